@@ -1,0 +1,127 @@
+# OakTree's commands; `make` alone lists them. Works with GNU make 3.81 and later.
+
+.DEFAULT_GOAL := help
+.SUFFIXES:
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+
+# Only values given on the command line count. They reach the commands as environment variables, taken
+# literally, and are never part of a recipe's text: neither make nor the shell reads them as code.
+define take-literally
+ifeq ($$(origin $(1)),command line)
+override $(1) := $$(value $(1))
+export $(1)
+else
+unexport $(1)
+endif
+endef
+$(foreach variable,PYTHON UPGRADE ENV STACK SERVICE IMAGE COMMIT,$(eval $(call take-literally,$(variable))))
+
+export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/.tools:$(PATH)
+
+python := .venv/bin/python
+ops := $(python) -m ops
+npm := .venv/bin/node .venv/bin/npm
+compile := .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-annotate --custom-compile-command "make lock"
+
+# Written last by ops/setup.py, so it stands for a whole environment.
+ready := .venv/.complete
+cdktf := tests/node_modules/.complete
+
+# What that file cannot tell: the Python below .venv or the Terraform on PATH went away.
+incomplete := $(shell { [ -x .venv/bin/python ] && \
+	{ [ -x .tools/terraform ] || command -v terraform || command -v tofu; }; } >/dev/null || echo always)
+
+.PHONY: help
+help: ## List the commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
+
+.PHONY: setup
+setup: $(ready) ## Make .venv with all that the other commands need; they do it by themselves [PYTHON=]
+	@:
+
+.PHONY: lock
+lock: $(ready) ## Write the locks anew; UPGRADE=1 takes newer versions too [UPGRADE=]
+	@for name in setup app dev; do \
+	  echo "lock: requirements/$$name.txt"; \
+	  $(compile) $${UPGRADE:+--upgrade} requirements/$$name.in --output-file requirements/$$name.txt >/dev/null || exit 2; \
+	done
+	@echo "lock: tests/package-lock.json"
+	@$(npm) install --prefix tests --package-lock-only --omit-lockfile-registry-resolved --ignore-scripts \
+	  --no-audit --no-fund --loglevel=error
+
+.PHONY: synth
+synth: $(ready) ## Write the Terraform JSON of every environment into cdktf.out
+	@$(python) main.py
+
+.PHONY: validate
+validate: $(ready) ## Let Terraform check the synthesized stacks [STACK=]
+	@$(ops) validate $${STACK:+--stack "$$STACK"}
+
+.PHONY: up
+up: $(ready) ## Apply the platform on the embedded AWS and start the app [ENV=]
+	@$(ops) up $${ENV:+--env "$$ENV"}
+
+.PHONY: down
+down: $(ready) ## Stop the embedded AWS and the app and remove what they left
+	@$(ops) down
+
+.PHONY: local-env
+local-env: $(ready) ## Print the exports that point a shell to the embedded AWS: eval "$(make -s local-env)" [ENV=]
+	@$(ops) local-env $${ENV:+--env "$$ENV"}
+
+.PHONY: plan
+plan: $(ready) ## Plan one stack against AWS and save the plan [ENV= STACK=]
+	@$(ops) plan $${ENV:+--env "$$ENV"} $${STACK:+--stack "$$STACK"}
+
+.PHONY: apply
+apply: $(ready) ## Apply the saved plan of one stack [ENV= STACK=]
+	@$(ops) apply $${ENV:+--env "$$ENV"} $${STACK:+--stack "$$STACK"}
+
+.PHONY: destroy
+destroy: $(ready) ## Destroy one stack, after asking for the environment's name [ENV= STACK=]
+	@$(ops) destroy $${ENV:+--env "$$ENV"} $${STACK:+--stack "$$STACK"}
+
+.PHONY: release
+release: $(ready) ## Record the image that a service runs, by digest [ENV= SERVICE= IMAGE= COMMIT=]
+	@$(ops) release $${ENV:+--env "$$ENV"} $${SERVICE:+--service "$$SERVICE"} \
+	  $${IMAGE:+--image "$$IMAGE"} $${COMMIT:+--commit "$$COMMIT"}
+
+.PHONY: test
+test: $(ready) $(cdktf) ## Run all tests, with the real Terraform on an embedded AWS
+	@$(python) -m pytest
+
+.PHONY: test-unit
+test-unit: $(ready) ## Run the fast tests only
+	@$(python) -m pytest -m "not e2e"
+
+.PHONY: check
+check: $(ready) ## Check format, lint, types and import directions
+	@.venv/bin/ruff format --check .
+	@.venv/bin/ruff check .
+	@.venv/bin/mypy
+	@.venv/bin/lint-imports --no-logo
+
+.PHONY: clean
+clean: ## Remove synthesized files and caches; .venv and Terraform's states stay
+	@rm -rf cdktf.out tests/node_modules .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	@find . -name .venv -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
+	@if [ -d .oaktree ]; then echo "clean: kept .oaktree, which may hold state; make down removes the embedded AWS"; fi
+
+$(ready): requirements/setup.txt requirements/dev.txt ops/fetch_terraform.py $(incomplete)
+	@if [ -n "$$PYTHON" ]; then set -- "$$PYTHON"; else set -- python3 python3.14 python3.13 python3.12 python3.11; fi; \
+	for python in "$$@"; do \
+	  if "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+	    exec "$$python" -m ops.setup; \
+	  fi; \
+	done; \
+	echo "setup: needs Python 3.11 or later, which none of these is: $$*. Install one, or name it: make setup PYTHON=/path/to/python3" >&2; \
+	exit 2
+
+$(cdktf): tests/package.json tests/package-lock.json | $(ready)
+	@echo "setup: installing the cdktf command (tests/package-lock.json)" >&2
+	@$(npm) ci --prefix tests --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null
+	@touch $@
+
+.PHONY: always
+always:

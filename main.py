@@ -1,0 +1,38 @@
+"""Read the environments, build the stacks, synthesize Terraform JSON.
+
+    .venv/bin/python main.py [--environments DIRECTORY] [--outdir DIRECTORY]
+
+Exit status 2 when the settings cannot be used; what was synthesized before is then untouched.
+"""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from stacks.settings import SettingsError, read_platform
+
+PROJECT_DIRECTORY = Path(__file__).resolve().parent
+
+
+def main() -> int:
+    """Run the program; returns its exit status."""
+    parser = argparse.ArgumentParser(description="Write the platform as Terraform JSON.")
+    parser.add_argument("--environments", type=Path, default=PROJECT_DIRECTORY / "environments")
+    # `cdktf synth` says where by this variable.
+    parser.add_argument("--outdir", type=Path, default=Path(os.environ.get("CDKTF_OUTDIR", "cdktf.out")))
+    arguments = parser.parse_args()
+    try:
+        platform = read_platform(arguments.environments)
+    except SettingsError as error:
+        print(error, file=sys.stderr)
+        return 2
+    # The bindings take seconds to load: not for settings that cannot be used.
+    from stacks.synthesis import synthesize
+
+    synthesize(platform, arguments.outdir)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

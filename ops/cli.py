@@ -1,0 +1,201 @@
+"""The commands: `python -m ops COMMAND`, one for each `make` target that needs more than a tool."""
+
+import functools
+import os
+import shlex
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, ParamSpec, TypeVar
+
+import typer
+from botocore.exceptions import BotoCoreError, ClientError
+from rich.console import Console
+from rich.text import Text
+
+from ops import local, provision
+from ops.checkout import Checkout
+from ops.clients import ambient_client, require_account
+from ops.embedded import find_embedded
+from ops.errors import OpsError
+from ops.progress import Progress
+from ops.release import Releases
+from ops.targets import environment_of, target_of, targets_of
+from stacks.settings import SettingsError, read_platform
+
+app = typer.Typer(
+    add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None
+)
+console = Console(highlight=False, soft_wrap=True)
+complaints = Console(stderr=True, highlight=False, soft_wrap=True)
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+Env = Annotated[str | None, typer.Option("--env", help="Environment, such as dev.")]
+Stack = Annotated[str | None, typer.Option("--stack", help="foundation, network or service.")]
+Directory = Annotated[
+    Path, typer.Option("--directory", help="Where environments/ is and .oaktree/ goes.", show_default=False)
+]
+HERE = Path()
+
+_PLAN_COLOURS = {"+": "green", "-": "red", "~": "yellow"}
+
+
+def _for_people(command: Callable[P, R]) -> Callable[P, R]:
+    """Tell what goes wrong in words: exit status 2 for bad input, 1 for a failure, 130 for an interrupt."""
+
+    @functools.wraps(command)
+    def told(*args: P.args, **kwargs: P.kwargs) -> R:
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, _interrupt)
+        try:
+            return command(*args, **kwargs)
+        except SettingsError as error:
+            complaints.print(Text(str(error)))
+            raise typer.Exit(2) from None
+        except OpsError as error:
+            complaints.print(Text(str(error), style="red"))
+            raise typer.Exit(error.status) from None
+        except (ClientError, BotoCoreError) as error:
+            complaints.print(Text(f"AWS: {error}", style="red"))
+            raise typer.Exit(1) from None
+        except OSError as error:
+            complaints.print(Text(str(error), style="red"))
+            raise typer.Exit(1) from None
+        except KeyboardInterrupt:
+            complaints.print("Interrupted.")
+            raise typer.Exit(130) from None
+
+    return told
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+@app.command()
+@_for_people
+def up(env: Env = "dev", directory: Directory = HERE) -> None:
+    """Apply the platform on the embedded AWS and start the app."""
+    checkout = Checkout(directory.absolute())
+    platform = read_platform(checkout.environments)
+    environment = environment_of(platform, env)
+    done = local.up(checkout, platform, environment, Progress(console))
+    console.print()
+    for service, address in done.addresses.items():
+        console.print(Text.assemble(f"{environment.name} {service}: ", (address, "bold")))
+    console.print(
+        f"The embedded AWS is at {done.embedded.endpoint}: "
+        f'`eval "$(make -s local-env ENV={environment.name})"` '
+        "points terraform and the AWS CLI there.\n`make down` stops and removes everything."
+    )
+
+
+@app.command()
+@_for_people
+def down(directory: Directory = HERE) -> None:
+    """Stop the embedded AWS and the app and remove what they left."""
+    if local.down(Checkout(directory.absolute())):
+        console.print("Stopped and removed.")
+
+
+@app.command("local-env")
+@_for_people
+def local_env(env: Env = None, directory: Directory = HERE) -> None:
+    """Print the exports that point a shell to the embedded AWS, in an environment's account."""
+    checkout = Checkout(directory.absolute())
+    platform = read_platform(checkout.environments)
+    owner = environment_of(platform, env) if env else platform.project
+    embedded = find_embedded(checkout.local)
+    if embedded is None:
+        raise OpsError("No embedded AWS runs here. `make up` starts it.")
+    variables = embedded.variables(embedded.credentials(owner.account_id), owner.region)
+    for name in sorted(os.environ):
+        if name.startswith("AWS_") and name not in variables:
+            print(f"unset {name}")
+    for name, value in variables.items():
+        print(f"export {name}={shlex.quote(value)}")
+
+
+@app.command()
+@_for_people
+def validate(stack: Stack = None, directory: Directory = HERE) -> None:
+    """Let Terraform check the synthesized stacks."""
+    checkout = Checkout(directory.absolute())
+    every = list(targets_of(read_platform(checkout.environments)))
+    wanted = [target for target in every if stack in (None, target.stack, target.kind)]
+    if not wanted:
+        known = ", ".join(target.stack for target in every)
+        raise typer.BadParameter(f"{stack} is no stack: known are {known}.", param_hint="--stack")
+    provision.validate(checkout, wanted, lambda name: console.print(f"{name}: valid"))
+
+
+@app.command()
+@_for_people
+def plan(env: Env = None, stack: Stack = None, directory: Directory = HERE) -> None:
+    """Plan one stack and save the plan."""
+    checkout = Checkout(directory.absolute())
+    platform = read_platform(checkout.environments)
+    target = target_of(platform, env, stack)
+    saved = provision.plan(checkout, platform, target, _print_line)
+    console.print(f"Saved: {saved}")
+
+
+@app.command()
+@_for_people
+def apply(env: Env = None, stack: Stack = None, directory: Directory = HERE) -> None:
+    """Apply the saved plan of one stack."""
+    checkout = Checkout(directory.absolute())
+    target = target_of(read_platform(checkout.environments), env, stack)
+    provision.apply(checkout, target, _print_line)
+
+
+@app.command()
+@_for_people
+def destroy(env: Env = None, stack: Stack = None, directory: Directory = HERE) -> None:
+    """Destroy one stack, after asking for the environment's name."""
+    checkout = Checkout(directory.absolute())
+    platform = read_platform(checkout.environments)
+    target = target_of(platform, env, stack)
+    provision.destroy(checkout, platform, target, _ask, _print_line)
+
+
+@app.command()
+@_for_people
+def release(
+    env: Env = None,
+    service: Annotated[str, typer.Option("--service", help="Service, such as web.")] = "web",
+    image: Annotated[str, typer.Option("--image", help="<repository>@sha256:<digest>")] = "",
+    commit: Annotated[str, typer.Option("--commit", help="Commit the image was built from.")] = "",
+    directory: Directory = HERE,
+) -> None:
+    """Record the image that a service runs, by digest."""
+    checkout = Checkout(directory.absolute())
+    platform = read_platform(checkout.environments)
+    environment = environment_of(platform, env)
+    releases = Releases(
+        platform.project,
+        environment,
+        ambient_client("ssm", environment.region),
+        ambient_client("ecr", platform.project.region),
+    )
+    releases.check(service, image, commit)
+    require_account(environment.account_id, environment.region)
+    changed = releases.record(service, image, commit)
+    console.print(
+        f"{environment.name} {service}: {image} is recorded; plan and apply the service stack to run it."
+        if changed
+        else f"{environment.name} {service}: unchanged."
+    )
+
+
+def _ask(question: str) -> str:
+    try:
+        return input(f"{question}: ").strip()
+    except EOFError:
+        raise OpsError("Nobody answered; nothing was destroyed.") from None
+
+
+def _print_line(line: str) -> None:
+    console.print(Text(line, style=_PLAN_COLOURS.get(line.lstrip()[:1], "")))

@@ -1,0 +1,16 @@
+"""Errors that a person is told in words, without a traceback."""
+
+
+class OpsError(Exception):
+    """Something that was asked for could not be done; the text says what, why and what to do.
+
+    `status` is the exit status of the command: 1 for a failure, 2 for input that cannot be used.
+    """
+
+    status = 1
+
+
+class UsageError(OpsError):
+    """What was asked for cannot be done with this input."""
+
+    status = 2

@@ -1,0 +1,180 @@
+"""Plan, apply and destroy one stack, on AWS or on an embedded one, whichever the environment says."""
+
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+from ops import foundation
+from ops.checkout import Checkout
+from ops.clients import ambient_client
+from ops.errors import OpsError
+from ops.locking import exclusive
+from ops.states import StateBucket
+from ops.synthesis import synthesize
+from ops.targets import Target, targets_of
+from ops.terraform import find_terraform
+from ops.workspace import OnLine, Workspace
+from stacks.naming import foundation_stack, network_stack, service_stack, state_bucket
+from stacks.settings import Platform
+
+AskName = Callable[[str], str]
+"""Asks a person to type a name; gets the question, returns what was typed."""
+
+
+def validate(checkout: Checkout, targets: list[Target], on_done: OnLine) -> None:
+    """`terraform validate` of stacks; `on_done` gets the name of each that is valid.
+
+    Needs no credentials. TerraformError for the first that is not valid.
+    """
+    synthesize(checkout)
+    root = checkout.state / "validate"
+    terraform = find_terraform(checkout.state)
+
+    def one(target: Target) -> str:
+        workspace = Workspace(target.stack, root, terraform, os.environ)
+        workspace.take(checkout.configuration(target.stack))
+        workspace.init("-backend=false")
+        workspace.validate()
+        return target.stack
+
+    # Terraform spends most of the time in one thread, reading the provider's schema.
+    with exclusive(root / "lock"), ThreadPoolExecutor(max_workers=2) as pool:
+        for stack in pool.map(one, targets):
+            on_done(stack)
+
+
+def plan(checkout: Checkout, platform: Platform, target: Target, on_line: OnLine) -> Path:
+    """Plan a stack and save the plan for `apply`; returns where it is."""
+    synthesize(checkout)
+    with _workspace(checkout, target) as workspace:
+        workspace.take(checkout.configuration(target.stack))
+        _init(workspace, platform, target)
+        workspace.plan(on_line=on_line)
+        return workspace.saved_plan
+
+
+def apply(checkout: Checkout, target: Target, on_line: OnLine) -> None:
+    """Apply exactly the saved plan of a stack, then remove it.
+
+    OpsError when there is none, or when the settings or the code say something else than they did
+    when it was made.
+    """
+    with _workspace(checkout, target) as workspace:
+        again = f"Run `{_make('plan', target)}`, look at it, then apply."
+        if not workspace.saved_plan.exists():
+            raise OpsError(f"There is no saved plan of {target.stack} ({workspace.saved_plan}). {again}")
+        synthesize(checkout)
+        if not workspace.planned_from(checkout.configuration(target.stack)):
+            raise OpsError(
+                f"The configuration of {target.stack} has changed since its plan was saved. {again}"
+            )
+        workspace.apply_plan(on_line=on_line)
+        foundation.settle(workspace)
+
+
+def destroy(
+    checkout: Checkout, platform: Platform, target: Target, ask_name: AskName, on_line: OnLine
+) -> None:
+    """Destroy a stack after a person has typed the name of what it belongs to.
+
+    OpsError, before anything is touched, for a protected one, for one that others build on, and for
+    any other name.
+    """
+    _refuse_protected(checkout, platform, target)
+    synthesize(checkout)
+    with _workspace(checkout, target) as workspace:
+        states = _states(platform)
+        _refuse_in_use(platform, target, states)
+        name = target.environment.name if target.environment else platform.project.name
+        kind = "environment" if target.environment else "project"
+        typed = ask_name(
+            f"This destroys the stack {target.stack} in account {target.account_id}. "
+            f"Type the {kind}'s name to go on"
+        )
+        if typed != name:
+            raise OpsError(f"{typed!r} is not the {kind}'s name; nothing was destroyed.")
+        workspace.take(checkout.configuration(target.stack))
+        workspace.discard_plan()
+        if _holds_states(platform, target):
+            foundation.destroy(workspace, states, on_line=on_line)
+        else:
+            _init(workspace, platform, target)
+            workspace.destroy(on_line=on_line)
+
+
+def _holds_states(platform: Platform, target: Target) -> bool:
+    return target.stack == foundation_stack(platform.project, platform.project.account_id)
+
+
+def _init(workspace: Workspace, platform: Platform, target: Target) -> None:
+    states = _states(platform)
+    if _holds_states(platform, target):
+        foundation.init(workspace, states)
+    elif states.exists():
+        workspace.init("-reconfigure")
+    else:
+        raise OpsError(
+            f"The state bucket {states.name} does not exist yet; it comes with the project's foundation. "
+            "Run `make plan STACK=foundation` and `make apply STACK=foundation` first."
+        )
+
+
+def _states(platform: Platform) -> StateBucket:
+    project = platform.project
+    return StateBucket(ambient_client("s3", project.region), state_bucket(project))
+
+
+@contextmanager
+def _workspace(checkout: Checkout, target: Target) -> Iterator[Workspace]:
+    """A stack's working directory, for this process alone."""
+    # Never the same directory for AWS and for another endpoint: a saved plan belongs to one of them.
+    root = checkout.local if os.environ.get("AWS_ENDPOINT_URL") else checkout.aws
+    workspace = Workspace(target.stack, root, find_terraform(checkout.state), os.environ)
+    with workspace.reserved():
+        yield workspace
+
+
+def _refuse_protected(checkout: Checkout, platform: Platform, target: Target) -> None:
+    if target.environment:
+        holders = [target.environment]
+    else:
+        holders = [e for e in platform.environments.values() if e.account_id == target.account_id]
+    files = [f"{environment.name}.toml" for environment in holders if environment.protected]
+    if target.kind == "foundation" and platform.project.protected:
+        files = ["project.toml"]
+    if files:
+        raise OpsError(
+            f"{target.stack} is protected: {checkout.environments / files[0]} has `protected = true`. To "
+            "destroy it, set `protected = false` there, plan and apply, so that its resources lose their "
+            "protection too, then try again."
+        )
+
+
+def _refuse_in_use(platform: Platform, target: Target, states: StateBucket) -> None:
+    """OpsError while a stack that builds on this one still has resources."""
+    if target.kind == "service" or not states.exists():
+        return
+    if target.environment:
+        users = [service_stack(target.environment.name)]
+    else:
+        users = [
+            stack
+            for environment in platform.environments.values()
+            if environment.account_id == target.account_id
+            for stack in (service_stack(environment.name), network_stack(environment.name))
+        ]
+        if _holds_states(platform, target):
+            users += [t.stack for t in targets_of(platform) if t.kind == "foundation" and t != target]
+    for user in users:
+        if left := states.resources(user):
+            raise OpsError(
+                f"{target.stack} cannot be destroyed while {user} has resources ({len(left)}, such as "
+                f"{left[0]}). Destroy {user} first."
+            )
+
+
+def _make(command: str, target: Target) -> str:
+    environment = f"ENV={target.environment.name} " if target.environment else ""
+    return f"make {command} {environment}STACK={target.kind}"

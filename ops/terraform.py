@@ -1,0 +1,212 @@
+"""Runs Terraform or OpenTofu: where it is, what environment it gets, how its errors are told."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from ops import fetch_terraform
+from ops.errors import OpsError
+
+INTERRUPT_PATIENCE: Final = 300.0
+"""Seconds an interrupted Terraform is given to end what is in flight, write its state and unlock it."""
+
+_POLL: Final = 0.1
+"""Seconds between looks at a running Terraform's output."""
+
+_COLOUR: Final = re.compile(r"\x1b\[[0-9;]*m")
+
+
+class TerraformError(OpsError):
+    """A Terraform command failed. `errors` are the `Error:` blocks of its output."""
+
+    def __init__(self, command: str, exit_status: int, log: Path, errors: Sequence[str]) -> None:
+        self.command = command
+        self.exit_status = exit_status
+        self.log = log
+        self.errors = tuple(errors)
+        blocks = "".join(f"\n{block}" for block in errors)
+        super().__init__(f"`{command}` failed with exit status {exit_status}.{blocks}\nLog: {log}")
+
+
+@dataclass(frozen=True)
+class Terraform:
+    """An executable, and the directory in which what several working directories share is kept."""
+
+    executable: Path
+    version: str
+    shared: Path
+
+    @property
+    def plugin_cache(self) -> Path:
+        """Providers that were fetched, each once for all working directories."""
+        return self.shared / "plugin-cache"
+
+    @property
+    def lock_file(self) -> Path:
+        """The providers' checksums as they were first seen; see `Workspace.init`."""
+        return self.shared / "terraform.lock.hcl"
+
+    def environment(self, base: Mapping[str, str]) -> dict[str, str]:
+        """The environment for a command: `base`, and how Terraform finds providers and behaves.
+
+        The provider comes from where `TF_CLI_CONFIG_FILE` says when that file exists, else from the
+        directory `TF_PLUGIN_MIRROR`, else from Terraform's own defaults. OpsError when the mirror
+        is no directory.
+
+        Source: Terraform's documentation, "Environment Variables" and "CLI Configuration File".
+        """
+        # Working directories here are Terraform's only ones, and have the default workspace only.
+        dropped = ("TF_DATA_DIR", "TF_WORKSPACE", "TF_CLI_CONFIG_FILE")
+        result = {key: value for key, value in base.items() if key not in dropped}
+        if configuration := self._configuration(base):
+            result["TF_CLI_CONFIG_FILE"] = str(configuration)
+        self.plugin_cache.mkdir(parents=True, exist_ok=True)
+        return result | {
+            "TF_PLUGIN_CACHE_DIR": str(self.plugin_cache),
+            "TF_IN_AUTOMATION": "1",
+            "TF_INPUT": "0",
+            "CHECKPOINT_DISABLE": "1",
+        }
+
+    def run(
+        self,
+        arguments: Sequence[str],
+        *,
+        directory: Path,
+        log: Path,
+        environment: Mapping[str, str],
+        on_line: Callable[[str], None] | None = None,
+    ) -> None:
+        """Run a command in a working directory, its output in `log`.
+
+        `on_line` gets each line as it comes, without colours. TerraformError for an exit status
+        other than 0. An interrupt is passed on once and Terraform ends by itself; a second one
+        makes it give up at once.
+        """
+        log.parent.mkdir(parents=True, exist_ok=True)
+        command = (str(self.executable), *arguments, "-no-color")
+        # Writing to a file and not to us, it goes on undisturbed should we be killed. In a session
+        # of its own it gets an interrupt from us alone and not from the terminal as well.
+        with log.open("wb") as output, log.open(encoding="utf-8", errors="replace") as lines:
+            process = subprocess.Popen(
+                command,
+                cwd=directory,
+                env=self.environment(environment),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+            try:
+                while _running(process):
+                    _hand_on(lines.read(), on_line)
+            except BaseException:
+                _interrupt(process)
+                raise
+            _hand_on(lines.read(), on_line)
+        if process.returncode:
+            told = f"{self.executable.name} {' '.join(arguments)}"
+            raise TerraformError(told, process.returncode, log, error_blocks(log.read_text(errors="replace")))
+
+    def _configuration(self, base: Mapping[str, str]) -> Path | None:
+        if (named := base.get("TF_CLI_CONFIG_FILE")) and Path(named).is_file():
+            return Path(named)
+        if not (named := base.get("TF_PLUGIN_MIRROR")):
+            return None
+        mirror = Path(named).absolute()
+        if not mirror.is_dir():
+            raise OpsError(
+                f"TF_PLUGIN_MIRROR={named} is not a directory. Name one that holds "
+                "registry.terraform.io/hashicorp/aws, or unset it to fetch the provider from its registry."
+            )
+        path = self.shared / "terraform.rc"
+        content = _mirror_configuration(mirror)
+        if not path.exists() or path.read_text() != content:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            aside = path.with_suffix(f".{os.getpid()}")
+            aside.write_text(content)
+            aside.replace(path)
+        return path
+
+
+def find_terraform(shared: Path) -> Terraform:
+    """`.tools/terraform`, or Terraform or OpenTofu from PATH. OpsError when none is recent enough."""
+    found = fetch_terraform.find()
+    if found is None:
+        least = ".".join(map(str, fetch_terraform.MINIMUM))
+        raise OpsError(
+            f"Neither terraform nor tofu of version {least} or later is on PATH. Run `make setup`."
+        )
+    return Terraform(found.path, found.version, shared)
+
+
+def error_blocks(output: str) -> list[str]:
+    """The errors in Terraform's output, each without its frame and surrounding blank lines."""
+    blocks: list[list[str]] = []
+    inside = False
+    for raw in _COLOUR.sub("", output).splitlines():
+        line = raw.removeprefix("│").removeprefix(" ") if raw.startswith("│") else raw
+        if line.startswith("Error:"):
+            blocks.append([])
+            inside = True
+        elif line.startswith(("╵", "╷", "Warning:")):
+            inside = False
+        if inside:
+            blocks[-1].append(line)
+    return ["\n".join(block).strip() for block in blocks]
+
+
+def _mirror_configuration(mirror: Path) -> str:
+    """A CLI configuration that takes from the mirror what it holds, and the rest from the registries."""
+    held = sorted(
+        {"/".join(path.relative_to(mirror).parts) for path in mirror.glob("*/*/*") if path.is_dir()}
+    )
+    providers = ", ".join(f'"{provider}"' for provider in held)
+    path = str(mirror).replace("\\", "\\\\").replace('"', '\\"')
+    return f"""provider_installation {{
+  filesystem_mirror {{
+    path    = "{path}"
+    include = [{providers}]
+  }}
+  direct {{
+    exclude = [{providers}]
+  }}
+}}
+"""
+
+
+def _running(process: "subprocess.Popen[bytes]") -> bool:
+    try:
+        process.wait(_POLL)
+    except subprocess.TimeoutExpired:
+        return True
+    return False
+
+
+def _hand_on(text: str, on_line: Callable[[str], None] | None) -> None:
+    if on_line:
+        for line in text.splitlines():
+            on_line(_COLOUR.sub("", line))
+
+
+def _interrupt(process: "subprocess.Popen[bytes]") -> None:
+    """End a running Terraform: gently, and if interrupted again while waiting, at once."""
+    process.send_signal(signal.SIGINT)
+    print("Interrupted: waiting for Terraform to write its state and release its lock.", file=sys.stderr)
+    try:
+        process.wait(INTERRUPT_PATIENCE)
+    except (KeyboardInterrupt, subprocess.TimeoutExpired):
+        process.send_signal(signal.SIGINT)
+        with suppress(KeyboardInterrupt, subprocess.TimeoutExpired):
+            process.wait(10)
+    if process.poll() is None:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()

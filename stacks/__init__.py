@@ -1,0 +1,1 @@
+"""The platform: settings in, Terraform JSON out."""

@@ -1,0 +1,1 @@
+"""One construct, one file: each takes settings and other constructs and exposes what others need."""

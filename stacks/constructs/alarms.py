@@ -1,0 +1,122 @@
+"""What is measured of a service, and when somebody is told."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from stacks import naming
+from stacks.bindings import CloudwatchMetricAlarm, Construct
+from stacks.constructs.alarm_topic import AlarmTopic
+from stacks.constructs.cluster import Cluster
+from stacks.constructs.load_balancer import LoadBalancer
+from stacks.settings import Environment, Project
+
+
+@dataclass(frozen=True)
+class Alarm:
+    """A threshold on one metric over `minutes` in a row."""
+
+    name: str
+    description: str
+    namespace: str
+    metric: str
+    statistic: str
+    comparison: Literal["GreaterThanThreshold", "LessThanThreshold"]
+    threshold: float
+    minutes: int
+    dimensions: Mapping[str, str]
+    undoes_deployment: bool = False
+
+
+class Alarms:
+    """The alarms of a service; `deployment_alarm_names` are those that a deployment is undone for."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        key: str,
+        project: Project,
+        environment: Environment,
+        cluster: Cluster,
+        balancer: LoadBalancer,
+        topic: AlarmTopic,
+    ) -> None:
+        self.deployment_alarm_names: list[str] = []
+        name = naming.load_balancer_name(project.name, environment.name, key)
+        for alarm in _alarms(name, cluster, balancer):
+            metric_alarm = CloudwatchMetricAlarm(
+                scope,
+                f"{key}_{alarm.name.replace('-', '_')}",
+                alarm_name=f"{name}-{alarm.name}",
+                alarm_description=alarm.description,
+                namespace=alarm.namespace,
+                metric_name=alarm.metric,
+                dimensions=dict(alarm.dimensions),
+                statistic=alarm.statistic,
+                period=60,
+                evaluation_periods=alarm.minutes,
+                comparison_operator=alarm.comparison,
+                threshold=alarm.threshold,
+                treat_missing_data="notBreaching",
+                alarm_actions=[topic.arn],
+                ok_actions=[topic.arn],
+            )
+            if alarm.undoes_deployment:
+                self.deployment_alarm_names.append(metric_alarm.alarm_name)
+
+
+def _alarms(service: str, cluster: Cluster, balancer: LoadBalancer) -> Iterator[Alarm]:
+    """Sources: CloudWatch metrics of Application Load Balancers, and of Amazon ECS services."""
+    elb, ecs = "AWS/ApplicationELB", "AWS/ECS"
+    targets = {"LoadBalancer": balancer.arn_suffix, "TargetGroup": balancer.target_group_arn_suffix}
+    tasks = {"ClusterName": cluster.name, "ServiceName": service}
+    above: Literal["GreaterThanThreshold"] = "GreaterThanThreshold"
+    yield Alarm(
+        "server-errors",
+        "More than ten answers of the app in a minute were 5xx",
+        elb,
+        "HTTPCode_Target_5XX_Count",
+        "Sum",
+        above,
+        10,
+        2,
+        targets,
+        undoes_deployment=True,
+    )
+    yield Alarm(
+        "unhealthy-tasks",
+        "A task fails the load balancer's health check",
+        elb,
+        "UnHealthyHostCount",
+        "Maximum",
+        above,
+        0,
+        5,
+        targets,
+        undoes_deployment=True,
+    )
+    yield Alarm(
+        "slow-answers",
+        "The app's answers take more than a second on average",
+        elb,
+        "TargetResponseTime",
+        "Average",
+        above,
+        1,
+        5,
+        targets,
+    )
+    yield Alarm(
+        "cpu",
+        "CPU use stays high: scaling is at its end",
+        ecs,
+        "CPUUtilization",
+        "Average",
+        above,
+        90,
+        10,
+        tasks,
+    )
+    yield Alarm(
+        "memory", "Memory is nearly used up", ecs, "MemoryUtilization", "Average", above, 90, 10, tasks
+    )

@@ -1,0 +1,72 @@
+"""How many tasks there are."""
+
+from stacks.bindings import (
+    AppautoscalingPolicy,
+    AppautoscalingPolicyTargetTrackingScalingPolicyConfiguration,
+    AppautoscalingPolicyTargetTrackingScalingPolicyConfigurationPredefinedMetricSpecification,
+    AppautoscalingTarget,
+    Construct,
+)
+from stacks.constructs.cluster import Cluster
+from stacks.constructs.load_balancer import LoadBalancer
+from stacks.constructs.web_service import WebService
+from stacks.settings import Scaling
+
+SECONDS_BETWEEN_ADDING = 60
+SECONDS_BETWEEN_REMOVING = 300
+
+
+class Autoscaling:
+    """Target tracking on each figure that the settings name; the largest demand wins.
+
+    Source: Application Auto Scaling User Guide, "Target tracking scaling policies".
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        key: str,
+        scaling: Scaling,
+        cluster: Cluster,
+        service: WebService,
+        balancer: LoadBalancer,
+    ) -> None:
+        target = AppautoscalingTarget(
+            scope,
+            f"{key}_scaling",
+            service_namespace="ecs",
+            scalable_dimension="ecs:service:DesiredCount",
+            resource_id=f"service/{cluster.name}/{service.name}",
+            min_capacity=scaling.min_capacity,
+            max_capacity=scaling.max_capacity,
+        )
+        figures = (
+            ("cpu", "ECSServiceAverageCPUUtilization", scaling.cpu_percent, None),
+            ("memory", "ECSServiceAverageMemoryUtilization", scaling.memory_percent, None),
+            (
+                "requests",
+                "ALBRequestCountPerTarget",
+                scaling.requests_per_target,
+                f"{balancer.arn_suffix}/{balancer.target_group_arn_suffix}",
+            ),
+        )
+        for name, metric, value, label in figures:
+            if value is None:
+                continue
+            AppautoscalingPolicy(
+                scope,
+                f"{key}_scaling_by_{name}",
+                name=f"by-{name}",
+                policy_type="TargetTrackingScaling",
+                service_namespace=target.service_namespace,
+                scalable_dimension=target.scalable_dimension,
+                resource_id=target.resource_id,
+                target_tracking_scaling_policy_configuration=AppautoscalingPolicyTargetTrackingScalingPolicyConfiguration(
+                    target_value=value,
+                    scale_out_cooldown=SECONDS_BETWEEN_ADDING,
+                    scale_in_cooldown=SECONDS_BETWEEN_REMOVING,
+                    predefined_metric_specification=AppautoscalingPolicyTargetTrackingScalingPolicyConfigurationPredefinedMetricSpecification(
+                        predefined_metric_type=metric, resource_label=label
+                    ),
+                ),
+            )

@@ -1,0 +1,40 @@
+"""The certificate of a service's domain."""
+
+from stacks.bindings import (
+    AcmCertificate,
+    AcmCertificateValidation,
+    Construct,
+    Route53Record,
+    TerraformResourceLifecycle,
+)
+
+
+class Certificate:
+    """An ACM certificate, validated by a record in the hosted zone; `arn` is usable once it is valid."""
+
+    def __init__(self, scope: Construct, key: str, domain: str, zone_id: str) -> None:
+        certificate = AcmCertificate(
+            scope,
+            f"{key}_certificate",
+            domain_name=domain,
+            validation_method="DNS",
+            lifecycle=TerraformResourceLifecycle(create_before_destroy=True),
+        )
+        option = f"tolist(aws_acm_certificate.{key}_certificate.domain_validation_options)[0]"
+        record = Route53Record(
+            scope,
+            f"{key}_certificate_proof",
+            zone_id=zone_id,
+            name=f"${{{option}.resource_record_name}}",
+            type=f"${{{option}.resource_record_type}}",
+            records=[f"${{{option}.resource_record_value}}"],
+            ttl=300,
+            allow_overwrite=True,
+        )
+        validation = AcmCertificateValidation(
+            scope,
+            f"{key}_certificate_validation",
+            certificate_arn=certificate.arn,
+            validation_record_fqdns=[record.fqdn],
+        )
+        self.arn = validation.certificate_arn

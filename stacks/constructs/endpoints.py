@@ -1,0 +1,57 @@
+"""Ways from the VPC to AWS services that do not lead through the internet."""
+
+from stacks.bindings import Construct, SecurityGroup, VpcEndpoint
+from stacks.constructs.subnets import TierSubnets
+from stacks.constructs.vpc import PlatformVpc
+from stacks.settings import Network
+
+
+class Endpoints:
+    """Gateway endpoints for S3 and DynamoDB, which cost nothing, and the interface endpoints asked for.
+
+    `prefix_list_ids` are the destinations of the gateway endpoints, by service; `security_group_id`
+    is the interface endpoints' group, which admits nobody until a rule is added to it.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        name: str,
+        region: str,
+        network: Network,
+        vpc: PlatformVpc,
+        private: TierSubnets,
+    ) -> None:
+        self.prefix_list_ids: dict[str, str] = {}
+        for service in ("s3", "dynamodb"):
+            gateway = VpcEndpoint(
+                scope,
+                f"{service}_endpoint",
+                vpc_id=vpc.id,
+                service_name=f"com.amazonaws.{region}.{service}",
+                vpc_endpoint_type="Gateway",
+                route_table_ids=list(private.route_table_ids.values()),
+                tags={"Name": f"{name}-{service}"},
+            )
+            self.prefix_list_ids[service] = gateway.prefix_list_id
+        group = SecurityGroup(
+            scope,
+            "endpoints_group",
+            name=f"{name}-endpoints",
+            description="Interface endpoints of AWS services",
+            vpc_id=vpc.id,
+            tags={"Name": f"{name}-endpoints"},
+        )
+        self.security_group_id = group.id
+        for service in sorted(network.endpoints):
+            VpcEndpoint(
+                scope,
+                f"{service.replace('.', '_')}_endpoint",
+                vpc_id=vpc.id,
+                service_name=f"com.amazonaws.{region}.{service}",
+                vpc_endpoint_type="Interface",
+                private_dns_enabled=True,
+                subnet_ids=list(private.ids.values()),
+                security_group_ids=[group.id],
+                tags={"Name": f"{name}-{service}"},
+            )

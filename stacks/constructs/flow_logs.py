@@ -1,0 +1,61 @@
+"""A record of the VPC's traffic (EC2.6)."""
+
+from stacks import naming, policies
+from stacks.bindings import CloudwatchLogGroup, Construct, FlowLog
+from stacks.constructs.bounded_role import BoundedRole
+from stacks.constructs.vpc import PlatformVpc
+from stacks.policies import Statement
+from stacks.settings import Environment, Project
+
+TRAFFIC_TYPES = {"rejected": "REJECT", "all": "ALL"}
+
+
+class FlowLogs:
+    """Flow logs into a CloudWatch log group; nothing when they are off.
+
+    Source: Amazon VPC User Guide, "IAM role for publishing flow logs to CloudWatch Logs".
+    """
+
+    def __init__(
+        self, scope: Construct, project: Project, environment: Environment, vpc: PlatformVpc
+    ) -> None:
+        if environment.network.flow_logs == "off":
+            return
+        group = CloudwatchLogGroup(
+            scope,
+            "flow_log_events",
+            name=naming.log_group(project.name, environment.name, "flow-logs"),
+            retention_in_days=environment.logs.retention_days,
+        )
+        role = BoundedRole(
+            scope,
+            "flow_log_role",
+            name=naming.role_name(project.name, environment.name, "flow-logs"),
+            description="Writes the VPC's flow logs",
+            project=project,
+            account_id=environment.account_id,
+            trust=policies.service_trust("vpc-flow-logs.amazonaws.com", environment.account_id),
+            statements=[
+                Statement(
+                    "WriteFlowLogs",
+                    actions=[
+                        "logs:CreateLogStream",
+                        "logs:DescribeLogGroups",
+                        "logs:DescribeLogStreams",
+                        "logs:PutLogEvents",
+                    ],
+                    resources=[group.arn, f"{group.arn}:*"],
+                )
+            ],
+        )
+        FlowLog(
+            scope,
+            "flow_logs",
+            vpc_id=vpc.id,
+            traffic_type=TRAFFIC_TYPES[environment.network.flow_logs],
+            log_destination=group.arn,
+            log_destination_type="cloud-watch-logs",
+            iam_role_arn=role.arn,
+            max_aggregation_interval=600,
+            tags={"Name": naming.base(project.name, environment.name)},
+        )

@@ -1,0 +1,102 @@
+"""The roles that GitHub workflows assume, without any key that could be lost.
+
+Source: GitHub Docs, "Configuring OpenID Connect in Amazon Web Services"; the forms of `sub` are
+those of "OpenID Connect reference".
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+from stacks import naming, permissions, policies
+from stacks.bindings import (
+    Construct,
+    IamOpenidConnectProvider,
+    IamPolicy,
+    IamRole,
+    IamRolePolicyAttachment,
+)
+from stacks.policies import Statement
+from stacks.settings import Project
+
+ISSUER: Final = "token.actions.githubusercontent.com"
+AUDIENCE: Final = "sts.amazonaws.com"
+MAIN_BRANCH: Final = "ref:refs/heads/main"
+
+
+class GithubRoles:
+    """The account's OIDC provider, and a role for each duty.
+
+    - plan: reads what stacks are made of, and their state; for pull requests, main and environments.
+    - push: pushes images to the project's repositories; for main; only beside the registry.
+    - deploy: what network and service stacks need; for jobs in one of the account's environments.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        project: Project,
+        account_id: str,
+        environments: Sequence[str],
+    ) -> None:
+        provider = IamOpenidConnectProvider(
+            scope, "github", url=f"https://{ISSUER}", client_id_list=[AUDIENCE]
+        )
+        self._scope = scope
+        self._project = project
+        self._provider_arn = provider.arn
+        self.role_arns: dict[str, str] = {}
+        in_environments = [f"environment:{name}" for name in environments]
+
+        read = self._policy(
+            "read", "Reads what the project's stacks are made of", permissions.read(project, account_id)
+        )
+        self._role("plan", ["pull_request", MAIN_BRANCH, *in_environments], [read])
+        if account_id == project.account_id:
+            push = self._policy("push", "Pushes the project's images", permissions.push(project))
+            self._role("push", [MAIN_BRANCH], [push])
+        if environments:
+            network = self._policy(
+                "deploy-network", "Changes networks", permissions.deploy_network(project, account_id)
+            )
+            service = self._policy(
+                "deploy-service", "Changes services", permissions.deploy_service(project, account_id)
+            )
+            self._role("deploy", in_environments, [read, network, service])
+
+    def _policy(self, duty: str, description: str, statements: Sequence[Statement]) -> IamPolicy:
+        return IamPolicy(
+            self._scope,
+            f"github_{duty.replace('-', '_')}_policy",
+            name=naming.github_role(self._project.name, duty),
+            description=description,
+            policy=policies.document(*statements),
+        )
+
+    def _role(self, duty: str, subjects: Sequence[str], allowed: Sequence[IamPolicy]) -> None:
+        repository = self._project.repository
+        role = IamRole(
+            self._scope,
+            f"github_{duty}",
+            name=naming.github_role(self._project.name, duty),
+            description=f"Assumed by GitHub workflows of {repository} to {duty}",
+            max_session_duration=3600,
+            assume_role_policy=policies.document(
+                Statement(
+                    "GithubWorkflows",
+                    actions=["sts:AssumeRoleWithWebIdentity"],
+                    principals={"Federated": self._provider_arn},
+                    conditions={
+                        "StringEquals": {
+                            f"{ISSUER}:aud": AUDIENCE,
+                            f"{ISSUER}:sub": [f"repo:{repository}:{subject}" for subject in subjects],
+                        }
+                    },
+                )
+            ),
+        )
+        self.role_arns[duty] = role.arn
+        for policy in allowed:
+            key = policy.friendly_unique_id.removeprefix("github_").removesuffix("_policy")
+            IamRolePolicyAttachment(
+                self._scope, f"github_{duty}_may_{key}", role=role.name, policy_arn=policy.arn
+            )

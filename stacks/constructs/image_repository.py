@@ -1,0 +1,85 @@
+"""Where a service's images are kept."""
+
+import json
+from collections.abc import Sequence
+
+from stacks import naming, policies
+from stacks.bindings import (
+    Construct,
+    EcrLifecyclePolicy,
+    EcrRepository,
+    EcrRepositoryEncryptionConfiguration,
+    EcrRepositoryImageScanningConfiguration,
+    EcrRepositoryPolicy,
+    TerraformResourceLifecycle,
+)
+from stacks.policies import Statement
+from stacks.settings import Project
+
+PULL_ACTIONS = ("ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer")
+"""What pulling an image takes. Source: Amazon ECR User Guide, "Repository policy examples"."""
+
+
+class ImageRepository:
+    """An ECR repository: scanned on push (ECR.1), immutable tags (ECR.2), a lifecycle policy (ECR.3).
+
+    Only images without a tag expire; every release has one (its commit), so none can be lost.
+    """
+
+    def __init__(
+        self, scope: Construct, project: Project, service: str, other_account_ids: Sequence[str]
+    ) -> None:
+        key = service.replace("-", "_")
+        repository = EcrRepository(
+            scope,
+            f"{key}_images",
+            name=naming.repository_name(project, service),
+            image_tag_mutability="IMMUTABLE",
+            image_scanning_configuration=EcrRepositoryImageScanningConfiguration(scan_on_push=True),
+            encryption_configuration=[EcrRepositoryEncryptionConfiguration(encryption_type="AES256")],
+            force_delete=not project.protected,
+            lifecycle=TerraformResourceLifecycle(prevent_destroy=project.protected),
+        )
+        self.arn = repository.arn
+        self.url = repository.repository_url
+        EcrLifecyclePolicy(
+            scope,
+            f"{key}_images_expiry",
+            repository=repository.name,
+            policy=_expire_untagged(project.untagged_image_days),
+        )
+        if other_account_ids:
+            EcrRepositoryPolicy(
+                scope,
+                f"{key}_images_policy",
+                repository=repository.name,
+                policy=policies.document(_let_pull(project, service, other_account_ids)),
+            )
+
+
+def _expire_untagged(days: int) -> str:
+    rule = {
+        "rulePriority": 1,
+        "description": f"Images without a tag, {days} days after their push",
+        "selection": {
+            "tagStatus": "untagged",
+            "countType": "sinceImagePushed",
+            "countUnit": "days",
+            "countNumber": days,
+        },
+        "action": {"type": "expire"},
+    }
+    return json.dumps({"rules": [rule]})
+
+
+def _let_pull(project: Project, service: str, account_ids: Sequence[str]) -> Statement:
+    roles = [
+        f"arn:aws:iam::{account}:role/{naming.role_name(project.name, '*', f'{service}-execution')}"
+        for account in account_ids
+    ]
+    return Statement(
+        "PullByExecutionRoles",
+        actions=PULL_ACTIONS,
+        principals={"AWS": [f"arn:aws:iam::{account}:root" for account in account_ids]},
+        conditions={"ArnLike": {"aws:PrincipalArn": roles}},
+    )

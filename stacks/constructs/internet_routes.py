@@ -1,0 +1,63 @@
+"""The ways to the internet: from the public tier by the gateway, from the private tier by NAT."""
+
+from stacks.bindings import Construct, Eip, NatGateway, Route
+from stacks.constructs.subnets import TierSubnets
+from stacks.constructs.vpc import PlatformVpc
+from stacks.settings import Network
+
+ANYWHERE = "0.0.0.0/0"
+
+
+class InternetRoutes:
+    """Default routes of both tiers; the database tier gets none.
+
+    With one NAT gateway it stands in the zone that is listed first, so that appending a zone moves
+    nothing. `addresses` are the public addresses that tasks call from, by zone.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        name: str,
+        network: Network,
+        vpc: PlatformVpc,
+        public: TierSubnets,
+        private: TierSubnets,
+    ) -> None:
+        self.addresses: dict[str, str] = {}
+        for zone, table in public.route_table_ids.items():
+            Route(
+                scope,
+                f"public_{zone}_default",
+                route_table_id=table,
+                destination_cidr_block=ANYWHERE,
+                gateway_id=vpc.internet_gateway.id,
+            )
+        zones_with_nat = {
+            "none": (),
+            "single": network.availability_zones[:1],
+            "per-zone": network.availability_zones,
+        }[network.nat]
+        gateways: dict[str, str] = {}
+        for zone in sorted(zones_with_nat):
+            tags = {"Name": f"{name}-nat-{zone}"}
+            address = Eip(scope, f"nat_{zone}_address", domain="vpc", tags=tags)
+            gateway = NatGateway(
+                scope,
+                f"nat_{zone}",
+                allocation_id=address.id,
+                subnet_id=public.ids[zone],
+                tags=tags,
+                # Terraform cannot see that a NAT gateway needs the VPC's way out.
+                depends_on=[vpc.internet_gateway],
+            )
+            gateways[zone] = gateway.id
+            self.addresses[zone] = address.public_ip
+        for zone, table in private.route_table_ids.items() if gateways else ():
+            Route(
+                scope,
+                f"private_{zone}_default",
+                route_table_id=table,
+                destination_cidr_block=ANYWHERE,
+                nat_gateway_id=gateways.get(zone) or gateways[network.availability_zones[0]],
+            )

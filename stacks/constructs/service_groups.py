@@ -1,0 +1,151 @@
+"""Who may talk to whom: internet -> load balancer -> task -> AWS, each step a rule with a name."""
+
+from stacks.bindings import (
+    Construct,
+    SecurityGroup,
+    TerraformIterator,
+    TerraformVariable,
+    TerraformVariableValidationConfig,
+    Token,
+    VpcSecurityGroupEgressRule,
+    VpcSecurityGroupIngressRule,
+)
+from stacks.constructs.internet_routes import ANYWHERE
+from stacks.network import NetworkStack
+from stacks.settings import Environment
+from webapp import contract
+
+HTTPS = 443
+
+
+class ServiceGroups:
+    """The security groups of a service's load balancer and of its tasks.
+
+    Who may reach the load balancer is a Terraform variable, `<service>_allowed_cidrs`, so that it
+    can be narrowed at apply time without a synthesis.
+    """
+
+    def __init__(
+        self, scope: Construct, key: str, name: str, environment: Environment, network: NetworkStack
+    ) -> None:
+        service = environment.services[key]
+        balancer = SecurityGroup(
+            scope,
+            f"{key}_balancer_group",
+            name=f"{name}-balancer",
+            description=f"Load balancer of {name}",
+            vpc_id=network.vpc.id,
+            tags={"Name": f"{name}-balancer"},
+        )
+        task = SecurityGroup(
+            scope,
+            f"{key}_task_group",
+            name=f"{name}-task",
+            description=f"Tasks of {name}",
+            vpc_id=network.vpc.id,
+            tags={"Name": f"{name}-task"},
+        )
+        self.balancer_id = balancer.id
+        self.task_id = task.id
+
+        variable = f"{key}_allowed_cidrs"
+        allowed = TerraformVariable(
+            scope,
+            variable,
+            type="list(string)",
+            nullable=False,
+            description=f"IPv4 CIDRs that may reach the load balancer of {key}",
+            default=[str(cidr) for cidr in service.allowed_cidrs],
+            validation=[
+                TerraformVariableValidationConfig(
+                    condition=(
+                        f"${{length(var.{variable}) > 0 && "
+                        f"alltrue([for cidr in var.{variable} : can(cidrhost(cidr, 0))])}}"
+                    ),
+                    error_message=f'{variable} must be a list of one or more CIDRs such as "203.0.113.0/24".',
+                )
+            ],
+        )
+        each = TerraformIterator.from_list(allowed.list_value)
+        for protocol, port in (("http", 80), *((("https", HTTPS),) if service.domain else ())):
+            VpcSecurityGroupIngressRule(
+                scope,
+                f"{key}_balancer_from_{protocol}",
+                for_each=each,
+                security_group_id=balancer.id,
+                description=f"{protocol.upper()} from those who may",
+                cidr_ipv4=Token.as_string(each.value),
+                ip_protocol="tcp",
+                from_port=port,
+                to_port=port,
+                tags={"Name": f"{name}-balancer-from-{protocol}"},
+            )
+        VpcSecurityGroupEgressRule(
+            scope,
+            f"{key}_balancer_to_task",
+            security_group_id=balancer.id,
+            description="To the tasks",
+            referenced_security_group_id=task.id,
+            ip_protocol="tcp",
+            from_port=contract.PORT,
+            to_port=contract.PORT,
+            tags={"Name": f"{name}-balancer-to-task"},
+        )
+        VpcSecurityGroupIngressRule(
+            scope,
+            f"{key}_task_from_balancer",
+            security_group_id=task.id,
+            description="From the load balancer",
+            referenced_security_group_id=balancer.id,
+            ip_protocol="tcp",
+            from_port=contract.PORT,
+            to_port=contract.PORT,
+            tags={"Name": f"{name}-task-from-balancer"},
+        )
+        for gateway, prefix_list in network.endpoints.prefix_list_ids.items():
+            VpcSecurityGroupEgressRule(
+                scope,
+                f"{key}_task_to_{gateway}",
+                security_group_id=task.id,
+                description=f"To {gateway} by its gateway endpoint",
+                prefix_list_id=prefix_list,
+                ip_protocol="tcp",
+                from_port=HTTPS,
+                to_port=HTTPS,
+                tags={"Name": f"{name}-task-to-{gateway}"},
+            )
+        if environment.network.endpoints:
+            VpcSecurityGroupEgressRule(
+                scope,
+                f"{key}_task_to_endpoints",
+                security_group_id=task.id,
+                description="To AWS by interface endpoints",
+                referenced_security_group_id=network.endpoints.security_group_id,
+                ip_protocol="tcp",
+                from_port=HTTPS,
+                to_port=HTTPS,
+                tags={"Name": f"{name}-task-to-endpoints"},
+            )
+            VpcSecurityGroupIngressRule(
+                scope,
+                f"{key}_endpoints_from_task",
+                security_group_id=network.endpoints.security_group_id,
+                description=f"From the tasks of {name}",
+                referenced_security_group_id=task.id,
+                ip_protocol="tcp",
+                from_port=HTTPS,
+                to_port=HTTPS,
+                tags={"Name": f"{name}-endpoints-from-task"},
+            )
+        if environment.network.nat != "none":
+            VpcSecurityGroupEgressRule(
+                scope,
+                f"{key}_task_to_internet",
+                security_group_id=task.id,
+                description="To AWS and others over HTTPS by NAT",
+                cidr_ipv4=ANYWHERE,
+                ip_protocol="tcp",
+                from_port=HTTPS,
+                to_port=HTTPS,
+                tags={"Name": f"{name}-task-to-internet"},
+            )

@@ -1,0 +1,41 @@
+"""The subnets and route tables of one tier, one of each in every zone."""
+
+from stacks import naming
+from stacks.addressing import AddressPlan, Tier
+from stacks.bindings import Construct, RouteTable, RouteTableAssociation, Subnet
+from stacks.constructs.vpc import PlatformVpc
+
+
+class TierSubnets:
+    """`ids` and `route_table_ids` are keyed by the zone's letter, in alphabetical order."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        name: str,
+        vpc: PlatformVpc,
+        plan: AddressPlan,
+        tier: Tier,
+        region: str,
+    ) -> None:
+        self.tier = tier
+        self.cidr = str(plan.tiers[tier])
+        self.ids: dict[str, str] = {}
+        self.route_table_ids: dict[str, str] = {}
+        for zone, cidr in plan.subnets[tier].items():
+            key = naming.subnet_id(tier, zone)
+            tags = {"Name": f"{name}-{tier}-{zone}", "tier": str(tier)}
+            subnet = Subnet(
+                scope,
+                key,
+                vpc_id=vpc.id,
+                cidr_block=str(cidr),
+                availability_zone=naming.availability_zone(region, zone),
+                # EC2.15: what needs a public address asks for one itself.
+                map_public_ip_on_launch=False,
+                tags=tags,
+            )
+            table = RouteTable(scope, f"{key}_routes", vpc_id=vpc.id, tags=tags)
+            RouteTableAssociation(scope, f"{key}_routing", subnet_id=subnet.id, route_table_id=table.id)
+            self.ids[zone] = subnet.id
+            self.route_table_ids[zone] = table.id

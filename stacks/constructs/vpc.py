@@ -1,0 +1,40 @@
+"""The VPC, with everything that AWS puts into it by default closed."""
+
+from stacks.bindings import (
+    Construct,
+    DefaultNetworkAcl,
+    DefaultRouteTable,
+    DefaultSecurityGroup,
+    InternetGateway,
+    Vpc,
+)
+from stacks.settings import Network
+
+
+class PlatformVpc:
+    """A VPC with DNS and an internet gateway; its default group, ACL and routes admit nothing (EC2.2)."""
+
+    def __init__(self, scope: Construct, name: str, network: Network) -> None:
+        vpc = Vpc(
+            scope,
+            "vpc",
+            cidr_block=str(network.cidr),
+            enable_dns_support=True,
+            enable_dns_hostnames=True,
+            tags={"Name": name},
+        )
+        self.id = vpc.id
+        DefaultSecurityGroup(scope, "closed_group", vpc_id=vpc.id, tags={"Name": f"{name}-default-closed"})
+        DefaultNetworkAcl(
+            scope,
+            "closed_acl",
+            default_network_acl_id=vpc.default_network_acl_id,
+            tags={"Name": f"{name}-default-closed"},
+        )
+        DefaultRouteTable(
+            scope,
+            "closed_routes",
+            default_route_table_id=vpc.default_route_table_id,
+            tags={"Name": f"{name}-default-closed"},
+        )
+        self.internet_gateway = InternetGateway(scope, "internet", vpc_id=vpc.id, tags={"Name": name})

@@ -1,0 +1,36 @@
+"""The CPU and memory that Fargate sells.
+
+Source: Amazon ECS Developer Guide, "Task size" for Fargate.
+"""
+
+from types import MappingProxyType
+from typing import Final
+
+MEMORY_BY_CPU: Final = MappingProxyType(
+    {
+        256: (512, 1024, 2048),
+        512: tuple(range(1024, 4096 + 1, 1024)),
+        1024: tuple(range(2048, 8192 + 1, 1024)),
+        2048: tuple(range(4096, 16384 + 1, 1024)),
+        4096: tuple(range(8192, 30720 + 1, 1024)),
+        8192: tuple(range(16384, 61440 + 1, 4096)),
+        16384: tuple(range(32768, 122880 + 1, 8192)),
+    }
+)
+"""Memory sizes in MiB by CPU units (1024 units are one vCPU)."""
+
+
+def problem_with(cpu: int, memory: int) -> tuple[str, str] | None:
+    """None when Fargate sells the pair; else which of `cpu` and `memory` is wrong, and what is allowed."""
+    sizes = MEMORY_BY_CPU.get(cpu)
+    if sizes is None:
+        return "cpu", f"one of {_listed(tuple(MEMORY_BY_CPU))} CPU units"
+    if memory not in sizes:
+        return "memory", f"with cpu = {cpu} one of {_listed(sizes)} MiB"
+    return None
+
+
+def _listed(numbers: tuple[int, ...]) -> str:
+    if len(numbers) <= 7:
+        return ", ".join(str(number) for number in numbers)
+    return f"{numbers[0]} to {numbers[-1]} in steps of {numbers[1] - numbers[0]}"

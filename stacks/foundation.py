@@ -1,0 +1,47 @@
+"""`foundation`: what an account has once, before any environment: state, registry, and who may deploy."""
+
+from stacks import naming
+from stacks.bindings import App
+from stacks.constructs.github_roles import GithubRoles
+from stacks.constructs.image_repository import ImageRepository
+from stacks.constructs.platform_stack import PlatformStack
+from stacks.constructs.state_bucket import StateBucket
+from stacks.constructs.workload_boundary import WorkloadBoundary
+from stacks.settings import Platform
+
+
+class FoundationStack(PlatformStack):
+    """The foundation of one account; state bucket and registry stand in the project's own account only."""
+
+    def __init__(self, app: App, platform: Platform, account_id: str) -> None:
+        project = platform.project
+        super().__init__(
+            app,
+            naming.foundation_stack(project, account_id),
+            project=project,
+            account_id=account_id,
+            region=project.region,
+            tags=naming.foundation_tags(project),
+        )
+        here = [
+            name
+            for name, environment in platform.environments.items()
+            if environment.account_id == account_id
+        ]
+        _, *other_account_ids = platform.account_ids()
+        services = sorted(
+            {name for environment in platform.environments.values() for name in environment.services}
+        )
+
+        if account_id == project.account_id:
+            state = StateBucket(self, platform)
+            self.output("state_bucket", state.name, "Where every stack's state is kept")
+            for service in services:
+                images = ImageRepository(self, project, service, other_account_ids)
+                self.output(
+                    f"{service}_repository", images.url, f"Where the images of {service} are pushed to"
+                )
+        WorkloadBoundary(self, project, account_id)
+        roles = GithubRoles(self, project, account_id, here)
+        for duty, arn in roles.role_arns.items():
+            self.output(f"{duty}_role", arn, f"The role that GitHub workflows assume to {duty}")

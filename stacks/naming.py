@@ -1,0 +1,162 @@
+"""Every name of the platform, and its tags: pure functions of the settings."""
+
+from collections.abc import Iterator
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+from stacks.addressing import Tier
+from webapp import contract
+
+if TYPE_CHECKING:
+    from stacks.settings import Environment, Platform, Project
+
+
+def foundation_stack(project: "Project", account_id: str) -> str:
+    """`foundation` for the project's own account, `foundation-<account id>` for another."""
+    return "foundation" if account_id == project.account_id else f"foundation-{account_id}"
+
+
+def network_stack(environment: str) -> str:
+    """The stack of an environment's network, such as `dev-network`."""
+    return f"{environment}-network"
+
+
+def service_stack(environment: str) -> str:
+    """The stack of an environment's services, such as `dev-service`."""
+    return f"{environment}-service"
+
+
+def stacks_of_account(platform: "Platform", account_id: str) -> tuple[str, ...]:
+    """Every stack of one account, in the order in which they build on each other."""
+    here = [
+        name for name, environment in platform.environments.items() if environment.account_id == account_id
+    ]
+    return (
+        foundation_stack(platform.project, account_id),
+        *(network_stack(name) for name in here),
+        *(service_stack(name) for name in here),
+    )
+
+
+def state_bucket(project: "Project") -> str:
+    """The S3 bucket that holds every stack's Terraform state; unique in all of AWS by the account's id."""
+    return f"{project.name}-state-{project.account_id}-{project.region}"
+
+
+def state_key(stack: str) -> str:
+    """The object in the state bucket that holds a stack's state."""
+    return f"{stack}.tfstate"
+
+
+def registry(project: "Project") -> str:
+    """Host name of the project's private ECR registry."""
+    return f"{project.account_id}.dkr.ecr.{project.region}.amazonaws.com"
+
+
+def repository_name(project: "Project", service: str) -> str:
+    """The ECR repository of a service's images, without the registry: `oaktree/web`."""
+    return f"{project.name}/{service}"
+
+
+def release_path(project: str, environment: str) -> str:
+    """The SSM path under which an environment keeps its release records and nothing else."""
+    return f"/{project}/{environment}/releases"
+
+
+def release_parameter(project: "Project", environment: str, service: str) -> str:
+    """The SSM parameter that says which image a service runs: `/oaktree/dev/releases/web`."""
+    return f"{release_path(project.name, environment)}/{service}"
+
+
+def base(project: str, environment: str) -> str:
+    """What the names of everything in an environment begin with: `oaktree-dev`."""
+    return f"{project}-{environment}"
+
+
+def log_group(project: str, environment: str, what: str) -> str:
+    """The CloudWatch log group of a service, or of another source such as `flow-logs`."""
+    return f"/{project}/{environment}/{what}"
+
+
+def load_balancer_name(project: str, environment: str, service: str) -> str:
+    """Also the family of the service's task definition."""
+    return f"{base(project, environment)}-{service}"
+
+
+def target_group_name(project: str, environment: str, service: str) -> str:
+    """A name that changes with what AWS cannot change in place.
+
+    So a replacement can be created and put into the listener before the former is deleted, which
+    AWS refuses while a listener uses it.
+    """
+    immutable = f"{contract.PORT} HTTP ip"
+    suffix = sha256(immutable.encode()).hexdigest()[:4]
+    return f"{load_balancer_name(project, environment, service)}-{suffix}"
+
+
+def role_name(project: str, environment: str, what: str) -> str:
+    """An IAM role, such as `oaktree-dev-web-task`."""
+    return f"{base(project, environment)}-{what}"
+
+
+def workload_boundary(project: str) -> str:
+    """The IAM policy that bounds every role an environment creates."""
+    return f"{project}-workload-boundary"
+
+
+def github_role(project: str, duty: str) -> str:
+    """The IAM role that a GitHub workflow assumes to `plan`, `push` or `deploy`."""
+    return f"{project}-github-{duty}"
+
+
+def table_name(project: str, environment: "Environment") -> str:
+    """The app's DynamoDB table."""
+    return f"{base(project, environment.name)}-{environment.data.table}"
+
+
+def access_log_bucket(project: str, environment: "Environment") -> str:
+    """The S3 bucket for the access logs of an environment's load balancers."""
+    return f"{base(project, environment.name)}-access-logs-{environment.account_id}"
+
+
+def limited_names(project: str, environment: "Environment", service: str) -> Iterator[tuple[str, str, int]]:
+    """The names that AWS limits: what it names, the name, and the limit in characters.
+
+    Sources: Elastic Load Balancing API, CreateLoadBalancer and CreateTargetGroup (32); IAM User
+    Guide, "IAM and AWS STS quotas" (64); Amazon S3 User Guide, "Bucket naming rules" (63).
+    """
+    yield "the load balancer", load_balancer_name(project, environment.name, service), 32
+    yield "the target group", target_group_name(project, environment.name, service), 32
+    yield "the execution role", role_name(project, environment.name, f"{service}-execution"), 64
+    yield "the access log bucket", access_log_bucket(project, environment), 63
+
+
+def availability_zone(region: str, letter: str) -> str:
+    """The name of a zone: `eu-central-1a`."""
+    return f"{region}{letter}"
+
+
+def subnet_id(tier: Tier, zone: str) -> str:
+    """The Terraform name of a subnet, keyed by its zone's letter, never by a place in a list."""
+    return f"{tier}_{zone}"
+
+
+def foundation_tags(project: "Project") -> dict[str, str]:
+    """Tags of what all environments share."""
+    return _tags(project, "shared", project.owner, project.cost_centre)
+
+
+def environment_tags(project: "Project", environment: "Environment") -> dict[str, str]:
+    """Tags of everything in an environment."""
+    return _tags(project, environment.name, environment.owner, environment.cost_centre)
+
+
+def _tags(project: "Project", environment: str, owner: str, cost_centre: str) -> dict[str, str]:
+    return {
+        "project": project.name,
+        "environment": environment,
+        "owner": owner,
+        "cost-centre": cost_centre,
+        "managed-by": "terraform",
+        "repository": project.repository,
+    }

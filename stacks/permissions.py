@@ -1,0 +1,368 @@
+"""What the GitHub roles may do, as policy statements.
+
+Where AWS lets a permission be limited to an ARN, it is: to names that begin with the project's.
+Where it does not (most of EC2, every list of things), the resource is `*`.
+
+Source of actions and their resources: AWS Service Authorization Reference.
+"""
+
+from stacks import naming
+from stacks.policies import Statement
+from stacks.settings import Project
+
+
+def read(project: Project, account_id: str) -> tuple[Statement, ...]:
+    """Enough to plan every stack: descriptions, the states, and the lock of a plan; no data, no secret."""
+    bucket = f"arn:aws:s3:::{naming.state_bucket(project)}"
+    return (
+        Statement(
+            "Describe",
+            actions=[
+                "acm:DescribeCertificate",
+                "acm:ListTagsForCertificate",
+                "application-autoscaling:Describe*",
+                "application-autoscaling:ListTagsForResource",
+                "cloudwatch:DescribeAlarms",
+                "cloudwatch:ListTagsForResource",
+                "dynamodb:DescribeContinuousBackups",
+                "dynamodb:DescribeTable",
+                "dynamodb:DescribeTimeToLive",
+                "dynamodb:ListTagsOfResource",
+                "ec2:Describe*",
+                "ecr:DescribeImages",
+                "ecr:DescribeRepositories",
+                "ecr:GetLifecyclePolicy",
+                "ecr:GetRepositoryPolicy",
+                "ecr:ListTagsForResource",
+                "ecs:Describe*",
+                "ecs:ListTagsForResource",
+                "elasticloadbalancing:Describe*",
+                "iam:GetOpenIDConnectProvider",
+                "iam:GetPolicy",
+                "iam:GetPolicyVersion",
+                "iam:GetRole",
+                "iam:GetRolePolicy",
+                "iam:ListAttachedRolePolicies",
+                "iam:ListPolicyVersions",
+                "iam:ListRolePolicies",
+                "logs:DescribeLogGroups",
+                "logs:ListTagsForResource",
+                "rds:DescribeDBSubnetGroups",
+                "rds:ListTagsForResource",
+                "route53:GetChange",
+                "route53:GetHostedZone",
+                "route53:ListHostedZones",
+                "route53:ListResourceRecordSets",
+                "route53:ListTagsForResource",
+                "s3:GetAccelerateConfiguration",
+                "s3:GetBucket*",
+                "s3:GetEncryptionConfiguration",
+                "s3:GetLifecycleConfiguration",
+                "s3:GetReplicationConfiguration",
+                "s3:ListBucket",
+                "secretsmanager:DescribeSecret",
+                "secretsmanager:GetResourcePolicy",
+                "secretsmanager:ListSecrets",
+                "sns:GetSubscriptionAttributes",
+                "sns:GetTopicAttributes",
+                "sns:ListTagsForResource",
+                "ssm:DescribeParameters",
+            ],
+            resources=["*"],
+        ),
+        Statement(
+            "ReadReleases",
+            actions=[
+                "ssm:GetParameter",
+                "ssm:GetParameterHistory",
+                "ssm:GetParameters",
+                "ssm:GetParametersByPath",
+            ],
+            resources=[f"arn:aws:ssm:*:{account_id}:parameter{naming.release_path(project.name, '*')}*"],
+        ),
+        Statement("ReadStates", actions=["s3:GetObject"], resources=[f"{bucket}/*.tfstate"]),
+        Statement(
+            "LockStates",
+            actions=["s3:DeleteObject", "s3:GetObject", "s3:PutObject"],
+            resources=[f"{bucket}/*.tflock"],
+        ),
+    )
+
+
+def push(project: Project) -> tuple[Statement, ...]:
+    """Push to the project's repositories. Source: Amazon ECR User Guide, "IAM permissions for pushing"."""
+    repositories = f"arn:aws:ecr:{project.region}:{project.account_id}:repository/{project.name}/*"
+    return (
+        Statement("Login", actions=["ecr:GetAuthorizationToken"], resources=["*"]),
+        Statement(
+            "Push",
+            actions=[
+                "ecr:BatchCheckLayerAvailability",
+                "ecr:BatchGetImage",
+                "ecr:CompleteLayerUpload",
+                "ecr:DescribeImages",
+                "ecr:GetDownloadUrlForLayer",
+                "ecr:InitiateLayerUpload",
+                "ecr:PutImage",
+                "ecr:UploadLayerPart",
+            ],
+            resources=[repositories],
+        ),
+    )
+
+
+def deploy_network(project: Project, account_id: str) -> tuple[Statement, ...]:
+    """What applying a network stack takes beyond reading."""
+    name = project.name
+    things = (
+        "InternetGateway",
+        "NatGateway",
+        "NetworkAcl",
+        "NetworkAclEntry",
+        "Route",
+        "RouteTable",
+        "SecurityGroup",
+        "Subnet",
+        "Vpc",
+    )
+    return (
+        Statement(
+            "ChangeNetworks",
+            actions=[
+                *(f"ec2:{verb}{thing}" for verb in ("Create", "Delete") for thing in things),
+                "ec2:AllocateAddress",
+                "ec2:AssociateRouteTable",
+                "ec2:AttachInternetGateway",
+                "ec2:AuthorizeSecurityGroupEgress",
+                "ec2:AuthorizeSecurityGroupIngress",
+                "ec2:CreateFlowLogs",
+                "ec2:CreateTags",
+                "ec2:CreateVpcEndpoint",
+                "ec2:DeleteFlowLogs",
+                "ec2:DeleteTags",
+                "ec2:DeleteVpcEndpoints",
+                "ec2:DetachInternetGateway",
+                "ec2:DisassociateAddress",
+                "ec2:DisassociateRouteTable",
+                "ec2:ModifySecurityGroupRules",
+                "ec2:ModifySubnetAttribute",
+                "ec2:ModifyVpcAttribute",
+                "ec2:ModifyVpcEndpoint",
+                "ec2:ReleaseAddress",
+                "ec2:ReplaceNetworkAclAssociation",
+                "ec2:ReplaceNetworkAclEntry",
+                "ec2:ReplaceRoute",
+                "ec2:ReplaceRouteTableAssociation",
+                "ec2:RevokeSecurityGroupEgress",
+                "ec2:RevokeSecurityGroupIngress",
+                "ec2:UpdateSecurityGroupRuleDescriptionsEgress",
+                "ec2:UpdateSecurityGroupRuleDescriptionsIngress",
+            ],
+            resources=["*"],
+        ),
+        Statement(
+            "ChangeDatabaseSubnets",
+            actions=[
+                "rds:AddTagsToResource",
+                "rds:CreateDBSubnetGroup",
+                "rds:DeleteDBSubnetGroup",
+                "rds:ModifyDBSubnetGroup",
+                "rds:RemoveTagsFromResource",
+            ],
+            resources=[f"arn:aws:rds:*:{account_id}:subgrp:{name}-*"],
+        ),
+    )
+
+
+def deploy_service(project: Project, account_id: str) -> tuple[Statement, ...]:
+    """What applying a service stack takes beyond reading, and the roles and log groups of both stacks."""
+    name = project.name
+    roles = f"arn:aws:iam::{account_id}:role/{name}-*"
+    github = f"arn:aws:iam::{account_id}:role/{naming.github_role(name, '*')}"
+    boundary = f"arn:aws:iam::{account_id}:policy/{naming.workload_boundary(name)}"
+    state = f"arn:aws:s3:::{naming.state_bucket(project)}"
+    return (
+        Statement(
+            "ChangeServices",
+            actions=[
+                "ecs:CreateCluster",
+                "ecs:CreateService",
+                "ecs:DeleteCluster",
+                "ecs:DeleteService",
+                "ecs:PutClusterCapacityProviders",
+                "ecs:TagResource",
+                "ecs:UntagResource",
+                "ecs:UpdateCluster",
+                "ecs:UpdateClusterSettings",
+                "ecs:UpdateService",
+            ],
+            resources=[
+                f"arn:aws:ecs:*:{account_id}:{kind}/{name}-*"
+                for kind in ("cluster", "service", "task-definition")
+            ],
+        ),
+        # Scalable targets have ids that no policy can name.
+        Statement(
+            "ChangeTasksAndScaling",
+            actions=[
+                "application-autoscaling:DeleteScalingPolicy",
+                "application-autoscaling:DeregisterScalableTarget",
+                "application-autoscaling:PutScalingPolicy",
+                "application-autoscaling:RegisterScalableTarget",
+                "application-autoscaling:TagResource",
+                "application-autoscaling:UntagResource",
+                "ecs:DeregisterTaskDefinition",
+                "ecs:RegisterTaskDefinition",
+            ],
+            resources=["*"],
+        ),
+        Statement(
+            "ChangeLoadBalancers",
+            actions=[
+                *(
+                    f"elasticloadbalancing:{verb}{thing}"
+                    for verb in ("Create", "Delete", "Modify")
+                    for thing in ("Listener", "TargetGroup")
+                ),
+                "elasticloadbalancing:AddTags",
+                "elasticloadbalancing:CreateLoadBalancer",
+                "elasticloadbalancing:DeleteLoadBalancer",
+                "elasticloadbalancing:ModifyListenerAttributes",
+                "elasticloadbalancing:ModifyLoadBalancerAttributes",
+                "elasticloadbalancing:ModifyTargetGroupAttributes",
+                "elasticloadbalancing:RemoveTags",
+                "elasticloadbalancing:SetIpAddressType",
+                "elasticloadbalancing:SetSecurityGroups",
+                "elasticloadbalancing:SetSubnets",
+            ],
+            resources=[
+                f"arn:aws:elasticloadbalancing:*:{account_id}:{kind}/{name}-*"
+                for kind in ("loadbalancer/app", "listener/app", "targetgroup")
+            ],
+        ),
+        Statement(
+            "ChangeTables",
+            actions=[
+                "dynamodb:CreateTable",
+                "dynamodb:DeleteTable",
+                "dynamodb:TagResource",
+                "dynamodb:UntagResource",
+                "dynamodb:UpdateContinuousBackups",
+                "dynamodb:UpdateTable",
+                "dynamodb:UpdateTimeToLive",
+            ],
+            resources=[f"arn:aws:dynamodb:*:{account_id}:table/{name}-*"],
+        ),
+        Statement(
+            "ChangeLogs",
+            actions=[
+                "logs:CreateLogGroup",
+                "logs:DeleteLogGroup",
+                "logs:PutRetentionPolicy",
+                "logs:TagResource",
+                "logs:UntagResource",
+            ],
+            resources=[f"arn:aws:logs:*:{account_id}:log-group:/{name}/*"],
+        ),
+        Statement(
+            "ChangeAlarms",
+            actions=[
+                "cloudwatch:DeleteAlarms",
+                "cloudwatch:PutMetricAlarm",
+                "cloudwatch:TagResource",
+                "cloudwatch:UntagResource",
+                "sns:CreateTopic",
+                "sns:DeleteTopic",
+                "sns:SetTopicAttributes",
+                "sns:Subscribe",
+                "sns:TagResource",
+                "sns:Unsubscribe",
+                "sns:UntagResource",
+            ],
+            resources=[
+                f"arn:aws:cloudwatch:*:{account_id}:alarm:{name}-*",
+                f"arn:aws:sns:*:{account_id}:{name}-*",
+            ],
+        ),
+        Statement(
+            "ChangeBuckets",
+            actions=[
+                "s3:CreateBucket",
+                "s3:DeleteBucket",
+                "s3:DeleteBucketPolicy",
+                "s3:PutBucketOwnershipControls",
+                "s3:PutBucketPolicy",
+                "s3:PutBucketPublicAccessBlock",
+                "s3:PutBucketTagging",
+                "s3:PutBucketVersioning",
+                "s3:PutEncryptionConfiguration",
+                "s3:PutLifecycleConfiguration",
+            ],
+            resources=[f"arn:aws:s3:::{name}-*-access-logs-{account_id}"],
+        ),
+        Statement(
+            "ChangeNamesAndCertificates",
+            actions=[
+                "acm:AddTagsToCertificate",
+                "acm:DeleteCertificate",
+                "acm:RemoveTagsFromCertificate",
+                "acm:RequestCertificate",
+                "route53:ChangeResourceRecordSets",
+            ],
+            resources=[f"arn:aws:acm:*:{account_id}:certificate/*", "arn:aws:route53:::hostedzone/*"],
+        ),
+        Statement(
+            "CreateBoundedRoles",
+            actions=["iam:CreateRole", "iam:PutRolePermissionsBoundary", "iam:PutRolePolicy"],
+            resources=[roles],
+            conditions={"StringEquals": {"iam:PermissionsBoundary": boundary}},
+        ),
+        Statement(
+            "ChangeRoles",
+            actions=[
+                "iam:DeleteRole",
+                "iam:DeleteRolePolicy",
+                "iam:ListInstanceProfilesForRole",
+                "iam:TagRole",
+                "iam:UntagRole",
+                "iam:UpdateAssumeRolePolicy",
+                "iam:UpdateRole",
+                "iam:UpdateRoleDescription",
+            ],
+            resources=[roles],
+        ),
+        Statement(
+            "PassRolesToServices",
+            actions=["iam:PassRole"],
+            resources=[roles],
+            conditions={
+                "StringEquals": {
+                    "iam:PassedToService": ["ecs-tasks.amazonaws.com", "vpc-flow-logs.amazonaws.com"]
+                }
+            },
+        ),
+        Statement(
+            "NeverItsOwnRoles",
+            effect="Deny",
+            actions=[
+                "iam:DeleteRole*",
+                "iam:PassRole",
+                "iam:PutRole*",
+                "iam:TagRole",
+                "iam:UntagRole",
+                "iam:UpdateAssumeRolePolicy",
+                "iam:UpdateRole*",
+            ],
+            resources=[github],
+        ),
+        Statement(
+            "WriteReleases",
+            actions=["ssm:PutParameter"],
+            resources=[f"arn:aws:ssm:*:{account_id}:parameter{naming.release_path(name, '*')}/*"],
+        ),
+        Statement(
+            "WriteStates",
+            actions=["s3:PutObject"],
+            resources=[f"{state}/*-network.tfstate", f"{state}/*-service.tfstate"],
+        ),
+    )

@@ -1,0 +1,401 @@
+"""The typed contract of `environments/*.toml`.
+
+`project.toml` says what all environments share; every other file is one environment, named like
+the file. A setting is a word, a default and one sentence. Units are in the sentence; durations are
+seconds throughout.
+"""
+
+import re
+import tomllib
+from collections.abc import Callable, Iterator, Mapping
+from ipaddress import IPv4Network
+from pathlib import Path
+from types import MappingProxyType
+from typing import Annotated, Any, Literal, Self, TypeVar
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from stacks import rules
+from stacks.problems import Problem, SettingsError, problems_of
+
+__all__ = [
+    "Data",
+    "Environment",
+    "HealthCheck",
+    "Logs",
+    "Network",
+    "Platform",
+    "Project",
+    "Scaling",
+    "SecretReference",
+    "Service",
+    "SettingsError",
+    "read_platform",
+]
+
+PROJECT_FILE = "project.toml"
+
+T = TypeVar("T")
+
+
+def _text(pattern: str, allowed: str) -> AfterValidator:
+    """A check of the whole of a text, with the words for a person when it fails."""
+    compiled = re.compile(pattern)
+
+    def check(value: str) -> str:
+        if not compiled.fullmatch(value):
+            raise ValueError(allowed)
+        return value
+
+    return AfterValidator(check)
+
+
+def _cidr(value: object) -> object:
+    if not isinstance(value, str):
+        raise ValueError('an IPv4 CIDR in quotes, such as "10.0.0.0/16"')
+    try:
+        return IPv4Network(value)
+    except ValueError as error:
+        raise ValueError(f'an IPv4 CIDR such as "10.0.0.0/16": {error}') from None
+
+
+def _frozen(value: Mapping[str, T]) -> Mapping[str, T]:
+    return MappingProxyType(dict(value))
+
+
+def _unique(value: tuple[T, ...]) -> tuple[T, ...]:
+    if len(set(value)) != len(value):
+        raise ValueError("each value once")
+    return value
+
+
+AccountId = Annotated[str, _text(r"\d{12}", "an AWS account id: twelve digits, in quotes")]
+Region = Annotated[str, _text(r"[a-z]{2}(-[a-z]+)+-\d", 'an AWS region such as "eu-central-1"')]
+Name = Annotated[
+    str,
+    _text(
+        r"[a-z][a-z0-9]*(-[a-z0-9]+)*",
+        "lower-case letters, digits and single hyphens, beginning with a letter",
+    ),
+]
+Cidr = Annotated[IPv4Network, BeforeValidator(_cidr)]
+Zone = Annotated[str, _text(r"[a-z]", 'a zone\'s letter, such as "a"')]
+DomainName = Annotated[
+    str,
+    _text(
+        r"(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}",
+        'a domain such as "www.example.com"',
+    ),
+]
+TagText = Annotated[
+    str,
+    _text(
+        r"[\w .:/=+\-@]{1,256}",
+        "1 to 256 letters, digits, spaces and . : / = + - @ _ (it becomes a tag)",
+    ),
+]
+MountPath = Annotated[str, _text(r"(/[\w.-]+)+", "an absolute path within the container")]
+Endpoint = Literal[
+    "ecr.api", "ecr.dkr", "ecs", "logs", "monitoring", "secretsmanager", "ssm", "ssmmessages", "sts"
+]
+
+
+class Table(BaseModel):
+    """A table of a settings file: frozen, and every unknown key is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, arbitrary_types_allowed=True)
+
+
+class SecretReference(BaseModel):
+    """Where a secret is kept; its value is never read here."""
+
+    model_config = ConfigDict(frozen=True)
+
+    store: Literal["ssm", "secretsmanager"]
+    """AWS Systems Manager Parameter Store or AWS Secrets Manager."""
+
+    name: str
+    """The parameter's path, or the secret's name."""
+
+    @classmethod
+    def parse(cls, value: object) -> Self:
+        """Read `ssm:/path/of/parameter` or `secretsmanager:name`; ValueError says what is allowed."""
+        if isinstance(value, str):
+            if match := re.fullmatch(r"ssm:((?:/[\w.-]+)+)", value):
+                return cls(store="ssm", name=match[1])
+            if match := re.fullmatch(r"secretsmanager:([\w/+=.@-]{1,512})", value):
+                return cls(store="secretsmanager", name=match[1])
+        raise ValueError(
+            'a reference, never the secret itself: "ssm:/path/of/parameter" or "secretsmanager:name"'
+        )
+
+
+class Project(Table):
+    """`project.toml`: what all environments share."""
+
+    name: Annotated[Name, Field(max_length=12)] = Field(
+        description="the project's name; it begins every name"
+    )
+    repository: Annotated[str, _text(r"[\w.-]+/[\w.-]+", 'a GitHub repository such as "owner/name"')] = Field(
+        description='the GitHub repository that may deploy, "owner/name"'
+    )
+    account_id: AccountId = Field(
+        description="the AWS account of registry and state, twelve digits in quotes"
+    )
+    region: Region = Field(description="the AWS region of registry and state")
+    owner: TagText = Field(description="who answers for what all environments share (a tag)")
+    cost_centre: TagText = Field(description="who pays for what all environments share (a tag)")
+    protected: bool = True
+    """State bucket and registry cannot be destroyed while this is set."""
+    untagged_image_days: Annotated[int, Field(ge=1, le=365)] = 14
+    """Days after which an image without a tag expires."""
+    state_version_days: Annotated[int, Field(ge=1, le=3650)] = 90
+    """Days for which former versions of a state are kept."""
+
+
+class Network(Table):
+    """`[network]`"""
+
+    cidr: Cidr = Field(
+        description='the VPC\'s IPv4 CIDR, such as "10.0.0.0/16", shared with no other environment'
+    )
+    availability_zones: Annotated[tuple[Zone, ...], Field(strict=False), AfterValidator(_unique)] = ("a", "b")
+    """Letters of the zones; append to it to grow. The first has the gateway of `nat = "single"`."""
+    zone_slots: Literal[2, 4, 8] = 4
+    """Zones the addresses are planned for, from `a` on; changing it later moves every subnet."""
+    nat: Literal["none", "single", "per-zone"] = "single"
+    """NAT gateways; with `none`, tasks reach AWS through `endpoints` only."""
+    endpoints: Annotated[tuple[Endpoint, ...], Field(strict=False), AfterValidator(_unique)] = ()
+    """AWS services with an interface endpoint in the VPC. S3 and DynamoDB always have a gateway endpoint."""
+    flow_logs: Literal["off", "rejected", "all"] = "rejected"
+    """Traffic that is recorded in CloudWatch Logs."""
+
+
+class Scaling(Table):
+    """`[services.<name>.scaling]`"""
+
+    min_capacity: Annotated[int, Field(ge=1, le=1000)] = 2
+    """Fewest tasks."""
+    max_capacity: Annotated[int, Field(ge=1, le=1000)] = 4
+    """Most tasks."""
+    cpu_percent: Annotated[int, Field(ge=10, le=90)] | None = 60
+    """Average CPU use that scaling aims at."""
+    memory_percent: Annotated[int, Field(ge=10, le=90)] | None = 75
+    """Average memory use that scaling aims at."""
+    requests_per_target: Annotated[int, Field(ge=1)] | None = None
+    """Requests per task and minute that scaling aims at; none unless set."""
+
+
+class HealthCheck(Table):
+    """`[services.<name>.health_check]`: the load balancer's."""
+
+    interval: Annotated[int, Field(ge=5, le=300)] = 10
+    """Seconds between checks."""
+    timeout: Annotated[int, Field(ge=2, le=120)] = 5
+    """Seconds until a check has failed; less than `interval`."""
+    healthy_threshold: Annotated[int, Field(ge=2, le=10)] = 2
+    """Successes until a task gets requests."""
+    unhealthy_threshold: Annotated[int, Field(ge=2, le=10)] = 3
+    """Failures until it gets none."""
+    grace_period: Annotated[int, Field(ge=0, le=7200)] = 30
+    """Seconds after a task's start in which failures do not count."""
+
+
+class Service(Table):
+    """`[services.<name>]`: a load-balanced web service."""
+
+    cpu: int = 256
+    """CPU units; 1024 are one vCPU."""
+    memory: int = 512
+    """Memory in MiB."""
+    architecture: Literal["x86_64", "arm64"] = "x86_64"
+    """Processor the image is built for."""
+    scaling: Scaling = Scaling()
+    spot_percent: Annotated[int, Field(ge=0, le=100)] = 0
+    """Share of tasks on Fargate Spot, beyond the first two."""
+    domain: DomainName | None = None
+    """Name under which the service is reached over HTTPS; without it, HTTP under the load balancer's name."""
+    hosted_zone: DomainName | None = None
+    """Public Route 53 zone that `domain` is in."""
+    allowed_cidrs: Annotated[tuple[Cidr, ...], Field(strict=False, min_length=1), AfterValidator(_unique)] = (
+        IPv4Network("0.0.0.0/0"),
+    )
+    """Who may reach the load balancer; the default of a Terraform variable."""
+    health_check: HealthCheck = HealthCheck()
+    idle_timeout: Annotated[int, Field(ge=1, le=4000)] = 60
+    """Seconds until the load balancer closes an idle connection."""
+    keep_alive: Annotated[int, Field(ge=1, le=7200)] = 75
+    """Seconds until the app closes an idle connection; more than `idle_timeout`."""
+    deregistration_delay: Annotated[int, Field(ge=0, le=3600)] = 10
+    """Seconds a task that is going away is given for requests in flight."""
+    stop_timeout: Annotated[int, Field(ge=10, le=120)] = 30
+    """Seconds between SIGTERM and SIGKILL."""
+    exec: bool = False
+    """Whether `aws ecs execute-command` opens a shell in a task."""
+    read_only_root: bool = True
+    """Whether the container's root file system is read-only."""
+    writable_paths: Annotated[tuple[MountPath, ...], Field(strict=False), AfterValidator(_unique)] = ()
+    """Paths on a volume of the task's own that stay writable."""
+    secrets: Annotated[
+        Mapping[str, Annotated[SecretReference, BeforeValidator(SecretReference.parse)]],
+        AfterValidator(_frozen),
+    ] = Field(default_factory=lambda: MappingProxyType({}))
+    """Secrets of the app by name, each a reference: `ssm:/path` or `secretsmanager:name`."""
+
+
+class Data(Table):
+    """`[data]`: the app's DynamoDB table."""
+
+    table: Name = "status"
+    """The table's name, after project and environment."""
+    point_in_time_recovery: bool = True
+    """Whether the table can be restored to any second of the last 35 days."""
+    deletion_protection: bool = False
+    """Whether DynamoDB refuses to delete the table."""
+
+
+class Logs(Table):
+    """`[logs]`"""
+
+    retention_days: Literal[
+        1,
+        3,
+        5,
+        7,
+        14,
+        30,
+        60,
+        90,
+        120,
+        150,
+        180,
+        365,
+        400,
+        545,
+        731,
+        1096,
+        1827,
+        2192,
+        2557,
+        2922,
+        3288,
+        3653,
+    ] = 30
+    """Days for which log groups keep their events."""
+
+
+class Alarms(Table):
+    """`[alarms]`"""
+
+    email: Annotated[str, _text(r"[^@\s]+@[^@\s]+\.[^@\s]+", "an e-mail address")] | None = None
+    """Who is told; without it the alarms' topic has no subscriber yet."""
+
+
+class Environment(Table):
+    """One environment: `<name>.toml`."""
+
+    name: Annotated[Name, Field(max_length=10)]
+    """The file's name; not a key of the file."""
+    account_id: AccountId = Field(description="the AWS account it lives in, twelve digits in quotes")
+    region: Region = Field(description="the AWS region it lives in")
+    owner: TagText = Field(description="who answers for it (a tag)")
+    cost_centre: TagText = Field(description="who pays for it (a tag)")
+    protected: bool = False
+    """Whether what holds data, and the load balancer, refuse to be destroyed."""
+    network: Network = Field(description="at least its `cidr`")
+    services: Annotated[Mapping[Name, Service], Field(min_length=1), AfterValidator(_frozen)] = Field(
+        description="at least one service, such as [services.web]"
+    )
+    data: Data = Data()
+    logs: Logs = Logs()
+    alarms: Alarms = Alarms()
+
+
+class Platform(BaseModel):
+    """Everything the settings files say: the project, and its environments by name in sorted order."""
+
+    model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True)
+
+    project: Project
+    environments: Annotated[Mapping[str, Environment], AfterValidator(_frozen)]
+
+    def account_ids(self) -> tuple[str, ...]:
+        """Accounts in use, the project's own first, the others sorted."""
+        others = {environment.account_id for environment in self.environments.values()}
+        return (self.project.account_id, *sorted(others - {self.project.account_id}))
+
+
+def read_platform(directory: Path) -> Platform:
+    """Read `project.toml` and every environment's file in a directory.
+
+    Raises SettingsError with everything that is wrong in all of the files.
+    """
+    project_file = directory / PROJECT_FILE
+    files = sorted(path for path in directory.glob("*.toml") if path.name != PROJECT_FILE)
+    problems: list[Problem] = []
+    project = _read(project_file, Project, {}, problems)
+    environments: dict[str, Environment] = {}
+    for file in files:
+        environment = _read(file, Environment, {"name": file.stem}, problems)
+        if environment:
+            environments[file.stem] = environment
+            found = rules.environment_problems(environment, project.name if project else "")
+            problems += _in_file(file, found)
+    if not files:
+        problems.append(Problem((), None, "no environment: add a file such as dev.toml", str(directory)))
+    for name, problem in rules.platform_problems(environments):
+        problems += _in_file(directory / f"{name}.toml", [problem])
+    if problems or project is None:
+        raise SettingsError(problems)
+    return Platform(project=project, environments=environments)
+
+
+M = TypeVar("M", bound=Table)
+
+
+def _read(file: Path, model: type[M], given: dict[str, str], problems: list[Problem]) -> M | None:
+    """Read one file into a model; None, with the reasons added to `problems`, when it cannot be used."""
+    try:
+        content = tomllib.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        problems.append(Problem((), None, f"cannot be read: {error.strerror or error}", str(file)))
+        return None
+    except UnicodeDecodeError:
+        problems.append(Problem((), None, "is not UTF-8 text", str(file)))
+        return None
+    except tomllib.TOMLDecodeError as error:
+        problems.append(Problem((), None, f"is not TOML: {error}", str(file)))
+        return None
+    problems += _in_file(
+        file,
+        (Problem((key,), content.pop(key), "comes from the file's name") for key in given.keys() & content),
+    )
+    try:
+        return model.model_validate(content | given)
+    except ValidationError as error:
+        problems += _in_file(file, problems_of(error, model, given))
+        problems += _in_file(file, _rules_of_valid_parts(content))
+        return None
+
+
+def _rules_of_valid_parts(content: dict[str, Any]) -> Iterator[Problem]:
+    """The rules of those tables that could be read, when others could not."""
+    yield from _rules_of(content.get("network"), Network, rules.network_problems, ("network",))
+    services = content.get("services")
+    for name, service in services.items() if isinstance(services, dict) else ():
+        yield from _rules_of(service, Service, rules.service_problems, ("services", name))
+
+
+def _rules_of(
+    content: object, model: type[M], check: Callable[[M], Iterator[Problem]], key: tuple[str, ...]
+) -> Iterator[Problem]:
+    try:
+        table = model.model_validate(content)
+    except ValidationError:
+        return
+    for problem in check(table):
+        yield problem.under(*key)
+
+
+def _in_file(file: Path, problems: Any) -> list[Problem]:
+    return [Problem(problem.key, problem.value, problem.allowed, str(file)) for problem in problems]

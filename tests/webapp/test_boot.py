@@ -1,0 +1,56 @@
+"""Starting the app with bad input: everything wrong at once, exit status 2, no traceback."""
+
+import socket
+
+import pytest
+
+from tests.webapp.environment import environ_of
+from tests.webapp.processes import running
+from webapp.contract import variable_names
+
+
+def started(environ: dict[str, str], *arguments: str) -> tuple[int, str, str]:
+    """Exit status, stdout and stderr of an app that does not start."""
+    with running(["-m", "webapp", "--host", "127.0.0.1", *arguments], environ) as process:
+        status = process.wait()
+    return status, "".join(process.stdout), "".join(process.stderr)
+
+
+def test_an_empty_environment_names_every_variable_that_is_needed() -> None:
+    status, stdout, stderr = started({})
+    assert (status, stdout) == (2, "")
+    missing = {line.split()[0] for line in stderr.splitlines()[1:]}
+    assert missing == variable_names() - {"LOG_LEVEL"}
+    assert "Traceback" not in stderr
+
+
+def test_every_wrong_variable_is_named_with_what_is_expected_and_no_secret_is_shown() -> None:
+    wrong = {"KEEP_ALIVE": "soon", "IMAGE": "web:latest", "TABLE": "", "AWS_ENDPOINT_URL": "localhost"}
+    secret = {"WRITE_TOKEN_SHA256": "hunter2"}
+    status, stdout, stderr = started(environ_of("http://127.0.0.1:9") | wrong | secret)
+    assert (status, stdout) == (2, "")
+    assert sorted(stderr.splitlines()[1:]) == [
+        "  AWS_ENDPOINT_URL is 'localhost': expected a stand-in for AWS, such as http://127.0.0.1:5000",
+        "  IMAGE is 'web:latest': expected an image by digest: <repository>@sha256:<64 hexadecimal digits>",
+        "  KEEP_ALIVE is 'soon': expected seconds, a whole number above 0",
+        "  TABLE is empty: expected the name of a DynamoDB table: 3 to 255 letters, digits, '_', '.' or '-'",
+        "  WRITE_TOKEN_SHA256 is wrong (its value is not shown): expected the token's SHA-256 in hexadecimal",
+    ]
+
+
+def test_a_port_in_use_is_told() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        status, stdout, stderr = started(environ_of("http://127.0.0.1:9"), "--port", port)
+    assert (status, stdout) == (2, "")
+    expected = f"cannot listen on 127.0.0.1, port {port}: Address already in use"
+    assert stderr.startswith(expected)
+    assert "Traceback" not in stderr
+
+
+@pytest.mark.parametrize("port", ["http", "-1", "65536"])
+def test_a_port_that_is_none_is_told(port: str) -> None:
+    status, _, stderr = started(environ_of("http://127.0.0.1:9"), f"--port={port}")
+    assert status == 2
+    assert f"'{port}' is not a port; allowed: 0 to 65535" in stderr
+    assert "Traceback" not in stderr

@@ -1,0 +1,75 @@
+"""The contract between app and platform."""
+
+import pytest
+from pydantic import ValidationError
+
+from webapp.contract import (
+    GRANTS,
+    Configuration,
+    Resource,
+    environment_of,
+    secret_names,
+    variable_names,
+)
+
+
+def configuration() -> Configuration:
+    """A configuration as the platform builds it, with Terraform references in it."""
+    return Configuration(
+        environment="dev",
+        service="web",
+        aws_region="eu-central-1",
+        table="${aws_dynamodb_table.table.name}",
+        image="${TfToken[TOKEN.12]}",
+        commit='${jsondecode(data.aws_ssm_parameter.release.value)["commit"]}',
+        keep_alive=65,
+        shutdown_timeout=20,
+    )
+
+
+def test_variables_and_secrets_are_told_apart() -> None:
+    assert secret_names() == {"WRITE_TOKEN_SHA256"}
+    assert variable_names() == {
+        "AWS_REGION",
+        "COMMIT",
+        "ENVIRONMENT",
+        "IMAGE",
+        "KEEP_ALIVE",
+        "LOG_LEVEL",
+        "SERVICE",
+        "SHUTDOWN_TIMEOUT",
+        "TABLE",
+    }
+
+
+def test_the_environment_of_a_configuration_has_every_variable_in_order_and_keeps_references() -> None:
+    environment = environment_of(configuration())
+    assert environment.keys() == variable_names()
+    assert list(environment) == sorted(environment)
+    assert environment["IMAGE"] == "${TfToken[TOKEN.12]}"
+    assert environment["KEEP_ALIVE"] == "65"
+
+
+def test_the_environment_of_the_machine_that_synthesizes_does_not_leak_in(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    before = environment_of(configuration())
+    for name in variable_names() | secret_names():
+        monkeypatch.setenv(name, "error")
+    assert environment_of(configuration()) == before
+
+
+def test_a_configuration_holds_no_secret_and_does_not_change() -> None:
+    with pytest.raises(ValidationError, match="write_token_sha256"):
+        Configuration.model_validate(configuration().model_dump() | {"write_token_sha256": "x"})
+    for name in Configuration.model_fields:
+        with pytest.raises(ValidationError, match="frozen"):
+            setattr(configuration(), name, "another")
+
+
+def test_grants_name_actions_of_one_service_by_one_statement_each() -> None:
+    assert len({grant.sid for grant in GRANTS}) == len(GRANTS)
+    for grant in GRANTS:
+        assert grant.resource in Resource
+        assert len({action.partition(":")[0] for action in grant.actions}) == 1
+        assert not any("*" in action for action in grant.actions)

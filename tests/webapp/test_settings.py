@@ -1,0 +1,96 @@
+"""Reading the environment: what the platform writes is read back, what is wrong is named."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.webapp.environment import environ_of
+from webapp.contract import Configuration, environment_of
+from webapp.settings import SettingsError, read_settings
+
+RIGHT = environ_of("http://127.0.0.1:9")
+HEX = "0123456789abcdef"
+
+configurations = st.builds(
+    Configuration,
+    environment=st.text(min_size=1),
+    service=st.text(min_size=1),
+    aws_region=st.sampled_from(["eu-central-1", "us-gov-west-1", "ap-southeast-4"]),
+    table=st.from_regex(r"[a-zA-Z0-9_.-]{3,255}", fullmatch=True),
+    image=st.text(HEX, min_size=64, max_size=64).map(lambda digest: f"host:5000/a/b@sha256:{digest}"),
+    commit=st.text(HEX, min_size=7, max_size=64),
+    keep_alive=st.integers(1, 10**6),
+    shutdown_timeout=st.integers(1, 10**6),
+    log_level=st.sampled_from(["debug", "info", "warning", "error"]),
+)
+
+
+def message_of(environ: dict[str, str]) -> str:
+    """What a person is told about this environment."""
+    with pytest.raises(SettingsError) as raised:
+        read_settings(environ)
+    return str(raised.value)
+
+
+@given(configurations)
+def test_what_the_platform_writes_is_read_back(configuration: Configuration) -> None:
+    settings = read_settings(environment_of(configuration))
+    assert {
+        name: getattr(settings, name) for name in Configuration.model_fields
+    } == configuration.model_dump()
+    assert not settings.writing
+
+
+@given(st.text(HEX, min_size=64, max_size=64))
+def test_a_secret_turns_writing_on_and_is_not_shown(secret: str) -> None:
+    settings = read_settings(RIGHT | {"WRITE_TOKEN_SHA256": secret})
+    assert settings.writing
+    assert settings.write_token_sha256 is not None
+    assert settings.write_token_sha256.get_secret_value() == secret
+    assert secret not in repr(settings) + str(settings)
+
+
+WRONG = {
+    "AWS_REGION": ["", "Frankfurt", "eu-central", "eu-central-1\n"],
+    "COMMIT": ["", "main", "012345", "0123456789ABCDEF"],
+    "ENVIRONMENT": [""],
+    "IMAGE": ["", "web", "web:1", "web@sha256:12", f"web:1 @sha256:{'a' * 64}", f"web@sha256:{'A' * 64}"],
+    "KEEP_ALIVE": ["", "0", "-1", "1.5", "1m", "nan"],
+    "LOG_LEVEL": ["", "INFO", "trace"],
+    "SERVICE": [""],
+    "SHUTDOWN_TIMEOUT": ["", "0", "-1", "1.5", "1m", "nan"],
+    "TABLE": ["", "ab", "a b c", "ä" * 3, "t" * 256],
+    "AWS_ENDPOINT_URL": ["", "localhost:5000", "ftp://host", "http://", "http://host/path"],
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [(name, value) for name, values in WRONG.items() for value in values]
+)
+def test_a_wrong_value_is_named_and_no_other(name: str, value: str) -> None:
+    lines = message_of(RIGHT | {name: value}).splitlines()
+    assert len(lines) == 2
+    assert lines[1].startswith(f"  {name} is ")
+    assert ": expected " in lines[1]
+    assert (repr(value)[:80] if value else "empty") in lines[1]
+
+
+@given(st.text(min_size=1).filter(lambda text: not set(text) <= set(HEX + HEX.upper()) or len(text) != 64))
+def test_a_secret_of_a_wrong_format_is_named_and_not_shown(secret: str) -> None:
+    message = message_of(RIGHT | {"WRITE_TOKEN_SHA256": secret})
+    assert message == message_of(RIGHT | {"WRITE_TOKEN_SHA256": "another"})
+    assert "WRITE_TOKEN_SHA256 is wrong" in message
+
+
+def test_a_long_value_is_cut() -> None:
+    assert len(message_of(RIGHT | {"TABLE": "t" * 10_000})) < 300
+
+
+def test_variables_of_others_and_other_spellings_are_ignored() -> None:
+    assert read_settings(RIGHT | {"PATH": "/bin", "log_level": "debug", "HOSTNAME": "web"}) == read_settings(
+        RIGHT
+    )
+
+
+def test_the_digest_is_that_of_the_image() -> None:
+    assert read_settings(RIGHT).digest == f"sha256:{'ab' * 32}"

@@ -1,0 +1,96 @@
+"""Starts the app: `python -m webapp [--host HOST] [--port PORT]`.
+
+Exit status 0 after a stop signal, 2 for bad input, with what is wrong with it on stderr.
+"""
+
+import argparse
+import logging
+import os
+import signal
+import socket
+import sys
+from types import FrameType
+from typing import NoReturn
+
+import uvicorn
+
+from webapp.application import create_app
+from webapp.contract import PORT
+from webapp.logs import RequestLog, log, set_up_logging
+from webapp.settings import Settings, SettingsError, read_settings
+
+
+def main() -> None:
+    """Reads arguments and environment, listens, and serves until the stop signal."""
+    # uvicorn gives a stop signal back to the handler it found, once all requests are finished.
+    signal.signal(signal.SIGTERM, _stop)
+    signal.signal(signal.SIGINT, _stop)
+    arguments = _arguments()
+    try:
+        settings = read_settings(os.environ)
+    except SettingsError as error:
+        _refuse(str(error))
+    try:
+        listener = _listen(arguments.host, arguments.port)
+    except (OSError, UnicodeError) as error:
+        reason = getattr(error, "strerror", None) or error
+        _refuse(f"cannot listen on {arguments.host}, port {arguments.port}: {reason}; see --host and --port")
+    serve(settings, listener)
+
+
+def serve(settings: Settings, listener: socket.socket) -> None:
+    """Serves the app on a listening socket. On a stop signal the socket closes at once."""
+    set_up_logging(settings.log_level)
+    host, port = listener.getsockname()[:2]
+    log(logging.INFO, "listening", {"host": host, "port": port})
+    configuration = uvicorn.Config(
+        RequestLog(create_app(settings)),
+        loop="uvloop",
+        http="httptools",
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        timeout_keep_alive=settings.keep_alive,
+        timeout_graceful_shutdown=settings.shutdown_timeout,
+    )
+    uvicorn.Server(configuration).run(sockets=[listener])
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m webapp", description="Starts the status service.")
+    everywhere = "0.0.0.0"  # noqa: S104 - what reaches a container comes from outside it
+    parser.add_argument("--host", default=everywhere, help="address to listen on (default: %(default)s)")
+    parser.add_argument(
+        "--port",
+        default=PORT,
+        type=_port,
+        help="port to listen on; 0 picks a free one (default: %(default)s)",
+    )
+    return parser.parse_args()
+
+
+def _port(text: str) -> int:
+    if text.isascii() and text.isdigit() and int(text) < 65536:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"{text!r} is not a port; allowed: 0 to 65535")
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    return socket.create_server((host, port), family=family, backlog=2048)
+
+
+def _refuse(message: str) -> NoReturn:
+    print(message, file=sys.stderr)
+    sys.exit(2)
+
+
+def _stop(_signum: int, _frame: FrameType | None) -> NoReturn:
+    raise SystemExit(0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,141 @@
+"""What the app needs of the platform it runs on, said once.
+
+The stacks derive the task definition, the target group's health check, the table and the task
+role's policy from this module; the app boots from it. Nothing else in the project writes down a
+port, a path, a variable, a secret, a table key or an AWS action of the app.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+
+PORT: Final = 8080
+"""TCP port the app listens on."""
+
+HEALTH_PATH: Final = "/healthz"
+"""Answers 200 while the process is alive; touches nothing else. The load balancer asks here."""
+
+READY_PATH: Final = "/readyz"
+"""Answers 200 when the table can be reached, 503 otherwise."""
+
+STATUS_PATH: Final = "/api/status"
+"""Answers 200 with the release and the state of each AWS service the app uses."""
+
+USER: Final = "10001:10001"
+"""User and group the container runs as: not root, and no name that the image must know."""
+
+COMMAND: Final = ("python", "-m", "webapp")
+"""Starts the app. It listens on `PORT` of every address unless told otherwise."""
+
+HEALTH_COMMAND: Final = ("python", "-m", "webapp.health", str(PORT), HEALTH_PATH)
+"""Run inside the container: exit status 0 when `HEALTH_PATH` answers 200, else 1.
+
+Port and path are arguments so that the check, which runs every few seconds, need not import this
+module and pydantic with it.
+"""
+
+STOP_SIGNAL: Final = "SIGTERM"
+"""Signal after which the app finishes what is in flight and exits with status 0."""
+
+PARTITION_KEY: Final = "pk"
+SORT_KEY: Final = "sk"
+EXPIRY_ATTRIBUTE: Final = "expires_at"
+"""DynamoDB time to live: seconds since the epoch, as a number."""
+
+
+class Configuration(BaseModel):
+    """The app's plain environment variables: a field's name in capitals is the variable's name.
+
+    The platform builds one of these and hands `environment_of` it to the container. It may put
+    Terraform references in place of text that only Terraform knows, so the format of such text is
+    checked where the app boots (`webapp.settings`) and not here. Building one reads no environment.
+    A field's description completes the sentence "expected …".
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    environment: str = Field(min_length=1, description="the environment's name, such as dev")
+    """Environment the app runs in."""
+
+    service: str = Field(min_length=1, description="the service's name, such as web")
+    """Name of the service within the environment."""
+
+    aws_region: str = Field(min_length=1, description="an AWS region, such as eu-central-1")
+    """AWS region of the table."""
+
+    table: str = Field(min_length=1, description="the name of a DynamoDB table")
+    """Name of the DynamoDB table the app keeps its data in."""
+
+    image: str = Field(min_length=1, description="an image by digest")
+    """The released image by digest: `<repository>@sha256:<64 hex digits>`."""
+
+    commit: str = Field(min_length=1, description="a commit")
+    """Commit the image was built from."""
+
+    keep_alive: int = Field(gt=0, description="seconds, a whole number above 0")
+    """Seconds an idle connection stays open; longer than the load balancer's idle timeout."""
+
+    shutdown_timeout: int = Field(gt=0, description="seconds, a whole number above 0")
+    """Seconds that requests in flight are given after the stop signal."""
+
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="debug, info, warning or error"
+    )
+    """Least severe level that is logged."""
+
+
+class Secrets(BaseModel):
+    """The app's secret environment variables, named like those of `Configuration`.
+
+    The platform passes them by reference, never by value, so it builds none of these.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    write_token_sha256: SecretStr | None = Field(
+        default=None, description="the token's SHA-256 in hexadecimal"
+    )
+    """SHA-256, in hex, of the bearer token that may write. Without it, writing is off."""
+
+
+def variable_names() -> frozenset[str]:
+    """Names of the plain environment variables."""
+    return frozenset(name.upper() for name in Configuration.model_fields)
+
+
+def secret_names() -> frozenset[str]:
+    """Names of the variables that are secrets: never written into a task definition by value."""
+    return frozenset(name.upper() for name in Secrets.model_fields)
+
+
+def environment_of(configuration: Configuration) -> dict[str, str]:
+    """The plain variables of a configuration, by name and sorted; secrets are left out."""
+    values = configuration.model_dump(include=set(Configuration.model_fields))
+    return dict(sorted((name.upper(), str(value)) for name, value in values.items()))
+
+
+class Resource(StrEnum):
+    """Things of the platform that the app is allowed to act on."""
+
+    TABLE = "table"
+
+
+@dataclass(frozen=True)
+class Grant:
+    """AWS actions that the task role must allow on one resource, and what the app does with them."""
+
+    sid: str
+    actions: tuple[str, ...]
+    resource: Resource
+
+
+GRANTS: Final = (
+    Grant("DescribeTable", ("dynamodb:DescribeTable",), Resource.TABLE),
+    Grant("ReadTable", ("dynamodb:GetItem",), Resource.TABLE),
+)
+"""Everything the app asks of AWS; the task role allows this and no more.
+
+Source of the action names: AWS Service Authorization Reference.
+"""

@@ -1,0 +1,96 @@
+"""What the app boots from: the contract's variables and secrets, read once and checked in full."""
+
+import re
+from collections.abc import Mapping
+from typing import Final
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_core import ErrorDetails
+
+from webapp.contract import Configuration, Secrets
+
+_LONGEST_VALUE: Final = 80
+
+
+class SettingsError(Exception):
+    """The environment cannot boot the app. `str()` of it is the whole message for a person."""
+
+
+class Settings(Secrets, Configuration):
+    """The contract's variables and secrets as the app finds them.
+
+    Here every value is known, so the formats that `Configuration` leaves open are closed.
+    """
+
+    aws_region: str = Field(
+        pattern=r"^[a-z]{2,}(-[a-z]+)+-\d+$", description="an AWS region, such as eu-central-1"
+    )
+
+    table: str = Field(
+        pattern=r"^[a-zA-Z0-9_.-]{3,255}$",
+        description="the name of a DynamoDB table: 3 to 255 letters, digits, '_', '.' or '-'",
+    )
+    """Source of the format: DynamoDB Developer Guide, "Naming rules"."""
+
+    image: str = Field(
+        pattern=r"^[^@\s]+@sha256:[0-9a-f]{64}$",
+        description="an image by digest: <repository>@sha256:<64 hexadecimal digits>",
+    )
+
+    commit: str = Field(
+        pattern=r"^[0-9a-f]{7,64}$", description="a Git commit: 7 to 64 lower-case hexadecimal digits"
+    )
+
+    aws_endpoint_url: str | None = Field(
+        default=None,
+        pattern=r"^https?://[^/\s]+/?$",
+        description="a stand-in for AWS, such as http://127.0.0.1:5000",
+    )
+    """Read by botocore itself; no part of the contract. It stands here to be checked with the rest."""
+
+    @field_validator("write_token_sha256")
+    @classmethod
+    def _is_sha256(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not re.fullmatch(r"[0-9a-fA-F]{64}", value.get_secret_value()):
+            raise ValueError("no SHA-256 in hexadecimal digits")
+        return value
+
+    @property
+    def digest(self) -> str:
+        """Digest of the released image: `sha256:<64 hexadecimal digits>`."""
+        return self.image.partition("@")[2]
+
+    @property
+    def writing(self) -> bool:
+        """Whether a token may write at all."""
+        return self.write_token_sha256 is not None
+
+
+def read_settings(environ: Mapping[str, str]) -> Settings:
+    """The settings in these environment variables; others are ignored.
+
+    Raises `SettingsError`, naming every variable that is missing or wrong, what was found (never of
+    a secret) and what is expected.
+    """
+    found = {name: environ[name.upper()] for name in Settings.model_fields if name.upper() in environ}
+    try:
+        return Settings.model_validate(found)
+    except ValidationError as error:
+        lines = [_line(problem) for problem in error.errors(include_url=False, include_context=False)]
+        raise SettingsError("\n".join(["The app cannot start. Environment variables:", *lines])) from None
+
+
+def _line(problem: ErrorDetails) -> str:
+    name = str(problem["loc"][0])
+    return f"  {name.upper()} {_found(name, problem)}: expected {Settings.model_fields[name].description}"
+
+
+def _found(name: str, problem: ErrorDetails) -> str:
+    if problem["type"] == "missing":
+        return "is missing"
+    if name in Secrets.model_fields:
+        return "is wrong (its value is not shown)"
+    value = str(problem["input"])
+    if not value:
+        return "is empty"
+    return f"is {value[:_LONGEST_VALUE]!r}" + ("…" if len(value) > _LONGEST_VALUE else "")

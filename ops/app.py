@@ -16,7 +16,7 @@ from ops import processes
 from ops.checkout import SOURCE
 from ops.embedded import Embedded
 from ops.errors import OpsError
-from stacks.naming import base
+from stacks.naming import base, load_balancer_name
 from stacks.settings import Environment, Project
 from webapp import contract
 
@@ -49,9 +49,10 @@ def read_container(embedded: Embedded, project: Project, environment: Environmen
     """What the embedded ECS was told to run for a service. OpsError when it was told nothing."""
     ecs = embedded.client("ecs", environment.region, environment.account_id)
     cluster = base(project.name, environment.name)
-    found = ecs.describe_services(cluster=cluster, services=[service])["services"]
+    name = load_balancer_name(project.name, environment.name, service)
+    found = ecs.describe_services(cluster=cluster, services=[name])["services"]
     if not found:
-        raise OpsError(f"The ECS cluster {cluster} of the embedded AWS has no service {service}.")
+        raise OpsError(f"The ECS cluster {cluster} of the embedded AWS has no service {name}.")
     definition = ecs.describe_task_definition(taskDefinition=found[0]["taskDefinition"])["taskDefinition"]
     arn = definition["taskDefinitionArn"]
     containers = {container["name"]: container for container in definition["containerDefinitions"]}

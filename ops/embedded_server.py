@@ -21,8 +21,10 @@ from werkzeug.serving import BaseWSGIServer, make_server
 
 from ops.autoscaling_tags import add_tag_actions
 from ops.bucket_policies import leave_out_conditions
+from ops.ecs_services import keep_service_settings
 from ops.journal import Journal, JournalError
 from ops.recording import Recording
+from ops.rule_descriptions import keep_rule_descriptions
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -42,6 +44,8 @@ def main() -> None:
     signal.signal(signal.SIGTERM, _end)
     signal.signal(signal.SIGINT, _end)
     add_tag_actions()
+    keep_rule_descriptions()
+    keep_service_settings()
     leave_out_conditions()
     record = directory / "embedded.json"
     # moto read it when it was imported; while it is set, no request can act in another account.

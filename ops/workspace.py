@@ -76,8 +76,11 @@ class Workspace:
         (self.directory / _OVERRIDE).write_text('{"terraform": {"backend": {"local": {}}}}\n')
 
     def use_backend(self) -> None:
-        """Keep the state where the configuration says."""
+        """Keep the state where the configuration says; a local one was moved there."""
         (self.directory / _OVERRIDE).unlink(missing_ok=True)
+        if self._local_state.exists():
+            # Terraform leaves it behind and would ask at the next `init` whether to copy it once more.
+            self._local_state.replace(self._local_state.with_suffix(".moved"))
 
     @property
     def has_local_state(self) -> bool:
@@ -100,8 +103,13 @@ class Workspace:
 
     def move_state_to_backend(self) -> None:
         """Copy the local state to where the configuration says, which is in force from then on."""
+        (self.directory / _OVERRIDE).unlink(missing_ok=True)
+        try:
+            self.init("-migrate-state", "-force-copy")
+        except BaseException:
+            self.use_local_state()
+            raise
         self.use_backend()
-        self.init("-migrate-state", "-force-copy")
 
     def move_state_to_directory(self) -> None:
         """Copy the state from the backend into the working directory, which is in force from then on."""
@@ -142,6 +150,10 @@ class Workspace:
     def destroy(self, on_line: OnLine | None = None) -> None:
         """`terraform destroy` without a question."""
         self._run("destroy", "-auto-approve", _LOCK_TIMEOUT, on_line=on_line)
+
+    @property
+    def _local_state(self) -> Path:
+        return self.directory / "terraform.tfstate"
 
     @property
     def _digest_file(self) -> Path:

@@ -122,10 +122,10 @@ def access_log_bucket(project: str, environment: "Environment") -> str:
 def limited_names(project: str, environment: "Environment", service: str) -> Iterator[tuple[str, str, int]]:
     """The names that AWS limits: what it names, the name, and the limit in characters.
 
+    A load balancer has the limit of its target group, whose name is longer.
     Sources: Elastic Load Balancing API, CreateLoadBalancer and CreateTargetGroup (32); IAM User
     Guide, "IAM and AWS STS quotas" (64); Amazon S3 User Guide, "Bucket naming rules" (63).
     """
-    yield "the load balancer", load_balancer_name(project, environment.name, service), 32
     yield "the target group", target_group_name(project, environment.name, service), 32
     yield "the execution role", role_name(project, environment.name, f"{service}-execution"), 64
     yield "the access log bucket", access_log_bucket(project, environment), 63

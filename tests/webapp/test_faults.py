@@ -91,6 +91,7 @@ def test_what_nobody_foresaw_is_a_problem_without_internals(faulty: App, aws: An
     aws.status, aws.body = 200, b"{}"
     answer = faulty.client.get(STATUS_PATH)
     assert answer.status_code == 500
+    assert answer.headers["connection"] == "close"
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.json() == {
         "type": "about:blank",

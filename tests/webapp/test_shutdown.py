@@ -19,13 +19,16 @@ STOP = signal.Signals[STOP_SIGNAL]
 
 
 @contextmanager
-def in_flight(shutdown_timeout: int) -> Iterator[tuple[App, "Future[httpx.Response]"]]:
+def in_flight(shutdown_timeout: int) -> Iterator[tuple[App, Future[httpx.Response]]]:
     """An app and a request that it answers only when its deadline has passed."""
-    with silence() as server, ThreadPoolExecutor() as pool:
-        with running_app(environ_of(server.url, shutdown_timeout=shutdown_timeout)) as app:
-            request = pool.submit(app.client.get, STATUS_PATH)
-            assert server.reached.wait(10)
-            yield app, request
+    with (
+        silence() as server,
+        ThreadPoolExecutor() as pool,
+        running_app(environ_of(server.url, shutdown_timeout=shutdown_timeout)) as app,
+    ):
+        request = pool.submit(app.client.get, STATUS_PATH)
+        assert server.reached.wait(10)
+        yield app, request
 
 
 @pytest.mark.parametrize("number", [STOP, signal.SIGINT])

@@ -1,0 +1,56 @@
+"""Reading synthesized Terraform JSON."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Stack:
+    """One `cdk.tf.json`."""
+
+    content: dict[str, Any]
+
+    def all(self, kind: str) -> dict[str, dict[str, Any]]:
+        """Resources of a type, by their Terraform name."""
+        found: dict[str, dict[str, Any]] = self.content.get("resource", {}).get(kind, {})
+        return found
+
+    def one(self, kind: str, name: str | None = None) -> dict[str, Any]:
+        """The resource of a type with a name, or the only one of its type."""
+        found = self.all(kind)
+        if name is not None:
+            return found[name]
+        (only,) = found.values()
+        return only
+
+    def resources(self) -> dict[str, dict[str, Any]]:
+        """Every resource by its address."""
+        return {
+            f"{kind}.{name}": {key: value for key, value in body.items() if key != "//"}
+            for kind, bodies in self.content.get("resource", {}).items()
+            for name, body in bodies.items()
+        }
+
+    def statements(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Every statement of every policy in the stack, with the address of what holds it."""
+        for address, body in self.resources().items():
+            for key in ("policy", "assume_role_policy"):
+                if key in body and "Statement" in body[key]:
+                    for statement in json.loads(body[key])["Statement"]:
+                        yield address, statement
+
+    def container(self, task: str = "web_task") -> dict[str, Any]:
+        """The only container of a task definition."""
+        (container,) = json.loads(self.one("aws_ecs_task_definition", task)["container_definitions"])
+        return dict(container)
+
+
+def read_stacks(outdir: Path) -> dict[str, Stack]:
+    """The stacks in a synthesized directory, by name."""
+    return {
+        path.parent.name: Stack(json.loads(path.read_text()))
+        for path in sorted(outdir.glob("stacks/*/cdk.tf.json"))
+    }

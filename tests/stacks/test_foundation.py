@@ -1,0 +1,246 @@
+"""The foundation: state, registry, and roles that can do what they must and no more."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stacks.settings import read_platform
+from stacks.synthesis import synthesize
+from tests.stacks.platform_files import PROJECT, environment, write_platform
+from tests.stacks.terraform_json import Stack, read_stacks
+
+HOME, OTHER = "foundation", "foundation-222222222222"
+
+
+def trust_of(stack: Stack, role: str) -> list[str]:
+    """The subjects that a GitHub role's trust policy admits."""
+    policy = json.loads(stack.one("aws_iam_role", role)["assume_role_policy"])
+    (statement,) = policy["Statement"]
+    condition = statement["Condition"]["StringEquals"]
+    assert condition["token.actions.githubusercontent.com:aud"] == "sts.amazonaws.com"
+    subjects: list[str] = condition["token.actions.githubusercontent.com:sub"]
+    return subjects
+
+
+def test_state_is_versioned_encrypted_and_private(stacks: dict[str, Stack]) -> None:
+    stack = stacks[HOME]
+    assert stack.one("aws_s3_bucket")["bucket"] == "oaktree-state-111111111111-eu-central-1"
+    assert stack.one("aws_s3_bucket")["lifecycle"] == {"prevent_destroy": True}
+    assert stack.one("aws_s3_bucket_versioning")["versioning_configuration"] == {"status": "Enabled"}
+    assert stack.one("aws_s3_bucket_server_side_encryption_configuration")["rule"]
+    block = stack.one("aws_s3_bucket_public_access_block")
+    assert all(block[key] is True for key in block if key.startswith(("block", "ignore", "restrict")))
+    (rule,) = stack.one("aws_s3_bucket_lifecycle_configuration")["rule"]
+    assert rule["noncurrent_version_expiration"] == [{"noncurrent_days": 90}]
+    assert "expiration" not in rule
+
+
+def test_every_bucket_refuses_what_does_not_come_over_tls(stacks: dict[str, Stack]) -> None:
+    for stack in stacks.values():
+        for name in stack.all("aws_s3_bucket"):
+            policy = json.loads(stack.one("aws_s3_bucket_policy", f"{name}_policy")["policy"])
+            assert policy["Statement"][0]["Effect"] == "Deny"
+            assert policy["Statement"][0]["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+
+
+def test_images_are_immutable_scanned_and_expire_only_without_a_tag(stacks: dict[str, Stack]) -> None:
+    repository = stacks[HOME].one("aws_ecr_repository")
+    assert repository["name"] == "oaktree/web"
+    assert repository["image_tag_mutability"] == "IMMUTABLE"
+    assert repository["image_scanning_configuration"] == {"scan_on_push": True}
+    assert repository["encryption_configuration"]
+    rules = json.loads(stacks[HOME].one("aws_ecr_lifecycle_policy")["policy"])["rules"]
+    assert [rule["selection"]["tagStatus"] for rule in rules] == ["untagged"]
+
+
+def test_other_accounts_execution_roles_may_pull(stacks: dict[str, Stack]) -> None:
+    policy = json.loads(stacks[HOME].one("aws_ecr_repository_policy")["policy"])
+    (statement,) = policy["Statement"]
+    assert statement["Principal"] == {"AWS": ["arn:aws:iam::222222222222:root"]}
+    (pattern,) = statement["Condition"]["ArnLike"]["aws:PrincipalArn"]
+    role = stacks["prod-service"].one("aws_iam_role", "web_execution_role")["name"]
+    assert re.fullmatch(pattern.replace("*", ".*"), f"arn:aws:iam::222222222222:role/{role}")
+    assert not re.fullmatch(pattern.replace("*", ".*"), "arn:aws:iam::222222222222:role/another")
+
+
+def test_another_account_may_use_the_states_of_its_own_stacks_only(stacks: dict[str, Stack]) -> None:
+    policy = json.loads(stacks[HOME].one("aws_s3_bucket_policy")["policy"])
+    bucket = "arn:aws:s3:::oaktree-state-111111111111-eu-central-1"
+    use = next(item for item in policy["Statement"] if item["Sid"] == "Use222222222222")
+    assert use["Resource"] == [
+        f"{bucket}/{stack}.tfstate{suffix}"
+        for stack in (OTHER, "prod-network", "prod-service")
+        for suffix in ("", ".tflock")
+    ]
+
+
+def test_an_account_alone_shares_with_nobody(tmp_path: Path) -> None:
+    directory = write_platform(tmp_path / "environments", dev=environment())
+    synthesize(read_platform(directory), tmp_path / "cdktf.out")
+    stacks = read_stacks(tmp_path / "cdktf.out")
+    assert stacks[HOME].all("aws_ecr_repository_policy") == {}
+    assert len(json.loads(stacks[HOME].one("aws_s3_bucket_policy")["policy"])["Statement"]) == 1
+
+
+def test_state_and_registry_stand_in_one_account(stacks: dict[str, Stack]) -> None:
+    assert stacks[OTHER].all("aws_s3_bucket") == stacks[OTHER].all("aws_ecr_repository") == {}
+    assert set(stacks[OTHER].all("aws_iam_role")) == {"github_plan", "github_deploy"}
+    assert set(stacks[HOME].all("aws_iam_role")) == {"github_plan", "github_push", "github_deploy"}
+
+
+def test_roles_trust_only_this_repository_and_what_each_is_for(stacks: dict[str, Stack]) -> None:
+    ours = "repo:example/oaktree:"
+    assert trust_of(stacks[HOME], "github_plan") == [
+        f"{ours}pull_request",
+        f"{ours}ref:refs/heads/main",
+        f"{ours}environment:dev",
+        f"{ours}environment:staging",
+    ]
+    assert trust_of(stacks[HOME], "github_push") == [f"{ours}ref:refs/heads/main"]
+    assert trust_of(stacks[HOME], "github_deploy") == [f"{ours}environment:dev", f"{ours}environment:staging"]
+    assert trust_of(stacks[OTHER], "github_deploy") == [f"{ours}environment:prod"]
+
+
+def policies_of(stack: Stack, role: str) -> list[dict[str, Any]]:
+    """Every statement that a GitHub role's attached policies allow or deny."""
+    attached = [
+        item["policy_arn"].removeprefix("${aws_iam_policy.").removesuffix(".arn}")
+        for item in stack.all("aws_iam_role_policy_attachment").values()
+        if item["role"] == f"${{aws_iam_role.{role}.name}}"
+    ]
+    return [
+        statement
+        for name in attached
+        for statement in json.loads(stack.one("aws_iam_policy", name)["policy"])["Statement"]
+    ]
+
+
+def test_the_plan_role_changes_nothing_but_locks(stacks: dict[str, Stack]) -> None:
+    for stack in (stacks[HOME], stacks[OTHER]):
+        for statement in policies_of(stack, "github_plan"):
+            writes = [
+                action
+                for action in statement["Action"]
+                if not action.split(":")[1].startswith(("Describe", "Get", "List"))
+            ]
+            if writes:
+                assert writes == ["s3:DeleteObject", "s3:PutObject"]
+                assert all(resource.endswith("/*.tflock") for resource in statement["Resource"])
+
+
+def test_the_plan_role_reads_no_secret_and_no_data(stacks: dict[str, Stack]) -> None:
+    allowed = {
+        action for statement in policies_of(stacks[HOME], "github_plan") for action in statement["Action"]
+    }
+    assert not allowed & {
+        "secretsmanager:GetSecretValue",
+        "dynamodb:GetItem",
+        "dynamodb:Query",
+        "logs:GetLogEvents",
+    }
+    parameters = [
+        resource
+        for statement in policies_of(stacks[HOME], "github_plan")
+        if any(action.startswith("ssm:GetParameter") for action in statement["Action"])
+        for resource in statement["Resource"]
+    ]
+    assert parameters == ["arn:aws:ssm:*:111111111111:parameter/oaktree/*/releases*"]
+
+
+def test_the_push_role_pushes_to_the_projects_repositories_only(stacks: dict[str, Stack]) -> None:
+    statements = policies_of(stacks[HOME], "github_push")
+    assert {action.split(":")[0] for item in statements for action in item["Action"]} == {"ecr"}
+    assert [item["Resource"] for item in statements if item["Sid"] == "Push"] == [
+        ["arn:aws:ecr:eu-central-1:111111111111:repository/oaktree/*"]
+    ]
+
+
+def test_the_deploy_role_cannot_give_more_rights_than_the_boundary(stacks: dict[str, Stack]) -> None:
+    statements = policies_of(stacks[HOME], "github_deploy")
+    boundary = "arn:aws:iam::111111111111:policy/oaktree-workload-boundary"
+    for statement in statements:
+        if statement["Effect"] == "Allow" and set(statement["Action"]) & {
+            "iam:CreateRole",
+            "iam:PutRolePolicy",
+        }:
+            assert statement["Condition"] == {"StringEquals": {"iam:PermissionsBoundary": boundary}}
+    allowed = {action for item in statements if item["Effect"] == "Allow" for action in item["Action"]}
+    assert not allowed & {
+        "iam:AttachRolePolicy",
+        "iam:CreatePolicyVersion",
+        "iam:DeleteRolePermissionsBoundary",
+        "iam:CreateUser",
+        "iam:CreateAccessKey",
+    }
+    denied = next(item for item in statements if item["Effect"] == "Deny")
+    assert denied["Resource"] == ["arn:aws:iam::111111111111:role/oaktree-github-*"]
+
+
+def test_every_role_of_an_environment_is_bounded(stacks: dict[str, Stack]) -> None:
+    for name, stack in stacks.items():
+        if name.startswith("foundation"):
+            continue
+        for address, role in stack.all("aws_iam_role").items():
+            assert role["permissions_boundary"].endswith(":policy/oaktree-workload-boundary"), address
+
+
+def boundary_of(stack: Stack) -> list[dict[str, Any]]:
+    statements: list[dict[str, Any]] = json.loads(stack.one("aws_iam_policy", "workload_boundary")["policy"])[
+        "Statement"
+    ]
+    return statements
+
+
+@pytest.mark.parametrize(("service", "foundation"), [("dev-service", HOME), ("prod-service", OTHER)])
+def test_the_boundary_lets_workloads_do_what_their_own_policies_allow(
+    stacks: dict[str, Stack], service: str, foundation: str
+) -> None:
+    network = service.replace("service", "network")
+    bounded = {action for statement in boundary_of(stacks[foundation]) for action in statement["Action"]}
+    for stack in (stacks[service], stacks[network]):
+        for role in stack.all("aws_iam_role_policy").values():
+            for statement in json.loads(role["policy"])["Statement"]:
+                assert set(statement["Action"]) <= bounded
+
+
+WITHOUT_RESOURCE = {
+    "Describe",
+    "Login",
+    "ChangeNetworks",
+    "ChangeTasksAndScaling",
+    "WithoutResource",
+    "Exec",
+}
+"""Statements whose actions AWS cannot limit to a resource."""
+
+
+def test_nothing_is_allowed_on_everything_where_a_resource_can_be_named(stacks: dict[str, Stack]) -> None:
+    for name, stack in stacks.items():
+        for address, statement in stack.statements():
+            if statement["Effect"] == "Allow":
+                assert "*" not in statement["Action"], (name, address)
+                assert not any(action.endswith(":*") for action in statement["Action"]), (name, address)
+                if "*" in statement.get("Resource", ()):
+                    assert statement["Sid"] in WITHOUT_RESOURCE, (name, address, statement["Sid"])
+
+
+def test_policies_keep_within_the_size_that_iam_allows(stacks: dict[str, Stack]) -> None:
+    """6,144 characters without white space. Source: IAM User Guide, "IAM and AWS STS quotas"."""
+    for stack in stacks.values():
+        for name, policy in stack.all("aws_iam_policy").items():
+            assert len(re.sub(r"\s", "", policy["policy"])) <= 6144, name
+
+
+@pytest.mark.parametrize("protected", [True, False])
+def test_only_an_unprotected_project_can_be_destroyed(tmp_path: Path, protected: bool) -> None:
+    project = f"{PROJECT}protected = {str(protected).lower()}\n"
+    directory = write_platform(tmp_path / "environments", project, dev=environment())
+    synthesize(read_platform(directory), tmp_path / "cdktf.out")
+    stack = read_stacks(tmp_path / "cdktf.out")[HOME]
+    assert stack.one("aws_ecr_repository")["force_delete"] is not protected
+    assert stack.one("aws_s3_bucket")["force_destroy"] is not protected
+    for kind in ("aws_ecr_repository", "aws_s3_bucket"):
+        assert stack.one(kind)["lifecycle"] == {"prevent_destroy": protected}

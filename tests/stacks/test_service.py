@@ -1,0 +1,246 @@
+"""The service stack: how tasks run, who reaches them, and what they may do."""
+
+import json
+
+import pytest
+
+from tests.stacks.conftest import Synthesize
+from tests.stacks.platform_files import environment
+from tests.stacks.terraform_json import Stack
+from webapp import contract
+
+WITH_DOMAIN = '[services.web]\ndomain = "www.example.com"\nhosted_zone = "example.com"\n'
+
+
+def test_the_container_is_what_the_contract_says(stacks: dict[str, Stack]) -> None:
+    container = stacks["prod-service"].container()
+    assert container["name"] == "web"
+    assert container["user"] == contract.USER
+    assert container["command"] == list(contract.COMMAND)
+    assert container["healthCheck"]["command"] == ["CMD", *contract.HEALTH_COMMAND]
+    assert [port["containerPort"] for port in container["portMappings"]] == [contract.PORT]
+    assert {item["name"] for item in container["environment"]} == contract.variable_names()
+    assert {item["name"] for item in container["secrets"]} == contract.secret_names()
+
+
+def test_the_container_is_confined(stacks: dict[str, Stack]) -> None:
+    container = stacks["dev-service"].container()
+    assert container["readonlyRootFilesystem"] is True
+    assert container["linuxParameters"] == {"initProcessEnabled": True, "capabilities": {"drop": ["ALL"]}}
+    assert "privileged" not in container
+
+
+def test_logs_never_hold_up_the_app(stacks: dict[str, Stack]) -> None:
+    options = stacks["dev-service"].container()["logConfiguration"]["options"]
+    assert (options["mode"], options["max-buffer-size"]) == ("non-blocking", "25m")
+
+
+def test_secrets_are_references_and_never_in_the_environment(stacks: dict[str, Stack]) -> None:
+    assert stacks["staging-service"].container()["secrets"] == [
+        {
+            "name": "WRITE_TOKEN_SHA256",
+            "valueFrom": (
+                "arn:aws:ssm:eu-central-1:111111111111:parameter/oaktree/staging/web/write-token-sha256"
+            ),
+        }
+    ]
+    assert stacks["prod-service"].container()["secrets"] == [
+        {
+            "name": "WRITE_TOKEN_SHA256",
+            "valueFrom": "${data.aws_secretsmanager_secret.web_write_token_sha256.arn}",
+        }
+    ]
+    for name in ("staging-service", "prod-service"):
+        variables = {item["name"] for item in stacks[name].container()["environment"]}
+        assert not variables & contract.secret_names()
+
+
+def test_the_execution_role_reads_exactly_the_secrets_referred_to(stacks: dict[str, Stack]) -> None:
+    def read_by(stack: Stack) -> list[object]:
+        policy = json.loads(stack.one("aws_iam_role_policy", "web_execution_role_policy")["policy"])
+        return [
+            item["Resource"]
+            for item in policy["Statement"]
+            if item["Sid"] in ("ReadParameters", "ReadSecrets")
+        ]
+
+    for name in ("dev-service", "staging-service", "prod-service"):
+        references = [item["valueFrom"] for item in stacks[name].container()["secrets"]]
+        assert read_by(stacks[name]) == ([references] if references else [])
+
+
+def test_a_variable_on_the_machine_that_synthesizes_does_not_reach_the_container(
+    synthesize: Synthesize, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LOG_LEVEL", "debug")
+    monkeypatch.setenv("WRITE_TOKEN_SHA256", "a" * 64)
+    container = synthesize(dev=environment())["dev-service"].container()
+    assert {"name": "LOG_LEVEL", "value": "info"} in container["environment"]
+    assert "a" * 64 not in json.dumps(container)
+
+
+def test_the_task_role_may_do_what_the_contract_grants_and_no_more(stacks: dict[str, Stack]) -> None:
+    policy = json.loads(stacks["dev-service"].one("aws_iam_role_policy", "web_task_role_policy")["policy"])
+    assert [(item["Action"], item["Resource"]) for item in policy["Statement"]] == [
+        (list(grant.actions), ["${aws_dynamodb_table.table.arn}"]) for grant in contract.GRANTS
+    ]
+
+
+def test_exec_brings_its_mounts_and_permissions(synthesize: Synthesize) -> None:
+    paths = ["/managed-agents", "/var/lib/amazon/ssm", "/var/log/amazon/ssm"]
+    services = f"[services.web]\nexec = true\nwritable_paths = {json.dumps(paths)}\n"
+    stack = synthesize(dev=environment(services=services))["dev-service"]
+    container = stack.container()
+    assert [mount["containerPath"] for mount in container["mountPoints"]] == paths
+    volumes = {volume["name"] for volume in stack.one("aws_ecs_task_definition")["volume"]}
+    assert {mount["sourceVolume"] for mount in container["mountPoints"]} == volumes
+    assert stack.one("aws_ecs_service")["enable_execute_command"] is True
+    policy = json.loads(stack.one("aws_iam_role_policy", "web_task_role_policy")["policy"])
+    assert [item["Sid"] for item in policy["Statement"]][-1] == "Exec"
+
+
+def test_without_a_domain_http_is_forwarded(stacks: dict[str, Stack]) -> None:
+    (action,) = stacks["dev-service"].one("aws_lb_listener", "web_http")["default_action"]
+    assert action["type"] == "forward"
+    assert set(stacks["dev-service"].all("aws_vpc_security_group_ingress_rule")) == {
+        "web_balancer_from_http",
+        "web_task_from_balancer",
+    }
+
+
+def test_with_a_domain_https_is_forwarded_and_http_redirected(synthesize: Synthesize) -> None:
+    stack = synthesize(dev=environment(services=WITH_DOMAIN))["dev-service"]
+    (redirect,) = stack.one("aws_lb_listener", "web_http")["default_action"]
+    assert redirect == {
+        "type": "redirect",
+        "redirect": {"port": "443", "protocol": "HTTPS", "status_code": "HTTP_301"},
+    }
+    https = stack.one("aws_lb_listener", "web_https")
+    assert https["protocol"] == "HTTPS"
+    assert (
+        https["certificate_arn"]
+        == "${aws_acm_certificate_validation.web_certificate_validation.certificate_arn}"
+    )
+    assert [action["type"] for action in https["default_action"]] == ["forward"]
+    assert stack.content["output"]["web_url"]["value"] == "https://www.example.com"
+
+
+def test_the_load_balancer_asks_and_waits_as_the_settings_say(stacks: dict[str, Stack]) -> None:
+    target_group = stacks["prod-service"].one("aws_lb_target_group")
+    assert target_group["health_check"]["path"] == contract.HEALTH_PATH
+    assert target_group["deregistration_delay"] == "10"
+    assert target_group["target_type"] == "ip"
+    assert target_group["lifecycle"] == {"create_before_destroy": True}
+    balancer = stacks["prod-service"].one("aws_lb")
+    assert balancer["drop_invalid_header_fields"] is True
+    assert balancer["access_logs"]["enabled"] is True
+
+
+def test_a_failed_deployment_is_undone_and_autoscaling_owns_the_count(stacks: dict[str, Stack]) -> None:
+    service = stacks["prod-service"].one("aws_ecs_service")
+    assert service["deployment_circuit_breaker"] == {"enable": True, "rollback": True}
+    assert service["alarms"]["rollback"] is True
+    assert service["network_configuration"]["assign_public_ip"] is False
+    assert service["propagate_tags"] == "SERVICE"
+    assert service["lifecycle"] == {"ignore_changes": ["desired_count"]}
+    target = stacks["prod-service"].one("aws_appautoscaling_target")
+    assert (target["min_capacity"], target["max_capacity"]) == (3, 12)
+    assert service["desired_count"] == 3
+
+
+@pytest.mark.parametrize(
+    ("share", "strategy"),
+    [
+        (0, [("FARGATE", 0, 100)]),
+        (70, [("FARGATE", 2, 30), ("FARGATE_SPOT", 0, 70)]),
+        (100, [("FARGATE_SPOT", 0, 100)]),
+    ],
+)
+def test_spot_takes_its_share(
+    synthesize: Synthesize, share: int, strategy: list[tuple[str, int, int]]
+) -> None:
+    services = f"[services.web]\nspot_percent = {share}\n"
+    service = synthesize(dev=environment(services=services))["dev-service"].one("aws_ecs_service")
+    assert [
+        (item["capacity_provider"], item["base"], item["weight"])
+        for item in service["capacity_provider_strategy"]
+    ] == strategy
+
+
+def test_scaling_follows_the_figures_that_are_named(stacks: dict[str, Stack]) -> None:
+    assert set(stacks["dev-service"].all("aws_appautoscaling_policy")) == {
+        "web_scaling_by_cpu",
+        "web_scaling_by_memory",
+    }
+    assert set(stacks["prod-service"].all("aws_appautoscaling_policy")) == {
+        "web_scaling_by_cpu",
+        "web_scaling_by_memory",
+        "web_scaling_by_requests",
+    }
+
+
+def test_security_groups_chain_from_the_internet_to_the_endpoints(stacks: dict[str, Stack]) -> None:
+    stack = stacks["prod-service"]
+    ingress = stack.all("aws_vpc_security_group_ingress_rule")
+    egress = stack.all("aws_vpc_security_group_egress_rule")
+    balancer, task = "${aws_security_group.web_balancer_group.id}", "${aws_security_group.web_task_group.id}"
+    assert ingress["web_balancer_from_https"]["for_each"] == "${toset(var.web_allowed_cidrs)}"
+    assert egress["web_balancer_to_task"]["referenced_security_group_id"] == task
+    assert ingress["web_task_from_balancer"]["referenced_security_group_id"] == balancer
+    assert ingress["web_endpoints_from_task"]["referenced_security_group_id"] == task
+    open_to_the_world = [name for name, rule in ingress.items() if rule.get("cidr_ipv4") == "0.0.0.0/0"]
+    assert open_to_the_world == []
+    assert set(egress) == {
+        "web_balancer_to_task",
+        "web_task_to_dynamodb",
+        "web_task_to_endpoints",
+        "web_task_to_internet",
+        "web_task_to_s3",
+    }
+
+
+def test_without_nat_tasks_have_no_rule_to_the_internet(synthesize: Synthesize) -> None:
+    network = (
+        'network = { cidr = "10.10.0.0/16", nat = "none", endpoints = ["ecr.api", "ecr.dkr", "logs"] }\n'
+    )
+    stack = synthesize(dev=environment(network=network))["dev-service"]
+    assert "web_task_to_internet" not in stack.all("aws_vpc_security_group_egress_rule")
+
+
+@pytest.mark.parametrize("protected", [True, False])
+def test_what_holds_data_is_protected_where_the_environment_asks(
+    synthesize: Synthesize, protected: bool
+) -> None:
+    text = environment(top=f"protected = {str(protected).lower()}\n")
+    stack = synthesize(dev=text)["dev-service"]
+    for kind in ("aws_dynamodb_table", "aws_s3_bucket"):
+        assert stack.one(kind)["lifecycle"] == {"prevent_destroy": protected}
+    assert stack.one("aws_lb")["enable_deletion_protection"] is protected
+
+
+def test_every_alarm_tells_somebody(stacks: dict[str, Stack]) -> None:
+    alarms = stacks["prod-service"].all("aws_cloudwatch_metric_alarm")
+    assert len(alarms) == 5
+    for alarm in alarms.values():
+        assert alarm["alarm_actions"] == ["${aws_sns_topic.alarm_topic.arn}"]
+    assert stacks["prod-service"].one("aws_sns_topic_subscription")["endpoint"] == "on-call@example.com"
+
+
+def test_a_second_service_has_everything_of_its_own_and_shares_table_and_cluster(
+    synthesize: Synthesize,
+) -> None:
+    stacks = synthesize(
+        dev=environment(services="[services.web]\n[services.api]\ncpu = 512\nmemory = 1024\n")
+    )
+    stack = stacks["dev-service"]
+    assert set(stack.all("aws_ecs_service")) == {"api_service", "web_service"}
+    assert len(stack.all("aws_lb")) == len(stack.all("aws_lb_target_group")) == 2
+    assert len(stack.all("aws_dynamodb_table")) == len(stack.all("aws_ecs_cluster")) == 1
+    assert stack.container("api_task")["name"] == "api"
+    assert set(stacks["foundation"].all("aws_ecr_repository")) == {"api_images", "web_images"}
+
+
+def test_a_name_with_a_hyphen_can_be_a_service(synthesize: Synthesize) -> None:
+    stack = synthesize(dev=environment(services="[services.front-end]\n"))["dev-service"]
+    assert stack.container("front-end_task")["name"] == "front-end"
+    assert "front-end_allowed_cidrs" in stack.content["variable"]

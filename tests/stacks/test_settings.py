@@ -1,0 +1,398 @@
+"""The settings files: what they may say, and what a person is told when they cannot be used."""
+
+from ipaddress import IPv4Network
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stacks.fargate import MEMORY_BY_CPU
+from stacks.problems import Problem
+from stacks.settings import Platform, SettingsError, read_platform
+from tests.stacks.platform_files import NETWORK, PROJECT, TAIL, environment, write_platform
+
+REPOSITORY = Path(__file__).parents[2]
+
+
+def errors_of(directory: Path) -> list[str]:
+    """What a person is told, without the directory."""
+    with pytest.raises(SettingsError) as caught:
+        read_platform(directory)
+    return [str(problem).removeprefix(f"{directory}/") for problem in caught.value.problems]
+
+
+def errors_with(tmp_path: Path, dev: str) -> list[str]:
+    return errors_of(write_platform(tmp_path, dev=dev))
+
+
+def read(tmp_path: Path, **environments: str) -> Platform:
+    return read_platform(write_platform(tmp_path, **environments))
+
+
+def test_the_environments_of_this_repository_can_be_used() -> None:
+    platform = read_platform(REPOSITORY / "environments")
+    assert list(platform.environments) == ["dev", "prod", "staging"]
+    assert platform.account_ids() == ("111111111111", "222222222222")
+
+
+def test_the_development_environment_is_under_ten_lines() -> None:
+    assert len((REPOSITORY / "environments/dev.toml").read_text().strip().splitlines()) < 10
+
+
+def test_what_is_not_said_has_a_default(tmp_path: Path) -> None:
+    dev = read(tmp_path, dev=environment()).environments["dev"]
+    assert dev.network.cidr == IPv4Network("10.10.0.0/16")
+    assert dev.network.availability_zones == ("a", "b")
+    assert dev.network.nat == "single"
+    assert (dev.services["web"].cpu, dev.services["web"].memory) == (256, 512)
+    assert dev.data.point_in_time_recovery
+    assert not dev.protected
+
+
+def test_settings_cannot_be_changed(tmp_path: Path) -> None:
+    dev = read(tmp_path, dev=environment()).environments["dev"]
+    with pytest.raises(ValueError, match="frozen"):
+        dev.network.nat = "none"
+    with pytest.raises(TypeError):
+        dev.services["api"] = dev.services["web"]  # type: ignore[index]  # likewise
+
+
+WITHOUT_NAT = """\
+[network]
+cidr = "10.10.0.0/16"
+nat = "none"
+endpoints = ["ecr.api", "ecr.dkr", "logs"]
+"""
+
+BAD = {
+    "unknown key at the top": (
+        environment(top='ower = "x"\n'),
+        (
+            "dev.toml: ower: unknown key; did you mean 'owner'? known here: account_id, alarms, "
+            "cost_centre, data, logs, network, owner, protected, region, services"
+        ),
+    ),
+    "unknown key in a table": (
+        environment(services="[services.web]\nmemroy = 512\n"),
+        "dev.toml: services.web.memroy: unknown key; did you mean 'memory'? known here: allowed_cidrs, ",
+    ),
+    "the name, which the file has": (
+        environment(top='name = "dev"\n'),
+        'dev.toml: name = "dev": comes from the file\'s name',
+    ),
+    "an account id that is a number": (
+        environment().replace('"111111111111"', "111111111111"),
+        "dev.toml: account_id = 111111111111: input should be a valid string",
+    ),
+    "an account id too short": (
+        environment().replace('"111111111111"', '"1111"'),
+        'dev.toml: account_id = "1111": an AWS account id: twelve digits, in quotes',
+    ),
+    "no services": (
+        environment(services=""),
+        "dev.toml: services: is required: at least one service, such as [services.web]",
+    ),
+    "a CIDR that is none": (
+        environment(network='network = { cidr = "10.10.0.0/33" }\n'),
+        'dev.toml: network.cidr = "10.10.0.0/33": an IPv4 CIDR such as "10.0.0.0/16": ',
+    ),
+    "a CIDR with host bits": (
+        environment(network='network = { cidr = "10.10.0.1/16" }\n'),
+        'dev.toml: network.cidr = "10.10.0.1/16": an IPv4 CIDR such as "10.0.0.0/16": 10.10.0.1/16 has ',
+    ),
+    "a CIDR larger than a VPC": (
+        environment(network='network = { cidr = "10.0.0.0/8" }\n'),
+        'dev.toml: network.cidr = "10.0.0.0/8": a VPC is a /16 or smaller',
+    ),
+    "a CIDR too small for its zones": (
+        environment(network='network = { cidr = "10.10.0.0/25" }\n'),
+        'dev.toml: network.availability_zones = ["a", "b"]: do not fit cidr = 10.10.0.0/25: ',
+    ),
+    "a zone without a slot": (
+        environment(network='network = { cidr = "10.10.0.0/16", availability_zones = ["a", "f"] }\n'),
+        'dev.toml: network.availability_zones = ["a", "f"]: do not fit cidr = 10.10.0.0/16: zone \'f\' has',
+    ),
+    "one zone": (
+        environment(network='network = { cidr = "10.10.0.0/16", availability_zones = ["a"] }\n'),
+        'dev.toml: network.availability_zones = ["a"]: at least 2 zones',
+    ),
+    "a zone twice": (
+        environment(network='network = { cidr = "10.10.0.0/16", availability_zones = ["a", "a"] }\n'),
+        'dev.toml: network.availability_zones = ["a", "a"]: each value once',
+    ),
+    "a zone by its full name": (
+        environment(
+            network='network = { cidr = "10.10.0.0/16", availability_zones = ["eu-central-1a", "b"] }\n'
+        ),
+        'dev.toml: network.availability_zones.0 = "eu-central-1a": a zone\'s letter, such as "a"',
+    ),
+    "an unknown kind of NAT": (
+        environment(network='network = { cidr = "10.10.0.0/16", nat = "double" }\n'),
+        "dev.toml: network.nat = \"double\": input should be 'none', 'single' or 'per-zone'",
+    ),
+    "no NAT and no way to AWS": (
+        environment(network='network = { cidr = "10.10.0.0/16", nat = "none", endpoints = ["logs"] }\n'),
+        (
+            "dev.toml: network.nat = \"none\": tasks of 'web' would have no way to ecr.api, ecr.dkr; "
+            "add them to network.endpoints or choose another nat"
+        ),
+    ),
+    "no NAT and no way to the secrets": (
+        environment(
+            network=WITHOUT_NAT,
+            services='[services.web.secrets]\nWRITE_TOKEN_SHA256 = "secretsmanager:token"\n',
+        ),
+        "dev.toml: network.nat = \"none\": tasks of 'web' would have no way to secretsmanager; add it to",
+    ),
+    "no NAT and no way to exec": (
+        environment(
+            network=WITHOUT_NAT,
+            services="[services.web]\nexec = true\nread_only_root = false\n",
+        ),
+        "dev.toml: network.nat = \"none\": tasks of 'web' would have no way to ssmmessages; add it to",
+    ),
+    "CPU that Fargate does not sell": (
+        environment(services="[services.web]\ncpu = 300\n"),
+        "dev.toml: services.web.cpu = 300: Fargate does not sell this; one of 256, 512, 1024, 2048, 4096, ",
+    ),
+    "memory that Fargate does not sell with the CPU": (
+        environment(services="[services.web]\ncpu = 1024\nmemory = 512\n"),
+        "dev.toml: services.web.memory = 512: Fargate does not sell this; with cpu = 1024 one of 2048, ",
+    ),
+    "a service's name in capitals": (
+        environment(services="[services.Web]\n"),
+        'dev.toml: services.Web = "Web": lower-case letters, digits and single hyphens',
+    ),
+    "a name over the limit of load balancers and target groups": (
+        environment(services="[services.a-service-of-mine]\n"),
+        "dev.toml: services.a-service-of-mine: the target group would be called 'oaktree-dev-a-serv",
+    ),
+    "fewest tasks above most": (
+        environment(services="[services.web.scaling]\nmin_capacity = 5\nmax_capacity = 2\n"),
+        "dev.toml: services.web.scaling.min_capacity = 5: at most max_capacity = 2",
+    ),
+    "keep-alive shorter than the idle timeout": (
+        environment(services="[services.web]\nkeep_alive = 60\n"),
+        "dev.toml: services.web.keep_alive = 60: more than idle_timeout = 60, or the load balancer answers",
+    ),
+    "a health check that takes longer than its interval": (
+        environment(services="[services.web.health_check]\ninterval = 5\ntimeout = 5\n"),
+        "dev.toml: services.web.health_check.timeout = 5: less than interval = 5",
+    ),
+    "exec with a read-only root without its mounts": (
+        environment(services='[services.web]\nexec = true\nwritable_paths = ["/var/lib/amazon/ssm"]\n'),
+        (
+            "dev.toml: services.web.exec = true: needs mounts while read_only_root is set; "
+            'add writable_paths = ["/var/lib/amazon/ssm", "/managed-agents", "/var/log/amazon/ssm"]'
+        ),
+    ),
+    "a domain without a zone": (
+        environment(services='[services.web]\ndomain = "www.example.com"\n'),
+        "dev.toml: services.web.hosted_zone: is required with domain: both or neither",
+    ),
+    "a domain outside its zone": (
+        environment(services='[services.web]\ndomain = "badexample.com"\nhosted_zone = "example.com"\n'),
+        "dev.toml: services.web.domain = \"badexample.com\": within hosted_zone = 'example.com'",
+    ),
+    "a secret that the app does not have": (
+        environment(services='[services.web.secrets]\nWRITE_TOKEN = "ssm:/a"\n'),
+        "dev.toml: services.web.secrets.WRITE_TOKEN: the app has no such secret; did you mean 'WRITE",
+    ),
+    "retention that CloudWatch does not have": (
+        environment(services="[services.web]\n[logs]\nretention_days = 31\n"),
+        "dev.toml: logs.retention_days = 31: input should be 1, 3, 5, 7, 14, 30, ",
+    ),
+    "an owner that cannot be a tag": (
+        environment().replace('"platform@example.com"', '"a<b>"'),
+        'dev.toml: owner = "a<b>": 1 to 256 letters, digits, spaces and ',
+    ),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_input_is_named_with_file_key_value_and_what_is_allowed(tmp_path: Path, case: str) -> None:
+    text, message = BAD[case]
+    errors = errors_with(tmp_path, text)
+    assert len(errors) == 1
+    assert errors[0].startswith(message)
+
+
+def test_environments_cannot_share_addresses(tmp_path: Path) -> None:
+    write_platform(
+        tmp_path,
+        dev=environment(),
+        prod=environment(network='network = { cidr = "10.10.128.0/17" }\n'),
+    )
+    assert errors_of(tmp_path) == [
+        (
+            'prod.toml: network.cidr = "10.10.128.0/17": overlaps 10.10.0.0/16 of dev.toml; '
+            "each environment needs its own addresses"
+        )
+    ]
+
+
+def test_all_errors_of_all_files_are_told_at_once(tmp_path: Path) -> None:
+    write_platform(
+        tmp_path,
+        project=PROJECT.replace('"111111111111"', '"1"'),
+        dev=environment(services="[services.web]\ncpu = 1\nkeep_alive = 1\nmemroy = 2\n"),
+        prod=environment(top='ower = "x"\n', services="[services.web]\nkeep_alive = 1\n"),
+        staging="account_id = ",
+    )
+    errors = errors_of(tmp_path)
+    assert [error.partition(" = ")[0].partition(": u")[0] for error in errors] == [
+        "project.toml: account_id",
+        "dev.toml: services.web.memroy",
+        "prod.toml: ower",
+        "prod.toml: services.web.keep_alive",
+        "staging.toml: is not TOML: Invalid value (at end of document)",
+    ]
+
+
+def test_a_secret_written_where_its_reference_belongs_is_not_repeated(tmp_path: Path) -> None:
+    text = environment(services='[services.web.secrets]\nWRITE_TOKEN_SHA256 = "hunter2"\n')
+    (error,) = errors_with(tmp_path, text)
+    assert error == (
+        "dev.toml: services.web.secrets.WRITE_TOKEN_SHA256: a reference, never the secret itself: "
+        '"ssm:/path/of/parameter" or "secretsmanager:name"'
+    )
+
+
+def test_a_directory_without_files_says_which_are_missing(tmp_path: Path) -> None:
+    errors = errors_of(tmp_path)
+    assert errors[0] == "project.toml: cannot be read: No such file or directory"
+    assert errors[1].endswith("no environment: add a file such as dev.toml")
+
+
+def test_a_file_that_is_not_text_is_named(tmp_path: Path) -> None:
+    write_platform(tmp_path, dev=environment())
+    (tmp_path / "prod.toml").write_bytes(b"\xff\xfe")
+    assert errors_of(tmp_path) == ["prod.toml: is not UTF-8 text"]
+
+
+@pytest.mark.parametrize("name", ["foundation"])
+def test_an_environment_cannot_be_called_like_a_stack(tmp_path: Path, name: str) -> None:
+    (error,) = errors_of(write_platform(tmp_path, **{name: environment()}))
+    assert error == f"{name}.toml: an environment cannot be called '{name}'; rename the file"
+
+
+@given(cpu=st.integers(0, 20000), memory=st.integers(0, 130000))
+def test_only_pairs_that_fargate_sells_are_accepted(
+    tmp_path_factory: pytest.TempPathFactory, cpu: int, memory: int
+) -> None:
+    tmp_path = tmp_path_factory.mktemp("pair")
+    write_platform(tmp_path, dev=environment(services=f"[services.web]\ncpu = {cpu}\nmemory = {memory}\n"))
+    if memory in MEMORY_BY_CPU.get(cpu, ()):
+        read_platform(tmp_path)
+    else:
+        assert "Fargate does not sell this" in errors_of(tmp_path)[0]
+
+
+@given(st.sampled_from([(cpu, memory) for cpu, sizes in MEMORY_BY_CPU.items() for memory in sizes]))
+def test_every_pair_that_fargate_sells_is_accepted(
+    tmp_path_factory: pytest.TempPathFactory, pair: tuple[int, int]
+) -> None:
+    cpu, memory = pair
+    services = f"[services.web]\ncpu = {cpu}\nmemory = {memory}\n"
+    dev = read(tmp_path_factory.mktemp("pair"), dev=environment(services=services)).environments["dev"]
+    assert (dev.services["web"].cpu, dev.services["web"].memory) == pair
+
+
+@given(idle=st.integers(1, 4000), keep=st.integers(1, 7200))
+def test_keep_alive_is_accepted_only_above_the_idle_timeout(
+    tmp_path_factory: pytest.TempPathFactory, idle: int, keep: int
+) -> None:
+    tmp_path = tmp_path_factory.mktemp("keep")
+    services = f"[services.web]\nidle_timeout = {idle}\nkeep_alive = {keep}\n"
+    write_platform(tmp_path, dev=environment(services=services))
+    if keep > idle:
+        read_platform(tmp_path)
+    else:
+        assert errors_of(tmp_path)[0].startswith(f"dev.toml: services.web.keep_alive = {keep}: more than")
+
+
+@given(st.integers(1, 1000), st.integers(1, 1000))
+def test_fewest_tasks_are_never_above_most(
+    tmp_path_factory: pytest.TempPathFactory, fewest: int, most: int
+) -> None:
+    tmp_path = tmp_path_factory.mktemp("scaling")
+    services = f"[services.web.scaling]\nmin_capacity = {fewest}\nmax_capacity = {most}\n"
+    write_platform(tmp_path, dev=environment(services=services))
+    if fewest <= most:
+        read_platform(tmp_path)
+    else:
+        assert errors_of(tmp_path)[0].endswith(f"at most max_capacity = {most}")
+
+
+CIDRS = st.builds(
+    lambda start, prefix: IPv4Network((start >> (32 - prefix) << (32 - prefix), prefix)),
+    st.integers(0x0A000000, 0x0AFFFFFF),
+    st.integers(16, 23),
+)
+
+
+@given(CIDRS, CIDRS)
+def test_overlap_is_found_wherever_it_is(
+    tmp_path_factory: pytest.TempPathFactory, one: IPv4Network, other: IPv4Network
+) -> None:
+    tmp_path = tmp_path_factory.mktemp("overlap")
+    write_platform(
+        tmp_path,
+        one=environment(network=f'network = {{ cidr = "{one}" }}\n'),
+        two=environment(network=f'network = {{ cidr = "{other}" }}\n'),
+    )
+    if set(range(int(one[0]), int(one[-1]) + 1)).isdisjoint((int(other[0]), int(other[-1]))) and set(
+        range(int(other[0]), int(other[-1]) + 1)
+    ).isdisjoint((int(one[0]), int(one[-1]))):
+        read_platform(tmp_path)
+    else:
+        assert f"overlaps {one} of one.toml" in errors_of(tmp_path)[0]
+
+
+@given(st.text(max_size=60))
+def test_no_text_in_place_of_a_file_ends_in_anything_but_settings_or_their_error(
+    tmp_path_factory: pytest.TempPathFactory, text: str
+) -> None:
+    tmp_path = tmp_path_factory.mktemp("text")
+    write_platform(tmp_path)
+    (tmp_path / "dev.toml").write_text(text, encoding="utf-8", errors="replace", newline="")
+    assert all(error.startswith("dev.toml: ") for error in errors_of(tmp_path))
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=10),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+def as_toml(value: object) -> str:
+    match value:
+        case None:
+            return "1979-05-27"
+        case bool():
+            return str(value).lower()
+        case str():
+            escaped = "".join(f"\\u{ord(c):04X}" if ord(c) < 0x10000 else f"\\U{ord(c):08X}" for c in value)
+            return f'"{escaped}"'
+        case list():
+            return "[" + ", ".join(as_toml(item) for item in value) + "]"
+        case dict():
+            return "{" + ", ".join(f"{as_toml(key)} = {as_toml(item)}" for key, item in value.items()) + "}"
+    return str(value)
+
+
+@given(key=st.sampled_from(["network", "services", "data", "logs", "alarms", "protected"]), value=VALUES)
+def test_no_value_anywhere_ends_in_anything_but_settings_or_their_error(
+    tmp_path_factory: pytest.TempPathFactory, key: str, value: object
+) -> None:
+    tmp_path = tmp_path_factory.mktemp("value")
+    lines = {"network": NETWORK, "services": "services = { web = {} }\n", key: f"{key} = {as_toml(value)}\n"}
+    write_platform(tmp_path, dev=TAIL + "".join(lines.values()))
+    problems: tuple[Problem, ...] = ()
+    try:
+        read_platform(tmp_path)
+    except SettingsError as error:
+        problems = error.problems
+    assert all(problem.file.endswith("dev.toml") for problem in problems)

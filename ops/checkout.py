@@ -20,6 +20,12 @@ class Checkout:
         return self.directory / "environments"
 
     @property
+    def program(self) -> Path:
+        """What synthesizes: the directory's own `main.py` if it has one."""
+        own = self.directory / "main.py"
+        return own if own.exists() else SOURCE / "main.py"
+
+    @property
     def synthesized(self) -> Path:
         """The Terraform JSON that synthesis writes; swapped as a whole each time."""
         return self.directory / "cdktf.out"

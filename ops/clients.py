@@ -1,5 +1,6 @@
 """Clients of AWS's APIs."""
 
+import functools
 import os
 from dataclasses import dataclass
 from typing import Any
@@ -29,17 +30,7 @@ def ambient_client(service: str, region: str) -> Any:
 
 def isolated_client(service: str, region: str, endpoint: str, credentials: Credentials) -> Any:
     """A client for one endpoint that takes nothing from the process's environment or the user's files."""
-    nothing = (None, None, None, None)
-    devnull = (None, None, os.devnull, None)
-    session = Session(
-        session_vars={
-            "profile": nothing,
-            "config_file": devnull,
-            "credentials_file": devnull,
-            "ca_bundle": nothing,
-        }
-    )
-    return session.create_client(
+    return _isolated_session().create_client(
         service,
         region_name=region,
         endpoint_url=endpoint,
@@ -47,6 +38,21 @@ def isolated_client(service: str, region: str, endpoint: str, credentials: Crede
         aws_secret_access_key=credentials.secret_access_key,
         aws_session_token=credentials.session_token,
         config=Config(proxies={}, s3={"addressing_style": "path"}),
+    )
+
+
+@functools.cache
+def _isolated_session() -> Session:
+    # Kept, since reading the descriptions of the APIs takes longer than most requests.
+    nothing = (None, None, None, None)
+    devnull = (None, None, os.devnull, None)
+    return Session(
+        session_vars={
+            "profile": nothing,
+            "config_file": devnull,
+            "credentials_file": devnull,
+            "ca_bundle": nothing,
+        }
     )
 
 

@@ -23,6 +23,7 @@ from ops.autoscaling_tags import add_tag_actions
 from ops.bucket_policies import leave_out_conditions
 from ops.ecs_services import keep_service_settings
 from ops.journal import Journal, JournalError
+from ops.rds_subnet_groups import keep_modified_subnet_groups
 from ops.recording import Recording
 from ops.rule_descriptions import keep_rule_descriptions
 
@@ -44,6 +45,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, _end)
     signal.signal(signal.SIGINT, _end)
     add_tag_actions()
+    keep_modified_subnet_groups()
     keep_rule_descriptions()
     keep_service_settings()
     leave_out_conditions()

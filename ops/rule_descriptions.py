@@ -4,11 +4,13 @@ A rule that refers to a group or to a prefix list has a description as well, and
 write it again as long as it cannot read it. Source: Amazon EC2 API Reference, SecurityGroupRule.
 """
 
+import inspect
 from typing import Any
 
 from moto.ec2.models.security_groups import SecurityGroupRule
 
 _create = SecurityGroupRule.__init__
+_SIGNATURE = inspect.signature(_create)
 _MEMBERS = ("ip_range", "source_group", "prefix_list_id")
 
 
@@ -20,7 +22,8 @@ def keep_rule_descriptions() -> None:
 
 def create(rule: SecurityGroupRule, *arguments: Any, **named: Any) -> None:
     """Make a rule, and keep the description of whatever it lets pass."""
-    described = [named.get(member) or {} for member in _MEMBERS]
+    given = _SIGNATURE.bind(rule, *arguments, **named).arguments
+    described = [given.get(member) or {} for member in _MEMBERS]
     kept = next((item["Description"] for item in described if item.get("Description")), None)
     _create(rule, *arguments, **named)
     # Not in the member itself: moto compares rules by their members.

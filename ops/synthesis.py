@@ -1,6 +1,5 @@
-"""Runs `main.py`, which writes the Terraform JSON."""
+"""Runs the program, which writes the Terraform JSON."""
 
-import os
 import subprocess
 import sys
 
@@ -16,13 +15,13 @@ def synthesize(checkout: Checkout) -> None:
     """
     command = (
         sys.executable,
-        str(SOURCE / "main.py"),
+        str(checkout.program),
         "--environments",
         str(checkout.environments),
         "--outdir",
         str(checkout.synthesized),
     )
-    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=SOURCE, env=os.environ)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=SOURCE)
     if done.returncode:
         text = (done.stderr.strip() or done.stdout.strip() or "it said nothing")[-4000:]
         raise (UsageError if done.returncode == UsageError.status else OpsError)(text)

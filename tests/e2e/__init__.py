@@ -1,0 +1,1 @@
+"""The whole life of a platform, with the real Terraform on the embedded AWS."""

@@ -1,0 +1,100 @@
+"""A person's desk: a directory with settings, the project's commands, and an embedded AWS."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ops.checkout import SOURCE
+from ops.embedded import Embedded, find_embedded
+
+REGION = "eu-central-1"
+PLAN_HAS_CHANGES = 2
+"""Exit status of `terraform plan -detailed-exitcode`. Source: Terraform, "Command: plan"."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """What a plan does to one resource."""
+
+    address: str
+    actions: tuple[str, ...]
+    changed: tuple[str, ...]
+    """Top-level attributes that differ."""
+
+
+@dataclass(frozen=True)
+class Desk:
+    """Runs the project's commands on the settings in `directory`."""
+
+    directory: Path
+
+    def ops(
+        self, *arguments: str, typed: str = "", variables: Mapping[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        """Run one of the commands behind the make targets; `typed` is what a person types."""
+        return subprocess.run(
+            [sys.executable, "-m", "ops", *arguments, "--directory", str(self.directory)],
+            cwd=SOURCE,
+            input=typed,
+            env=dict(variables or os.environ),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def ops_here(self, account_id: str, *arguments: str, typed: str = "") -> subprocess.CompletedProcess[str]:
+        """The same against the embedded AWS, as one of its accounts."""
+        variables = self.embedded.environment(account_id, REGION, os.environ)
+        return self.ops(*arguments, typed=typed, variables=variables)
+
+    def terraform(self, stack: str, account_id: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run Terraform itself in a stack's working directory."""
+        return subprocess.run(
+            ["terraform", *arguments, "-no-color"],
+            cwd=self.directory / ".oaktree/local" / stack,
+            env=self.embedded.environment(account_id, REGION, _terraform_environment(self.directory)),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def changes(self, stack: str, account_id: str) -> list[Change]:
+        """What the saved plan of a stack does."""
+        shown = self.terraform(stack, account_id, "show", "-json", "plan.tfplan")
+        assert shown.returncode == 0, shown.stderr
+        return [
+            _change(item)
+            for item in json.loads(shown.stdout)["resource_changes"]
+            if item["mode"] == "managed" and item["change"]["actions"] != ["no-op"]
+        ]
+
+    @property
+    def embedded(self) -> Embedded:
+        """The embedded AWS that runs here."""
+        found = find_embedded(self.directory / ".oaktree/local")
+        assert found
+        return found
+
+
+def _terraform_environment(directory: Path) -> dict[str, str]:
+    from ops.terraform import find_terraform
+
+    return find_terraform(directory / ".oaktree").environment(os.environ)
+
+
+def _change(item: dict[str, Any]) -> Change:
+    before, after = item["change"]["before"] or {}, item["change"]["after"] or {}
+    unknown = item["change"]["after_unknown"] or {}
+    changed = tuple(
+        sorted(
+            key
+            for key in before.keys() | after.keys()
+            if before.get(key) != after.get(key) or unknown.get(key)
+        )
+    )
+    return Change(item["address"], tuple(item["change"]["actions"]), changed)

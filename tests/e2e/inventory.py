@@ -1,0 +1,115 @@
+"""Everything that an account of the embedded AWS holds, asked of its APIs and of no state file."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from ops.embedded import Embedded
+
+Ask = Callable[[Any], Iterator[str]]
+
+
+def inventory(embedded: Embedded, account_id: str, region: str) -> frozenset[str]:
+    """The ids of all that the platform's stacks can create, in one account and region."""
+    return frozenset(
+        f"{service}: {found}"
+        for service, asks in _ASKS.items()
+        for ask in asks
+        for found in ask(embedded.client(service, region, account_id))
+    )
+
+
+def _listing(operation: str, result: str, key: str, **arguments: object) -> Ask:
+    def ask(client: Any) -> Iterator[str]:
+        for page in client.get_paginator(operation).paginate(**arguments):
+            for item in page[result]:
+                yield f"{result} {item if isinstance(item, str) else item[key]}"
+
+    return ask
+
+
+def _nat_gateways(ec2: Any) -> Iterator[str]:
+    for gateway in ec2.describe_nat_gateways()["NatGateways"]:
+        if gateway["State"] != "deleted":
+            yield f"NatGateways {gateway['NatGatewayId']}"
+
+
+def _endpoints(ec2: Any) -> Iterator[str]:
+    for endpoint in ec2.describe_vpc_endpoints()["VpcEndpoints"]:
+        if endpoint["State"].lower() != "deleted":
+            yield f"VpcEndpoints {endpoint['VpcEndpointId']}"
+
+
+def _addresses(ec2: Any) -> Iterator[str]:
+    for address in ec2.describe_addresses()["Addresses"]:
+        yield f"Addresses {address['AllocationId']}"
+
+
+def _services(ecs: Any) -> Iterator[str]:
+    for cluster in ecs.list_clusters()["clusterArns"]:
+        yield f"cluster {cluster}"
+        for service in ecs.list_services(cluster=cluster)["serviceArns"]:
+            yield f"service {service}"
+
+
+def _scaling(autoscaling: Any) -> Iterator[str]:
+    for target in autoscaling.describe_scalable_targets(ServiceNamespace="ecs")["ScalableTargets"]:
+        yield f"ScalableTargets {target['ResourceId']}"
+    for policy in autoscaling.describe_scaling_policies(ServiceNamespace="ecs")["ScalingPolicies"]:
+        yield f"ScalingPolicies {policy['PolicyARN']}"
+
+
+def _buckets(s3: Any) -> Iterator[str]:
+    for bucket in s3.list_buckets()["Buckets"]:
+        yield f"bucket {bucket['Name']}"
+
+
+def _records(route53: Any) -> Iterator[str]:
+    for zone in route53.list_hosted_zones()["HostedZones"]:
+        for record in route53.list_resource_record_sets(HostedZoneId=zone["Id"])["ResourceRecordSets"]:
+            if record["Type"] not in ("NS", "SOA"):
+                yield f"record {record['Type']} {record['Name']}"
+
+
+def _providers(iam: Any) -> Iterator[str]:
+    for provider in iam.list_open_id_connect_providers()["OpenIDConnectProviderList"]:
+        yield f"provider {provider['Arn']}"
+
+
+_ASKS: dict[str, tuple[Ask, ...]] = {
+    "acm": (_listing("list_certificates", "CertificateSummaryList", "CertificateArn"),),
+    "application-autoscaling": (_scaling,),
+    "cloudwatch": (_listing("describe_alarms", "MetricAlarms", "AlarmName"),),
+    "dynamodb": (_listing("list_tables", "TableNames", ""),),
+    "ec2": (
+        _listing("describe_vpcs", "Vpcs", "VpcId"),
+        _listing("describe_subnets", "Subnets", "SubnetId"),
+        _listing("describe_internet_gateways", "InternetGateways", "InternetGatewayId"),
+        _listing("describe_route_tables", "RouteTables", "RouteTableId"),
+        _listing("describe_network_acls", "NetworkAcls", "NetworkAclId"),
+        _listing("describe_security_groups", "SecurityGroups", "GroupId"),
+        _listing("describe_network_interfaces", "NetworkInterfaces", "NetworkInterfaceId"),
+        _listing("describe_flow_logs", "FlowLogs", "FlowLogId"),
+        _nat_gateways,
+        _endpoints,
+        _addresses,
+    ),
+    "ecr": (_listing("describe_repositories", "repositories", "repositoryName"),),
+    "ecs": (_services, _listing("list_task_definitions", "taskDefinitionArns", "")),
+    "elbv2": (
+        _listing("describe_load_balancers", "LoadBalancers", "LoadBalancerArn"),
+        _listing("describe_target_groups", "TargetGroups", "TargetGroupArn"),
+    ),
+    "iam": (
+        _listing("list_roles", "Roles", "RoleName"),
+        _listing("list_policies", "Policies", "Arn", Scope="Local"),
+        _providers,
+    ),
+    "logs": (_listing("describe_log_groups", "logGroups", "logGroupName"),),
+    "rds": (_listing("describe_db_subnet_groups", "DBSubnetGroups", "DBSubnetGroupName"),),
+    "route53": (_records,),
+    "s3": (_buckets,),
+    "sns": (
+        _listing("list_topics", "Topics", "TopicArn"),
+        _listing("list_subscriptions", "Subscriptions", "SubscriptionArn"),
+    ),
+}

@@ -1,0 +1,205 @@
+"""An environment from nothing to nothing: up, unchanged, grown by a zone, destroyed.
+
+The tests of a module are one story; each builds on those before it.
+"""
+
+import json
+import os
+import re
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.e2e.conftest import MakeDesk
+from tests.e2e.desk import PLAN_HAS_CHANGES, REGION, Desk
+from tests.e2e.inventory import inventory
+
+pytestmark = pytest.mark.e2e
+
+ACCOUNT = "111111111111"
+STACKS = ("foundation", "dev-network", "dev-service")
+
+
+@pytest.fixture(scope="module")
+def desk(make_desk: MakeDesk) -> Desk:
+    return make_desk()
+
+
+@pytest.fixture(scope="module")
+def before(desk: Desk) -> frozenset[str]:
+    """What an account has before anything is created in it."""
+    return inventory(desk.embedded, ACCOUNT, REGION)
+
+
+@pytest.mark.usefixtures("before")
+def test_a_plan_without_a_release_says_how_to_make_one(desk: Desk) -> None:
+    for stack in ("foundation", "network"):
+        environment = () if stack == "foundation" else ("--env", "dev")
+        for command in ("plan", "apply"):
+            done = desk.ops_here(ACCOUNT, command, *environment, "--stack", stack)
+            assert done.returncode == 0, done.stdout + done.stderr
+    done = desk.ops_here(ACCOUNT, "plan", "--env", "dev", "--stack", "service")
+    assert done.returncode == 1
+    told = " ".join(done.stderr.split())
+    assert "dev has no release of web yet: the SSM parameter /oaktree/dev/releases/web is missing" in told
+    assert "make release ENV=dev SERVICE=web IMAGE=111111111111.dkr.ecr.eu-central-1" in told
+
+
+def test_up_brings_the_platform_and_the_app_answers_from_it(desk: Desk) -> None:
+    done = desk.ops("up", "--env", "dev")
+    assert done.returncode == 0, done.stdout + done.stderr
+    found = re.search(r"dev web: (http://127\.0\.0\.1:\d+)", done.stdout)
+    assert found, done.stdout
+    assert httpx.get(f"{found[1]}/readyz").status_code == 200
+    status = httpx.get(f"{found[1]}/api/status").json()
+    assert (status["environment"], status["service"], status["region"]) == ("dev", "web", REGION)
+    assert status["services"]["dynamodb"]["state"] == "operational"
+    record = desk.embedded.client("ssm", REGION, ACCOUNT).get_parameter(Name="/oaktree/dev/releases/web")
+    assert status["release"]["image"] == json.loads(record["Parameter"]["Value"])["image"]
+
+
+def test_the_app_runs_with_what_the_registered_task_definition_says_and_nothing_more(desk: Desk) -> None:
+    ecs = desk.embedded.client("ecs", REGION, ACCOUNT)
+    (service,) = ecs.describe_services(cluster="oaktree-dev", services=["oaktree-dev-web"])["services"]
+    task = ecs.describe_task_definition(taskDefinition=service["taskDefinition"])["taskDefinition"]
+    registered = {item["name"]: item["value"] for item in task["containerDefinitions"][0]["environment"]}
+    pid = (desk.directory / ".oaktree/local/app-dev-web.pid").read_text()
+    environ = Path(f"/proc/{pid}/environ").read_text()
+    running = dict(item.split("=", 1) for item in environ.split("\0") if item)
+    assert registered.items() <= running.items()
+    brought = {name for name in running if name not in registered}
+    assert {name for name in brought if not name.startswith("AWS_")} <= {"PATH", "PYTHONPATH"}
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_a_second_plan_has_no_changes(desk: Desk, stack: str) -> None:
+    done = desk.terraform(stack, ACCOUNT, "plan", "-detailed-exitcode", "-lock=false")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_state_of_every_stack_is_in_the_bucket(desk: Desk) -> None:
+    s3 = desk.embedded.client("s3", REGION, ACCOUNT)
+    listed = s3.list_objects_v2(Bucket="oaktree-state-111111111111-eu-central-1")["Contents"]
+    assert {item["Key"] for item in listed} == {f"{stack}.tfstate" for stack in STACKS}
+
+
+def test_a_second_up_changes_nothing(desk: Desk) -> None:
+    done = desk.ops("up", "--env", "dev")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert len(re.findall(r"unchanged", done.stdout)) >= len(STACKS) + 1, done.stdout
+
+
+def test_tags_reach_the_service_and_what_it_starts(desk: Desk) -> None:
+    ecs = desk.embedded.client("ecs", REGION, ACCOUNT)
+    (service,) = ecs.describe_services(cluster="oaktree-dev", services=["oaktree-dev-web"], include=["TAGS"])[
+        "services"
+    ]
+    assert {item["key"]: item["value"] for item in service["tags"]} == {
+        "project": "oaktree",
+        "environment": "dev",
+        "owner": "platform@example.com",
+        "cost-centre": "1000",
+        "managed-by": "terraform",
+        "repository": "example/oaktree",
+    }
+    assert service["propagateTags"] == "SERVICE"
+
+
+def test_nobody_applies_to_the_wrong_account(desk: Desk) -> None:
+    done = desk.terraform("dev-network", "333333333333", "plan", "-lock=false")
+    assert done.returncode == 1
+    assert "AWS account ID not allowed: 333333333333" in " ".join(done.stderr.split())
+
+
+def test_who_may_reach_the_load_balancer_can_be_said_to_terraform(desk: Desk) -> None:
+    def plan(cidrs: str) -> tuple[int, str]:
+        done = desk.terraform(
+            "dev-service",
+            ACCOUNT,
+            "plan",
+            "-detailed-exitcode",
+            "-lock=false",
+            f"-var=web_allowed_cidrs={cidrs}",
+        )
+        return done.returncode, " ".join((done.stdout + done.stderr).split())
+
+    status, told = plan('["198.51.100.0/24", "203.0.113.0/24"]')
+    assert status == PLAN_HAS_CHANGES
+    assert "Plan: 2 to add, 0 to change, 1 to destroy." in told
+    status, told = plan('["everybody"]')
+    assert status == 1
+    assert "web_allowed_cidrs must be a list of one or more CIDRs" in told
+
+
+GROWS = {
+    "aws_db_subnet_group.database_subnets": {"subnet_ids"},
+    "aws_vpc_endpoint.dynamodb_endpoint": {"route_table_ids"},
+    "aws_vpc_endpoint.s3_endpoint": {"route_table_ids"},
+    "aws_lb.web_balancer": {"subnets", "subnet_mapping"},
+    "aws_ecs_service.web_service": {"network_configuration"},
+}
+
+
+def test_a_zone_is_added_without_moving_anything(desk: Desk) -> None:
+    dev = desk.directory / "environments/dev.toml"
+    dev.write_text(
+        dev.read_text().replace(
+            'cidr = "10.10.0.0/16"', 'cidr = "10.10.0.0/16", availability_zones = ["a", "b", "c"]'
+        )
+    )
+    ec2 = desk.embedded.client("ec2", REGION, ACCOUNT)
+    subnets = {item["SubnetId"]: item["CidrBlock"] for item in ec2.describe_subnets()["Subnets"]}
+    gateways = {item["NatGatewayId"] for item in ec2.describe_nat_gateways()["NatGateways"]}
+
+    for kind in ("network", "service"):
+        done = desk.ops_here(ACCOUNT, "plan", "--env", "dev", "--stack", kind)
+        assert done.returncode == 0, done.stdout + done.stderr
+        changes = desk.changes(f"dev-{kind}", ACCOUNT)
+        assert changes
+        for change in changes:
+            if change.actions == ("create",):
+                assert "_c" in change.address
+            else:
+                assert change.actions == ("update",), change
+                assert set(change.changed) <= GROWS[change.address], change
+        done = desk.ops_here(ACCOUNT, "apply", "--env", "dev", "--stack", kind)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    after = {item["SubnetId"]: item["CidrBlock"] for item in ec2.describe_subnets()["Subnets"]}
+    assert subnets.items() < after.items()
+    assert {item["NatGatewayId"] for item in ec2.describe_nat_gateways()["NatGateways"]} == gateways
+
+
+def test_a_target_group_is_replaced_without_a_gap(desk: Desk) -> None:
+    """AWS refuses to delete a target group that a listener uses, so the new one must come first."""
+    done = desk.terraform(
+        "dev-service", ACCOUNT, "plan", "-out=plan.tfplan", "-replace=aws_lb_target_group.web_targets"
+    )
+    assert done.returncode == 0, done.stderr
+    actions = {change.address: change.actions for change in desk.changes("dev-service", ACCOUNT)}
+    assert actions["aws_lb_target_group.web_targets"] == ("create", "delete")
+    (desk.directory / ".oaktree/local/dev-service/plan.tfplan").unlink()
+
+
+def test_everything_is_destroyed_and_nothing_is_left(desk: Desk, before: frozenset[str]) -> None:
+    assert inventory(desk.embedded, ACCOUNT, REGION) > before
+    wrong = desk.ops_here(ACCOUNT, "destroy", "--env", "dev", "--stack", "service", typed="prod\n")
+    assert wrong.returncode != 0
+    for arguments in (("--env", "dev", "--stack", "service"), ("--env", "dev", "--stack", "network")):
+        done = desk.ops_here(ACCOUNT, "destroy", *arguments, typed="dev\n")
+        assert done.returncode == 0, done.stdout + done.stderr
+    # No longer needed by an environment of another account: its bucket policy names one.
+    done = desk.ops_here(ACCOUNT, "destroy", "--stack", "foundation", typed="oaktree\n")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert inventory(desk.embedded, ACCOUNT, REGION) - before == frozenset()
+
+
+def test_down_leaves_no_process_and_no_file(desk: Desk) -> None:
+    pids = [int(file.read_text()) for file in (desk.directory / ".oaktree/local").glob("*.pid")]
+    assert pids
+    assert desk.ops("down").returncode == 0
+    for pid in pids:
+        with pytest.raises(ProcessLookupError):
+            os.kill(pid, 0)
+    assert not (desk.directory / ".oaktree/local").exists()

@@ -1,0 +1,89 @@
+"""An embedded AWS for each module, and checkouts with small stacks."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from ops.checkout import SOURCE, Checkout
+from ops.embedded import Embedded, start_embedded, stop_embedded
+from ops.local import stop_all
+
+ACCOUNT = "111111111111"
+REGION = "eu-central-1"
+
+PROJECT = f"""
+name = "oaktree"
+repository = "example/oaktree"
+account_id = "{ACCOUNT}"
+region = "{REGION}"
+owner = "platform@example.com"
+cost_centre = "1000"
+protected = false
+"""
+ENVIRONMENT = f"""
+account_id = "{ACCOUNT}"
+region = "{REGION}"
+owner = "platform@example.com"
+cost_centre = "1000"
+network = {{ cidr = "10.10.0.0/16" }}
+
+[services.web]
+secrets = {{ WRITE_TOKEN_SHA256 = "ssm:/oaktree/dev/web/write-token-sha256" }}
+"""
+
+
+@dataclass(frozen=True)
+class Desk:
+    """A checkout with small stacks, and the commands run in it."""
+
+    checkout: Checkout
+    environment: Mapping[str, str]
+
+    def run(self, *arguments: str, answer: str = "") -> "subprocess.CompletedProcess[str]":
+        """Run `python -m ops` to its end; `answer` is what the person types."""
+        return subprocess.run(
+            self.command(*arguments),
+            input=answer,
+            capture_output=True,
+            text=True,
+            check=False,
+            env=self.environment,
+            cwd=SOURCE,
+        )
+
+    def command(self, *arguments: str) -> tuple[str, ...]:
+        return (
+            sys.executable,
+            "-m",
+            "ops",
+            *arguments,
+            "--directory",
+            str(self.checkout.directory),
+        )
+
+
+@pytest.fixture(scope="module")
+def embedded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Embedded]:
+    directory = tmp_path_factory.mktemp("embedded")
+    yield start_embedded(directory, ACCOUNT)
+    stop_embedded(directory)
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+    """A desk without credentials, of its own for each module."""
+    checkout = Checkout(tmp_path_factory.mktemp("desk"))
+    checkout.environments.mkdir()
+    (checkout.environments / "project.toml").write_text(PROJECT)
+    (checkout.environments / "dev.toml").write_text(ENVIRONMENT)
+    (checkout.environments / "network.txt").write_text("first")
+    shutil.copyfile(Path(__file__).with_name("small_stacks.py"), checkout.directory / "main.py")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    yield Desk(checkout, kept)
+    stop_all(checkout.local)

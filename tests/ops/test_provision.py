@@ -1,0 +1,211 @@
+"""Plan, apply and destroy, as commands against the embedded AWS.
+
+The tests are one life of the small stacks, in the order they stand here.
+"""
+
+import json
+import os
+import signal
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ops import processes
+from ops.embedded import Embedded, start_embedded
+from ops.local import stop_all
+from tests.ops.conftest import ACCOUNT, REGION, Desk
+from tests.ops.small_stacks import BUCKET
+
+pytestmark = pytest.mark.e2e
+
+
+@pytest.fixture(scope="module")
+def embedded(desk: Desk) -> Iterator[Embedded]:
+    yield start_embedded(desk.checkout.local, ACCOUNT)
+    stop_all(desk.checkout.local)
+
+
+@pytest.fixture(scope="module")
+def here(desk: Desk, embedded: Embedded) -> Desk:
+    """The desk after `eval "$(make -s local-env)"`."""
+    return replace(desk, environment=embedded.environment(ACCOUNT, REGION, desk.environment))
+
+
+@pytest.fixture(scope="module")
+def ssm(embedded: Embedded) -> Any:
+    return embedded.client("ssm", REGION)
+
+
+def network_value(ssm: Any) -> str | None:
+    found = ssm.get_parameters(Names=["/oaktree/dev/network"])["Parameters"]
+    return found[0]["Value"] if found else None
+
+
+def change(desk: Desk, value: str) -> None:
+    (desk.checkout.environments / "network.txt").write_text(value)
+
+
+NETWORK = ("--env", "dev", "--stack", "network")
+
+
+def test_every_stack_is_valid_without_credentials(desk: Desk) -> None:
+    done = desk.run("validate")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines() == ["foundation: valid", "dev-network: valid", "dev-service: valid"]
+    assert desk.run("validate", "--stack", "network").stdout == "dev-network: valid\n"
+
+
+def test_no_other_stack_is_planned_before_the_state_bucket_exists(here: Desk) -> None:
+    done = here.run("plan", *NETWORK)
+    assert done.returncode == 1
+    assert f"The state bucket {BUCKET} does not exist yet" in done.stderr
+    assert "make plan STACK=foundation" in done.stderr
+
+
+def test_nothing_is_applied_without_a_saved_plan(here: Desk) -> None:
+    done = here.run("apply", "--stack", "foundation")
+    assert done.returncode == 1
+    assert "There is no saved plan of foundation" in done.stderr
+    assert "make plan STACK=foundation" in done.stderr
+
+
+def test_the_foundation_is_planned_and_applied_and_its_state_goes_into_its_bucket(
+    here: Desk, embedded: Embedded
+) -> None:
+    planned = here.run("plan", "--stack", "foundation")
+    assert (planned.returncode, planned.stderr) == (0, "")
+    assert "Plan: 2 to add, 0 to change, 0 to destroy." in planned.stdout
+    applied = here.run("apply", "--stack", "foundation")
+    assert (applied.returncode, applied.stderr) == (0, "")
+    state = embedded.client("s3", REGION).get_object(Bucket=BUCKET, Key="foundation.tfstate")["Body"].read()
+    assert len(json.loads(state)["resources"]) == 2
+    again = here.run("plan", "--stack", "foundation")
+    assert (again.returncode, again.stderr) == (0, "")
+    assert "No changes." in again.stdout
+
+
+def test_exactly_the_saved_plan_is_applied_once(here: Desk, ssm: Any) -> None:
+    planned = here.run("plan", *NETWORK)
+    saved = here.checkout.local / "dev-network" / "plan.tfplan"
+    assert planned.returncode == 0
+    assert planned.stdout.endswith(f"Saved: {saved}\n")
+    assert network_value(ssm) is None
+    assert here.run("apply", *NETWORK).returncode == 0
+    assert network_value(ssm) == "first"
+    assert not saved.exists()
+    assert here.run("apply", *NETWORK).returncode == 1
+
+
+def test_a_plan_is_not_applied_once_the_configuration_has_changed(here: Desk, ssm: Any) -> None:
+    change(here, "second")
+    assert here.run("plan", *NETWORK).returncode == 0
+    change(here, "third")
+    done = here.run("apply", *NETWORK)
+    assert done.returncode == 1
+    assert "The configuration of dev-network has changed since its plan was saved." in done.stderr
+    assert network_value(ssm) == "first"
+    change(here, "second")
+    assert here.run("apply", *NETWORK).returncode == 0
+    assert network_value(ssm) == "second"
+
+
+def test_a_plan_outlives_kill_9_of_the_embedded_aws_and_shows_no_change(here: Desk) -> None:
+    pid = processes.running("embedded", here.checkout.local)
+    assert pid is not None
+    os.kill(pid, signal.SIGKILL)
+    while processes.running("embedded", here.checkout.local):
+        pass
+    start_embedded(here.checkout.local, ACCOUNT)
+    for arguments in (NETWORK, ("--stack", "foundation")):
+        done = here.run("plan", *arguments)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert "No changes." in done.stdout
+
+
+def test_an_error_of_terraforms_names_command_and_log(here: Desk) -> None:
+    change(here, "${missing.reference}")
+    done = here.run("plan", *NETWORK)
+    change(here, "second")
+    log = here.checkout.local / "logs" / "dev-network-plan.log"
+    assert done.returncode == 1
+    assert "`terraform plan" in done.stderr
+    assert "Error: Reference to undeclared resource" in done.stderr
+    assert done.stderr.endswith(f"Log: {log}\n")
+    assert "Traceback" not in done.stderr
+
+
+def test_a_foundation_is_not_destroyed_while_a_stack_in_its_bucket_has_resources(here: Desk) -> None:
+    done = here.run("destroy", "--stack", "foundation", answer="oaktree\n")
+    assert done.returncode == 1
+    assert "foundation cannot be destroyed while dev-network has resources (1, such as aws_ssm" in done.stderr
+
+
+@pytest.mark.parametrize("typed", ["prod\n", "DEV\n", "\n", ""])
+def test_nothing_is_destroyed_for_another_name(here: Desk, ssm: Any, typed: str) -> None:
+    done = here.run("destroy", *NETWORK, answer=typed)
+    assert done.returncode == 1
+    assert "nothing was destroyed" in done.stderr
+    assert network_value(ssm) == "second"
+
+
+def test_protected_stacks_are_not_destroyed(here: Desk, ssm: Any) -> None:
+    for file, arguments in (("dev.toml", NETWORK), ("project.toml", ("--stack", "foundation"))):
+        path: Path = here.checkout.environments / file
+        before = path.read_text()
+        path.write_text("protected = true\n" + before.replace("protected = false\n", ""))
+        done = here.run("destroy", *arguments, answer="dev\n")
+        path.write_text(before)
+        assert done.returncode == 1
+        assert f"{path} has `protected = true`" in done.stderr
+        assert "set `protected = false`" in done.stderr
+    assert network_value(ssm) == "second"
+
+
+def test_everything_is_destroyed_for_the_right_name(here: Desk, embedded: Embedded, ssm: Any) -> None:
+    done = here.run("destroy", *NETWORK, answer="dev\n")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert network_value(ssm) is None
+    done = here.run("destroy", "--stack", "foundation", answer="oaktree\n")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert embedded.client("s3", REGION).list_buckets()["Buckets"] == []
+    assert embedded.client("ecr", REGION).describe_repositories()["repositories"] == []
+
+
+def test_a_destroyed_foundation_can_be_built_again(here: Desk, embedded: Embedded) -> None:
+    for command in ("plan", "apply"):
+        done = here.run(command, "--stack", "foundation")
+        assert (done.returncode, done.stderr) == (0, "")
+    s3 = embedded.client("s3", REGION)
+    assert [entry["Key"] for entry in s3.list_objects_v2(Bucket=BUCKET)["Contents"]] == ["foundation.tfstate"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("plan", "--env", "dve", "--stack", "network"), "ENV=dve is no environment: known are dev"),
+        (("plan", "--stack", "network"), "ENV is missing: it is one of dev."),
+        (("plan", "--env", "dev"), "STACK is missing: it is one of foundation, network, service."),
+        (("apply", "--env", "dev", "--stack", "net"), "'net' is no kind of stack"),
+        (("up", "--env", "dve"), "ENV=dve is no environment: known are dev"),
+        (("validate", "--stack", "net"), "net is no stack: known are foundation, dev-network, dev-service."),
+    ],
+)
+def test_bad_input_is_told_with_status_2(desk: Desk, arguments: tuple[str, ...], told: str) -> None:
+    done = desk.run(*arguments)
+    assert done.returncode == 2
+    assert told in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_bad_settings_are_told_as_they_are(desk: Desk) -> None:
+    path = desk.checkout.environments / "dev.toml"
+    before = path.read_text()
+    path.write_text(before + "\n[datas]\n")
+    done = desk.run("plan", *NETWORK)
+    path.write_text(before)
+    assert done.returncode == 2
+    assert f"{path}: datas: unknown key" in done.stderr
+    assert "Traceback" not in done.stderr

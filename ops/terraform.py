@@ -20,6 +20,9 @@ INTERRUPT_PATIENCE: Final = 300.0
 _POLL: Final = 0.1
 """Seconds between looks at a running Terraform's output."""
 
+_LONGEST_LINE: Final = 300
+_MOST_LINES: Final = 30
+
 _COLOUR: Final = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -148,7 +151,7 @@ def find_terraform(shared: Path) -> Terraform:
 
 
 def error_blocks(output: str) -> list[str]:
-    """The errors in Terraform's output, each without its frame and surrounding blank lines."""
+    """The errors in Terraform's output, each without its frame and as short as a person will read."""
     blocks: list[list[str]] = []
     inside = False
     for raw in _COLOUR.sub("", output).splitlines():
@@ -160,7 +163,14 @@ def error_blocks(output: str) -> list[str]:
             inside = False
         if inside:
             blocks[-1].append(line)
-    return ["\n".join(block).strip() for block in blocks]
+    return [_shortened(block) for block in blocks]
+
+
+def _shortened(block: Sequence[str]) -> str:
+    lines = [line if len(line) <= _LONGEST_LINE else f"{line[:_LONGEST_LINE]}..." for line in block]
+    if len(lines) > _MOST_LINES:
+        lines = [*lines[:_MOST_LINES], "(the log has the rest)"]
+    return "\n".join(lines).strip()
 
 
 def _mirror_configuration(mirror: Path) -> str:

@@ -276,7 +276,6 @@ def deploy_service(project: Project, account_id: str) -> tuple[Statement, ...]:
                 "sns:SetTopicAttributes",
                 "sns:Subscribe",
                 "sns:TagResource",
-                "sns:Unsubscribe",
                 "sns:UntagResource",
             ],
             resources=[
@@ -306,10 +305,25 @@ def deploy_service(project: Project, account_id: str) -> tuple[Statement, ...]:
                 "acm:AddTagsToCertificate",
                 "acm:DeleteCertificate",
                 "acm:RemoveTagsFromCertificate",
-                "acm:RequestCertificate",
                 "route53:ChangeResourceRecordSets",
             ],
             resources=[f"arn:aws:acm:*:{account_id}:certificate/*", "arn:aws:route53:::hostedzone/*"],
+        ),
+        Statement("WithoutResource", actions=["acm:RequestCertificate", "sns:Unsubscribe"], resources=["*"]),
+        # The first cluster, load balancer and scalable target of an account each bring a role of AWS's own.
+        Statement(
+            "CreateServiceLinkedRoles",
+            actions=["iam:CreateServiceLinkedRole"],
+            resources=[f"arn:aws:iam::{account_id}:role/aws-service-role/*"],
+            conditions={
+                "StringEquals": {
+                    "iam:AWSServiceName": [
+                        "ecs.amazonaws.com",
+                        "ecs.application-autoscaling.amazonaws.com",
+                        "elasticloadbalancing.amazonaws.com",
+                    ]
+                }
+            },
         ),
         Statement(
             "CreateBoundedRoles",

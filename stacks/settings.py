@@ -103,7 +103,13 @@ Endpoint = Literal[
 class Table(BaseModel):
     """A table of a settings file: frozen, and every unknown key is an error."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, arbitrary_types_allowed=True)
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        strict=True,
+        arbitrary_types_allowed=True,
+        use_attribute_docstrings=True,
+    )
 
 
 class SecretReference(BaseModel):
@@ -191,7 +197,7 @@ class HealthCheck(Table):
 
     interval: Annotated[int, Field(ge=5, le=300)] = 10
     """Seconds between checks."""
-    timeout: Annotated[int, Field(ge=2, le=120)] = 5
+    timeout: Annotated[int, Field(ge=2, le=60)] = 5
     """Seconds until a check has failed; less than `interval`."""
     healthy_threshold: Annotated[int, Field(ge=2, le=10)] = 2
     """Successes until a task gets requests."""
@@ -212,7 +218,7 @@ class Service(Table):
     """Processor the image is built for."""
     scaling: Scaling = Scaling()
     spot_percent: Annotated[int, Field(ge=0, le=100)] = 0
-    """Share of tasks on Fargate Spot, beyond the first two."""
+    """Share of tasks on Fargate Spot, beyond the first two; 100 puts those there, too."""
     domain: DomainName | None = None
     """Name under which the service is reached over HTTPS; without it, HTTP under the load balancer's name."""
     hosted_zone: DomainName | None = None

@@ -38,14 +38,11 @@ class FlowLogs:
             statements=[
                 Statement(
                     "WriteFlowLogs",
-                    actions=[
-                        "logs:CreateLogStream",
-                        "logs:DescribeLogGroups",
-                        "logs:DescribeLogStreams",
-                        "logs:PutLogEvents",
-                    ],
+                    actions=["logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"],
                     resources=[group.arn, f"{group.arn}:*"],
-                )
+                ),
+                # Knows no resource.
+                Statement("FindLogGroup", actions=["logs:DescribeLogGroups"], resources=["*"]),
             ],
         )
         FlowLog(

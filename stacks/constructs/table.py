@@ -6,7 +6,6 @@ from stacks.bindings import (
     DynamodbTable,
     DynamodbTableAttribute,
     DynamodbTablePointInTimeRecovery,
-    DynamodbTableServerSideEncryption,
     DynamodbTableTtl,
     TerraformResourceLifecycle,
 )
@@ -15,7 +14,10 @@ from webapp import contract
 
 
 class Table:
-    """An on-demand table (DynamoDB.1), recoverable to any second (DynamoDB.2) where asked."""
+    """An on-demand table (DynamoDB.1), recoverable to any second (DynamoDB.2) where asked.
+
+    DynamoDB encrypts it with a key of its own, which costs nothing.
+    """
 
     def __init__(self, scope: Construct, project: Project, environment: Environment) -> None:
         table = DynamodbTable(
@@ -33,7 +35,6 @@ class Table:
             point_in_time_recovery=DynamodbTablePointInTimeRecovery(
                 enabled=environment.data.point_in_time_recovery
             ),
-            server_side_encryption=DynamodbTableServerSideEncryption(enabled=True),
             deletion_protection_enabled=environment.data.deletion_protection,
             lifecycle=TerraformResourceLifecycle(prevent_destroy=environment.protected),
         )

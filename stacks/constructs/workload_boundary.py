@@ -38,7 +38,6 @@ class WorkloadBoundary:
                     "Logs",
                     actions=[
                         "logs:CreateLogStream",
-                        "logs:DescribeLogGroups",
                         "logs:DescribeLogStreams",
                         "logs:PutLogEvents",
                     ],
@@ -59,7 +58,9 @@ class WorkloadBoundary:
                 ),
                 # These know no resources. Source: AWS Service Authorization Reference.
                 Statement(
-                    "WithoutResource", actions=["ecr:GetAuthorizationToken", *EXEC_ACTIONS], resources=["*"]
+                    "WithoutResource",
+                    actions=["ecr:GetAuthorizationToken", "logs:DescribeLogGroups", *EXEC_ACTIONS],
+                    resources=["*"],
                 ),
             ),
         )

@@ -94,7 +94,17 @@ def _change(item: dict[str, Any]) -> Change:
         sorted(
             key
             for key in before.keys() | after.keys()
-            if before.get(key) != after.get(key) or unknown.get(key)
+            if before.get(key) != after.get(key) or _holds_true(unknown.get(key))
         )
     )
     return Change(item["address"], tuple(item["change"]["actions"]), changed)
+
+
+def _holds_true(tree: object) -> bool:
+    """Whether a tree of unknown values has one; what is known stands in it as false or empty."""
+    match tree:
+        case dict():
+            return any(map(_holds_true, tree.values()))
+        case list():
+            return any(map(_holds_true, tree))
+    return bool(tree)

@@ -12,106 +12,125 @@ from pathlib import Path
 ACCOUNT = "111111111111"
 REGION = "eu-central-1"
 BUCKET = f"oaktree-state-{ACCOUNT}-{REGION}"
-PROVIDER = {"region": REGION, "allowed_account_ids": [ACCOUNT]}
+TABLE = "oaktree-dev-status"
+IMAGE = "${jsondecode(nonsensitive(data.aws_ssm_parameter.release.value)).image}"
 
 Block = dict[str, object]
 
-parser = argparse.ArgumentParser()
-parser.add_argument("--environments", type=Path, required=True)
-parser.add_argument("--outdir", type=Path, required=True)
-arguments = parser.parse_args()
 
-content = (arguments.environments / "network.txt").read_text()
-container: Block = {
-    "name": "web",
-    "image": "${nonsensitive(jsondecode(data.aws_ssm_parameter.release.value)).image}",
-    "environment": [
-        {"name": name, "value": value}
-        for name, value in {
-            "ENVIRONMENT": "dev",
-            "SERVICE": "web",
-            "AWS_REGION": REGION,
-            "TABLE": "oaktree-dev-status",
-            "IMAGE": "${nonsensitive(jsondecode(data.aws_ssm_parameter.release.value)).image}",
-            "COMMIT": "0000000",
-            "KEEP_ALIVE": "75",
-            "SHUTDOWN_TIMEOUT": "5",
-            "LOG_LEVEL": "info",
-        }.items()
-    ],
-    "secrets": [
-        {
-            "name": "WRITE_TOKEN_SHA256",
-            "valueFrom": f"arn:aws:ssm:{REGION}:{ACCOUNT}:parameter/oaktree/dev/web/write-token-sha256",
-        }
-    ],
-}
-assume: Block = {
-    "Version": "2012-10-17",
-    "Statement": [
-        {
-            "Effect": "Allow",
-            "Action": "sts:AssumeRole",
-            "Principal": {"Service": "ecs-tasks.amazonaws.com"},
-        }
-    ],
-}
-stacks: dict[str, Block] = {
-    "foundation": {
-        "aws_s3_bucket": {"state": {"bucket": BUCKET}},
-        "aws_ecr_repository": {"web": {"name": "oaktree/web", "force_delete": True}},
-    },
-    "dev-network": {
-        "aws_ssm_parameter": {
-            "network": {"name": "/oaktree/dev/network", "type": "String", "value": content},
-        },
-    },
-    "dev-service": {
-        "aws_dynamodb_table": {
-            "status": {
-                "name": "oaktree-dev-status",
-                "billing_mode": "PAY_PER_REQUEST",
-                "hash_key": "pk",
-                "attribute": [{"name": "pk", "type": "S"}],
-            },
-        },
-        "aws_iam_role": {"task": {"name": "oaktree-dev-web-task", "assume_role_policy": json.dumps(assume)}},
-        "aws_ecs_cluster": {"cluster": {"name": "oaktree-dev"}},
-        "aws_ecs_task_definition": {
-            "web": {
-                "family": "oaktree-dev-web",
-                "task_role_arn": "${aws_iam_role.task.arn}",
-                "container_definitions": json.dumps([container]),
-            },
-        },
-        "aws_ecs_service": {
-            "web": {
-                "name": "oaktree-dev-web",
-                "cluster": "${aws_ecs_cluster.cluster.arn}",
-                "task_definition": "${aws_ecs_task_definition.web.arn}",
-                "desired_count": 0,
-            },
-        },
-    },
-}
+def main() -> None:
+    """Write the stacks."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--environments", type=Path, required=True)
+    parser.add_argument("--outdir", type=Path, required=True)
+    arguments = parser.parse_args()
+    aside = arguments.outdir.with_suffix(".new")
+    shutil.rmtree(aside, ignore_errors=True)
+    content = (arguments.environments / "network.txt").read_text()
+    write(aside, "foundation", {"resource": foundation()})
+    write(aside, "dev-network", {"resource": network(content)})
+    found: Block = {
+        "aws_ssm_parameter": {"release": {"name": "/oaktree/dev/releases/web"}},
+        "aws_subnets": {"default": {}},
+        "aws_security_groups": {"default": {}},
+    }
+    write(aside, "dev-service", {"resource": service(), "data": found})
+    shutil.rmtree(arguments.outdir, ignore_errors=True)
+    aside.replace(arguments.outdir)
 
-aside = arguments.outdir.with_suffix(".new")
-shutil.rmtree(aside, ignore_errors=True)
-for stack, resources in stacks.items():
-    configuration: Block = {
+
+def write(directory: Path, stack: str, blocks: Block) -> None:
+    """Write one stack with the project's backend and provider."""
+    backend = {"bucket": BUCKET, "key": f"{stack}.tfstate", "region": REGION, "use_lockfile": True}
+    configuration = {
         "terraform": {
             "required_providers": {"aws": {"source": "hashicorp/aws", "version": "5.100.0"}},
-            "backend": {
-                "s3": {"bucket": BUCKET, "key": f"{stack}.tfstate", "region": REGION, "use_lockfile": True}
-            },
+            "backend": {"s3": backend},
         },
-        "provider": {"aws": [PROVIDER]},
-        "resource": resources,
+        "provider": {"aws": [{"region": REGION, "allowed_account_ids": [ACCOUNT]}]},
+        **blocks,
     }
-    if stack == "dev-service":
-        configuration["data"] = {"aws_ssm_parameter": {"release": {"name": "/oaktree/dev/releases/web"}}}
-    directory = aside / "stacks" / stack
-    directory.mkdir(parents=True)
-    (directory / "cdk.tf.json").write_text(json.dumps(configuration))
-shutil.rmtree(arguments.outdir, ignore_errors=True)
-aside.replace(arguments.outdir)
+    file = directory / "stacks" / stack / "cdk.tf.json"
+    file.parent.mkdir(parents=True)
+    file.write_text(json.dumps(configuration))
+
+
+def foundation() -> Block:
+    """State and registry."""
+    return {
+        "aws_s3_bucket": {"state": {"bucket": BUCKET}},
+        "aws_ecr_repository": {"web": {"name": "oaktree/web", "force_delete": True}},
+    }
+
+
+def network(content: str) -> Block:
+    """One parameter."""
+    parameter = {"name": "/oaktree/dev/network", "type": "String", "value": content}
+    return {"aws_ssm_parameter": {"network": parameter}}
+
+
+def service() -> Block:
+    """What an app needs to run: its task definition and its table."""
+    table = {
+        "name": TABLE,
+        "billing_mode": "PAY_PER_REQUEST",
+        "hash_key": "pk",
+        "attribute": [{"name": "pk", "type": "S"}],
+    }
+    role = {"name": "oaktree-dev-web-task", "assume_role_policy": json.dumps(trust())}
+    task = {
+        "family": "oaktree-dev-web",
+        "task_role_arn": "${aws_iam_role.task.arn}",
+        "container_definitions": json.dumps([container()]),
+    }
+    web = {
+        "name": "oaktree-dev-web",
+        "cluster": "${aws_ecs_cluster.cluster.arn}",
+        "task_definition": "${aws_ecs_task_definition.web.arn}",
+        "desired_count": 0,
+        "network_configuration": {
+            "subnets": "${data.aws_subnets.default.ids}",
+            "security_groups": "${data.aws_security_groups.default.ids}",
+        },
+    }
+    return {
+        "aws_dynamodb_table": {"status": table},
+        "aws_iam_role": {"task": role},
+        "aws_ecs_cluster": {"cluster": {"name": "oaktree-dev"}},
+        "aws_ecs_task_definition": {"web": task},
+        "aws_ecs_service": {"web": web},
+    }
+
+
+def trust() -> Block:
+    """Lets a task assume its role."""
+    principal = {"Service": "ecs-tasks.amazonaws.com"}
+    statement = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": principal}
+    return {"Version": "2012-10-17", "Statement": [statement]}
+
+
+def container() -> Block:
+    """The app's container, with every variable its contract asks for."""
+    variables = {
+        "ENVIRONMENT": "dev",
+        "SERVICE": "web",
+        "AWS_REGION": REGION,
+        "TABLE": TABLE,
+        "IMAGE": IMAGE,
+        "COMMIT": "0000000",
+        "KEEP_ALIVE": "75",
+        "SHUTDOWN_TIMEOUT": "5",
+        "LOG_LEVEL": "info",
+    }
+    parameter = f"arn:aws:ssm:{REGION}:{ACCOUNT}:parameter/oaktree/dev/web/write-token-sha256"
+    return {
+        "name": "web",
+        "image": IMAGE,
+        "memory": 128,
+        "environment": [{"name": name, "value": value} for name, value in variables.items()],
+        "secrets": [{"name": "WRITE_TOKEN_SHA256", "valueFrom": parameter}],
+    }
+
+
+if __name__ == "__main__":
+    main()

@@ -106,6 +106,13 @@ def test_warnings_are_not_taken_for_errors() -> None:
     assert error_blocks(output) == ["Error: new\n\n  in x"]
 
 
+def test_a_long_error_is_cut_for_people() -> None:
+    (block,) = error_blocks("Error: new\n" + "x" * 1000 + "\nline" * 100)
+    assert block.splitlines()[1] == "x" * 300 + "..."
+    assert len(block.splitlines()) == 31
+    assert block.endswith("(the log has the rest)")
+
+
 def test_the_configuration_is_taken_unchanged_and_the_rest_of_the_directory_stays(tmp_path: Path) -> None:
     stack = workspace(tmp_path, {"output": {"word": {"value": "oak"}}})
     stack.init()

@@ -1,15 +1,30 @@
 """The settings files: what they may say, and what a person is told when they cannot be used."""
 
+import tomllib
 from ipaddress import IPv4Network
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import BaseModel
 
 from stacks.fargate import MEMORY_BY_CPU
 from stacks.problems import Problem
-from stacks.settings import Platform, SettingsError, read_platform
+from stacks.settings import (
+    Alarms,
+    Data,
+    Environment,
+    HealthCheck,
+    Logs,
+    Network,
+    Platform,
+    Project,
+    Scaling,
+    Service,
+    SettingsError,
+    read_platform,
+)
 from tests.stacks.platform_files import NETWORK, PROJECT, TAIL, environment, write_platform
 
 REPOSITORY = Path(__file__).parents[2]
@@ -396,3 +411,49 @@ def test_no_value_anywhere_ends_in_anything_but_settings_or_their_error(
     except SettingsError as error:
         problems = error.problems
     assert all(problem.file.endswith("dev.toml") for problem in problems)
+
+
+TABLES: dict[str, type[BaseModel]] = {
+    "`environments/project.toml`": Project,
+    "`environments/<name>.toml`": Environment,
+    "`[network]`": Network,
+    "`[services.<name>]`": Service,
+    "`[services.<name>.scaling]`": Scaling,
+    "`[services.<name>.health_check]`": HealthCheck,
+    "`[data]`": Data,
+    "`[logs]`": Logs,
+    "`[alarms]`": Alarms,
+}
+
+
+def documented_keys() -> dict[str, dict[str, str]]:
+    """The defaults in docs/settings.md, by heading and key."""
+    tables: dict[str, dict[str, str]] = {}
+    heading = ""
+    for line in (REPOSITORY / "docs/settings.md").read_text().splitlines():
+        if line.startswith("## "):
+            heading = line.removeprefix("## ")
+        elif line.startswith("| `"):
+            key, default = (cell.strip().strip("`") for cell in line.split("|")[1:3])
+            tables.setdefault(heading, {})[key] = default
+    return tables
+
+
+def test_the_documentation_names_every_setting_and_its_default() -> None:
+    documented = documented_keys()
+    assert set(documented) == set(TABLES)
+    for heading, table in TABLES.items():
+        fields = dict(table.model_fields)
+        if table is Environment:
+            del fields["name"]  # the file's name, no key in it
+        assert set(documented[heading]) == set(fields), heading
+        for name, field in fields.items():
+            default = documented[heading][name]
+            if field.is_required():
+                assert default == "", name
+            elif default == "none":
+                assert field.get_default() is None, name
+            elif default != "its own defaults":
+                value = tomllib.loads(f"value = {default}")["value"]
+                found = field.get_default(call_default_factory=True)
+                assert found == (tuple(value) if isinstance(value, list) else value) or str(found[0]) in value

@@ -165,7 +165,7 @@ def destroy(env: Env = None, stack: Stack = None, directory: Directory = HERE) -
 @_for_people
 def release(
     env: Env = None,
-    service: Annotated[str, typer.Option("--service", help="Service, such as web.")] = "web",
+    service: Annotated[str, typer.Option("--service", help="Service, such as web.")] = "",
     image: Annotated[str, typer.Option("--image", help="<repository>@sha256:<digest>")] = "",
     commit: Annotated[str, typer.Option("--commit", help="Commit the image was built from.")] = "",
     directory: Directory = HERE,

@@ -63,7 +63,7 @@ def up(checkout: Checkout, platform: Platform, environment: Environment, progres
         try:
             return _Up(checkout, platform, environment, progress).run()
         except KeyboardInterrupt:
-            stop_all(checkout.local)
+            _stop_all_whatever_comes(checkout.local)
             raise
 
 
@@ -86,6 +86,15 @@ def stop_all(local: Path) -> None:
     names = [path.stem for path in local.glob("*.pid")]
     for name in sorted(names, key=lambda name: (name == "embedded", name)):
         processes.stop(name, local)
+
+
+def _stop_all_whatever_comes(local: Path) -> None:
+    """Stop everything, however often somebody presses Ctrl-C meanwhile."""
+    while True:
+        try:
+            return stop_all(local)
+        except KeyboardInterrupt:
+            continue
 
 
 @contextmanager

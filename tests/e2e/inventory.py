@@ -27,6 +27,19 @@ def _listing(operation: str, result: str, key: str, **arguments: object) -> Ask:
     return ask
 
 
+def _within_vpcs(operation: str, result: str, key: str) -> Ask:
+    """What AWS deletes together with its VPC or with what made it, and moto may forget to."""
+
+    def ask(ec2: Any) -> Iterator[str]:
+        vpcs = {vpc["VpcId"] for vpc in ec2.describe_vpcs()["Vpcs"]}
+        for page in ec2.get_paginator(operation).paginate():
+            for item in page[result]:
+                if item["VpcId"] in vpcs:
+                    yield f"{result} {item[key]}"
+
+    return ask
+
+
 def _nat_gateways(ec2: Any) -> Iterator[str]:
     for gateway in ec2.describe_nat_gateways()["NatGateways"]:
         if gateway["State"] != "deleted":
@@ -45,10 +58,23 @@ def _addresses(ec2: Any) -> Iterator[str]:
 
 
 def _services(ecs: Any) -> Iterator[str]:
-    for cluster in ecs.list_clusters()["clusterArns"]:
-        yield f"cluster {cluster}"
-        for service in ecs.list_services(cluster=cluster)["serviceArns"]:
-            yield f"service {service}"
+    # What is deleted stays listed as INACTIVE for a while.
+    # Source: Amazon ECS API Reference, DeleteCluster and DeleteService.
+    arns = ecs.list_clusters()["clusterArns"]
+    for cluster in ecs.describe_clusters(clusters=arns)["clusters"] if arns else ():
+        if cluster["status"] != "INACTIVE":
+            yield f"cluster {cluster['clusterArn']}"
+        services = ecs.list_services(cluster=cluster["clusterArn"])["serviceArns"]
+        for service in _described(ecs, cluster["clusterArn"], services):
+            if service["status"] != "INACTIVE":
+                yield f"service {service['serviceArn']}"
+
+
+def _described(ecs: Any, cluster: str, services: list[str]) -> list[Any]:
+    found: list[Any] = (
+        ecs.describe_services(cluster=cluster, services=services)["services"] if services else []
+    )
+    return found
 
 
 def _scaling(autoscaling: Any) -> Iterator[str]:
@@ -85,9 +111,9 @@ _ASKS: dict[str, tuple[Ask, ...]] = {
         _listing("describe_subnets", "Subnets", "SubnetId"),
         _listing("describe_internet_gateways", "InternetGateways", "InternetGatewayId"),
         _listing("describe_route_tables", "RouteTables", "RouteTableId"),
-        _listing("describe_network_acls", "NetworkAcls", "NetworkAclId"),
+        _within_vpcs("describe_network_acls", "NetworkAcls", "NetworkAclId"),
         _listing("describe_security_groups", "SecurityGroups", "GroupId"),
-        _listing("describe_network_interfaces", "NetworkInterfaces", "NetworkInterfaceId"),
+        _within_vpcs("describe_network_interfaces", "NetworkInterfaces", "NetworkInterfaceId"),
         _listing("describe_flow_logs", "FlowLogs", "FlowLogId"),
         _nat_gateways,
         _endpoints,

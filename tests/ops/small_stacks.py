@@ -75,7 +75,8 @@ def service() -> Block:
         "name": TABLE,
         "billing_mode": "PAY_PER_REQUEST",
         "hash_key": "pk",
-        "attribute": [{"name": "pk", "type": "S"}],
+        "range_key": "sk",
+        "attribute": [{"name": "pk", "type": "S"}, {"name": "sk", "type": "S"}],
     }
     role = {"name": "oaktree-dev-web-task", "assume_role_policy": json.dumps(trust())}
     task = {

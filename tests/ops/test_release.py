@@ -105,7 +105,15 @@ def test_the_command_refuses_credentials_of_another_account(desk: Desk, embedded
     variables = embedded.environment("222222222222", REGION, desk.environment)
     elsewhere = Desk(desk.checkout, variables)
     done = elsewhere.run(
-        "release", "--env", "dev", "--image", f"{REPOSITORY}@sha256:{'a' * 64}", "--commit", COMMIT
+        "release",
+        "--env",
+        "dev",
+        "--service",
+        "web",
+        "--image",
+        f"{REPOSITORY}@sha256:{'a' * 64}",
+        "--commit",
+        COMMIT,
     )
     assert done.returncode == 1
     assert f"those of account 222222222222; this belongs to account {ACCOUNT}" in done.stderr

@@ -10,7 +10,7 @@ import os
 import sys
 from pathlib import Path
 
-from stacks.settings import SettingsError, read_platform
+from stacks.reading import SettingsError, read_platform
 
 PROJECT_DIRECTORY = Path(__file__).resolve().parent
 

@@ -21,7 +21,7 @@ from ops.errors import OpsError
 from ops.progress import Progress
 from ops.release import Releases
 from ops.targets import environment_of, target_of, targets_of
-from stacks.settings import SettingsError, read_platform
+from stacks.reading import SettingsError, read_platform
 
 app = typer.Typer(
     add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None

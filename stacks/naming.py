@@ -2,16 +2,13 @@
 
 from collections.abc import Iterator
 from hashlib import sha256
-from typing import TYPE_CHECKING
 
 from stacks.addressing import Tier
+from stacks.settings import Environment, Platform, Project
 from webapp import contract
 
-if TYPE_CHECKING:
-    from stacks.settings import Environment, Platform, Project
 
-
-def foundation_stack(project: "Project", account_id: str) -> str:
+def foundation_stack(project: Project, account_id: str) -> str:
     """`foundation` for the project's own account, `foundation-<account id>` for another."""
     return "foundation" if account_id == project.account_id else f"foundation-{account_id}"
 
@@ -26,7 +23,7 @@ def service_stack(environment: str) -> str:
     return f"{environment}-service"
 
 
-def stacks_of_account(platform: "Platform", account_id: str) -> tuple[str, ...]:
+def stacks_of_account(platform: Platform, account_id: str) -> tuple[str, ...]:
     """Every stack of one account, in the order in which they build on each other."""
     here = [
         name for name, environment in platform.environments.items() if environment.account_id == account_id
@@ -38,7 +35,7 @@ def stacks_of_account(platform: "Platform", account_id: str) -> tuple[str, ...]:
     )
 
 
-def state_bucket(project: "Project") -> str:
+def state_bucket(project: Project) -> str:
     """The S3 bucket that holds every stack's Terraform state; unique in all of AWS by the account's id."""
     return f"{project.name}-state-{project.account_id}-{project.region}"
 
@@ -48,12 +45,12 @@ def state_key(stack: str) -> str:
     return f"{stack}.tfstate"
 
 
-def registry(project: "Project") -> str:
+def registry(project: Project) -> str:
     """Host name of the project's private ECR registry."""
     return f"{project.account_id}.dkr.ecr.{project.region}.amazonaws.com"
 
 
-def repository_name(project: "Project", service: str) -> str:
+def repository_name(project: Project, service: str) -> str:
     """The ECR repository of a service's images, without the registry: `oaktree/web`."""
     return f"{project.name}/{service}"
 
@@ -63,7 +60,7 @@ def release_path(project: str, environment: str) -> str:
     return f"/{project}/{environment}/releases"
 
 
-def release_parameter(project: "Project", environment: str, service: str) -> str:
+def release_parameter(project: Project, environment: str, service: str) -> str:
     """The SSM parameter that says which image a service runs: `/oaktree/dev/releases/web`."""
     return f"{release_path(project.name, environment)}/{service}"
 
@@ -109,17 +106,17 @@ def github_role(project: str, duty: str) -> str:
     return f"{project}-github-{duty}"
 
 
-def table_name(project: str, environment: "Environment") -> str:
+def table_name(project: str, environment: Environment) -> str:
     """The app's DynamoDB table."""
     return f"{base(project, environment.name)}-{environment.data.table}"
 
 
-def access_log_bucket(project: str, environment: "Environment") -> str:
+def access_log_bucket(project: str, environment: Environment) -> str:
     """The S3 bucket for the access logs of an environment's load balancers."""
     return f"{base(project, environment.name)}-access-logs-{environment.account_id}"
 
 
-def limited_names(project: str, environment: "Environment", service: str) -> Iterator[tuple[str, str, int]]:
+def limited_names(project: str, environment: Environment, service: str) -> Iterator[tuple[str, str, int]]:
     """The names that AWS limits: what it names, the name, and the limit in characters.
 
     A load balancer has the limit of its target group, whose name is longer.
@@ -141,17 +138,17 @@ def subnet_id(tier: Tier, zone: str) -> str:
     return f"{tier}_{zone}"
 
 
-def foundation_tags(project: "Project") -> dict[str, str]:
+def foundation_tags(project: Project) -> dict[str, str]:
     """Tags of what all environments share."""
     return _tags(project, "shared", project.owner, project.cost_centre)
 
 
-def environment_tags(project: "Project", environment: "Environment") -> dict[str, str]:
+def environment_tags(project: Project, environment: Environment) -> dict[str, str]:
     """Tags of everything in an environment."""
     return _tags(project, environment.name, environment.owner, environment.cost_centre)
 
 
-def _tags(project: "Project", environment: str, owner: str, cost_centre: str) -> dict[str, str]:
+def _tags(project: Project, environment: str, owner: str, cost_centre: str) -> dict[str, str]:
     return {
         "project": project.name,
         "environment": environment,

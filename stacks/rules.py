@@ -2,15 +2,13 @@
 
 from collections.abc import Iterator, Mapping
 from itertools import combinations
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from stacks import fargate, naming
 from stacks.addressing import LARGEST_VPC_PREFIX, AddressError, plan_addresses
 from stacks.problems import Problem, nearest
+from stacks.settings import Environment, Network, Service
 from webapp import contract
-
-if TYPE_CHECKING:
-    from stacks.settings import Environment, Network, Service
 
 FEWEST_ZONES: Final = 2
 """An Application Load Balancer needs subnets in two zones. Source: its User Guide, "Subnets"."""
@@ -33,7 +31,7 @@ _ENDPOINT_OF_PREFIX: Final = {
 """Interface endpoint of each IAM prefix the app may use; DynamoDB and S3 have gateway endpoints."""
 
 
-def environment_problems(environment: "Environment", project: str) -> Iterator[Problem]:
+def environment_problems(environment: Environment, project: str) -> Iterator[Problem]:
     """Everything wrong within one environment whose values all have the right form."""
     if environment.name in RESERVED_NAMES:
         yield Problem((), None, f"an environment cannot be called {environment.name!r}; rename the file")
@@ -45,7 +43,7 @@ def environment_problems(environment: "Environment", project: str) -> Iterator[P
     yield from _reachability_problems(environment)
 
 
-def network_problems(network: "Network") -> Iterator[Problem]:
+def network_problems(network: Network) -> Iterator[Problem]:
     """What is wrong within `[network]`; keys are relative to it."""
     zones = network.availability_zones
     if len(zones) < FEWEST_ZONES:
@@ -61,7 +59,7 @@ def network_problems(network: "Network") -> Iterator[Problem]:
         yield Problem(("availability_zones",), zones, f"do not fit cidr = {network.cidr}: {error}")
 
 
-def service_problems(service: "Service") -> Iterator[Problem]:
+def service_problems(service: Service) -> Iterator[Problem]:
     """What is wrong within `[services.<name>]`; keys are relative to it."""
     if found := fargate.problem_with(service.cpu, service.memory):
         key, allowed = found
@@ -92,7 +90,7 @@ def service_problems(service: "Service") -> Iterator[Problem]:
         )
 
 
-def platform_problems(environments: Mapping[str, "Environment"]) -> Iterator[tuple[str, Problem]]:
+def platform_problems(environments: Mapping[str, Environment]) -> Iterator[tuple[str, Problem]]:
     """What is wrong between environments: the name of the later one, and the problem."""
     for (first, one), (second, other) in combinations(sorted(environments.items()), 2):
         if one.network.cidr.overlaps(other.network.cidr):
@@ -106,7 +104,7 @@ def platform_problems(environments: Mapping[str, "Environment"]) -> Iterator[tup
             )
 
 
-def needed_endpoints(service: "Service") -> frozenset[str]:
+def needed_endpoints(service: Service) -> frozenset[str]:
     """Interface endpoints without which the tasks of a service cannot run where there is no NAT gateway.
 
     Source: Amazon ECR User Guide, "Considerations for Amazon ECR VPC endpoints"; Amazon ECS
@@ -119,7 +117,7 @@ def needed_endpoints(service: "Service") -> frozenset[str]:
     return frozenset({"ecr.api", "ecr.dkr", "logs"} | of_the_app | of_secrets | of_exec)
 
 
-def _reachability_problems(environment: "Environment") -> Iterator[Problem]:
+def _reachability_problems(environment: Environment) -> Iterator[Problem]:
     if environment.network.nat != "none":
         return
     for name, service in environment.services.items():
@@ -133,7 +131,7 @@ def _reachability_problems(environment: "Environment") -> Iterator[Problem]:
             )
 
 
-def _domain_problems(service: "Service") -> Iterator[Problem]:
+def _domain_problems(service: Service) -> Iterator[Problem]:
     if (service.domain is None) != (service.hosted_zone is None):
         key = "hosted_zone" if service.hosted_zone is None else "domain"
         other = "domain" if key == "hosted_zone" else "hosted_zone"
@@ -142,7 +140,7 @@ def _domain_problems(service: "Service") -> Iterator[Problem]:
         yield Problem(("domain",), service.domain, f"within hosted_zone = {service.hosted_zone!r}")
 
 
-def _exec_problems(service: "Service") -> Iterator[Problem]:
+def _exec_problems(service: Service) -> Iterator[Problem]:
     missing = [path for path in EXEC_PATHS if path not in service.writable_paths]
     if service.exec and service.read_only_root and missing:
         paths = ", ".join(f'"{path}"' for path in (*service.writable_paths, *missing))
@@ -153,7 +151,7 @@ def _exec_problems(service: "Service") -> Iterator[Problem]:
         )
 
 
-def _name_problems(project: str, environment: "Environment", service: str) -> Iterator[Problem]:
+def _name_problems(project: str, environment: Environment, service: str) -> Iterator[Problem]:
     for what, name, limit in naming.limited_names(project, environment, service):
         if len(name) > limit:
             yield Problem(

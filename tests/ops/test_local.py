@@ -23,7 +23,7 @@ from ops.checkout import SOURCE, Checkout
 from ops.embedded import find_embedded
 from ops.firsts import put_image
 from ops.processes import running
-from stacks.settings import read_platform
+from stacks.reading import read_platform
 from tests.ops.conftest import ACCOUNT, REGION, Desk
 
 pytestmark = pytest.mark.e2e

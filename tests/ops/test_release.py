@@ -10,7 +10,8 @@ from ops.embedded import Embedded
 from ops.errors import OpsError, UsageError
 from ops.firsts import put_image, put_secret
 from ops.release import Releases
-from stacks.settings import Platform, SecretReference, read_platform
+from stacks.reading import read_platform
+from stacks.settings import Platform, SecretReference
 from tests.ops.conftest import ACCOUNT, REGION, Desk
 
 COMMIT = "abcdef0"

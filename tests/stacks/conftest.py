@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from stacks.settings import read_platform
+from stacks.reading import read_platform
 from tests.stacks.platform_files import write_platform
 from tests.stacks.terraform_json import Stack, read_stacks
 

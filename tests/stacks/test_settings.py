@@ -11,6 +11,7 @@ from pydantic import BaseModel
 
 from stacks.fargate import MEMORY_BY_CPU
 from stacks.problems import Problem
+from stacks.reading import SettingsError, read_platform
 from stacks.settings import (
     Alarms,
     Data,
@@ -22,8 +23,6 @@ from stacks.settings import (
     Project,
     Scaling,
     Service,
-    SettingsError,
-    read_platform,
 )
 from tests.stacks.platform_files import NETWORK, PROJECT, TAIL, environment, write_platform
 

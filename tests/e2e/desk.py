@@ -81,6 +81,13 @@ class Desk:
         return found
 
 
+def succeeded(done: subprocess.CompletedProcess[str]) -> bool:
+    """Whether a command ended well; prints the end of what it said when it did not."""
+    if done.returncode:
+        print(done.stdout[-3000:], done.stderr[-3000:], sep="\n")
+    return done.returncode == 0
+
+
 def _terraform_environment(directory: Path) -> dict[str, str]:
     from ops.terraform import find_terraform
 

@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from tests.e2e.conftest import MakeDesk
-from tests.e2e.desk import PLAN_HAS_CHANGES, REGION, Desk
+from tests.e2e.desk import PLAN_HAS_CHANGES, REGION, Desk, succeeded
 from tests.e2e.inventory import inventory
 
 pytestmark = pytest.mark.e2e
@@ -38,7 +38,7 @@ def test_a_plan_without_a_release_says_how_to_make_one(desk: Desk) -> None:
         environment = () if stack == "foundation" else ("--env", "dev")
         for command in ("plan", "apply"):
             done = desk.ops_here(ACCOUNT, command, *environment, "--stack", stack)
-            assert done.returncode == 0, done.stdout + done.stderr
+            assert succeeded(done)
     done = desk.ops_here(ACCOUNT, "plan", "--env", "dev", "--stack", "service")
     assert done.returncode == 1
     told = " ".join(done.stderr.split())
@@ -48,7 +48,7 @@ def test_a_plan_without_a_release_says_how_to_make_one(desk: Desk) -> None:
 
 def test_up_brings_the_platform_and_the_app_answers_from_it(desk: Desk) -> None:
     done = desk.ops("up", "--env", "dev")
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert succeeded(done)
     found = re.search(r"dev web: (http://127\.0\.0\.1:\d+)", done.stdout)
     assert found, done.stdout
     assert httpx.get(f"{found[1]}/readyz").status_code == 200
@@ -75,7 +75,7 @@ def test_the_app_runs_with_what_the_registered_task_definition_says_and_nothing_
 @pytest.mark.parametrize("stack", STACKS)
 def test_a_second_plan_has_no_changes(desk: Desk, stack: str) -> None:
     done = desk.terraform(stack, ACCOUNT, "plan", "-detailed-exitcode", "-lock=false")
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert succeeded(done)
 
 
 def test_the_state_of_every_stack_is_in_the_bucket(desk: Desk) -> None:
@@ -86,7 +86,7 @@ def test_the_state_of_every_stack_is_in_the_bucket(desk: Desk) -> None:
 
 def test_a_second_up_changes_nothing(desk: Desk) -> None:
     done = desk.ops("up", "--env", "dev")
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert succeeded(done)
     assert len(re.findall(r"unchanged", done.stdout)) >= len(STACKS) + 1, done.stdout
 
 
@@ -154,7 +154,7 @@ def test_a_zone_is_added_without_moving_anything(desk: Desk) -> None:
 
     for kind in ("network", "service"):
         done = desk.ops_here(ACCOUNT, "plan", "--env", "dev", "--stack", kind)
-        assert done.returncode == 0, done.stdout + done.stderr
+        assert succeeded(done)
         changes = desk.changes(f"dev-{kind}", ACCOUNT)
         assert changes
         for change in changes:
@@ -164,7 +164,7 @@ def test_a_zone_is_added_without_moving_anything(desk: Desk) -> None:
                 assert change.actions == ("update",), change
                 assert set(change.changed) <= GROWS[change.address], change
         done = desk.ops_here(ACCOUNT, "apply", "--env", "dev", "--stack", kind)
-        assert done.returncode == 0, done.stdout + done.stderr
+        assert succeeded(done)
 
     after = {item["SubnetId"]: item["CidrBlock"] for item in ec2.describe_subnets()["Subnets"]}
     assert subnets.items() < after.items()
@@ -176,7 +176,7 @@ def test_a_target_group_is_replaced_without_a_gap(desk: Desk) -> None:
     done = desk.terraform(
         "dev-service", ACCOUNT, "plan", "-out=plan.tfplan", "-replace=aws_lb_target_group.web_targets"
     )
-    assert done.returncode == 0, done.stderr
+    assert succeeded(done)
     actions = {change.address: change.actions for change in desk.changes("dev-service", ACCOUNT)}
     assert actions["aws_lb_target_group.web_targets"] == ("create", "delete")
     (desk.directory / ".oaktree/local/dev-service/plan.tfplan").unlink()
@@ -188,10 +188,9 @@ def test_everything_is_destroyed_and_nothing_is_left(desk: Desk, before: frozens
     assert wrong.returncode != 0
     for arguments in (("--env", "dev", "--stack", "service"), ("--env", "dev", "--stack", "network")):
         done = desk.ops_here(ACCOUNT, "destroy", *arguments, typed="dev\n")
-        assert done.returncode == 0, done.stdout + done.stderr
-    # No longer needed by an environment of another account: its bucket policy names one.
+        assert succeeded(done)
     done = desk.ops_here(ACCOUNT, "destroy", "--stack", "foundation", typed="oaktree\n")
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert succeeded(done)
     assert inventory(desk.embedded, ACCOUNT, REGION) - before == frozenset()
 
 

@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from tests.e2e.conftest import MakeDesk
-from tests.e2e.desk import REGION, Desk
+from tests.e2e.desk import REGION, Desk, succeeded
 from tests.e2e.inventory import inventory
 
 pytestmark = pytest.mark.e2e
@@ -30,7 +30,7 @@ def before(desk: Desk) -> dict[str, frozenset[str]]:
 @pytest.mark.usefixtures("before")
 def test_up_brings_production_in_two_accounts(desk: Desk) -> None:
     done = desk.ops("up", "--env", "prod")
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert succeeded(done)
     found = re.search(r"prod web: (http://127\.0\.0\.1:\d+)", done.stdout)
     assert found, done.stdout
     status = httpx.get(f"{found[1]}/api/status").json()
@@ -43,7 +43,7 @@ def test_up_brings_production_in_two_accounts(desk: Desk) -> None:
 @pytest.mark.parametrize("stack", STACKS)
 def test_a_second_plan_has_no_changes(desk: Desk, stack: str) -> None:
     done = desk.terraform(stack, STACKS[stack], "plan", "-detailed-exitcode", "-lock=false")
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert succeeded(done)
 
 
 def test_no_state_holds_the_value_of_a_secret(desk: Desk) -> None:
@@ -95,12 +95,12 @@ def test_unprotected_everything_is_destroyed_and_nothing_is_left(
     unprotect(desk.directory / "environments/prod.toml")
     for command in ("plan", "apply"):
         done = desk.ops_here(PROD, command, "--env", "prod", "--stack", "service")
-        assert done.returncode == 0, done.stdout + done.stderr
+        assert succeeded(done)
     for stack in ("service", "network", "foundation"):
         name = "oaktree\n" if stack == "foundation" else "prod\n"
         done = desk.ops_here(PROD, "destroy", "--env", "prod", "--stack", stack, typed=name)
-        assert done.returncode == 0, done.stdout + done.stderr
+        assert succeeded(done)
     done = desk.ops_here(HOME, "destroy", "--stack", "foundation", typed="oaktree\n")
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert succeeded(done)
     for account in (HOME, PROD):
         assert inventory(desk.embedded, account, REGION) - before[account] == frozenset()

@@ -289,6 +289,65 @@ def test_an_ecs_service_keeps_its_settings(embedded: Embedded) -> None:
     assert found["healthCheckGracePeriodSeconds"] == 40
 
 
+def test_a_db_subnet_group_outlives_its_modification(embedded: Embedded) -> None:
+    ec2, rds = client(embedded, "ec2"), client(embedded, "rds")
+    vpc = ec2.create_vpc(CidrBlock="10.77.0.0/16")["Vpc"]["VpcId"]
+    subnets = [
+        ec2.create_subnet(VpcId=vpc, CidrBlock=f"10.77.{number}.0/24")["Subnet"]["SubnetId"]
+        for number in range(3)
+    ]
+    rds.create_db_subnet_group(
+        DBSubnetGroupName="kept", DBSubnetGroupDescription="kept", SubnetIds=subnets[:2]
+    )
+    rds.modify_db_subnet_group(DBSubnetGroupName="kept", SubnetIds=subnets)
+    (group,) = rds.describe_db_subnet_groups(DBSubnetGroupName="kept")["DBSubnetGroups"]
+    assert {item["SubnetIdentifier"] for item in group["Subnets"]} == set(subnets)
+
+
+def test_security_group_rules_keep_their_descriptions(embedded: Embedded) -> None:
+    ec2 = client(embedded, "ec2")
+    vpc = ec2.create_vpc(CidrBlock="10.78.0.0/16")["Vpc"]["VpcId"]
+    group = ec2.create_security_group(GroupName="described", Description="described", VpcId=vpc)["GroupId"]
+    endpoint = ec2.create_vpc_endpoint(VpcId=vpc, ServiceName="com.amazonaws.eu-central-1.s3")
+    (prefix_list,) = {
+        item["PrefixListId"]
+        for item in ec2.describe_prefix_lists()["PrefixLists"]
+        if item["PrefixListName"] == "com.amazonaws.eu-central-1.s3"
+    }
+    assert endpoint
+    whom = {
+        "IpRanges": {"CidrIp": "10.0.0.0/8"},
+        "UserIdGroupPairs": {"GroupId": group},
+        "PrefixListIds": {"PrefixListId": prefix_list},
+    }
+    for port, (kind, member) in enumerate(whom.items(), start=8000):
+        permission = {"IpProtocol": "tcp", "FromPort": port, "ToPort": port}
+        ec2.authorize_security_group_egress(
+            GroupId=group, IpPermissions=[permission | {kind: [member | {"Description": f"to {kind}"}]}]
+        )
+    rules = ec2.describe_security_group_rules(Filters=[{"Name": "group-id", "Values": [group]}])
+    described = {rule.get("Description") for rule in rules["SecurityGroupRules"] if rule["FromPort"] >= 8000}
+    assert described == {f"to {kind}" for kind in whom}
+
+
+def test_a_route_table_added_to_a_gateway_endpoint_is_routed_and_can_go_again(embedded: Embedded) -> None:
+    ec2 = client(embedded, "ec2")
+    vpc = ec2.create_vpc(CidrBlock="10.79.0.0/16")["Vpc"]["VpcId"]
+    tables = [ec2.create_route_table(VpcId=vpc)["RouteTable"]["RouteTableId"] for _ in range(3)]
+    endpoint = ec2.create_vpc_endpoint(
+        VpcId=vpc, ServiceName="com.amazonaws.eu-central-1.s3", RouteTableIds=tables[:1]
+    )["VpcEndpoint"]["VpcEndpointId"]
+    ec2.modify_vpc_endpoint(VpcEndpointId=endpoint, AddRouteTableIds=tables[1:])
+    ec2.modify_vpc_endpoint(VpcEndpointId=endpoint, RemoveRouteTableIds=tables[2:])
+    routed = {
+        table["RouteTableId"]
+        for table in ec2.describe_route_tables(RouteTableIds=tables)["RouteTables"]
+        if any(route.get("GatewayId") == endpoint for route in table["Routes"])
+    }
+    assert routed == set(tables[:2])
+    assert not ec2.delete_vpc_endpoints(VpcEndpointIds=[endpoint])["Unsuccessful"]
+
+
 def test_a_bucket_that_demands_tls_can_be_used_and_one_that_denies_all_cannot(embedded: Embedded) -> None:
     s3 = client(embedded, "s3")
     for bucket, condition in (("tls", {"Bool": {"aws:SecureTransport": "false"}}), ("closed", None)):

@@ -19,13 +19,9 @@ from typing import TYPE_CHECKING, Final
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from werkzeug.serving import BaseWSGIServer, make_server
 
-from ops.autoscaling_tags import add_tag_actions
-from ops.bucket_policies import leave_out_conditions
-from ops.ecs_services import keep_service_settings
-from ops.journal import Journal, JournalError
-from ops.rds_subnet_groups import keep_modified_subnet_groups
-from ops.recording import Recording
-from ops.rule_descriptions import keep_rule_descriptions
+from ops.embedded_server.journal import Journal, JournalError
+from ops.embedded_server.mends import mend_moto
+from ops.embedded_server.recording import Recording
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -44,11 +40,7 @@ def main() -> None:
     directory: Path = parser.parse_args().directory
     signal.signal(signal.SIGTERM, _end)
     signal.signal(signal.SIGINT, _end)
-    add_tag_actions()
-    keep_modified_subnet_groups()
-    keep_rule_descriptions()
-    keep_service_settings()
-    leave_out_conditions()
+    mend_moto()
     record = directory / "embedded.json"
     # moto read it when it was imported; while it is set, no request can act in another account.
     account = os.environ.pop("MOTO_ACCOUNT_ID")

@@ -26,7 +26,7 @@ import time_machine
 from moto.core.request import PRESERVED_HEADER_NAMES_ENVIRON_KEY
 from moto.moto_api._internal import mock_random
 
-from ops.journal import Entry, Journal, JournalError
+from ops.embedded_server.journal import Entry, Journal, JournalError
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment

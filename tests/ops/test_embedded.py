@@ -335,7 +335,10 @@ def test_a_route_table_added_to_a_gateway_endpoint_is_routed_and_can_go_again(em
     vpc = ec2.create_vpc(CidrBlock="10.79.0.0/16")["Vpc"]["VpcId"]
     tables = [ec2.create_route_table(VpcId=vpc)["RouteTable"]["RouteTableId"] for _ in range(3)]
     endpoint = ec2.create_vpc_endpoint(
-        VpcId=vpc, ServiceName="com.amazonaws.eu-central-1.s3", RouteTableIds=tables[:1]
+        VpcId=vpc,
+        VpcEndpointType="Gateway",
+        ServiceName="com.amazonaws.eu-central-1.s3",
+        RouteTableIds=tables[:1],
     )["VpcEndpoint"]["VpcEndpointId"]
     ec2.modify_vpc_endpoint(VpcEndpointId=endpoint, AddRouteTableIds=tables[1:])
     ec2.modify_vpc_endpoint(VpcEndpointId=endpoint, RemoveRouteTableIds=tables[2:])

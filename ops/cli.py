@@ -12,7 +12,6 @@ import typer
 from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 from rich.text import Text
-from stacks.reading import SettingsError, read_platform
 
 from ops import local, provision
 from ops.checkout import Checkout
@@ -22,6 +21,7 @@ from ops.errors import OpsError
 from ops.progress import Progress
 from ops.release import Releases
 from ops.targets import environment_of, target_of, targets_of
+from stacks.reading import SettingsError, read_platform
 
 app = typer.Typer(
     add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None

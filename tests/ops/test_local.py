@@ -17,13 +17,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from stacks.reading import read_platform
 
 from ops import processes
 from ops.checkout import SOURCE, Checkout
 from ops.embedded import find_embedded
 from ops.firsts import put_image
 from ops.processes import running
+from stacks.reading import read_platform
 from tests.ops.conftest import ACCOUNT, REGION, Desk
 
 pytestmark = pytest.mark.e2e

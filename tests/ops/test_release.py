@@ -5,12 +5,12 @@ import re
 from typing import Any
 
 import pytest
-from stacks.reading import read_platform
 
 from ops.embedded import Embedded
 from ops.errors import OpsError, UsageError
 from ops.firsts import put_image, put_secret
 from ops.release import Releases
+from stacks.reading import read_platform
 from stacks.settings import Platform, SecretReference
 from tests.ops.conftest import ACCOUNT, REGION, Desk
 

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from stacks.reading import read_platform
 
+from stacks.reading import read_platform
 from stacks.synthesis import synthesize
 from tests.stacks.platform_files import PROJECT, environment, write_platform
 from tests.stacks.terraform_json import Stack, read_stacks

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel
-from stacks.reading import SettingsError, read_platform
 
 from stacks.fargate import MEMORY_BY_CPU
 from stacks.problems import Problem
+from stacks.reading import SettingsError, read_platform
 from stacks.settings import (
     Alarms,
     Data,

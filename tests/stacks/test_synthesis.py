@@ -6,8 +6,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from stacks.reading import read_platform
 
+from stacks.reading import read_platform
 from tests.stacks.conftest import REPOSITORY
 from tests.stacks.platform_files import environment, write_platform
 from tests.stacks.terraform_json import Stack

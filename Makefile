@@ -51,8 +51,14 @@ lock: $(ready) ## Write the locks anew; UPGRADE=1 takes newer versions too [UPGR
 	  --no-audit --no-fund --loglevel=error
 
 .PHONY: synth
-synth: $(ready) ## Write the Terraform JSON of every environment into cdktf.out
-	@$(python) main.py
+synth: cdktf.out/manifest.json ## Write the Terraform JSON of every environment into cdktf.out
+	@:
+
+# The folders stand for files that were removed. Without the checks of -O, jsii is faster; the tests have them.
+cdktf.out/manifest.json: $(ready) main.py webapp/contract.py environments stacks stacks/constructs \
+    $(wildcard environments/*.toml stacks/*.py stacks/constructs/*.py)
+	@$(python) -O main.py
+	@echo "synth: wrote cdktf.out"
 
 .PHONY: validate
 validate: $(ready) ## Let Terraform check the synthesized stacks [STACK=]
@@ -94,6 +100,10 @@ test: $(ready) $(cdktf) ## Run all tests, with the real Terraform on an embedded
 .PHONY: test-unit
 test-unit: $(ready) ## Run the fast tests only
 	@$(python) -m pytest -m "not e2e"
+
+.PHONY: bench-synth
+bench-synth: $(ready) ## Measure how long synthesis takes, against CDKTF as it comes; takes some minutes
+	@$(python) -m benchmarks.bench_synth
 
 .PHONY: check
 check: $(ready) ## Check format, lint, types and import directions

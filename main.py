@@ -1,8 +1,9 @@
 """Read the environments, build the stacks, synthesize Terraform JSON.
 
-    .venv/bin/python main.py [--environments DIRECTORY] [--outdir DIRECTORY]
+    .venv/bin/python -O main.py [--environments DIRECTORY] [--outdir DIRECTORY]
 
-Exit status 2 when the settings cannot be used; what was synthesized before is then untouched.
+Without `-O`, jsii checks the type of every argument: for a construct that is being written. Exit
+status 2 when the settings cannot be used; what was synthesized before is then untouched.
 """
 
 import argparse
@@ -10,7 +11,8 @@ import os
 import sys
 from pathlib import Path
 
-from stacks.reading import SettingsError, read_platform
+from stacks.problems import SettingsError, UnknownBindingsError
+from stacks.reading import read_platform
 
 PROJECT_DIRECTORY = Path(__file__).resolve().parent
 
@@ -27,10 +29,14 @@ def main() -> int:
     except SettingsError as error:
         print(error, file=sys.stderr)
         return 2
-    # The bindings take seconds to load: not for settings that cannot be used.
-    from stacks.synthesis import synthesize
+    try:
+        # The bindings take a second to load: not for settings that cannot be used.
+        from stacks.synthesis import synthesize
 
-    synthesize(platform, arguments.outdir)
+        synthesize(platform, arguments.outdir)
+    except UnknownBindingsError as error:
+        print(error, file=sys.stderr)
+        return 1
     return 0
 
 

@@ -15,6 +15,7 @@ def synthesize(checkout: Checkout) -> None:
     """
     command = (
         sys.executable,
+        "-O",
         str(checkout.program),
         "--environments",
         str(checkout.environments),

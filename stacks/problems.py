@@ -31,6 +31,10 @@ class Problem:
         return f"{self.file}: {where}{self.allowed}"
 
 
+class UnknownBindingsError(Exception):
+    """The installed jsii or provider package is not as `stacks/jsii_loading.py` relies on."""
+
+
 class SettingsError(Exception):
     """The settings cannot be used; `problems` are all that was found in all files, in a fixed order."""
 

@@ -1,0 +1,1 @@
+"""Measurements, each in one run, with ratios between what is compared."""

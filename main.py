@@ -34,7 +34,7 @@ def main() -> int:
         from stacks.synthesis import synthesize
 
         synthesize(platform, arguments.outdir)
-    except UnknownBindingsError as error:
+    except (UnknownBindingsError, OSError) as error:
         print(error, file=sys.stderr)
         return 1
     return 0

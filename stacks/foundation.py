@@ -42,6 +42,6 @@ class FoundationStack(PlatformStack):
                     f"{service}_repository", images.url, f"Where the images of {service} are pushed to"
                 )
         WorkloadBoundary(self, project, account_id)
-        roles = GithubRoles(self, project, account_id, here)
+        roles = GithubRoles(self, platform, account_id, here)
         for duty, arn in roles.role_arns.items():
             self.output(f"{duty}_role", arn, f"The role that GitHub workflows assume to {duty}")

@@ -1,7 +1,7 @@
 """Makes the AWS bindings load in a fraction of the time; imported before them, by `stacks/bindings.py` alone.
 
 Loading them as they come takes 17 s and more: Python imports the 2,130 submodules that the provider
-package's `__init__` names, and Node requires as many JavaScript modules and reads a type description
+package's `__init__` names, and Node requires some 1,500 JavaScript modules and reads a type description
 of 120 MB. A program uses some sixty of them. So:
 
 1. The package's `__init__` is not executed. A submodule is imported when an import statement names it.
@@ -20,6 +20,8 @@ and calls `jsii.create`, `sget`, `sset` and `sinvoke`, which alone name a type b
 of it.
 """
 
+import atexit
+import functools
 import gzip
 import hashlib
 import importlib.util
@@ -214,8 +216,20 @@ def _rename_types(module: ModuleType, assembly: str) -> None:
 def _cache_directory() -> Path:
     caches = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     directory = Path(caches, "oaktree", "bindings")
-    directory.mkdir(parents=True, exist_ok=True)
-    return directory
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        usable = os.access(directory, os.W_OK)
+    except OSError:
+        usable = False
+    return directory if usable else _directory_of_this_process()
+
+
+@functools.cache
+def _directory_of_this_process() -> Path:
+    """Stands in for a cache where nothing can be written."""
+    directory = tempfile.TemporaryDirectory(prefix="oaktree-bindings-")
+    atexit.register(directory.cleanup)
+    return Path(directory.name)
 
 
 def _digest(content: bytes) -> str:

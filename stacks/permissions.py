@@ -6,14 +6,17 @@ Where it does not (most of EC2, every list of things), the resource is `*`.
 Source of actions and their resources: AWS Service Authorization Reference.
 """
 
+from collections.abc import Sequence
+
 from stacks import naming
 from stacks.policies import Statement
-from stacks.settings import Project
+from stacks.settings import Platform, Project
 
 
-def read(project: Project, account_id: str) -> tuple[Statement, ...]:
+def read(platform: Platform, account_id: str) -> tuple[Statement, ...]:
     """Enough to plan every stack: descriptions, the states, and the lock of a plan; no data, no secret."""
-    bucket = f"arn:aws:s3:::{naming.state_bucket(project)}"
+    project = platform.project
+    own = naming.stacks_of_account(platform, account_id)
     return (
         Statement(
             "Describe",
@@ -80,11 +83,11 @@ def read(project: Project, account_id: str) -> tuple[Statement, ...]:
             ],
             resources=[f"arn:aws:ssm:*:{account_id}:parameter{naming.release_path(project.name, '*')}*"],
         ),
-        Statement("ReadStates", actions=["s3:GetObject"], resources=[f"{bucket}/*.tfstate"]),
+        Statement("ReadStates", actions=["s3:GetObject"], resources=_states(project, own)),
         Statement(
             "LockStates",
             actions=["s3:DeleteObject", "s3:GetObject", "s3:PutObject"],
-            resources=[f"{bucket}/*.tflock"],
+            resources=_states(project, own, ".tflock"),
         ),
     )
 
@@ -157,6 +160,8 @@ def deploy_network(project: Project, account_id: str) -> tuple[Statement, ...]:
                 "ec2:RevokeSecurityGroupIngress",
                 "ec2:UpdateSecurityGroupRuleDescriptionsEgress",
                 "ec2:UpdateSecurityGroupRuleDescriptionsIngress",
+                # An interface endpoint with private DNS brings a hosted zone of AWS's own.
+                "route53:AssociateVPCWithHostedZone",
             ],
             resources=["*"],
         ),
@@ -174,13 +179,15 @@ def deploy_network(project: Project, account_id: str) -> tuple[Statement, ...]:
     )
 
 
-def deploy_service(project: Project, account_id: str) -> tuple[Statement, ...]:
+def deploy_service(platform: Platform, account_id: str) -> tuple[Statement, ...]:
     """What applying a service stack takes beyond reading, and the roles and log groups of both stacks."""
+    project = platform.project
     name = project.name
     roles = f"arn:aws:iam::{account_id}:role/{name}-*"
     github = f"arn:aws:iam::{account_id}:role/{naming.github_role(name, '*')}"
     boundary = f"arn:aws:iam::{account_id}:policy/{naming.workload_boundary(name)}"
-    state = f"arn:aws:s3:::{naming.state_bucket(project)}"
+    _, *own = naming.stacks_of_account(platform, account_id)
+    access_logs = f"arn:aws:s3:::{name}-*-access-logs-{account_id}"
     return (
         Statement(
             "ChangeServices",
@@ -289,6 +296,7 @@ def deploy_service(project: Project, account_id: str) -> tuple[Statement, ...]:
                 "s3:CreateBucket",
                 "s3:DeleteBucket",
                 "s3:DeleteBucketPolicy",
+                "s3:ListBucketVersions",
                 "s3:PutBucketOwnershipControls",
                 "s3:PutBucketPolicy",
                 "s3:PutBucketPublicAccessBlock",
@@ -297,7 +305,13 @@ def deploy_service(project: Project, account_id: str) -> tuple[Statement, ...]:
                 "s3:PutEncryptionConfiguration",
                 "s3:PutLifecycleConfiguration",
             ],
-            resources=[f"arn:aws:s3:::{name}-*-access-logs-{account_id}"],
+            resources=[access_logs],
+        ),
+        # An unprotected bucket is emptied before it is deleted.
+        Statement(
+            "EmptyBuckets",
+            actions=["s3:DeleteObject", "s3:DeleteObjectVersion"],
+            resources=[f"{access_logs}/*"],
         ),
         Statement(
             "ChangeNamesAndCertificates",
@@ -374,9 +388,11 @@ def deploy_service(project: Project, account_id: str) -> tuple[Statement, ...]:
             actions=["ssm:PutParameter"],
             resources=[f"arn:aws:ssm:*:{account_id}:parameter{naming.release_path(name, '*')}/*"],
         ),
-        Statement(
-            "WriteStates",
-            actions=["s3:PutObject"],
-            resources=[f"{state}/*-network.tfstate", f"{state}/*-service.tfstate"],
-        ),
+        Statement("WriteStates", actions=["s3:PutObject"], resources=_states(project, own)),
     )
+
+
+def _states(project: Project, stacks: Sequence[str], suffix: str = "") -> list[str]:
+    """The states of some stacks in the state bucket, or what stands beside them."""
+    bucket = f"arn:aws:s3:::{naming.state_bucket(project)}"
+    return [f"{bucket}/{naming.state_key(stack)}{suffix}" for stack in stacks]

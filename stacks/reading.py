@@ -32,11 +32,11 @@ def read_platform(directory: Path) -> Platform:
         environment = _read(file, Environment, {"name": file.stem}, problems)
         if environment:
             environments[file.stem] = environment
-            found = rules.environment_problems(environment, project.name if project else "")
-            problems += _in_file(file, found)
+            problems += _in_file(file, rules.environment_problems(environment, project))
     if not files:
         problems.append(Problem((), None, "no environment: add a file such as dev.toml", str(directory)))
-    for name, problem in rules.platform_problems(environments):
+    networks = {file.stem: network for file in files if (network := _network_of(file))}
+    for name, problem in (*rules.overlap_problems(networks), *rules.platform_problems(environments)):
         problems += _in_file(directory / f"{name}.toml", [problem])
     if problems or project is None:
         raise SettingsError(problems)
@@ -65,6 +65,14 @@ def _read(file: Path, model: type[M], given: dict[str, str], problems: list[Prob
     except ValidationError as error:
         problems += _in_file(file, problems_of(error, model, given))
         problems += _in_file(file, _rules_of_valid_parts(content))
+        return None
+
+
+def _network_of(file: Path) -> Network | None:
+    """The network of a file, if that much of it can be used."""
+    try:
+        return Network.model_validate(tomllib.loads(file.read_text(encoding="utf-8")).get("network"))
+    except (OSError, ValueError):
         return None
 
 

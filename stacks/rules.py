@@ -7,7 +7,7 @@ from typing import Final
 from stacks import fargate, naming
 from stacks.addressing import LARGEST_VPC_PREFIX, AddressError, plan_addresses
 from stacks.problems import Problem, nearest
-from stacks.settings import Environment, Network, Service
+from stacks.settings import Environment, Network, Project, Service
 from webapp import contract
 
 FEWEST_ZONES: Final = 2
@@ -16,8 +16,14 @@ FEWEST_ZONES: Final = 2
 EXEC_PATHS: Final = ("/managed-agents", "/var/lib/amazon/ssm", "/var/log/amazon/ssm")
 """What the agent of ECS Exec writes to. Source: containers-roadmap issues 1359 and 2824."""
 
-RESERVED_NAMES: Final = frozenset({"foundation"})
-"""Names of environments that would be mistaken for a stack."""
+RESERVED_ENVIRONMENTS: Final = frozenset({"foundation", "github"})
+"""Names of environments that would be mistaken for a stack, or for the roles of GitHub workflows."""
+
+RESERVED_SERVICES: Final = frozenset({"flow-logs"})
+"""Names of services whose log group is another's."""
+
+RULES_OF_A_GROUP: Final = 60
+"""Inbound rules that a security group has room for. Source: Amazon VPC User Guide, "Amazon VPC quotas"."""
 
 _ENDPOINT_OF_PREFIX: Final = {
     "cloudwatch": "monitoring",
@@ -31,16 +37,30 @@ _ENDPOINT_OF_PREFIX: Final = {
 """Interface endpoint of each IAM prefix the app may use; DynamoDB and S3 have gateway endpoints."""
 
 
-def environment_problems(environment: Environment, project: str) -> Iterator[Problem]:
-    """Everything wrong within one environment whose values all have the right form."""
-    if environment.name in RESERVED_NAMES:
+def environment_problems(environment: Environment, project: Project | None) -> Iterator[Problem]:
+    """Everything wrong within one environment whose values all have the right form.
+
+    Without a project, whose file could not be used, what depends on it is left out.
+    """
+    if environment.name in RESERVED_ENVIRONMENTS:
         yield Problem((), None, f"an environment cannot be called {environment.name!r}; rename the file")
     for problem in network_problems(environment.network):
         yield problem.under("network")
     for name, service in environment.services.items():
-        for problem in (*service_problems(service), *_name_problems(project, environment, name)):
+        for problem in service_problems(service):
+            yield problem.under("services", name)
+        if name in RESERVED_SERVICES:
+            yield Problem(("services", name), None, f"a service cannot be called {name!r}")
+        for problem in _name_problems(project, environment, name) if project else ():
             yield problem.under("services", name)
     yield from _reachability_problems(environment)
+    if project and environment.network.nat == "none" and environment.region != project.region:
+        yield Problem(
+            ("network", "nat"),
+            "none",
+            f"images are in {project.region}, the registry's region, and endpoints lead to services of "
+            f"{environment.region} only; choose another nat",
+        )
 
 
 def network_problems(network: Network) -> Iterator[Problem]:
@@ -52,6 +72,10 @@ def network_problems(network: Network) -> Iterator[Problem]:
         )
     if network.cidr.prefixlen < LARGEST_VPC_PREFIX:
         yield Problem(("cidr",), str(network.cidr), f"a VPC is a /{LARGEST_VPC_PREFIX} or smaller")
+        return
+    cidr = network.cidr
+    if cidr.is_loopback or cidr.is_multicast or cidr.is_link_local or cidr.is_unspecified or cidr.is_reserved:
+        yield Problem(("cidr",), str(cidr), 'addresses that hosts can have, such as those of "10.0.0.0/8"')
         return
     try:
         plan_addresses(network.cidr, zones, network.zone_slots)
@@ -84,24 +108,47 @@ def service_problems(service: Service) -> Iterator[Problem]:
         )
     yield from _domain_problems(service)
     yield from _exec_problems(service)
-    for name in service.secrets.keys() - contract.secret_names():
+    rules = len(service.allowed_cidrs) * (2 if service.domain else 1)
+    if rules > RULES_OF_A_GROUP:
+        yield Problem(
+            ("allowed_cidrs",),
+            None,
+            f"fewer: {len(service.allowed_cidrs)} CIDRs make {rules} rules, a group takes {RULES_OF_A_GROUP}",
+        )
+    for name in sorted(service.secrets.keys() - contract.secret_names()):
         yield Problem(
             ("secrets", name), None, f"the app has no such secret; {nearest(name, contract.secret_names())}"
         )
 
 
-def platform_problems(environments: Mapping[str, Environment]) -> Iterator[tuple[str, Problem]]:
-    """What is wrong between environments: the name of the later one, and the problem."""
-    for (first, one), (second, other) in combinations(sorted(environments.items()), 2):
-        if one.network.cidr.overlaps(other.network.cidr):
+def overlap_problems(networks: Mapping[str, Network]) -> Iterator[tuple[str, Problem]]:
+    """Environments with common addresses: the name of the later one, and the problem."""
+    for (first, one), (second, other) in combinations(sorted(networks.items()), 2):
+        if one.cidr.overlaps(other.cidr):
             yield (
                 second,
                 Problem(
                     ("network", "cidr"),
-                    str(other.network.cidr),
-                    f"overlaps {one.network.cidr} of {first}.toml; each environment needs its own addresses",
+                    str(other.cidr),
+                    f"overlaps {one.cidr} of {first}.toml; each environment needs its own addresses",
                 ),
             )
+
+
+def platform_problems(environments: Mapping[str, Environment]) -> Iterator[tuple[str, Problem]]:
+    """What only one service may have and two do: the later one's environment, and the problem."""
+    names: dict[str, str] = {}
+    domains: dict[str, str] = {}
+    for environment in environments.values():
+        for key, service in environment.services.items():
+            place = f"{environment.name}.toml: services.{key}"
+            name = f"{environment.name}-{key}"
+            if (other := names.setdefault(name, place)) != place:
+                allowed = f"another name: it and {other} would both be called {name!r}"
+                yield environment.name, Problem(("services", key), None, allowed)
+            if service.domain and (other := domains.setdefault(service.domain, place)) != place:
+                allowed = f"a domain of its own: {other} has it already"
+                yield environment.name, Problem(("services", key, "domain"), service.domain, allowed)
 
 
 def needed_endpoints(service: Service) -> frozenset[str]:
@@ -151,13 +198,11 @@ def _exec_problems(service: Service) -> Iterator[Problem]:
         )
 
 
-def _name_problems(project: str, environment: Environment, service: str) -> Iterator[Problem]:
-    for what, name, limit in naming.limited_names(project, environment, service):
+def _name_problems(project: Project, environment: Environment, service: str) -> Iterator[Problem]:
+    for what, name, limit in naming.limited_names(project.name, environment, service):
         if len(name) > limit:
             yield Problem(
                 (),
                 None,
                 f"{what} would be called {name!r}: {len(name)} characters, AWS allows {limit}",
             )
-    if naming.load_balancer_name(project, environment.name, service).startswith("internal-"):
-        yield Problem((), None, "a load balancer's name cannot begin with 'internal-'; rename the project")

@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 def _text(pattern: str, allowed: str) -> AfterValidator:
     """A check of the whole of a text, with the words for a person when it fails."""
-    compiled = re.compile(pattern)
+    compiled = re.compile(pattern, re.ASCII)
 
     def check(value: str) -> str:
         if not compiled.fullmatch(value):
@@ -37,6 +37,35 @@ def _cidr(value: object) -> object:
         raise ValueError(f'an IPv4 CIDR such as "10.0.0.0/16": {error}') from None
 
 
+def _percentage(value: int) -> int:
+    if value != 0 and not 10 <= value <= 90:
+        raise ValueError("10 to 90 percent, or 0 to leave it out")
+    return value
+
+
+def _region(value: str) -> str:
+    if value.startswith(("cn-", "us-gov-")) or "-iso" in value:
+        raise ValueError(
+            "a region of AWS's commercial partition; China, GovCloud and isolated regions are not"
+        )
+    return value
+
+
+def _project_name(value: str) -> str:
+    if value.startswith(("aws", "ssm")) or value in ("sg", "sthree", "internal"):
+        raise ValueError(
+            "another name: AWS reserves aws and ssm (parameters), sg (security groups), sthree (buckets) "
+            "and internal (load balancers) as the beginning of a name"
+        )
+    return value
+
+
+def _mount_path(value: str) -> str:
+    if {".", ".."} & set(value.split("/")):
+        raise ValueError("a path without . and ..")
+    return value
+
+
 def _frozen(value: Mapping[str, T]) -> Mapping[str, T]:
     return MappingProxyType(dict(value))
 
@@ -48,7 +77,9 @@ def _unique(value: tuple[T, ...]) -> tuple[T, ...]:
 
 
 AccountId = Annotated[str, _text(r"\d{12}", "an AWS account id: twelve digits, in quotes")]
-Region = Annotated[str, _text(r"[a-z]{2}(-[a-z]+)+-\d", 'an AWS region such as "eu-central-1"')]
+Region = Annotated[
+    str, _text(r"[a-z]{2}(-[a-z]+)+-\d", 'an AWS region such as "eu-central-1"'), AfterValidator(_region)
+]
 Name = Annotated[
     str,
     _text(
@@ -61,7 +92,7 @@ Zone = Annotated[str, _text(r"[a-z]", 'a zone\'s letter, such as "a"')]
 DomainName = Annotated[
     str,
     _text(
-        r"(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}",
+        r"(?=.{1,64}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}",
         'a domain such as "www.example.com"',
     ),
 ]
@@ -72,7 +103,10 @@ TagText = Annotated[
         "1 to 256 letters, digits, spaces and . : / = + - @ _ (it becomes a tag)",
     ),
 ]
-MountPath = Annotated[str, _text(r"(/[\w.-]+)+", "an absolute path within the container")]
+MountPath = Annotated[
+    str, _text(r"(/[\w.-]+)+", "an absolute path within the container"), AfterValidator(_mount_path)
+]
+Percentage = Annotated[int, AfterValidator(_percentage)]
 Endpoint = Literal[
     "ecr.api", "ecr.dkr", "ecs", "logs", "monitoring", "secretsmanager", "ssm", "ssmmessages", "sts"
 ]
@@ -105,7 +139,7 @@ class SecretReference(BaseModel):
     def parse(cls, value: object) -> Self:
         """Read `ssm:/path/of/parameter` or `secretsmanager:name`; ValueError says what is allowed."""
         if isinstance(value, str):
-            if match := re.fullmatch(r"ssm:((?:/[\w.-]+)+)", value):
+            if match := re.fullmatch(r"ssm:((?!/aws|/ssm)(?:/[\w.-]+)+)", value):
                 return cls(store="ssm", name=match[1])
             if match := re.fullmatch(r"secretsmanager:([\w/+=.@-]{1,512})", value):
                 return cls(store="secretsmanager", name=match[1])
@@ -117,7 +151,7 @@ class SecretReference(BaseModel):
 class Project(Table):
     """`project.toml`: what all environments share."""
 
-    name: Annotated[Name, Field(max_length=12)] = Field(
+    name: Annotated[Name, Field(max_length=12), AfterValidator(_project_name)] = Field(
         description="the project's name; it begins every name"
     )
     repository: Annotated[str, _text(r"[\w.-]+/[\w.-]+", 'a GitHub repository such as "owner/name"')] = Field(
@@ -162,12 +196,12 @@ class Scaling(Table):
     """Fewest tasks."""
     max_capacity: Annotated[int, Field(ge=1, le=1000)] = 4
     """Most tasks."""
-    cpu_percent: Annotated[int, Field(ge=10, le=90)] | None = 60
-    """Average CPU use that scaling aims at."""
-    memory_percent: Annotated[int, Field(ge=10, le=90)] | None = 75
-    """Average memory use that scaling aims at."""
-    requests_per_target: Annotated[int, Field(ge=1)] | None = None
-    """Requests per task and minute that scaling aims at; none unless set."""
+    cpu_percent: Percentage = 60
+    """Average CPU use that scaling aims at, 10 to 90; 0 leaves CPU out."""
+    memory_percent: Percentage = 75
+    """Average memory use that scaling aims at, 10 to 90; 0 leaves memory out."""
+    requests_per_target: Annotated[int, Field(ge=0)] = 0
+    """Requests per task and minute that scaling aims at; 0 leaves requests out."""
 
 
 class HealthCheck(Table):

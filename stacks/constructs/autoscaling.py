@@ -51,7 +51,7 @@ class Autoscaling:
             ),
         )
         for name, metric, value, label in figures:
-            if value is None:
+            if not value:
                 continue
             AppautoscalingPolicy(
                 scope,

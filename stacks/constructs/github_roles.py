@@ -16,7 +16,7 @@ from stacks.bindings import (
     IamRolePolicyAttachment,
 )
 from stacks.policies import Statement
-from stacks.settings import Project
+from stacks.settings import Platform
 
 ISSUER: Final = "token.actions.githubusercontent.com"
 AUDIENCE: Final = "sts.amazonaws.com"
@@ -34,10 +34,11 @@ class GithubRoles:
     def __init__(
         self,
         scope: Construct,
-        project: Project,
+        platform: Platform,
         account_id: str,
         environments: Sequence[str],
     ) -> None:
+        project = platform.project
         provider = IamOpenidConnectProvider(
             scope, "github", url=f"https://{ISSUER}", client_id_list=[AUDIENCE]
         )
@@ -48,7 +49,7 @@ class GithubRoles:
         in_environments = [f"environment:{name}" for name in environments]
 
         read = self._policy(
-            "read", "Reads what the project's stacks are made of", permissions.read(project, account_id)
+            "read", "Reads what the project's stacks are made of", permissions.read(platform, account_id)
         )
         self._role("plan", ["pull_request", MAIN_BRANCH, *in_environments], [read])
         if account_id == project.account_id:
@@ -59,7 +60,7 @@ class GithubRoles:
                 "deploy-network", "Changes networks", permissions.deploy_network(project, account_id)
             )
             service = self._policy(
-                "deploy-service", "Changes services", permissions.deploy_service(project, account_id)
+                "deploy-service", "Changes services", permissions.deploy_service(platform, account_id)
             )
             self._role("deploy", in_environments, [read, network, service])
 

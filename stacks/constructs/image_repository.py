@@ -53,7 +53,9 @@ class ImageRepository:
                 scope,
                 f"{key}_images_policy",
                 repository=repository.name,
-                policy=policies.document(_let_pull(project, service, other_account_ids)),
+                policy=policies.document(
+                    _let_pull(project, service, other_account_ids), _let_find(other_account_ids)
+                ),
             )
 
 
@@ -82,4 +84,13 @@ def _let_pull(project: Project, service: str, account_ids: Sequence[str]) -> Sta
         actions=PULL_ACTIONS,
         principals={"AWS": [f"arn:aws:iam::{account}:root" for account in account_ids]},
         conditions={"ArnLike": {"aws:PrincipalArn": roles}},
+    )
+
+
+def _let_find(account_ids: Sequence[str]) -> Statement:
+    """Recording a release checks that its image exists, with credentials of the environment's account."""
+    return Statement(
+        "FindReleases",
+        actions=["ecr:DescribeImages"],
+        principals={"AWS": [f"arn:aws:iam::{account}:root" for account in account_ids]},
     )

@@ -13,11 +13,10 @@ from typing import Final
 
 from stacks.addressing import Tier
 from stacks.bindings import Construct, NetworkAcl, NetworkAclAssociation, NetworkAclRule
+from stacks.constructs.internet_routes import ANYWHERE
 from stacks.constructs.subnets import TierSubnets
 from stacks.constructs.vpc import PlatformVpc
 from webapp import contract
-
-ANYWHERE: Final = "0.0.0.0/0"
 
 HTTP: Final = (80, 80)
 HTTPS: Final = (443, 443)

@@ -48,7 +48,8 @@ class ServiceGroups:
         self.balancer_id = balancer.id
         self.task_id = task.id
 
-        variable = f"{key}_allowed_cidrs"
+        # A name that a shell can export: TF_VAR_<name>.
+        variable = f"{key.replace('-', '_')}_allowed_cidrs"
         allowed = TerraformVariable(
             scope,
             variable,
@@ -60,9 +61,13 @@ class ServiceGroups:
                 TerraformVariableValidationConfig(
                     condition=(
                         f"${{length(var.{variable}) > 0 && "
-                        f"alltrue([for cidr in var.{variable} : can(cidrhost(cidr, 0))])}}"
+                        f"alltrue([for cidr in var.{variable} : "
+                        "can(cidrnetmask(cidr)) ? cidrsubnet(cidr, 0, 0) == cidr : false])}"
                     ),
-                    error_message=f'{variable} must be a list of one or more CIDRs such as "203.0.113.0/24".',
+                    error_message=(
+                        f"{variable} must be a list of one or more IPv4 CIDRs without host bits, "
+                        'such as "203.0.113.0/24".'
+                    ),
                 )
             ],
         )

@@ -1,6 +1,7 @@
 """What runs: one container, as the app's contract and the service's settings say."""
 
 import json
+from hashlib import sha256
 
 from stacks import naming
 from stacks.bindings import (
@@ -106,7 +107,8 @@ class TaskDefinition:
             container_definitions=json.dumps([container], sort_keys=True),
             volume=[EcsTaskDefinitionVolume(name=_volume(path)) for path in sorted(service.writable_paths)]
             or None,
-            # The service moves to the new revision before the former one is deregistered.
+            # A rollback needs the former revision, which ECS does not start again once it is deregistered.
+            skip_destroy=True,
             lifecycle=TerraformResourceLifecycle(create_before_destroy=True),
         )
         self.arn = definition.arn
@@ -124,4 +126,6 @@ def _health_check(service: Service) -> dict[str, object]:
 
 
 def _volume(path: str) -> str:
-    return path.strip("/").replace("/", "-").replace(".", "-")
+    """A name for a path's volume; the digest tells /a/b from /a-b."""
+    readable = path.strip("/").replace("/", "-").replace(".", "-")
+    return f"{readable}-{sha256(path.encode()).hexdigest()[:4]}"

@@ -55,6 +55,8 @@ class WebService:
             platform_version="LATEST",
             desired_count=service.scaling.min_capacity,
             capacity_provider_strategy=_capacity(service.spot_percent),
+            # Without it the provider replaces the service when the strategy changes.
+            force_new_deployment=True,
             network_configuration=EcsServiceNetworkConfiguration(
                 subnets=list(network.private.ids.values()),
                 security_groups=[groups.task_id],

@@ -11,6 +11,7 @@ from typing import Any
 
 from ops.checkout import SOURCE
 from ops.embedded import Embedded, find_embedded
+from ops.terraform import find_terraform
 
 REGION = "eu-central-1"
 PLAN_HAS_CHANGES = 2
@@ -54,10 +55,11 @@ class Desk:
 
     def terraform(self, stack: str, account_id: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run Terraform itself in a stack's working directory."""
+        terraform = find_terraform(self.directory / ".oaktree")
         return subprocess.run(
-            ["terraform", *arguments, "-no-color"],
+            [str(terraform.executable), *arguments, "-no-color"],
             cwd=self.directory / ".oaktree/local" / stack,
-            env=self.embedded.environment(account_id, REGION, _terraform_environment(self.directory)),
+            env=self.embedded.environment(account_id, REGION, terraform.environment(os.environ)),
             capture_output=True,
             text=True,
             check=False,
@@ -86,12 +88,6 @@ def succeeded(done: subprocess.CompletedProcess[str]) -> bool:
     if done.returncode:
         print(done.stdout[-3000:], done.stderr[-3000:], sep="\n")
     return done.returncode == 0
-
-
-def _terraform_environment(directory: Path) -> dict[str, str]:
-    from ops.terraform import find_terraform
-
-    return find_terraform(directory / ".oaktree").environment(os.environ)
 
 
 def _change(item: dict[str, Any]) -> Change:

@@ -6,12 +6,14 @@ The tests of a module are one story; each builds on those before it.
 import json
 import os
 import re
+import shutil
 from contextlib import suppress
 from pathlib import Path
 
 import httpx
 import pytest
 
+from ops.checkout import SOURCE
 from tests.e2e.conftest import MakeDesk
 from tests.e2e.desk import PLAN_HAS_CHANGES, REGION, Desk, succeeded
 from tests.e2e.inventory import inventory
@@ -88,7 +90,8 @@ def test_the_state_of_every_stack_is_in_the_bucket(desk: Desk) -> None:
 def test_a_second_up_changes_nothing(desk: Desk) -> None:
     done = desk.ops("up", "--env", "dev")
     assert succeeded(done)
-    assert len(re.findall(r"unchanged", done.stdout)) >= len(STACKS) + 1, done.stdout
+    # Every stack, the release, and the app.
+    assert len(re.findall(r"unchanged", done.stdout)) == len(STACKS) + 2, done.stdout
 
 
 def test_tags_reach_the_service_and_what_it_starts(desk: Desk) -> None:
@@ -128,9 +131,10 @@ def test_who_may_reach_the_load_balancer_can_be_said_to_terraform(desk: Desk) ->
     status, told = plan('["198.51.100.0/24", "203.0.113.0/24"]')
     assert status == PLAN_HAS_CHANGES
     assert "Plan: 2 to add, 0 to change, 1 to destroy." in told
-    status, told = plan('["everybody"]')
-    assert status == 1
-    assert "web_allowed_cidrs must be a list of one or more CIDRs" in told
+    for bad in ('["everybody"]', '["::/0"]', '["198.51.100.1/24"]', "[]"):
+        status, told = plan(bad)
+        assert status == 1
+        assert "web_allowed_cidrs must be a list of one or more IPv4 CIDRs" in told
 
 
 GROWS = {
@@ -172,15 +176,32 @@ def test_a_zone_is_added_without_moving_anything(desk: Desk) -> None:
     assert {item["NatGatewayId"] for item in ec2.describe_nat_gateways()["NatGateways"]} == gateways
 
 
+def test_more_spot_changes_the_service_in_place(desk: Desk) -> None:
+    dev = desk.directory / "environments/dev.toml"
+    dev.write_text(dev.read_text().replace("[services.web]", "[services.web]\nspot_percent = 50"))
+    assert succeeded(desk.ops_here(ACCOUNT, "plan", "--env", "dev", "--stack", "service"))
+    actions = {change.address: change.actions for change in desk.changes("dev-service", ACCOUNT)}
+    assert actions == {"aws_ecs_service.web_service": ("update",)}
+
+
 def test_a_target_group_is_replaced_without_a_gap(desk: Desk) -> None:
-    """AWS refuses to delete a target group that a listener uses, so the new one must come first."""
-    done = desk.terraform(
-        "dev-service", ACCOUNT, "plan", "-out=plan.tfplan", "-replace=aws_lb_target_group.web_targets"
-    )
-    assert succeeded(done)
+    """A port cannot be changed in place, and AWS deletes no target group that a listener uses."""
+    for name in ("stacks", "webapp"):
+        shutil.copytree(SOURCE / name, desk.directory / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(SOURCE / "main.py", desk.directory)
+    contract = desk.directory / "webapp/contract.py"
+    contract.write_text(contract.read_text().replace("PORT: Final = 8080", "PORT: Final = 8081"))
+
+    assert succeeded(desk.ops_here(ACCOUNT, "plan", "--env", "dev", "--stack", "service"))
     actions = {change.address: change.actions for change in desk.changes("dev-service", ACCOUNT)}
     assert actions["aws_lb_target_group.web_targets"] == ("create", "delete")
-    (desk.directory / ".oaktree/local/dev-service/plan.tfplan").unlink()
+    assert actions["aws_lb_listener.web_http"] == ("update",)
+    elb = desk.embedded.client("elbv2", REGION, ACCOUNT)
+    (before,) = elb.describe_target_groups()["TargetGroups"]
+    assert succeeded(desk.ops_here(ACCOUNT, "apply", "--env", "dev", "--stack", "service"))
+    (after,) = elb.describe_target_groups()["TargetGroups"]
+    assert after["TargetGroupName"] != before["TargetGroupName"]
+    assert (before["Port"], after["Port"]) == (8080, 8081)
 
 
 def test_everything_is_destroyed_and_nothing_is_left(desk: Desk, before: frozenset[str]) -> None:

@@ -1,5 +1,6 @@
 """Production: in an account of its own, behind a domain, protected until somebody says otherwise."""
 
+import json
 import re
 from pathlib import Path
 
@@ -44,6 +45,19 @@ def test_up_brings_production_in_two_accounts(desk: Desk) -> None:
 def test_a_second_plan_has_no_changes(desk: Desk, stack: str) -> None:
     done = desk.terraform(stack, STACKS[stack], "plan", "-detailed-exitcode", "-lock=false")
     assert succeeded(done)
+
+
+def test_a_release_is_recorded_with_the_credentials_of_productions_account(desk: Desk) -> None:
+    parameter = desk.embedded.client("ssm", REGION, PROD).get_parameter(Name="/oaktree/prod/releases/web")
+    image = json.loads(parameter["Parameter"]["Value"])["image"]
+    release = ("release", "--env", "prod", "--service", "web", "--image", image, "--commit")
+    home = desk.ops_here(HOME, *release, "abcdef0")
+    assert home.returncode != 0
+    assert "account 222222222222" in " ".join(home.stderr.split())
+    # The registry is the project's: its policy, which moto does not apply, lets the account look.
+    policy = desk.embedded.client("ecr", REGION, HOME).get_repository_policy(repositoryName="oaktree/web")
+    allowed = json.loads(policy["policyText"])["Statement"]
+    assert any("ecr:DescribeImages" in item["Action"] for item in allowed)
 
 
 def test_no_state_holds_the_value_of_a_secret(desk: Desk) -> None:

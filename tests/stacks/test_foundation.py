@@ -58,8 +58,9 @@ def test_images_are_immutable_scanned_and_expire_only_without_a_tag(stacks: dict
 
 def test_other_accounts_execution_roles_may_pull(stacks: dict[str, Stack]) -> None:
     policy = json.loads(stacks[HOME].one("aws_ecr_repository_policy")["policy"])
-    (statement,) = policy["Statement"]
-    assert statement["Principal"] == {"AWS": ["arn:aws:iam::222222222222:root"]}
+    statement, find = policy["Statement"]
+    assert find["Action"] == ["ecr:DescribeImages"]
+    assert find["Principal"] == statement["Principal"] == {"AWS": ["arn:aws:iam::222222222222:root"]}
     (pattern,) = statement["Condition"]["ArnLike"]["aws:PrincipalArn"]
     role = stacks["prod-service"].one("aws_iam_role", "web_execution_role")["name"]
     assert re.fullmatch(pattern.replace("*", ".*"), f"arn:aws:iam::222222222222:role/{role}")
@@ -128,7 +129,7 @@ def test_the_plan_role_changes_nothing_but_locks(stacks: dict[str, Stack]) -> No
             ]
             if writes:
                 assert writes == ["s3:DeleteObject", "s3:PutObject"]
-                assert all(resource.endswith("/*.tflock") for resource in statement["Resource"])
+                assert all(resource.endswith(".tflock") for resource in statement["Resource"])
 
 
 def test_the_plan_role_reads_no_secret_and_no_data(stacks: dict[str, Stack]) -> None:
@@ -148,6 +149,20 @@ def test_the_plan_role_reads_no_secret_and_no_data(stacks: dict[str, Stack]) -> 
         for resource in statement["Resource"]
     ]
     assert parameters == ["arn:aws:ssm:*:111111111111:parameter/oaktree/*/releases*"]
+
+
+def test_roles_use_the_states_of_their_own_account_only(stacks: dict[str, Stack]) -> None:
+    bucket = "arn:aws:s3:::oaktree-state-111111111111-eu-central-1"
+    own = {HOME: ("dev", "staging"), OTHER: ("prod",)}
+    for name, environments in own.items():
+        by_sid: dict[str, list[str]] = {}
+        for statement in policies_of(stacks[name], "github_deploy"):
+            by_sid[statement["Sid"]] = statement["Resource"]
+        written = [
+            f"{bucket}/{env}-{kind}.tfstate" for kind in ("network", "service") for env in environments
+        ]
+        assert by_sid["WriteStates"] == written
+        assert by_sid["ReadStates"] == [f"{bucket}/{name}.tfstate", *written]
 
 
 def test_the_push_role_pushes_to_the_projects_repositories_only(stacks: dict[str, Stack]) -> None:

@@ -221,3 +221,11 @@ def test_another_jsii_ends_the_program_with_one_message(tmp_path: Path) -> None:
     )
     assert len(done.stderr.splitlines()) == 1
     assert not (tmp_path / "out").exists()
+
+
+def test_a_cache_that_cannot_be_made_is_done_without(tmp_path: Path) -> None:
+    in_the_way = tmp_path / "file"
+    in_the_way.write_text("not a folder")
+    done = run("main.py", "--outdir", str(tmp_path / "out"), XDG_CACHE_HOME=str(in_the_way))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (tmp_path / "out/manifest.json").exists()

@@ -4,7 +4,9 @@ An action that knows no resource is denied by a statement that names one, and no
 """
 
 import json
+import re
 from collections.abc import Iterator
+from fnmatch import fnmatchcase
 from typing import Any
 
 import pytest
@@ -39,6 +41,67 @@ def test_every_action_exists_and_can_be_limited_as_its_statement_does(stacks: di
         for action in statement["Action"]:
             if "*" not in action and not resources_of(action):
                 assert statement["Resource"] == ["*"], f"{place}: {action} knows no resource"
+
+
+def names(resource: str, form: str) -> bool:
+    """Whether a statement's resource is of the kind that a form of ARN describes: `cluster/…`, `table/…`."""
+    if resource.startswith("${"):
+        return True  # the ARN of another resource, which Terraform fills in
+    (service, what), (form_service, form_what) = (arn.split(":", 5)[2::3] for arn in (resource, form))
+    kind, form_kind = (re.split("[/:]", text)[0] for text in (what, form_what))
+    alike = ("/" in what) == ("/" in form_what) if form_kind.startswith("${") else kind == form_kind
+    return service == form_service and alike
+
+
+@pytest.mark.parametrize(
+    ("resource", "form", "fits"),
+    [
+        ("arn:aws:ecs:*:1:service/oaktree-*", "arn:${P}:ecs:${R}:${A}:service/${C}/${S}", True),
+        ("arn:aws:ecs:*:1:cluster/oaktree-*", "arn:${P}:ecs:${R}:${A}:service/${C}/${S}", False),
+        ("arn:aws:s3:::oaktree-*", "arn:${P}:s3:::${Bucket}", True),
+        ("arn:aws:s3:::oaktree-*", "arn:${P}:s3:::${Bucket}/${Object}", False),
+        ("arn:aws:sns:*:1:oaktree-*", "arn:${P}:s3:::${Bucket}", False),
+    ],
+)
+def test_kinds_of_resources_are_told_apart(resource: str, form: str, fits: bool) -> None:
+    assert names(resource, form) == fits
+
+
+def test_the_resources_named_are_such_as_the_action_knows(stacks: dict[str, Stack]) -> None:
+    for place, statement in statements_of(stacks):
+        for action in statement["Action"]:
+            if "*" not in action and statement["Resource"] != ["*"]:
+                forms = resources_of(action)
+                fitting = [r for r in statement["Resource"] if any(names(r, form) for form in forms)]
+                assert fitting, (
+                    f"{place}: {action} knows none of {statement['Resource']}, only {sorted(forms)}"
+                )
+
+
+OF_ANOTHER_KIND = {
+    "ecs:ListClusters",
+    "ecs:ListContainerInstances",
+    "ecs:ListServices",
+    "ecs:ListTaskDefinitions",
+    "ecs:ListTasks",
+}
+"""Dependent actions of uses that the stacks make none of, such as flow logs of ECS."""
+
+
+def test_the_deploy_role_may_do_what_its_actions_depend_on(stacks: dict[str, Stack]) -> None:
+    deploy = [
+        action
+        for place, statement in statements_of({"foundation": stacks["foundation"]})
+        if "github_deploy" in place or "github_read" in place
+        for action in statement["Action"]
+    ]
+    for action in deploy:
+        if "*" not in action:
+            service, name = action.split(":")
+            for row in get_action_data(service, name)[service]:
+                for needed in row["dependent_actions"]:
+                    allowed = any(fnmatchcase(needed, pattern) for pattern in deploy)
+                    assert allowed or needed in OF_ANOTHER_KIND, f"{action} needs {needed}"
 
 
 def test_an_action_is_limited_to_resources_where_it_knows_any(stacks: dict[str, Stack]) -> None:

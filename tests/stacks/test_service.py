@@ -86,6 +86,21 @@ def test_the_task_role_may_do_what_the_contract_grants_and_no_more(stacks: dict[
     ]
 
 
+def test_paths_that_look_alike_have_volumes_of_their_own(synthesize: Synthesize) -> None:
+    services = '[services.web]\nwritable_paths = ["/a/b", "/a-b"]\n'
+    stack = synthesize(dev=environment(services=services))["dev-service"]
+    volumes = [volume["name"] for volume in stack.one("aws_ecs_task_definition")["volume"]]
+    assert len(set(volumes)) == 2
+    mounts = {mount["containerPath"]: mount["sourceVolume"] for mount in stack.container()["mountPoints"]}
+    assert set(mounts.values()) == set(volumes)
+
+
+def test_a_former_revision_stays_for_a_rollback(stacks: dict[str, Stack]) -> None:
+    task = stacks["dev-service"].one("aws_ecs_task_definition")
+    assert task["skip_destroy"] is True
+    assert task["lifecycle"] == {"create_before_destroy": True}
+
+
 def test_exec_brings_its_mounts_and_permissions(synthesize: Synthesize) -> None:
     paths = ["/managed-agents", "/var/lib/amazon/ssm", "/var/log/amazon/ssm"]
     services = f"[services.web]\nexec = true\nwritable_paths = {json.dumps(paths)}\n"
@@ -167,7 +182,10 @@ def test_spot_takes_its_share(
     ] == strategy
 
 
-def test_scaling_follows_the_figures_that_are_named(stacks: dict[str, Stack]) -> None:
+def test_scaling_follows_the_figures_that_are_named(synthesize: Synthesize, stacks: dict[str, Stack]) -> None:
+    services = "[services.web.scaling]\ncpu_percent = 0\nrequests_per_target = 50\n"
+    some = synthesize(dev=environment(services=services))["dev-service"]
+    assert set(some.all("aws_appautoscaling_policy")) == {"web_scaling_by_memory", "web_scaling_by_requests"}
     assert set(stacks["dev-service"].all("aws_appautoscaling_policy")) == {
         "web_scaling_by_cpu",
         "web_scaling_by_memory",
@@ -243,4 +261,4 @@ def test_a_second_service_has_everything_of_its_own_and_shares_table_and_cluster
 def test_a_name_with_a_hyphen_can_be_a_service(synthesize: Synthesize) -> None:
     stack = synthesize(dev=environment(services="[services.front-end]\n"))["dev-service"]
     assert stack.container("front-end_task")["name"] == "front-end"
-    assert "front-end_allowed_cidrs" in stack.content["variable"]
+    assert "front_end_allowed_cidrs" in stack.content["variable"]

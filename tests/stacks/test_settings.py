@@ -217,6 +217,48 @@ BAD = {
         environment(services="[services.web]\n[logs]\nretention_days = 31\n"),
         "dev.toml: logs.retention_days = 31: input should be 1, 3, 5, 7, 14, 30, ",
     ),
+    "a region of another partition": (
+        environment().replace('"eu-central-1"', '"cn-north-1"'),
+        'dev.toml: region = "cn-north-1": a region of AWS\'s commercial partition',
+    ),
+    "an account id in other digits": (
+        environment().replace('"111111111111"', '"\u0661\u0661\u0661111111111"'),
+        'dev.toml: account_id = "\u0661\u0661\u0661111111111": an AWS account id',
+    ),
+    "a CIDR no host can have": (
+        environment(network='network = { cidr = "127.0.0.0/16" }\n'),
+        'dev.toml: network.cidr = "127.0.0.0/16": addresses that hosts can have',
+    ),
+    "a service whose log group is another's": (
+        environment(services="[services.flow-logs]\n"),
+        "dev.toml: services.flow-logs: a service cannot be called 'flow-logs'",
+    ),
+    "images that no endpoint leads to": (
+        environment(network=WITHOUT_NAT).replace('"eu-central-1"', '"eu-west-1"'),
+        'dev.toml: network.nat = "none": images are in eu-central-1, the registry\'s region',
+    ),
+    "a domain that no certificate takes": (
+        environment(
+            services=f'[services.web]\ndomain = "{"a" * 60}.example.com"\nhosted_zone = "example.com"\n'
+        ),
+        f'dev.toml: services.web.domain = "{"a" * 60}.example.com": a domain such as',
+    ),
+    "more CIDRs than a security group takes": (
+        environment(services=f"[services.web]\nallowed_cidrs = {[f'10.0.{n}.0/24' for n in range(61)]}\n"),
+        "dev.toml: services.web.allowed_cidrs: fewer: 61 CIDRs make 61 rules, a group takes 60",
+    ),
+    "a path that leads out": (
+        environment(services='[services.web]\nwritable_paths = ["/a/../b"]\n'),
+        'dev.toml: services.web.writable_paths.0 = "/a/../b": a path without . and ..',
+    ),
+    "a percentage that scaling cannot aim at": (
+        environment(services="[services.web.scaling]\ncpu_percent = 5\n"),
+        "dev.toml: services.web.scaling.cpu_percent = 5: 10 to 90 percent, or 0 to leave it out",
+    ),
+    "a parameter of AWS's own": (
+        environment(services='[services.web.secrets]\nWRITE_TOKEN_SHA256 = "ssm:/aws/service/x"\n'),
+        "dev.toml: services.web.secrets.WRITE_TOKEN_SHA256: a reference, never the secret itself",
+    ),
     "an owner that cannot be a tag": (
         environment().replace('"platform@example.com"', '"a<b>"'),
         'dev.toml: owner = "a<b>": 1 to 256 letters, digits, spaces and ',
@@ -246,6 +288,43 @@ def test_environments_cannot_share_addresses(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize("name", ["aws", "awesome"])
+def test_a_project_cannot_have_a_name_that_aws_reserves(tmp_path: Path, name: str) -> None:
+    write_platform(tmp_path, project=PROJECT.replace('"oaktree"', f'"{name}"'), dev=environment())
+    if name == "awesome":
+        read_platform(tmp_path)
+    else:
+        assert errors_of(tmp_path)[0].startswith('project.toml: name = "aws": another name: AWS reserves aws')
+
+
+def test_two_services_cannot_come_to_the_same_name(tmp_path: Path) -> None:
+    other = 'network = { cidr = "10.20.0.0/16" }\n'
+    text = environment(services="[services.a-b]\n")
+    write_platform(tmp_path, **{"dev": text, "dev-a": environment(network=other, services="[services.b]\n")})
+    (error,) = errors_of(tmp_path)
+    assert error == (
+        "dev.toml: services.a-b: another name: it and dev-a.toml: services.b would both be called 'dev-a-b'"
+    )
+
+
+def test_two_services_cannot_have_the_same_domain(tmp_path: Path) -> None:
+    service = '[services.{}]\ndomain = "www.example.com"\nhosted_zone = "example.com"\n'
+    write_platform(tmp_path, dev=environment(services=service.format("web") + service.format("api")))
+    (error,) = errors_of(tmp_path)
+    assert error == (
+        'dev.toml: services.api.domain = "www.example.com": a domain of its own: dev.toml: services.web has '
+        "it already"
+    )
+
+
+def test_overlap_is_told_although_another_key_of_the_file_is_wrong(tmp_path: Path) -> None:
+    write_platform(tmp_path, dev=environment(), qa=environment(top="wrong = 1\n"))
+    assert [error.partition(":")[2].partition(":")[0] for error in errors_of(tmp_path)] == [
+        " wrong",
+        ' network.cidr = "10.10.0.0/16"',
+    ]
+
+
 def test_all_errors_of_all_files_are_told_at_once(tmp_path: Path) -> None:
     write_platform(
         tmp_path,
@@ -261,6 +340,7 @@ def test_all_errors_of_all_files_are_told_at_once(tmp_path: Path) -> None:
         "prod.toml: ower",
         "prod.toml: services.web.keep_alive",
         "staging.toml: is not TOML: Invalid value (at end of document)",
+        "prod.toml: network.cidr",
     ]
 
 
@@ -285,7 +365,7 @@ def test_a_file_that_is_not_text_is_named(tmp_path: Path) -> None:
     assert errors_of(tmp_path) == ["prod.toml: is not UTF-8 text"]
 
 
-@pytest.mark.parametrize("name", ["foundation"])
+@pytest.mark.parametrize("name", ["foundation", "github"])
 def test_an_environment_cannot_be_called_like_a_stack(tmp_path: Path, name: str) -> None:
     (error,) = errors_of(write_platform(tmp_path, **{name: environment()}))
     assert error == f"{name}.toml: an environment cannot be called '{name}'; rename the file"

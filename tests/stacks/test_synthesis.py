@@ -153,3 +153,11 @@ def test_every_variable_and_output_of_ours_has_a_description(stacks: dict[str, S
         for name, variable in stack.content.get("variable", {}).items():
             assert variable["description"], name
             assert variable["validation"], name
+
+
+def test_an_output_that_cannot_be_written_is_told_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("not a folder")
+    result = run_main("--outdir", str(tmp_path / "file" / "cdktf.out"))
+    assert result.returncode == 1
+    assert len(result.stderr.splitlines()) == 1
+    assert str(tmp_path / "file") in result.stderr

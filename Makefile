@@ -28,9 +28,13 @@ compile := .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --
 ready := .venv/.complete
 cdktf := tests/node_modules/.complete
 
-# What that file cannot tell: the Python below .venv or the Terraform on PATH went away.
-incomplete := $(shell { [ -x .venv/bin/python ] && \
-	{ [ -x .tools/terraform ] || command -v terraform || command -v tofu; }; } >/dev/null || echo always)
+# What that file cannot tell: the Python below .venv or the Terraform on PATH went away. Whether that is
+# recent enough takes longer to find out, so only `make setup` does; the commands that need one say to run it.
+terraform := { [ -x .tools/terraform ] || command -v terraform || command -v tofu; }
+ifneq ($(filter setup,$(MAKECMDGOALS)),)
+terraform := .venv/bin/python -c 'import sys; from ops.fetch_terraform import find; sys.exit(not find())'
+endif
+incomplete := $(shell { [ -x .venv/bin/python ] && $(terraform); } >/dev/null || echo always)
 
 .PHONY: help
 help: ## List the commands

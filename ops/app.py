@@ -119,7 +119,7 @@ def _wait(name: str, directory: Path, pid: int, address: str, log: Path) -> None
     status: int | None = None
     while time.monotonic() < deadline:
         if processes.running(name, directory) != pid:
-            raise OpsError(f"The app ended as soon as it was started: {_tail(log)}\nLog: {log}")
+            raise OpsError(f"The app ended as soon as it was started: {processes.last_line(log)}\nLog: {log}")
         status = _status(address, contract.READY_PATH)
         if status == 200:
             return
@@ -128,7 +128,7 @@ def _wait(name: str, directory: Path, pid: int, address: str, log: Path) -> None
     answer = f"answers {status}" if status else "does not answer"
     raise OpsError(
         f"The app does not get ready: {address}{contract.READY_PATH} {answer} after "
-        f"{_READY_SECONDS:.0f} s: {_tail(log)}\nLog: {log}"
+        f"{_READY_SECONDS:.0f} s: {processes.last_line(log)}\nLog: {log}"
     )
 
 
@@ -208,8 +208,3 @@ def _write(record: Path, content: Mapping[str, str]) -> None:
     aside = record.with_suffix(".new")
     aside.write_text(json.dumps(content))
     aside.replace(record)
-
-
-def _tail(log: Path) -> str:
-    lines = log.read_text(errors="replace").strip().splitlines() if log.exists() else []
-    return lines[-1] if lines else "it said nothing"

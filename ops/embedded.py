@@ -121,7 +121,7 @@ def start_embedded(directory: Path, account_id: str) -> Embedded:
         time.sleep(0.1)
     processes.stop(_NAME, directory)
     raise OpsError(
-        f"The embedded AWS did not start: {_last_line(log)}\n"
+        f"The embedded AWS did not start: {processes.last_line(log)}\n"
         f"Log: {log}\nIf it does not mend itself: `make down` removes it, `make up` builds it anew."
     )
 
@@ -152,8 +152,3 @@ def _answering(directory: Path, pid: int) -> Embedded | None:
     except (OSError, ValueError, KeyError, http.client.HTTPException):
         return None
     return found if content == str(pid).encode() else None
-
-
-def _last_line(log: Path) -> str:
-    lines = log.read_text(errors="replace").strip().splitlines() if log.exists() else []
-    return lines[-1] if lines else "it said nothing"

@@ -2,7 +2,8 @@
 
 Each holds an exclusive lock on `<name>.pid` from before its first instruction: the lock's open file
 is handed to it and closes with it. So whoever finds the file locked knows that the process id in it
-is this process and not a later one that was given the same number.
+is this process and not a later one that was given the same number. Looking takes the lock, too, but
+shared: many can look at once.
 """
 
 import fcntl
@@ -10,8 +11,10 @@ import os
 import signal
 import time
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
+from typing import TextIO
 
 from ops.errors import OpsError
 
@@ -28,15 +31,22 @@ def start(
     """
     directory.mkdir(parents=True, exist_ok=True)
     log.parent.mkdir(parents=True, exist_ok=True)
+    # An interrupt must not come between starting a program and writing its id, or nobody could end it.
+    # Python hands signals to the main thread alone. Blocking them there would not do: while another
+    # thread draws the progress, the system hands them to that one, and Python passes them on.
+    with ThreadPoolExecutor(max_workers=1) as uninterrupted:
+        started = uninterrupted.submit(_start, directory / f"{name}.pid", command, log, environment)
+        return started.result()
+
+
+def _start(path: Path, command: Sequence[str], log: Path, environment: Mapping[str, str]) -> int:
     with (
-        (directory / f"{name}.pid").open("a+") as file,
+        path.open("a+") as file,
         log.open("ab") as output,
         Path(os.devnull).open() as nothing,
     ):
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise OpsError(f"{name} runs already ({file.name} is held)") from None
+        if not _locked(file):
+            raise OpsError(f"{path.stem} runs already ({path} is held)")
         file.truncate(0)
         os.set_inheritable(file.fileno(), True)
         pid = os.posix_spawn(
@@ -60,12 +70,12 @@ def running(name: str, directory: Path) -> int | None:
     """The process id of the program of that name, or None when none runs."""
     path = directory / f"{name}.pid"
     try:
-        file = path.open("r+")
+        file = path.open()
     except FileNotFoundError:
         return None
     with file:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
             return _recorded(path)
         return None
@@ -89,6 +99,22 @@ def stop(name: str, directory: Path, patience: float = 15.0) -> bool:
                 return True
             time.sleep(_POLL)
     raise OpsError(f"{name} (process {pid}) does not end, not even by SIGKILL")
+
+
+def last_line(log: Path) -> str:
+    """What a program said last."""
+    lines = log.read_text(errors="replace").strip().splitlines() if log.exists() else []
+    return lines[-1] if lines else "it said nothing"
+
+
+def _locked(file: TextIO) -> bool:
+    """Lock a file for good; False when a program has it. Somebody who looks has it for a moment only."""
+    for _ in range(20):
+        with suppress(BlockingIOError):
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        time.sleep(_POLL)
+    return False
 
 
 def _recorded(path: Path) -> int:

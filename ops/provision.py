@@ -14,10 +14,17 @@ from ops.locking import exclusive
 from ops.states import StateBucket
 from ops.synthesis import synthesize
 from ops.targets import Target, targets_of
+from ops.task_definitions import deregister_family
 from ops.terraform import find_terraform
 from ops.workspace import OnLine, Workspace
-from stacks.naming import foundation_stack, network_stack, service_stack, state_bucket
-from stacks.settings import Platform
+from stacks.naming import (
+    foundation_stack,
+    load_balancer_name,
+    network_stack,
+    service_stack,
+    state_bucket,
+)
+from stacks.settings import Environment, Platform
 
 AskName = Callable[[str], str]
 """Asks a person to type a name; gets the question, returns what was typed."""
@@ -79,14 +86,15 @@ def destroy(
 ) -> None:
     """Destroy a stack after a person has typed the name of what it belongs to.
 
-    OpsError, before anything is touched, for a protected one, for one that others build on, and for
-    any other name.
+    OpsError, before anything is touched, for a protected one, be it in the settings or still in what
+    was applied, for one that others build on, and for any other name.
     """
     _refuse_protected(checkout, platform, target)
     synthesize(checkout)
     with _workspace(checkout, target) as workspace:
         states = _states(platform)
         _refuse_in_use(platform, target, states)
+        _refuse_still_protected(target, states)
         name = target.environment.name if target.environment else platform.project.name
         kind = "environment" if target.environment else "project"
         typed = ask_name(
@@ -102,6 +110,16 @@ def destroy(
         else:
             _init(workspace, platform, target)
             workspace.destroy(on_line=on_line)
+    if target.kind == "service" and target.environment:
+        _deregister_tasks(platform, target.environment, on_line)
+
+
+def _deregister_tasks(platform: Platform, environment: Environment, on_line: OnLine) -> None:
+    ecs = ambient_client("ecs", environment.region)
+    for service in environment.services:
+        family = load_balancer_name(platform.project.name, environment.name, service)
+        if count := deregister_family(ecs, family):
+            on_line(f"Deregistered {count} revisions of the task definition {family}.")
 
 
 def _holds_states(platform: Platform, target: Target) -> bool:
@@ -149,6 +167,21 @@ def _refuse_protected(checkout: Checkout, platform: Platform, target: Target) ->
             f"{target.stack} is protected: {checkout.environments / files[0]} has `protected = true`. To "
             "destroy it, set `protected = false` there, plan and apply, so that its resources lose their "
             "protection too, then try again."
+        )
+    if target.kind == "service" and target.environment and target.environment.data.deletion_protection:
+        raise OpsError(
+            f"The table of {target.stack} is protected: "
+            f"{checkout.environments / target.environment.name}.toml has `deletion_protection = true` in "
+            "[data]. To destroy it, set that to false, plan and apply, then try again."
+        )
+
+
+def _refuse_still_protected(target: Target, states: StateBucket) -> None:
+    """OpsError while what is applied is protected, though the settings no longer say so."""
+    if states.exists() and (left := states.protections(target.stack)):
+        raise OpsError(
+            f"{target.stack} cannot be destroyed: what is applied is still protected ({', '.join(left)}). "
+            f"Run `{_make('plan', target)}` and `{_make('apply', target)}` first."
         )
 
 

@@ -3,8 +3,9 @@
 Terraform reads it; this is the only writer. SSM keeps its former versions.
 """
 
-import getpass
 import json
+import os
+import pwd
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -57,14 +58,14 @@ class Releases:
         """Make an image the one that a service runs; False when it is already.
 
         UsageError when service, image or commit is not what it has to be, OpsError when the
-        registry does not have the image.
+        registry does not have the image, or has it without a tag and so will delete it.
         """
         self.check(service, image, commit)
-        self._find_image(image)
+        self._require_kept(image, commit)
         if (current := self.current(service)) and (current.image, current.commit) == (image, commit):
             return False
         now = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-        release = Release(image, commit, getpass.getuser(), now)
+        release = Release(image, commit, user_name(os.getuid()), now)
         self.ssm.put_parameter(
             Name=self._parameter(service), Value=json.dumps(vars(release)), Type="String", Overwrite=True
         )
@@ -92,11 +93,11 @@ class Releases:
                 f"COMMIT={commit} is not a commit's id: 7 to 64 hexadecimal digits (git rev-parse HEAD)."
             )
 
-    def _find_image(self, image: str) -> None:
+    def _require_kept(self, image: str, commit: str) -> None:
         name, _, digest = image.partition("@")
         host, _, repository = name.partition("/")
         try:
-            self.ecr.describe_images(
+            found = self.ecr.describe_images(
                 registryId=self.project.account_id,
                 repositoryName=repository,
                 imageIds=[{"imageDigest": digest}],
@@ -110,3 +111,17 @@ class Releases:
             raise OpsError(
                 f"The registry {host} could not be asked for the image: {error.response['Error']['Message']}"
             ) from None
+        if not found["imageDetails"][0].get("imageTags"):
+            raise OpsError(
+                f"The image {digest} in {repository} has no tag, and the registry deletes an image without "
+                f"one {self.project.untagged_image_days} days after its push. Push it with its commit as "
+                f"tag ({name}:{commit}), then release it."
+            )
+
+
+def user_name(uid: int) -> str:
+    """The name of a user of this machine, or the number itself when it has none, as in a container."""
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)

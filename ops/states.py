@@ -1,14 +1,25 @@
 """The S3 bucket that holds every stack's Terraform state."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from botocore.exceptions import ClientError
 
 from ops.errors import OpsError
 from stacks.naming import state_key
+
+_PROTECTIONS: Final[Mapping[str, Mapping[str, bool]]] = {
+    "aws_dynamodb_table": {"deletion_protection_enabled": True},
+    "aws_ecr_repository": {"force_delete": False},
+    "aws_lb": {"enable_deletion_protection": True},
+    "aws_s3_bucket": {"force_destroy": False},
+}
+"""Attributes, and the value with which AWS or the provider refuses to delete.
+
+Source: the AWS provider's documentation of each resource.
+"""
 
 
 @dataclass(frozen=True)
@@ -34,13 +45,15 @@ class StateBucket:
 
     def resources(self, stack: str) -> tuple[str, ...]:
         """Addresses of what a stack's state holds, without data sources; empty when there is no state."""
-        if not self.has(stack):
-            return ()
-        content = self.s3.get_object(Bucket=self.name, Key=state_key(stack))["Body"].read()
+        return tuple(_address(resource) for resource in self._managed(stack) if resource["instances"])
+
+    def protections(self, stack: str) -> tuple[str, ...]:
+        """What in a stack's state keeps its destruction from succeeding: address, attribute and value."""
         return tuple(
-            f"{resource['type']}.{resource['name']}"
-            for resource in json.loads(content).get("resources", ())
-            if resource["mode"] == "managed" and resource["instances"]
+            f"{_address(resource)} has {attribute} = {str(value).lower()}"
+            for resource in self._managed(stack)
+            for attribute, value in _PROTECTIONS.get(resource["type"], {}).items()
+            if any(instance["attributes"].get(attribute) is value for instance in resource["instances"])
         )
 
     def release_locks(self) -> int:
@@ -55,6 +68,12 @@ class StateBucket:
         for kind in ("Versions", "DeleteMarkers"):
             for entry in list(self._pages("list_object_versions", kind)):
                 self.s3.delete_object(Bucket=self.name, Key=entry["Key"], VersionId=entry["VersionId"])
+
+    def _managed(self, stack: str) -> list[Any]:
+        if not self.has(stack):
+            return []
+        content = self.s3.get_object(Bucket=self.name, Key=state_key(stack))["Body"].read()
+        return [item for item in json.loads(content).get("resources", ()) if item["mode"] == "managed"]
 
     def _pages(self, operation: str, kind: str) -> Iterator[Any]:
         for page in self.s3.get_paginator(operation).paginate(Bucket=self.name):
@@ -74,3 +93,7 @@ class StateBucket:
                     ) from None
             raise
         return True
+
+
+def _address(resource: Any) -> str:
+    return f"{resource['type']}.{resource['name']}"

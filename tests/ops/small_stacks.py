@@ -1,12 +1,14 @@
 """A stand-in for `main.py` with stacks so small that Terraform applies them in seconds.
 
 Takes the arguments that `main.py` takes. `network.txt` in the environments' directory is the
-network stack's only content, so that a test can change it.
+network stack's only content, so that a test can change it; `project.toml` says whether the
+foundation is protected.
 """
 
 import argparse
 import json
 import shutil
+import tomllib
 from pathlib import Path
 
 ACCOUNT = "111111111111"
@@ -27,7 +29,8 @@ def main() -> None:
     aside = arguments.outdir.with_suffix(".new")
     shutil.rmtree(aside, ignore_errors=True)
     content = (arguments.environments / "network.txt").read_text()
-    write(aside, "foundation", {"resource": foundation()})
+    project = tomllib.loads((arguments.environments / "project.toml").read_text())
+    write(aside, "foundation", {"resource": foundation(project["protected"])})
     write(aside, "dev-network", {"resource": network(content)})
     found: Block = {
         "aws_ssm_parameter": {"release": {"name": "/oaktree/dev/releases/web"}},
@@ -55,11 +58,11 @@ def write(directory: Path, stack: str, blocks: Block) -> None:
     file.write_text(json.dumps(configuration))
 
 
-def foundation() -> Block:
+def foundation(protected: bool) -> Block:
     """State and registry."""
     return {
-        "aws_s3_bucket": {"state": {"bucket": BUCKET}},
-        "aws_ecr_repository": {"web": {"name": "oaktree/web", "force_delete": True}},
+        "aws_s3_bucket": {"state": {"bucket": BUCKET, "force_destroy": not protected}},
+        "aws_ecr_repository": {"web": {"name": "oaktree/web", "force_delete": not protected}},
     }
 
 

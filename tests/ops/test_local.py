@@ -92,7 +92,7 @@ def results(output: str) -> dict[str, str]:
 
 
 def address_of(output: str) -> str:
-    match = re.search(r"^dev web: (http://127\.0\.0\.1:\d+)$", output, re.MULTILINE)
+    match = re.search(r"^dev web: (http://127\.0\.0\.1:\d+)/api/status$", output, re.MULTILINE)
     assert match, output
     return match[1]
 

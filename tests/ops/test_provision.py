@@ -164,6 +164,36 @@ def test_protected_stacks_are_not_destroyed(here: Desk, ssm: Any) -> None:
     assert network_value(ssm) == "second"
 
 
+def test_a_protected_table_stops_the_destruction_of_an_unprotected_environment(here: Desk) -> None:
+    path = here.checkout.environments / "dev.toml"
+    before = path.read_text()
+    path.write_text(f"{before}\n[data]\ndeletion_protection = true\n")
+    done = here.run("destroy", "--env", "dev", "--stack", "service", answer="dev\n")
+    path.write_text(before)
+    assert done.returncode == 1
+    assert f"{path} has `deletion_protection = true` in [data]" in done.stderr
+
+
+def test_what_was_applied_protected_is_not_destroyed_until_it_is_applied_unprotected(
+    here: Desk, embedded: Embedded
+) -> None:
+    assert here.run("destroy", *NETWORK, answer="dev\n").returncode == 0
+    path = here.checkout.environments / "project.toml"
+    before = path.read_text()
+    path.write_text(before.replace("protected = false", "protected = true"))
+    for command in ("plan", "apply"):
+        assert here.run(command, "--stack", "foundation").returncode == 0
+    path.write_text(before)
+    done = here.run("destroy", "--stack", "foundation", answer="oaktree\n")
+    assert done.returncode == 1
+    assert "still protected (aws_ecr_repository.web has force_delete = false, aws_s3_bucket" in done.stderr
+    assert "Run `make plan STACK=foundation` and `make apply STACK=foundation` first." in done.stderr
+    assert "foundation.tfstate" in str(embedded.client("s3", REGION).list_objects_v2(Bucket=BUCKET))
+    for command in ("plan", "apply"):
+        for arguments in (("--stack", "foundation"), NETWORK):
+            assert here.run(command, *arguments).returncode == 0
+
+
 def test_everything_is_destroyed_for_the_right_name(here: Desk, embedded: Embedded, ssm: Any) -> None:
     done = here.run("destroy", *NETWORK, answer="dev\n")
     assert (done.returncode, done.stderr) == (0, "")

@@ -1,6 +1,8 @@
 """Release records, in a real SSM and a real ECR of the embedded AWS."""
 
 import json
+import os
+import pwd
 import re
 from typing import Any
 
@@ -9,7 +11,7 @@ import pytest
 from ops.embedded import Embedded
 from ops.errors import OpsError, UsageError
 from ops.firsts import put_image, put_secret
-from ops.release import Releases
+from ops.release import Releases, user_name
 from stacks.reading import read_platform
 from stacks.settings import Platform, SecretReference
 from tests.ops.conftest import ACCOUNT, REGION, Desk
@@ -53,7 +55,7 @@ def test_a_release_is_recorded_once_and_keeps_its_history(releases: Releases, im
         (image, COMMIT),
         (image, "abcdef1"),
     ]
-    assert records[0]["by"]
+    assert records[0]["by"] == user_name(os.getuid())
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", records[0]["at"])
     current = releases.current("web")
     assert current
@@ -83,6 +85,34 @@ def test_an_image_that_the_registry_does_not_have_is_refused(releases: Releases)
     with pytest.raises(OpsError, match=r"has no image sha256:a+ in oaktree/web\. Push the image first"):
         releases.record("web", f"{REPOSITORY}@sha256:{'a' * 64}", COMMIT)
     assert releases.current("web") == before
+
+
+def test_an_image_that_will_expire_is_refused(releases: Releases, image: str) -> None:
+    manifest = {"schemaVersion": 2, "layers": [{"digest": "sha256:" + "b" * 64}]}
+    digest = releases.ecr.put_image(
+        repositoryName="oaktree/web",
+        imageManifest=json.dumps(manifest),
+        imageManifestMediaType="application/vnd.oci.image.manifest.v1+json",
+    )["image"]["imageId"]["imageDigest"]
+    assert image != f"{REPOSITORY}@{digest}"
+    before = releases.current("web")
+    with pytest.raises(OpsError, match="has no tag, and the registry deletes an image without one 14 days"):
+        releases.record("web", f"{REPOSITORY}@{digest}", COMMIT)
+    assert releases.current("web") == before
+    releases.ecr.put_image(
+        repositoryName="oaktree/web",
+        imageManifest=json.dumps(manifest),
+        imageManifestMediaType="application/vnd.oci.image.manifest.v1+json",
+        imageTag=COMMIT,
+    )
+    assert releases.record("web", f"{REPOSITORY}@{digest}", COMMIT) is True
+
+
+def test_a_user_without_a_name_is_called_by_number() -> None:
+    named = {user.pw_uid: user.pw_name for user in pwd.getpwall()}
+    nameless = next(uid for uid in range(54321, 60000) if uid not in named)
+    assert user_name(nameless) == str(nameless)
+    assert user_name(0) == named[0]
 
 
 def test_an_unknown_service_is_refused(releases: Releases, image: str) -> None:

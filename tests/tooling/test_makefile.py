@@ -132,6 +132,18 @@ def test_a_broken_environment_is_set_up_again(checkout: Path, lost: str) -> None
     assert json.loads(finished.stdout.splitlines()[-1]) == ["-m", "ops.setup"]
 
 
+def test_a_terraform_that_is_too_old_is_replaced_by_setup(checkout: Path) -> None:
+    (checkout / ".tools/terraform").unlink()
+    for name in ("terraform", "tofu"):
+        _program(checkout / "bin" / name, """#!/bin/sh\necho '{"terraform_version": "1.9.8"}'\n""")
+    shutil.copy(ROOT / "ops/fetch_terraform.py", checkout / "ops")
+    (checkout / ".venv/.complete").touch()
+    _program(checkout / ".venv/bin/python", f'#!/bin/sh\nexec {sys.executable} "$@"\n')
+    python = _program(checkout / "bare", PRINTS_ARGUMENTS)
+    finished = _make(checkout, "setup", f"PYTHON={python}", PATH=f"{checkout / 'bin'}:{os.environ['PATH']}")
+    assert json.loads(finished.stdout.splitlines()[-1]) == ["-m", "ops.setup"]
+
+
 @pytest.mark.parametrize("python", ["no-such-python", "old python"])
 def test_a_python_that_is_missing_or_too_old_is_named_with_what_is_needed(
     checkout: Path, python: str

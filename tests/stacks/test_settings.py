@@ -69,7 +69,7 @@ def test_settings_cannot_be_changed(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="frozen"):
         dev.network.nat = "none"
     with pytest.raises(TypeError):
-        dev.services["api"] = dev.services["web"]  # type: ignore[index]  # likewise
+        dev.services["api"] = dev.services["web"]  # type: ignore[index]  # mypy refuses it; so must Python
 
 
 WITHOUT_NAT = """\

@@ -14,13 +14,14 @@ from pathlib import Path
 from stacks.problems import SettingsError, UnknownBindingsError
 from stacks.reading import read_platform
 
-PROJECT_DIRECTORY = Path(__file__).resolve().parent
+# Relative, as a person would name it in this directory.
+ENVIRONMENTS = Path(os.path.relpath(Path(__file__).parent / "environments"))
 
 
 def main() -> int:
     """Run the program; returns its exit status."""
     parser = argparse.ArgumentParser(description="Write the platform as Terraform JSON.")
-    parser.add_argument("--environments", type=Path, default=PROJECT_DIRECTORY / "environments")
+    parser.add_argument("--environments", type=Path, default=ENVIRONMENTS)
     # `cdktf synth` says where by this variable.
     parser.add_argument("--outdir", type=Path, default=Path(os.environ.get("CDKTF_OUTDIR", "cdktf.out")))
     arguments = parser.parse_args()

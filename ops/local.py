@@ -184,7 +184,7 @@ class _Up:
             if service.hosted_zone:
                 route53 = embedded.client("route53", environment.region, environment.account_id)
                 firsts.put_hosted_zone(route53, service.hosted_zone)
-        phase.result = f"{len(images)} images, {made} secrets made up" if made else f"{len(images)} images"
+        phase.result = f"for {', '.join(images)}" + (f", secrets made up: {made}" if made else "")
         return images
 
     def _releases(self, embedded: Embedded, images: Mapping[str, str], phase: Phase) -> None:

@@ -127,7 +127,8 @@ def test_an_interrupt_leaves_no_process(stranger: Desk, sent: signal.Signals) ->
 
 def test_up_resumes_and_a_second_one_meanwhile_is_refused(stranger: Desk) -> None:
     with begin(stranger, "up") as first:
-        wait_for((stranger.checkout.state / "local.lock").read_text, first)
+        lock = stranger.checkout.state / "local.lock"
+        wait_for(lambda: lock.exists() and lock.read_text(), first)
         for command in ("up", "down"):
             second = stranger.run(command)
             assert second.returncode == 1
@@ -138,7 +139,7 @@ def test_up_resumes_and_a_second_one_meanwhile_is_refused(stranger: Desk) -> Non
         "synthesis": "done",
         "embedded AWS": results(output)["embedded AWS"],
         "foundation": results(output)["foundation"],
-        "images and secrets": "1 images, 1 secrets made up",
+        "images and secrets": "for web, secrets made up: 1",
         "releases": "recorded for web",
         "dev-network": "1 added, 0 changed, 0 destroyed",
         "dev-service": "5 added, 0 changed, 0 destroyed",

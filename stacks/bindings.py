@@ -10,7 +10,6 @@ from stacks import jsii_loading  # must come first: it prepares the loading of t
 
 from cdktf import (
     App,
-    Fn,
     Postcondition,
     S3Backend,
     TerraformIterator,

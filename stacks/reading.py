@@ -2,6 +2,7 @@
 
 import tomllib
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -23,19 +24,22 @@ def read_platform(directory: Path) -> Platform:
 
     Raises SettingsError with everything that is wrong in all of the files.
     """
-    project_file = directory / PROJECT_FILE
-    files = sorted(path for path in directory.glob("*.toml") if path.name != PROJECT_FILE)
     problems: list[Problem] = []
-    project = _read(project_file, Project, {}, problems)
+    project_file = directory / PROJECT_FILE
+    project = _validated(project_file, _content_of(project_file, problems), Project, {}, problems)
+    files = sorted(path for path in directory.glob("*.toml") if path.name != PROJECT_FILE)
     environments: dict[str, Environment] = {}
+    networks: dict[str, Network] = {}
     for file in files:
-        environment = _read(file, Environment, {"name": file.stem}, problems)
+        content = _content_of(file, problems)
+        if network := _valid_part((content or {}).get("network"), Network):
+            networks[file.stem] = network
+        environment = _validated(file, content, Environment, {"name": file.stem}, problems)
         if environment:
             environments[file.stem] = environment
             problems += _in_file(file, rules.environment_problems(environment, project))
     if not files:
         problems.append(Problem((), None, "no environment: add a file such as dev.toml", str(directory)))
-    networks = {file.stem: network for file in files if (network := _network_of(file))}
     for name, problem in (*rules.overlap_problems(networks), *rules.platform_problems(environments)):
         problems += _in_file(directory / f"{name}.toml", [problem])
     if problems or project is None:
@@ -43,23 +47,28 @@ def read_platform(directory: Path) -> Platform:
     return Platform(project=project, environments=environments)
 
 
-def _read(file: Path, model: type[M], given: dict[str, str], problems: list[Problem]) -> M | None:
-    """Read one file into a model; None, with the reasons added to `problems`, when it cannot be used."""
+def _content_of(file: Path, problems: list[Problem]) -> dict[str, Any] | None:
+    """What a file says; None, with the reason added to `problems`, when it cannot be read."""
     try:
-        content = tomllib.loads(file.read_text(encoding="utf-8"))
+        return tomllib.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
-        problems.append(Problem((), None, f"cannot be read: {error.strerror or error}", str(file)))
-        return None
+        reason = f"cannot be read: {error.strerror or error}"
     except UnicodeDecodeError:
-        problems.append(Problem((), None, "is not UTF-8 text", str(file)))
-        return None
+        reason = "is not UTF-8 text"
     except tomllib.TOMLDecodeError as error:
-        problems.append(Problem((), None, f"is not TOML: {error}", str(file)))
+        reason = f"is not TOML: {error}"
+    problems.append(Problem((), None, reason, str(file)))
+    return None
+
+
+def _validated(
+    file: Path, content: dict[str, Any] | None, model: type[M], given: dict[str, str], problems: list[Problem]
+) -> M | None:
+    """What a file says as a model; None, with the reasons added to `problems`, when it cannot be used."""
+    if content is None:
         return None
-    problems += _in_file(
-        file,
-        (Problem((key,), content.pop(key), "comes from the file's name") for key in given.keys() & content),
-    )
+    for key in given.keys() & content:
+        problems += _in_file(file, [Problem((key,), content[key], "comes from the file's name")])
     try:
         return model.model_validate(content | given)
     except ValidationError as error:
@@ -68,11 +77,10 @@ def _read(file: Path, model: type[M], given: dict[str, str], problems: list[Prob
         return None
 
 
-def _network_of(file: Path) -> Network | None:
-    """The network of a file, if that much of it can be used."""
+def _valid_part(content: object, model: type[M]) -> M | None:
     try:
-        return Network.model_validate(tomllib.loads(file.read_text(encoding="utf-8")).get("network"))
-    except (OSError, ValueError):
+        return model.model_validate(content)
+    except ValidationError:
         return None
 
 
@@ -87,13 +95,10 @@ def _rules_of_valid_parts(content: dict[str, Any]) -> Iterator[Problem]:
 def _rules_of(
     content: object, model: type[M], check: Callable[[M], Iterator[Problem]], key: tuple[str, ...]
 ) -> Iterator[Problem]:
-    try:
-        table = model.model_validate(content)
-    except ValidationError:
-        return
-    for problem in check(table):
-        yield problem.under(*key)
+    if table := _valid_part(content, model):
+        for problem in check(table):
+            yield problem.under(*key)
 
 
 def _in_file(file: Path, problems: Iterable[Problem]) -> list[Problem]:
-    return [Problem(problem.key, problem.value, problem.allowed, str(file)) for problem in problems]
+    return [replace(problem, file=str(file)) for problem in problems]

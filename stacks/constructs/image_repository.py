@@ -82,9 +82,13 @@ def _let_pull(project: Project, service: str, account_ids: Sequence[str]) -> Sta
     return Statement(
         "PullByExecutionRoles",
         actions=PULL_ACTIONS,
-        principals={"AWS": [f"arn:aws:iam::{account}:root" for account in account_ids]},
+        principals=_accounts(account_ids),
         conditions={"ArnLike": {"aws:PrincipalArn": roles}},
     )
+
+
+def _accounts(account_ids: Sequence[str]) -> dict[str, list[str]]:
+    return {"AWS": [f"arn:aws:iam::{account}:root" for account in account_ids]}
 
 
 def _let_find(account_ids: Sequence[str]) -> Statement:
@@ -92,5 +96,5 @@ def _let_find(account_ids: Sequence[str]) -> Statement:
     return Statement(
         "FindReleases",
         actions=["ecr:DescribeImages"],
-        principals={"AWS": [f"arn:aws:iam::{account}:root" for account in account_ids]},
+        principals=_accounts(account_ids),
     )

@@ -1,7 +1,9 @@
 """The fast loading of the bindings: the same output, a cache that cannot mislead, and a clear way out."""
 
+import ast
 import gzip
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -110,6 +112,16 @@ def test_only_the_submodules_that_are_named_are_imported() -> None:
     )
     named = (REPOSITORY / "stacks/bindings.py").read_text().count("from cdktf_cdktf_provider_aws.")
     assert int(done.stdout) == named + 1  # and _jsii, which each of them imports
+
+
+def test_every_binding_is_used() -> None:
+    tree = ast.parse((REPOSITORY / "stacks/bindings.py").read_text())
+    named = {
+        alias.name for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) for alias in node.names
+    }
+    sources = [path for path in (REPOSITORY / "stacks").rglob("*.py") if path.name != "bindings.py"]
+    used = {word for path in sources for word in re.findall(r"\w+", path.read_text())}
+    assert named - used == set()
 
 
 @pytest.fixture

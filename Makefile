@@ -109,6 +109,10 @@ test-unit: $(ready) ## Run the fast tests only
 bench-synth: $(ready) ## Measure how long synthesis takes, against CDKTF as it comes; takes some minutes
 	@$(python) -m benchmarks.bench_synth
 
+.PHONY: bench-web
+bench-web: $(ready) ## Measure the app, against bare Starlette, aiobotocore and FastAPI; needs wrk, takes some minutes
+	@$(python) -m benchmarks.bench_web
+
 .PHONY: check
 check: $(ready) ## Check format, lint, types and import directions
 	@.venv/bin/ruff format --check .

@@ -55,6 +55,12 @@ def repository_name(project: Project, service: str) -> str:
     return f"{project.name}/{service}"
 
 
+def repository_arn(project: Project, service: str) -> str:
+    """The ARN of a service's ECR repository; `*` as the service stands for all of them."""
+    name = repository_name(project, service)
+    return f"arn:aws:ecr:{project.region}:{project.account_id}:repository/{name}"
+
+
 def release_path(project: str, environment: str) -> str:
     """The SSM path under which an environment keeps its release records and nothing else."""
     return f"/{project}/{environment}/releases"
@@ -76,7 +82,7 @@ def log_group(project: str, environment: str, what: str) -> str:
 
 
 def load_balancer_name(project: str, environment: str, service: str) -> str:
-    """Also the family of the service's task definition."""
+    """Also the name of the ECS service, and the family of its task definition."""
     return f"{base(project, environment)}-{service}"
 
 
@@ -89,6 +95,14 @@ def target_group_name(project: str, environment: str, service: str) -> str:
     immutable = f"{contract.PORT} HTTP ip"
     suffix = sha256(immutable.encode()).hexdigest()[:4]
     return f"{load_balancer_name(project, environment, service)}-{suffix}"
+
+
+def alarm_prefix(project: str, environment: str, service: str) -> str:
+    """What the names of a service's alarms begin with; no other name of ours has the slash.
+
+    With a hyphen, the alarms of `web-api` would be taken for some of `web`.
+    """
+    return f"{load_balancer_name(project, environment, service)}/"
 
 
 def role_name(project: str, environment: str, what: str) -> str:

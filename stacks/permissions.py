@@ -94,7 +94,6 @@ def read(platform: Platform, account_id: str) -> tuple[Statement, ...]:
 
 def push(project: Project) -> tuple[Statement, ...]:
     """Push to the project's repositories. Source: Amazon ECR User Guide, "IAM permissions for pushing"."""
-    repositories = f"arn:aws:ecr:{project.region}:{project.account_id}:repository/{project.name}/*"
     return (
         Statement("Login", actions=["ecr:GetAuthorizationToken"], resources=["*"]),
         Statement(
@@ -109,7 +108,7 @@ def push(project: Project) -> tuple[Statement, ...]:
                 "ecr:PutImage",
                 "ecr:UploadLayerPart",
             ],
-            resources=[repositories],
+            resources=[naming.repository_arn(project, "*")],
         ),
     )
 

@@ -1,6 +1,7 @@
 """Starts the app: `python -m webapp [--host HOST] [--port PORT]`.
 
-Exit status 0 after a stop signal, 2 for bad input, with what is wrong with it on stderr.
+Exit status 0 after a stop signal, 2 for bad input, with what is wrong with it on stderr, and 3 when
+the AWS clients cannot be made of botocore's own configuration, which the log tells.
 """
 
 import argparse
@@ -14,10 +15,11 @@ from typing import NoReturn
 
 import uvicorn
 
-from webapp.application import create_app
+from webapp.application import create_app, in_layers
 from webapp.contract import PORT
-from webapp.logs import RequestLog, log, set_up_logging
+from webapp.logs import log, set_up_logging
 from webapp.settings import Settings, SettingsError, read_settings
+from webapp.stopping import Stopping
 
 
 def main() -> None:
@@ -40,11 +42,12 @@ def main() -> None:
 
 def serve(settings: Settings, listener: socket.socket) -> None:
     """Serves the app on a listening socket. On a stop signal the socket closes at once."""
+    stopping = Stopping()
     set_up_logging(settings.log_level)
     host, port = listener.getsockname()[:2]
     log(logging.INFO, "listening", {"host": host, "port": port})
     configuration = uvicorn.Config(
-        RequestLog(create_app(settings)),
+        in_layers(create_app(settings, stopping)),
         loop="uvloop",
         http="httptools",
         ws="none",
@@ -56,7 +59,19 @@ def serve(settings: Settings, listener: socket.socket) -> None:
         timeout_keep_alive=settings.keep_alive,
         timeout_graceful_shutdown=settings.shutdown_timeout,
     )
-    uvicorn.Server(configuration).run(sockets=[listener])
+    Server(configuration, stopping).run(sockets=[listener])
+
+
+class Server(uvicorn.Server):
+    """A server that lets the app know of the stop signal before the last request is answered."""
+
+    def __init__(self, config: uvicorn.Config, stopping: Stopping) -> None:
+        super().__init__(config)
+        self._stopping = stopping
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        self._stopping.request()
+        super().handle_exit(sig, frame)
 
 
 def _arguments() -> argparse.Namespace:

@@ -2,32 +2,112 @@
 
 from collections.abc import Mapping
 from http import HTTPStatus
+from typing import Final
 
+import orjson
+from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import JSONResponse
+from starlette.responses import Response
+
+from webapp.aws import AwsError, FailureKind
+from webapp.request_ids import request_id
+
+RETRY_SOON: Final = 2
+RETRY_LATER: Final = 10
+"""Seconds that `Retry-After` asks for: RFC 9110, section 10.2.3."""
 
 
-class Answer(JSONResponse):
+class Answer(Response):
     """JSON that no cache may keep: it tells how things are now."""
+
+    media_type = "application/json"
 
     def __init__(
         self,
-        content: Mapping[str, object],
+        content: bytes | BaseModel | Mapping[str, object],
         status_code: int = HTTPStatus.OK,
         headers: Mapping[str, str] | None = None,
     ) -> None:
-        super().__init__(content, status_code, {"Cache-Control": "no-store", **(headers or {})})
+        super().__init__(_encoded(content), status_code, {"Cache-Control": "no-store", **(headers or {})})
+
+
+def _encoded(content: bytes | BaseModel | Mapping[str, object]) -> bytes:
+    match content:
+        case bytes():
+            return content
+        case BaseModel():
+            return content.__pydantic_serializer__.to_json(content)
+        case _:
+            return orjson.dumps(content)
 
 
 class Problem(Answer):
-    """Problem details of a status code (RFC 9457, section 3), without a type of their own."""
+    """Problem details of a status code (RFC 9457, section 3), without a type of their own.
+
+    The member `request_id` finds the request's lines in the log; `errors` names what is wrong with
+    the parts of a request, each by a JSON pointer (RFC 6901) or a parameter's name.
+    """
 
     media_type = "application/problem+json"
 
-    def __init__(self, status: HTTPStatus, detail: str, headers: Mapping[str, str] | None = None) -> None:
-        content = {"type": "about:blank", "title": status.phrase, "status": status.value, "detail": detail}
+    def __init__(
+        self,
+        status: HTTPStatus,
+        detail: str,
+        headers: Mapping[str, str] | None = None,
+        errors: list[dict[str, str]] | None = None,
+    ) -> None:
+        content: dict[str, object] = {
+            "type": "about:blank",
+            "title": status.phrase,
+            "status": status.value,
+            "detail": detail,
+            "request_id": request_id(),
+        }
+        if errors:
+            content["errors"] = errors
         super().__init__(content, status, headers)
+
+
+class Refusal(HTTPException):
+    """A request that cannot be answered as asked, and the parts of it that are wrong."""
+
+    def __init__(
+        self,
+        status: HTTPStatus,
+        detail: str,
+        headers: Mapping[str, str] | None = None,
+        errors: list[dict[str, str]] | None = None,
+    ) -> None:
+        super().__init__(status, detail, dict(headers or {}))
+        self.errors = errors
+
+
+_AWS_PROBLEMS: Final[Mapping[FailureKind, tuple[HTTPStatus, str, int | None]]] = {
+    FailureKind.THROTTLED: (
+        HTTPStatus.SERVICE_UNAVAILABLE, "The app's table is asked too often. Try again.", RETRY_SOON,
+    ),
+    FailureKind.TIMEOUT: (
+        HTTPStatus.SERVICE_UNAVAILABLE, "The app's table did not answer in time. Try again.", RETRY_LATER,
+    ),
+    FailureKind.ENDPOINT_UNREACHABLE: (
+        HTTPStatus.SERVICE_UNAVAILABLE, "The app's table cannot be reached. Try again later.", RETRY_LATER,
+    ),
+    FailureKind.CREDENTIALS: (
+        HTTPStatus.SERVICE_UNAVAILABLE, "The app has no valid credentials. Try again later.", RETRY_LATER,
+    ),
+    FailureKind.ACCESS_DENIED: (
+        HTTPStatus.INTERNAL_SERVER_ERROR, "The app is not allowed to use its table; its log says why.", None,
+    ),
+    FailureKind.MISSING: (
+        HTTPStatus.INTERNAL_SERVER_ERROR, "The app's table does not exist; its log says more.", None,
+    ),
+    FailureKind.UNEXPECTED: (
+        HTTPStatus.BAD_GATEWAY, "The app's table answered in a way the app does not know.", None,
+    ),
+}  # fmt: skip
+"""Whether it is worth trying again, and when, is what decides."""
 
 
 async def refuse(request: Request, error: Exception) -> Problem:
@@ -37,14 +117,22 @@ async def refuse(request: Request, error: Exception) -> Problem:
     status = HTTPStatus(error.status_code)
     headers = dict(error.headers or {})
     match status:
-        case HTTPStatus.NOT_FOUND:
+        case HTTPStatus.NOT_FOUND if error.detail == status.phrase:
             detail = f"There is nothing at {request.url.path}."
         case HTTPStatus.METHOD_NOT_ALLOWED:
             headers["Allow"] = ", ".join(sorted(headers["Allow"].split(", ")))
             detail = f"{request.url.path} answers {headers['Allow']}, not {request.method}."
         case _:
             detail = error.detail
-    return Problem(status, detail, headers)
+    return Problem(status, detail, headers, error.errors if isinstance(error, Refusal) else None)
+
+
+async def refuse_for_aws(_request: Request, error: Exception) -> Problem:
+    """Answers a request for which a call to AWS failed; the log has said why."""
+    if not isinstance(error, AwsError):
+        raise error
+    status, detail, seconds = _AWS_PROBLEMS[error.kind]
+    return Problem(status, detail, {"Retry-After": str(seconds)} if seconds else None)
 
 
 async def fail(_request: Request, _error: Exception) -> Problem:

@@ -1,86 +1,106 @@
-"""The app: its routes, and the AWS client they share."""
+"""The app: its routes, and what runs in the background as long as it does."""
 
-import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import asdict
-from datetime import UTC, datetime
-from http import HTTPStatus
-from typing import TypedDict
+import asyncio
+import gc
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Never
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
-from starlette.routing import Route
+from starlette.types import ASGIApp
 
-from webapp.answers import Answer, fail, refuse
-from webapp.aws import DynamoDB, open_dynamodb
-from webapp.checks import FAILURES, check_dynamodb, ready
-from webapp.contract import HEALTH_PATH, READY_PATH, STATUS_PATH
+from webapp.answers import fail, refuse, refuse_for_aws
+from webapp.aws import AwsError, open_clients
+from webapp.board import Board, utc_now
+from webapp.contract import HEALTH_PATH, STATUS_PATH
+from webapp.endpoints import events, health, history, incidents, openapi, page, status
+from webapp.events import Events
+from webapp.hot_paths import HotPaths
+from webapp.limits import Limits
+from webapp.logs import RequestLog
+from webapp.monitor import monitor
+from webapp.page_cache import PageCache
+from webapp.page_template import PageTemplate
+from webapp.recorder import record
+from webapp.resources import Resources
+from webapp.security_headers import SecurityHeaders
 from webapp.settings import Settings
+from webapp.startup import StartupErrors
+from webapp.status_cache import StatusCache
+from webapp.stopping import Stopping
 
 
-class Resources(TypedDict):
-    """What lives as long as the app; requests find it in `request.state`."""
-
-    dynamodb: DynamoDB
-
-
-class Endpoints:
-    """Answers requests from the settings and the app's resources."""
-
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        self._started_at = datetime.now(UTC)
-        self._started = time.monotonic()
-
-    async def health(self, _request: Request[Resources]) -> Answer:
-        """200 while the process is alive."""
-        return Answer({"alive": True})
-
-    async def ready(self, request: Request[Resources]) -> Answer:
-        """200 when the table can be read, else 503 with the kind of failure."""
-        kind = await ready(request.state["dynamodb"], self._settings.table)
-        if kind is None:
-            return Answer({"ready": True})
-        reason = {"ready": False, "reason": kind, "message": FAILURES[kind].message}
-        return Answer(reason, HTTPStatus.SERVICE_UNAVAILABLE)
-
-    async def status(self, request: Request[Resources]) -> Answer:
-        """The release and how the services are doing; uptime in seconds."""
-        settings = self._settings
-        dynamodb = await check_dynamodb(request.state["dynamodb"], settings.table)
-        return Answer(
-            {
-                "environment": settings.environment,
-                "service": settings.service,
-                "region": settings.aws_region,
-                "release": {"image": settings.image, "digest": settings.digest, "commit": settings.commit},
-                "started_at": self._started_at.isoformat(timespec="milliseconds"),
-                "uptime": round(time.monotonic() - self._started, 1),
-                "services": {"dynamodb": asdict(dynamodb)},
-                "writing": "on" if settings.writing else "off",
-            }
-        )
-
-
-def create_app(settings: Settings) -> Starlette:
-    """The app for these settings. It opens its AWS client when it starts and closes it when it stops."""
-
-    @asynccontextmanager
-    async def lifespan(_app: Starlette) -> AsyncIterator[Resources]:
-        async with open_dynamodb(settings.aws_region) as dynamodb:
-            yield {"dynamodb": dynamodb}
-
-    endpoints = Endpoints(settings)
+def create_app(settings: Settings, stopping: Stopping) -> Starlette:
+    """The app for these settings. It opens its AWS clients when it starts and closes them when it stops."""
     app = Starlette(
         routes=[
-            Route(HEALTH_PATH, endpoints.health),
-            Route(READY_PATH, endpoints.ready),
-            Route(STATUS_PATH, endpoints.status),
+            *health.ROUTES,
+            *status.ROUTES,
+            *history.ROUTES,
+            *incidents.ROUTES,
+            *events.ROUTES,
+            *openapi.ROUTES,
+            *page.ROUTES,
         ],
-        exception_handlers={HTTPException: refuse, Exception: fail},
-        lifespan=lifespan,
+        exception_handlers={HTTPException: refuse, AwsError: refuse_for_aws, Exception: fail},
+        lifespan=_lifespan(settings, stopping),
     )
     app.router.redirect_slashes = False
     return app
+
+
+def in_layers(app: ASGIApp) -> ASGIApp:
+    """The app as the server calls it: with its log, headers and limits around it, the first outermost."""
+    hot: Mapping[str, ASGIApp] = {HEALTH_PATH: health.HEALTH, STATUS_PATH: status.STATUS}
+    return StartupErrors(RequestLog(SecurityHeaders(Limits(HotPaths(app, hot)))))
+
+
+def _lifespan(
+    settings: Settings, stopping: Stopping
+) -> Callable[[Starlette], AbstractAsyncContextManager[Resources]]:
+    @asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[Resources]:
+        stopping.begin()
+        board = Board(utc_now())
+        registry = settings.registry
+        ecr_region = registry.region if registry else None
+        async with (
+            open_clients(settings.aws_region, ecr_region) as clients,
+            _background(monitor(clients, settings, board), record(clients, settings, board)),
+        ):
+            status_cache = StatusCache(board, settings)
+            _spare_the_collector()
+            yield {
+                "settings": settings,
+                "clients": clients,
+                "board": board,
+                "status": status_cache,
+                "page": PageCache(board, status_cache, settings, PageTemplate(page.FILES)),
+                "events": Events(board, status_cache, stopping),
+                "stopping": stopping,
+            }
+
+    return lifespan
+
+
+def _spare_the_collector() -> None:
+    """Takes what was made at the start out of garbage collection: it stays, and looking through it again
+    and again would hold up requests for a tenth of a second.
+
+    Source: Python's documentation of the module gc, `freeze`.
+    """
+    gc.collect()
+    gc.freeze()
+
+
+@asynccontextmanager
+async def _background(*work: Coroutine[object, object, Never]) -> AsyncIterator[None]:
+    """Has the work go on until the block ends, and then waits until it is cancelled."""
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(coroutine) for coroutine in work]
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()

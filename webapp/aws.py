@@ -1,40 +1,105 @@
 """The app's way to AWS: one session, its clients, and failures told apart by kind."""
 
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Container, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final, Protocol, cast
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from aiobotocore.config import AioConfig
 from aiobotocore.session import get_session
 from botocore import exceptions
 
-CLIENT_CONFIGURATION: Final = AioConfig(
-    connect_timeout=1,
-    read_timeout=1,
-    max_pool_connections=20,
-    retries={"mode": "standard", "total_max_attempts": 2},
-)
-"""Time-outs in seconds. Standard mode waits up to 1 s, with jitter, before its second attempt.
+from webapp.logs import log
 
-Source: AWS SDKs and Tools Reference Guide, "Retry behavior".
-"""
+if TYPE_CHECKING:
+    from types_aiobotocore_cloudwatch import CloudWatchClient
+    from types_aiobotocore_dynamodb import DynamoDBClient
+    from types_aiobotocore_ecr import ECRClient
+    from types_aiobotocore_ecs import ECSClient
+    from types_aiobotocore_logs import CloudWatchLogsClient
+    from types_aiobotocore_sts import STSClient
+
+T = TypeVar("T")
+
+DEADLINE: Final = 2.0
+"""Seconds a call may take, retries included."""
+
+CONNECTIONS_FOR_REQUESTS: Final = 50
+"""Connections to DynamoDB, which requests use as well as checks."""
+
+CONNECTIONS_FOR_CHECKS: Final = 2
+"""Connections to a service that only its own check uses."""
 
 
-class DynamoDB(Protocol):
-    """The part of a DynamoDB client that the app uses; the contract's grants allow these actions."""
+def configuration(connections: int) -> AioConfig:
+    """A client's configuration; time-outs in seconds.
 
-    async def describe_table(self, *, TableName: str) -> Mapping[str, Mapping[str, object]]: ...
+    Standard retries wait up to 1 s, with jitter, before the second attempt. Adaptive mode would
+    also hold back calls after throttling, those of requests included, longer than their deadline.
+    Source: AWS SDKs and Tools Reference Guide, "Retry behavior".
+    """
+    return AioConfig(
+        connect_timeout=1,
+        read_timeout=1,
+        max_pool_connections=connections,
+        retries={"mode": "standard", "total_max_attempts": 2},
+    )
 
-    async def get_item(
-        self, *, TableName: str, Key: Mapping[str, Mapping[str, str]], ProjectionExpression: str
-    ) -> Mapping[str, object]: ...
+
+@dataclass(frozen=True)
+class Clients:
+    """One client for each AWS service; `ecr` is None where the image is from another registry."""
+
+    dynamodb: "DynamoDBClient"
+    ecs: "ECSClient"
+    ecr: "ECRClient | None"
+    cloudwatch: "CloudWatchClient"
+    logs: "CloudWatchLogsClient"
+    sts: "STSClient"
+
+
+@asynccontextmanager
+async def open_clients(region: str, ecr_region: str | None) -> AsyncIterator[Clients]:
+    """All clients of one session, closed at the end; AWS_ENDPOINT_URL is honoured by botocore.
+
+    Raises `BotoCoreError` when botocore's own configuration is wrong, such as a profile that is not there.
+    """
+    session = get_session()
+    checks = configuration(CONNECTIONS_FOR_CHECKS)
+    async with AsyncExitStack() as stack:
+        yield Clients(
+            dynamodb=await stack.enter_async_context(
+                session.create_client(
+                    "dynamodb", region_name=region, config=configuration(CONNECTIONS_FOR_REQUESTS)
+                )
+            ),
+            ecs=await stack.enter_async_context(
+                session.create_client("ecs", region_name=region, config=checks)
+            ),
+            ecr=await stack.enter_async_context(
+                session.create_client("ecr", region_name=ecr_region, config=checks)
+            )
+            if ecr_region
+            else None,
+            cloudwatch=await stack.enter_async_context(
+                session.create_client("cloudwatch", region_name=region, config=checks)
+            ),
+            logs=await stack.enter_async_context(
+                session.create_client("logs", region_name=region, config=checks)
+            ),
+            sts=await stack.enter_async_context(
+                session.create_client("sts", region_name=region, config=checks)
+            ),
+        )
 
 
 class FailureKind(StrEnum):
     """Why a call to AWS failed, as far as it decides what to do about it."""
 
-    TABLE_MISSING = "table_missing"
+    MISSING = "missing"
     ACCESS_DENIED = "access_denied"
     CREDENTIALS = "credentials"
     ENDPOINT_UNREACHABLE = "endpoint_unreachable"
@@ -43,24 +108,56 @@ class FailureKind(StrEnum):
     UNEXPECTED = "unexpected"
 
 
-CALL_ERRORS: Final = (exceptions.BotoCoreError, exceptions.ClientError, TimeoutError)
-"""What a call to AWS with a deadline may raise."""
+class AwsError(Exception):
+    """A call to AWS failed; the log has said why. Nothing of it but the kind is fit for an answer."""
+
+    def __init__(self, action: str, kind: FailureKind) -> None:
+        super().__init__(f"{action}: {kind}")
+        self.action = action
+        self.kind = kind
+
+
+HINTS: Final[Mapping[FailureKind, str]] = {
+    FailureKind.MISSING: "Is the service stack applied, and the app started with its task definition?",
+    FailureKind.ACCESS_DENIED: "Does the task role allow the action, and so the permissions boundary?",
+    FailureKind.CREDENTIALS: "Does the task have a task role, and can it reach its credentials' endpoint?",
+    FailureKind.ENDPOINT_UNREACHABLE: "Is there a route (NAT gateway or VPC endpoint), and do the security "
+    "groups let the task out?",
+    FailureKind.THROTTLED: "Are there more calls than the account's quota, or than the table, allows?",
+    FailureKind.TIMEOUT: "Is there a route (NAT gateway or VPC endpoint)? If others answer, AWS may be slow.",
+    FailureKind.UNEXPECTED: "See the AWS Health Dashboard; if it is quiet, report this line.",
+}
+"""For the operator who reads the log."""
+
+_CALL_ERRORS: Final = (exceptions.BotoCoreError, exceptions.ClientError, TimeoutError)
 
 _CODES: Final[Mapping[str, FailureKind]] = {
-    "ResourceNotFoundException": FailureKind.TABLE_MISSING,
+    "AccessDenied": FailureKind.ACCESS_DENIED,
     "AccessDeniedException": FailureKind.ACCESS_DENIED,
+    "UnauthorizedOperation": FailureKind.ACCESS_DENIED,
+    "ClusterNotFoundException": FailureKind.MISSING,
+    "ImageNotFoundException": FailureKind.MISSING,
+    "RepositoryNotFoundException": FailureKind.MISSING,
+    "ResourceNotFoundException": FailureKind.MISSING,
+    "ServiceNotFoundException": FailureKind.MISSING,
     "ExpiredToken": FailureKind.CREDENTIALS,
     "ExpiredTokenException": FailureKind.CREDENTIALS,
+    "IncompleteSignature": FailureKind.CREDENTIALS,
     "IncompleteSignatureException": FailureKind.CREDENTIALS,
     "InvalidClientTokenId": FailureKind.CREDENTIALS,
     "InvalidSignatureException": FailureKind.CREDENTIALS,
+    "MissingAuthenticationToken": FailureKind.CREDENTIALS,
     "MissingAuthenticationTokenException": FailureKind.CREDENTIALS,
+    "SignatureDoesNotMatch": FailureKind.CREDENTIALS,
     "UnrecognizedClientException": FailureKind.CREDENTIALS,
     "ProvisionedThroughputExceededException": FailureKind.THROTTLED,
     "RequestLimitExceeded": FailureKind.THROTTLED,
+    "Throttling": FailureKind.THROTTLED,
     "ThrottlingException": FailureKind.THROTTLED,
+    "TooManyRequestsException": FailureKind.THROTTLED,
 }
-"""Source: DynamoDB Developer Guide, "Error handling"; DynamoDB API Reference, "Common errors"."""
+"""Sources: DynamoDB Developer Guide, "Error handling"; "Common error types" in the API references of
+CloudWatch, CloudWatch Logs, DynamoDB, ECR, ECS and STS."""
 
 _ERRORS: Final[tuple[tuple[type[Exception], FailureKind], ...]] = (
     (TimeoutError, FailureKind.TIMEOUT),
@@ -76,8 +173,32 @@ _ERRORS: Final[tuple[tuple[type[Exception], FailureKind], ...]] = (
 """In this order: a time-out is also a connection error to botocore."""
 
 
+async def answered(
+    action: str, call: Awaitable[T], *, expected: Container[str] = (), deadline: float = DEADLINE
+) -> T:
+    """What a call to AWS answers, within so many seconds; `action` is its IAM name, for the log.
+
+    Raises `AwsError` when the call fails, after a line in the log. An error whose code is expected
+    is raised as it is, without one.
+    """
+    try:
+        async with asyncio.timeout(deadline):
+            return await call
+    except _CALL_ERRORS as error:
+        code = error_code(error)
+        if code is not None and code in expected:
+            raise
+        kind = failure_kind(error)
+        log(
+            logging.WARNING,
+            "a call to AWS failed",
+            {"action": action, "kind": kind, "code": code, "error": explanation(error), "hint": HINTS[kind]},
+        )
+        raise AwsError(action, kind) from error
+
+
 def failure_kind(error: Exception) -> FailureKind:
-    """The kind of failure behind one of `CALL_ERRORS`."""
+    """The kind of failure behind an error of botocore, or of a deadline."""
     if isinstance(error, exceptions.ClientError):
         return _CODES.get(error_code(error) or "", FailureKind.UNEXPECTED)
     return next(
@@ -93,7 +214,7 @@ def error_code(error: Exception) -> str | None:
 
 
 def explanation(error: Exception) -> str:
-    """What the log may say of one of `CALL_ERRORS`.
+    """What the log may say of an error.
 
     AWS explains a wrong signature by repeating what was signed, the session token included, so of
     failures about credentials only the code is said.
@@ -102,12 +223,3 @@ def explanation(error: Exception) -> str:
     if code is not None and failure_kind(error) is FailureKind.CREDENTIALS:
         return code
     return str(error) or type(error).__name__
-
-
-@asynccontextmanager
-async def open_dynamodb(region: str) -> AsyncIterator[DynamoDB]:
-    """A DynamoDB client, closed at the end; AWS_ENDPOINT_URL is honoured by botocore."""
-    async with get_session().create_client(
-        "dynamodb", region_name=region, config=CLIENT_CONFIGURATION
-    ) as client:
-        yield cast(DynamoDB, client)

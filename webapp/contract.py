@@ -18,7 +18,7 @@ HEALTH_PATH: Final = "/healthz"
 """Answers 200 while the process is alive; touches nothing else. The load balancer asks here."""
 
 READY_PATH: Final = "/readyz"
-"""Answers 200 when the table can be reached, 503 otherwise."""
+"""Answers 200 while the table was read within its deadline at the last check, 503 otherwise."""
 
 STATUS_PATH: Final = "/api/status"
 """Answers 200 with the release and the state of each AWS service the app uses."""
@@ -63,10 +63,22 @@ class Configuration(BaseModel):
     """Name of the service within the environment."""
 
     aws_region: str = Field(min_length=1, description="an AWS region, such as eu-central-1")
-    """AWS region of the table."""
+    """AWS region the app runs in."""
 
     table: str = Field(min_length=1, description="the name of a DynamoDB table")
     """Name of the DynamoDB table the app keeps its data in."""
+
+    cluster: str = Field(min_length=1, description="the name of an ECS cluster")
+    """Name of the ECS cluster the app runs in."""
+
+    ecs_service: str = Field(min_length=1, description="the name of an ECS service")
+    """Name of the ECS service that keeps the app's tasks running."""
+
+    alarm_prefix: str = Field(min_length=1, description="what the alarms' names begin with")
+    """What the names of the service's CloudWatch alarms begin with."""
+
+    log_group: str = Field(min_length=1, description="the name of a log group")
+    """Name of the CloudWatch log group the app logs to."""
 
     image: str = Field(min_length=1, description="an image by digest")
     """The released image by digest: `<repository>@sha256:<64 hex digits>`."""
@@ -79,6 +91,9 @@ class Configuration(BaseModel):
 
     shutdown_timeout: int = Field(gt=0, description="seconds, a whole number above 0")
     """Seconds that requests in flight are given after the stop signal."""
+
+    check_interval: int = Field(default=15, ge=1, le=300, description="seconds, a whole number from 1 to 300")
+    """Seconds between two checks of the same AWS service."""
 
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="debug, info, warning or error"
@@ -120,6 +135,14 @@ class Resource(StrEnum):
     """Things of the platform that the app is allowed to act on."""
 
     TABLE = "table"
+    ECS_SERVICE = "ecs_service"
+    IMAGES = "images"
+    """The ECR repository that the image is from."""
+
+    ALARMS = "alarms"
+    LOG_GROUP = "log_group"
+    ANY = "any"
+    """For actions that AWS cannot limit to a resource."""
 
 
 @dataclass(frozen=True)
@@ -132,10 +155,18 @@ class Grant:
 
 
 GRANTS: Final = (
-    Grant("DescribeTable", ("dynamodb:DescribeTable",), Resource.TABLE),
-    Grant("ReadTable", ("dynamodb:GetItem",), Resource.TABLE),
+    Grant("CheckTable", ("dynamodb:DescribeTable",), Resource.TABLE),
+    Grant("ReadTable", ("dynamodb:GetItem", "dynamodb:Query"), Resource.TABLE),
+    Grant("WriteTable", ("dynamodb:PutItem", "dynamodb:UpdateItem"), Resource.TABLE),
+    Grant("CheckTasks", ("ecs:DescribeServices",), Resource.ECS_SERVICE),
+    Grant("ReadDeployedImage", ("ecs:DescribeTaskDefinition",), Resource.ANY),
+    Grant("CheckScan", ("ecr:DescribeImageScanFindings",), Resource.IMAGES),
+    Grant("CheckAlarms", ("cloudwatch:DescribeAlarms",), Resource.ALARMS),
+    Grant("CheckLogs", ("logs:DescribeLogStreams",), Resource.LOG_GROUP),
+    Grant("CheckIdentity", ("sts:GetCallerIdentity",), Resource.ANY),
 )
 """Everything the app asks of AWS; the task role allows this and no more.
 
-Source of the action names: AWS Service Authorization Reference.
+A transaction is authorized by the actions of its parts. Sources: AWS Service Authorization
+Reference; DynamoDB Developer Guide, "Amazon DynamoDB Transactions: IAM".
 """

@@ -9,9 +9,15 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Final
 
+import orjson
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from webapp import request_ids
+
 _FIELDS: Final = "fields"
+_TRACE_HEADER: Final = b"x-amzn-trace-id"
+_LONGEST_TRACE_ID: Final = 256
+_LONGEST_PATH: Final = 1024
 
 logger: Final = logging.getLogger("webapp")
 
@@ -20,16 +26,26 @@ class JsonFormatter(logging.Formatter):
     """Writes a record as one line of JSON; what is under `fields` becomes members of its own."""
 
     def format(self, record: logging.LogRecord) -> str:
-        line: dict[str, object] = {
-            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
-            "level": record.levelname.lower(),
-            "logger": record.name,
-            "message": record.getMessage().strip(),
-        }
-        line |= getattr(record, _FIELDS, {})
+        fields: Mapping[str, object] = getattr(record, _FIELDS, {})
         if record.exc_info:
-            line["exception"] = self.formatException(record.exc_info)
-        return json.dumps(line, default=str)
+            fields = {**fields, "exception": self.formatException(record.exc_info)}
+        level = record.levelname.lower()
+        return _line(record.created, level, record.name, record.getMessage().strip(), fields).decode()
+
+
+def _line(seconds: float, level: str, logger_name: str, message: str, fields: Mapping[str, object]) -> bytes:
+    line = {
+        "time": datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds"),
+        "level": level,
+        "logger": logger_name,
+        "message": message,
+        **fields,
+    }
+    try:
+        return orjson.dumps(line, default=str)
+    except orjson.JSONEncodeError:
+        # Such as a whole number of more than 64 bits: no line may be lost for one member.
+        return json.dumps(line, default=str).encode()
 
 
 def set_up_logging(level: str) -> None:
@@ -45,13 +61,19 @@ def set_up_logging(level: str) -> None:
         logging.getLogger(name).setLevel(least)
 
 
-def log(level: int, message: str, fields: Mapping[str, object]) -> None:
-    """Writes one line with members of its own."""
-    logger.log(level, message, extra={_FIELDS: fields})
+def log(level: int, message: str, fields: Mapping[str, object], error: BaseException | None = None) -> None:
+    """Writes one line with members of its own, the id of the current request, and an error's traceback."""
+    identifier = request_ids.request_id()
+    own = fields if identifier is None else {**fields, "request_id": identifier}
+    logger.log(level, message, extra={_FIELDS: own}, exc_info=error)
 
 
 class RequestLog:
-    """ASGI middleware: one line for each request, without its query string, headers and body."""
+    """ASGI middleware: gives each request its id, and writes one line about it when it is answered.
+
+    The line has neither query string nor headers nor body, but for the load balancer's trace id.
+    Source of that header: Elastic Load Balancing User Guide, "Request tracing for your ALB".
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -60,25 +82,36 @@ class RequestLog:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        started = time.perf_counter()
+        started = time.time()
         status: int = HTTPStatus.INTERNAL_SERVER_ERROR
+        identifier = request_ids.begin(scope)
 
         async def send_and_note(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
+                message["headers"] = [*message["headers"], (request_ids.HEADER, identifier.encode())]
             await send(message)
 
         try:
             await self.app(scope, receive, send_and_note)
         finally:
-            log(
-                logging.INFO,
-                "request",
-                {
-                    "method": scope["method"],
-                    "path": scope["path"],
-                    "status": status,
-                    "duration_ms": round((time.perf_counter() - started) * 1000, 1),
-                },
-            )
+            if logger.isEnabledFor(logging.INFO):
+                _write_about(scope, status, started, identifier)
+
+
+def _write_about(scope: Scope, status: int, started: float, identifier: str) -> None:
+    """Writes the line of a request without the detour of a `LogRecord`, which takes as long as an answer."""
+    now = time.time()
+    fields: dict[str, object] = {
+        "method": scope["method"],
+        "path": scope["path"][:_LONGEST_PATH],
+        "status": status,
+        "duration_ms": round((now - started) * 1000, 1),
+        "request_id": identifier,
+    }
+    for name, value in scope["headers"]:
+        if name == _TRACE_HEADER:
+            fields["trace_id"] = value[:_LONGEST_TRACE_ID].decode("latin-1")
+    sys.stdout.buffer.write(_line(now, "info", logger.name, "request", fields) + b"\n")
+    sys.stdout.buffer.flush()

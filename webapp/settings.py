@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Final
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
@@ -10,6 +11,21 @@ from pydantic_core import ErrorDetails
 from webapp.contract import Configuration, Secrets
 
 _LONGEST_VALUE: Final = 80
+_NAME: Final = r"^[a-zA-Z0-9_-]{1,255}$"
+
+
+_ECR_IMAGE: Final = re.compile(
+    r"(?P<account_id>\d{12})\.dkr\.ecr\.(?P<region>[a-z0-9-]+)\.amazonaws\.com/(?P<repository>[^@:]+)"
+)
+
+
+@dataclass(frozen=True)
+class Registry:
+    """A repository in ECR: the account and region of its registry, and its name."""
+
+    account_id: str
+    region: str
+    repository: str
 
 
 class SettingsError(Exception):
@@ -41,6 +57,21 @@ class Settings(Secrets, Configuration):
         pattern=r"^[0-9a-f]{7,64}$", description="a Git commit: 7 to 64 lower-case hexadecimal digits"
     )
 
+    cluster: str = Field(pattern=_NAME, description="the name of an ECS cluster")
+    ecs_service: str = Field(pattern=_NAME, description="the name of an ECS service")
+    """Source of the format: Amazon ECS API Reference, "CreateService"."""
+
+    alarm_prefix: str = Field(
+        pattern=r"^[\x21-\x7e]{1,255}$",
+        description="what the alarms' names begin with, such as oaktree-dev-web/",
+    )
+
+    log_group: str = Field(
+        pattern=r"^[a-zA-Z0-9_/.#-]{1,512}$",
+        description="the name of a log group: 1 to 512 letters, digits, '_', '/', '.', '#' or '-'",
+    )
+    """Source of the format: Amazon CloudWatch Logs API Reference, "CreateLogGroup"."""
+
     aws_endpoint_url: str | None = Field(
         default=None,
         pattern=r"^https?://[^/\s]+/?$",
@@ -59,6 +90,15 @@ class Settings(Secrets, Configuration):
     def digest(self) -> str:
         """Digest of the released image: `sha256:<64 hexadecimal digits>`."""
         return self.image.partition("@")[2]
+
+    @property
+    def registry(self) -> Registry | None:
+        """Where in ECR the image is; None when it is from another registry.
+
+        Source of the form: Amazon ECR User Guide, "Private registry".
+        """
+        match = _ECR_IMAGE.match(self.image)
+        return Registry(**match.groupdict()) if match else None
 
     @property
     def writing(self) -> bool:

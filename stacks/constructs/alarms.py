@@ -43,11 +43,12 @@ class Alarms:
     ) -> None:
         self.deployment_alarm_names: list[str] = []
         name = naming.load_balancer_name(project.name, environment.name, key)
+        prefix = naming.alarm_prefix(project.name, environment.name, key)
         for alarm in _alarms(name, cluster, balancer):
             metric_alarm = CloudwatchMetricAlarm(
                 scope,
                 f"{key}_{alarm.name.replace('-', '_')}",
-                alarm_name=f"{name}-{alarm.name}",
+                alarm_name=f"{prefix}{alarm.name}",
                 alarm_description=alarm.description,
                 namespace=alarm.namespace,
                 metric_name=alarm.metric,

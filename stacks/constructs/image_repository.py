@@ -13,8 +13,9 @@ from stacks.bindings import (
     EcrRepositoryPolicy,
     TerraformResourceLifecycle,
 )
-from stacks.policies import Statement
+from stacks.policies import Condition, Statement
 from stacks.settings import Project
+from webapp import contract
 
 PULL_ACTIONS = ("ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer")
 """What pulling an image takes. Source: Amazon ECR User Guide, "Repository policy examples"."""
@@ -54,7 +55,9 @@ class ImageRepository:
                 f"{key}_images_policy",
                 repository=repository.name,
                 policy=policies.document(
-                    _let_pull(project, service, other_account_ids), _let_find(other_account_ids)
+                    _let_pull(project, service, other_account_ids),
+                    _let_find(other_account_ids),
+                    _let_check(project, service, other_account_ids),
                 ),
             )
 
@@ -75,20 +78,34 @@ def _expire_untagged(days: int) -> str:
 
 
 def _let_pull(project: Project, service: str, account_ids: Sequence[str]) -> Statement:
-    roles = [
-        f"arn:aws:iam::{account}:role/{naming.role_name(project.name, '*', f'{service}-execution')}"
-        for account in account_ids
-    ]
     return Statement(
         "PullByExecutionRoles",
         actions=PULL_ACTIONS,
         principals=_accounts(account_ids),
-        conditions={"ArnLike": {"aws:PrincipalArn": roles}},
+        conditions=_only_roles(project, f"{service}-execution", account_ids),
+    )
+
+
+def _let_check(project: Project, service: str, account_ids: Sequence[str]) -> Statement:
+    """What the app itself asks about its image."""
+    grants = [grant for grant in contract.GRANTS if grant.resource is contract.Resource.IMAGES]
+    return Statement(
+        "CheckByTaskRoles",
+        actions=[action for grant in grants for action in grant.actions],
+        principals=_accounts(account_ids),
+        conditions=_only_roles(project, f"{service}-task", account_ids),
     )
 
 
 def _accounts(account_ids: Sequence[str]) -> dict[str, list[str]]:
     return {"AWS": [f"arn:aws:iam::{account}:root" for account in account_ids]}
+
+
+def _only_roles(project: Project, what: str, account_ids: Sequence[str]) -> Condition:
+    """Of some accounts, the roles of any environment for one purpose."""
+    name = naming.role_name(project.name, "*", what)
+    roles = [f"arn:aws:iam::{account}:role/{name}" for account in account_ids]
+    return {"ArnLike": {"aws:PrincipalArn": roles}}
 
 
 def _let_find(account_ids: Sequence[str]) -> Statement:

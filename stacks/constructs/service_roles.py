@@ -1,6 +1,6 @@
 """What starts a task, and what runs in it, each with a role of its own."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from stacks import naming, policies
 from stacks.bindings import Construct
@@ -50,20 +50,15 @@ class ServiceRoles:
             project=project,
             account_id=account_id,
             trust=trust,
-            statements=[*_task(environment.services[key].exec, table)],
+            statements=[*_task(key, project, environment, log_group_arn, table)],
         )
 
 
 def _execution(
     key: str, project: Project, log_group_arn: str, secrets: SecretReferences
 ) -> Iterator[Statement]:
-    repository = naming.repository_name(project, key)
     yield Statement("Login", ["ecr:GetAuthorizationToken"], ["*"])
-    yield Statement(
-        "PullImage",
-        PULL_ACTIONS,
-        [f"arn:aws:ecr:{project.region}:{project.account_id}:repository/{repository}"],
-    )
+    yield Statement("PullImage", PULL_ACTIONS, [naming.repository_arn(project, key)])
     yield Statement("WriteLog", ["logs:CreateLogStream", "logs:PutLogEvents"], [f"{log_group_arn}:*"])
     if secrets.ssm_arns:
         yield Statement("ReadParameters", ["ssm:GetParameters"], secrets.ssm_arns)
@@ -71,9 +66,33 @@ def _execution(
         yield Statement("ReadSecrets", ["secretsmanager:GetSecretValue"], secrets.secretsmanager_arns)
 
 
-def _task(may_exec: bool, table: Table) -> Iterator[Statement]:
-    resources = {contract.Resource.TABLE: [table.arn]}
+def _task(
+    key: str, project: Project, environment: Environment, log_group_arn: str, table: Table
+) -> Iterator[Statement]:
+    resources = _resources(key, project, environment, log_group_arn, table)
     for grant in contract.GRANTS:
-        yield Statement(grant.sid, grant.actions, resources[grant.resource])
-    if may_exec:
+        yield Statement(grant.sid, grant.actions, [resources[grant.resource]])
+    if environment.services[key].exec:
         yield Statement("Exec", EXEC_ACTIONS, ["*"])
+
+
+def _resources(
+    key: str, project: Project, environment: Environment, log_group_arn: str, table: Table
+) -> Mapping[contract.Resource, str]:
+    """The ARN of each thing that the app acts on.
+
+    CloudWatch asks for the right to all alarms when it looks for those whose names begin alike.
+    Sources: AWS Service Authorization Reference; aws-samples/amazon-cloudwatch-auto-alarms, issue 1;
+    CloudWatch Logs User Guide, "Overview of managing access permissions", for the end of a log group's.
+    """
+    here = f"{environment.region}:{environment.account_id}"
+    cluster = naming.base(project.name, environment.name)
+    service = naming.load_balancer_name(project.name, environment.name, key)
+    return {
+        contract.Resource.TABLE: table.arn,
+        contract.Resource.ECS_SERVICE: f"arn:aws:ecs:{here}:service/{cluster}/{service}",
+        contract.Resource.IMAGES: naming.repository_arn(project, key),
+        contract.Resource.ALARMS: f"arn:aws:cloudwatch:{here}:alarm:*",
+        contract.Resource.LOG_GROUP: f"{log_group_arn}:*",
+        contract.Resource.ANY: "*",
+    }

@@ -45,12 +45,18 @@ class TaskDefinition:
         secrets: SecretReferences,
     ) -> None:
         service = environment.services[key]
+        name = naming.load_balancer_name(project.name, environment.name, key)
         environment_variables = contract.environment_of(
             contract.Configuration(
                 environment=environment.name,
                 service=key,
                 aws_region=environment.region,
                 table=table_name,
+                # Names and no references: the ECS service refers to this task definition.
+                cluster=naming.base(project.name, environment.name),
+                ecs_service=name,
+                alarm_prefix=naming.alarm_prefix(project.name, environment.name, key),
+                log_group=log_group_name,
                 image=image,
                 commit=commit,
                 keep_alive=service.keep_alive,
@@ -94,7 +100,7 @@ class TaskDefinition:
         definition = EcsTaskDefinition(
             scope,
             f"{key}_task",
-            family=naming.load_balancer_name(project.name, environment.name, key),
+            family=name,
             requires_compatibilities=["FARGATE"],
             network_mode="awsvpc",
             cpu=str(service.cpu),

@@ -1,5 +1,7 @@
 """The most that any role of a workload can do, whatever its own policy says."""
 
+from collections.abc import Iterator
+
 from stacks import naming, policies
 from stacks.bindings import Construct, IamPolicy
 from stacks.constructs.image_repository import PULL_ACTIONS
@@ -24,16 +26,13 @@ class WorkloadBoundary:
 
     def __init__(self, scope: Construct, project: Project, account_id: str) -> None:
         name = project.name
-        app_actions = sorted({action for grant in contract.GRANTS for action in grant.actions})
         policy = IamPolicy(
             scope,
             "workload_boundary",
             name=naming.workload_boundary(name),
             description="The most that a role of a workload can do",
             policy=policies.document(
-                Statement(
-                    "App", actions=app_actions, resources=[f"arn:aws:dynamodb:*:{account_id}:table/{name}-*"]
-                ),
+                *_of_the_app(project, account_id),
                 Statement(
                     "Logs",
                     actions=[
@@ -41,12 +40,12 @@ class WorkloadBoundary:
                         "logs:DescribeLogStreams",
                         "logs:PutLogEvents",
                     ],
-                    resources=[f"arn:aws:logs:*:{account_id}:log-group:/{name}/*"],
+                    resources=[_log_groups(project, account_id)],
                 ),
                 Statement(
                     "PullImages",
                     actions=PULL_ACTIONS,
-                    resources=[f"arn:aws:ecr:{project.region}:{project.account_id}:repository/{name}/*"],
+                    resources=[naming.repository_arn(project, "*")],
                 ),
                 Statement(
                     "ReadSecrets",
@@ -65,3 +64,24 @@ class WorkloadBoundary:
             ),
         )
         self.arn = policy.arn
+
+
+def _of_the_app(project: Project, account_id: str) -> Iterator[Statement]:
+    """One statement for each kind of resource that the app acts on."""
+    name = project.name
+    resources = {
+        contract.Resource.TABLE: f"arn:aws:dynamodb:*:{account_id}:table/{name}-*",
+        contract.Resource.ECS_SERVICE: f"arn:aws:ecs:*:{account_id}:service/{name}-*",
+        contract.Resource.IMAGES: naming.repository_arn(project, "*"),
+        contract.Resource.ALARMS: f"arn:aws:cloudwatch:*:{account_id}:alarm:*",
+        contract.Resource.LOG_GROUP: _log_groups(project, account_id),
+        contract.Resource.ANY: "*",
+    }
+    for kind, arn in resources.items():
+        actions = {action for grant in contract.GRANTS if grant.resource is kind for action in grant.actions}
+        if actions:
+            yield Statement(f"App{kind.title().replace('_', '')}", sorted(actions), [arn])
+
+
+def _log_groups(project: Project, account_id: str) -> str:
+    return f"arn:aws:logs:*:{account_id}:log-group:/{project.name}/*"

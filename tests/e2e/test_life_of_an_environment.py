@@ -14,9 +14,11 @@ import httpx
 import pytest
 
 from ops.checkout import SOURCE
+from tests.e2e.app_status import operational_status
 from tests.e2e.conftest import MakeDesk
 from tests.e2e.desk import PLAN_HAS_CHANGES, REGION, Desk, succeeded
 from tests.e2e.inventory import inventory
+from tests.webapp.waiting import soon
 
 pytestmark = pytest.mark.e2e
 
@@ -55,11 +57,24 @@ def test_up_brings_the_platform_and_the_app_answers_from_it(desk: Desk) -> None:
     found = re.search(r"dev web: (http://127\.0\.0\.1:\d+)", done.stdout)
     assert found, done.stdout
     assert httpx.get(f"{found[1]}/readyz").status_code == 200
-    status = httpx.get(f"{found[1]}/api/status").json()
+    status = operational_status(found[1])
     assert (status["environment"], status["service"], status["region"]) == ("dev", "web", REGION)
-    assert status["services"]["dynamodb"]["state"] == "operational"
     record = desk.embedded.client("ssm", REGION, ACCOUNT).get_parameter(Name="/oaktree/dev/releases/web")
-    assert status["release"]["image"] == json.loads(record["Parameter"]["Value"])["image"]
+    assert json.loads(record["Parameter"]["Value"])["image"].endswith(status["release"]["digest"])
+
+
+def test_an_alarm_that_is_raised_shows_in_the_status_until_it_is_over(desk: Desk) -> None:
+    cloudwatch = desk.embedded.client("cloudwatch", REGION, ACCOUNT)
+    address = json.loads((desk.directory / ".oaktree/local/app-dev-web.json").read_text())["address"]
+
+    def told() -> str:
+        message: str = httpx.get(f"{address}/api/status/cloudwatch").json()["message"]
+        return message
+
+    quiet = told()
+    for state, message in (("ALARM", "Raised: cpu."), ("OK", quiet)):
+        cloudwatch.set_alarm_state(AlarmName="oaktree-dev-web/cpu", StateValue=state, StateReason="a test")
+        soon(told, message.__eq__, seconds=40)
 
 
 def test_the_app_runs_with_what_the_registered_task_definition_says_and_nothing_more(desk: Desk) -> None:

@@ -4,9 +4,9 @@ import json
 import re
 from pathlib import Path
 
-import httpx
 import pytest
 
+from tests.e2e.app_status import operational_status
 from tests.e2e.conftest import MakeDesk
 from tests.e2e.desk import REGION, Desk, succeeded
 from tests.e2e.inventory import inventory
@@ -34,8 +34,7 @@ def test_up_brings_production_in_two_accounts(desk: Desk) -> None:
     assert succeeded(done)
     found = re.search(r"prod web: (http://127\.0\.0\.1:\d+)", done.stdout)
     assert found, done.stdout
-    status = httpx.get(f"{found[1]}/api/status").json()
-    assert status["services"]["dynamodb"]["state"] == "operational"
+    status = operational_status(found[1])
     assert status["writing"] == "on"
     registry = desk.embedded.client("ecr", REGION, HOME).describe_repositories()["repositories"]
     assert [repository["repositoryName"] for repository in registry] == ["oaktree/web"]

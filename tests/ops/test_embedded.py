@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from ops import processes
+from ops.clients import isolated_client
 from ops.embedded import Embedded, find_embedded, start_embedded, stop_embedded, without_aws
 from ops.errors import OpsError
 from tests.ops.conftest import ACCOUNT, REGION
@@ -236,6 +237,16 @@ def test_a_role_is_assumed_in_its_account(embedded: Embedded) -> None:
     assert variables["AWS_SESSION_TOKEN"] == credentials.session_token
 
 
+def test_keys_of_a_role_act_in_its_account(embedded: Embedded) -> None:
+    for account_id in (ACCOUNT, OTHER_ACCOUNT):
+        iam = client(embedded, "iam", account_id)
+        role = iam.create_role(RoleName="acting", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
+        sts = isolated_client("sts", REGION, embedded.endpoint, embedded.assume(role))
+        identity = sts.get_caller_identity()
+        assert identity["Account"] == account_id
+        assert ":assumed-role/acting/" in identity["Arn"]
+
+
 def test_it_listens_on_the_loopback_only(embedded: Embedded) -> None:
     port = int(embedded.endpoint.rpartition(":")[2])
     with socket.socket() as other_address:
@@ -287,6 +298,58 @@ def test_an_ecs_service_keeps_its_settings(embedded: Embedded) -> None:
     ecs.update_service(cluster="kept", service="web", healthCheckGracePeriodSeconds=40)
     found = ecs.describe_services(cluster="kept", services=["web"])["services"][0]
     assert found["healthCheckGracePeriodSeconds"] == 40
+
+
+def test_an_ecs_service_is_steady_with_as_many_tasks_as_desired(embedded: Embedded) -> None:
+    ecs = client(embedded, "ecs")
+    ecs.create_cluster(clusterName="steady")
+    revisions = [
+        ecs.register_task_definition(
+            family="steady", containerDefinitions=[{"name": "web", "image": image, "memory": 128}]
+        )["taskDefinition"]["taskDefinitionArn"]
+        for image in ("former", "latter")
+    ]
+
+    def look() -> dict[str, Any]:
+        (service,) = ecs.describe_services(cluster="steady", services=["web"])["services"]
+        (deployment,) = service["deployments"]
+        (cluster,) = ecs.describe_clusters(clusters=["steady"])["clusters"]
+        assert (cluster["runningTasksCount"], cluster["pendingTasksCount"]) == (service["desiredCount"], 0)
+        for told in (service, deployment):
+            assert (told["runningCount"], told["pendingCount"]) == (service["desiredCount"], 0)
+            assert told["taskDefinition"] == service["taskDefinition"]
+        assert deployment["rolloutState"] == "COMPLETED"
+        assert deployment["id"] in deployment["rolloutStateReason"]
+        return dict(deployment)
+
+    ecs.create_service(cluster="steady", serviceName="web", taskDefinition=revisions[0], desiredCount=2)
+    first = look()
+    assert (first["desiredCount"], first["taskDefinition"]) == (2, revisions[0])
+    ecs.update_service(cluster="steady", service="web", desiredCount=3)
+    scaled = look()
+    assert scaled["desiredCount"] == 3
+    assert (scaled["id"], scaled["createdAt"]) == (first["id"], first["createdAt"])
+    ecs.update_service(cluster="steady", service="web", taskDefinition=revisions[1])
+    second = look()
+    assert (second["desiredCount"], second["taskDefinition"]) == (3, revisions[1])
+    assert second["id"] != first["id"]
+    assert second["createdAt"] > first["createdAt"]
+    ecs.update_service(cluster="steady", service="web", forceNewDeployment=True)
+    assert look()["id"] not in (first["id"], second["id"])
+
+
+def test_a_registry_is_looked_into_from_another_account(embedded: Embedded) -> None:
+    client(embedded, "ecr").create_repository(repositoryName="shared")
+    media_type = "application/vnd.oci.image.manifest.v1+json"
+    put = client(embedded, "ecr").put_image(
+        repositoryName="shared", imageManifest=json.dumps({"mediaType": media_type}), imageTag="t"
+    )
+    wanted = {"repositoryName": "shared", "imageId": put["image"]["imageId"]}
+    other = client(embedded, "ecr", OTHER_ACCOUNT)
+    with pytest.raises(other.exceptions.ScanNotFoundException):
+        other.describe_image_scan_findings(registryId=ACCOUNT, **wanted)
+    with pytest.raises(other.exceptions.RepositoryNotFoundException):
+        other.describe_image_scan_findings(**wanted)
 
 
 def test_a_db_subnet_group_outlives_its_modification(embedded: Embedded) -> None:

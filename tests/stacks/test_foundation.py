@@ -2,6 +2,7 @@
 
 import json
 import re
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -56,15 +57,18 @@ def test_images_are_immutable_scanned_and_expire_only_without_a_tag(stacks: dict
     assert [rule["selection"]["tagStatus"] for rule in rules] == ["untagged"]
 
 
-def test_other_accounts_execution_roles_may_pull(stacks: dict[str, Stack]) -> None:
+def test_other_accounts_execution_roles_may_pull_and_their_apps_may_ask(stacks: dict[str, Stack]) -> None:
     policy = json.loads(stacks[HOME].one("aws_ecr_repository_policy")["policy"])
-    statement, find = policy["Statement"]
+    pull, find, check = policy["Statement"]
     assert find["Action"] == ["ecr:DescribeImages"]
-    assert find["Principal"] == statement["Principal"] == {"AWS": ["arn:aws:iam::222222222222:root"]}
-    (pattern,) = statement["Condition"]["ArnLike"]["aws:PrincipalArn"]
-    role = stacks["prod-service"].one("aws_iam_role", "web_execution_role")["name"]
-    assert re.fullmatch(pattern.replace("*", ".*"), f"arn:aws:iam::222222222222:role/{role}")
-    assert not re.fullmatch(pattern.replace("*", ".*"), "arn:aws:iam::222222222222:role/another")
+    assert check["Action"] == ["ecr:DescribeImageScanFindings"]
+    for statement in (pull, find, check):
+        assert statement["Principal"] == {"AWS": ["arn:aws:iam::222222222222:root"]}
+    for statement, key in ((pull, "web_execution_role"), (check, "web_task_role")):
+        (pattern,) = statement["Condition"]["ArnLike"]["aws:PrincipalArn"]
+        role = stacks["prod-service"].one("aws_iam_role", key)["name"]
+        assert fnmatchcase(f"arn:aws:iam::222222222222:role/{role}", pattern)
+        assert not fnmatchcase("arn:aws:iam::222222222222:role/another", pattern)
 
 
 def test_another_account_may_use_the_states_of_its_own_stacks_only(stacks: dict[str, Stack]) -> None:
@@ -219,6 +223,31 @@ def test_the_boundary_lets_workloads_do_what_their_own_policies_allow(
         for role in stack.all("aws_iam_role_policy").values():
             for statement in json.loads(role["policy"])["Statement"]:
                 assert set(statement["Action"]) <= bounded
+
+
+@pytest.mark.parametrize(("service", "foundation"), [("dev-service", HOME), ("prod-service", OTHER)])
+def test_the_boundary_has_room_for_every_resource_that_the_app_may_act_on(
+    stacks: dict[str, Stack], service: str, foundation: str
+) -> None:
+    stack = stacks[service]
+    account_id = stack.content["provider"]["aws"][0]["allowed_account_ids"][0]
+    of_terraform = {
+        "${aws_dynamodb_table.table.arn}": f"arn:aws:dynamodb:eu-central-1:{account_id}:table/"
+        f"{stack.one('aws_dynamodb_table')['name']}",
+        "${aws_cloudwatch_log_group.web_log.arn}:*": f"arn:aws:logs:eu-central-1:{account_id}:log-group:"
+        f"{stack.one('aws_cloudwatch_log_group', 'web_log')['name']}:*",
+    }
+    policy = json.loads(stack.one("aws_iam_role_policy", "web_task_role_policy")["policy"])
+    for statement in policy["Statement"]:
+        (resource,) = statement["Resource"]
+        for action in statement["Action"]:
+            patterns = [
+                pattern
+                for bound in boundary_of(stacks[foundation])
+                if action in bound["Action"]
+                for pattern in bound["Resource"]
+            ]
+            assert any(fnmatchcase(of_terraform.get(resource, resource), pattern) for pattern in patterns)
 
 
 def test_policies_keep_within_the_size_that_iam_allows(stacks: dict[str, Stack]) -> None:

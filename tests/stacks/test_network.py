@@ -37,7 +37,7 @@ def test_each_tier_has_a_subnet_in_each_zone_and_none_assigns_public_addresses(
 def test_private_routes_lead_to_the_nat_gateway_asked_for(
     synthesize: Synthesize, nat: str, gateways: set[str], routes: dict[str, str]
 ) -> None:
-    endpoints = 'endpoints = ["ecr.api", "ecr.dkr", "logs"]'
+    endpoints = 'endpoints = ["ecr.api", "ecr.dkr", "ecs", "logs", "monitoring", "sts"]'
     network = network_of(synthesize, f'availability_zones = ["b", "a", "c"]\nnat = "{nat}"\n{endpoints}')
     assert set(network.all("aws_nat_gateway")) == gateways
     assert {

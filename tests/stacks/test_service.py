@@ -81,9 +81,38 @@ def test_a_variable_on_the_machine_that_synthesizes_does_not_reach_the_container
 
 def test_the_task_role_may_do_what_the_contract_grants_and_no_more(stacks: dict[str, Stack]) -> None:
     policy = json.loads(stacks["dev-service"].one("aws_iam_role_policy", "web_task_role_policy")["policy"])
+    here = "eu-central-1:111111111111"
+    resources = {
+        contract.Resource.TABLE: "${aws_dynamodb_table.table.arn}",
+        contract.Resource.ECS_SERVICE: f"arn:aws:ecs:{here}:service/oaktree-dev/oaktree-dev-web",
+        contract.Resource.IMAGES: f"arn:aws:ecr:{here}:repository/oaktree/web",
+        contract.Resource.ALARMS: f"arn:aws:cloudwatch:{here}:alarm:*",
+        contract.Resource.LOG_GROUP: "${aws_cloudwatch_log_group.web_log.arn}:*",
+        contract.Resource.ANY: "*",
+    }
     assert [(item["Action"], item["Resource"]) for item in policy["Statement"]] == [
-        (list(grant.actions), ["${aws_dynamodb_table.table.arn}"]) for grant in contract.GRANTS
+        (list(grant.actions), [resources[grant.resource]]) for grant in contract.GRANTS
     ]
+
+
+def test_the_app_of_another_account_asks_the_projects_registry(stacks: dict[str, Stack]) -> None:
+    policy = json.loads(stacks["prod-service"].one("aws_iam_role_policy", "web_task_role_policy")["policy"])
+    (resources,) = [item["Resource"] for item in policy["Statement"] if item["Sid"] == "CheckScan"]
+    assert resources == ["arn:aws:ecr:eu-central-1:111111111111:repository/oaktree/web"]
+
+
+def test_the_container_is_told_the_names_of_what_the_stack_creates(synthesize: Synthesize) -> None:
+    services = "[services.web]\n[services.web-api]\n"
+    stack = synthesize(dev=environment(services=services))["dev-service"]
+    alarms = {alarm["alarm_name"] for alarm in stack.all("aws_cloudwatch_metric_alarm").values()}
+    for key in ("web", "web-api"):
+        told = {item["name"]: item["value"] for item in stack.container(f"{key}_task")["environment"]}
+        assert told["CLUSTER"] == stack.one("aws_ecs_cluster")["name"]
+        assert told["ECS_SERVICE"] == stack.one("aws_ecs_service", f"{key}_service")["name"]
+        assert told["LOG_GROUP"] == f"${{aws_cloudwatch_log_group.{key}_log.name}}"
+        # Neither service may take the other's alarms for its own.
+        assert len([alarm for alarm in alarms if alarm.startswith(told["ALARM_PREFIX"])]) == 5
+    assert len(alarms) == 10
 
 
 def test_paths_that_look_alike_have_volumes_of_their_own(synthesize: Synthesize) -> None:
@@ -218,9 +247,8 @@ def test_security_groups_chain_from_the_internet_to_the_endpoints(stacks: dict[s
 
 
 def test_without_nat_tasks_have_no_rule_to_the_internet(synthesize: Synthesize) -> None:
-    network = (
-        'network = { cidr = "10.10.0.0/16", nat = "none", endpoints = ["ecr.api", "ecr.dkr", "logs"] }\n'
-    )
+    endpoints = '["ecr.api", "ecr.dkr", "ecs", "logs", "monitoring", "sts"]'
+    network = f'network = {{ cidr = "10.10.0.0/16", nat = "none", endpoints = {endpoints} }}\n'
     stack = synthesize(dev=environment(network=network))["dev-service"]
     assert "web_task_to_internet" not in stack.all("aws_vpc_security_group_egress_rule")
 

@@ -1,44 +1,47 @@
-"""The app's surroundings: an embedded AWS with a table, and the app in it."""
+"""The app's surroundings: an embedded AWS with all that it uses, and the app in it."""
 
 from collections.abc import Iterator
 
-import httpx
 import pytest
 
-from tests.webapp.environment import REGION, TABLE, environ_of
+from ops.embedded import start_embedded, stop_embedded
+from tests.webapp.environment import ACCOUNT_ID, TOKEN_SHA256, environ_of
+from tests.webapp.furnishing import furnish
 from tests.webapp.processes import App, running_app, running_moto
-from webapp.contract import PARTITION_KEY, SORT_KEY
 
 
 @pytest.fixture(scope="session")
 def embedded_aws() -> Iterator[str]:
-    """Address of an embedded AWS that has the app's table."""
+    """Address of an embedded AWS that has all that the app uses, in good order."""
     with running_moto() as url:
-        httpx.post(
-            url,
-            headers={
-                "Content-Type": "application/x-amz-json-1.0",
-                "X-Amz-Target": "DynamoDB_20120810.CreateTable",
-                "Authorization": f"AWS4-HMAC-SHA256 Credential=test/20260101/{REGION}/dynamodb/aws4_request",
-            },
-            json={
-                "TableName": TABLE,
-                "BillingMode": "PAY_PER_REQUEST",
-                "AttributeDefinitions": [
-                    {"AttributeName": PARTITION_KEY, "AttributeType": "S"},
-                    {"AttributeName": SORT_KEY, "AttributeType": "S"},
-                ],
-                "KeySchema": [
-                    {"AttributeName": PARTITION_KEY, "KeyType": "HASH"},
-                    {"AttributeName": SORT_KEY, "KeyType": "RANGE"},
-                ],
-            },
-        ).raise_for_status()
+        furnish(url)
         yield url
+
+
+@pytest.fixture(scope="session")
+def serial_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Address of the embedded AWS as `make up` starts it.
+
+    It answers one request after another, so transactions that are made at once do not mix.
+    """
+    directory = tmp_path_factory.mktemp("aws")
+    url = start_embedded(directory, ACCOUNT_ID).endpoint
+    try:
+        furnish(url)
+        yield url
+    finally:
+        stop_embedded(directory)
 
 
 @pytest.fixture(scope="session")
 def app(embedded_aws: str) -> Iterator[App]:
     """The app in healthy surroundings."""
     with running_app(environ_of(embedded_aws)) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def writing_app(embedded_aws: str) -> Iterator[App]:
+    """The app in healthy surroundings, with a token that may write: `AUTHORIZED` has it."""
+    with running_app(environ_of(embedded_aws) | {"WRITE_TOKEN_SHA256": TOKEN_SHA256}) as running:
         yield running

@@ -1,10 +1,10 @@
-"""Servers on the loopback that fail in the ways AWS may fail."""
+"""Servers on the loopback that fail in the ways AWS may fail, and those ways."""
 
 import json
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -56,15 +56,20 @@ def nobody() -> Iterator[str]:
 class Answering(ThreadingHTTPServer):
     """A server that gives every request the same answer, until it is told another.
 
-    With a pause, in seconds, it writes the body byte by byte.
+    An operation, such as GetItem, may have an answer of its own: status and body.
     """
 
     def __init__(self, status: int, body: bytes) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.status = status
         self.body = body
-        self.pause = 0.0
+        self.operations: dict[str, tuple[int, bytes]] = {}
         self.url = f"http://127.0.0.1:{self.server_port}"
+
+    def answer(self, document: object) -> None:
+        """Gives every request this document."""
+        self.status, self.body = 200, json.dumps(document).encode()
+        self.operations.clear()
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -73,17 +78,9 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         assert isinstance(self.server, Answering)
         self.rfile.read(int(self.headers["Content-Length"] or 0))
-        self.send_response(self.server.status)
-        self.send_header("Content-Type", "application/x-amz-json-1.0")
-        self.send_header("Content-Length", str(len(self.server.body)))
-        self.end_headers()
-        if not self.server.pause:
-            self.wfile.write(self.server.body)
-            return
-        with suppress(OSError):  # the client may lose its patience
-            for byte in self.server.body:
-                self.wfile.write(bytes([byte]))
-                time.sleep(self.server.pause)
+        operation = self.headers.get("X-Amz-Target", "").rpartition(".")[2]
+        status, body = self.server.operations.get(operation, (self.server.status, self.server.body))
+        answer(self, status, body)
 
     do_POST = do_GET
 
@@ -104,6 +101,77 @@ def answering(status: int, body: bytes = b"") -> Iterator[Answering]:
             thread.join()
 
 
-def dynamodb_error(code: str, message: str = "no") -> bytes:
-    """Body of an error as DynamoDB writes it."""
-    return json.dumps({"__type": f"com.amazonaws.dynamodb.v20120810#{code}", "message": message}).encode()
+def answer(handler: BaseHTTPRequestHandler, status: int, body: bytes) -> None:
+    """Sends a whole answer."""
+    handler.send_response(status)
+    handler.send_header("Content-Type", "application/x-amz-json-1.0")
+    handler.send_header("Content-Length", str(len(body)))
+    handler.end_headers()
+    handler.wfile.write(body)
+
+
+def aws_error(code: str, message: str = "no") -> bytes:
+    """Body of an error as the services write it that speak JSON."""
+    return json.dumps({"__type": f"com.amazonaws.service#{code}", "message": message}).encode()
+
+
+Fault = Callable[[BaseHTTPRequestHandler], None]
+"""Answers a request, whose body was read, as AWS should not."""
+
+
+def refuses(code: str, status: int = 400, message: str = "no") -> Fault:
+    """Answers with an error, in XML where the question is no JSON."""
+
+    def fault(handler: BaseHTTPRequestHandler) -> None:
+        body = aws_error(code, message)
+        if "json" not in handler.headers.get("Content-Type", ""):
+            told = f"<Error><Code>{code}</Code><Message>{message}</Message></Error>"
+            body = f"<ErrorResponse>{told}</ErrorResponse>".encode()
+        answer(handler, status, body)
+
+    return fault
+
+
+def says(status: int, body: bytes) -> Fault:
+    """Answers with this status and body."""
+    return lambda handler: answer(handler, status, body)
+
+
+def hangs(seconds: float) -> Fault:
+    """Answers nothing, and closes the connection after so many seconds."""
+
+    def fault(handler: BaseHTTPRequestHandler) -> None:
+        time.sleep(seconds)
+        handler.close_connection = True
+
+    return fault
+
+
+def trickles(pause: float) -> Fault:
+    """Answers byte by byte, with so many seconds between them."""
+
+    def fault(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(200)
+        handler.send_header("Content-Length", "20")
+        handler.end_headers()
+        with suppress(OSError):  # the client may lose its patience
+            for _ in range(20):
+                handler.wfile.write(b" ")
+                time.sleep(pause)
+
+    return fault
+
+
+def hangs_up(handler: BaseHTTPRequestHandler) -> None:
+    """Closes the connection without an answer."""
+    handler.close_connection = True
+
+
+def breaks_off(handler: BaseHTTPRequestHandler) -> None:
+    """Closes the connection in the middle of an answer."""
+    handler.send_response(200)
+    handler.send_header("Content-Type", "application/x-amz-json-1.0")
+    handler.send_header("Content-Length", "1000")
+    handler.end_headers()
+    handler.wfile.write(b'{"Item":')
+    handler.close_connection = True

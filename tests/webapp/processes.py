@@ -105,7 +105,7 @@ def running_app(environ: Mapping[str, str]) -> Iterator[App]:
     arguments = ["-W", "error", "-m", "webapp", "--host", "127.0.0.1", "--port", "0"]
     with running(arguments, environ) as process:
         process.wait_for("startup complete")
-        app = App(process, int(process.wait_for(r'"port": (\d+)')[1]))
+        app = App(process, int(process.wait_for(r'"port": ?(\d+)')[1]))
         with app.client:
             yield app
 

@@ -1,15 +1,18 @@
 """The app in healthy surroundings, over real HTTP."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 
 import pytest
 
-from tests.webapp.environment import environ_of
+from tests.webapp.environment import DIGEST, REGION, environ_of
 from tests.webapp.processes import App, running_app
+from tests.webapp.waiting import soon
 from webapp.contract import HEALTH_PATH, READY_PATH, STATUS_PATH
+from webapp.services import ServiceName
+from webapp.states import State
 
 
-@pytest.mark.parametrize("path", [HEALTH_PATH, READY_PATH, STATUS_PATH, "/nothing"])
+@pytest.mark.parametrize("path", [HEALTH_PATH, READY_PATH, STATUS_PATH, "/openapi.json", "/", "/nothing"])
 def test_no_answer_may_be_cached_or_names_its_server(app: App, path: str) -> None:
     answer = app.client.get(path)
     assert answer.headers["cache-control"] == "no-store"
@@ -21,32 +24,45 @@ def test_is_alive(app: App) -> None:
     assert (answer.status_code, answer.json()) == (200, {"alive": True})
 
 
-def test_is_ready(app: App) -> None:
-    answer = app.client.get(READY_PATH)
-    assert (answer.status_code, answer.json()) == (200, {"ready": True})
+def test_is_ready_once_the_table_was_read(app: App) -> None:
+    answer = soon(lambda: app.client.get(READY_PATH), lambda answer: answer.status_code == 200)
+    assert answer.json() == {"ready": True, "reason": None}
 
 
 def test_status_tells_the_release_and_the_state_of_each_service(app: App) -> None:
-    status = app.client.get(STATUS_PATH).json()
-    dynamodb = status["services"].pop("dynamodb")
-    started_at, uptime = datetime.fromisoformat(status.pop("started_at")), status.pop("uptime")
+    status = soon(
+        lambda: app.client.get(STATUS_PATH).json(),
+        lambda status: all(service["checked_at"] for service in status["services"].values()),
+    )
+    services = status.pop("services")
+    assert [*services] == [*ServiceName]
+    started_at, checked_at = (datetime.fromisoformat(status.pop(key)) for key in ("started_at", "checked_at"))
+    assert checked_at >= started_at
+    assert 0 <= status.pop("age") < 5
+    assert 0 < status.pop("uptime") < 3600
+    release = status.pop("release")
+    assert datetime.fromisoformat(release.pop("since")).tzinfo is not None
+    assert release == {"digest": DIGEST, "commit": "0123456789abcdef0123456789abcdef01234567"}
+    assert isinstance(status.pop("open_incidents"), int)
+    assert status.pop("state") in {*State}
+    assert status.pop("message").endswith(".")
     assert status == {
         "environment": "dev",
         "service": "web",
-        "region": "eu-central-1",
-        "release": {
-            "image": f"registry.example/oaktree/web@sha256:{'ab' * 32}",
-            "digest": f"sha256:{'ab' * 32}",
-            "commit": "0123456789abcdef0123456789abcdef01234567",
-        },
-        "services": {},
+        "region": REGION,
+        "stale": False,
         "writing": "off",
     }
-    assert started_at.tzinfo == UTC
-    assert 0 < uptime < 3600
-    assert dynamodb.pop("latency_ms") > 0
-    assert datetime.fromisoformat(dynamodb.pop("checked_at")) > started_at
-    assert dynamodb == {"state": "operational", "message": "The table is ACTIVE."}
+    dynamodb = services["dynamodb"]
+    assert (dynamodb["state"], dynamodb["stale"]) == ("operational", False)
+    assert dynamodb["latency_ms"] > 0
+    assert app.client.get(f"{STATUS_PATH}/dynamodb").json().keys() == dynamodb.keys()
+
+
+def test_a_service_that_is_none_of_the_apps_is_a_problem_that_names_them(app: App) -> None:
+    answer = app.client.get(f"{STATUS_PATH}/s3")
+    assert answer.status_code == 404
+    assert answer.json()["detail"].endswith("dynamodb, ecs, ecr, cloudwatch, logs, sts.")
 
 
 def test_writing_is_on_with_a_token_which_nothing_tells(embedded_aws: str) -> None:
@@ -54,26 +70,29 @@ def test_writing_is_on_with_a_token_which_nothing_tells(embedded_aws: str) -> No
     environ = environ_of(embedded_aws) | {"WRITE_TOKEN_SHA256": secret, "LOG_LEVEL": "debug"}
     with running_app(environ) as app:
         answer = app.client.get(STATUS_PATH)
+        page = app.client.get("/")
     printed = "".join(app.process.stdout + app.process.stderr)
     assert answer.json()["writing"] == "on"
-    assert secret not in answer.text + printed
+    assert secret not in answer.text + page.text + printed
     assert "session-token-of-the-task" not in printed
     assert "GET" in printed
 
 
-@pytest.mark.parametrize("path", ["/nothing", "/", f"{HEALTH_PATH}/", "/api", "/%00%ff"])
+@pytest.mark.parametrize("path", ["/nothing", f"{HEALTH_PATH}/", "/api", "/api/status/", "/%00%ff"])
 def test_an_unknown_path_is_a_problem(app: App, path: str) -> None:
     answer = app.client.get(path)
     assert answer.status_code == 404
     assert answer.headers["content-type"] == "application/problem+json"
     problem = answer.json()
     assert problem.pop("detail").startswith("There is nothing at /")
+    assert problem.pop("request_id") == answer.headers["x-request-id"]
     assert problem == {"type": "about:blank", "title": "Not Found", "status": 404}
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
-def test_a_wrong_method_is_a_problem_that_tells_the_right_ones(app: App, method: str) -> None:
-    answer = app.client.request(method, STATUS_PATH)
+@pytest.mark.parametrize("path", [HEALTH_PATH, READY_PATH, STATUS_PATH])
+def test_a_wrong_method_is_a_problem_that_tells_the_right_ones(app: App, path: str, method: str) -> None:
+    answer = app.client.request(method, path)
     assert answer.status_code == 405
     assert answer.headers["allow"] == "GET, HEAD"
     assert answer.headers["content-type"] == "application/problem+json"
@@ -81,7 +100,8 @@ def test_a_wrong_method_is_a_problem_that_tells_the_right_ones(app: App, method:
         "type": "about:blank",
         "title": "Method Not Allowed",
         "status": 405,
-        "detail": f"{STATUS_PATH} answers GET, HEAD, not {method}.",
+        "detail": f"{path} answers GET, HEAD, not {method}.",
+        "request_id": answer.headers["x-request-id"],
     }
 
 

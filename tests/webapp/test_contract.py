@@ -20,6 +20,10 @@ def configuration() -> Configuration:
         service="web",
         aws_region="eu-central-1",
         table="${aws_dynamodb_table.table.name}",
+        cluster="oaktree-dev",
+        ecs_service="oaktree-dev-web",
+        alarm_prefix="oaktree-dev-web/",
+        log_group="${aws_cloudwatch_log_group.web_log.name}",
         image="${TfToken[TOKEN.12]}",
         commit='${jsondecode(data.aws_ssm_parameter.release.value)["commit"]}',
         keep_alive=65,
@@ -30,11 +34,16 @@ def configuration() -> Configuration:
 def test_variables_and_secrets_are_told_apart() -> None:
     assert secret_names() == {"WRITE_TOKEN_SHA256"}
     assert variable_names() == {
+        "ALARM_PREFIX",
         "AWS_REGION",
+        "CHECK_INTERVAL",
+        "CLUSTER",
         "COMMIT",
+        "ECS_SERVICE",
         "ENVIRONMENT",
         "IMAGE",
         "KEEP_ALIVE",
+        "LOG_GROUP",
         "LOG_LEVEL",
         "SERVICE",
         "SHUTDOWN_TIMEOUT",

@@ -1,162 +1,305 @@
-"""What the app answers while AWS fails: always in its usual time, by kind, without internals."""
+"""What the app tells while AWS fails: in its usual time, in words, without internals, until it is over."""
 
 import json
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any
 
 import pytest
 
 from tests.webapp.environment import CREDENTIALS, environ_of
-from tests.webapp.faults import Answering, answering, dynamodb_error, nobody, silence
+from tests.webapp.faults import (
+    Fault,
+    breaks_off,
+    hangs,
+    hangs_up,
+    nobody,
+    refuses,
+    says,
+    silence,
+    trickles,
+)
 from tests.webapp.processes import App, running_app
-from webapp.checks import DEADLINE
+from tests.webapp.proxy import Proxy, proxy
+from tests.webapp.waiting import soon
+from webapp.aws import HINTS, FailureKind
 from webapp.contract import HEALTH_PATH, READY_PATH, STATUS_PATH
+from webapp.services import ServiceName
+
+SIGNED_FOR = {ServiceName.CLOUDWATCH: "monitoring"}
+"""Names in signatures that differ from ours."""
 
 INTERNAL = "arn:aws:iam::123456789012:role/secret-role"
-SLACK = 1.0
+USUAL = 0.5
+"""Seconds in which the app answers whatever AWS does."""
 
 
 @pytest.fixture(scope="module")
-def aws() -> Iterator[Answering]:
-    with answering(200, b"{}") as server:
+def aws(embedded_aws: str) -> Iterator[Proxy]:
+    with proxy(embedded_aws) as server:
         yield server
 
 
 @pytest.fixture(scope="module")
-def faulty(aws: Answering) -> Iterator[App]:
+def app(aws: Proxy) -> Iterator[App]:
     with running_app(environ_of(aws.url)) as running:
         yield running
 
 
-def assert_told(app: App, reason: str, state: str) -> None:
-    """The app is not ready for this reason, its table is in this state, and it is alive."""
+@contextmanager
+def failing(aws: Proxy, fault: Fault, *services: ServiceName) -> Iterator[None]:
+    """Has these services fail in one way, or all of them."""
+    names = [SIGNED_FOR.get(service, service.value) for service in services or ServiceName]
+    aws.faults = dict.fromkeys(names, fault)
+    try:
+        yield
+    finally:
+        aws.faults = {}
+
+
+def services_of(app: App) -> dict[str, dict[str, Any]]:
+    """How the services are doing, as the app tells it."""
+    services: dict[str, dict[str, Any]] = app.client.get(STATUS_PATH).json()["services"]
+    return services
+
+
+def told(app: App, service: ServiceName) -> tuple[str, str]:
+    """State and message of a service."""
+    found = services_of(app)[service]
+    return found["state"], found["message"]
+
+
+def assert_answers_as_usual(app: App) -> None:
+    """Everything that people and load balancers ask for is answered in time, and without internals."""
+    for path in (HEALTH_PATH, STATUS_PATH, "/"):
+        started = time.monotonic()
+        answer = app.client.get(path)
+        assert time.monotonic() - started < USUAL, path
+        assert answer.status_code == 200
+        for internal in (INTERNAL, "127.0.0.1", "arn:", "Traceback"):
+            assert internal not in answer.text
+
+
+def assert_ready(app: App, wanted: bool) -> dict[str, Any]:
+    """The app gets ready, or not ready, in time."""
     started = time.monotonic()
-    ready = app.client.get(READY_PATH)
-    assert time.monotonic() - started < DEADLINE + SLACK
-    assert ready.status_code == 503
-    assert ready.json() == {"ready": False, "reason": reason, "message": ready.json()["message"]}
-    started = time.monotonic()
-    status = app.client.get(STATUS_PATH)
-    assert time.monotonic() - started < DEADLINE + SLACK
-    assert status.status_code == 200
-    assert status.json()["services"]["dynamodb"]["state"] == state
-    assert app.client.get(HEALTH_PATH).status_code == 200
-    assert INTERNAL not in ready.text + status.text
-    assert "127.0.0.1" not in ready.text + status.text
+    answer = app.client.get(READY_PATH)
+    assert time.monotonic() - started < USUAL
+    assert answer.status_code == (200 if wanted else 503)
+    content: dict[str, Any] = answer.json()
+    assert content["ready"] is wanted
+    return content
+
+
+def assert_all_is_well_again(app: App) -> None:
+    """Every service becomes operational by itself, and the app ready."""
+    soon(lambda: {item["state"] for item in services_of(app).values()}, {"operational"}.__eq__)
+    assert_ready(app, True)
+
+
+FAULTS = {
+    "table missing": (
+        refuses("ResourceNotFoundException", message=INTERNAL),
+        "down",
+        "The table does not exist.",
+    ),
+    "denied": (
+        refuses("AccessDeniedException", message=INTERNAL),
+        "unknown",
+        "The app is not allowed to ask DynamoDB.",
+    ),
+    "forbidden by something before AWS": (
+        says(403, b"<html>no</html>"),
+        "unknown",
+        "DynamoDB answered in a way the app does not know.",
+    ),
+    "credentials expired": (
+        refuses("ExpiredTokenException", message=INTERNAL),
+        "down",
+        "The app has no valid credentials for DynamoDB.",
+    ),
+    "credentials unknown": (
+        refuses("UnrecognizedClientException"),
+        "down",
+        "The app has no valid credentials for DynamoDB.",
+    ),
+    "throttled": (
+        refuses("ThrottlingException"),
+        "degraded",
+        "DynamoDB turns requests away: too many of them.",
+    ),
+    "validation": (
+        refuses("ValidationException", message=INTERNAL),
+        "unknown",
+        "DynamoDB answered in a way the app does not know.",
+    ),
+    "error of the server": (
+        refuses("InternalServerError", 500),
+        "unknown",
+        "DynamoDB answered in a way the app does not know.",
+    ),
+    "hangs": (hangs(5), "down", "DynamoDB did not answer in time."),
+    "answers byte by byte": (trickles(0.4), "down", "DynamoDB did not answer in time."),
+    "hangs up": (hangs_up, "down", "DynamoDB cannot be reached."),
+    "breaks off": (breaks_off, "down", "DynamoDB cannot be reached."),
+}
+
+
+@pytest.mark.parametrize("case", FAULTS)
+def test_a_fault_of_the_table_is_told_until_it_is_over(app: App, aws: Proxy, case: str) -> None:
+    assert_all_is_well_again(app)
+    fault, state, message = FAULTS[case]
+    with failing(aws, fault, ServiceName.DYNAMODB):
+        soon(lambda: told(app, ServiceName.DYNAMODB), (state, message).__eq__)
+        assert_answers_as_usual(app)
+        assert assert_ready(app, False)["reason"] == message
+        others = {name: item["state"] for name, item in services_of(app).items() if name != "dynamodb"}
+        assert set(others.values()) == {"operational"}
+    assert_all_is_well_again(app)
 
 
 @pytest.mark.parametrize(
-    ("code", "reason", "state"),
+    ("service", "message"),
     [
-        ("ResourceNotFoundException", "table_missing", "down"),
-        ("AccessDeniedException", "access_denied", "unknown"),
-        ("ExpiredTokenException", "credentials", "down"),
-        ("UnrecognizedClientException", "credentials", "down"),
-        ("ThrottlingException", "throttled", "degraded"),
-        ("ValidationException", "unexpected", "unknown"),
+        (ServiceName.ECS, "ECS did not answer in time."),
+        (ServiceName.STS, "STS did not answer in time."),
     ],
 )
-def test_an_error_is_told_by_kind(faulty: App, aws: Answering, code: str, reason: str, state: str) -> None:
-    aws.status, aws.body = 400, dynamodb_error(code, INTERNAL)
-    assert_told(faulty, reason, state)
-
-
-def test_the_log_names_action_code_and_cause(faulty: App, aws: Answering) -> None:
-    aws.status, aws.body = 400, dynamodb_error("AccessDeniedException", "look for me")
-    faulty.client.get(READY_PATH)
-    line = json.loads(faulty.process.wait_for("^.*look for me.*$")[0])
-    assert (line["action"], line["code"]) == ("dynamodb:GetItem", "AccessDeniedException")
-
-
-def test_a_server_error_is_told(faulty: App, aws: Answering) -> None:
-    aws.status, aws.body = 500, dynamodb_error("InternalServerError")
-    assert_told(faulty, "unexpected", "unknown")
-
-
-def test_an_error_that_is_not_of_aws_is_told(faulty: App, aws: Answering) -> None:
-    aws.status, aws.body = 502, b"<html>a proxy</html>"
-    assert_told(faulty, "unexpected", "unknown")
-
-
-def test_a_refused_signature_is_logged_without_what_was_signed(faulty: App, aws: Answering) -> None:
-    signed = "x-amz-security-token:session-token-of-the-task"
-    aws.status, aws.body = 403, dynamodb_error("InvalidSignatureException", signed)
-    assert_told(faulty, "credentials", "down")
-    faulty.process.wait_for("InvalidSignatureException")
-    assert "session-token-of-the-task" not in "".join(faulty.process.stdout + faulty.process.stderr)
-
-
-def test_what_nobody_foresaw_is_a_problem_without_internals(faulty: App, aws: Answering) -> None:
-    aws.status, aws.body = 200, b"{}"
-    answer = faulty.client.get(STATUS_PATH)
-    assert answer.status_code == 500
-    assert answer.headers["connection"] == "close"
-    assert answer.headers["content-type"] == "application/problem+json"
-    assert answer.json() == {
-        "type": "about:blank",
-        "title": "Internal Server Error",
-        "status": 500,
-        "detail": "The app failed to answer; its log says why.",
-    }
-    assert faulty.process.wait_for("KeyError")
-    assert faulty.client.get(HEALTH_PATH).status_code == 200
+def test_a_service_that_hangs_delays_no_other(
+    app: App, aws: Proxy, service: ServiceName, message: str
+) -> None:
+    assert_all_is_well_again(app)
+    with failing(aws, hangs(5), service):
+        soon(lambda: told(app, service), ("down", message).__eq__)
+        for _ in range(8):
+            time.sleep(0.5)
+            assert_answers_as_usual(app)
+            services = services_of(app)
+            assert {name for name, item in services.items() if item["state"] != "operational"} == {service}
+            assert max(item["age"] for name, item in services.items() if name != service) < 2.5
+        assert_ready(app, True)
+    assert_all_is_well_again(app)
 
 
 @pytest.mark.parametrize(
-    ("status", "state"),
-    [("ACTIVE", "operational"), ("UPDATING", "operational"), ("CREATING", "down"), ("DELETING", "down")],
+    ("service", "code", "state", "message"),
+    [
+        (ServiceName.ECS, "ClusterNotFoundException", "down", "The cluster does not exist."),
+        (ServiceName.ECR, "ImageNotFoundException", "down", "The image is not in its repository."),
+        (ServiceName.CLOUDWATCH, "AccessDenied", "unknown", "The app is not allowed to ask CloudWatch."),
+        (ServiceName.LOGS, "ResourceNotFoundException", "down", "The log group does not exist."),
+        (
+            ServiceName.LOGS,
+            "ThrottlingException",
+            "degraded",
+            "CloudWatch Logs turns requests away: too many of ",
+        ),
+        (ServiceName.STS, "ExpiredToken", "down", "The app has no valid credentials for STS."),
+    ],
 )
-def test_the_state_follows_the_status_of_the_table(
-    faulty: App, aws: Answering, status: str, state: str
+def test_a_refusal_is_told_of_the_service_it_is_of(
+    app: App, aws: Proxy, service: ServiceName, code: str, state: str, message: str
 ) -> None:
-    aws.status, aws.body = 200, json.dumps({"Table": {"TableStatus": status}}).encode()
-    dynamodb = faulty.client.get(STATUS_PATH).json()["services"]["dynamodb"]
-    assert (dynamodb["state"], dynamodb["message"]) == (state, f"The table is {status}.")
+    assert_all_is_well_again(app)
+    with failing(aws, refuses(code, message=INTERNAL), service):
+        found = soon(lambda: told(app, service), lambda found: found[0] == state)
+        assert found[1].startswith(message)
+        assert_answers_as_usual(app)
+        assert_ready(app, True)
+    assert_all_is_well_again(app)
 
 
-def test_the_app_is_ready_again_when_the_fault_is_over(faulty: App, aws: Answering) -> None:
-    aws.status, aws.body = 400, dynamodb_error("ExpiredTokenException")
-    assert faulty.client.get(READY_PATH).status_code == 503
-    aws.status, aws.body = 200, b"{}"
-    assert faulty.client.get(READY_PATH).status_code == 200
+def test_everything_may_fail_at_once(app: App, aws: Proxy) -> None:
+    assert_all_is_well_again(app)
+    with failing(aws, hangs_up):
+        soon(lambda: {item["state"] for item in services_of(app).values()}, {"down"}.__eq__)
+        assert_answers_as_usual(app)
+        assert_ready(app, False)
+        assert app.client.get(STATUS_PATH).json()["state"] == "down"
+    assert_all_is_well_again(app)
 
 
-def test_a_table_that_is_not_there_is_told(embedded_aws: str) -> None:
-    with running_app(environ_of(embedded_aws) | {"TABLE": "nowhere"}) as app:
-        assert_told(app, "table_missing", "down")
+def test_what_nobody_foresaw_is_unknown_and_logged_in_one_line_and_the_checks_go_on(
+    app: App, aws: Proxy
+) -> None:
+    assert_all_is_well_again(app)
+    with failing(aws, says(200, b"{}"), ServiceName.ECS):
+        message = "The check failed; the app's log says why."
+        soon(lambda: told(app, ServiceName.ECS), ("unknown", message).__eq__)
+        assert_answers_as_usual(app)
+    line = json.loads(app.process.wait_for("^.*in a way nobody foresaw.*$")[0])
+    assert (line["level"], line["service"]) == ("error", "ecs")
+    assert "KeyError" in line["exception"]
+    assert_all_is_well_again(app)
+
+
+def test_the_log_names_action_kind_code_and_what_to_look_at(app: App, aws: Proxy) -> None:
+    with failing(aws, refuses("AccessDeniedException", message="look for me"), ServiceName.LOGS):
+        line = json.loads(app.process.wait_for("^.*look for me.*$")[0])
+    assert (line["action"], line["kind"], line["code"], line["hint"]) == (
+        "logs:DescribeLogStreams",
+        "access_denied",
+        "AccessDeniedException",
+        HINTS[FailureKind.ACCESS_DENIED],
+    )
+    assert_all_is_well_again(app)
+
+
+def test_a_refused_signature_is_logged_without_what_was_signed(app: App, aws: Proxy) -> None:
+    signed = f"x-amz-security-token:{CREDENTIALS['AWS_SESSION_TOKEN']}"
+    with failing(aws, refuses("InvalidSignatureException", 403, signed), ServiceName.DYNAMODB):
+        app.process.wait_for("InvalidSignatureException")
+    assert CREDENTIALS["AWS_SESSION_TOKEN"] not in "".join(app.process.stdout + app.process.stderr)
+    assert_all_is_well_again(app)
+
+
+def test_calls_to_aws_do_not_grow_with_requests(app: App, aws: Proxy) -> None:
+    assert_all_is_well_again(app)
+    paths = (STATUS_PATH, f"{STATUS_PATH}/ecs", READY_PATH, HEALTH_PATH, "/")
+    before = len(aws.seen)
+    started = time.monotonic()
+    for _ in range(100):
+        for path in paths:
+            assert app.client.get(path).status_code == 200
+    seconds = time.monotonic() - started
+    # Each service is asked at most every 0.9 s, by three calls at most; the table also by the recorder.
+    rounds = seconds / 0.9 + 1
+    assert len(aws.seen) - before <= rounds * 3 * len(ServiceName)
+    assert len(aws.seen) - before < 100
 
 
 def test_an_endpoint_that_is_down_is_told() -> None:
     with nobody() as url, running_app(environ_of(url)) as app:
-        assert_told(app, "endpoint_unreachable", "down")
+        soon(lambda: told(app, ServiceName.DYNAMODB), ("down", "DynamoDB cannot be reached.").__eq__)
+        assert_answers_as_usual(app)
+        assert_ready(app, False)
+
+
+def test_an_endpoint_that_hangs_is_told_and_the_app_starts_all_the_same() -> None:
+    with silence() as server, running_app(environ_of(server.url)) as app:
+        assert_answers_as_usual(app)
+        assert assert_ready(app, False)["reason"] == "Not checked yet."
+        soon(lambda: {item["state"] for item in services_of(app).values()}, {"down"}.__eq__)
+        assert assert_ready(app, False)["reason"] == "DynamoDB did not answer in time."
+        assert_answers_as_usual(app)
+
+
+def test_a_table_that_is_not_there_is_told(embedded_aws: str) -> None:
+    with running_app(environ_of(embedded_aws) | {"TABLE": "nowhere"}) as app:
+        soon(lambda: told(app, ServiceName.DYNAMODB), ("down", "The table does not exist.").__eq__)
+        assert_answers_as_usual(app)
+        assert_ready(app, False)
 
 
 def test_missing_credentials_are_told(embedded_aws: str) -> None:
     environ = {name: value for name, value in environ_of(embedded_aws).items() if name not in CREDENTIALS}
     with running_app(environ | {"AWS_EC2_METADATA_DISABLED": "true"}) as app:
-        assert_told(app, "credentials", "down")
-
-
-def test_an_answer_that_never_ends_is_cut_at_the_deadline(faulty: App, aws: Answering) -> None:
-    aws.status, aws.body, aws.pause = 200, b"{}" + b" " * 20, 0.4
-    started = time.monotonic()
-    answer = faulty.client.get(READY_PATH)
-    aws.pause = 0
-    assert (answer.status_code, answer.json()["reason"]) == (503, "timeout")
-    assert time.monotonic() - started < DEADLINE + SLACK
-
-
-def test_an_endpoint_that_hangs_is_told_in_time_and_delays_no_other_request() -> None:
-    with silence() as server, running_app(environ_of(server.url)) as app, ThreadPoolExecutor() as pool:
-        started = time.monotonic()
-        hanging = [pool.submit(app.client.get, path) for path in (READY_PATH, STATUS_PATH)]
-        assert server.reached.wait(10)
-        asked = time.monotonic()
-        assert app.client.get(HEALTH_PATH).status_code == 200
-        assert time.monotonic() - asked < 0.5
-        assert not any(request.done() for request in hanging)
-        ready, status = (request.result() for request in hanging)
-        assert time.monotonic() - started < DEADLINE + SLACK
-        assert (ready.status_code, ready.json()["reason"]) == (503, "timeout")
-        assert status.json()["services"]["dynamodb"]["state"] == "down"
+        soon(
+            lambda: {item["message"] for item in services_of(app).values()},
+            lambda found: all(
+                message.startswith("The app has no valid credentials for ") for message in found
+            ),
+        )
+        assert_answers_as_usual(app)
+        assert_ready(app, False)

@@ -2,9 +2,11 @@
 
 import json
 import logging
+import re
 import signal
 
 import httpx
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -20,7 +22,7 @@ def test_any_record_is_one_line_of_json(message: str, fields: dict[str, object])
     record = logging.LogRecord("webapp", logging.INFO, __file__, 1, "%s", (message,), None)
     record.fields = fields
     line = JsonFormatter().format(record)
-    assert len(line.splitlines()) == 1
+    assert "\n" not in line
     assert json.loads(line).items() >= fields.items()
 
 
@@ -38,6 +40,28 @@ def test_each_request_is_logged_once_without_its_query(app: App) -> None:
         assert line["duration_ms"] < 1000
     assert "hunter2" not in "".join(app.process.stdout + app.process.stderr)
     assert app.process.stderr == []
+
+
+def test_a_request_is_found_again_by_its_id_and_by_the_trace_of_the_load_balancer(app: App) -> None:
+    given = {
+        "X-Request-Id": "from-the-caller.1",
+        "X-Amzn-Trace-Id": "Root=1-67891233-abcdef012345678912345678",
+    }
+    answer = app.client.get("/lost", headers=given)
+    assert answer.headers["x-request-id"] == answer.json()["request_id"] == "from-the-caller.1"
+    line = json.loads(app.process.wait_for('^.*"/lost".*$')[0])
+    assert line["request_id"] == "from-the-caller.1"
+    assert line["trace_id"] == given["X-Amzn-Trace-Id"]
+
+
+@pytest.mark.parametrize("identifier", ["short", "a" * 65, "has spaces", "has\u00e4umlaut"])
+def test_an_id_that_could_do_harm_in_a_log_is_replaced(app: App, identifier: str) -> None:
+    answer = app.client.get("/lost", headers={b"X-Request-Id": identifier.encode()})
+    assert re.fullmatch("[0-9a-f]{32}", answer.headers["x-request-id"])
+
+
+def test_each_request_has_an_id_of_its_own(app: App) -> None:
+    assert len({app.client.get(HEALTH_PATH).headers["x-request-id"] for _ in range(10)}) == 10
 
 
 def test_the_log_level_says_what_is_logged(embedded_aws: str) -> None:

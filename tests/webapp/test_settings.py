@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from tests.webapp.environment import environ_of
 from webapp.contract import Configuration, environment_of
-from webapp.settings import SettingsError, read_settings
+from webapp.settings import Registry, SettingsError, read_settings
 
 RIGHT = environ_of("http://127.0.0.1:9")
 HEX = "0123456789abcdef"
@@ -17,6 +17,11 @@ configurations = st.builds(
     service=st.text(min_size=1),
     aws_region=st.sampled_from(["eu-central-1", "us-gov-west-1", "ap-southeast-4"]),
     table=st.from_regex(r"[a-zA-Z0-9_.-]{3,255}", fullmatch=True),
+    cluster=st.from_regex(r"[a-zA-Z0-9_-]{1,255}", fullmatch=True),
+    ecs_service=st.from_regex(r"[a-zA-Z0-9_-]{1,255}", fullmatch=True),
+    alarm_prefix=st.from_regex(r"[!-~]{1,255}", fullmatch=True),
+    log_group=st.from_regex(r"[a-zA-Z0-9_/.#-]{1,512}", fullmatch=True),
+    check_interval=st.integers(1, 300),
     image=st.text(HEX, min_size=64, max_size=64).map(lambda digest: f"host:5000/a/b@sha256:{digest}"),
     commit=st.text(HEX, min_size=7, max_size=64),
     keep_alive=st.integers(1, 10**6),
@@ -51,11 +56,16 @@ def test_a_secret_turns_writing_on_and_is_not_shown(secret: str) -> None:
 
 
 WRONG = {
+    "ALARM_PREFIX": ["", "a b", "ä", "a\n", "a" * 256],
     "AWS_REGION": ["", "Frankfurt", "eu-central", "eu-central-1\n"],
+    "CHECK_INTERVAL": ["", "0", "301", "1.5", "15s"],
+    "CLUSTER": ["", "a b", "arn:aws:ecs:eu-central-1:123456789012:cluster/a", "a" * 256],
     "COMMIT": ["", "main", "012345", "0123456789ABCDEF"],
+    "ECS_SERVICE": ["", "a/b", "a" * 256],
     "ENVIRONMENT": [""],
     "IMAGE": ["", "web", "web:1", "web@sha256:12", f"web:1 @sha256:{'a' * 64}", f"web@sha256:{'A' * 64}"],
     "KEEP_ALIVE": ["", "0", "-1", "1.5", "1m", "nan"],
+    "LOG_GROUP": ["", "/a b", "/a:*", "a" * 513],
     "LOG_LEVEL": ["", "INFO", "trace"],
     "SERVICE": [""],
     "SHUTDOWN_TIMEOUT": ["", "0", "-1", "1.5", "1m", "nan"],
@@ -94,3 +104,23 @@ def test_variables_of_others_and_other_spellings_are_ignored() -> None:
 
 def test_the_digest_is_that_of_the_image() -> None:
     assert read_settings(RIGHT).digest == f"sha256:{'ab' * 32}"
+
+
+@given(
+    st.from_regex(r"\d{12}", fullmatch=True).filter(str.isascii),
+    st.sampled_from(["eu-central-1", "ap-southeast-4"]),
+    st.from_regex(r"[a-z0-9]+(/[a-z0-9._-]+)*", fullmatch=True),
+)
+def test_where_an_image_of_ecr_is_can_be_read_from_its_name(
+    account_id: str, region: str, repository: str
+) -> None:
+    image = f"{account_id}.dkr.ecr.{region}.amazonaws.com/{repository}@sha256:{'ab' * 32}"
+    assert read_settings(RIGHT | {"IMAGE": image}).registry == Registry(account_id, region, repository)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["registry.example/web", "web", "public.ecr.aws/a/web", "1.dkr.ecr.eu-central-1.amazonaws.com/web"],
+)
+def test_an_image_of_another_registry_has_no_place_in_ecr(name: str) -> None:
+    assert read_settings(RIGHT | {"IMAGE": f"{name}@sha256:{'ab' * 32}"}).registry is None

@@ -13,7 +13,7 @@ import pytest
 from tests.webapp.environment import environ_of
 from tests.webapp.faults import silence
 from tests.webapp.processes import App, running_app
-from webapp.contract import STATUS_PATH, STOP_SIGNAL
+from webapp.contract import READY_PATH, STATUS_PATH, STOP_SIGNAL
 
 STOP = signal.Signals[STOP_SIGNAL]
 
@@ -26,8 +26,11 @@ def in_flight(shutdown_timeout: int) -> Iterator[tuple[App, Future[httpx.Respons
         ThreadPoolExecutor() as pool,
         running_app(environ_of(server.url, shutdown_timeout=shutdown_timeout)) as app,
     ):
-        request = pool.submit(app.client.get, STATUS_PATH)
+        request = pool.submit(app.client.get, "/api/incidents")
         assert server.reached.wait(10)
+        app.process.wait_for("startup complete")
+        time.sleep(0.2)  # the request is on its way to the table that does not answer
+        assert not request.done()
         yield app, request
 
 
@@ -50,11 +53,20 @@ def test_a_request_in_flight_is_answered_and_no_new_one_is_taken() -> None:
             socket.create_connection(("127.0.0.1", app.port), timeout=5)
         assert not request.done()
         answer = request.result()
-        assert answer.status_code == 200
+        assert answer.status_code == 503
         assert answer.headers["connection"] == "close"
-        assert answer.json()["services"]["dynamodb"]["state"] == "down"
+        assert answer.json()["detail"] == "The app's table did not answer in time. Try again."
         assert app.process.wait() == 0
-        assert [line["status"] for line in app.requests()] == [200]
+        assert [line["status"] for line in app.requests()] == [503]
+
+
+def test_the_app_is_not_ready_from_the_stop_signal_on() -> None:
+    with in_flight(shutdown_timeout=20) as (app, _), httpx.Client(base_url=app.client.base_url) as kept:
+        kept.get(STATUS_PATH)
+        app.process.signal(STOP)
+        answer = kept.get(READY_PATH)
+        assert (answer.status_code, answer.json()["reason"]) == (503, "The app is about to stop.")
+        assert app.process.wait() == 0
 
 
 def test_a_request_that_outlasts_the_shutdown_timeout_holds_nothing_up() -> None:
@@ -69,5 +81,5 @@ def test_a_second_stop_signal_does_not_cut_a_request_in_flight() -> None:
         app.process.signal(STOP)
         app.process.wait_for("Waiting for connections to close")
         app.process.signal(STOP)
-        assert request.result().status_code == 200
+        assert request.result().status_code == 503
         assert app.process.wait() == 0

@@ -1,16 +1,22 @@
-"""Settings of an ECS service that moto drops when it creates one.
+"""ECS services: settings that moto drops when it creates one, and tasks that never come to run.
 
-Among them are the capacity provider strategy and the deployment configuration; without them
+Among the settings are the capacity provider strategy and the deployment configuration; without them
 Terraform would replace every service each time it looks. Source of their names: Amazon ECS API
 Reference, "CreateService" and "Service".
+
+Nothing runs here, but on AWS a service soon gets steady: as many tasks run as are desired, and its
+deployment is complete. moto leaves it pending for ever, and its deployment at the first task
+definition; here it is steady at once. Source: Amazon ECS API Reference, "Deployment".
 """
 
-from typing import Final, cast
+from typing import Any, Final, cast
 
 from botocore import xform_name
 from moto.core.responses import ActionResult
-from moto.ecs.models import Service
+from moto.core.utils import utcnow
+from moto.ecs.models import EC2ContainerServiceBackend, Service
 from moto.ecs.responses import EC2ContainerServiceResponse
+from moto.moto_api._internal import mock_random
 
 _DROPPED: Final = (
     "availabilityZoneRebalancing",
@@ -23,11 +29,17 @@ _DROPPED: Final = (
     "placementStrategy",
 )
 _create_service = EC2ContainerServiceResponse.create_service
+_update_service = EC2ContainerServiceBackend.update_service
 
 
 def keep_service_settings() -> None:
     """Have moto keep what CreateService is given; call it before the server answers."""
     setattr(EC2ContainerServiceResponse, create_service.__name__, create_service)
+
+
+def keep_services_steady() -> None:
+    """Have as many tasks run as are desired, at all times; call it before the server answers."""
+    setattr(EC2ContainerServiceBackend, update_service.__name__, update_service)
 
 
 def create_service(response: EC2ContainerServiceResponse) -> ActionResult:
@@ -40,4 +52,31 @@ def create_service(response: EC2ContainerServiceResponse) -> ActionResult:
     if response._get_param("capacityProviderStrategy"):
         # A service has either; moto makes EC2 of neither.
         service.launch_type = None
+    response.ecs_backend.update_service({"cluster": service.cluster_name, "service": service.name})
     return answer
+
+
+def update_service(backend: EC2ContainerServiceBackend, properties: dict[str, Any]) -> Service:
+    """moto's UpdateService, after which the service is steady.
+
+    A new deployment begins when another task definition is given, or when one is demanded.
+    """
+    former = backend._get_service(properties.get("cluster", "default"), properties["service"])
+    # moto takes the desired count for the running one, but only when it is told one.
+    if properties.get("desired_count") is None:
+        properties = {**properties, "desired_count": former.desired_count}
+    service = _update_service(backend, properties)
+    for deployment in service.deployments:
+        if deployment["taskDefinition"] != service.task_definition:
+            deployment["id"] = f"ecs-svc/{mock_random.randint(0, 32**12)}"
+            deployment["createdAt"] = utcnow()
+        deployment |= {
+            "desiredCount": service.desired_count,
+            "pendingCount": service.pending_count,
+            "rolloutState": "COMPLETED",
+            "rolloutStateReason": f"ECS deployment {deployment['id']} completed.",
+            "runningCount": service.running_count,
+            "taskDefinition": service.task_definition,
+            "updatedAt": utcnow(),
+        }
+    return service

@@ -1,0 +1,257 @@
+"""How fast the app is, beside bare Starlette, a raw aiobotocore loop and the same service in FastAPI.
+
+All are measured in one run, in turns, by wrk over the loopback; every figure is the median of the
+rounds. AWS is a stand-in that is faster than any of them (`benchmarks/web/replay.py`). The table goes
+to the terminal and to `.oaktree/bench-web.md`. Needs wrk, and Linux for the memory.
+"""
+
+import platform
+import socket
+import statistics
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import httpx
+
+from benchmarks.web import wrk
+from benchmarks.web.servers import ROOT, Server, free_port, serving
+from benchmarks.web.wrk import Load, WrkError
+from tests.webapp.environment import AUTHORIZED, TOKEN_SHA256, environ_of
+from tests.webapp.furnishing import furnish
+from tests.webapp.processes import running_moto
+from webapp.contract import HEALTH_PATH, STATUS_PATH
+
+RESULT: Final = ROOT / ".oaktree" / "bench-web.md"
+ROUNDS: Final = 2
+SECONDS: Final = 2.0
+CONNECTIONS: Final = 32
+STARTS: Final = 2
+WARM_REQUESTS: Final = 20_000
+REQUESTS: Final = 100_000
+
+
+@dataclass(frozen=True)
+class Target:
+    """What wrk asks for."""
+
+    name: str
+    url: str
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """One figure over another, and how much is wanted."""
+
+    name: str
+    one: float
+    other: float
+    wanted: float
+
+    @property
+    def value(self) -> float:
+        """The ratio."""
+        return self.one / self.other
+
+
+def main() -> None:
+    """Measures, and writes the table."""
+    try:
+        table = measure()
+    except WrkError as error:
+        print(error, file=sys.stderr)
+        sys.exit(1)
+    RESULT.parent.mkdir(exist_ok=True)
+    RESULT.write_text(table)
+    print(table)
+
+
+def measure() -> str:
+    """The table of one run."""
+    with ExitStack() as stack:
+        endpoint, incident = stack.enter_context(_aws())
+        variables = environ_of(endpoint) | {"CHECK_INTERVAL": "15"}
+        app = stack.enter_context(_app(variables))
+        size = len(httpx.get(app.url + STATUS_PATH).content)
+        bare = stack.enter_context(_bare(size))
+        usual = stack.enter_context(_usual(variables))
+        incident_path = f"/api/incidents/{incident}"
+        targets = [
+            Target("bare", bare.url + "/healthz"),
+            Target("bare bytes", bare.url + "/bytes"),
+            Target("health", app.url + HEALTH_PATH),
+            Target("status", app.url + STATUS_PATH),
+            Target("incident", app.url + incident_path),
+            Target("page", app.url + "/"),
+            Target("usual health", usual.url + "/healthz"),
+            Target("usual status", usual.url + "/api/status"),
+            Target("usual incident", usual.url + incident_path),
+        ]
+        loads: dict[str, list[Load]] = {target.name: [] for target in targets}
+        raw: list[float] = []
+        for number in range(ROUNDS):
+            print(f"bench-web: round {number + 1} of {ROUNDS}", file=sys.stderr)
+            for target in targets:
+                loads[target.name].append(_ask(target.url))
+            raw.append(_raw_loop(variables, incident))
+        hanging = _while_dynamodb_hangs(variables)
+        memory = _memory(variables, incident_path)
+        starts = _starts(variables, size)
+    return report(loads, raw, hanging, memory, starts)
+
+
+def report(
+    loads: Mapping[str, Sequence[Load]],
+    raw: Sequence[float],
+    hanging: Sequence[Load],
+    memory: tuple[float, float],
+    starts: Mapping[str, float],
+) -> str:
+    """The table in Markdown; memory in MiB before and after, starts in seconds."""
+    rate = {name: statistics.median(load.rate for load in found) for name, found in loads.items()}
+    p99 = {name: statistics.median(load.p99 for load in found) for name, found in loads.items()}
+    reads = statistics.median(raw)
+    ratios = [
+        Ratio("`/healthz` to a bare Starlette route", rate["health"], rate["bare"], 0.9),
+        Ratio("`/api/status` to a bare route of as many bytes", rate["status"], rate["bare bytes"], 0.8),
+        Ratio("a read of an incident to a raw aiobotocore loop", rate["incident"], reads, 0.85),
+        Ratio("`/api/status` to FastAPI and boto3 in threads", rate["status"], rate["usual status"], 1.5),
+        Ratio("a read of an incident to the same", rate["incident"], rate["usual incident"], 1.5),
+        Ratio("`/healthz` to the same", rate["health"], rate["usual health"], 1.5),
+    ]
+    before, after = memory
+    hung = statistics.median(load.p99 for load in hanging)
+    answers = ", ".join(f"{name} {seconds:.2f} s" for name, seconds in starts.items())
+    lines = [
+        f"Python {platform.python_version()}, {CONNECTIONS} connections, {ROUNDS} rounds of {SECONDS:g} s",
+        "",
+        "| program and path | requests/s | p50 ms | p99 ms |",
+        "|---|---:|---:|---:|",
+    ]
+    for name, found in loads.items():
+        p50 = statistics.median(load.p50 for load in found)
+        lines.append(f"| {name} | {rate[name]:,.0f} | {p50:.2f} | {p99[name]:.2f} |")
+    lines += [
+        f"| raw aiobotocore loop | {reads:,.0f} | | |",
+        "",
+        "| ratio | is | wanted |",
+        "|---|---:|---:|",
+    ]
+    lines += [f"| {ratio.name} | {ratio.value:.2f} | ≥ {ratio.wanted:g} |" for ratio in ratios]
+    lines += [
+        "",
+        f"p99 of `/healthz` while DynamoDB hangs: {hung:.2f} ms, else {p99['health']:.2f} ms",
+        f"start to first answer: {answers}",
+        f"resident memory after {REQUESTS:,} further requests: {after:.1f} MiB, before {before:.1f} MiB",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+@contextmanager
+def _aws() -> Iterator[tuple[str, str]]:
+    """The address of the stand-in, and the id of an incident it knows."""
+    with running_moto() as moto:
+        furnish(moto)
+        with _app(environ_of(moto) | {"WRITE_TOKEN_SHA256": TOKEN_SHA256}) as app:
+            made = httpx.post(
+                app.url + "/api/incidents",
+                headers=AUTHORIZED,
+                json={
+                    "title": "Slow answers",
+                    "message": "We are looking into it.",
+                    "services": ["dynamodb"],
+                },
+            )
+        identifier = made.raise_for_status().json()["id"]
+        port = free_port()
+        with serving(
+            ["-m", "benchmarks.web.replay", str(port), moto], port, "/moto-api/data.json", {}
+        ) as replay:
+            yield replay.url, identifier
+
+
+@contextmanager
+def _app(variables: Mapping[str, str]) -> Iterator[Server]:
+    port = free_port()
+    arguments = ["-m", "webapp", "--host", "127.0.0.1", "--port", str(port)]
+    with serving(arguments, port, HEALTH_PATH, variables) as server:
+        yield server
+
+
+@contextmanager
+def _bare(size: int) -> Iterator[Server]:
+    port = free_port()
+    with serving(["-m", "benchmarks.web.bare", str(port), str(size)], port, "/healthz", {}) as server:
+        yield server
+
+
+@contextmanager
+def _usual(variables: Mapping[str, str]) -> Iterator[Server]:
+    port = free_port()
+    with serving(["-m", "benchmarks.web.usual", str(port)], port, "/healthz", variables) as server:
+        yield server
+
+
+def _ask(url: str) -> Load:
+    return wrk.run(url, seconds=SECONDS, connections=CONNECTIONS)
+
+
+def _raw_loop(variables: Mapping[str, str], incident: str) -> float:
+    arguments = [str(SECONDS), str(CONNECTIONS), "incidents", f"incident#{incident}"]
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.web.raw_loop", *arguments],
+        env={"PATH": str(Path(sys.executable).parent), **variables},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return float(done.stdout)
+
+
+def _while_dynamodb_hangs(variables: Mapping[str, str]) -> list[Load]:
+    # The system accepts connections for a listener that never does.
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        with _app({**variables, "AWS_ENDPOINT_URL_DYNAMODB": address, "CHECK_INTERVAL": "1"}) as app:
+            return [_ask(app.url + HEALTH_PATH) for _ in range(ROUNDS)]
+
+
+def _memory(variables: Mapping[str, str], incident_path: str) -> tuple[float, float]:
+    """MiB after the warm-up, and after many more requests for everything."""
+    with _app(variables) as app:
+        urls = [app.url + path for path in (HEALTH_PATH, STATUS_PATH, "/", incident_path)]
+        _request(urls, WARM_REQUESTS)
+        before = app.memory()
+        _request(urls, REQUESTS)
+        return before, app.memory()
+
+
+def _request(urls: Sequence[str], count: int) -> None:
+    for url in urls:
+        left = count / len(urls)
+        while left > 0:
+            left -= _ask(url).rate * SECONDS
+
+
+def _starts(variables: Mapping[str, str], size: int) -> dict[str, float]:
+    """Median seconds from the start of a process to its first answer."""
+    found: dict[str, list[float]] = {"the app": [], "bare Starlette": [], "FastAPI and boto3": []}
+    for _ in range(STARTS):
+        for name, program in (
+            ("the app", _app(variables)),
+            ("bare Starlette", _bare(size)),
+            ("FastAPI and boto3", _usual(variables)),
+        ):
+            with program as server:
+                found[name].append(server.seconds_to_answer)
+    return {name: statistics.median(seconds) for name, seconds in found.items()}
+
+
+if __name__ == "__main__":
+    main()

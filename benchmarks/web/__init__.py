@@ -1,0 +1,1 @@
+"""The programs that the benchmark of the app compares it with."""

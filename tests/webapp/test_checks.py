@@ -1,0 +1,400 @@
+"""What the checks say of an embedded AWS, and of answers that it does not give."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack, contextmanager
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.webapp.environment import ACCOUNT_ID, CREDENTIALS, DIGEST, IMAGE, REGION, environ_of
+from tests.webapp.faults import Answering, answering, aws_error
+from tests.webapp.furnishing import (
+    aws,
+    put_alarms,
+    put_image,
+    put_log_group,
+    put_pending_service,
+    put_service,
+    put_table,
+    raise_alarm,
+)
+from webapp.aws import AwsError, FailureKind, open_clients
+from webapp.checks import cloudwatch, dynamodb, ecr, logs, sts
+from webapp.checks.ecs import TaskCheck
+from webapp.probe import Check
+from webapp.results import Finding
+from webapp.settings import Settings, read_settings
+from webapp.states import State
+
+OTHER_DIGEST = f"sha256:{'cd' * 32}"
+
+Ask = Callable[[Check, Settings], Finding]
+
+
+@contextmanager
+def asking(url: str, credentials: dict[str, str]) -> Iterator[Ask]:
+    """Runs checks against one address, with clients as the app has them."""
+    with pytest.MonkeyPatch.context() as patch, asyncio.Runner() as runner:
+        for name, value in (credentials | {"AWS_ENDPOINT_URL": url}).items():
+            patch.setenv(name, value)
+        stack = AsyncExitStack()
+        clients = runner.run(stack.enter_async_context(open_clients(REGION, REGION)))
+        try:
+            yield lambda check, settings: runner.run(_run(check(clients, settings)))
+        finally:
+            runner.run(stack.aclose())
+
+
+async def _run(found: Awaitable[Finding]) -> Finding:
+    return await found
+
+
+@pytest.fixture(scope="module")
+def ask(embedded_aws: str) -> Iterator[Ask]:
+    with asking(embedded_aws, CREDENTIALS) as function:
+        yield function
+
+
+@pytest.fixture(scope="module")
+def answers() -> Iterator[Answering]:
+    with answering(200) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def ask_answers(answers: Answering) -> Iterator[Ask]:
+    with asking(answers.url, CREDENTIALS) as function:
+        yield function
+
+
+@pytest.fixture
+def name() -> str:
+    """A name that nothing else has."""
+    return f"oaktree-{uuid4().hex[:8]}"
+
+
+def settings(**changed: str) -> Settings:
+    """The tests' settings, with some variables changed."""
+    variables = {key.upper(): value for key, value in changed.items()}
+    return read_settings(environ_of("http://127.0.0.1:9") | variables)
+
+
+def failing(ask: Ask, check: Check, with_settings: Settings) -> FailureKind:
+    """The kind of failure that a check raises."""
+    with pytest.raises(AwsError) as raised:
+        ask(check, with_settings)
+    return raised.value.kind
+
+
+def assert_nothing_internal(finding: Finding) -> None:
+    """No ARN, account, address or digest of somebody else's in what everybody may read."""
+    told = json.dumps([finding.message, dict(finding.details)])
+    for internal in ("arn:", ACCOUNT_ID, "127.0.0.1", "amazonaws.com"):
+        assert internal not in told
+
+
+def test_everything_in_good_order_is_operational_and_tells_nothing_internal(ask: Ask) -> None:
+    for check in (cloudwatch.check, dynamodb.check, ecr.check, TaskCheck().check, logs.check, sts.check):
+        finding = ask(check, settings())
+        assert finding.state is State.OPERATIONAL, finding
+        assert finding.message.endswith(".")
+        assert_nothing_internal(finding)
+
+
+def test_a_table_is_operational_until_it_is_deleted(ask: Ask, embedded_aws: str, name: str) -> None:
+    put_table(embedded_aws, name)
+    assert ask(dynamodb.check, settings(table=name)) == Finding(
+        State.OPERATIONAL, "The table is ACTIVE.", {"readable": True, "status": "ACTIVE"}
+    )
+    aws("dynamodb", embedded_aws).delete_table(TableName=name)
+    assert failing(ask, dynamodb.check, settings(table=name)) is FailureKind.MISSING
+
+
+@pytest.mark.parametrize(
+    ("status", "state"),
+    [
+        ("ACTIVE", State.OPERATIONAL),
+        ("UPDATING", State.OPERATIONAL),
+        ("CREATING", State.DOWN),
+        ("DELETING", State.DOWN),
+        ("INACCESSIBLE_ENCRYPTION_CREDENTIALS", State.DOWN),
+    ],
+)
+def test_the_state_follows_the_status_of_the_table(
+    ask_answers: Ask, answers: Answering, status: str, state: State
+) -> None:
+    answers.answer({"Table": {"TableStatus": status}})
+    found = ask_answers(dynamodb.check, settings())
+    assert (found.state, found.message) == (state, f"The table is {status}.")
+
+
+def test_a_table_that_can_be_read_and_not_described_is_degraded_and_readable(
+    ask_answers: Ask, answers: Answering
+) -> None:
+    answers.answer({})
+    answers.operations["DescribeTable"] = (400, aws_error("AccessDeniedException"))
+    found = ask_answers(dynamodb.check, settings())
+    assert (found.state, found.details) == (State.DEGRADED, {"readable": True})
+
+
+def test_a_service_goes_from_pending_to_running_to_deleted(ask: Ask, embedded_aws: str, name: str) -> None:
+    with_settings = settings(cluster=name, ecs_service=name)
+    check = TaskCheck().check
+    assert failing(ask, check, with_settings) is FailureKind.MISSING
+    put_pending_service(embedded_aws, name, name, IMAGE, tasks=2)
+    pending = ask(check, with_settings)
+    assert (pending.state, pending.message) == (State.DOWN, "No task runs. Tasks: 0 running, 2 desired.")
+    assert (pending.details["pending"], pending.details["rollout"]) == (2, "IN_PROGRESS")
+    aws("ecs", embedded_aws).update_service(cluster=name, service=name, desiredCount=3)
+    growing = ask(check, with_settings)
+    assert growing.state is State.DEGRADED
+    assert growing.message == "A deployment is in progress. Tasks: 3 running, 3 desired."
+    aws("ecs", embedded_aws).delete_service(cluster=name, service=name, force=True)
+    deleted = ask(check, with_settings)
+    assert deleted.state is State.DOWN
+    assert deleted.message.startswith("The service is INACTIVE.")
+
+
+def test_a_service_that_runs_tells_its_deployment(ask: Ask, embedded_aws: str, name: str) -> None:
+    put_service(embedded_aws, name, name, IMAGE, tasks=2)
+    found = ask(TaskCheck().check, settings(cluster=name, ecs_service=name))
+    assert (found.state, found.message) == (
+        State.OPERATIONAL,
+        "The deployment is complete. Tasks: 2 running, 2 desired.",
+    )
+    assert isinstance(found.details["deployed_at"], str)
+    deployed_at = datetime.fromisoformat(found.details["deployed_at"])
+    assert timedelta(0) <= datetime.now(UTC) - deployed_at < timedelta(minutes=1)
+    assert found.details == {
+        "running": 2,
+        "desired": 2,
+        "pending": 0,
+        "rollout": "COMPLETED",
+        "deployed_at": found.details["deployed_at"],
+        "digest": DIGEST,
+    }
+
+
+def test_a_service_missing_from_its_cluster_is_down(ask: Ask, embedded_aws: str, name: str) -> None:
+    put_service(embedded_aws, name, name, IMAGE)
+    found = ask(TaskCheck().check, settings(cluster=name, ecs_service="another"))
+    assert found == Finding(State.DOWN, "The service does not exist.")
+
+
+def test_another_release_than_the_tasks_own_is_told(ask: Ask, embedded_aws: str, name: str) -> None:
+    image = IMAGE.replace(DIGEST, OTHER_DIGEST)
+    put_service(embedded_aws, name, name, image)
+    found = ask(TaskCheck().check, settings(cluster=name, ecs_service=name))
+    assert found.state is State.OPERATIONAL
+    assert found.message.endswith("Another release than this task's is deployed.")
+    assert found.details["digest"] == OTHER_DIGEST
+
+
+DEPLOYMENT = {"status": "PRIMARY", "rolloutState": "COMPLETED", "createdAt": 1.5e9, "taskDefinition": "web:2"}
+FORMER = {"status": "ACTIVE", "rolloutState": "FAILED", "createdAt": 1.4e9, "taskDefinition": "web:1"}
+SERVICE = {"status": "ACTIVE", "runningCount": 2, "desiredCount": 2, "pendingCount": 0}
+CONTAINERS = [{"name": "sidecar", "image": "another"}, {"name": "web", "image": IMAGE}]
+
+
+def told(service: dict[str, object], deployment: dict[str, object]) -> dict[str, object]:
+    """What DescribeServices and DescribeTaskDefinition answer, in one."""
+    deployments = [FORMER, DEPLOYMENT | deployment]
+    return {
+        "services": [SERVICE | service | {"deployments": deployments}],
+        "taskDefinition": {"containerDefinitions": CONTAINERS},
+    }
+
+
+@pytest.mark.parametrize(
+    ("service", "deployment", "state", "sentence"),
+    [
+        ({}, {}, State.OPERATIONAL, "The deployment is complete. Tasks: 2 running, 2 desired."),
+        ({"runningCount": 3}, {}, State.OPERATIONAL, "The deployment is complete. Tasks: 3 running, "),
+        ({"runningCount": 1}, {}, State.DEGRADED, "Some tasks are missing. Tasks: 1 running, 2 desired."),
+        ({"runningCount": 0}, {}, State.DOWN, "No task runs. Tasks: 0 running, 2 desired."),
+        ({"runningCount": 0, "desiredCount": 0}, {}, State.OPERATIONAL, "The deployment is complete. "),
+        ({}, {"rolloutState": "IN_PROGRESS"}, State.DEGRADED, "A deployment is in progress. Tasks: 2 "),
+        ({}, {"rolloutState": "FAILED"}, State.DEGRADED, "The last deployment failed. Tasks: 2 running, "),
+        ({"status": "DRAINING"}, {}, State.DOWN, "The service is DRAINING. Tasks: 2 running, 2 desired."),
+    ],
+)
+def test_the_state_follows_tasks_and_rollout(
+    ask_answers: Ask,
+    answers: Answering,
+    service: dict[str, object],
+    deployment: dict[str, object],
+    state: State,
+    sentence: str,
+) -> None:
+    answers.answer(told(service, deployment))
+    found = ask_answers(TaskCheck().check, settings())
+    assert found.state is state
+    assert found.message.startswith(sentence)
+    assert found.details["deployed_at"] == "2017-07-14T02:40:00Z"
+
+
+def test_a_service_whose_tasks_are_counted_stays_known_when_its_image_is_not(
+    ask_answers: Ask, answers: Answering
+) -> None:
+    check = TaskCheck().check
+    answers.answer(told({}, {}))
+    answers.operations["DescribeTaskDefinition"] = (400, aws_error("AccessDeniedException"))
+    found = ask_answers(check, settings())
+    assert (found.state, found.details["digest"]) == (State.OPERATIONAL, None)
+    answers.operations.clear()
+    assert ask_answers(check, settings()).details["digest"] == DIGEST
+
+
+def test_a_task_definition_is_asked_for_once_and_a_new_one_again(
+    ask_answers: Ask, answers: Answering
+) -> None:
+    check = TaskCheck().check
+    answers.answer(told({}, {}))
+    ask_answers(check, settings())
+    answers.operations["DescribeTaskDefinition"] = (500, b"")
+    assert ask_answers(check, settings()).details["digest"] == DIGEST
+    answers.answer(told({}, {"taskDefinition": "web:3"}))
+    answers.operations["DescribeTaskDefinition"] = (400, aws_error("AccessDeniedException"))
+    assert ask_answers(check, settings()).details["digest"] is None
+
+
+def test_a_deployment_of_another_controller_than_ecs_has_no_rollout(
+    ask_answers: Ask, answers: Answering
+) -> None:
+    answers.answer({"services": [SERVICE | {"deployments": []}]})
+    found = ask_answers(TaskCheck().check, settings())
+    assert found.state is State.OPERATIONAL
+    assert (found.details["rollout"], found.details["deployed_at"], found.details["digest"]) == (
+        None,
+        None,
+        None,
+    )
+
+
+def test_an_image_is_found_and_then_lost(ask: Ask, embedded_aws: str, name: str) -> None:
+    with_settings = settings(image=IMAGE.replace("oaktree/web", name))
+    assert failing(ask, ecr.check, with_settings) is FailureKind.MISSING
+    put_image(embedded_aws, name, DIGEST)
+    assert ask(ecr.check, with_settings) == Finding(
+        State.OPERATIONAL, "The image is there; it was not scanned yet.", {"scan": None}
+    )
+    aws("ecr", embedded_aws).start_image_scan(repositoryName=name, imageId={"imageDigest": DIGEST})
+    assert ask(ecr.check, with_settings) == Finding(
+        State.OPERATIONAL, "Vulnerabilities in the image: 1 high.", {"scan": "COMPLETE", "high": 1}
+    )
+    aws("ecr", embedded_aws).batch_delete_image(repositoryName=name, imageIds=[{"imageDigest": DIGEST}])
+    assert failing(ask, ecr.check, with_settings) is FailureKind.MISSING
+
+
+@pytest.mark.parametrize(
+    ("status", "state", "message"),
+    [
+        ("COMPLETE", State.OPERATIONAL, "No vulnerability was found in the image."),
+        ("ACTIVE", State.OPERATIONAL, "No vulnerability was found in the image."),
+        ("IN_PROGRESS", State.OPERATIONAL, "The image is there; it is being scanned."),
+        ("PENDING", State.OPERATIONAL, "The image is there; it is being scanned."),
+        ("UNSUPPORTED_IMAGE", State.OPERATIONAL, "The image is there; ECR does not scan images of its kind."),
+        ("FAILED", State.UNKNOWN, "The image's scan has no result: FAILED."),
+        ("LIMIT_EXCEEDED", State.UNKNOWN, "The image's scan has no result: LIMIT_EXCEEDED."),
+    ],
+)
+def test_the_state_follows_the_scan(
+    ask_answers: Ask, answers: Answering, status: str, state: State, message: str
+) -> None:
+    answers.answer({"imageScanStatus": {"status": status}, "imageScanFindings": {}})
+    assert ask_answers(ecr.check, settings()) == Finding(state, message, {"scan": status})
+
+
+SEVERITIES = ("CRITICAL", "HIGH", "MEDIUM", "LOW", "INFORMATIONAL", "UNDEFINED", "UNTRIAGED")
+
+
+@given(st.dictionaries(st.sampled_from(SEVERITIES), st.integers(0, 10**6)))
+def test_only_critical_vulnerabilities_degrade_and_all_are_counted(counts: dict[str, int]) -> None:
+    finding = ecr.found_in_scan("COMPLETE", counts)
+    assert (finding.state is State.DEGRADED) == (counts.get("CRITICAL", 0) > 0)
+    assert finding.details == {"scan": "COMPLETE"} | {
+        severity.lower(): count for severity, count in counts.items() if count
+    }
+    for severity, count in counts.items():
+        assert (f"{count} {severity.lower()}" in finding.message) == (count > 0)
+
+
+def test_an_image_of_another_registry_is_unknown(ask: Ask) -> None:
+    image = f"registry.example/web@{DIGEST}"
+    found = ask(ecr.check, settings(image=image))
+    assert found.state is State.UNKNOWN
+
+
+def test_a_raised_alarm_degrades_and_is_named_without_its_prefix(
+    ask: Ask, embedded_aws: str, name: str
+) -> None:
+    prefix = f"{name}/"
+    with_settings = settings(alarm_prefix=prefix)
+    assert ask(cloudwatch.check, with_settings).state is State.UNKNOWN
+    put_alarms(embedded_aws, prefix, "cpu", "memory", "slow")
+    put_alarms(embedded_aws, f"{name}-api/", "cpu")
+    raise_alarm(embedded_aws, f"{name}-api/cpu")
+    assert ask(cloudwatch.check, with_settings).message == "No alarm is raised, of 3."
+    raise_alarm(embedded_aws, f"{prefix}slow")
+    raise_alarm(embedded_aws, f"{prefix}cpu")
+    raise_alarm(embedded_aws, f"{prefix}memory", "INSUFFICIENT_DATA")
+    assert ask(cloudwatch.check, with_settings) == Finding(
+        State.DEGRADED, "Raised: cpu, slow.", {"alarms": 3, "raised": 2, "without_data": 1}
+    )
+    for alarm in ("cpu", "slow"):
+        raise_alarm(embedded_aws, f"{prefix}{alarm}", "OK")
+    assert ask(cloudwatch.check, with_settings).state is State.OPERATIONAL
+
+
+def test_many_alarms_are_counted_page_by_page_and_few_are_named(
+    ask: Ask, embedded_aws: str, name: str
+) -> None:
+    names = [f"{number:03}" for number in range(120)]
+    put_alarms(embedded_aws, f"{name}/", *names)
+    for alarm in names[100:110]:
+        raise_alarm(embedded_aws, f"{name}/{alarm}")
+    found = ask(cloudwatch.check, settings(alarm_prefix=f"{name}/"))
+    assert found.message == "Raised: 100, 101, 102, 103, 104 and 5 more."
+    assert (found.details["alarms"], found.details["raised"]) == (120, 10)
+
+
+def test_a_log_group_tells_its_last_event_until_it_is_deleted(ask: Ask, embedded_aws: str, name: str) -> None:
+    with_settings = settings(log_group=f"/{name}")
+    assert failing(ask, logs.check, with_settings) is FailureKind.MISSING
+    put_log_group(embedded_aws, f"/{name}")
+    assert ask(logs.check, with_settings).details == {"last_event_at": None}
+    client = aws("logs", embedded_aws)
+    now = datetime.now(UTC).replace(microsecond=0)
+    for stream, at in (("former", now - timedelta(hours=1)), ("latter", now)):
+        client.create_log_stream(logGroupName=f"/{name}", logStreamName=stream)
+        event = {"timestamp": int(at.timestamp() * 1000), "message": "text of an event"}
+        client.put_log_events(logGroupName=f"/{name}", logStreamName=stream, logEvents=[event])
+    assert ask(logs.check, with_settings) == Finding(
+        State.OPERATIONAL, "The log group has events.", {"last_event_at": f"{now:%Y-%m-%dT%H:%M:%SZ}"}
+    )
+    client.delete_log_group(logGroupName=f"/{name}")
+    assert failing(ask, logs.check, with_settings) is FailureKind.MISSING
+
+
+def test_the_identity_is_told_by_its_role_and_nothing_else(embedded_aws: str, name: str) -> None:
+    iam, security = aws("iam", embedded_aws), aws("sts", embedded_aws)
+    role = iam.create_role(RoleName=name, Path="/tasks/", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
+    keys = security.assume_role(RoleArn=role, RoleSessionName="0a1b2c")["Credentials"]
+    credentials = {
+        "AWS_ACCESS_KEY_ID": keys["AccessKeyId"],
+        "AWS_SECRET_ACCESS_KEY": keys["SecretAccessKey"],
+        "AWS_SESSION_TOKEN": keys["SessionToken"],
+    }
+    with asking(embedded_aws, credentials) as ask_as_role:
+        found = ask_as_role(sts.check, settings())
+    assert found == Finding(State.OPERATIONAL, f"The app acts as {name}.", {"role": name})
+    assert_nothing_internal(found)
+
+
+def test_an_identity_that_is_no_roles_is_not_named(ask: Ask) -> None:
+    assert ask(sts.check, settings()).details == {"role": None}

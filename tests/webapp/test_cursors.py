@@ -1,0 +1,158 @@
+"""Cursors: read back as they were made, and nothing else is taken for one."""
+
+import string
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import AwareDatetime
+
+from webapp.answers import Refusal
+from webapp.cursors import Cursor, decoded, encoded, wrong_cursor
+from webapp.fields import LONGEST_CURSOR
+from webapp.history import HistoryQuery
+from webapp.history_paging import HistoryCursor, Page, cursor_before, page_of
+from webapp.services import ServiceName
+
+URL_SAFE = set(string.ascii_letters + string.digits + "-_")
+NOW = datetime(2026, 11, 23, 6, 25, 30, tzinfo=UTC)
+AGES = st.timedeltas(timedelta(0), timedelta(days=3_652_000))
+TIMES = AGES.map(lambda age: datetime(1, 1, 1, tzinfo=UTC) + age)
+
+
+class Position(Cursor):
+    """A cursor with one of everything."""
+
+    text: str
+    at: AwareDatetime | None
+
+
+@given(st.text(), st.none() | TIMES)
+def test_a_cursor_is_read_back_and_needs_no_escaping(text: str, at: datetime | None) -> None:
+    cursor = Position(text=text, at=at)
+    assert decoded(encoded(cursor), Position) == cursor
+    assert set(encoded(cursor)) <= URL_SAFE
+
+
+@given(TIMES, TIMES, TIMES, st.none() | TIMES, st.sampled_from(ServiceName))
+def test_no_cursor_of_a_history_is_longer_than_what_is_read(
+    start: datetime, end: datetime, before: datetime, given_from: datetime | None, service: ServiceName
+) -> None:
+    cursor = HistoryCursor(service=service, from_=given_from, to=end, start=start, end=end, before=before)
+    assert len(encoded(cursor)) <= LONGEST_CURSOR
+
+
+@given(st.text() | st.text(alphabet=sorted(URL_SAFE)) | st.binary().map(lambda code: code.decode("latin-1")))
+def test_garbage_is_refused_and_never_anything_else(text: str) -> None:
+    with pytest.raises(Refusal) as refused:
+        decoded(text, Position)
+    assert (refused.value.status_code, refused.value.detail) == (400, "The cursor is wrong.")
+
+
+@given(st.integers(0, 400), st.characters())
+def test_a_cursor_that_was_tampered_with_is_refused_or_another(place: int, character: str) -> None:
+    cursor = encoded(Position(text="text", at=NOW))
+    place %= len(cursor)
+    try:
+        decoded(cursor[:place] + character + cursor[place + 1 :], Position)
+    except Refusal as refusal:
+        assert refusal.errors == wrong_cursor().errors  # noqa: PT017 - most are refused, not all
+
+
+def test_what_is_missing_unknown_or_of_another_type_is_refused() -> None:
+    class Other(Cursor):
+        text: str
+
+    class More(Position):
+        more: str = "x"
+
+    class Same(Cursor):
+        text: int = 1
+        at: None = None
+
+    for cursor in (Other(text="x"), More(text="x", at=None), Same()):
+        with pytest.raises(Refusal):
+            decoded(encoded(cursor), Position)
+
+
+@pytest.mark.parametrize("suffix", ["=", "==", "+", "/", "\n", " ", "!", "."])
+def test_what_base64url_does_not_have_is_refused(suffix: str) -> None:
+    with pytest.raises(Refusal):
+        decoded(encoded(Position(text="x", at=None)) + suffix, Position)
+
+
+def asked(**parameters: str) -> HistoryQuery:
+    return HistoryQuery.model_validate({"service": "ecs", **parameters})
+
+
+def test_the_first_page_ends_now_and_begins_a_day_before_unless_told_otherwise() -> None:
+    day = timedelta(days=1)
+    assert page_of(asked(), NOW) == Page(NOW - day, NOW, NOW)
+    midnight = datetime(2026, 11, 20, tzinfo=UTC)
+    assert page_of(asked(to="2026-11-19"), NOW) == Page(midnight - day, midnight, midnight)
+    assert page_of(asked(**{"from": "2026-11-20"}), NOW) == Page(midnight, NOW, NOW)
+
+
+def test_later_pages_are_of_the_range_that_the_first_was_of() -> None:
+    query = asked(limit="5")
+    first = page_of(query, NOW)
+    at = NOW - timedelta(hours=1)
+    later = asked(limit="7", cursor=cursor_before(at, query, first))
+    assert page_of(later, NOW + timedelta(hours=3)) == Page(first.start, first.end, at)
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"service": "ecr"},
+        {"from": "2026-11-01"},
+        {"to": "2026-11-21"},
+        {"from": "2026-11-20", "to": "2026-11-21"},
+    ],
+)
+def test_a_cursor_of_another_query_is_refused(parameters: dict[str, str]) -> None:
+    query = asked(**{"from": "2026-11-20"})
+    cursor = cursor_before(NOW - timedelta(hours=1), query, page_of(query, NOW))
+    with pytest.raises(Refusal, match="cursor"):
+        page_of(asked(cursor=cursor, **parameters), NOW)
+
+
+@given(TIMES, TIMES, TIMES)
+def test_a_forged_cursor_is_refused_unless_it_is_one_that_could_be(
+    start: datetime, end: datetime, before: datetime
+) -> None:
+    forged = encoded(
+        HistoryCursor(service=ServiceName.ECS, from_=None, to=None, start=start, end=end, before=before)
+    )
+    try:
+        page = page_of(asked(cursor=forged), NOW)
+    except Refusal:
+        return
+    assert page == Page(start, end, before)
+    assert start <= before <= end <= start + timedelta(days=90)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "parameter"),
+    [
+        ({"from": "2026-11-23T06:25:30Z"}, "from"),
+        ({"from": "2027-01-01"}, "from"),
+        ({"from": "2026-11-02", "to": "2026-11-01"}, "from"),
+        ({"from": "2026-11-01T00:00:00Z", "to": "2026-11-01T00:00:00Z"}, "from"),
+        ({"from": "2026-08-01", "to": "2026-10-30"}, "from"),
+        ({"from": "0001-01-01"}, "from"),
+        ({"to": "0001-01-01T23:00:00Z"}, "to"),
+    ],
+)
+def test_a_range_that_is_none_or_too_long_is_refused(parameters: dict[str, str], parameter: str) -> None:
+    with pytest.raises(Refusal) as refused:
+        page_of(asked(**parameters), NOW)
+    assert refused.value.status_code == 400
+    assert refused.value.errors is not None
+    assert [error["parameter"] for error in refused.value.errors] == [parameter]
+
+
+def test_a_range_of_ninety_days_is_none_too_long() -> None:
+    page = page_of(asked(**{"from": "2026-08-01", "to": "2026-10-29"}), NOW)
+    assert page.end - page.start == timedelta(days=90)

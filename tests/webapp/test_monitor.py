@@ -1,0 +1,149 @@
+"""One check with its circumstances, and the loops that check again and again."""
+
+import asyncio
+import json
+import time
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from tests.webapp.environment import environ_of
+from tests.webapp.faults import nobody
+from tests.webapp.furnishing import put_alarms, raise_alarm
+from tests.webapp.processes import App, running_app
+from tests.webapp.waiting import soon
+from webapp.aws import AwsError, Clients, FailureKind, open_clients
+from webapp.contract import STATUS_PATH
+from webapp.probe import DEADLINE, Check, failure, probe
+from webapp.results import Finding, Result
+from webapp.services import TITLES, ServiceName
+from webapp.settings import Settings, read_settings
+from webapp.states import State
+
+EARLIER = datetime(2026, 11, 23, 6, 25, tzinfo=UTC)
+FINE = Finding(State.OPERATIONAL, "Fine.")
+
+
+def probed(check: Check, former_state: State = State.OPERATIONAL) -> Result:
+    """The result of a check of ECS, after a former one."""
+    former = Result(ServiceName.ECS, Finding(former_state, "Former."), EARLIER, EARLIER, 1.0)
+
+    async def run() -> Result:
+        with nobody() as url:
+            settings = read_settings(environ_of(url))
+            async with open_clients(settings.aws_region, None) as clients:
+                return await probe(check, clients, settings, former)
+
+    return asyncio.run(run())
+
+
+async def fine(_clients: Clients, _settings: Settings) -> Finding:
+    await asyncio.sleep(0.01)
+    return FINE
+
+
+async def wrong(_clients: Clients, _settings: Settings) -> Finding:
+    raise KeyError("services")
+
+
+async def endless(_clients: Clients, _settings: Settings) -> Finding:
+    await asyncio.Event().wait()
+    return FINE
+
+
+async def throttled(_clients: Clients, _settings: Settings) -> Finding:
+    raise AwsError("ecs:DescribeServices", FailureKind.THROTTLED)
+
+
+def test_a_result_has_the_finding_its_time_and_how_long_it_took() -> None:
+    before = datetime.now(UTC)
+    result = probed(fine)
+    assert (result.service, result.finding) == (ServiceName.ECS, FINE)
+    assert result.checked_at is not None
+    assert before < result.checked_at < datetime.now(UTC)
+    assert result.latency_ms is not None
+    assert 10 <= result.latency_ms < 1000
+
+
+def test_a_state_that_stays_began_when_it_was_first_seen() -> None:
+    assert probed(fine, State.OPERATIONAL).since == EARLIER
+    changed = probed(fine, State.DOWN)
+    assert changed.since == changed.checked_at
+
+
+def test_a_failed_call_is_a_finding() -> None:
+    result = probed(throttled)
+    assert result.finding == Finding(State.DEGRADED, "ECS turns requests away: too many of them.")
+
+
+def test_what_nobody_foresaw_is_unknown_and_has_no_latency() -> None:
+    result = probed(wrong)
+    assert result.finding == Finding(State.UNKNOWN, "The check failed; the app's log says why.")
+    assert result.latency_ms is None
+
+
+def test_a_check_that_does_not_end_is_cut_at_the_deadline() -> None:
+    started = time.monotonic()
+    result = probed(endless)
+    assert DEADLINE <= time.monotonic() - started < DEADLINE + 2
+    assert result.finding == Finding(State.DOWN, "ECS did not answer in time.")
+
+
+@pytest.mark.parametrize("service", ServiceName)
+@pytest.mark.parametrize("kind", FailureKind)
+def test_every_failure_of_every_service_is_told_in_a_sentence(
+    service: ServiceName, kind: FailureKind
+) -> None:
+    finding = failure(service, kind)
+    assert finding.state is not State.OPERATIONAL
+    assert finding.message[0].isupper()
+    assert finding.message.endswith(".")
+    assert "{" not in finding.message
+    assert kind is FailureKind.MISSING or TITLES[service] in finding.message
+
+
+def states(app: App) -> dict[str, str]:
+    """The state of each service as the app tells it."""
+    services = app.client.get(STATUS_PATH).json()["services"]
+    return {name: service["state"] for name, service in services.items()}
+
+
+def test_all_services_are_checked_at_once_after_the_start(embedded_aws: str) -> None:
+    with running_app(environ_of(embedded_aws) | {"CHECK_INTERVAL": "300"}) as app:
+        found = soon(lambda: states(app), lambda found: set(found.values()) == {"operational"}, seconds=10)
+        assert list(found) == list(ServiceName)
+
+
+def test_services_are_checked_again_and_keep_when_their_state_began(app: App) -> None:
+    def seen() -> dict[str, dict[str, str]]:
+        services: dict[str, dict[str, str]] = app.client.get(STATUS_PATH).json()["services"]
+        return services
+
+    first = soon(seen, lambda found: {item["state"] for item in found.values()} == {"operational"})
+    time.sleep(2.5)
+    later = seen()
+    for name in ServiceName:
+        assert later[name]["since"] == first[name]["since"]
+        passed = datetime.fromisoformat(later[name]["checked_at"]) - datetime.fromisoformat(
+            first[name]["checked_at"]
+        )
+        assert timedelta(seconds=1) < passed < timedelta(seconds=5)
+
+
+def test_a_change_of_state_is_one_line_in_the_log(embedded_aws: str) -> None:
+    put_alarms(embedded_aws, "logged/", "cpu")
+    with running_app(environ_of(embedded_aws) | {"ALARM_PREFIX": "logged/"}) as app:
+        for raised, state in (("OK", "operational"), ("ALARM", "degraded"), ("OK", "operational")):
+            raise_alarm(embedded_aws, "logged/cpu", raised)
+            soon(lambda: states(app)["cloudwatch"], state.__eq__)
+        time.sleep(1.5)
+        lines = [json.loads(line) for line in app.process.stdout]
+        changes = [line for line in lines if line["message"] == "service state changed"]
+        of_alarms = [line for line in changes if line["service"] == "cloudwatch"]
+        assert [(line["from"], line["to"]) for line in of_alarms] == [
+            ("unknown", "operational"),
+            ("operational", "degraded"),
+            ("degraded", "operational"),
+        ]
+        assert [line["level"] for line in of_alarms] == ["info", "warning", "info"]
+        assert of_alarms[1]["reason"] == "Raised: cpu."

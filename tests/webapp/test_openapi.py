@@ -1,0 +1,86 @@
+"""The OpenAPI document: it tells all there is, and the app answers as it tells."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from starlette.routing import Route
+
+from tests.webapp.environment import AUTHORIZED, environ_of
+from tests.webapp.processes import ROOT, App
+from webapp.api import OPERATIONS
+from webapp.application import create_app
+from webapp.settings import read_settings
+from webapp.stopping import Stopping
+
+UNDESCRIBED = {"/assets/{name}", "/favicon.ico"}
+"""What the page needs of its own."""
+
+
+def test_every_route_is_described_and_nothing_else() -> None:
+    app = create_app(read_settings(environ_of("http://127.0.0.1:9")), Stopping())
+    routes = {
+        (method, route.path)
+        for route in app.routes
+        if isinstance(route, Route) and route.path not in UNDESCRIBED
+        for method in route.methods or ()
+        if method != "HEAD"
+    }
+    assert routes == {(operation.method, operation.path) for operation in OPERATIONS}
+
+
+def test_the_document_is_openapi_3_1_with_a_name_for_each_operation(app: App) -> None:
+    document = app.client.get("/openapi.json").json()
+    assert document["openapi"].startswith("3.1.")
+    operations = [operation for path in document["paths"].values() for operation in path.values()]
+    assert len({operation["operationId"] for operation in operations}) == len(operations)
+    for operation in operations:
+        assert operation["summary"]
+        assert all(parameter["description"] for parameter in operation.get("parameters", ()))
+    described = [
+        (name, member)
+        for name, schema in document["components"]["schemas"].items()
+        for member, content in schema.get("properties", {}).items()
+        if "description" not in content
+    ]
+    assert described == []
+
+
+def test_the_app_answers_all_that_the_document_allows_as_the_document_says(
+    writing_app: App, tmp_path: Path
+) -> None:
+    command = Path(sys.executable).with_name("schemathesis")
+    address = str(writing_app.client.base_url).rstrip("/")
+    report = tmp_path / "report.json"
+    done = subprocess.run(
+        [
+            command,
+            f"--config-file={ROOT}/tests/webapp/schemathesis.toml",
+            "run",
+            f"{address}/openapi.json",
+            "--checks=all",
+            "--exclude-path=/api/events",  # it never ends; tests of its own read it
+            f"--header=Authorization: {AUTHORIZED['Authorization']}",
+            "--max-examples=40",
+            "--generation-deterministic",
+            "--request-timeout=10",
+            f"--report-json-path={report}",
+            "--no-color",
+        ],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "11 total" in done.stdout
+    assert "10 selected" in done.stdout
+    errors = [line for line in map(json.loads, writing_app.process.stdout) if line["level"] == "error"]
+    assert errors == []
+
+
+def test_an_event_stream_is_what_the_document_says(app: App) -> None:
+    with app.client.stream("GET", "/api/events") as answer:
+        assert answer.status_code == 200
+        assert answer.headers["content-type"].startswith("text/event-stream")

@@ -1,0 +1,74 @@
+"""The status document: ages, staleness and the state of all services together."""
+
+from datetime import UTC, datetime, timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.webapp.environment import environ_of
+from webapp.board import Board
+from webapp.results import Finding, Result
+from webapp.services import ServiceName
+from webapp.settings import Settings, read_settings
+from webapp.states import State, worst
+from webapp.status import stale_after, status
+
+NOW = datetime(2026, 11, 23, 6, 25, tzinfo=UTC)
+STARTED = NOW - timedelta(hours=1)
+
+
+def settings() -> Settings:
+    """Settings of an app that checks every second."""
+    return read_settings(environ_of("http://127.0.0.1:9"))
+
+
+def board(ages: dict[ServiceName, float], **details: str) -> Board:
+    """A board with operational services that were checked so many seconds before now."""
+    made = Board(STARTED)
+    for service, age in ages.items():
+        finding = Finding(State.OPERATIONAL, "Fine.", details)
+        made.put_result(Result(service, finding, NOW - timedelta(seconds=age), STARTED, 1.5))
+    return made
+
+
+def test_before_the_first_checks_nothing_is_known_and_nothing_is_stale() -> None:
+    document = status(Board(STARTED).snapshot, settings(), STARTED, NOW)
+    assert (document.state, document.age, document.stale) == (State.UNKNOWN, None, False)
+    assert {service.message for service in document.services.values()} == {"Not checked yet."}
+    assert document.open_incidents is None
+
+
+def test_the_age_is_that_of_the_oldest_check() -> None:
+    snapshot = board({name: float(number) for number, name in enumerate(ServiceName)}).snapshot
+    document = status(snapshot, settings(), STARTED, NOW)
+    assert (document.state, document.age, document.stale) == (State.OPERATIONAL, 5.0, False)
+    assert document.services[ServiceName.ECS].age == 1.0
+
+
+def test_a_service_whose_check_is_overdue_is_stale_and_so_is_the_whole() -> None:
+    overdue = stale_after(settings()) + 0.1
+    snapshot = board({**dict.fromkeys(ServiceName, 0.0), ServiceName.STS: overdue}).snapshot
+    document = status(snapshot, settings(), STARTED, NOW)
+    assert document.stale
+    assert [name for name, service in document.services.items() if service.stale] == [ServiceName.STS]
+
+
+def test_a_clock_that_went_back_makes_no_negative_age() -> None:
+    document = status(board({ServiceName.STS: -30.0}).snapshot, settings(), STARTED, NOW)
+    assert document.services[ServiceName.STS].age == 0.0
+
+
+def test_the_release_runs_since_ecs_began_to_deploy_it() -> None:
+    assert status(Board(STARTED).snapshot, settings(), STARTED, NOW).release.since == STARTED
+    snapshot = board({ServiceName.ECS: 0.0}, deployed_at="2026-11-22T10:00:00Z").snapshot
+    deployed_at = datetime(2026, 11, 22, 10, tzinfo=UTC)
+    assert status(snapshot, settings(), STARTED, NOW).release.since == deployed_at
+
+
+@given(st.lists(st.sampled_from(State), min_size=1))
+def test_the_worst_state_is_one_of_them_and_down_beats_all(states: list[State]) -> None:
+    found = worst(states)
+    assert found in states
+    assert (found is State.DOWN) == (State.DOWN in states)
+    assert (found is State.OPERATIONAL) == (set(states) == {State.OPERATIONAL})
+    assert worst([]) is State.UNKNOWN

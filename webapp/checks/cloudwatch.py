@@ -1,0 +1,46 @@
+"""Whether an alarm of the service is raised."""
+
+from typing import Final
+
+from webapp.aws import Clients, answered
+from webapp.results import Finding
+from webapp.settings import Settings
+from webapp.states import State
+
+_PAGE: Final = 100
+"""The most that one answer holds. Source: Amazon CloudWatch API Reference, "DescribeAlarms"."""
+
+_MOST: Final = 300
+_MOST_NAMED: Final = 5
+
+
+async def check(clients: Clients, settings: Settings) -> Finding:
+    """Degraded while an alarm is raised, unknown when there is no alarm; looks at the first 300.
+
+    An alarm without data counts as quiet: that is how every alarm begins. Details: how many `alarms`
+    there are, are `raised`, and are `without_data`. Raises `AwsError`.
+    """
+    pages = clients.cloudwatch.get_paginator("describe_alarms").paginate(
+        AlarmNamePrefix=settings.alarm_prefix,
+        AlarmTypes=["MetricAlarm"],
+        PaginationConfig={"MaxItems": _MOST, "PageSize": _PAGE},
+    )
+    answer = await answered("cloudwatch:DescribeAlarms", pages.build_full_result())
+    alarms = answer["MetricAlarms"]
+    raised = sorted(
+        alarm["AlarmName"].removeprefix(settings.alarm_prefix)
+        for alarm in alarms
+        if alarm["StateValue"] == "ALARM"
+    )
+    details = {
+        "alarms": len(alarms),
+        "raised": len(raised),
+        "without_data": sum(alarm["StateValue"] == "INSUFFICIENT_DATA" for alarm in alarms),
+    }
+    if not alarms:
+        return Finding(State.UNKNOWN, "The service has no alarm.", details)
+    if not raised:
+        return Finding(State.OPERATIONAL, f"No alarm is raised, of {len(alarms)}.", details)
+    names = ", ".join(raised[:_MOST_NAMED])
+    others = f" and {len(raised) - _MOST_NAMED} more" if len(raised) > _MOST_NAMED else ""
+    return Finding(State.DEGRADED, f"Raised: {names}{others}.", details)

@@ -1,0 +1,70 @@
+"""What scanning the app's own image found.
+
+DescribeImages leaves out the results of ECR's present way to scan, hence DescribeImageScanFindings.
+Source: Amazon ECR API Reference, "DescribeImages".
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+from botocore.exceptions import ClientError
+
+from webapp.aws import Clients, answered
+from webapp.results import Finding
+from webapp.settings import Settings
+from webapp.states import State
+
+_NOT_SCANNED: Final = "ScanNotFoundException"
+
+_SEVERITIES: Final = ("CRITICAL", "HIGH", "MEDIUM", "LOW", "INFORMATIONAL", "UNDEFINED", "UNTRIAGED")
+"""The gravest first. Source: Amazon ECR API Reference, "ImageScanFindings"; Amazon Inspector API
+Reference, "Finding"."""
+
+_SCANNED: Final = frozenset({"ACTIVE", "COMPLETE"})
+_TO_COME: Final = frozenset({"IN_PROGRESS", "PENDING"})
+"""Source: Amazon ECR API Reference, "ImageScanStatus"."""
+
+
+async def check(clients: Clients, settings: Settings) -> Finding:
+    """Operational unless the scan of the released image found something critical.
+
+    Details: `scan`, the scan's status, and how many findings there are of each severity. An image of
+    another registry is unknown. Raises `AwsError`.
+    """
+    registry = settings.registry
+    if clients.ecr is None or registry is None:
+        return Finding(State.UNKNOWN, "The image is from another registry, which the app does not ask.")
+    try:
+        answer = await answered(
+            "ecr:DescribeImageScanFindings",
+            clients.ecr.describe_image_scan_findings(
+                registryId=registry.account_id,
+                repositoryName=registry.repository,
+                imageId={"imageDigest": settings.digest},
+                maxResults=1,
+            ),
+            expected={_NOT_SCANNED},
+        )
+    except ClientError:
+        return Finding(State.OPERATIONAL, "The image is there; it was not scanned yet.", {"scan": None})
+    status = answer["imageScanStatus"]["status"]
+    if status in _TO_COME:
+        return Finding(State.OPERATIONAL, "The image is there; it is being scanned.", {"scan": status})
+    if status == "UNSUPPORTED_IMAGE":
+        message = "The image is there; ECR does not scan images of its kind."
+        return Finding(State.OPERATIONAL, message, {"scan": status})
+    if status not in _SCANNED:
+        return Finding(State.UNKNOWN, f"The image's scan has no result: {status}.", {"scan": status})
+    counts = answer["imageScanFindings"].get("findingSeverityCounts", {})
+    return found_in_scan(status, {str(severity): count for severity, count in counts.items()})
+
+
+def found_in_scan(status: str, counts: Mapping[str, int]) -> Finding:
+    """What a finished scan says of the image, by how many findings of each severity it has."""
+    found = {severity.lower(): counts[severity] for severity in _SEVERITIES if counts.get(severity)}
+    listed = ", ".join(f"{count} {severity}" for severity, count in found.items())
+    return Finding(
+        State.DEGRADED if "critical" in found else State.OPERATIONAL,
+        f"Vulnerabilities in the image: {listed}." if found else "No vulnerability was found in the image.",
+        {"scan": status, **found},
+    )

@@ -1,0 +1,105 @@
+"""Whether the service's tasks run, and which release is deployed."""
+
+from datetime import UTC
+from typing import TYPE_CHECKING, Final
+
+from webapp.aws import AwsError, Clients, answered
+from webapp.results import Detail, Finding
+from webapp.settings import Settings
+from webapp.states import State
+
+if TYPE_CHECKING:
+    from types_aiobotocore_ecs.type_defs import DeploymentTypeDef, ServiceTypeDef
+
+_ROLLOUTS: Final = {
+    "COMPLETED": (State.OPERATIONAL, "The deployment is complete."),
+    "IN_PROGRESS": (State.DEGRADED, "A deployment is in progress."),
+    "FAILED": (State.DEGRADED, "The last deployment failed."),
+}
+"""Source: Amazon ECS API Reference, "Deployment", rolloutState."""
+
+
+class TaskCheck:
+    """Checks the ECS service. It keeps the digest of the task definition it saw last.
+
+    A revision of a task definition never changes, so there is no need to ask for it twice. Source:
+    Amazon ECS Developer Guide, "Amazon ECS task definitions".
+    """
+
+    def __init__(self) -> None:
+        self._task_definition: str | None = None
+        self._digest: str | None = None
+
+    async def check(self, clients: Clients, settings: Settings) -> Finding:
+        """Operational when all tasks that are wanted run and no deployment is under way.
+
+        Details: tasks `running`, `desired` and `pending`; `rollout`, `deployed_at` (UTC, RFC 3339) and
+        `digest` of the deployment that ECS calls primary, None where ECS tells none. Raises `AwsError`.
+        """
+        answer = await answered(
+            "ecs:DescribeServices",
+            clients.ecs.describe_services(cluster=settings.cluster, services=[settings.ecs_service]),
+        )
+        if not answer["services"]:
+            return Finding(State.DOWN, "The service does not exist.")
+        service = answer["services"][0]
+        deployment = _primary(service)
+        digest = await self._digest_of(deployment, clients, settings) if deployment else None
+        return _finding(service, deployment, digest, settings.digest)
+
+    async def _digest_of(
+        self, deployment: "DeploymentTypeDef", clients: Clients, settings: Settings
+    ) -> str | None:
+        task_definition = deployment["taskDefinition"]
+        if task_definition != self._task_definition:
+            try:
+                answer = await answered(
+                    "ecs:DescribeTaskDefinition",
+                    clients.ecs.describe_task_definition(taskDefinition=task_definition),
+                )
+            except AwsError:
+                return None
+            images = {
+                item["name"]: item["image"] for item in answer["taskDefinition"]["containerDefinitions"]
+            }
+            self._digest = images.get(settings.service, "").partition("@")[2] or None
+            self._task_definition = task_definition
+        return self._digest
+
+
+def _primary(service: "ServiceTypeDef") -> "DeploymentTypeDef | None":
+    return next((item for item in service["deployments"] if item["status"] == "PRIMARY"), None)
+
+
+def _finding(
+    service: "ServiceTypeDef", deployment: "DeploymentTypeDef | None", digest: str | None, own_digest: str
+) -> Finding:
+    state, sentence = _judgement(service, deployment)
+    running, desired = service["runningCount"], service["desiredCount"]
+    message = f"{sentence} Tasks: {running} running, {desired} desired."
+    if digest is not None and digest != own_digest:
+        message += " Another release than this task's is deployed."
+    details: dict[str, Detail] = {
+        "running": running,
+        "desired": desired,
+        "pending": service["pendingCount"],
+        "rollout": deployment.get("rolloutState") if deployment else None,
+        "deployed_at": (
+            f"{deployment['createdAt'].astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}" if deployment else None
+        ),
+        "digest": digest,
+    }
+    return Finding(state, message, details)
+
+
+def _judgement(service: "ServiceTypeDef", deployment: "DeploymentTypeDef | None") -> tuple[State, str]:
+    if service["status"] != "ACTIVE":
+        return State.DOWN, f"The service is {service['status']}."
+    if service["runningCount"] == 0 < service["desiredCount"]:
+        return State.DOWN, "No task runs."
+    # Deployments that another controller than ECS makes have no such state.
+    rollout = deployment.get("rolloutState", "COMPLETED") if deployment else "COMPLETED"
+    state, sentence = _ROLLOUTS[rollout]
+    if state is State.OPERATIONAL and service["runningCount"] < service["desiredCount"]:
+        return State.DEGRADED, "Some tasks are missing."
+    return state, sentence

@@ -1,0 +1,55 @@
+"""Whether the app is alive, and whether it is ready to serve."""
+
+from http import HTTPStatus
+from typing import Final, Literal
+
+from pydantic import BaseModel, Field
+from starlette.requests import Request
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from webapp.answers import Answer
+from webapp.contract import HEALTH_PATH, READY_PATH
+from webapp.resources import Resources
+from webapp.services import ServiceName
+
+
+class Alive(BaseModel):
+    """The process is alive."""
+
+    alive: Literal[True] = Field(default=True, description="Always true: a dead process does not answer.")
+
+
+class Ready(BaseModel):
+    """Whether the app is ready to serve."""
+
+    ready: bool = Field(description="Whether it is.")
+    reason: str | None = Field(default=None, description="Why it is not.")
+
+
+class Health:
+    """200 while the process is alive. An ASGI application, since there is nothing to read of the request."""
+
+    def __init__(self) -> None:
+        self._answer = Answer(Alive())
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._answer(scope, receive, send)
+
+
+async def ready(request: Request[Resources]) -> Answer:
+    """200 while the app's table can be read, else 503 with the reason; 503 too once the app is to stop."""
+    if request.state["stopping"].requested:
+        return _not_ready("The app is about to stop.")
+    finding = request.state["board"].snapshot.results[ServiceName.DYNAMODB].finding
+    if not finding.details.get("readable"):
+        return _not_ready(finding.message)
+    return Answer(Ready(ready=True))
+
+
+def _not_ready(reason: str) -> Answer:
+    return Answer(Ready(ready=False, reason=reason), HTTPStatus.SERVICE_UNAVAILABLE)
+
+
+HEALTH: Final[ASGIApp] = Health()
+ROUTES: Final = (Route(HEALTH_PATH, HEALTH, methods=["GET"]), Route(READY_PATH, ready))

@@ -1,0 +1,176 @@
+"""Incidents, to be read by all and written with a token: `/api/incidents` and `/api/incidents/{id}`."""
+
+import os
+import re
+from collections.abc import Mapping
+from contextlib import suppress
+from http import HTTPStatus
+from typing import Final
+
+from starlette.requests import Request
+from starlette.routing import Route
+
+from webapp import idempotency
+from webapp.answers import Answer, Refusal
+from webapp.authorization import authorize
+from webapp.aws import AwsError
+from webapp.board import utc_now
+from webapp.cursors import link_to_next
+from webapp.incident_store import (
+    MOST_OPEN,
+    ClaimedError,
+    TooManyOpenError,
+    create_incident,
+    list_incidents,
+    read_incident,
+    replace_incident,
+    show_incident,
+)
+from webapp.incidents import (
+    ID_PATTERN,
+    Incident,
+    IncidentChange,
+    IncidentPage,
+    IncidentsQuery,
+    NewIncident,
+    NoRoomError,
+    Progress,
+    changed,
+    incident_id,
+    opened,
+)
+from webapp.incidents_paging import cursor_before, position_of
+from webapp.preconditions import IfMatch, entity_tag, require_if_match
+from webapp.reading import read_body, read_query
+from webapp.resources import Resources
+from webapp.table_client import ConditionError, TableClient
+
+INCIDENTS_PATH: Final = "/api/incidents"
+INCIDENT_PATH: Final = f"{INCIDENTS_PATH}/{{id}}"
+
+MOST_ATTEMPTS: Final = 3
+"""At a change of whatever version there is, when others change it at the same time."""
+
+
+async def incidents(request: Request[Resources]) -> Answer:
+    """Lists incidents or opens one."""
+    return await (post_incident if request.method == "POST" else get_incidents)(request)
+
+
+async def incident(request: Request[Resources]) -> Answer:
+    """Shows an incident or changes it."""
+    return await (patch_incident if request.method == "PATCH" else get_incident)(request)
+
+
+async def get_incidents(request: Request[Resources]) -> Answer:
+    """200 with a page of incidents, and a link to the next page (RFC 8288) when there is one.
+
+    400 for a query that is wrong.
+    """
+    query = read_query(request, IncidentsQuery)
+    found = await list_incidents(_table(request), query.state, position_of(query), query.limit + 1)
+    shown = found[: query.limit]
+    following = cursor_before(shown[-1], query) if len(found) > len(shown) else None
+    return Answer(IncidentPage(incidents=shown, next=following), headers=link_to_next(request, following))
+
+
+async def post_incident(request: Request[Resources]) -> Answer:
+    """201 with the incident that was opened, or that the same idempotency key has opened before.
+
+    401 and 403 without the token; 400, 415 and 422 for a wrong body; 422 for an idempotency key that came
+    with another body before; 409 when too many incidents are open.
+    """
+    authorize(request)
+    key = idempotency.read_key(request)
+    new = await read_body(request, NewIncident)
+    table, now = _table(request), utc_now()
+    try:
+        made, how = await create_incident(
+            table,
+            opened(new, incident_id(now, os.urandom(10)), now),
+            None if key is None else idempotency.claim_of(key, new),
+        )
+    except ClaimedError:
+        detail = f"This {idempotency.HEADER} came with another body before. Use a new one."
+        raise Refusal(HTTPStatus.UNPROCESSABLE_ENTITY, detail) from None
+    except TooManyOpenError:
+        detail = f"There are {MOST_OPEN} open incidents already. Resolve one first."
+        raise Refusal(HTTPStatus.CONFLICT, detail) from None
+    headers = {"Location": INCIDENT_PATH.format(id=made.id)}
+    if how == "replayed":
+        return _answer(made, HTTPStatus.CREATED, {**headers, idempotency.REPLAYED_HEADER: "true"})
+    await _show(request, table, made)
+    return _answer(made, HTTPStatus.CREATED, headers)
+
+
+async def get_incident(request: Request[Resources]) -> Answer:
+    """200 with the incident and its entity tag, 404 when there is none of this id."""
+    return _answer(await _found(request, _table(request)))
+
+
+async def patch_incident(request: Request[Resources]) -> Answer:
+    """200 with the changed incident.
+
+    401 and 403 without the token; 428 without If-Match, 412 when the incident has changed since; 400, 415
+    and 422 for a wrong body; 404 when there is none of this id; 409 once it is resolved or has no room.
+    """
+    authorize(request)
+    condition = require_if_match(request)
+    change = await read_body(request, IncidentChange)
+    table = _table(request)
+    after = await _change(request, table, condition, change)
+    await _show(request, table, after)
+    return _answer(after)
+
+
+async def _change(
+    request: Request[Resources], table: TableClient, condition: IfMatch, change: IncidentChange
+) -> Incident:
+    for _ in range(MOST_ATTEMPTS):
+        before = await _found(request, table)
+        # What would be refused without the condition is refused for its own sake: RFC 9110, section 13.2.1.
+        if before.state is Progress.RESOLVED:
+            raise Refusal(HTTPStatus.CONFLICT, "The incident is resolved; nothing of it changes any more.")
+        if not condition.holds(before.version):
+            break
+        try:
+            after = changed(before, change, utc_now())
+        except NoRoomError as error:
+            raise Refusal(HTTPStatus.CONFLICT, str(error)) from None
+        with suppress(ConditionError):
+            await replace_incident(table, after)
+            return after
+    detail = (
+        "The incident has changed in the meantime. Read it again, and then send its new ETag in If-Match."
+    )
+    raise Refusal(HTTPStatus.PRECONDITION_FAILED, detail)
+
+
+async def _found(request: Request[Resources], table: TableClient) -> Incident:
+    identifier = request.path_params["id"]
+    found = await read_incident(table, identifier) if re.fullmatch(ID_PATTERN, identifier) else None
+    if found is None:
+        raise Refusal(HTTPStatus.NOT_FOUND, "There is no such incident.")
+    return found
+
+
+async def _show(request: Request[Resources], table: TableClient, written: Incident) -> None:
+    """Has the board show what was written; if that fails, the recorder will before long."""
+    with suppress(AwsError):
+        await show_incident(table, request.state["board"], written)
+
+
+def _table(request: Request[Resources]) -> TableClient:
+    return TableClient(request.state["clients"].dynamodb, request.state["settings"].table)
+
+
+def _answer(
+    content: Incident, status: HTTPStatus = HTTPStatus.OK, headers: Mapping[str, str] | None = None
+) -> Answer:
+    return Answer(content, status, {"ETag": entity_tag(content.version), **(headers or {})})
+
+
+ROUTES: Final = (
+    Route(INCIDENTS_PATH, incidents, methods=["GET", "POST"]),
+    Route(INCIDENT_PATH, incident, methods=["GET", "PATCH"]),
+)

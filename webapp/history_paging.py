@@ -1,0 +1,84 @@
+"""Which records a query asks for: a range of time, and a page of it."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from http import HTTPStatus
+from typing import Final
+
+from pydantic import AwareDatetime
+
+from webapp.answers import Refusal
+from webapp.cursors import Cursor, decoded, encoded, wrong_cursor
+from webapp.history import HistoryQuery
+from webapp.services import ServiceName
+
+LONGEST_RANGE: Final = timedelta(days=90)
+DEFAULT_RANGE: Final = timedelta(hours=24)
+
+
+@dataclass(frozen=True)
+class Page:
+    """Records from `start` on and before `before`; the range they are of ends before `end`. All in UTC."""
+
+    start: datetime
+    end: datetime
+    before: datetime
+
+
+class HistoryCursor(Cursor):
+    """Where a page of records begins: before a minute.
+
+    `from_` and `to` are what was asked for, `start` and `end` what that came to on the first page.
+    """
+
+    service: ServiceName
+    from_: AwareDatetime | None
+    to: AwareDatetime | None
+    start: AwareDatetime
+    end: AwareDatetime
+    before: AwareDatetime
+
+
+def page_of(query: HistoryQuery, now: datetime) -> Page:
+    """The page that a query asks for at a time.
+
+    Raises `Refusal`, 400, when its range is none or too long, or its cursor is of another query.
+    """
+    if query.cursor is None:
+        start, end = _range_of(query, now)
+        return Page(start, end, end)
+    cursor = decoded(query.cursor, HistoryCursor)
+    same = (cursor.service, cursor.from_, cursor.to) == (query.service, query.from_, query.to)
+    if not (same and cursor.start <= cursor.before <= cursor.end <= cursor.start + LONGEST_RANGE):
+        raise wrong_cursor()
+    return Page(cursor.start, cursor.end, cursor.before)
+
+
+def cursor_before(at: datetime, query: HistoryQuery, page: Page) -> str:
+    """The cursor of the page that has the records before a minute."""
+    return encoded(
+        HistoryCursor(
+            service=query.service, from_=query.from_, to=query.to, start=page.start, end=page.end, before=at
+        )
+    )
+
+
+def _range_of(query: HistoryQuery, now: datetime) -> tuple[datetime, datetime]:
+    end = query.to or now
+    try:
+        start = query.from_ or end - DEFAULT_RANGE
+    except OverflowError:
+        raise _wrong_range("to", "There is no time 24 hours before it.") from None
+    if start >= end:
+        raise _wrong_range("from", "It must be before to, which is now when left out.")
+    if end - start > LONGEST_RANGE:
+        raise _wrong_range("from", f"It may be {LONGEST_RANGE.days} days before to at most.")
+    return start, end
+
+
+def _wrong_range(parameter: str, detail: str) -> Refusal:
+    return Refusal(
+        HTTPStatus.BAD_REQUEST,
+        "The range of time is wrong.",
+        errors=[{"parameter": parameter, "detail": detail}],
+    )

@@ -1,0 +1,148 @@
+"""The page: what people see of the status document, the open incidents and the last 90 days."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Final
+
+from webapp import wording
+from webapp.history import Day, availability
+from webapp.results import Detail
+from webapp.states import State, worst
+from webapp.status import ServiceStatus, Status
+
+DAYS: Final = 90
+"""Days that the page shows, today's included."""
+
+
+@dataclass(frozen=True)
+class Banner:
+    """The first thing to be read: how the platform is doing, in one line, and what to make of it."""
+
+    state: State
+    heading: str
+    note: str | None
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One day (UTC) of one service, by its worst state; None without records.
+
+    A record is kept for each minute, so its words tell minutes.
+    """
+
+    date: date
+    state: State | None
+    words: str
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A figure of a check, in words; `at` is the time that it tells, if it tells one."""
+
+    label: str
+    words: str
+    at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class ServiceHistory:
+    """The last 90 days of one service, the oldest first."""
+
+    bars: tuple[Bar, ...]
+    availability: str | None
+    summary: str
+
+    @property
+    def troubled(self) -> tuple[Bar, ...]:
+        """The days that were not operational throughout, the newest first."""
+        return tuple(bar for bar in reversed(self.bars) if bar.state not in {None, State.OPERATIONAL})
+
+
+@dataclass(frozen=True)
+class ServiceView:
+    """A service as the page shows it."""
+
+    status: ServiceStatus
+    figures: tuple[Figure, ...]
+
+
+def state_of(day: Day) -> State | None:
+    """The worst state that a day has records of; None without records."""
+    counts = {
+        State.OPERATIONAL: day.operational,
+        State.DEGRADED: day.degraded,
+        State.DOWN: day.down,
+        State.UNKNOWN: day.unknown,
+    }
+    seen = [state for state, count in counts.items() if count]
+    return worst(seen) if seen else None
+
+
+def service_history(days: Sequence[Day], today: date) -> ServiceHistory:
+    """The 90 days that end today, whether there are records of each or not."""
+    known = {day.date: day for day in days}
+    dates = [today - timedelta(days=age) for age in reversed(range(DAYS))]
+    shown = [known.get(date, Day(date=date)) for date in dates]
+    bars = tuple(_bar(day) for day in shown)
+    found = availability(
+        sum(day.operational for day in shown),
+        sum(day.degraded for day in shown),
+        sum(day.down for day in shown),
+    )
+    words = None if found is None else wording.percent(found)
+    return ServiceHistory(bars, words, _summary([bar.state for bar in bars], words))
+
+
+def banner(status: Status) -> Banner:
+    """The page's headline. Of checks that are overdue it says so instead of what they found."""
+    if all(service.checked_at is None for service in status.services.values()):
+        return Banner(State.UNKNOWN, "Not checked yet", "The first checks are under way.")
+    message = status.message.removesuffix(".")
+    if status.stale:
+        return Banner(State.UNKNOWN, "Checks are overdue", f"When last checked: {message}.")
+    if status.checked_at is None:
+        return Banner(status.state, message, "Not all services have been checked yet.")
+    troubled = [s.title for s in status.services.values() if s.state is not State.OPERATIONAL]
+    return Banner(status.state, message, f"This concerns {', '.join(troubled)}." if troubled else None)
+
+
+def figures(details: Mapping[str, Detail]) -> tuple[Figure, ...]:
+    """The figures of a check in words; those that are None are left out."""
+    return tuple(_figure(name, value) for name, value in details.items() if value is not None)
+
+
+def _bar(day: Day) -> Bar:
+    state = state_of(day)
+    if state is None:
+        return Bar(day.date, None, "No data")
+    lasted = ((State.DOWN, day.down), (State.DEGRADED, day.degraded), (State.UNKNOWN, day.unknown))
+    words = ", ".join(f"{state} for {wording.duration(count)}" for state, count in lasted if count)
+    return Bar(day.date, state, words.capitalize() or "Operational")
+
+
+def _summary(states: Sequence[State | None], available: str | None) -> str:
+    counts = [(state.value, states.count(state)) for state in State] + [("no data", states.count(None))]
+    days = "; ".join(f"{name} on {_days(count)}" for name, count in counts if count)
+    return f"Last {DAYS} days: {days}." + (f" {available} available." if available else "")
+
+
+def _days(count: int) -> str:
+    return "1 day" if count == 1 else f"{count} days"
+
+
+def _figure(name: str, value: Detail) -> Figure:
+    label = wording.label(name)
+    if isinstance(value, bool):
+        return Figure(label, "Yes" if value else "No")
+    if isinstance(value, str) and name.endswith("_at"):
+        with suppress(ValueError):
+            at = datetime.fromisoformat(value)
+            return Figure(label, wording.moment(at), at)
+    return Figure(label, str(value))
+
+
+def service_views(status: Status) -> tuple[ServiceView, ...]:
+    """All services as the page shows them."""
+    return tuple(ServiceView(service, figures(service.details)) for service in status.services.values())

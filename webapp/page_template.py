@@ -1,0 +1,100 @@
+"""The page's template, and what it is rendered with."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import Final
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from webapp import wording
+from webapp.board import Snapshot
+from webapp.events import event_id
+from webapp.history import Day
+from webapp.page import DAYS, banner, service_history, service_views
+from webapp.services import TITLES, ServiceName
+from webapp.static_files import StaticFile
+from webapp.status import Status
+
+TEMPLATES: Final = Path(__file__).parent / "templates"
+
+Days = Mapping[ServiceName, Sequence[Day]]
+
+
+@dataclass(frozen=True)
+class HistoryHtml:
+    """A service's last 90 days: a bar for each, and those with trouble in words."""
+
+    bars: str
+    troubled: str
+
+
+@dataclass(frozen=True)
+class Histories:
+    """The last 90 days of all services, and what they were made of."""
+
+    days: Days
+    today: date
+    html: Mapping[ServiceName, HistoryHtml]
+
+
+class PageTemplate:
+    """The page, still without what it tells. Whatever is put into it is escaped."""
+
+    def __init__(self, files: Mapping[str, StaticFile]) -> None:
+        environment = Environment(
+            loader=FileSystemLoader(TEMPLATES),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            auto_reload=False,
+        )
+        environment.filters |= {
+            "age": wording.age,
+            "day": wording.day,
+            "latency": wording.latency,
+            "machine": wording.machine,
+            "minute": wording.minute,
+            "moment": wording.moment,
+        }
+        environment.globals |= {
+            "assets": {plain: f"/assets/{file.name}" for plain, file in files.items()},
+            "days": DAYS,
+            "titles": TITLES,
+        }
+        self._page = environment.get_template("page.html")
+        self._bars = environment.get_template("bars.html")
+        self._troubled = environment.get_template("troubled.html")
+        self._histories: Histories | None = None
+
+    def render(self, status: Status, snapshot: Snapshot, stale_after: float, now: datetime) -> bytes:
+        """The page that shows a status document and the rest of its snapshot at a time, in UTF-8.
+
+        `stale_after`, in seconds, is the age from which on a check is overdue.
+        """
+        return self._page.render(
+            banner=banner(status),
+            histories=None if snapshot.days is None else self._histories_of(snapshot.days, now.date()),
+            id=event_id(status.started_at, snapshot.version),
+            incidents=snapshot.open_incidents,
+            now=now,
+            services=service_views(status),
+            stale_after=stale_after,
+            status=status,
+        ).encode()
+
+    def _histories_of(self, days: Days, today: date) -> Mapping[ServiceName, HistoryHtml]:
+        # They are most of the page and change once a minute, so they are kept.
+        known = self._histories
+        if known is None or known.days is not days or known.today != today:
+            html = {name: self._history_of(name, days.get(name, ()), today) for name in ServiceName}
+            known = self._histories = Histories(days, today, html)
+        return known.html
+
+    def _history_of(self, name: ServiceName, days: Sequence[Day], today: date) -> HistoryHtml:
+        history = service_history(days, today)
+        return HistoryHtml(
+            self._bars.render(name=name, history=history), self._troubled.render(history=history)
+        )

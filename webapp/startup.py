@@ -1,0 +1,23 @@
+"""Tells in one line why the app could not start."""
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+
+class StartupErrors:
+    """ASGI middleware: of the traceback that reports a failed start, the server logs the error alone."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self.app(scope, receive, _shortened(send) if scope["type"] == "lifespan" else send)
+
+
+def _shortened(send: Send) -> Send:
+    async def send_short(message: Message) -> None:
+        if message["type"] == "lifespan.startup.failed":
+            last_line = message["message"].strip().rpartition("\n")[2]
+            message = {**message, "message": f"The app cannot start: {last_line}"}
+        await send(message)
+
+    return send_short

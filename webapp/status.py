@@ -1,0 +1,133 @@
+"""The status document: how the app's services are doing, as the API and the live events tell it."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from webapp.board import Snapshot
+from webapp.results import Detail, Result
+from webapp.services import PURPOSES, TITLES, ServiceName
+from webapp.settings import Settings
+from webapp.states import State
+
+MESSAGES: Final[Mapping[State, str]] = {
+    State.OPERATIONAL: "All services are operational.",
+    State.DEGRADED: "Some services are degraded.",
+    State.DOWN: "Some services are down.",
+    State.UNKNOWN: "The state of some services is not known.",
+}
+
+
+class Release(BaseModel):
+    """What runs. `since` is when ECS began to deploy it; before ECS was asked, when this task started."""
+
+    model_config = ConfigDict(frozen=True)
+
+    digest: str = Field(
+        description="SHA-256 of the released image's manifest: sha256: and 64 hexadecimal digits."
+    )
+    commit: str = Field(description="The commit it was built from.")
+    since: datetime = Field(
+        description="When ECS began to deploy it, or while that is not known, when this task started."
+    )
+
+
+class ServiceStatus(BaseModel):
+    """How one service is doing: latency in milliseconds, age in seconds, times in UTC.
+
+    A status is stale when its check is overdue: then it tells how things were.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    name: ServiceName = Field(description="The service's name in paths and queries.")
+    title: str = Field(description="What people call it.")
+    purpose: str = Field(description="What it is to the app.")
+    state: State = Field(description="How it is doing.")
+    message: str = Field(description="How it is doing, for a person.")
+    since: datetime = Field(description="When it was first found in this state.")
+    checked_at: datetime | None = Field(description="When its last check ended; null before the first.")
+    age: float | None = Field(description="Seconds since then.")
+    stale: bool = Field(description="Whether the next check is overdue, so that this tells how things were.")
+    latency_ms: float | None = Field(description="Milliseconds the last check took.")
+    details: Mapping[str, Detail] = Field(description="Figures of the check.")
+
+
+class Status(BaseModel):
+    """How the platform is doing. `age`, in seconds, is that of the oldest check."""
+
+    model_config = ConfigDict(frozen=True)
+
+    environment: str = Field(description="The environment's name.")
+    service: str = Field(description="The service's name within it.")
+    region: str = Field(description="The AWS region.")
+    state: State = Field(description="The worst state of all services.")
+    message: str = Field(description="How the platform is doing, for a person.")
+    checked_at: datetime | None = Field(
+        description="When the check that lies back longest ended; null until all have."
+    )
+    age: float | None = Field(description="Seconds since then.")
+    stale: bool = Field(description="Whether a check is overdue.")
+    release: Release = Field(description="What runs.")
+    started_at: datetime = Field(description="When this task started.")
+    uptime: float = Field(description="Seconds since then.")
+    open_incidents: int | None = Field(
+        description="How many incidents are open; null while that is not known."
+    )
+    writing: Literal["on", "off"] = Field(description="Whether a token may write.")
+    services: Mapping[ServiceName, ServiceStatus] = Field(description="Each service by its name.")
+
+
+def stale_after(settings: Settings) -> float:
+    """Seconds after which a check is overdue: when one was missed altogether."""
+    return 2 * settings.check_interval + 5
+
+
+def service_status(result: Result, settings: Settings, now: datetime) -> ServiceStatus:
+    """The status of one service at a time."""
+    finding = result.finding
+    age = _age(result.checked_at, now)
+    return ServiceStatus(
+        name=result.service,
+        title=TITLES[result.service],
+        purpose=PURPOSES[result.service],
+        state=finding.state,
+        message=finding.message,
+        since=result.since,
+        checked_at=result.checked_at,
+        age=age,
+        stale=age is not None and age > stale_after(settings),
+        latency_ms=result.latency_ms,
+        details=finding.details,
+    )
+
+
+def status(snapshot: Snapshot, settings: Settings, started_at: datetime, now: datetime) -> Status:
+    """The status document of a snapshot at a time."""
+    services = {name: service_status(snapshot.results[name], settings, now) for name in ServiceName}
+    return Status(
+        environment=settings.environment,
+        service=settings.service,
+        region=settings.aws_region,
+        state=snapshot.state,
+        message=MESSAGES[snapshot.state],
+        checked_at=snapshot.checked_at,
+        age=_age(snapshot.checked_at, now),
+        stale=any(service.stale for service in services.values()),
+        release=Release(
+            digest=settings.digest,
+            commit=settings.commit,
+            since=snapshot.deployed_at or started_at,
+        ),
+        started_at=started_at,
+        uptime=round((now - started_at).total_seconds(), 1),
+        open_incidents=None if snapshot.open_incidents is None else len(snapshot.open_incidents),
+        writing="on" if settings.writing else "off",
+        services=services,
+    )
+
+
+def _age(checked_at: datetime | None, now: datetime) -> float | None:
+    return None if checked_at is None else max(0.0, round((now - checked_at).total_seconds(), 1))

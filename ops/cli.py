@@ -22,7 +22,6 @@ from ops.progress import Progress
 from ops.release import Releases
 from ops.targets import environment_of, target_of, targets_of
 from stacks.reading import SettingsError, read_platform
-from webapp import contract
 
 app = typer.Typer(
     add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None
@@ -85,9 +84,7 @@ def up(env: Env = "dev", directory: Directory = HERE) -> None:
     done = local.up(checkout, platform, environment, Progress(console))
     console.print()
     for service, address in done.addresses.items():
-        console.print(
-            Text.assemble(f"{environment.name} {service}: ", (f"{address}{contract.STATUS_PATH}", "bold"))
-        )
+        console.print(Text.assemble(f"{environment.name} {service}: ", (address, "bold")))
     console.print(
         f"The embedded AWS is at {done.embedded.endpoint}: "
         f'`eval "$(make -s local-env ENV={environment.name})"` '

@@ -51,7 +51,9 @@ class ServiceStatus(BaseModel):
     checked_at: datetime | None = Field(description="When its last check ended; null before the first.")
     age: float | None = Field(description="Seconds since then.")
     stale: bool = Field(description="Whether the next check is overdue, so that this tells how things were.")
-    latency_ms: float | None = Field(description="Milliseconds the last check took.")
+    latency_ms: float | None = Field(
+        description="Milliseconds the last check took; null when it did not find out how the service is doing."
+    )
     details: Mapping[str, Detail] = Field(description="Figures of the check.")
 
 

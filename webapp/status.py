@@ -52,7 +52,7 @@ class ServiceStatus(BaseModel):
     age: float | None = Field(description="Seconds since then.")
     stale: bool = Field(description="Whether the next check is overdue, so that this tells how things were.")
     latency_ms: float | None = Field(
-        description="Milliseconds the last check took; null when it did not find out how the service is doing."
+        description="Milliseconds the last check took; null when it did not find out the state."
     )
     details: Mapping[str, Detail] = Field(description="Figures of the check.")
 

@@ -6,8 +6,15 @@ from typing import Final
 
 from webapp.contract import HEALTH_PATH, READY_PATH, STATUS_PATH
 from webapp.endpoints.health import Alive, Ready
-from webapp.history import HistoryPage, HistoryQuery
-from webapp.incidents import ID_PATTERN, Incident, IncidentChange, IncidentPage, IncidentsQuery, NewIncident
+from webapp.history.models import HistoryPage, HistoryQuery
+from webapp.incidents.models import (
+    ID_PATTERN,
+    Incident,
+    IncidentChange,
+    IncidentPage,
+    IncidentsQuery,
+    NewIncident,
+)
 from webapp.openapi import Operation, Parameter, Response, Schema, document
 from webapp.services import ServiceName
 from webapp.status import ServiceStatus, Status

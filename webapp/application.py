@@ -16,17 +16,17 @@ from webapp.board import Board, utc_now
 from webapp.contract import HEALTH_PATH, STATUS_PATH
 from webapp.endpoints import events, health, history, incidents, openapi, page, status
 from webapp.events import Events
-from webapp.hot_paths import HotPaths
-from webapp.limits import Limits
+from webapp.history.recorder import record
+from webapp.layers.hot_paths import HotPaths
+from webapp.layers.limits import Limits
+from webapp.layers.security_headers import SecurityHeaders
+from webapp.layers.startup import StartupErrors
 from webapp.logs import RequestLog
 from webapp.monitor import monitor
-from webapp.page_cache import PageCache
-from webapp.page_template import PageTemplate
-from webapp.recorder import record
+from webapp.page.cache import PageCache
+from webapp.page.template import PageTemplate
 from webapp.resources import Resources
-from webapp.security_headers import SecurityHeaders
 from webapp.settings import Settings
-from webapp.startup import StartupErrors
 from webapp.status_cache import StatusCache
 from webapp.stopping import Stopping
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final
 
-from webapp.history import Day
-from webapp.incidents import Incident
+from webapp.history.models import Day
+from webapp.incidents.models import Incident
 from webapp.results import Finding, Result
 from webapp.services import ServiceName
 from webapp.states import State, worst

@@ -5,7 +5,7 @@ from typing import TypedDict
 from webapp.aws import Clients
 from webapp.board import Board
 from webapp.events import Events
-from webapp.page_cache import PageCache
+from webapp.page.cache import PageCache
 from webapp.settings import Settings
 from webapp.status_cache import StatusCache
 from webapp.stopping import Stopping

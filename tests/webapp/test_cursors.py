@@ -11,8 +11,8 @@ from pydantic import AwareDatetime
 from webapp.answers import Refusal
 from webapp.cursors import Cursor, decoded, encoded, wrong_cursor
 from webapp.fields import LONGEST_CURSOR
-from webapp.history import HistoryQuery
-from webapp.history_paging import HistoryCursor, Page, cursor_before, page_of
+from webapp.history.models import HistoryQuery
+from webapp.history.paging import HistoryCursor, Page, cursor_before, page_of
 from webapp.services import ServiceName
 
 URL_SAFE = set(string.ascii_letters + string.digits + "-_")

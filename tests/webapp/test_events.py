@@ -20,7 +20,7 @@ from webapp.board import Board, utc_now
 from webapp.contract import STATUS_PATH, STOP_SIGNAL
 from webapp.endpoints.events import EVENTS_PATH
 from webapp.events import LARGEST_NUMBER, PAUSE, RECONNECTION, Events, event_id
-from webapp.history import Day
+from webapp.history.models import Day
 from webapp.results import Finding, Result
 from webapp.services import ServiceName
 from webapp.settings import read_settings

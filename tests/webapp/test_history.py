@@ -14,8 +14,8 @@ from tests.webapp.environment import environ_of
 from tests.webapp.processes import App, running_app
 from tests.webapp.tables import items, new_table, with_table
 from webapp.endpoints.history import HISTORY_PATH
-from webapp.history import Day, Record, availability, slot_of
-from webapp.history_store import read_days, read_records, write_slot
+from webapp.history.models import Day, Record, availability, slot_of
+from webapp.history.store import read_days, read_records, write_slot
 from webapp.services import ServiceName
 from webapp.states import State
 from webapp.table_client import TableClient

@@ -23,15 +23,7 @@ from tests.webapp.waiting import soon
 from webapp.board import Board
 from webapp.contract import STATUS_PATH
 from webapp.endpoints.incidents import INCIDENTS_PATH
-from webapp.incident_store import (
-    MOST_OPEN,
-    create_incident,
-    refresh_open_incidents,
-    replace_incident,
-    show_incident,
-    with_incident,
-)
-from webapp.incidents import (
+from webapp.incidents.models import (
     MOST_BYTES,
     MOST_UPDATES,
     Incident,
@@ -42,6 +34,14 @@ from webapp.incidents import (
     changed,
     incident_id,
     opened,
+)
+from webapp.incidents.store import (
+    MOST_OPEN,
+    create_incident,
+    refresh_open_incidents,
+    replace_incident,
+    show_incident,
+    with_incident,
 )
 from webapp.table import idempotency_key
 from webapp.table_client import TableClient

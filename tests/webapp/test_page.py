@@ -13,10 +13,10 @@ from tests.webapp.pages import Element, read_page
 from tests.webapp.processes import App
 from webapp.board import Board, Snapshot
 from webapp.endpoints.page import FILES
-from webapp.history import Day
-from webapp.incidents import Incident, Progress, Update
-from webapp.page import DAYS, banner, figures, service_history, state_of
-from webapp.page_template import PageTemplate
+from webapp.history.models import Day
+from webapp.incidents.models import Incident, Progress, Update
+from webapp.page.template import PageTemplate
+from webapp.page.views import DAYS, banner, figures, service_history, state_of
 from webapp.results import Detail, Finding, Result
 from webapp.services import TITLES, ServiceName
 from webapp.settings import Settings, read_settings

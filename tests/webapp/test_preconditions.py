@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from webapp.answers import Refusal
-from webapp.preconditions import entity_tag, parse_if_match
+from webapp.incidents.preconditions import entity_tag, parse_if_match
 
 TAGS = st.from_regex(r'\A(W/)?"[!#-~\x80-\xff]*"\Z')
 

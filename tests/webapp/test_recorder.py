@@ -20,8 +20,8 @@ from webapp.aws import AwsError
 from webapp.board import Board
 from webapp.contract import HEALTH_PATH
 from webapp.endpoints.history import HISTORY_PATH
-from webapp.history import SLOT
-from webapp.recorder import DAYS_SHOWN, MOST_PENDING, NOT_IN_TIME, Recorder, records_of
+from webapp.history.models import SLOT
+from webapp.history.recorder import DAYS_SHOWN, MOST_PENDING, NOT_IN_TIME, Recorder, records_of
 from webapp.results import Finding, Result
 from webapp.services import ServiceName
 from webapp.settings import Settings, read_settings

@@ -5,8 +5,8 @@ import pytest
 
 from tests.webapp.processes import App
 from webapp.contract import HEALTH_PATH, STATUS_PATH
-from webapp.limits import LARGEST_TARGET
-from webapp.security_headers import STRICT_TRANSPORT_SECURITY
+from webapp.layers.limits import LARGEST_TARGET
+from webapp.layers.security_headers import STRICT_TRANSPORT_SECURITY
 
 PATHS = ["/", HEALTH_PATH, STATUS_PATH, "/api/events", "/nothing", "/assets/nothing.css", "/favicon.ico"]
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import JsonValue
 
-from webapp.incidents import incident_id
+from webapp.incidents.models import incident_id
 from webapp.services import ServiceName
 from webapp.table import (
     NEWER_THAN_ANY_INCIDENT,

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from webapp import wording
+from webapp.page import wording
 
 NOW = datetime(2026, 11, 3, 6, 5, 7, 890_000, tzinfo=UTC)
 

@@ -10,9 +10,9 @@ from starlette.routing import Route
 from webapp.answers import Answer
 from webapp.board import utc_now
 from webapp.cursors import link_to_next
-from webapp.history import HistoryPage, HistoryQuery
-from webapp.history_paging import cursor_before, page_of
-from webapp.history_store import read_days, read_records
+from webapp.history.models import HistoryPage, HistoryQuery
+from webapp.history.paging import cursor_before, page_of
+from webapp.history.store import read_days, read_records
 from webapp.reading import read_query
 from webapp.resources import Resources
 from webapp.table_client import TableClient

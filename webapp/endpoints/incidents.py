@@ -10,23 +10,13 @@ from typing import Final
 from starlette.requests import Request
 from starlette.routing import Route
 
-from webapp import idempotency
 from webapp.answers import Answer, Refusal
 from webapp.authorization import authorize
 from webapp.aws import AwsError
 from webapp.board import utc_now
 from webapp.cursors import link_to_next
-from webapp.incident_store import (
-    MOST_OPEN,
-    ClaimedError,
-    TooManyOpenError,
-    create_incident,
-    list_incidents,
-    read_incident,
-    replace_incident,
-    show_incident,
-)
-from webapp.incidents import (
+from webapp.incidents import idempotency
+from webapp.incidents.models import (
     ID_PATTERN,
     Incident,
     IncidentChange,
@@ -39,8 +29,18 @@ from webapp.incidents import (
     incident_id,
     opened,
 )
-from webapp.incidents_paging import cursor_before, position_of
-from webapp.preconditions import IfMatch, entity_tag, require_if_match
+from webapp.incidents.paging import cursor_before, position_of
+from webapp.incidents.preconditions import IfMatch, entity_tag, require_if_match
+from webapp.incidents.store import (
+    MOST_OPEN,
+    ClaimedError,
+    TooManyOpenError,
+    create_incident,
+    list_incidents,
+    read_incident,
+    replace_incident,
+    show_incident,
+)
 from webapp.reading import read_body, read_query
 from webapp.resources import Resources
 from webapp.table_client import ConditionError, TableClient

@@ -9,8 +9,8 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
+from webapp.page.static_files import StaticFile, plain_name, read_static_files
 from webapp.resources import Resources
-from webapp.static_files import StaticFile, plain_name, read_static_files
 
 FILES: Final[Mapping[str, StaticFile]] = read_static_files()
 

@@ -1,7 +1,7 @@
 """The page as bytes, made at most once a second and once a snapshot."""
 
 from webapp.board import Board, utc_now
-from webapp.page_template import PageTemplate
+from webapp.page.template import PageTemplate
 from webapp.settings import Settings
 from webapp.status import stale_after
 from webapp.status_cache import StatusCache

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
-from webapp.history import SLOT, Day, Record, slot_of
+from webapp.history.models import SLOT, Day, Record, slot_of
 from webapp.services import ServiceName
 from webapp.table import (
     DAYS_KEPT,

@@ -8,13 +8,13 @@ from typing import Final
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from webapp import wording
 from webapp.board import Snapshot
 from webapp.events import event_id
-from webapp.history import Day
-from webapp.page import DAYS, banner, service_history, service_views
+from webapp.history.models import Day
+from webapp.page import wording
+from webapp.page.static_files import StaticFile
+from webapp.page.views import DAYS, banner, service_history, service_views
 from webapp.services import TITLES, ServiceName
-from webapp.static_files import StaticFile
 from webapp.status import Status
 
 TEMPLATES: Final = Path(__file__).parent / "templates"

@@ -9,7 +9,7 @@ from pydantic import AwareDatetime
 
 from webapp.answers import Refusal
 from webapp.cursors import Cursor, decoded, encoded, wrong_cursor
-from webapp.history import HistoryQuery
+from webapp.history.models import HistoryQuery
 from webapp.services import ServiceName
 
 LONGEST_RANGE: Final = timedelta(days=90)

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from starlette.requests import Request
 
 from webapp.answers import Refusal
-from webapp.incident_store import Claim
+from webapp.incidents.store import Claim
 from webapp.resources import Resources
 from webapp.table import idempotency_key
 

@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import Field
 
 from webapp.cursors import Cursor, decoded, encoded, wrong_cursor
-from webapp.incidents import ID_PATTERN, Incident, IncidentsQuery, Openness
+from webapp.incidents.models import ID_PATTERN, Incident, IncidentsQuery, Openness
 
 
 class IncidentsCursor(Cursor):

@@ -11,9 +11,9 @@ from typing import Final, Never
 
 from webapp.aws import AwsError, Clients
 from webapp.board import Board, Snapshot, utc_now
-from webapp.history import SLOT, Day, Record, slot_of
-from webapp.history_store import read_days, write_slot
-from webapp.incident_store import refresh_open_incidents
+from webapp.history.models import SLOT, Day, Record, slot_of
+from webapp.history.store import read_days, write_slot
+from webapp.incidents.store import refresh_open_incidents
 from webapp.logs import log
 from webapp.services import ServiceName
 from webapp.settings import Settings

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Final
 
-from webapp import wording
-from webapp.history import Day, availability
+from webapp.history.models import Day, availability
+from webapp.page import wording
 from webapp.results import Detail
 from webapp.states import State, worst
 from webapp.status import ServiceStatus, Status

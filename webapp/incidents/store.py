@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
 from webapp.board import Board
-from webapp.incidents import Incident, Openness, Progress
+from webapp.incidents.models import Incident, Openness, Progress
 from webapp.table import (
     IDEMPOTENCY_KEPT,
     IDS,

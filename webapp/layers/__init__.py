@@ -1,0 +1,1 @@
+"""ASGI middleware around the app, one layer a module."""

@@ -1,0 +1,1 @@
+"""The status page: views of a snapshot, words, templates and assets."""

@@ -14,7 +14,7 @@ else
 unexport $(1)
 endif
 endef
-$(foreach variable,PYTHON UPGRADE ENV STACK SERVICE IMAGE COMMIT,$(eval $(call take-literally,$(variable))))
+$(foreach variable,PYTHON UPGRADE ENV STACK SERVICE IMAGE COMMIT REPOSITORY RUN,$(eval $(call take-literally,$(variable))))
 
 export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/.tools:$(PATH)
 
@@ -38,7 +38,7 @@ incomplete := $(shell { [ -x .venv/bin/python ] && $(terraform); } >/dev/null ||
 
 .PHONY: help
 help: ## List the commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
 .PHONY: setup
 setup: $(ready) ## Make .venv with all that the other commands need; they do it by themselves [PYTHON=]
@@ -69,8 +69,8 @@ validate: $(ready) ## Let Terraform check the synthesized stacks [STACK=]
 	@$(ops) validate $${STACK:+--stack "$$STACK"}
 
 .PHONY: up
-up: $(ready) ## Apply the platform on the embedded AWS and start the app [ENV=]
-	@$(ops) up $${ENV:+--env "$$ENV"}
+up: $(ready) ## Apply the platform on the embedded AWS and start the app; RUN=image runs its image [ENV= RUN=]
+	@$(ops) up $${ENV:+--env "$$ENV"} $${RUN:+--run "$$RUN"}
 
 .PHONY: down
 down: $(ready) ## Stop the embedded AWS and the app and remove what they left
@@ -97,6 +97,23 @@ release: $(ready) ## Record the image that a service runs, by digest [ENV= SERVI
 	@$(ops) release $${ENV:+--env "$$ENV"} $${SERVICE:+--service "$$SERVICE"} \
 	  $${IMAGE:+--image "$$IMAGE"} $${COMMIT:+--commit "$$COMMIT"}
 
+.PHONY: image
+image: $(ready) ## Build the app's image with docker or podman; its tag is the commit [SERVICE= COMMIT=]
+	@$(ops) image $${SERVICE:+--service "$$SERVICE"} $${COMMIT:+--commit "$$COMMIT"}
+
+.PHONY: image-run
+image-run: $(ready) ## Run the image against the embedded AWS until Ctrl-C [ENV= SERVICE= COMMIT=]
+	@$(ops) image-run $${ENV:+--env "$$ENV"} $${SERVICE:+--service "$$SERVICE"} $${COMMIT:+--commit "$$COMMIT"}
+
+.PHONY: image-push
+image-push: $(ready) ## Push the image and print it by digest, for make release [SERVICE= COMMIT= REPOSITORY=]
+	@$(ops) image-push $${SERVICE:+--service "$$SERVICE"} $${COMMIT:+--commit "$$COMMIT"} \
+	  $${REPOSITORY:+--repository "$$REPOSITORY"}
+
+.PHONY: image-report
+image-report: $(ready) ## Print what the image's layers add to its size [SERVICE= COMMIT=]
+	@$(ops) image-report $${SERVICE:+--service "$$SERVICE"} $${COMMIT:+--commit "$$COMMIT"}
+
 .PHONY: test
 test: $(ready) $(cdktf) ## Run all tests, with the real Terraform on an embedded AWS
 	@$(python) -m pytest
@@ -114,11 +131,12 @@ bench-web: $(ready) ## Measure the app, against bare Starlette, aiobotocore and 
 	@$(python) -m benchmarks.bench_web
 
 .PHONY: check
-check: $(ready) ## Check format, lint, types and import directions
+check: $(ready) ## Check format, lint, types, import directions and the Dockerfile
 	@.venv/bin/ruff format --check .
 	@.venv/bin/ruff check .
 	@.venv/bin/mypy
 	@.venv/bin/lint-imports --no-logo
+	@.venv/bin/hadolint docker/Dockerfile
 
 .PHONY: clean
 clean: ## Remove synthesized files and caches; .venv and Terraform's states stay

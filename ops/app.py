@@ -1,11 +1,9 @@
-"""The app as a process of its own, as the embedded ECS says it is to be run."""
+"""The app as a program of its own, run as the embedded ECS says it is to be run."""
 
 import hashlib
 import http.client
 import json
-import os
 import socket
-import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,14 +11,14 @@ from pathlib import Path
 from typing import Final
 
 from ops import processes
-from ops.checkout import SOURCE
 from ops.embedded import Embedded
+from ops.engine import Engine
 from ops.errors import OpsError
+from ops.runners import HOST, STOP_SECONDS, ContainerRunner, Runner
 from stacks.naming import base, load_balancer_name
 from stacks.settings import Environment, Project
 from webapp import contract
 
-HOST: Final = "127.0.0.1"
 _READY_SECONDS: Final = 60.0
 
 
@@ -76,42 +74,61 @@ def run_app(
     name: str,
     region: str,
     directory: Path,
-    tools: Mapping[str, str],
+    runner: Runner,
 ) -> RunningApp:
     """Have the app of a container run, started anew only when something about it changed.
 
     Its environment is the container's and nothing else, but for what on AWS comes with a task (keys
-    of its role) and what Python needs (`PATH` from `tools`). OpsError when it does not get ready.
+    of its role) and what the runner needs. OpsError when it does not get ready.
     """
-    fingerprint = _fingerprint(embedded, container)
+    fingerprint = _fingerprint(embedded, container, runner)
     record = directory / f"{name}.json"
     former = _read(record)
     address = former.get("address", "")
-    if processes.running(name, directory):
-        if former.get("fingerprint") == fingerprint and _status(address, contract.READY_PATH) == 200:
-            return RunningApp(address, started=False)
-        processes.stop(name, directory)
+    unchanged = processes.running(name, directory) and former.get("fingerprint") == fingerprint
+    if unchanged and _status(address, contract.READY_PATH) == 200:
+        return RunningApp(address, started=False)
+    stop_app(name, directory)
     former_port = int(address.rpartition(":")[2] or 0)
-    port = _free_port(former_port or contract.PORT, contract.PORT)
+    port = free_port(former_port or contract.PORT, contract.PORT)
     address = f"http://{HOST}:{port}"
     log = directory / "logs" / f"{name}.log"
-    environment = {
-        "PATH": tools.get("PATH", os.defpath),
-        "PYTHONPATH": str(SOURCE),
-        **embedded.variables(embedded.assume(container.task_role), region),
-        **container.variables,
-        **container.secrets,
-    }
-    _write(record, {"address": address, "fingerprint": fingerprint})
+    program = runner.program(port, variables_of(embedded, container, region))
+    _write(record, {"address": address, "fingerprint": fingerprint, **_traces(runner)})
     pid = processes.start(
-        name,
-        (sys.executable, *contract.COMMAND[1:], "--host", HOST, "--port", str(port)),
-        directory=directory,
-        log=log,
-        environment=environment,
+        name, program.command, directory=directory, log=log, environment=program.environment
     )
     _wait(name, directory, pid, address, log)
     return RunningApp(address, started=True)
+
+
+def stop_app(name: str, directory: Path) -> bool:
+    """Stop an app, and remove its container if it has one; False when it did not run.
+
+    The engine is asked first: should the command that runs the container be gone, the container may not.
+    """
+    traces = _read(directory / f"{name}.json")
+    if "container" not in traces:
+        return processes.stop(name, directory)
+    engine = Engine("podman" if traces["engine"] == "podman" else "docker", traces["executable"])
+    stopped = engine.stop(traces["container"], STOP_SECONDS)
+    ended = processes.stop(name, directory)
+    engine.remove(traces["container"])
+    return stopped or ended
+
+
+def variables_of(embedded: Embedded, container: Container, region: str) -> dict[str, str]:
+    """Every variable of the app: those of its container, and what on AWS comes with a task."""
+    keys = embedded.variables(embedded.assume(container.task_role), region)
+    return {**keys, **container.variables, **container.secrets}
+
+
+def _traces(runner: Runner) -> dict[str, str]:
+    """What `stop_app` has to know."""
+    if not isinstance(runner, ContainerRunner):
+        return {}
+    engine = runner.engine
+    return {"container": runner.name, "engine": engine.kind, "executable": engine.executable}
 
 
 def _wait(name: str, directory: Path, pid: int, address: str, log: Path) -> None:
@@ -124,7 +141,7 @@ def _wait(name: str, directory: Path, pid: int, address: str, log: Path) -> None
         if status == 200:
             return
         time.sleep(0.1)
-    processes.stop(name, directory)
+    stop_app(name, directory)
     answer = f"answers {status}" if status else "does not answer"
     raise OpsError(
         f"The app does not get ready: {address}{contract.READY_PATH} {answer} after "
@@ -155,15 +172,10 @@ def _secret(embedded: Embedded, environment: Environment, reference: str) -> str
     return str(ssm.get_parameter(Name=name, WithDecryption=True)["Parameter"]["Value"])
 
 
-def _fingerprint(embedded: Embedded, container: Container) -> str:
-    """Changes when the app has to be started anew: with its configuration, code, or endpoint."""
-    digest = hashlib.sha256()
-    configuration = (embedded.endpoint, container.task_definition, *_sorted(container))
-    digest.update(json.dumps([sys.executable, *configuration]).encode())
-    for file in sorted((SOURCE / "webapp").rglob("*")):
-        if file.is_file() and "__pycache__" not in file.parts:
-            digest.update(f"\0{file.relative_to(SOURCE)}\0".encode() + file.read_bytes())
-    return digest.hexdigest()
+def _fingerprint(embedded: Embedded, container: Container, runner: Runner) -> str:
+    """Changes when the app has to be started anew: with its configuration, code or image, or endpoint."""
+    configuration = (runner.identity, embedded.endpoint, container.task_definition, *_sorted(container))
+    return hashlib.sha256(json.dumps(configuration).encode()).hexdigest()
 
 
 def _sorted(container: Container) -> list[tuple[str, str]]:
@@ -182,7 +194,7 @@ def _status(address: str, path: str) -> int | None:
         connection.close()
 
 
-def _free_port(*wanted: int) -> int:
+def free_port(*wanted: int) -> int:
     """The first of the wanted ports that nobody listens on, or any other."""
     for port in (*wanted, 0):
         with socket.socket() as probe:

@@ -13,15 +13,20 @@ from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 from rich.text import Text
 
+from ops import image as images
 from ops import local, provision
+from ops.app import free_port, read_container, variables_of
 from ops.checkout import Checkout
 from ops.clients import ambient_client, require_account
 from ops.embedded import find_embedded
+from ops.engine import find_engine
 from ops.errors import OpsError
 from ops.progress import Progress
 from ops.release import Releases
+from ops.runners import HOST, ContainerRunner
 from ops.targets import environment_of, target_of, targets_of
 from stacks.reading import SettingsError, read_platform
+from webapp import contract
 
 app = typer.Typer(
     add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None
@@ -37,6 +42,8 @@ Stack = Annotated[str | None, typer.Option("--stack", help="foundation, network 
 Directory = Annotated[
     Path, typer.Option("--directory", help="Where environments/ is and .oaktree/ goes.", show_default=False)
 ]
+Service = Annotated[str, typer.Option("--service", help="Service, such as web; the only one by default.")]
+Commit = Annotated[str, typer.Option("--commit", help="The image's tag; by default that of the tree.")]
 HERE = Path()
 
 _PLAN_COLOURS = {"+": "green", "-": "red", "~": "yellow"}
@@ -76,12 +83,18 @@ def _interrupt(*_: object) -> None:
 
 @app.command()
 @_for_people
-def up(env: Env = "dev", directory: Directory = HERE) -> None:
+def up(
+    env: Env = "dev",
+    run: Annotated[
+        local.Run, typer.Option("--run", help="Run the app as a process, or its image in a container.")
+    ] = "process",
+    directory: Directory = HERE,
+) -> None:
     """Apply the platform on the embedded AWS and start the app."""
     checkout = Checkout(directory.absolute())
     platform = read_platform(checkout.environments)
     environment = environment_of(platform, env)
-    done = local.up(checkout, platform, environment, Progress(console))
+    done = local.up(checkout, platform, environment, run, Progress(console))
     console.print()
     for service, address in done.addresses.items():
         console.print(Text.assemble(f"{environment.name} {service}: ", (address, "bold")))
@@ -188,6 +201,69 @@ def release(
         if changed
         else f"{environment.name} {service}: unchanged."
     )
+
+
+@app.command()
+@_for_people
+def image(service: Service = "", commit: Commit = "", directory: Directory = HERE) -> None:
+    """Build the app's image, tagged with its commit."""
+    platform = read_platform(Checkout(directory.absolute()).environments)
+    wanted = images.named(platform.project, images.service_of(platform, service), commit)
+    built = images.build(find_engine(), platform.project, wanted)
+    console.print(f"{wanted.name} {built.id}")
+
+
+@app.command("image-run")
+@_for_people
+def image_run(
+    env: Env = "dev", service: Service = "", commit: Commit = "", directory: Directory = HERE
+) -> None:
+    """Run the app's image in the foreground against the embedded AWS, as the task definition there says."""
+    checkout = Checkout(directory.absolute())
+    platform = read_platform(checkout.environments)
+    environment = environment_of(platform, env)
+    service = images.service_of(platform, service)
+    engine = find_engine()
+    built = images.find(engine, images.named(platform.project, service, commit))
+    embedded = find_embedded(checkout.local)
+    if embedded is None:
+        raise OpsError("No embedded AWS runs here. `make up` starts it.")
+    container = read_container(embedded, platform.project, environment, service)
+    port = free_port(contract.PORT)
+    name = local.container_name(checkout, f"run-{environment.name}-{service}-{port}")
+    variables = variables_of(embedded, container, environment.region)
+    program = ContainerRunner(engine, built.id, name).program(port, variables)
+    complaints.print(f"http://{HOST}:{port} (Ctrl-C stops it)")
+    os.execve(program.command[0], program.command, program.environment)  # noqa: S606 - none is wanted
+
+
+@app.command("image-push")
+@_for_people
+def image_push(
+    service: Service = "",
+    commit: Commit = "",
+    repository: Annotated[
+        str, typer.Option("--repository", help="<registry>/<name>; that of the foundation by default.")
+    ] = "",
+    directory: Directory = HERE,
+) -> None:
+    """Push the app's image under its commit and print it by digest."""
+    platform = read_platform(Checkout(directory.absolute()).environments)
+    service = images.service_of(platform, service)
+    wanted = images.named(platform.project, service, commit)
+    ecr = ambient_client("ecr", platform.project.region)
+    print(images.push(find_engine(), platform.project, service, wanted, repository, ecr))
+
+
+@app.command("image-report")
+@_for_people
+def image_report(service: Service = "", commit: Commit = "", directory: Directory = HERE) -> None:
+    """Print what the layers of the app's image add to its size."""
+    platform = read_platform(Checkout(directory.absolute()).environments)
+    wanted = images.named(platform.project, images.service_of(platform, service), commit)
+    console.print(wanted.name)
+    for size, made_by in images.report(find_engine(), wanted):
+        console.print(Text(f"{size / 1e6:8.1f} MB  {made_by}"))
 
 
 def _ask(question: str) -> str:

@@ -4,6 +4,7 @@ Every phase looks at what is there and does only what is missing, so `up` after 
 failure or a change resumes where it has to.
 """
 
+import hashlib
 import os
 import re
 import shutil
@@ -11,24 +12,29 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from ops import firsts, foundation, processes
-from ops.app import read_container, run_app
+from ops import firsts, foundation, image
+from ops.app import read_container, run_app, stop_app
 from ops.checkout import Checkout
 from ops.embedded import Embedded, find_embedded, start_embedded
+from ops.engine import find_engine
 from ops.errors import OpsError
 from ops.locking import exclusive
 from ops.progress import Phase, Progress
 from ops.release import Releases
+from ops.runners import ContainerRunner, ProcessRunner, Runner
 from ops.states import StateBucket
 from ops.synthesis import synthesize
 from ops.terraform import Terraform, find_terraform
 from ops.workspace import OnLine, Workspace
 from stacks.naming import foundation_stack, network_stack, service_stack, state_bucket
 from stacks.settings import Environment, Platform
+
+Run = Literal["process", "image"]
+"""What of an app is run: the code in the checkout, as a process, or its image, in a container."""
 
 _APPLIED: Final = re.compile(r"Apply complete! Resources: (\d+) added, (\d+) changed, (\d+) destroyed")
 _STEP: Final = re.compile(r"[\w.\[\]\"-]+: (Creating|Modifying|Destroying|Still \w+|Refreshing|Reading)")
@@ -54,14 +60,14 @@ class Up:
     addresses: Mapping[str, str]
 
 
-def up(checkout: Checkout, platform: Platform, environment: Environment, progress: Progress) -> Up:
+def up(checkout: Checkout, platform: Platform, environment: Environment, run: Run, progress: Progress) -> Up:
     """Apply the platform as far as one environment needs it on an embedded AWS, and run its services.
 
     PhaseError says which phase failed. An interrupt leaves no process running; what was done stays.
     """
     with _alone(checkout):
         try:
-            return _Up(checkout, platform, environment, progress).run()
+            return _Up(checkout, platform, environment, run, progress).run()
         except KeyboardInterrupt:
             _stop_all_whatever_comes(checkout.local)
             raise
@@ -81,11 +87,16 @@ def down(checkout: Checkout) -> bool:
     return True
 
 
+def container_name(checkout: Checkout, name: str) -> str:
+    """The name of an app's container, which no other checkout on this machine has."""
+    return f"oaktree-{hashlib.sha256(str(checkout.directory).encode()).hexdigest()[:8]}-{name}"
+
+
 def stop_all(local: Path) -> None:
     """Stop every process that `up` started, the embedded AWS last."""
     names = [path.stem for path in local.glob("*.pid")]
     for name in sorted(names, key=lambda name: (name == "embedded", name)):
-        processes.stop(name, local)
+        stop_app(name, local)
 
 
 def _stop_all_whatever_comes(local: Path) -> None:
@@ -107,12 +118,13 @@ class _Up:
     """One run of `up`."""
 
     def __init__(
-        self, checkout: Checkout, platform: Platform, environment: Environment, progress: Progress
+        self, checkout: Checkout, platform: Platform, environment: Environment, run: Run, progress: Progress
     ) -> None:
         self._checkout = checkout
         self._platform = platform
         self._project = platform.project
         self._environment = environment
+        self._run = run
         self._progress = progress
 
     def run(self) -> Up:
@@ -205,16 +217,19 @@ class _Up:
         for service in environment.services:
             with self._phase(f"app {service}") as phase:
                 container = read_container(embedded, self._project, environment, service)
-                app = run_app(
-                    embedded,
-                    container,
-                    f"app-{environment.name}-{service}",
-                    environment.region,
-                    self._checkout.local,
-                    os.environ,
-                )
+                name = f"app-{environment.name}-{service}"
+                runner = self._runner(service, name)
+                app = run_app(embedded, container, name, environment.region, self._checkout.local, runner)
                 phase.result = "started" if app.started else "unchanged"
                 yield service, app.address
+
+    def _runner(self, service: str, name: str) -> Runner:
+        if self._run == "process":
+            return ProcessRunner(os.environ)
+        engine = find_engine()
+        wanted = image.named(self._project, service, "")
+        built = image.build(engine, self._project, wanted, self._checkout.local / "logs" / "image.log")
+        return ContainerRunner(engine, built.id, container_name(self._checkout, name))
 
     def _states(self, embedded: Embedded) -> StateBucket:
         return StateBucket(embedded.client("s3", self._project.region), state_bucket(self._project))

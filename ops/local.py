@@ -227,7 +227,7 @@ class _Up:
         if self._run == "process":
             return ProcessRunner(os.environ)
         engine = find_engine()
-        wanted = image.named(self._project, service, "")
+        wanted = image.named(self._project, service, firsts.COMMIT)
         built = image.build(engine, self._project, wanted, self._checkout.local / "logs" / "image.log")
         return ContainerRunner(engine, built.id, container_name(self._checkout, name))
 

@@ -58,7 +58,7 @@ class Engine:
         dockerfile: Path,
         tag: str,
         *,
-        arguments: Mapping[str, str],
+        labels: Mapping[str, str],
         epoch: int,
         flags: Sequence[str] = (),
         log: Path | None = None,
@@ -69,16 +69,20 @@ class Engine:
         """
         # Podman gives a time to the files of layers, too, and what is cached keeps the one it was built
         # with: so there it is the same in every build, and only the label has the commit's.
-        own = ("--format=docker", "--timestamp=0") if self.kind == "podman" else ("--provenance=false",)
-        given = dict(arguments)
-        if self.kind == "docker":
-            given["SOURCE_DATE_EPOCH"] = str(epoch)
+        own = (
+            ("--format=docker", "--timestamp=0")
+            if self.kind == "podman"
+            else (
+                "--provenance=false",
+                f"--build-arg=SOURCE_DATE_EPOCH={epoch}",
+            )
+        )
         command = (
             self.executable,
             "build",
             *flags,
             *own,
-            *(f"--build-arg={name}={value}" for name, value in given.items()),
+            *(f"--label={name}={value}" for name, value in labels.items()),
             f"--tag={tag}",
             f"--file={dockerfile}",
             str(context),

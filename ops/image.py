@@ -67,21 +67,23 @@ def named(project: Project, service: str, commit: str) -> Named:
 def build(engine: Engine, project: Project, wanted: Named, log: Path | None = None) -> Image:
     """Build the image of the working tree. OpsError when the engine cannot.
 
-    What the engine says goes to `log`, or else to stderr.
+    What the engine says goes to `log`, or else to stderr. Source of the labels: OCI Image Format
+    Specification, "Annotations".
     """
     epoch = _epoch()
     created = datetime.fromtimestamp(epoch, UTC).isoformat().replace("+00:00", "Z")
-    arguments = {
-        "SOURCE": f"https://github.com/{project.repository}",
-        "REVISION": wanted.commit,
-        "VERSION": tomllib.loads((SOURCE / "pyproject.toml").read_text())["project"]["version"],
-        "CREATED": created,
+    labels = {
+        "title": project.name,
+        "source": f"https://github.com/{project.repository}",
+        "revision": wanted.commit,
+        "version": tomllib.loads((SOURCE / "pyproject.toml").read_text())["project"]["version"],
+        "created": created,
     }
     engine.build(
         SOURCE,
         SOURCE / "docker/Dockerfile",
         wanted.name,
-        arguments=arguments,
+        labels={f"org.opencontainers.image.{name}": value for name, value in labels.items()},
         epoch=epoch,
         flags=build_flags(),
         log=log,

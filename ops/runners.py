@@ -23,8 +23,8 @@ SMALLEST_TASK_MIB: Final = 512
 Source: Amazon ECS Developer Guide, "Task size" for Fargate.
 """
 
-STOP_SECONDS: Final = 15
-"""What a container is given to stop before it is killed."""
+STOP_SECONDS: Final = 30
+"""What a container is given to stop before it is killed; as ECS does it unless told otherwise."""
 
 
 @dataclass(frozen=True)

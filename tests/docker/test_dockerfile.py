@@ -2,33 +2,13 @@
 
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 
-from webapp.contract import COMMAND, HEALTH_COMMAND, PORT, STOP_SIGNAL, USER
+from tests.docker.dockerfile import ROOT, final_stage, instructions, only
+from webapp.contract import COMMAND, GRANTS, HEALTH_COMMAND, PORT, STOP_SIGNAL, USER
 from webapp.health import TIMEOUT
-
-ROOT = Path(__file__).parents[2]
-
-
-def instructions() -> list[tuple[str, str]]:
-    """Each instruction of the Dockerfile with its arguments, in order and on one line."""
-    text = (ROOT / "docker/Dockerfile").read_text(encoding="utf-8")
-    lines = [line for line in text.splitlines() if line and not line.lstrip().startswith("#")]
-    joined = re.sub(r"\\\n\s*", "", "\n".join(lines))
-    return [(name, arguments) for name, _, arguments in (line.partition(" ") for line in joined.splitlines())]
-
-
-def final_stage() -> list[tuple[str, str]]:
-    """The instructions of the stage that becomes the image."""
-    stages = [index for index, (name, _) in enumerate(instructions()) if name == "FROM"]
-    return instructions()[stages[-1] :]
-
-
-def only(name: str) -> str:
-    """The arguments of an instruction that stands once in the final stage."""
-    found = [arguments for instruction, arguments in final_stage() if instruction == name]
-    assert len(found) == 1, f"{name}: {found}"
-    return found[0]
 
 
 def test_the_image_starts_the_app_as_the_contract_says() -> None:
@@ -50,6 +30,36 @@ def test_nothing_runs_as_root_in_the_container() -> None:
     names = [name for name, _ in final_stage()]
     assert names.index("USER") > max(index for index, name in enumerate(names) if name in ("RUN", "COPY"))
     assert "ENTRYPOINT" not in names
+
+
+def test_the_base_is_pinned_by_digest_with_its_tag_beside_it() -> None:
+    bases = [arguments.split()[0] for name, arguments in instructions() if name == "FROM"]
+    outside = [base for base in bases if base != "base"]
+    assert len(outside) == 1
+    assert re.fullmatch(r"python:3\.\d+-slim@sha256:[0-9a-f]{64}", outside[0])
+
+
+def test_what_changes_most_often_comes_last() -> None:
+    copied = [arguments for name, arguments in final_stage() if name == "COPY"]
+    assert [arguments.split()[0] for arguments in copied] == ["--from=dependencies", "--from=code"]
+
+
+def test_botocore_keeps_the_services_that_the_contract_grants() -> None:
+    (install,) = [arguments for name, arguments in instructions() if "botocore/data" in arguments]
+    kept = re.findall(r"! -name (\S+)", install)
+    assert kept == sorted({action.partition(":")[0] for grant in GRANTS for action in grant.actions})
+
+
+def test_every_file_is_compiled_for_good_and_has_a_fixed_time() -> None:
+    for arguments in (arguments for name, arguments in instructions() if name == "RUN"):
+        assert "compileall -q --invalidation-mode unchecked-hash" in arguments
+        assert arguments.endswith("-exec touch --no-dereference --date=@0 {} +")
+
+
+def test_the_dockerfile_is_as_hadolint_wants_it() -> None:
+    hadolint = Path(sys.executable).with_name("hadolint")
+    done = subprocess.run((hadolint, ROOT / "docker/Dockerfile"), capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "")
 
 
 def test_dependencies_come_from_the_lock_and_nothing_else() -> None:

@@ -117,7 +117,7 @@ def test_the_app_has_the_variables_it_is_given_and_none_of_this_machine(
     with running_container(engine, image.id, given) as container:
         found = json.loads(container.python("import json, os; print(json.dumps(dict(os.environ)))"))
     assert given.items() <= found.items()
-    base = {"GPG_KEY", "LANG", "PYTHON_SHA256", "PYTHON_VERSION"}
+    base = {"GPG_KEY", "LANG", "LC_CTYPE", "PYTHON_SHA256", "PYTHON_VERSION"}
     assert set(found) - set(given) - base <= {"HOME", "HOSTNAME", "PATH", "TERM", "container"}
 
 
@@ -202,7 +202,7 @@ def test_the_image_has_the_app_and_what_it_needs_and_nothing_else(app: Container
     }
     compiled = {file for file in files if file.endswith(".pyc")}
     for file in files:
-        if file.endswith(".py"):
+        if file.endswith(".py") and not file.startswith("/opt/venv/bin/"):
             folder, _, name = file.rpartition("/")
             stem = name.removesuffix(".py")
             assert any(pyc.startswith(f"{folder}/__pycache__/{stem}.cpython-") for pyc in compiled), file
@@ -252,12 +252,13 @@ def test_pushed_and_pulled_and_released_it_is_the_same_digest(
 
 
 def _release(embedded: Embedded, manifest: str, digest: str) -> None:
-    """What the registry of the embedded AWS makes of the manifest, and the record of its release."""
+    """Put the manifest into the registry of the embedded AWS, and record its release."""
     platform = read_platform(ROOT / "environments")
     environment, project = platform.environments["dev"], platform.project
     ecr: Any = embedded.client("ecr", project.region, project.account_id)
     ecr.create_repository(repositoryName="oaktree/web")
-    ecr.put_image(repositoryName="oaktree/web", imageManifest=manifest, imageTag=COMMIT)
+    # AWS computes the digest of a manifest and checks what it is told; the embedded one takes it as told.
+    ecr.put_image(repositoryName="oaktree/web", imageManifest=manifest, imageTag=COMMIT, imageDigest=digest)
     ssm = embedded.client("ssm", environment.region, environment.account_id)
     releases = Releases(project, environment, ssm, ecr)
     assert releases.record("web", f"{registry(project)}/oaktree/web@{digest}", COMMIT)

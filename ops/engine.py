@@ -123,22 +123,19 @@ class Engine:
 
     def log_in(self, host: str, user: str, password: str) -> None:
         """Make a registry's password known to the engine."""
-        self._run("login", "--username", user, "--password-stdin", host, typed=password)
+        plain = self._without_tls(f"{host}/")
+        self._run("login", *plain, "--username", user, "--password-stdin", host, typed=password)
 
     def push(self, name: str) -> str:
-        """Push a tagged image; returns its digest in the registry.
-
-        A registry on the loopback may do without TLS, as docker has it.
-        """
+        """Push a tagged image; returns its digest in the registry."""
         if self.kind == "docker":
             said = self._run("push", name)
             if not (found := _DIGEST.search(said)):
                 raise OpsError(f"docker pushed {name} and did not say its digest: {said.strip()}")
             return found[0]
-        plain = ("--tls-verify=false",) if _LOOPBACK.match(name) else ()
         with tempfile.TemporaryDirectory() as directory:
             file = Path(directory, "digest")
-            self._run("push", *plain, f"--digestfile={file}", name)
+            self._run("push", *self._without_tls(name), f"--digestfile={file}", name)
             return file.read_text().strip()
 
     def run_command(
@@ -173,6 +170,10 @@ class Engine:
     def remove(self, name: str) -> None:
         """Remove a container if there is one, whether it runs or not."""
         self._ask("rm", "--force", name)
+
+    def _without_tls(self, name: str) -> tuple[str, ...]:
+        """What lets podman do without TLS on the loopback, as docker does unasked."""
+        return ("--tls-verify=false",) if self.kind == "podman" and _LOOPBACK.match(name) else ()
 
     def _ask(self, *arguments: str, typed: str | None = None) -> "subprocess.CompletedProcess[str]":
         return subprocess.run(

@@ -101,8 +101,13 @@ def running_container(
 
 
 @contextmanager
-def running_registry(directory: Path) -> Iterator[str]:
-    """A registry on the loopback that holds nothing yet: its host and port."""
+def running_registry(directory: Path, users: str = "") -> Iterator[str]:
+    """A registry on the loopback that holds nothing yet: its host and port.
+
+    `users` are lines of Apache's htpasswd; without them it asks for no password.
+    """
+    (directory / "users").write_text(users)
+    auth = {"htpasswd": {"realm": "test", "path": str(directory / "users")}}
     executable = shutil.which("docker-registry")
     assert executable, "docker-registry is missing: apt-get install docker-registry"
     host = f"{HOST}:{free_port()}"
@@ -112,12 +117,14 @@ def running_registry(directory: Path) -> Iterator[str]:
                 "version": "0.1",
                 "storage": {"filesystem": {"rootdirectory": str(directory / "images")}},
                 "http": {"addr": host},
+                **({"auth": auth} if users else {}),
             }
         )
     )
     with (directory / "log").open("w") as log:
+        # The registry takes every variable that begins with REGISTRY_ for a setting.
         process = subprocess.Popen(
-            (executable, "serve", str(directory / "config.yml")), stdout=log, stderr=log
+            (executable, "serve", str(directory / "config.yml")), stdout=log, stderr=log, env={}
         )
     try:
         deadline = time.monotonic() + 30
@@ -133,7 +140,7 @@ def running_registry(directory: Path) -> Iterator[str]:
 
 def _listens(host: str) -> bool:
     try:
-        return httpx.get(f"http://{host}/v2/").status_code == 200
+        return httpx.get(f"http://{host}/v2/").status_code in (200, 401)
     except httpx.TransportError:
         return False
 

@@ -147,7 +147,9 @@ def test_down_removes_the_container(desk: Desk, engine: Engine) -> None:
 
 def test_without_an_engine_up_says_what_to_install(desk: Desk) -> None:
     nothing = {**desk.environment, "PATH": "/nonexistent"}
-    done = subprocess.run(desk.command("image", "--commit", "abcdef0"), env=nothing, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        desk.command("image", "--commit", "abcdef0"), env=nothing, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 1
     assert "No container engine answers here." in done.stderr
     assert "apt-get install podman" in done.stderr

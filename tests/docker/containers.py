@@ -51,6 +51,12 @@ class Container:
         """Run the contract's health check inside, for the port that the app has here."""
         return self.exec(*HEALTH_COMMAND[:-2], str(self.port), HEALTH_PATH)
 
+    def signal(self, name: str) -> None:
+        """Send a signal to the app."""
+        subprocess.run(
+            (self.engine.executable, "kill", f"--signal={name}", self.name), capture_output=True, check=True
+        )
+
     def inspected(self) -> dict[str, Any]:
         """What the engine knows of it."""
         return inspected(self.engine, self.name)

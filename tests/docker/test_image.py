@@ -40,6 +40,10 @@ from webapp.contract import (
 pytestmark = pytest.mark.e2e
 
 WANTED_BYTES = 180e6
+MANIFESTS = (
+    "application/vnd.docker.distribution.manifest.v2+json",
+    "application/vnd.oci.image.manifest.v1+json",
+)
 
 LISTING = """
 import hashlib, os, sys
@@ -123,12 +127,11 @@ def test_the_app_has_the_variables_it_is_given_and_none_of_this_machine(
 
 def test_the_health_check_passes_and_fails_while_the_app_is_stuck(app: Container) -> None:
     assert app.healthy().returncode == 0
-    pid = app.inspected()["State"]["Pid"]
-    os.kill(pid, signal.SIGSTOP)
+    app.signal("STOP")
     try:
         stuck = app.healthy()
     finally:
-        os.kill(pid, signal.SIGCONT)
+        app.signal("CONT")
     assert stuck.returncode == 1
     assert stuck.stderr.startswith("no answer from port")
     soon(lambda: app.healthy().returncode, (0).__eq__)
@@ -220,6 +223,8 @@ def test_another_build_of_the_same_has_the_same_layers(engine: Engine, image: Im
     assert _listing(engine, again) == _listing(engine, image)
     if engine.kind == "podman":
         assert again.layers == image.layers
+    other = f"oaktree/web:{COMMIT[::-1]}"
+    subprocess.run((engine.executable, "rmi", other), capture_output=True, check=True)
 
 
 def _listing(engine: Engine, image: Image) -> str:
@@ -238,7 +243,7 @@ def test_pushed_and_pulled_and_released_it_is_the_same_digest(
         assert repository == f"{host}/oaktree/web"
         manifest = httpx.get(
             f"http://{host}/v2/oaktree/web/manifests/{COMMIT}",
-            headers={"Accept": "application/vnd.docker.distribution.manifest.v2+json"},
+            headers={"Accept": ", ".join(MANIFESTS)},
         )
         assert f"sha256:{hashlib.sha256(manifest.content).hexdigest()}" == digest
         plain = ("--tls-verify=false",) if engine.kind == "podman" else ()

@@ -13,6 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
+from ops import firsts
 from ops.embedded import find_embedded
 from ops.engine import Engine, find_engine
 from ops.processes import running
@@ -135,6 +136,27 @@ def test_the_process_takes_the_place_of_the_container_and_the_other_way_round(
     assert not exists(engine, container)
     assert up(desk, "--run", "image")[0] == "started"
     assert exists(engine, container)
+
+
+def test_image_run_runs_it_in_the_foreground_until_it_is_told_to_stop(desk: Desk) -> None:
+    with subprocess.Popen(
+        desk.command("image-run", "--commit", firsts.COMMIT),
+        env=desk.environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stderr
+        assert process.stdout
+        told = process.stderr.readline()
+        address = told.partition(" ")[0]
+        assert told == f"{address} (Ctrl-C stops it)\n"
+        while "startup complete" not in process.stdout.readline():
+            assert process.poll() is None
+        assert httpx.get(f"{address}/healthz").status_code == 200
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=60)
+    assert process.returncode == 0
 
 
 def test_down_removes_the_container(desk: Desk, engine: Engine) -> None:

@@ -183,7 +183,8 @@ class Engine:
     def _run(self, *arguments: str, typed: str | None = None) -> str:
         done = self._ask(*arguments, typed=typed)
         if done.returncode:
-            raise OpsError(f"`{self.kind} {arguments[0]}` failed: {done.stderr.strip()}")
+            said = done.stderr.strip().splitlines() or ["it does not say why"]
+            raise OpsError(f"`{self.kind} {arguments[0]}` failed: {said[-1]}")
         return done.stdout
 
 

@@ -100,6 +100,12 @@ def service_problems(service: Service) -> Iterator[Problem]:
             service.keep_alive,
             f"more than idle_timeout = {service.idle_timeout}, or the load balancer answers 502 now and then",
         )
+    if service.idle_timeout <= contract.HEARTBEAT:
+        yield Problem(
+            ("idle_timeout",),
+            service.idle_timeout,
+            f"more than {contract.HEARTBEAT}, or the load balancer ends the app's event streams",
+        )
     if service.health_check.timeout >= service.health_check.interval:
         yield Problem(
             ("health_check", "timeout"),

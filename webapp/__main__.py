@@ -11,15 +11,19 @@ import signal
 import socket
 import sys
 from types import FrameType
-from typing import NoReturn
+from typing import Final, NoReturn
 
 import uvicorn
 
 from webapp.application import create_app, in_layers
 from webapp.contract import PORT
+from webapp.layers.protocol import BoundedProtocol
 from webapp.logs import log, set_up_logging
 from webapp.settings import Settings, SettingsError, read_settings
 from webapp.stopping import Stopping
+
+NOT_TAKEN_MS: Final = 30_000
+"""Milliseconds after which a connection ends on which nothing that was sent is taken. Source: tcp(7)."""
 
 
 def main() -> None:
@@ -49,7 +53,7 @@ def serve(settings: Settings, listener: socket.socket) -> None:
     configuration = uvicorn.Config(
         in_layers(create_app(settings, stopping)),
         loop="uvloop",
-        http="httptools",
+        http=BoundedProtocol,
         ws="none",
         lifespan="on",
         log_config=None,
@@ -95,7 +99,11 @@ def _port(text: str) -> int:
 
 def _listen(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    return socket.create_server((host, port), family=family, backlog=2048)
+    listener = socket.create_server((host, port), family=family, backlog=2048)
+    if hasattr(socket, "TCP_USER_TIMEOUT"):
+        # Connections inherit it, so one whose client takes nothing any more does not stay open for ever.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, NOT_TAKEN_MS)
+    return listener
 
 
 def _refuse(message: str) -> NoReturn:

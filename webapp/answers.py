@@ -91,6 +91,12 @@ _AWS_PROBLEMS: Final[Mapping[FailureKind, tuple[HTTPStatus, str, int | None]]] =
     FailureKind.TIMEOUT: (
         HTTPStatus.SERVICE_UNAVAILABLE, "The app's table did not answer in time. Try again.", RETRY_LATER,
     ),
+    FailureKind.OVERLOADED: (
+        HTTPStatus.SERVICE_UNAVAILABLE, "The app has too much to do. Try again.", RETRY_SOON,
+    ),
+    FailureKind.UNAVAILABLE: (
+        HTTPStatus.SERVICE_UNAVAILABLE, "The app's table has an error of its own. Try again.", RETRY_LATER,
+    ),
     FailureKind.ENDPOINT_UNREACHABLE: (
         HTTPStatus.SERVICE_UNAVAILABLE, "The app's table cannot be reached. Try again later.", RETRY_LATER,
     ),

@@ -67,7 +67,7 @@ def _lifespan(
         ecr_region = registry.region if registry else None
         async with (
             open_clients(settings.aws_region, ecr_region) as clients,
-            _background(monitor(clients, settings, board), record(clients, settings, board)),
+            _background(monitor(clients, settings, board), record(clients.of_recorder(), settings, board)),
         ):
             status_cache = StatusCache(board, settings)
             _spare_the_collector()

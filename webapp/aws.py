@@ -4,14 +4,18 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Container, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from aiobotocore.config import AioConfig
 from aiobotocore.session import get_session
 from botocore import exceptions
 
+from webapp.admission import Admission
+from webapp.late_credentials import look_late
+from webapp.log_spacing import LineSpacing
 from webapp.logs import log
 
 if TYPE_CHECKING:
@@ -28,10 +32,16 @@ DEADLINE: Final = 2.0
 """Seconds a call may take, retries included."""
 
 CONNECTIONS_FOR_REQUESTS: Final = 50
-"""Connections to DynamoDB, which requests use as well as checks."""
+"""Connections to DynamoDB for requests, and as many calls at once."""
+
+WAITING_REQUESTS: Final = 100
+"""Requests' calls to DynamoDB that may wait for a connection."""
+
+CONNECTIONS_FOR_RECORDER: Final = 10
+"""Connections to DynamoDB for what the app itself keeps and reads in the background."""
 
 CONNECTIONS_FOR_CHECKS: Final = 2
-"""Connections to a service that only its own check uses."""
+"""Connections to a service for its check."""
 
 
 def configuration(connections: int) -> AioConfig:
@@ -50,32 +60,59 @@ def configuration(connections: int) -> AioConfig:
 
 
 @dataclass(frozen=True)
-class Clients:
-    """One client for each AWS service; `ecr` is None where the image is from another registry."""
+class LimitedDynamoDB:
+    """A client of DynamoDB that many share, and who of them may use it."""
 
-    dynamodb: "DynamoDBClient"
+    client: "DynamoDBClient"
+    admission: Admission
+
+
+@dataclass(frozen=True)
+class Clients:
+    """A client for each AWS service; `ecr` is None where the image is from another registry.
+
+    `dynamodb` is for requests. Checks and the recorder have clients of their own, so that a crowd of
+    requests neither looks like a table that is down nor leaves a gap in the history.
+    """
+
+    dynamodb: "DynamoDBClient | LimitedDynamoDB"
+    dynamodb_for_checks: "DynamoDBClient"
+    dynamodb_for_recorder: "DynamoDBClient"
     ecs: "ECSClient"
     ecr: "ECRClient | None"
     cloudwatch: "CloudWatchClient"
     logs: "CloudWatchLogsClient"
     sts: "STSClient"
 
+    def of_recorder(self) -> "Clients":
+        """The clients with the recorder's own in place of the requests'."""
+        return replace(self, dynamodb=self.dynamodb_for_recorder)
+
 
 @asynccontextmanager
 async def open_clients(region: str, ecr_region: str | None) -> AsyncIterator[Clients]:
     """All clients of one session, closed at the end; AWS_ENDPOINT_URL is honoured by botocore.
 
-    Raises `BotoCoreError` when botocore's own configuration is wrong, such as a profile that is not there.
+    Nothing is asked yet, not even for credentials. Raises `BotoCoreError` when botocore's own
+    configuration is wrong, such as a profile that is not there.
     """
     session = get_session()
+    look_late(session)
     checks = configuration(CONNECTIONS_FOR_CHECKS)
     async with AsyncExitStack() as stack:
+
+        async def dynamodb(config: AioConfig) -> "DynamoDBClient":
+            return await stack.enter_async_context(
+                session.create_client("dynamodb", region_name=region, config=config)
+            )
+
         yield Clients(
-            dynamodb=await stack.enter_async_context(
-                session.create_client(
-                    "dynamodb", region_name=region, config=configuration(CONNECTIONS_FOR_REQUESTS)
-                )
+            dynamodb=LimitedDynamoDB(
+                await dynamodb(configuration(CONNECTIONS_FOR_REQUESTS)),
+                Admission(CONNECTIONS_FOR_REQUESTS, WAITING_REQUESTS),
             ),
+            dynamodb_for_checks=await dynamodb(checks),
+            dynamodb_for_recorder=await dynamodb(configuration(CONNECTIONS_FOR_RECORDER)),
             ecs=await stack.enter_async_context(
                 session.create_client("ecs", region_name=region, config=checks)
             ),
@@ -105,6 +142,8 @@ class FailureKind(StrEnum):
     ENDPOINT_UNREACHABLE = "endpoint_unreachable"
     THROTTLED = "throttled"
     TIMEOUT = "timeout"
+    UNAVAILABLE = "unavailable"
+    OVERLOADED = "overloaded"
     UNEXPECTED = "unexpected"
 
 
@@ -125,6 +164,8 @@ HINTS: Final[Mapping[FailureKind, str]] = {
     "groups let the task out?",
     FailureKind.THROTTLED: "Are there more calls than the account's quota, or than the table, allows?",
     FailureKind.TIMEOUT: "Is there a route (NAT gateway or VPC endpoint)? If others answer, AWS may be slow.",
+    FailureKind.UNAVAILABLE: "AWS has an error of its own: see the AWS Health Dashboard.",
+    FailureKind.OVERLOADED: "The app itself has too much to do: are there too few tasks, or too small ones?",
     FailureKind.UNEXPECTED: "See the AWS Health Dashboard; if it is quiet, report this line.",
 }
 """For the operator who reads the log."""
@@ -148,16 +189,32 @@ _CODES: Final[Mapping[str, FailureKind]] = {
     "InvalidSignatureException": FailureKind.CREDENTIALS,
     "MissingAuthenticationToken": FailureKind.CREDENTIALS,
     "MissingAuthenticationTokenException": FailureKind.CREDENTIALS,
+    "RequestExpired": FailureKind.CREDENTIALS,
     "SignatureDoesNotMatch": FailureKind.CREDENTIALS,
     "UnrecognizedClientException": FailureKind.CREDENTIALS,
+    "BandwidthLimitExceeded": FailureKind.THROTTLED,
+    "LimitExceededException": FailureKind.THROTTLED,
+    "PriorRequestNotComplete": FailureKind.THROTTLED,
     "ProvisionedThroughputExceededException": FailureKind.THROTTLED,
     "RequestLimitExceeded": FailureKind.THROTTLED,
+    "RequestThrottled": FailureKind.THROTTLED,
+    "RequestThrottledException": FailureKind.THROTTLED,
+    "SlowDown": FailureKind.THROTTLED,
+    "ThrottledException": FailureKind.THROTTLED,
     "Throttling": FailureKind.THROTTLED,
     "ThrottlingException": FailureKind.THROTTLED,
     "TooManyRequestsException": FailureKind.THROTTLED,
+    "InternalFailure": FailureKind.UNAVAILABLE,
+    "InternalServerError": FailureKind.UNAVAILABLE,
+    "ServerException": FailureKind.UNAVAILABLE,
+    "ServiceUnavailable": FailureKind.UNAVAILABLE,
+    "ServiceUnavailableException": FailureKind.UNAVAILABLE,
 }
 """Sources: DynamoDB Developer Guide, "Error handling"; "Common error types" in the API references of
-CloudWatch, CloudWatch Logs, DynamoDB, ECR, ECS and STS."""
+CloudWatch, CloudWatch Logs, DynamoDB, ECR, ECS and STS; AWS SDKs and Tools Reference Guide, "Retry
+behavior", for those of throttling."""
+
+_SPACING: Final = LineSpacing()
 
 _ERRORS: Final[tuple[tuple[type[Exception], FailureKind], ...]] = (
     (TimeoutError, FailureKind.TIMEOUT),
@@ -189,18 +246,31 @@ async def answered(
         if code is not None and code in expected:
             raise
         kind = failure_kind(error)
-        log(
-            logging.WARNING,
-            "a call to AWS failed",
-            {"action": action, "kind": kind, "code": code, "error": explanation(error), "hint": HINTS[kind]},
-        )
-        raise AwsError(action, kind) from error
+        fields = {"code": code, "error": explanation(error)}
+        raise failed("a call to AWS failed", action, kind, fields) from error
+
+
+def failed(message: str, action: str, kind: FailureKind, fields: Mapping[str, object]) -> AwsError:
+    """The error to raise, after a line in the log that says why and gives a hint.
+
+    Of an action's failures of one kind there is one line a second; it says how many were `left_out`
+    since the one before.
+    """
+    left_out = _SPACING.admit((action, kind))
+    if left_out is not None:
+        said = {"action": action, "kind": kind, **fields, "hint": HINTS[kind]}
+        log(logging.WARNING, message, said | {"left_out": left_out} if left_out else said)
+    return AwsError(action, kind)
 
 
 def failure_kind(error: Exception) -> FailureKind:
     """The kind of failure behind an error of botocore, or of a deadline."""
     if isinstance(error, exceptions.ClientError):
-        return _CODES.get(error_code(error) or "", FailureKind.UNEXPECTED)
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        otherwise = (
+            FailureKind.UNAVAILABLE if status >= HTTPStatus.INTERNAL_SERVER_ERROR else FailureKind.UNEXPECTED
+        )
+        return _CODES.get(error_code(error) or "", otherwise)
     return next(
         (kind for error_type, kind in _ERRORS if isinstance(error, error_type)), FailureKind.UNEXPECTED
     )

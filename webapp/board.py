@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Final
 
@@ -20,13 +20,18 @@ class Snapshot:
     """All that is known at one moment; each change makes a new one with the next version.
 
     `open_incidents` and `days` are None until they were read once. `days` are the last 90, the
-    oldest first, of each service.
+    oldest first, of each service. When they were last read, and found to be so, is told by
+    `incidents_read_at` and `days_read_at`; that alone makes no next version. `deployed_at` is when ECS
+    last began to deploy each release, by its digest, as far as ECS has told while this process ran.
     """
 
     version: int
     results: Mapping[ServiceName, Result]
     open_incidents: tuple[Incident, ...] | None = None
     days: Mapping[ServiceName, tuple[Day, ...]] | None = None
+    incidents_read_at: datetime | None = None
+    days_read_at: datetime | None = None
+    deployed_at: Mapping[str, datetime] = field(default_factory=dict)
 
     @property
     def state(self) -> State:
@@ -40,12 +45,6 @@ class Snapshot:
         known = [time for time in times if time is not None]
         return min(known) if len(known) == len(times) else None
 
-    @property
-    def deployed_at(self) -> datetime | None:
-        """When ECS began to deploy what runs, as far as ECS has told."""
-        found = self.results[ServiceName.ECS].finding.details.get("deployed_at")
-        return datetime.fromisoformat(found) if isinstance(found, str) else None
-
 
 class Board:
     """Holds the current snapshot and wakes those who wait for the next one."""
@@ -56,15 +55,25 @@ class Board:
 
     def put_result(self, result: Result) -> None:
         """Replaces the result of one service."""
-        self._put(replace(self.snapshot, results={**self.snapshot.results, result.service: result}))
+        former = self.snapshot
+        self._put(
+            replace(
+                former,
+                results={**former.results, result.service: result},
+                deployed_at={**former.deployed_at, **_deployment(result)},
+            )
+        )
 
-    def put_open_incidents(self, incidents: tuple[Incident, ...]) -> None:
-        """Replaces the open incidents."""
+    def put_open_incidents(self, incidents: tuple[Incident, ...], read_at: datetime | None = None) -> None:
+        """Replaces the open incidents, which were read then; without a time, one of them was written."""
+        at = read_at or self.snapshot.incidents_read_at
+        self.snapshot = replace(self.snapshot, incidents_read_at=at)
         if incidents != self.snapshot.open_incidents:
             self._put(replace(self.snapshot, open_incidents=incidents))
 
-    def put_days(self, days: Mapping[ServiceName, tuple[Day, ...]]) -> None:
-        """Replaces the availability per day."""
+    def put_days(self, days: Mapping[ServiceName, tuple[Day, ...]], read_at: datetime | None = None) -> None:
+        """Replaces the availability per day, which was read then."""
+        self.snapshot = replace(self.snapshot, days_read_at=read_at or self.snapshot.days_read_at)
         if days != self.snapshot.days:
             self._put(replace(self.snapshot, days=days))
 
@@ -78,6 +87,14 @@ class Board:
         self.snapshot = replace(snapshot, version=self.snapshot.version + 1)
         self._changed.set()
         self._changed = asyncio.Event()
+
+
+def _deployment(result: Result) -> dict[str, datetime]:
+    """The digest that ECS deploys, and when it began to; empty for results that do not tell both."""
+    digest, deployed_at = (result.finding.details.get(name) for name in ("digest", "deployed_at"))
+    if result.service is ServiceName.ECS and isinstance(digest, str) and isinstance(deployed_at, str):
+        return {digest: datetime.fromisoformat(deployed_at)}
+    return {}
 
 
 def utc_now() -> datetime:

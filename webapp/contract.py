@@ -39,6 +39,9 @@ module and pydantic with it.
 STOP_SIGNAL: Final = "SIGTERM"
 """Signal after which the app finishes what is in flight and exits with status 0."""
 
+HEARTBEAT: Final = 15
+"""Seconds of silence after which an event stream sends a comment, lest the load balancer take it for idle."""
+
 PARTITION_KEY: Final = "pk"
 SORT_KEY: Final = "sk"
 EXPIRY_ATTRIBUTE: Final = "expires_at"

@@ -5,15 +5,26 @@ position, all that the list was asked for, so that a cursor of another list is t
 """
 
 import binascii
+from datetime import datetime, timedelta
 from http import HTTPStatus
-from typing import Final, TypeVar
+from typing import Annotated, Final, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, ValidationError
 from starlette.datastructures import QueryParams
 from starlette.requests import Request
 
 from webapp.answers import Refusal
 from webapp.resources import Resources
+
+
+def _in_utc(at: datetime) -> datetime:
+    if at.utcoffset() != timedelta(0):
+        raise ValueError("The app writes times in UTC.")
+    return at
+
+
+UtcTime = Annotated[AwareDatetime, AfterValidator(_in_utc)]
+"""A time as the app writes it; near the ends of the calendar, others have none in UTC."""
 
 
 class Cursor(BaseModel):

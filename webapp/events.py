@@ -15,6 +15,7 @@ from starlette.types import Receive, Scope, Send
 
 from webapp.answers import RETRY_LATER, Refusal
 from webapp.board import Board, Snapshot, utc_now
+from webapp.contract import HEARTBEAT
 from webapp.status_cache import StatusCache
 from webapp.stopping import Stopping
 
@@ -23,9 +24,6 @@ LARGEST_NUMBER: Final = 100
 
 PAUSE: Final = 1.0
 """Seconds between two events of one stream, at least. What happens meanwhile becomes one event."""
-
-HEARTBEAT: Final = 15.0
-"""Seconds of silence after which a comment is sent: nobody on the way shall take the connection for idle."""
 
 RECONNECTION: Final = 2000
 """Milliseconds that a listener is asked to wait before it connects again."""
@@ -151,8 +149,10 @@ class EventStream(Response):
 
 
 async def _disconnected(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
+    # Who sends more than anybody reads has not come to listen.
+    with suppress(Refusal):
+        while (await receive())["type"] != "http.disconnect":
+            pass
 
 
 async def _first_of(*coroutines: Coroutine[object, object, object]) -> None:

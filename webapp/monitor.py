@@ -7,6 +7,7 @@ from typing import Final, Never
 
 from webapp.aws import Clients
 from webapp.board import Board
+from webapp.lag import Lag
 from webapp.logs import log
 from webapp.probe import Check, all_checks, probe
 from webapp.results import Result
@@ -24,20 +25,22 @@ async def monitor(clients: Clients, settings: Settings, board: Board) -> Never:
     Each service has a loop of its own, so one that hangs delays no other, and at most one check of a
     service is under way.
     """
+    lag = Lag()
     async with asyncio.TaskGroup() as group:
+        group.create_task(lag.measure())
         for service, check in all_checks().items():
-            group.create_task(_watch(service, check, clients, settings, board))
+            group.create_task(_watch(service, check, clients, settings, board, lag))
     raise AssertionError("a loop without an end has ended")
 
 
 async def _watch(
-    service: ServiceName, check: Check, clients: Clients, settings: Settings, board: Board
+    service: ServiceName, check: Check, clients: Clients, settings: Settings, board: Board, lag: Lag
 ) -> Never:
     loop = asyncio.get_running_loop()
     while True:
         started = loop.time()
         former = board.snapshot.results[service]
-        result = await probe(check, clients, settings, former)
+        result = await probe(check, clients, settings, former, lag)
         _log_change(former, result)
         board.put_result(result)
         interval = settings.check_interval * random.uniform(1 - _JITTER, 1 + _JITTER)  # noqa: S311  # no secret

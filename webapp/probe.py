@@ -10,6 +10,7 @@ from webapp.aws import AwsError, Clients, FailureKind
 from webapp.board import utc_now
 from webapp.checks import cloudwatch, dynamodb, ecr, logs, sts
 from webapp.checks.ecs import TaskCheck
+from webapp.lag import Lag
 from webapp.logs import log
 from webapp.results import Finding, Result
 from webapp.services import TITLES, ServiceName
@@ -20,6 +21,9 @@ Check = Callable[[Clients, Settings], Awaitable[Finding]]
 
 DEADLINE: Final = 4.0
 """Seconds a check may take, however many calls it makes."""
+
+TOO_BUSY: Final = 1.0
+"""Seconds of lag during a check from which on it is the app that did not see an answer in time."""
 
 _MISSING: Final[Mapping[ServiceName, str]] = {
     ServiceName.DYNAMODB: "The table does not exist.",
@@ -36,6 +40,8 @@ _FAILURES: Final[Mapping[FailureKind, tuple[State, str]]] = {
     FailureKind.ENDPOINT_UNREACHABLE: (State.DOWN, "{} cannot be reached."),
     FailureKind.THROTTLED: (State.DEGRADED, "{} turns requests away: too many of them."),
     FailureKind.TIMEOUT: (State.DOWN, "{} did not answer in time."),
+    FailureKind.UNAVAILABLE: (State.DOWN, "{} answers with errors of its own."),
+    FailureKind.OVERLOADED: (State.UNKNOWN, "The app was too busy to ask {}."),
     FailureKind.UNEXPECTED: (State.UNKNOWN, "{} answered in a way the app does not know."),
 }
 
@@ -60,13 +66,13 @@ def failure(service: ServiceName, kind: FailureKind) -> Finding:
     return Finding(state, words.format(TITLES[service]))
 
 
-async def probe(check: Check, clients: Clients, settings: Settings, former: Result) -> Result:
+async def probe(check: Check, clients: Clients, settings: Settings, former: Result, lag: Lag) -> Result:
     """The result of one check, after the former one of the same service. Never raises an `Exception`.
 
     `latency_ms` is how long the check took, None when it did not find out how the service is doing.
     """
     started = time.perf_counter()
-    finding = await _found(former.service, check, clients, settings)
+    finding = await _found(former.service, check, clients, settings, lag)
     latency_ms = round((time.perf_counter() - started) * 1000, 1)
     now = utc_now()
     return Result(
@@ -78,14 +84,20 @@ async def probe(check: Check, clients: Clients, settings: Settings, former: Resu
     )
 
 
-async def _found(service: ServiceName, check: Check, clients: Clients, settings: Settings) -> Finding:
+async def _found(
+    service: ServiceName, check: Check, clients: Clients, settings: Settings, lag: Lag
+) -> Finding:
+    lag_before = lag.seconds()
     try:
         async with asyncio.timeout(DEADLINE):
             return await check(clients, settings)
     except AwsError as error:
-        return failure(service, error.kind)
+        kind = error.kind
     except TimeoutError:
-        return failure(service, FailureKind.TIMEOUT)
+        kind = FailureKind.TIMEOUT
     except Exception as error:  # noqa: BLE001  # whatever goes wrong with one service, it is checked again
         log(logging.ERROR, "a check failed in a way nobody foresaw", {"service": service}, error)
         return Finding(State.UNKNOWN, "The check failed; the app's log says why.")
+    if kind is FailureKind.TIMEOUT and lag.seconds() - lag_before > TOO_BUSY:
+        kind = FailureKind.OVERLOADED
+    return failure(service, kind)

@@ -21,7 +21,7 @@ MESSAGES: Final[Mapping[State, str]] = {
 
 
 class Release(BaseModel):
-    """What runs. `since` is when ECS began to deploy it; before ECS was asked, when this task started."""
+    """What runs. `since` is when ECS began to deploy it; until ECS has told, when this task started."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -121,7 +121,7 @@ def status(snapshot: Snapshot, settings: Settings, started_at: datetime, now: da
         release=Release(
             digest=settings.digest,
             commit=settings.commit,
-            since=snapshot.deployed_at or started_at,
+            since=snapshot.deployed_at.get(settings.digest, started_at),
         ),
         started_at=started_at,
         uptime=round((now - started_at).total_seconds(), 1),

@@ -2,15 +2,16 @@
 
 One table holds everything. The partition key is `pk`, the sort key `sk`, both text:
 
-| pk                   | sk                            | what it is                               | kept     |
-|----------------------|-------------------------------|------------------------------------------|----------|
-| `history#<service>`  | `minute#2026-11-23T06:25:00Z` | the result of a service for one minute   | 90 days  |
-| `history#<service>`  | `day#2026-11-23`              | how many records of each state a day has | 400 days |
-| `incidents`          | `incident#<id>`               | an incident with all its updates         | for ever |
-| `incidents`          | `open`                        | the ids of the open incidents, as a set  | for ever |
-| `idempotency#<hash>` | `create-incident`             | which incident a client's key has made   | 24 hours |
+| pk                       | sk                            | what it is                          | kept     |
+|--------------------------|-------------------------------|-------------------------------------|----------|
+| `web#history#ecs`        | `minute#2026-11-23T06:25:00Z` | what a check found for one minute   | 90 days  |
+| `web#history#ecs`        | `day#2026-11-23`              | how many records of each state      | 400 days |
+| `web#incidents`          | `incident#<id>`               | an incident with all its updates    | for ever |
+| `web#incidents`          | `open`                        | the ids of the open ones, as a set  | for ever |
+| `web#idempotency#<hash>` | `create-incident`             | which incident a key has made       | 24 hours |
 
-The hash is the SHA-256 of the client's key. `expires_at` is DynamoDB's time to live, in seconds since
+The table is the environment's, so each partition begins with the service whose app has written it, here
+`web`. The hash is the SHA-256 of the client's key. `expires_at` is DynamoDB's time to live, in seconds since
 the epoch; an item may outlive it by days (DynamoDB Developer Guide, "Using time to live"), so nothing
 relies on its removal.
 """
@@ -36,7 +37,6 @@ RECORDS_KEPT: Final = timedelta(days=90)
 DAYS_KEPT: Final = timedelta(days=400)
 IDEMPOTENCY_KEPT: Final = timedelta(hours=24)
 
-INCIDENTS: Final = "incidents"
 IDS: Final = "ids"
 """Attribute of the item `open`: a set of text, and absent while it is empty."""
 
@@ -59,17 +59,46 @@ class Key:
         return {PARTITION_KEY: {"S": self.pk}, SORT_KEY: {"S": self.sk}}
 
 
-OPEN_INCIDENTS: Final = Key(INCIDENTS, "open")
+NEWER_THAN_ANY_INCIDENT: Final = f"{_INCIDENT}~"
+"""A sort key after every incident's and before `open`."""
 
 
-def history_of(service: ServiceName) -> str:
-    """The partition that has the minutes and days of a service."""
-    return f"history#{service}"
+@dataclass(frozen=True)
+class Keys:
+    """The keys of one of the environment's services, by its name: others have keys of their own."""
 
+    service: str
 
-def minute_key(service: ServiceName, slot: datetime) -> Key:
-    """The record of a service for the minute (UTC) that begins then."""
-    return Key(history_of(service), f"{_MINUTE}{slot.astimezone(UTC):%Y-%m-%dT%H:%M}:00Z")
+    def history(self, checked: ServiceName) -> str:
+        """The partition that has the minutes and days of what is checked."""
+        return f"{self.service}#history#{checked}"
+
+    def minute(self, checked: ServiceName, slot: datetime) -> Key:
+        """The record for the minute (UTC) that begins then."""
+        return Key(self.history(checked), f"{_MINUTE}{slot.astimezone(UTC):%Y-%m-%dT%H:%M}:00Z")
+
+    def day(self, checked: ServiceName, day: date) -> Key:
+        """The counters for a day (UTC)."""
+        return Key(self.history(checked), f"{_DAY}{day.isoformat()}")
+
+    @property
+    def incidents(self) -> str:
+        """The partition that has the incidents."""
+        return f"{self.service}#incidents"
+
+    @property
+    def open_incidents(self) -> Key:
+        """The ids of the open incidents."""
+        return Key(self.incidents, "open")
+
+    def incident(self, identifier: str) -> Key:
+        """An incident. Its id sorts by the time it was opened."""
+        return Key(self.incidents, f"{_INCIDENT}{identifier}")
+
+    def idempotency(self, key: str) -> Key:
+        """What a client's idempotency key stands for; the key itself is nobody's business."""
+        digest = hashlib.sha256(key.encode()).hexdigest()
+        return Key(f"{self.service}#idempotency#{digest}", "create-incident")
 
 
 def minute_of(item: "Item") -> datetime:
@@ -77,28 +106,9 @@ def minute_of(item: "Item") -> datetime:
     return datetime.fromisoformat(_sort_key(item).removeprefix(_MINUTE))
 
 
-def day_key(service: ServiceName, day: date) -> Key:
-    """The counters of a service for a day (UTC)."""
-    return Key(history_of(service), f"{_DAY}{day.isoformat()}")
-
-
 def day_of(item: "Item") -> date:
     """The day that counters are for."""
     return date.fromisoformat(_sort_key(item).removeprefix(_DAY))
-
-
-def incident_key(identifier: str) -> Key:
-    """An incident. Its id sorts by the time it was opened."""
-    return Key(INCIDENTS, f"{_INCIDENT}{identifier}")
-
-
-NEWER_THAN_ANY_INCIDENT: Final = incident_key("~")
-"""Sorts after every id and before `open`."""
-
-
-def idempotency_key(key: str) -> Key:
-    """What a client's idempotency key stands for; the key itself is nobody's business."""
-    return Key(f"idempotency#{hashlib.sha256(key.encode()).hexdigest()}", "create-incident")
 
 
 def item_of(

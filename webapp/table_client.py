@@ -1,17 +1,17 @@
 """Reads and writes the app's table, page by page and all or nothing."""
 
 import asyncio
-import logging
 import random
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Final, cast
+from collections.abc import AsyncGenerator, Awaitable, Callable, Container, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, aclosing, nullcontext
+from typing import TYPE_CHECKING, Final, TypeVar, cast
 from uuid import uuid4
 
 from botocore.exceptions import ClientError
 
-from webapp.aws import HINTS, AwsError, FailureKind, answered, error_code
-from webapp.logs import log
-from webapp.table import Key
+from webapp.admission import OverloadedError
+from webapp.aws import AwsError, FailureKind, LimitedDynamoDB, answered, error_code, failed
+from webapp.table import Key, Keys
 
 if TYPE_CHECKING:
     from types_aiobotocore_dynamodb import DynamoDBClient
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     )
 
     from webapp.table import Item
+
+T = TypeVar("T")
 
 MOST_ATTEMPTS: Final = 5
 LONGEST_PAUSE: Final = 0.2
@@ -55,17 +57,26 @@ class ConditionError(Exception):
 
 
 class TableClient:
-    """The table, by its name. Every method raises `AwsError` when the table does not answer."""
+    """The table, by its name, for one service of the environment, whose keys are `keys`.
 
-    def __init__(self, dynamodb: "DynamoDBClient", name: str) -> None:
+    Every method raises `AwsError` when the table does not answer. With a limited client, a call for
+    which there is no room is not made: then what failed is the app itself, `FailureKind.OVERLOADED`.
+    """
+
+    def __init__(self, dynamodb: "DynamoDBClient | LimitedDynamoDB", name: str, service: str) -> None:
         self.name = name
+        self.keys = Keys(service)
+        self._admitted: Callable[[], AbstractAsyncContextManager[None]] = nullcontext
+        if isinstance(dynamodb, LimitedDynamoDB):
+            self._admitted = dynamodb.admission.admitted
+            dynamodb = dynamodb.client
         self._dynamodb = dynamodb
 
     async def get(self, key: Key) -> "Item | None":
         """The item as it is after every write that was answered, None when there is none."""
-        answer = await answered(
+        answer = await self._answered(
             "dynamodb:GetItem",
-            self._dynamodb.get_item(TableName=self.name, Key=key.attributes, ConsistentRead=True),
+            lambda: self._dynamodb.get_item(TableName=self.name, Key=key.attributes, ConsistentRead=True),
         )
         return answer.get("Item")
 
@@ -84,6 +95,28 @@ class TableClient:
         no more: DynamoDB answers at most 1 MB at once, counted before the filter (DynamoDB Developer
         Guide, "Paginating table query results").
         """
+        found: list[Item] = []
+        pages = self.pages(condition, values, filter=filter, newest_first=newest_first, most=most)
+        async with aclosing(pages):
+            async for page in pages:
+                found += page
+                if most is not None and len(found) >= most:
+                    break
+        return found[:most]
+
+    async def pages(
+        self,
+        condition: str,
+        values: Mapping[str, "AttributeValueTypeDef"],
+        *,
+        filter: tuple[str, Mapping[str, str]] | None = None,
+        newest_first: bool = False,
+        most: int | None = None,
+    ) -> AsyncGenerator[Sequence["Item"], None]:
+        """The same items, as many at once as DynamoDB answers: whoever has enough reads no further.
+
+        A page has `most` items at most unless there is a filter; it may have none.
+        """
         request: QueryInputTypeDef = {
             "TableName": self.name,
             "KeyConditionExpression": condition,
@@ -95,13 +128,12 @@ class TableClient:
             request["FilterExpression"], request["ExpressionAttributeNames"] = filter
         elif most is not None:
             request["Limit"] = most
-        found: list[Item] = []
         while True:
-            page = await answered("dynamodb:Query", self._dynamodb.query(**request))
-            found += page["Items"]
+            page = await self._answered("dynamodb:Query", lambda: self._dynamodb.query(**request))
+            yield page["Items"]
             position = page.get("LastEvaluatedKey")
-            if not position or (most is not None and len(found) >= most):
-                return found[:most]
+            if not position:
+                return
             request["ExclusiveStartKey"] = position
 
     async def transact(self, *writes: "TransactWriteItemTypeDef") -> None:
@@ -117,12 +149,7 @@ class TableClient:
             if attempt:
                 await asyncio.sleep(random.uniform(0, LONGEST_PAUSE))  # noqa: S311 - it only spreads load
             try:
-                await answered(
-                    # IAM has no action for a transaction: it takes those of its parts.
-                    "dynamodb:PutItem",
-                    self._dynamodb.transact_write_items(TransactItems=writes, ClientRequestToken=token),
-                    expected={_CANCELLED, _IN_PROGRESS},
-                )
+                await self._transact_once(writes, token)
                 return
             except ClientError as error:
                 if error_code(error) == _IN_PROGRESS:
@@ -130,6 +157,24 @@ class TableClient:
                 _raise_unless_conflict(error)
                 token = str(uuid4())
         raise _failure(FailureKind.THROTTLED, f"met other transactions {MOST_ATTEMPTS} times")
+
+    async def _transact_once(self, writes: "tuple[TransactWriteItemTypeDef, ...]", token: str) -> None:
+        await self._answered(
+            # IAM has no action for a transaction: it takes those of its parts.
+            "dynamodb:PutItem",
+            lambda: self._dynamodb.transact_write_items(TransactItems=writes, ClientRequestToken=token),
+            expected={_CANCELLED, _IN_PROGRESS},
+        )
+
+    async def _answered(
+        self, action: str, call: Callable[[], Awaitable[T]], *, expected: Container[str] = ()
+    ) -> T:
+        """What a call answers once it is admitted; the wait for that is no part of its deadline."""
+        try:
+            async with self._admitted():
+                return await answered(action, call(), expected=expected)
+        except OverloadedError as error:
+            raise failed("a call to AWS was not made", action, FailureKind.OVERLOADED, {}) from error
 
 
 def _raise_unless_conflict(error: ClientError) -> None:
@@ -151,7 +196,4 @@ def _raise_unless_conflict(error: ClientError) -> None:
 
 def _failure(kind: FailureKind, reason: str) -> AwsError:
     """The error to raise, after a line in the log: `answered` wrote none."""
-    action = "dynamodb:PutItem"
-    fields = {"action": action, "kind": kind, "error": reason, "hint": HINTS[kind]}
-    log(logging.WARNING, "a transaction failed", fields)
-    return AwsError(action, kind)
+    return failed("a transaction failed", "dynamodb:PutItem", kind, {"error": reason})

@@ -69,7 +69,7 @@ def create_app() -> FastAPI:
 
     @app.get("/api/incidents/{identifier}")
     def incident(identifier: str) -> dict[str, Any]:
-        key = {"pk": {"S": "incidents"}, "sk": {"S": f"incident#{identifier}"}}
+        key = {"pk": {"S": "web#incidents"}, "sk": {"S": f"incident#{identifier}"}}
         item = dynamodb.get_item(TableName=table, Key=key, ConsistentRead=True).get("Item")
         if item is None:
             raise HTTPException(404)

@@ -13,7 +13,7 @@ from webapp.board import utc_now
 from webapp.contract import STATUS_PATH
 from webapp.services import ServiceName
 from webapp.states import State
-from webapp.table import day_key, item_of
+from webapp.table import Keys, item_of
 
 MINUTES = 24 * 60
 BATCH = 25
@@ -29,7 +29,7 @@ def put_days(url: str, table: str = TABLE) -> None:
         first = 89 if number % 2 else 76
         for age in range(first, 0, -1):
             counts = _counts(dice, trouble=(0.0, 0.03, 0.06, 0.2, 0.02, 0.0)[number])
-            item = item_of(day_key(service, today - timedelta(days=age)), counts)
+            item = item_of(Keys("web").day(service, today - timedelta(days=age)), counts)
             puts.append({"PutRequest": {"Item": item}})
     for start in range(0, len(puts), BATCH):
         aws("dynamodb", url).batch_write_item(RequestItems={table: puts[start : start + BATCH]})

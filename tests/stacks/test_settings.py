@@ -25,6 +25,7 @@ from stacks.settings import (
     Service,
 )
 from tests.stacks.platform_files import NETWORK, PROJECT, TAIL, environment, write_platform
+from webapp.contract import HEARTBEAT
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -189,6 +190,10 @@ BAD = {
     "keep-alive shorter than the idle timeout": (
         environment(services="[services.web]\nkeep_alive = 60\n"),
         "dev.toml: services.web.keep_alive = 60: more than idle_timeout = 60, or the load balancer answers",
+    ),
+    "an idle timeout that would end event streams": (
+        environment(services="[services.web]\nidle_timeout = 15\n"),
+        "dev.toml: services.web.idle_timeout = 15: more than 15, or the load balancer ends the app's event",
     ),
     "a health check that takes longer than its interval": (
         environment(services="[services.web.health_check]\ninterval = 5\ntimeout = 5\n"),
@@ -393,7 +398,7 @@ def test_every_pair_that_fargate_sells_is_accepted(
     assert (dev.services["web"].cpu, dev.services["web"].memory) == pair
 
 
-@given(idle=st.integers(1, 4000), keep=st.integers(1, 7200))
+@given(idle=st.integers(HEARTBEAT + 1, 4000), keep=st.integers(1, 7200))
 def test_keep_alive_is_accepted_only_above_the_idle_timeout(
     tmp_path_factory: pytest.TempPathFactory, idle: int, keep: int
 ) -> None:

@@ -53,6 +53,51 @@ def nobody() -> Iterator[str]:
         yield f"http://127.0.0.1:{held.getsockname()[1]}"
 
 
+class CredentialsEndpoint:
+    """An endpoint of credentials, as a task has one: refuses connections, or is silent, until it opens."""
+
+    def __init__(self, listener: socket.socket) -> None:
+        self._listener = listener
+        self._server: ThreadingHTTPServer | None = None
+        self.url = f"http://127.0.0.1:{listener.getsockname()[1]}/credentials"
+
+    def open(self) -> None:
+        """Answers from now on."""
+        self._listener.listen()
+        self._server = ThreadingHTTPServer(self._listener.getsockname(), _Keys, bind_and_activate=False)
+        self._server.socket.close()
+        self._server.socket = self._listener
+        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}).start()
+
+    def close(self) -> None:
+        """Stops answering."""
+        if self._server is not None:
+            self._server.shutdown()
+
+
+class _Keys(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        keys = {"AccessKeyId": "test", "SecretAccessKey": "test", "Token": "session-token-of-the-task"}
+        answer(self, 200, json.dumps(keys | {"Expiration": "2100-01-01T00:00:00Z"}).encode())
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Keeps quiet."""
+
+
+@contextmanager
+def credentials_endpoint(*, silent: bool) -> Iterator[CredentialsEndpoint]:
+    """An endpoint of credentials that does not answer yet: it is silent or refuses connections."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        if silent:
+            listener.listen()
+        endpoint = CredentialsEndpoint(listener)
+        try:
+            yield endpoint
+        finally:
+            endpoint.close()
+
+
 class Answering(ThreadingHTTPServer):
     """A server that gives every request the same answer, until it is told another.
 

@@ -58,6 +58,11 @@ class Process:
             (match for line in self.stdout + self.stderr if (match := re.search(pattern, line))), None
         )
 
+    @property
+    def id(self) -> int:
+        """The process id."""
+        return self._popen.pid
+
     def signal(self, number: int) -> None:
         """Sends a signal to this process."""
         self._popen.send_signal(number)

@@ -22,8 +22,8 @@ def new_table(url: str) -> str:
     return name
 
 
-def with_table(url: str, name: str, use: Callable[[TableClient], Awaitable[T]]) -> T:
-    """What the use of a table comes to, by a client as the app has it."""
+def with_table(url: str, name: str, use: Callable[[TableClient], Awaitable[T]], service: str = "web") -> T:
+    """What the use of a table comes to, by a client as the app of a service has it."""
 
     async def run() -> T:
         session = get_session()
@@ -31,7 +31,7 @@ def with_table(url: str, name: str, use: Callable[[TableClient], Awaitable[T]]) 
         async with session.create_client(
             "dynamodb", region_name=REGION, endpoint_url=url, config=configuration(10)
         ) as dynamodb:
-            return await use(TableClient(dynamodb, name))
+            return await use(TableClient(dynamodb, name, service))
 
     return asyncio.run(run())
 

@@ -142,17 +142,50 @@ def test_a_table_that_can_be_read_and_not_described_is_degraded_and_readable(
     assert (found.state, found.details) == (State.DEGRADED, {"readable": True})
 
 
+@pytest.mark.parametrize(
+    ("status", "body", "kind"),
+    [
+        (500, aws_error("InternalServerError"), FailureKind.UNAVAILABLE),
+        (400, aws_error("InternalFailure"), FailureKind.UNAVAILABLE),
+        (400, aws_error("ServiceUnavailableException"), FailureKind.UNAVAILABLE),
+        (400, aws_error("ServiceUnavailable"), FailureKind.UNAVAILABLE),
+        (400, aws_error("ServerException"), FailureKind.UNAVAILABLE),
+        (503, b"<html>no</html>", FailureKind.UNAVAILABLE),
+        (502, aws_error("NobodyKnows"), FailureKind.UNAVAILABLE),
+        (503, aws_error("SlowDown"), FailureKind.THROTTLED),
+        (500, aws_error("ThrottlingException"), FailureKind.THROTTLED),
+        (400, aws_error("ThrottledException"), FailureKind.THROTTLED),
+        (400, aws_error("RequestThrottled"), FailureKind.THROTTLED),
+        (400, aws_error("RequestThrottledException"), FailureKind.THROTTLED),
+        (400, aws_error("LimitExceededException"), FailureKind.THROTTLED),
+        (400, aws_error("BandwidthLimitExceeded"), FailureKind.THROTTLED),
+        (400, aws_error("PriorRequestNotComplete"), FailureKind.THROTTLED),
+        (400, aws_error("RequestExpired"), FailureKind.CREDENTIALS),
+        (400, aws_error("NobodyKnows"), FailureKind.UNEXPECTED),
+    ],
+)
+def test_what_aws_answers_tells_the_kind_of_failure(
+    ask_answers: Ask, answers: Answering, status: int, body: bytes, kind: FailureKind
+) -> None:
+    answers.status, answers.body = status, body
+    answers.operations.clear()
+    assert failing(ask_answers, dynamodb.check, settings()) is kind
+
+
 def test_a_service_goes_from_pending_to_running_to_deleted(ask: Ask, embedded_aws: str, name: str) -> None:
     with_settings = settings(cluster=name, ecs_service=name)
     check = TaskCheck().check
     assert failing(ask, check, with_settings) is FailureKind.MISSING
     put_pending_service(embedded_aws, name, name, IMAGE, tasks=2)
     pending = ask(check, with_settings)
-    assert (pending.state, pending.message) == (State.DOWN, "No task runs. Tasks: 0 running, 2 desired.")
+    assert (pending.state, pending.message) == (
+        State.UNKNOWN,
+        "The first tasks start. Tasks: 0 running, 2 desired.",
+    )
     assert (pending.details["pending"], pending.details["rollout"]) == (2, "IN_PROGRESS")
     aws("ecs", embedded_aws).update_service(cluster=name, service=name, desiredCount=3)
     growing = ask(check, with_settings)
-    assert growing.state is State.DEGRADED
+    assert growing.state is State.OPERATIONAL
     assert growing.message == "A deployment is in progress. Tasks: 3 running, 3 desired."
     aws("ecs", embedded_aws).delete_service(cluster=name, service=name, force=True)
     deleted = ask(check, with_settings)
@@ -218,7 +251,34 @@ def told(service: dict[str, object], deployment: dict[str, object]) -> dict[str,
         ({"runningCount": 1}, {}, State.DEGRADED, "Some tasks are missing. Tasks: 1 running, 2 desired."),
         ({"runningCount": 0}, {}, State.DOWN, "No task runs. Tasks: 0 running, 2 desired."),
         ({"runningCount": 0, "desiredCount": 0}, {}, State.OPERATIONAL, "The deployment is complete. "),
-        ({}, {"rolloutState": "IN_PROGRESS"}, State.DEGRADED, "A deployment is in progress. Tasks: 2 "),
+        ({"runningCount": 1, "pendingCount": 1}, {}, State.OPERATIONAL, "More tasks start. Tasks: 1 "),
+        ({"runningCount": 0, "pendingCount": 2}, {}, State.DOWN, "No task runs. Tasks: 0 running, 2 "),
+        ({}, {"rolloutState": "IN_PROGRESS"}, State.OPERATIONAL, "A deployment is in progress. Tasks: 2 "),
+        (
+            {"runningCount": 1, "pendingCount": 1},
+            {"rolloutState": "IN_PROGRESS", "failedTasks": 0},
+            State.OPERATIONAL,
+            "A deployment is in progress. Tasks: 1 running, 2 desired.",
+        ),
+        (
+            {"runningCount": 1},
+            {"rolloutState": "IN_PROGRESS"},
+            State.DEGRADED,
+            "Some tasks are missing. Tasks: 1 running, 2 desired.",
+        ),
+        (
+            {"pendingCount": 2},
+            {"rolloutState": "IN_PROGRESS", "failedTasks": 1},
+            State.DEGRADED,
+            "Tasks of the deployment in progress fail. Tasks: 2 running, 2 desired.",
+        ),
+        # Another deployment was there before, so this is no first start.
+        (
+            {"runningCount": 0, "pendingCount": 2},
+            {"rolloutState": "IN_PROGRESS"},
+            State.DOWN,
+            "No task runs. Tasks: 0 running, 2 desired.",
+        ),
         ({}, {"rolloutState": "FAILED"}, State.DEGRADED, "The last deployment failed. Tasks: 2 running, "),
         ({"status": "DRAINING"}, {}, State.DOWN, "The service is DRAINING. Tasks: 2 running, 2 desired."),
     ],

@@ -3,15 +3,19 @@
 import json
 import time
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
+import httpx
 import pytest
 
 from tests.webapp.environment import CREDENTIALS, environ_of
 from tests.webapp.faults import (
     Fault,
     breaks_off,
+    credentials_endpoint,
     hangs,
     hangs_up,
     nobody,
@@ -23,7 +27,7 @@ from tests.webapp.faults import (
 from tests.webapp.processes import App, running_app
 from tests.webapp.proxy import Proxy, proxy
 from tests.webapp.waiting import soon
-from webapp.aws import HINTS, FailureKind
+from webapp.aws import CONNECTIONS_FOR_REQUESTS, HINTS, WAITING_REQUESTS, FailureKind
 from webapp.contract import HEALTH_PATH, READY_PATH, STATUS_PATH
 from webapp.services import ServiceName
 
@@ -135,9 +139,9 @@ FAULTS = {
         "DynamoDB answered in a way the app does not know.",
     ),
     "error of the server": (
-        refuses("InternalServerError", 500),
-        "unknown",
-        "DynamoDB answered in a way the app does not know.",
+        refuses("InternalServerError", 500, INTERNAL),
+        "down",
+        "DynamoDB answers with errors of its own.",
     ),
     "hangs": (hangs(5), "down", "DynamoDB did not answer in time."),
     "answers byte by byte": (trickles(0.4), "down", "DynamoDB did not answer in time."),
@@ -292,14 +296,98 @@ def test_a_table_that_is_not_there_is_told(embedded_aws: str) -> None:
         assert_ready(app, False)
 
 
+def without_credentials(url: str) -> dict[str, str]:
+    """The environment of a task that has no credentials in it."""
+    return {name: value for name, value in environ_of(url).items() if name not in CREDENTIALS}
+
+
+def assert_told_without_credentials(app: App) -> None:
+    """Every service is down for want of credentials, and so is what needs the table."""
+    soon(
+        lambda: {item["message"] for item in services_of(app).values()},
+        lambda found: all(message.startswith("The app has no valid credentials for ") for message in found),
+    )
+    assert_answers_as_usual(app)
+    assert_ready(app, False)
+    answer = app.client.get("/api/incidents")
+    assert (answer.status_code, answer.json()["detail"]) == (
+        503,
+        "The app has no valid credentials. Try again later.",
+    )
+    assert answer.headers["retry-after"] == "10"
+
+
 def test_missing_credentials_are_told(embedded_aws: str) -> None:
-    environ = {name: value for name, value in environ_of(embedded_aws).items() if name not in CREDENTIALS}
+    environ = without_credentials(embedded_aws)
     with running_app(environ | {"AWS_EC2_METADATA_DISABLED": "true"}) as app:
-        soon(
-            lambda: {item["message"] for item in services_of(app).values()},
-            lambda found: all(
-                message.startswith("The app has no valid credentials for ") for message in found
-            ),
-        )
-        assert_answers_as_usual(app)
-        assert_ready(app, False)
+        assert_told_without_credentials(app)
+
+
+@pytest.mark.parametrize("silent", [False, True])
+def test_the_app_starts_before_its_credentials_can_be_had(embedded_aws: str, silent: bool) -> None:
+    with credentials_endpoint(silent=silent) as endpoint:
+        uri = {"AWS_CONTAINER_CREDENTIALS_FULL_URI": endpoint.url}
+        with running_app(without_credentials(embedded_aws) | uri) as app:
+            assert app.client.get(HEALTH_PATH).status_code == 200
+            assert_told_without_credentials(app)
+            endpoint.open()
+            assert_all_is_well_again(app)
+            assert "session-token-of-the-task" not in "".join(app.process.stdout + app.process.stderr)
+
+
+@contextmanager
+def crowd(app: App, size: int) -> Iterator[list[Future[httpx.Response]]]:
+    """As many people as that, who all ask for the incidents at once."""
+    limits = httpx.Limits(max_connections=size)
+    base_url = f"http://127.0.0.1:{app.port}"
+    with (
+        httpx.Client(base_url=base_url, timeout=30, limits=limits) as client,
+        ThreadPoolExecutor(size) as pool,
+    ):
+        yield [pool.submit(client.get, "/api/incidents") for _ in range(size)]
+
+
+def test_of_a_crowd_some_wait_and_the_rest_is_turned_away_with_few_lines_in_the_log(
+    app: App, aws: Proxy
+) -> None:
+    assert_all_is_well_again(app)
+    before = len(app.process.stdout)
+    with failing(aws, hangs(5), ServiceName.DYNAMODB):
+        with crowd(app, 2 * (CONNECTIONS_FOR_REQUESTS + WAITING_REQUESTS)) as asked:
+            answers = [answer.result() for answer in asked]
+        assert {answer.status_code for answer in answers} == {503}
+        assert {answer.headers["retry-after"] for answer in answers} == {"2", "10"}
+        details = [answer.json()["detail"] for answer in answers]
+        assert details.count("The app has too much to do. Try again.") >= CONNECTIONS_FOR_REQUESTS
+    assert_all_is_well_again(app)
+    lines = [json.loads(line) for line in app.process.stdout[before:]]
+    turned_away = [line for line in lines if line.get("kind") == "overloaded"]
+    assert 1 <= len(turned_away) <= 10
+    assert {(line["message"], line["hint"]) for line in turned_away} == {
+        ("a call to AWS was not made", HINTS[FailureKind.OVERLOADED])
+    }
+    assert sum(line.get("kind") == "timeout" for line in lines) <= 40
+
+
+def no_answer_to_queries(handler: BaseHTTPRequestHandler) -> None:
+    """Answers what the check of the table asks, and lets everything else hang."""
+    match handler.headers["X-Amz-Target"].rpartition(".")[2]:
+        case "GetItem":
+            says(200, b"{}")(handler)
+        case "DescribeTable":
+            says(200, b'{"Table": {"TableStatus": "ACTIVE"}}')(handler)
+        case _:
+            hangs(3)(handler)
+
+
+def test_a_crowd_is_not_mistaken_for_a_table_that_is_down(app: App, aws: Proxy) -> None:
+    assert_all_is_well_again(app)
+    with (
+        failing(aws, no_answer_to_queries, ServiceName.DYNAMODB),
+        crowd(app, CONNECTIONS_FOR_REQUESTS + WAITING_REQUESTS) as asked,
+    ):
+        while not all(answer.done() for answer in asked):
+            assert told(app, ServiceName.DYNAMODB)[0] != "down"
+            time.sleep(0.1)
+    assert {answer.result().status_code for answer in asked} == {503}
+    assert_all_is_well_again(app)

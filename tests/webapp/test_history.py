@@ -1,6 +1,8 @@
 """The history: what is kept, for how long, and how it is read page by page."""
 
 import asyncio
+import json
+from base64 import urlsafe_b64encode
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -87,10 +89,10 @@ def test_a_slot_is_written_once_and_counted_once(serial_aws: str) -> None:
     assert with_table(serial_aws, name, use) == [True, False, True]
     expiry = str(int((NOON + timedelta(days=90)).timestamp()))
     assert {
-        item["sk"]["S"]: item for item in items(serial_aws, name) if item["pk"]["S"] == "history#ecs"
+        item["sk"]["S"]: item for item in items(serial_aws, name) if item["pk"]["S"] == "web#history#ecs"
     } == {
         "minute#2026-11-23T12:00:00Z": {
-            "pk": {"S": "history#ecs"},
+            "pk": {"S": "web#history#ecs"},
             "sk": {"S": "minute#2026-11-23T12:00:00Z"},
             "state": {"S": "degraded"},
             "message": {"S": "It is degraded."},
@@ -98,7 +100,7 @@ def test_a_slot_is_written_once_and_counted_once(serial_aws: str) -> None:
             "expires_at": {"N": expiry},
         },
         "minute#2026-11-23T12:01:00Z": {
-            "pk": {"S": "history#ecs"},
+            "pk": {"S": "web#history#ecs"},
             "sk": {"S": "minute#2026-11-23T12:01:00Z"},
             "state": {"S": "degraded"},
             "message": {"S": "It is degraded."},
@@ -106,7 +108,7 @@ def test_a_slot_is_written_once_and_counted_once(serial_aws: str) -> None:
             "expires_at": {"N": str(int(expiry) + 60)},
         },
         "day#2026-11-23": {
-            "pk": {"S": "history#ecs"},
+            "pk": {"S": "web#history#ecs"},
             "sk": {"S": "day#2026-11-23"},
             "degraded": {"N": "2"},
             "expires_at": {"N": str(int((datetime(2026, 11, 23, tzinfo=UTC) + 400 * DAY).timestamp()))},
@@ -270,6 +272,72 @@ def test_a_range_without_records_is_empty(desk: App) -> None:
     assert (page["records"], page["days"], page["next"]) == ([], [], None)
     page = read(desk, **{"from": "2999-12-01", "to": "2999-12-31"})
     assert (page["records"], page["days"], page["next"]) == ([], [], None)
+
+
+@pytest.mark.parametrize(
+    ("start", "end"),
+    [
+        ("9999-12-31T23:59:30Z", "9999-12-31T23:59:59Z"),
+        ("9999-12-31T23:59:59.999998Z", "9999-12-31T23:59:59.999999Z"),
+        ("9999-12-30", "9999-12-30"),
+        ("9999-12-31T23:00:00+23:00", "9999-12-31T23:59:59Z"),
+        ("0001-01-01", "0001-01-01"),
+        ("0001-01-01T00:00:00Z", "0001-01-01T00:00:00.000001Z"),
+        ("0001-01-01T23:59:00+23:59", "0001-01-02"),
+    ],
+)
+def test_at_the_ends_of_the_calendar_there_is_nothing(desk: App, start: str, end: str) -> None:
+    page = read(desk, **{"from": start, "to": end})
+    assert (page["records"], page["days"], page["next"]) == ([], [], None)
+
+
+@pytest.mark.parametrize(
+    "times",
+    [
+        ("9999-12-30T00:00:00Z", "9999-12-30T00:00:00Z", "9999-12-30T00:00:00Z"),
+        ("9999-12-31T23:59:30Z", "9999-12-31T23:59:40Z", "9999-12-31T23:59:59Z"),
+        ("0001-01-01T00:00:00Z", "0001-01-01T00:00:00Z", "0001-01-01T00:00:00Z"),
+        ("0001-01-01T00:00:00+23:59", "0001-01-01T00:00:00+23:59", "0001-01-01T00:00:00+23:59"),
+        ("9999-12-31T23:59:59-23:59", "9999-12-31T23:59:59-23:59", "9999-12-31T23:59:59-23:59"),
+    ],
+)
+def test_a_cursor_that_was_forged_is_refused(desk: App, times: tuple[str, str, str]) -> None:
+    start, before, end = times
+    members = {"service": "logs", "from_": None, "to": None, "start": start, "before": before, "end": end}
+    cursor = urlsafe_b64encode(json.dumps(members).encode()).decode().rstrip("=")
+    answer = desk.client.get(f"{HISTORY_PATH}?service=logs&cursor={cursor}")
+    assert answer.status_code == 400
+    assert [error["parameter"] for error in answer.json()["errors"]] == ["cursor"]
+
+
+@given(st.datetimes(), st.datetimes())
+def test_every_range_has_an_answer(desk: App, one: datetime, other: datetime) -> None:
+    start, end = sorted((one, other))
+    query = {"service": "logs", "from": f"{start.isoformat()}Z", "to": f"{end.isoformat()}Z"}
+    assert desk.client.get(f"{HISTORY_PATH}?{urlencode(query)}").status_code in {200, 400}
+
+
+def test_another_service_on_the_same_table_has_a_history_of_its_own(serial_aws: str) -> None:
+    name = new_table(serial_aws)
+    at = slot_of(datetime.now(UTC)) - timedelta(hours=2)
+
+    async def write(table: TableClient) -> bool:
+        return await write_slot(table, at, {ECS: record(at, State.DOWN)})
+
+    assert with_table(serial_aws, name, write, "web")
+
+    async def seen(table: TableClient) -> tuple[int, int]:
+        records = await read_records(table, ECS, at, at + MINUTE, at + MINUTE, 9)
+        (day,) = await read_days(table, ECS, at.date(), at.date(), at.date())
+        return len(records), day.down
+
+    assert with_table(serial_aws, name, seen, "web") == (1, 1)
+    assert with_table(serial_aws, name, seen, "api") == (0, 0)
+    query = urlencode({"service": "ecs", "from": at.isoformat(), "to": (at + MINUTE).isoformat()})
+    for service, count in (("web", 1), ("api", 0)):
+        with running_app(environ_of(serial_aws) | {"TABLE": name, "SERVICE": service}) as app:
+            assert len(app.client.get(f"{HISTORY_PATH}?{query}").json()["records"]) == count
+    assert with_table(serial_aws, name, write, "api")
 
 
 def test_a_cursor_of_another_list_is_refused(desk: App, slots: list[datetime]) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -15,11 +16,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.webapp.environment import AUTHORIZED, TOKEN_SHA256, environ_of
+from tests.webapp.faults import answering
 from tests.webapp.furnishing import aws
 from tests.webapp.processes import App, running_app
 from tests.webapp.proxy import Proxy, proxy
 from tests.webapp.tables import items, new_table, with_table
 from tests.webapp.waiting import soon
+from webapp.aws import AwsError, FailureKind
 from webapp.board import Board
 from webapp.contract import STATUS_PATH
 from webapp.endpoints.incidents import INCIDENTS_PATH
@@ -36,14 +39,19 @@ from webapp.incidents.models import (
     opened,
 )
 from webapp.incidents.store import (
+    LONGEST_LISTING,
+    MOST_LISTED,
     MOST_OPEN,
+    Listed,
     create_incident,
+    list_incidents,
     refresh_open_incidents,
     replace_incident,
     show_incident,
     with_incident,
 )
-from webapp.table import idempotency_key
+from webapp.services import ServiceName
+from webapp.table import Keys
 from webapp.table_client import TableClient
 
 NOW = datetime(2026, 11, 23, 6, 25, tzinfo=UTC)
@@ -367,7 +375,7 @@ def test_a_key_is_free_again_once_it_has_expired_even_if_it_is_still_there(
 ) -> None:
     key = str(uuid4())
     first = post(desk, **{"Idempotency-Key": key})
-    item = idempotency_key(key).attributes
+    item = Keys("web").idempotency(key).attributes
     found = aws("dynamodb", serial_aws).get_item(TableName=table, Key=item)["Item"]
     opened_at = datetime.fromisoformat(first.json()["opened_at"])
     assert int(found["expires_at"]["N"]) == int((opened_at + timedelta(hours=24)).timestamp())
@@ -385,13 +393,17 @@ def test_the_key_itself_is_not_kept(desk: App, serial_aws: str, table: str) -> N
     assert key not in str(items(serial_aws, table))
 
 
+def first_slot_is_written(between: Proxy) -> None:
+    """Waits until the recorder's own first write is over: after it, all days are read once more."""
+    soon(lambda: between.seen.count("Query"), lambda count: count > len(ServiceName))
+
+
 def test_a_write_whose_answer_is_lost_between_app_and_table_is_made_once(serial_aws: str) -> None:
     name = new_table(serial_aws)
     with proxy(serial_aws) as between, running_app(environ(between.url, name)) as app:
 
         def lose(between: Proxy) -> None:
-            # The recorder's first slot must not be the one that is lost.
-            soon(lambda: len(items(serial_aws, name)), lambda count: count >= 12)
+            first_slot_is_written(between)
             between.loses = "TransactWriteItems"
 
         lose(between)
@@ -421,7 +433,7 @@ def test_the_board_shows_what_was_written_at_once_and_other_tasks_soon(serial_aw
 def test_what_was_written_is_shown_although_the_table_does_not_answer_any_more(serial_aws: str) -> None:
     with proxy(serial_aws) as between, running_app(environ(between.url, new_table(serial_aws))) as app:
         soon(lambda: app.client.get(STATUS_PATH).json()["open_incidents"], lambda count: count == 0)
-        soon(lambda: between.seen, lambda seen: "TransactWriteItems" in seen)
+        first_slot_is_written(between)
         between.cut_after = "TransactWriteItems"
         assert post(app).status_code == 201
         assert app.client.get(STATUS_PATH).json()["open_incidents"] == 1
@@ -439,6 +451,119 @@ def test_a_table_that_does_not_answer_is_told(serial_aws: str) -> None:
         ):
             assert "cannot be reached" in refused(answer, 503)
             assert answer.headers["retry-after"]
+
+
+def test_services_on_the_same_table_have_incidents_of_their_own(serial_aws: str) -> None:
+    variables = environ(serial_aws, new_table(serial_aws))
+    with running_app(variables) as web, running_app(variables | {"SERVICE": "api"}) as api:
+
+        def listed(app: App, **query: str) -> list[str]:
+            found = app.client.get(INCIDENTS_PATH, params=query).json()["incidents"]
+            return [f"{INCIDENTS_PATH}/{incident['id']}" for incident in found]
+
+        key = {"Idempotency-Key": str(uuid4())}
+        paths = {}
+        for app in (web, api):
+            answer = post(app, **key)
+            assert answer.status_code == 201
+            assert "idempotency-replayed" not in answer.headers
+            paths[app] = answer.headers["location"]
+        for app, other in ((web, api), (api, web)):
+            assert listed(app) == listed(app, state="open") == [paths[app]]
+            assert app.client.get(STATUS_PATH).json()["open_incidents"] == 1
+            assert refused(app.client.get(paths[other]), 404)
+            assert refused(patch(app, paths[other], {"title": "t"}), 404)
+
+
+def long(number: int) -> Incident:
+    """An incident that is nearly as long as one can be."""
+    incident = example(number)
+    with suppress(NoRoomError):
+        while True:
+            incident = changed(incident, IncidentChange(message="\U0001f525" * 2000), NOW)
+    return incident
+
+
+@pytest.mark.parametrize("state", ["open", "resolved", None])
+def test_a_page_of_long_incidents_is_short(serial_aws: str, state: str | None) -> None:
+    name = new_table(serial_aws)
+    made = [long(number) for number in range(8)]
+    over = IncidentChange(state=Progress.RESOLVED, message="Over.")
+
+    async def use(table: TableClient) -> None:
+        for incident in made:
+            await create_incident(table, incident, None)
+            if state == "resolved":
+                await replace_incident(table, changed(incident, over, NOW))
+
+    with_table(serial_aws, name, use)
+    with proxy(serial_aws) as between, running_app(environ(between.url, name)) as app:
+        query = {"limit": "100"} if state is None else {"limit": "100", "state": state}
+        seen: list[str] = []
+        answer = app.client.get(INCIDENTS_PATH, params=query)
+        while True:
+            assert answer.status_code == 200, answer.text
+            assert len(answer.content) <= MOST_LISTED + 1000
+            seen += [incident["id"] for incident in answer.json()["incidents"]]
+            if answer.json()["next"] is None:
+                break
+            answer = app.client.get(answer.links["next"]["url"])
+        assert seen == [incident.id for incident in reversed(made)]
+
+
+def test_of_the_open_incidents_no_more_are_read_than_a_page_has(serial_aws: str) -> None:
+    name = new_table(serial_aws)
+
+    async def put(table: TableClient) -> None:
+        for number in range(20):
+            await create_incident(table, example(number), None)
+
+    with_table(serial_aws, name, put)
+
+    async def listed(table: TableClient) -> Listed:
+        return await list_incidents(table, "open", None, 2)
+
+    with proxy(serial_aws) as between:
+        page = with_table(between.url, name, listed)
+        assert between.seen == ["GetItem"] * 3
+    assert [incident.id for incident in page.incidents] == [example(19).id, example(18).id]
+    assert page.next_before == example(18).id
+
+
+def test_a_list_that_takes_too_long_to_read_is_given_up() -> None:
+    """The table answers, but never with an incident, and never that there are no more."""
+    position = {"pk": {"S": "web#incidents"}, "sk": {"S": "incident#x"}}
+    body = json.dumps({"Items": [], "Count": 0, "LastEvaluatedKey": position}).encode()
+
+    async def listed(table: TableClient) -> Listed:
+        return await list_incidents(table, "resolved", None, 2)
+
+    began = time.monotonic()
+    with answering(200, body) as server, pytest.raises(AwsError) as failed:
+        with_table(server.url, "table", listed)
+    assert failed.value.kind is FailureKind.TIMEOUT
+    assert time.monotonic() - began < LONGEST_LISTING + 5
+
+
+def test_a_read_that_finds_the_same_tells_its_time_and_wakes_nobody(serial_aws: str) -> None:
+    async def use(table: TableClient) -> None:
+        board = Board(NOW)
+        assert board.snapshot.incidents_read_at is None
+        await create_incident(table, example(), None)
+        await refresh_open_incidents(table, board)
+        first = board.snapshot
+        await refresh_open_incidents(table, board)
+        second = board.snapshot
+        assert first.incidents_read_at is not None
+        assert second.incidents_read_at is not None
+        assert first.incidents_read_at < second.incidents_read_at
+        assert second.version == first.version
+        assert second.open_incidents is first.open_incidents
+        await show_incident(table, board, changed(example(), IncidentChange(title="t"), NOW))
+        assert board.snapshot.version > second.version
+        assert board.snapshot.incidents_read_at == second.incidents_read_at
+
+    with_table(serial_aws, new_table(serial_aws), use)
 
 
 def example(number: int = 0) -> Incident:
@@ -464,7 +589,7 @@ def test_a_read_that_began_before_a_write_does_not_undo_it_on_the_board(serial_a
                     await show_incident(table, board, example())
                 return found
 
-        await refresh_open_incidents(Late(table._dynamodb, table.name), board)
+        await refresh_open_incidents(Late(table._dynamodb, table.name, "web"), board)
         shown = board.snapshot.open_incidents
         assert shown == (example(),)
 

@@ -14,6 +14,7 @@ from tests.webapp.processes import App, running_app
 from tests.webapp.waiting import soon
 from webapp.aws import AwsError, Clients, FailureKind, open_clients
 from webapp.contract import STATUS_PATH
+from webapp.lag import Lag
 from webapp.probe import DEADLINE, Check, failure, probe
 from webapp.results import Finding, Result
 from webapp.services import TITLES, ServiceName
@@ -30,9 +31,13 @@ def probed(check: Check, former_state: State = State.OPERATIONAL) -> Result:
 
     async def run() -> Result:
         with nobody() as url:
-            settings = read_settings(environ_of(url))
-            async with open_clients(settings.aws_region, None) as clients:
-                return await probe(check, clients, settings, former)
+            settings, lag = read_settings(environ_of(url)), Lag()
+            async with open_clients(settings.aws_region, None) as clients, asyncio.TaskGroup() as group:
+                measuring = group.create_task(lag.measure())
+                await asyncio.sleep(0)
+                result = await probe(check, clients, settings, former, lag)
+                measuring.cancel()
+                return result
 
     return asyncio.run(run())
 
@@ -53,6 +58,30 @@ async def endless(_clients: Clients, _settings: Settings) -> Finding:
 
 async def throttled(_clients: Clients, _settings: Settings) -> Finding:
     raise AwsError("ecs:DescribeServices", FailureKind.THROTTLED)
+
+
+def hold_up(seconds: float) -> None:
+    """Keeps the event loop busy."""
+    time.sleep(seconds)
+
+
+async def in_a_busy_app(_clients: Clients, _settings: Settings) -> Finding:
+    for _ in range(4):
+        hold_up(0.5)
+        await asyncio.sleep(0)
+    raise AwsError("ecs:DescribeServices", FailureKind.TIMEOUT)
+
+
+async def cut_in_a_busy_app(_clients: Clients, _settings: Settings) -> Finding:
+    hold_up(DEADLINE)
+    await asyncio.Event().wait()
+    return FINE
+
+
+async def slow_in_a_busy_app(_clients: Clients, _settings: Settings) -> Finding:
+    hold_up(2)
+    await asyncio.sleep(0)
+    return FINE
 
 
 def test_a_result_has_the_finding_its_time_and_how_long_it_took() -> None:
@@ -87,6 +116,17 @@ def test_a_check_that_does_not_end_is_cut_at_the_deadline() -> None:
     result = probed(endless)
     assert DEADLINE <= time.monotonic() - started < DEADLINE + 2
     assert result.finding == Finding(State.DOWN, "ECS did not answer in time.")
+
+
+@pytest.mark.parametrize("check", [in_a_busy_app, cut_in_a_busy_app])
+def test_a_service_is_not_blamed_for_answers_that_the_app_was_too_busy_to_see(check: Check) -> None:
+    result = probed(check)
+    assert result.finding == Finding(State.UNKNOWN, "The app was too busy to ask ECS.")
+    assert result.latency_ms is None
+
+
+def test_what_a_busy_app_does_find_out_counts() -> None:
+    assert probed(slow_in_a_busy_app).finding == FINE
 
 
 @pytest.mark.parametrize("service", ServiceName)

@@ -238,6 +238,38 @@ def test_says_that_there_are_no_incidents_or_that_they_are_not_available() -> No
     assert page(made.snapshot).by_id("incidents").text == "Open incidents There are none."
 
 
+@pytest.mark.parametrize("count", [0, 1])
+def test_says_when_incidents_could_not_be_read_lately(count: int) -> None:
+    limit = timedelta(seconds=stale_after(settings()))
+    for age, words in ((limit, None), (timedelta(minutes=5), "Incidents were last read 5 min ago.")):
+        made = board()
+        made.put_open_incidents((incident(),) * count, NOW - age)
+        section = page(made.snapshot).by_id("incidents")
+        assert [said.text for said in section.all("p", class_="last-read")] == ([words] if words else [])
+        if not count:
+            assert ("There are none." in section.text) is (words is None)
+            assert ("There were none." in section.text) is (words is not None)
+
+
+def test_says_when_the_history_could_not_be_read_lately() -> None:
+    for age, words in ((180, []), (181, ["The history was last read 3 min ago."])):
+        made = board()
+        made.put_days({}, NOW - timedelta(seconds=age))
+        section = page(made.snapshot).by_id("services")
+        assert [said.text for said in section.all("p", class_="last-read")] == words
+
+
+def test_tells_its_script_when_incidents_and_days_were_read() -> None:
+    made = board()
+    assert "data-read-at" not in page(made.snapshot).by_id("incidents").attributes
+    made.put_open_incidents((), NOW)
+    made.put_days({}, NOW)
+    for section, overdue_after in (("incidents", stale_after(settings())), ("services", 180)):
+        attributes = page(made.snapshot).by_id(section).attributes
+        assert attributes["data-read-at"] == "2026-11-23T06:25:30.000Z"
+        assert float(attributes["data-overdue-after"] or "") == overdue_after
+
+
 def test_shows_open_incidents_with_their_updates() -> None:
     made = board()
     made.put_open_incidents((incident(),))

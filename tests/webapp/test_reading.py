@@ -1,6 +1,7 @@
 """Bodies and query strings: what fits is read, and what does not is told part by part."""
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -8,13 +9,18 @@ import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from tests.webapp.environment import AUTHORIZED, TOKEN_SHA256, environ_of
 from tests.webapp.faults import nobody
 from tests.webapp.processes import App, running_app
 from webapp.endpoints.history import HISTORY_PATH
 from webapp.endpoints.incidents import INCIDENTS_PATH
-from webapp.reading import JSON, json_pointer
+from webapp.incidents.models import NewIncident
+from webapp.reading import JSON, json_pointer, says_json
+
+TEXT = "a \t\n\u00a0\u00ad\u061c\u200b\u200e\u2028\u202e\u2060\u2069\u2800\ufeff\U000e0041"
+"""Characters that are not all to be let in, or not all to be seen."""
 
 WHOLE = {"title": "t", "message": "m"}
 
@@ -51,6 +57,13 @@ def told(answer: httpx.Response, status: int) -> list[dict[str, str]]:
         "*/*",
         "application/json; charset=latin-1",
         "application/json, text/plain",
+        "application/json;x*;x*0*",
+        "application/json;x*0*=y;charset*=utf-8''latin-1; charset=latin-1",
+        "application/json;charset",
+        "application/json; charset = utf-8",
+        'application/json; charset="utf-8',
+        "application/json; charset=utf-8; charset=latin-1",
+        "application/json" + " ;" * 2000 + "=",
     ],
 )
 def test_a_body_that_is_not_said_to_be_json_is_refused(desk: App, media_type: str | None) -> None:
@@ -61,7 +74,15 @@ def test_a_body_that_is_not_said_to_be_json_is_refused(desk: App, media_type: st
 
 @pytest.mark.parametrize(
     "media_type",
-    [JSON, "Application/JSON", "application/json;charset=UTF-8", 'application/json; charset="utf-8"'],
+    [
+        JSON,
+        "Application/JSON",
+        "application/json;charset=UTF-8",
+        'application/json; charset="utf-8"',
+        "application/json ;\tCharset=utf-8 ; ;",
+        'application/json; note="; charset=latin-1 \\" "',
+        "application/json" + " ;" * 2000,
+    ],
 )
 def test_json_has_many_spellings(desk: App, media_type: str) -> None:
     assert told(post(desk, b'{"title": "t", "message": "m"}', media_type), 503) == []
@@ -143,6 +164,41 @@ def test_whatever_does_not_fit_is_pointed_at(desk: App, body: Any, pointers: lis
         assert "Value error" not in error["detail"]
 
 
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        *((f"a{chr(code)}b", "direction") for code in [*range(0x202A, 0x202F), *range(0x2066, 0x206A)]),
+        *((f"{chr(code)}a", "direction") for code in (0x200E, 0x200F, 0x061C)),
+        *((text, "can be seen") for text in (" ", "\u200b", "\u200d \ufe0f", "\ufeff", "\u2060\u00ad")),
+        *((text, "can be seen") for text in ("\u3164", "\u2800", "\U000e0041\U000e007f")),
+        ("a\u0000b", "control characters"),
+    ],
+)
+@pytest.mark.parametrize("member", ["title", "message"])
+def test_text_that_deceives_or_shows_nothing_is_refused_and_told_why(
+    desk: App, member: str, text: str, reason: str
+) -> None:
+    (error,) = told(desk.client.post(INCIDENTS_PATH, json=WHOLE | {member: text}, headers=AUTHORIZED), 422)
+    assert error["pointer"] == f"/{member}"
+    assert reason in error["detail"]
+
+
+@given(st.text(st.sampled_from(TEXT) | st.characters(), min_size=1, max_size=20))
+def test_the_schema_says_of_text_what_the_app_does(text: str) -> None:
+    pattern = NewIncident.model_json_schema()["properties"]["title"]["pattern"]
+    try:
+        NewIncident(title=text, message="m")
+    except ValidationError:
+        assert not re.search(pattern, text)
+    else:
+        assert re.search(pattern, text)
+
+
+@given(st.text(st.sampled_from(' \t;=*"\\/x0') | st.characters(max_codepoint=255), max_size=40))
+def test_any_media_type_is_json_or_not(parameters: str) -> None:
+    assert says_json(f"{JSON}{parameters}") in {True, False}
+
+
 def test_no_more_errors_are_told_than_help(desk: App) -> None:
     answer = desk.client.post(INCIDENTS_PATH, json={str(n): 0 for n in range(1000)}, headers=AUTHORIZED)
     assert len(told(answer, 422)) == 20
@@ -155,7 +211,7 @@ def test_no_more_errors_are_told_than_help(desk: App) -> None:
         {"title": " t ", "message": "\u00a0m"},
         {"title": "t" * 120, "message": "😀" * 2000, "services": ["sts", "ecs"], "state": "monitoring"},
         WHOLE | {"services": []},
-        {"title": "\u200f\u05e2\u05d1", "message": "\U0001f469\u200d\U0001f467"},
+        {"title": "\u05e2\u05d1", "message": "\U0001f469\u200d\U0001f467"},
     ],
 )
 def test_what_fits_is_read(desk: App, body: Any) -> None:

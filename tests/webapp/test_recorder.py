@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -20,7 +21,7 @@ from webapp.aws import AwsError
 from webapp.board import Board
 from webapp.contract import HEALTH_PATH
 from webapp.endpoints.history import HISTORY_PATH
-from webapp.history.models import SLOT
+from webapp.history.models import SLOT, Day
 from webapp.history.recorder import DAYS_SHOWN, MOST_PENDING, NOT_IN_TIME, Recorder, records_of
 from webapp.results import Finding, Result
 from webapp.services import ServiceName
@@ -62,7 +63,7 @@ def kept(url: str, name: str) -> dict[str, dict[str, str]]:
     found: dict[str, dict[str, str]] = {service: {} for service in ServiceName}
     for item in items(url, name):
         if item["sk"]["S"].startswith("minute#"):
-            service, minute = item["pk"]["S"].partition("#")[2], item["sk"]["S"].partition("#")[2]
+            service, minute = item["pk"]["S"].rpartition("#")[2], item["sk"]["S"].partition("#")[2]
             found[service][minute] = item["state"]["S"]
     return found
 
@@ -73,7 +74,7 @@ def counted(url: str, name: str) -> dict[str, Counter[str]]:
     for item in items(url, name):
         if item["sk"]["S"].startswith("day#"):
             states = {state: int(item[state]["N"]) for state in State if state in item}
-            counters[item["pk"]["S"].partition("#")[2]].update(states)
+            counters[item["pk"]["S"].rpartition("#")[2]].update(states)
     return counters
 
 
@@ -203,9 +204,11 @@ def test_an_outage_of_the_table_is_remembered(serial_aws: str) -> None:
                 with pytest.raises(AwsError):
                     await task.step(State.DOWN)
                 assert task.board.snapshot.days is days
+                assert task.board.snapshot.days_read_at == BEGUN
             between.cut = False
             task.now = BEGUN + 4 * SLOT
             await task.step()
+            assert task.board.snapshot.days_read_at == task.now
 
         with_table(between.url, name, use)
     minutes = {f"2026-11-23T06:{25 + n}:00Z": "down" if 0 < n < 4 else "operational" for n in range(5)}
@@ -255,15 +258,34 @@ def test_the_board_has_the_last_90_days_of_every_service(serial_aws: str) -> Non
     with_new_table(serial_aws, use)
 
 
+def test_days_that_are_read_again_and_are_the_same_wake_nobody() -> None:
+    board = Board(BEGUN)
+    days = {ServiceName.ECS: (Day(date=BEGUN.date()),)}
+    board.put_days(days, BEGUN)
+    first = board.snapshot
+    board.put_days(dict(days), BEGUN + SLOT)
+    second = board.snapshot
+    assert [first.days_read_at, second.days_read_at] == [BEGUN, BEGUN + SLOT]
+    assert second.version == first.version
+    assert second.days is first.days
+
+
 def written(url: str, name: str) -> int:
     return sum(len(minutes) for minutes in kept(url, name).values())
 
 
 def test_two_tasks_keep_a_minute_once_and_warn_of_nothing(serial_aws: str) -> None:
     name = new_table(serial_aws)
-    variables = environ_of(serial_aws) | {"TABLE": name}
-    with running_app(variables) as one, running_app(variables) as other:
-        soon(lambda: written(serial_aws, name), lambda count: count >= ALL)
+    with (
+        proxy(serial_aws) as before_one,
+        proxy(serial_aws) as before_other,
+        running_app(environ_of(before_one.url) | {"TABLE": name}) as one,
+        running_app(environ_of(before_other.url) | {"TABLE": name}) as other,
+    ):
+        for between in (before_one, before_other):
+            # Days are read at the start, before there are results, and again after each slot.
+            soon(partial(between.seen.count, "Query"), lambda count: count > ALL)
+        assert written(serial_aws, name) >= ALL
         apps: list[App] = [one, other]
         for app in apps:
             page = app.client.get(f"{HISTORY_PATH}?service=dynamodb").json()

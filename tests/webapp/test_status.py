@@ -5,8 +5,9 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.webapp.environment import environ_of
+from tests.webapp.environment import DIGEST, environ_of
 from webapp.board import Board
+from webapp.endpoints.health import hindrance
 from webapp.results import Finding, Result
 from webapp.services import ServiceName
 from webapp.settings import Settings, read_settings
@@ -60,9 +61,37 @@ def test_a_clock_that_went_back_makes_no_negative_age() -> None:
 
 def test_the_release_runs_since_ecs_began_to_deploy_it() -> None:
     assert status(Board(STARTED).snapshot, settings(), STARTED, NOW).release.since == STARTED
-    snapshot = board({ServiceName.ECS: 0.0}, deployed_at="2026-11-22T10:00:00Z").snapshot
-    deployed_at = datetime(2026, 11, 22, 10, tzinfo=UTC)
-    assert status(snapshot, settings(), STARTED, NOW).release.since == deployed_at
+    at = "2026-11-22T10:00:00Z"
+    snapshot = board({ServiceName.ECS: 0.0}, deployed_at=at, digest=DIGEST).snapshot
+    assert status(snapshot, settings(), STARTED, NOW).release.since == datetime(2026, 11, 22, 10, tzinfo=UTC)
+
+
+def test_the_deployment_of_another_release_says_nothing_of_this_one() -> None:
+    other = f"sha256:{'cd' * 32}"
+    made = board({ServiceName.ECS: 0.0}, deployed_at="2026-11-23T06:20:00Z", digest=other)
+    assert status(made.snapshot, settings(), STARTED, NOW).release.since == STARTED
+
+
+def test_the_release_keeps_its_date_while_ecs_tells_of_another_or_of_none() -> None:
+    made = board({ServiceName.ECS: 0.0}, deployed_at="2026-11-22T10:00:00Z", digest=DIGEST)
+    others: tuple[dict[str, str], ...] = (
+        {"deployed_at": "2026-11-23T06:20:00Z", "digest": f"sha256:{'cd' * 32}"},
+        {},
+    )
+    for details in others:
+        made.put_result(Result(ServiceName.ECS, Finding(State.OPERATIONAL, "Fine.", details), NOW, STARTED))
+        since = status(made.snapshot, settings(), STARTED, NOW).release.since
+        assert since == datetime(2026, 11, 22, 10, tzinfo=UTC)
+
+
+def test_is_not_ready_when_the_check_of_the_table_is_overdue() -> None:
+    readable = Finding(State.OPERATIONAL, "Fine.", {"readable": True})
+    in_time, overdue = (
+        Result(ServiceName.DYNAMODB, readable, NOW - timedelta(seconds=age), STARTED)
+        for age in (stale_after(settings()) - 0.1, stale_after(settings()) + 0.1)
+    )
+    assert hindrance(in_time, settings(), NOW) is None
+    assert hindrance(overdue, settings(), NOW) == "The check of the table is overdue."
 
 
 @given(st.lists(st.sampled_from(State), min_size=1))

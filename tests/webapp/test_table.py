@@ -12,16 +12,12 @@ from webapp.incidents.models import incident_id
 from webapp.services import ServiceName
 from webapp.table import (
     NEWER_THAN_ANY_INCIDENT,
-    OPEN_INCIDENTS,
     Key,
+    Keys,
     attribute,
     content_of,
-    day_key,
     day_of,
-    idempotency_key,
-    incident_key,
     item_of,
-    minute_key,
     minute_of,
     value_of,
 )
@@ -35,6 +31,7 @@ TIMES = st.timedeltas(timedelta(0), timedelta(days=300_000)).map(
     lambda age: datetime(2000, 1, 1, tzinfo=UTC) + age
 )
 SERVICE = ServiceName.ECS
+KEYS = Keys("web")
 
 
 @given(JSON)
@@ -71,21 +68,33 @@ def test_an_item_has_key_and_expiry_which_are_no_part_of_its_content() -> None:
 
 def test_the_keys_are_the_documented_ones() -> None:
     at = datetime(2026, 11, 23, 6, 25, 59, tzinfo=UTC)
-    assert minute_key(SERVICE, at) == Key("history#ecs", "minute#2026-11-23T06:25:00Z")
-    assert day_key(SERVICE, at.date()) == Key("history#ecs", "day#2026-11-23")
-    assert incident_key("x") == Key("incidents", "incident#x")
-    assert idempotency_key("secret").sk == "create-incident"
-    assert "secret" not in idempotency_key("secret").pk
+    assert KEYS.minute(SERVICE, at) == Key("web#history#ecs", "minute#2026-11-23T06:25:00Z")
+    assert KEYS.day(SERVICE, at.date()) == Key("web#history#ecs", "day#2026-11-23")
+    assert KEYS.incident("x") == Key("web#incidents", "incident#x")
+    assert KEYS.open_incidents == Key("web#incidents", "open")
+    assert KEYS.idempotency("secret").pk.startswith("web#idempotency#")
+    assert KEYS.idempotency("secret").sk == "create-incident"
+    assert "secret" not in KEYS.idempotency("secret").pk
+
+
+def test_services_of_an_environment_have_no_key_in_common() -> None:
+    at = datetime(2026, 11, 23, tzinfo=UTC)
+
+    def partitions(keys: Keys) -> set[str]:
+        found = (keys.minute(SERVICE, at), keys.day(SERVICE, at), keys.open_incidents, keys.idempotency("k"))
+        return {key.pk for key in (*found, keys.incident("x"))}
+
+    assert partitions(Keys("web")).isdisjoint(partitions(Keys("api")))
 
 
 @given(TIMES)
 def test_a_minute_is_read_back_from_its_key(at: datetime) -> None:
-    assert minute_of(item_of(minute_key(SERVICE, at), {})) == at.replace(second=0, microsecond=0)
+    assert minute_of(item_of(KEYS.minute(SERVICE, at), {})) == at.replace(second=0, microsecond=0)
 
 
 @given(TIMES)
 def test_a_day_is_read_back_from_its_key(at: datetime) -> None:
-    assert day_of(item_of(day_key(SERVICE, at.date()), {})) == at.date()
+    assert day_of(item_of(KEYS.day(SERVICE, at.date()), {})) == at.date()
 
 
 @given(TIMES, TIMES)
@@ -94,18 +103,18 @@ def test_minutes_and_days_sort_by_time(one: datetime, other: datetime) -> None:
         return first <= second
 
     minutes = [at.replace(second=0, microsecond=0) for at in (one, other)]
-    keys = [minute_key(SERVICE, at).sk for at in (one, other)]
+    keys = [KEYS.minute(SERVICE, at).sk for at in (one, other)]
     assert order(*keys) == (minutes[0] <= minutes[1])
     days: list[date] = [at.date() for at in (one, other)]
-    assert order(*(day_key(SERVICE, day).sk for day in days)) == (days[0] <= days[1])
+    assert order(*(KEYS.day(SERVICE, day).sk for day in days)) == (days[0] <= days[1])
 
 
 @given(TIMES, TIMES, st.binary(min_size=10, max_size=10), st.binary(min_size=10, max_size=10))
 def test_incidents_sort_by_time_between_the_ends_of_their_list(
     one: datetime, other: datetime, some: bytes, more: bytes
 ) -> None:
-    keys = [incident_key(incident_id(at, drawn)).sk for at, drawn in ((one, some), (other, more))]
+    keys = [KEYS.incident(incident_id(at, drawn)).sk for at, drawn in ((one, some), (other, more))]
     milliseconds = [int(at.timestamp() * 1000) for at in (one, other)]
     if milliseconds[0] != milliseconds[1]:
         assert (keys[0] < keys[1]) == (milliseconds[0] < milliseconds[1])
-    assert max(keys) < NEWER_THAN_ANY_INCIDENT.sk < OPEN_INCIDENTS.sk
+    assert max(keys) < NEWER_THAN_ANY_INCIDENT < KEYS.open_incidents.sk

@@ -23,13 +23,14 @@ async def check(clients: Clients, settings: Settings) -> Finding:
     """
     await answered(
         "dynamodb:GetItem",
-        clients.dynamodb.get_item(
+        clients.dynamodb_for_checks.get_item(
             TableName=settings.table, Key=_SENTINEL, ProjectionExpression=PARTITION_KEY
         ),
     )
     try:
         description = await answered(
-            "dynamodb:DescribeTable", clients.dynamodb.describe_table(TableName=settings.table)
+            "dynamodb:DescribeTable",
+            clients.dynamodb_for_checks.describe_table(TableName=settings.table),
         )
     except AwsError:
         message = "The table can be read, but DynamoDB does not tell its status."

@@ -1,7 +1,7 @@
 """Whether the service's tasks run, and which release is deployed."""
 
 from datetime import UTC
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from webapp.aws import AwsError, Clients, answered
 from webapp.results import Detail, Finding
@@ -10,13 +10,6 @@ from webapp.states import State
 
 if TYPE_CHECKING:
     from types_aiobotocore_ecs.type_defs import DeploymentTypeDef, ServiceTypeDef
-
-_ROLLOUTS: Final = {
-    "COMPLETED": (State.OPERATIONAL, "The deployment is complete."),
-    "IN_PROGRESS": (State.DEGRADED, "A deployment is in progress."),
-    "FAILED": (State.DEGRADED, "The last deployment failed."),
-}
-"""Source: Amazon ECS API Reference, "Deployment", rolloutState."""
 
 
 class TaskCheck:
@@ -31,7 +24,10 @@ class TaskCheck:
         self._digest: str | None = None
 
     async def check(self, clients: Clients, settings: Settings) -> Finding:
-        """Operational when all tasks that are wanted run and no deployment is under way.
+        """Operational when all tasks that are wanted run or start, also while a deployment goes on well.
+
+        Deployments and scaling are no trouble by themselves: tasks that start count as long as others run.
+        Unknown while the very first tasks start, which is before ECS has noticed that the app runs.
 
         Details: tasks `running`, `desired` and `pending`; `rollout`, `deployed_at` (UTC, RFC 3339) and
         `digest` of the deployment that ECS calls primary, None where ECS tells none. Raises `AwsError`.
@@ -93,13 +89,25 @@ def _finding(
 
 
 def _judgement(service: "ServiceTypeDef", deployment: "DeploymentTypeDef | None") -> tuple[State, str]:
+    """Source: Amazon ECS API Reference, "Service" and "Deployment": rolloutState, failedTasks."""
     if service["status"] != "ACTIVE":
         return State.DOWN, f"The service is {service['status']}."
-    if service["runningCount"] == 0 < service["desiredCount"]:
-        return State.DOWN, "No task runs."
-    # Deployments that another controller than ECS makes have no such state.
+    running, desired = service["runningCount"], service["desiredCount"]
+    # Deployments that another controller than ECS makes have neither.
     rollout = deployment.get("rolloutState", "COMPLETED") if deployment else "COMPLETED"
-    state, sentence = _ROLLOUTS[rollout]
-    if state is State.OPERATIONAL and service["runningCount"] < service["desiredCount"]:
+    failed = deployment.get("failedTasks", 0) if deployment else 0
+    deploying, missing = rollout == "IN_PROGRESS", running + service["pendingCount"] < desired
+    if running == 0 < desired:
+        first = deploying and not failed and not missing and len(service["deployments"]) == 1
+        return (State.UNKNOWN, "The first tasks start.") if first else (State.DOWN, "No task runs.")
+    if rollout == "FAILED":
+        return State.DEGRADED, "The last deployment failed."
+    if deploying and failed:
+        return State.DEGRADED, "Tasks of the deployment in progress fail."
+    if missing:
         return State.DEGRADED, "Some tasks are missing."
-    return state, sentence
+    if deploying:
+        return State.OPERATIONAL, "A deployment is in progress."
+    if running < desired:
+        return State.OPERATIONAL, "More tasks start."
+    return State.OPERATIONAL, "The deployment is complete."

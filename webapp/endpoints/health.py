@@ -1,5 +1,6 @@
 """Whether the app is alive, and whether it is ready to serve."""
 
+from datetime import datetime
 from http import HTTPStatus
 from typing import Final, Literal
 
@@ -9,9 +10,13 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from webapp.answers import Answer
+from webapp.board import utc_now
 from webapp.contract import HEALTH_PATH, READY_PATH
 from webapp.resources import Resources
+from webapp.results import Result
 from webapp.services import ServiceName
+from webapp.settings import Settings
+from webapp.status import service_status
 
 
 class Alive(BaseModel):
@@ -38,13 +43,24 @@ class Health:
 
 
 async def ready(request: Request[Resources]) -> Answer:
-    """200 while the app's table can be read, else 503 with the reason; 503 too once the app is to stop."""
+    """200 while the app's table can be read, else 503 with the reason.
+
+    503 too while the check of the table is overdue, and once the app is to stop.
+    """
     if request.state["stopping"].requested:
         return _not_ready("The app is about to stop.")
-    finding = request.state["board"].snapshot.results[ServiceName.DYNAMODB].finding
-    if not finding.details.get("readable"):
-        return _not_ready(finding.message)
-    return Answer(Ready(ready=True))
+    result = request.state["board"].snapshot.results[ServiceName.DYNAMODB]
+    reason = hindrance(result, request.state["settings"], utc_now())
+    return _not_ready(reason) if reason else Answer(Ready(ready=True))
+
+
+def hindrance(table: Result, settings: Settings, now: datetime) -> str | None:
+    """Why the app is not ready, by the last check of its table; None when it is."""
+    if not table.finding.details.get("readable"):
+        return table.finding.message
+    if service_status(table, settings, now).stale:
+        return "The check of the table is overdue."
+    return None
 
 
 def _not_ready(reason: str) -> Answer:

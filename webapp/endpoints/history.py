@@ -29,7 +29,8 @@ async def read_history(request: Request[Resources]) -> Answer:
     query = read_query(request, HistoryQuery)
     now = utc_now()
     page = page_of(query, now)
-    table = TableClient(request.state["clients"].dynamodb, request.state["settings"].table)
+    settings = request.state["settings"]
+    table = TableClient(request.state["clients"].dynamodb, settings.table, settings.service)
     last_day = (page.end - _TICK).date()
     records, days = await asyncio.gather(
         read_records(table, query.service, page.start, page.before, now, query.limit + 1),

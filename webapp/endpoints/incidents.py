@@ -65,13 +65,13 @@ async def incident(request: Request[Resources]) -> Answer:
 async def get_incidents(request: Request[Resources]) -> Answer:
     """200 with a page of incidents, and a link to the next page (RFC 8288) when there is one.
 
-    400 for a query that is wrong.
+    A page has fewer incidents than asked for when they are long. 400 for a query that is wrong.
     """
     query = read_query(request, IncidentsQuery)
-    found = await list_incidents(_table(request), query.state, position_of(query), query.limit + 1)
-    shown = found[: query.limit]
-    following = cursor_before(shown[-1], query) if len(found) > len(shown) else None
-    return Answer(IncidentPage(incidents=shown, next=following), headers=link_to_next(request, following))
+    found = await list_incidents(_table(request), query.state, position_of(query), query.limit)
+    following = None if found.next_before is None else cursor_before(found.next_before, query)
+    page = IncidentPage(incidents=found.incidents, next=following)
+    return Answer(page, headers=link_to_next(request, following))
 
 
 async def post_incident(request: Request[Resources]) -> Answer:
@@ -88,7 +88,7 @@ async def post_incident(request: Request[Resources]) -> Answer:
         made, how = await create_incident(
             table,
             opened(new, incident_id(now, os.urandom(10)), now),
-            None if key is None else idempotency.claim_of(key, new),
+            None if key is None else idempotency.claim_of(table.keys, key, new),
         )
     except ClaimedError:
         detail = f"This {idempotency.HEADER} came with another body before. Use a new one."
@@ -161,7 +161,8 @@ async def _show(request: Request[Resources], table: TableClient, written: Incide
 
 
 def _table(request: Request[Resources]) -> TableClient:
-    return TableClient(request.state["clients"].dynamodb, request.state["settings"].table)
+    settings = request.state["settings"]
+    return TableClient(request.state["clients"].dynamodb, settings.table, settings.service)
 
 
 def _answer(

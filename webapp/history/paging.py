@@ -5,15 +5,19 @@ from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import Final
 
-from pydantic import AwareDatetime
-
 from webapp.answers import Refusal
-from webapp.cursors import Cursor, decoded, encoded, wrong_cursor
+from webapp.cursors import Cursor, UtcTime, decoded, encoded, wrong_cursor
 from webapp.history.models import HistoryQuery
 from webapp.services import ServiceName
 
 LONGEST_RANGE: Final = timedelta(days=90)
 DEFAULT_RANGE: Final = timedelta(hours=24)
+
+OLDEST_IN_CURSOR: Final = timedelta(days=400)
+"""Before now. Records are kept for 90 days, so the first page's range began 180 days ago at most."""
+
+NEWEST_IN_CURSOR: Final = timedelta(days=1)
+"""After now: the clocks of tasks differ a little. The first page's range ended then at the latest."""
 
 
 @dataclass(frozen=True)
@@ -32,11 +36,11 @@ class HistoryCursor(Cursor):
     """
 
     service: ServiceName
-    from_: AwareDatetime | None
-    to: AwareDatetime | None
-    start: AwareDatetime
-    end: AwareDatetime
-    before: AwareDatetime
+    from_: UtcTime | None
+    to: UtcTime | None
+    start: UtcTime
+    end: UtcTime
+    before: UtcTime
 
 
 def page_of(query: HistoryQuery, now: datetime) -> Page:
@@ -46,10 +50,13 @@ def page_of(query: HistoryQuery, now: datetime) -> Page:
     """
     if query.cursor is None:
         start, end = _range_of(query, now)
+        # What is still to come has no records; without it, later pages are of the very same range.
+        end = max(start, min(end, now))
         return Page(start, end, end)
     cursor = decoded(query.cursor, HistoryCursor)
     same = (cursor.service, cursor.from_, cursor.to) == (query.service, query.from_, query.to)
-    if not (same and cursor.start <= cursor.before <= cursor.end <= cursor.start + LONGEST_RANGE):
+    ordered = now - OLDEST_IN_CURSOR <= cursor.start <= cursor.before <= cursor.end <= now + NEWEST_IN_CURSOR
+    if not (same and ordered and cursor.end - cursor.start <= LONGEST_RANGE):
         raise wrong_cursor()
     return Page(cursor.start, cursor.end, cursor.before)
 

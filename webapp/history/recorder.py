@@ -55,7 +55,7 @@ async def record(clients: Clients, settings: Settings, board: Board) -> Never:
 
     While the table does not answer, the board keeps what it has and the log says why.
     """
-    table = TableClient(clients.dynamodb, settings.table)
+    table = TableClient(clients.dynamodb, settings.table, settings.service)
     recorder = Recorder(table, settings, board)
     interval = settings.check_interval
 
@@ -135,7 +135,8 @@ class Recorder:
             self._days_are_due = True
             self._take()
         if self._days_are_due:
-            self._board.put_days(await self._read_days())
+            began = self._now()
+            self._board.put_days(await self._read_days(), began)
             self._days_are_due = False
         return self._until_next()
 

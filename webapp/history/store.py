@@ -10,11 +10,8 @@ from webapp.table import (
     DAYS_KEPT,
     RECORDS_KEPT,
     content_of,
-    day_key,
     day_of,
-    history_of,
     item_of,
-    minute_key,
     minute_of,
     seconds,
 )
@@ -33,9 +30,9 @@ async def write_slot(table: TableClient, slot: datetime, records: Mapping[Servic
     False when the slot was written before, by whichever task; then nothing changes. A look comes first,
     as a transaction costs twice what its writes would.
     """
-    if await table.get(minute_key(next(iter(records)), slot)) is not None:
+    if await table.get(table.keys.minute(next(iter(records)), slot)) is not None:
         return False
-    writes = [write for service, record in records.items() for write in _writes(table.name, service, record)]
+    writes = [write for service, record in records.items() for write in _writes(table, service, record)]
     try:
         await table.transact(*writes)
     except ConditionError:
@@ -43,15 +40,17 @@ async def write_slot(table: TableClient, slot: datetime, records: Mapping[Servic
     return True
 
 
-def _writes(table: str, service: ServiceName, record: Record) -> tuple["TransactWriteItemTypeDef", ...]:
+def _writes(
+    table: TableClient, service: ServiceName, record: Record
+) -> tuple["TransactWriteItemTypeDef", ...]:
     day = record.at.date()
     midnight = record.at.replace(hour=0, minute=0)
     return (
         {
             "Put": {
-                "TableName": table,
+                "TableName": table.name,
                 "Item": item_of(
-                    minute_key(service, record.at),
+                    table.keys.minute(service, record.at),
                     record.model_dump(mode="json", exclude={"at"}),
                     record.at + RECORDS_KEPT,
                 ),
@@ -60,8 +59,8 @@ def _writes(table: str, service: ServiceName, record: Record) -> tuple["Transact
         },
         {
             "Update": {
-                "TableName": table,
-                "Key": day_key(service, day).attributes,
+                "TableName": table.name,
+                "Key": table.keys.day(service, day).attributes,
                 "UpdateExpression": "ADD #state :one SET expires_at = :expires_at",
                 "ExpressionAttributeNames": {"#state": record.state},
                 "ExpressionAttributeValues": {
@@ -81,15 +80,18 @@ async def read_records(
     Those that have expired are gone, whether DynamoDB has removed them yet or not.
     """
     start, end = max(start, now - RECORDS_KEPT), min(end, now)
+    if start >= end:
+        return ()
+    # Only now is it sure that the times are near to now, where a minute can be added to them.
     first, last = slot_of(start + SLOT - _TICK), slot_of(end - _TICK)
-    if start >= end or first > last:
+    if first > last:
         return ()
     items = await table.query(
         _BETWEEN,
         {
-            ":pk": {"S": history_of(service)},
-            ":first": {"S": minute_key(service, first).sk},
-            ":last": {"S": minute_key(service, last).sk},
+            ":pk": {"S": table.keys.history(service)},
+            ":first": {"S": table.keys.minute(service, first).sk},
+            ":last": {"S": table.keys.minute(service, last).sk},
         },
         newest_first=True,
         most=most,
@@ -110,9 +112,9 @@ async def read_days(
     items = await table.query(
         _BETWEEN,
         {
-            ":pk": {"S": history_of(service)},
-            ":first": {"S": day_key(service, first).sk},
-            ":last": {"S": day_key(service, last).sk},
+            ":pk": {"S": table.keys.history(service)},
+            ":first": {"S": table.keys.day(service, first).sk},
+            ":last": {"S": table.keys.day(service, last).sk},
         },
     )
     known = {day_of(item): Day.model_validate(content_of(item) | {"date": day_of(item)}) for item in items}

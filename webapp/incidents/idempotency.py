@@ -14,7 +14,7 @@ from starlette.requests import Request
 from webapp.answers import Refusal
 from webapp.incidents.store import Claim
 from webapp.resources import Resources
-from webapp.table import idempotency_key
+from webapp.table import Keys
 
 HEADER: Final = "Idempotency-Key"
 REPLAYED_HEADER: Final = "Idempotency-Replayed"
@@ -32,6 +32,6 @@ def read_key(request: Request[Resources]) -> str | None:
     return given[0]
 
 
-def claim_of(key: str, body: BaseModel) -> Claim:
+def claim_of(keys: Keys, key: str, body: BaseModel) -> Claim:
     """What a key claims: that it comes with this body, however that was written down."""
-    return Claim(idempotency_key(key), hashlib.sha256(body.model_dump_json().encode()).hexdigest())
+    return Claim(keys.idempotency(key), hashlib.sha256(body.model_dump_json().encode()).hexdigest())

@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import Field
 
 from webapp.cursors import Cursor, decoded, encoded, wrong_cursor
-from webapp.incidents.models import ID_PATTERN, Incident, IncidentsQuery, Openness
+from webapp.incidents.models import ID_PATTERN, IncidentsQuery, Openness
 
 
 class IncidentsCursor(Cursor):
@@ -28,6 +28,6 @@ def position_of(query: IncidentsQuery) -> str | None:
     return cursor.before
 
 
-def cursor_before(incident: Incident, query: IncidentsQuery) -> str:
-    """The cursor of the page that has the incidents before this one."""
-    return encoded(IncidentsCursor(state=query.state, before=incident.id))
+def cursor_before(identifier: str, query: IncidentsQuery) -> str:
+    """The cursor of the page that has the incidents before the one with this id."""
+    return encoded(IncidentsCursor(state=query.state, before=identifier))

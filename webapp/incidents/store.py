@@ -1,20 +1,19 @@
 """The incidents in the table, and the open ones on the board."""
 
 import asyncio
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
-from webapp.board import Board
+from webapp.aws import answered
+from webapp.board import Board, utc_now
 from webapp.incidents.models import Incident, Openness, Progress
 from webapp.table import (
     IDEMPOTENCY_KEPT,
     IDS,
-    INCIDENTS,
     NEWER_THAN_ANY_INCIDENT,
-    OPEN_INCIDENTS,
     Key,
     content_of,
-    incident_key,
     item_of,
     seconds,
 )
@@ -31,6 +30,15 @@ MOST_OPEN: Final = 50
 MOST_READS: Final = 3
 """Reads in one refresh of the board."""
 
+MOST_LISTED: Final = 1_000_000
+"""Bytes of a page of incidents as JSON, unless its first incident alone has more; the next page goes on."""
+
+LONGEST_LISTING: Final = 5.0
+"""Seconds that it may take to read a page of incidents, however many reads that needs."""
+
+_AT_ONCE: Final = 5
+"""Open incidents that are read at the same time for a page."""
+
 
 @dataclass(frozen=True)
 class Claim:
@@ -38,6 +46,14 @@ class Claim:
 
     key: Key
     fingerprint: str
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A page of incidents; `next_before` is the id that the next page begins before, if there is one."""
+
+    incidents: tuple[Incident, ...]
+    next_before: str | None
 
 
 class ClaimedError(Exception):
@@ -85,7 +101,7 @@ async def replace_incident(table: TableClient, after: Incident) -> None:
     putting: TransactWriteItemTypeDef = {
         "Put": {
             "TableName": table.name,
-            "Item": _item_of(after),
+            "Item": _item_of(table, after),
             "ConditionExpression": "#version = :before",
             "ExpressionAttributeNames": {"#version": "version"},
             "ExpressionAttributeValues": {":before": {"N": str(after.version - 1)}},
@@ -97,36 +113,78 @@ async def replace_incident(table: TableClient, after: Incident) -> None:
 
 async def read_incident(table: TableClient, identifier: str) -> Incident | None:
     """The incident as it is now; None when there is none of this id."""
-    item = await table.get(incident_key(identifier))
+    item = await table.get(table.keys.incident(identifier))
     return None if item is None else _incident_of(item)
 
 
 async def read_open_incidents(table: TableClient) -> tuple[Incident, ...]:
     """All open incidents, those opened last first."""
-    item = await table.get(OPEN_INCIDENTS)
-    identifiers = sorted(item[IDS]["SS"], reverse=True) if item and IDS in item else []
-    found = await asyncio.gather(*(read_incident(table, identifier) for identifier in identifiers))
-    # One may have been resolved since the ids were read.
-    return tuple(incident for incident in found if incident and incident.state is not Progress.RESOLVED)
+    return await _read_open(table, await _read_open_ids(table))
 
 
 async def list_incidents(
-    table: TableClient, state: Openness | None, before: str | None, most: int
-) -> tuple[Incident, ...]:
-    """Incidents opened before the one with this id, those opened last first."""
-    if state == "open":
-        opened = await read_open_incidents(table)
-        return tuple(incident for incident in opened if before is None or incident.id < before)[:most]
-    upper = NEWER_THAN_ANY_INCIDENT if before is None else incident_key(before)
+    table: TableClient, state: Openness | None, before: str | None, limit: int
+) -> Listed:
+    """Incidents opened before the one with this id, those opened last first, `MOST_LISTED` bytes at most.
+
+    Raises `AwsError` when the table does not answer, or not in time.
+    """
+    listing = _list_open(table, before, limit) if state == "open" else _list(table, state, before, limit)
+    return await answered("dynamodb:Query", listing, deadline=LONGEST_LISTING)
+
+
+async def _list_open(table: TableClient, before: str | None, limit: int) -> Listed:
+    identifiers = [found for found in await _read_open_ids(table) if before is None or found < before]
+    page = identifiers[:limit]
+    incidents: list[Incident] = []
+    for start in range(0, len(page), _AT_ONCE):
+        incidents += await _read_open(table, page[start : start + _AT_ONCE])
+        fitting = _fitting(incidents)
+        if fitting < len(incidents):
+            return Listed(tuple(incidents[:fitting]), incidents[fitting - 1].id)
+    # The last one may have been resolved since, so the next page goes by the ids.
+    return Listed(tuple(incidents), page[-1] if len(identifiers) > len(page) else None)
+
+
+async def _list(table: TableClient, state: Openness | None, before: str | None, limit: int) -> Listed:
+    upper = NEWER_THAN_ANY_INCIDENT if before is None else table.keys.incident(before).sk
     resolved = ("attribute_exists(#resolved_at)", {"#resolved_at": "resolved_at"})
-    items = await table.query(
+    pages = table.pages(
         "pk = :pk AND sk < :upper",
-        {":pk": {"S": INCIDENTS}, ":upper": {"S": upper.sk}},
+        {":pk": {"S": table.keys.incidents}, ":upper": {"S": upper}},
         filter=resolved if state == "resolved" else None,
         newest_first=True,
-        most=most,
+        most=limit + 1,
     )
-    return tuple(_incident_of(item) for item in items)
+    incidents: list[Incident] = []
+    async with aclosing(pages):
+        async for page in pages:
+            incidents += (_incident_of(item) for item in page)
+            fitting = min(_fitting(incidents), limit)
+            if fitting < len(incidents):
+                return Listed(tuple(incidents[:fitting]), incidents[fitting - 1].id)
+    return Listed(tuple(incidents), None)
+
+
+def _fitting(incidents: list[Incident]) -> int:
+    """How many of these have room on a page; the first always has."""
+    room = MOST_LISTED
+    for position, incident in enumerate(incidents):
+        room -= len(incident.model_dump_json().encode())
+        if room < 0 and position:
+            return position
+    return len(incidents)
+
+
+async def _read_open_ids(table: TableClient) -> list[str]:
+    item = await table.get(table.keys.open_incidents)
+    return sorted(item[IDS]["SS"], reverse=True) if item and IDS in item else []
+
+
+async def _read_open(table: TableClient, identifiers: list[str]) -> tuple[Incident, ...]:
+    found = await asyncio.gather(*(read_incident(table, identifier) for identifier in identifiers))
+    # One may have been resolved since the ids were read.
+    return tuple(incident for incident in found if incident and incident.state is not Progress.RESOLVED)
 
 
 async def refresh_open_incidents(table: TableClient, board: Board) -> None:
@@ -136,10 +194,10 @@ async def refresh_open_incidents(table: TableClient, board: Board) -> None:
     again; but not for ever, as the next refresh is not far.
     """
     for _ in range(MOST_READS):
-        before = board.snapshot.open_incidents
+        before, began = board.snapshot.open_incidents, utc_now()
         found = await read_open_incidents(table)
         if board.snapshot.open_incidents is before:
-            board.put_open_incidents(found)
+            board.put_open_incidents(found, began)
             return
 
 
@@ -172,7 +230,7 @@ def _put_new(table: TableClient, incident: Incident) -> "TransactWriteItemTypeDe
     return {
         "Put": {
             "TableName": table.name,
-            "Item": _item_of(incident),
+            "Item": _item_of(table, incident),
             "ConditionExpression": "attribute_not_exists(pk)",
         }
     }
@@ -196,7 +254,7 @@ def _add_to_open(table: TableClient, incident: Incident) -> "TransactWriteItemTy
     return {
         "Update": {
             "TableName": table.name,
-            "Key": OPEN_INCIDENTS.attributes,
+            "Key": table.keys.open_incidents.attributes,
             "UpdateExpression": "ADD #ids :ids",
             "ConditionExpression": "attribute_not_exists(#ids) OR size(#ids) < :most",
             "ExpressionAttributeNames": {"#ids": IDS},
@@ -209,7 +267,7 @@ def _remove_from_open(table: TableClient, incident: Incident) -> "TransactWriteI
     return {
         "Update": {
             "TableName": table.name,
-            "Key": OPEN_INCIDENTS.attributes,
+            "Key": table.keys.open_incidents.attributes,
             "UpdateExpression": "DELETE #ids :ids",
             "ExpressionAttributeNames": {"#ids": IDS},
             "ExpressionAttributeValues": {":ids": {"SS": [incident.id]}},
@@ -217,8 +275,8 @@ def _remove_from_open(table: TableClient, incident: Incident) -> "TransactWriteI
     }
 
 
-def _item_of(incident: Incident) -> "Item":
-    return item_of(incident_key(incident.id), incident.model_dump(mode="json"))
+def _item_of(table: TableClient, incident: Incident) -> "Item":
+    return item_of(table.keys.incident(incident.id), incident.model_dump(mode="json"))
 
 
 def _incident_of(item: "Item") -> Incident:

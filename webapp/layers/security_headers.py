@@ -42,7 +42,7 @@ PERMISSIONS_POLICY: Final = ", ".join(
 STRICT_TRANSPORT_SECURITY: Final = "max-age=31536000"
 """One year. The domain's other names are not the app's to speak for. Source: RFC 6797, section 6.1."""
 
-_HEADERS: Final = tuple(
+HEADERS: Final = tuple(
     (name.lower().encode(), value.encode())
     for name, value in {
         "Content-Security-Policy": CONTENT_SECURITY_POLICY,
@@ -56,7 +56,7 @@ _HEADERS: Final = tuple(
     }.items()
 )
 _HEADERS_OVER_HTTPS: Final = (
-    *_HEADERS,
+    *HEADERS,
     (b"strict-transport-security", STRICT_TRANSPORT_SECURITY.encode()),
 )
 _OVER_HTTPS: Final = (b"x-forwarded-proto", b"https")
@@ -76,7 +76,7 @@ class SecurityHeaders:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        added = _HEADERS_OVER_HTTPS if _OVER_HTTPS in scope["headers"] else _HEADERS
+        added = _HEADERS_OVER_HTTPS if _OVER_HTTPS in scope["headers"] else HEADERS
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":

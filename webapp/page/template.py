@@ -13,7 +13,7 @@ from webapp.events import event_id
 from webapp.history.models import Day
 from webapp.page import wording
 from webapp.page.static_files import StaticFile
-from webapp.page.views import DAYS, banner, service_history, service_views
+from webapp.page.views import DAYS, DAYS_OVERDUE_AFTER, banner, reading_of, service_history, service_views
 from webapp.services import TITLES, ServiceName
 from webapp.status import Status
 
@@ -72,13 +72,15 @@ class PageTemplate:
     def render(self, status: Status, snapshot: Snapshot, stale_after: float, now: datetime) -> bytes:
         """The page that shows a status document and the rest of its snapshot at a time, in UTF-8.
 
-        `stale_after`, in seconds, is the age from which on a check is overdue.
+        `stale_after`, in seconds, is the age from which on a check, or a read of the incidents, is overdue.
         """
         return self._page.render(
             banner=banner(status),
+            days_read=reading_of(snapshot.days_read_at, DAYS_OVERDUE_AFTER, now),
             histories=None if snapshot.days is None else self._histories_of(snapshot.days, now.date()),
             id=event_id(status.started_at, snapshot.version),
             incidents=snapshot.open_incidents,
+            incidents_read=reading_of(snapshot.incidents_read_at, stale_after, now),
             now=now,
             services=service_views(status),
             stale_after=stale_after,

@@ -15,6 +15,9 @@ from webapp.status import ServiceStatus, Status
 DAYS: Final = 90
 """Days that the page shows, today's included."""
 
+DAYS_OVERDUE_AFTER: Final = 180.0
+"""Seconds after which the next read of the days is overdue: they are read once a minute."""
+
 
 @dataclass(frozen=True)
 class Banner:
@@ -66,6 +69,25 @@ class ServiceView:
 
     status: ServiceStatus
     figures: tuple[Figure, ...]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """When something was last read from the table, its age and the one it may have, both in seconds."""
+
+    at: datetime
+    age: float
+    overdue_after: float
+
+    @property
+    def overdue(self) -> bool:
+        """Whether it could not be read lately, so that this tells how things were."""
+        return self.age > self.overdue_after
+
+
+def reading_of(at: datetime | None, overdue_after: float, now: datetime) -> Reading | None:
+    """A read at a time; None for none."""
+    return None if at is None else Reading(at, (now - at).total_seconds(), overdue_after)
 
 
 def state_of(day: Day) -> State | None:

@@ -4,6 +4,7 @@
 const FIRST_DELAY = 1_000;
 const LONGEST_DELAY = 30_000;
 const SECOND_LOOK = 5_000;
+const PAUSE_WHILE_OVERDUE = 15_000;
 const SLACK = 2; // seconds
 const OUT_OF_DATE = 45_000; // more than the longest delay
 
@@ -236,6 +237,8 @@ function tick() {
     const row = time.closest(".service");
     overdue ||= row && !("stale" in row.dataset) && seconds > Number(main.dataset.staleAfter) + SLACK;
   }
+  // What is read from the table again and again tells of itself only when it has changed.
+  if (isLive && now - Date.parse(main.dataset.now) > PAUSE_WHILE_OVERDUE && isReadOverdue(now)) refresh();
   // Either the checks are overdue, which the server then says, or the stream is dead without an error.
   if (overdue && isLive) lose();
   const isOutOfDate = !isLive && Date.now() - heardAt > OUT_OF_DATE;
@@ -244,6 +247,12 @@ function tick() {
     say(notice, `No connection to the server since ${since}. This page may be out of date.`);
   }
   notice.hidden = !isOutOfDate;
+}
+
+function isReadOverdue(now) {
+  return Array.from(main.querySelectorAll("[data-read-at]")).some(
+    ({ dataset }) => now - Date.parse(dataset.readAt) > (Number(dataset.overdueAfter) + SLACK) * 1_000,
+  );
 }
 
 addEventListener("pagehide", disconnect);

@@ -1,0 +1,93 @@
+"""HTTP/1.1 as uvicorn speaks it, with bounds on what a client may have it keep in memory."""
+
+import logging
+import os
+from http import HTTPStatus
+from typing import Final, cast
+
+import orjson
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+
+from webapp.layers.limits import LARGEST_HEADERS, LARGEST_TARGET
+from webapp.layers.security_headers import HEADERS
+from webapp.logs import log
+
+LARGEST_HEAD: Final = LARGEST_HEADERS + LARGEST_TARGET
+"""Bytes that a request's line and headers may have before they are complete, but for the last packet."""
+
+MOST_PIPELINED: Final = 16
+"""Requests that may wait on a connection for the answers to those before them. RFC 9112, section 9.3.2."""
+
+
+class BoundedProtocol(HttpToolsProtocol):
+    """Closes a connection whose headers never end, or on which requests come without anybody reading.
+
+    What the parser refuses is answered and logged as other requests are.
+    """
+
+    _head_bytes = 0
+    _in_head = False
+
+    def data_received(self, data: bytes) -> None:
+        """Takes what the client has sent."""
+        was_in_head = self._in_head
+        super().data_received(data)
+        if was_in_head and self._in_head:
+            self._head_bytes += len(data)
+            if self._head_bytes > LARGEST_HEAD:
+                self._refuse(
+                    HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
+                    f"The headers are longer than {LARGEST_HEADERS} bytes.",
+                )
+
+    def on_message_begin(self) -> None:
+        """A request begins."""
+        self._in_head, self._head_bytes = True, 0
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        """The request's headers are there."""
+        self._in_head = False
+        if len(self.pipeline) >= MOST_PIPELINED:
+            # The parser has it end as what it cannot read: `send_400_response`.
+            raise ConnectionAbortedError(f"{MOST_PIPELINED} requests wait already")
+        super().on_headers_complete()
+
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002  # the name is uvicorn's
+        """Answers what the parser cannot read; uvicorn calls it so."""
+        self._refuse(HTTPStatus.BAD_REQUEST, "This is no HTTP request, or there are too many at once.")
+
+    def _refuse(self, status: HTTPStatus, detail: str) -> None:
+        self._in_head = False
+        if self.transport.is_closing():
+            return
+        identifier = os.urandom(16).hex()
+        log(logging.INFO, "request", {"status": status, "reason": detail, "request_id": identifier})
+        # uvicorn has None there until the first request.
+        cycle = cast("RequestResponseCycle | None", self.cycle)
+        if cycle is None or cycle.response_complete:
+            self.transport.write(_answer(status, detail, identifier))
+        self.transport.close()
+
+
+def _answer(status: HTTPStatus, detail: str, identifier: str) -> bytes:
+    problem = orjson.dumps(
+        {
+            "type": "about:blank",
+            "title": status.phrase,
+            "status": status.value,
+            "detail": detail,
+            "request_id": identifier,
+        }
+    )
+    headers = (
+        *HEADERS,
+        (b"cache-control", b"no-store"),
+        (b"content-type", b"application/problem+json"),
+        (b"content-length", str(len(problem)).encode()),
+        (b"connection", b"close"),
+        (b"x-request-id", identifier.encode()),
+    )
+    lines = [f"HTTP/1.1 {status.value} {status.phrase}".encode()]
+    lines += [name + b": " + value for name, value in headers]
+    return b"\r\n".join([*lines, b"", problem])

@@ -42,6 +42,17 @@ def _encoded(content: bytes | BaseModel | Mapping[str, object]) -> bytes:
             return orjson.dumps(content)
 
 
+def problem_document(status: HTTPStatus, detail: str, identifier: str | None) -> dict[str, object]:
+    """The problem details of a status code (RFC 9457, section 3) for the request of this id."""
+    return {
+        "type": "about:blank",
+        "title": status.phrase,
+        "status": status.value,
+        "detail": detail,
+        "request_id": identifier,
+    }
+
+
 class Problem(Answer):
     """Problem details of a status code (RFC 9457, section 3), without a type of their own.
 
@@ -58,13 +69,7 @@ class Problem(Answer):
         headers: Mapping[str, str] | None = None,
         errors: list[dict[str, str]] | None = None,
     ) -> None:
-        content: dict[str, object] = {
-            "type": "about:blank",
-            "title": status.phrase,
-            "status": status.value,
-            "detail": detail,
-            "request_id": request_id(),
-        }
+        content = problem_document(status, detail, request_id())
         if errors:
             content["errors"] = errors
         super().__init__(content, status, headers)

@@ -136,14 +136,20 @@ class _Handler(BaseHTTPRequestHandler):
 @contextmanager
 def answering(status: int, body: bytes = b"") -> Iterator[Answering]:
     """A server that gives every request this answer."""
-    with Answering(status, body) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-        thread.start()
-        try:
-            yield server
-        finally:
-            server.shutdown()
-            thread.join()
+    with Answering(status, body) as server, serving(server):
+        yield server
+
+
+@contextmanager
+def serving(server: ThreadingHTTPServer) -> Iterator[None]:
+    """Has a server answer as long as the block lasts."""
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+    thread.start()
+    try:
+        yield
+    finally:
+        server.shutdown()
+        thread.join()
 
 
 def answer(handler: BaseHTTPRequestHandler, status: int, body: bytes) -> None:

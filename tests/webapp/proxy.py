@@ -1,14 +1,13 @@
 """Stands between the app and an embedded AWS, and fails as networks do."""
 
 import re
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import httpx
 
-from tests.webapp.faults import Fault
+from tests.webapp.faults import Fault, serving
 
 _SIGNED_FOR = re.compile(r"/(\w+)/aws4_request")
 
@@ -72,11 +71,5 @@ class _Handler(BaseHTTPRequestHandler):
 @contextmanager
 def proxy(upstream: str) -> Iterator[Proxy]:
     """A proxy that passes everything on until it is told otherwise."""
-    with Proxy(upstream) as server, server.client:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-        thread.start()
-        try:
-            yield server
-        finally:
-            server.shutdown()
-            thread.join()
+    with Proxy(upstream) as server, server.client, serving(server):
+        yield server

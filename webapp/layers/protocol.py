@@ -8,6 +8,7 @@ from typing import Final, cast
 import orjson
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
+from webapp.answers import Problem, problem_document
 from webapp.layers.limits import LARGEST_HEADERS, LARGEST_TARGET
 from webapp.layers.security_headers import HEADERS
 from webapp.logs import log
@@ -71,19 +72,11 @@ class BoundedProtocol(HttpToolsProtocol):
 
 
 def _answer(status: HTTPStatus, detail: str, identifier: str) -> bytes:
-    problem = orjson.dumps(
-        {
-            "type": "about:blank",
-            "title": status.phrase,
-            "status": status.value,
-            "detail": detail,
-            "request_id": identifier,
-        }
-    )
+    problem = orjson.dumps(problem_document(status, detail, identifier))
     headers = (
         *HEADERS,
         (b"cache-control", b"no-store"),
-        (b"content-type", b"application/problem+json"),
+        (b"content-type", Problem.media_type.encode()),
         (b"content-length", str(len(problem)).encode()),
         (b"connection", b"close"),
         (b"x-request-id", identifier.encode()),

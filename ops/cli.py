@@ -1,16 +1,10 @@
 """The commands: `python -m ops COMMAND`, one for each `make` target that needs more than a tool."""
 
-import functools
 import os
 import shlex
-import signal
-from collections.abc import Callable
-from pathlib import Path
-from typing import Annotated, ParamSpec, TypeVar
+from typing import Annotated
 
 import typer
-from botocore.exceptions import BotoCoreError, ClientError
-from rich.console import Console
 from rich.text import Text
 
 from ops import image as images
@@ -18,6 +12,18 @@ from ops import local, provision
 from ops.app import free_port, read_container, variables_of
 from ops.checkout import Checkout
 from ops.clients import ambient_client, require_account
+from ops.console import (
+    HERE,
+    Commit,
+    Directory,
+    Env,
+    Service,
+    Stack,
+    complaints,
+    console,
+    for_people,
+    print_line,
+)
 from ops.embedded import find_embedded
 from ops.engine import find_engine
 from ops.errors import OpsError
@@ -25,64 +31,16 @@ from ops.progress import Progress
 from ops.release import Releases
 from ops.runners import HOST, ContainerRunner
 from ops.targets import environment_of, target_of, targets_of
-from stacks.reading import SettingsError, read_platform
+from stacks.reading import read_platform
 from webapp import contract
 
 app = typer.Typer(
     add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None
 )
-console = Console(highlight=False, soft_wrap=True)
-complaints = Console(stderr=True, highlight=False, soft_wrap=True)
-
-P = ParamSpec("P")
-R = TypeVar("R")
-
-Env = Annotated[str | None, typer.Option("--env", help="Environment, such as dev.")]
-Stack = Annotated[str | None, typer.Option("--stack", help="foundation, network or service.")]
-Directory = Annotated[
-    Path, typer.Option("--directory", help="Where environments/ is and .oaktree/ goes.", show_default=False)
-]
-Service = Annotated[str, typer.Option("--service", help="Service, such as web; the only one by default.")]
-Commit = Annotated[str, typer.Option("--commit", help="The image's tag; by default that of the tree.")]
-HERE = Path()
-
-_PLAN_COLOURS = {"+": "green", "-": "red", "~": "yellow"}
-
-
-def _for_people(command: Callable[P, R]) -> Callable[P, R]:
-    """Tell what goes wrong in words: exit status 2 for bad input, 1 for a failure, 130 for an interrupt."""
-
-    @functools.wraps(command)
-    def told(*args: P.args, **kwargs: P.kwargs) -> R:
-        for number in (signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, _interrupt)
-        try:
-            return command(*args, **kwargs)
-        except SettingsError as error:
-            complaints.print(Text(str(error)))
-            raise typer.Exit(2) from None
-        except OpsError as error:
-            complaints.print(Text(str(error), style="red"))
-            raise typer.Exit(error.status) from None
-        except (ClientError, BotoCoreError) as error:
-            complaints.print(Text(f"AWS: {error}", style="red"))
-            raise typer.Exit(1) from None
-        except OSError as error:
-            complaints.print(Text(str(error), style="red"))
-            raise typer.Exit(1) from None
-        except KeyboardInterrupt:
-            complaints.print("Interrupted.")
-            raise typer.Exit(130) from None
-
-    return told
-
-
-def _interrupt(*_: object) -> None:
-    raise KeyboardInterrupt
 
 
 @app.command()
-@_for_people
+@for_people
 def up(
     env: Env = "dev",
     run: Annotated[
@@ -106,7 +64,7 @@ def up(
 
 
 @app.command()
-@_for_people
+@for_people
 def down(directory: Directory = HERE) -> None:
     """Stop the embedded AWS and the app and remove what they left."""
     if local.down(Checkout(directory.absolute())):
@@ -114,7 +72,7 @@ def down(directory: Directory = HERE) -> None:
 
 
 @app.command("local-env")
-@_for_people
+@for_people
 def local_env(env: Env = None, directory: Directory = HERE) -> None:
     """Print the exports that point a shell to the embedded AWS, in an environment's account."""
     checkout = Checkout(directory.absolute())
@@ -132,7 +90,7 @@ def local_env(env: Env = None, directory: Directory = HERE) -> None:
 
 
 @app.command()
-@_for_people
+@for_people
 def validate(stack: Stack = None, directory: Directory = HERE) -> None:
     """Let Terraform check the synthesized stacks."""
     checkout = Checkout(directory.absolute())
@@ -145,37 +103,37 @@ def validate(stack: Stack = None, directory: Directory = HERE) -> None:
 
 
 @app.command()
-@_for_people
+@for_people
 def plan(env: Env = None, stack: Stack = None, directory: Directory = HERE) -> None:
     """Plan one stack and save the plan."""
     checkout = Checkout(directory.absolute())
     platform = read_platform(checkout.environments)
     target = target_of(platform, env, stack)
-    saved = provision.plan(checkout, platform, target, _print_line)
+    saved = provision.plan(checkout, platform, target, print_line)
     console.print(f"Saved: {saved}")
 
 
 @app.command()
-@_for_people
+@for_people
 def apply(env: Env = None, stack: Stack = None, directory: Directory = HERE) -> None:
     """Apply the saved plan of one stack."""
     checkout = Checkout(directory.absolute())
     target = target_of(read_platform(checkout.environments), env, stack)
-    provision.apply(checkout, target, _print_line)
+    provision.apply(checkout, target, print_line)
 
 
 @app.command()
-@_for_people
+@for_people
 def destroy(env: Env = None, stack: Stack = None, directory: Directory = HERE) -> None:
     """Destroy one stack, after asking for the environment's name."""
     checkout = Checkout(directory.absolute())
     platform = read_platform(checkout.environments)
     target = target_of(platform, env, stack)
-    provision.destroy(checkout, platform, target, _ask, _print_line)
+    provision.destroy(checkout, platform, target, _ask, print_line)
 
 
 @app.command()
-@_for_people
+@for_people
 def release(
     env: Env = None,
     service: Annotated[str, typer.Option("--service", help="Service, such as web.")] = "",
@@ -204,7 +162,7 @@ def release(
 
 
 @app.command()
-@_for_people
+@for_people
 def image(service: Service = "", commit: Commit = "", directory: Directory = HERE) -> None:
     """Build the app's image, tagged with its commit."""
     platform = read_platform(Checkout(directory.absolute()).environments)
@@ -214,7 +172,7 @@ def image(service: Service = "", commit: Commit = "", directory: Directory = HER
 
 
 @app.command("image-run")
-@_for_people
+@for_people
 def image_run(
     env: Env = "dev", service: Service = "", commit: Commit = "", directory: Directory = HERE
 ) -> None:
@@ -238,7 +196,7 @@ def image_run(
 
 
 @app.command("image-push")
-@_for_people
+@for_people
 def image_push(
     service: Service = "",
     commit: Commit = "",
@@ -256,7 +214,7 @@ def image_push(
 
 
 @app.command("image-report")
-@_for_people
+@for_people
 def image_report(service: Service = "", commit: Commit = "", directory: Directory = HERE) -> None:
     """Print what the layers of the app's image add to its size."""
     platform = read_platform(Checkout(directory.absolute()).environments)
@@ -271,7 +229,3 @@ def _ask(question: str) -> str:
         return input(f"{question}: ").strip()
     except EOFError:
         raise OpsError("Nobody answered; nothing was destroyed.") from None
-
-
-def _print_line(line: str) -> None:
-    console.print(Text(line, style=_PLAN_COLOURS.get(line.lstrip()[:1], "")))

@@ -1,0 +1,1 @@
+"""What a plan does, in words that a reviewer can trust: Terraform's JSON in, Markdown and a verdict out."""

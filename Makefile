@@ -14,7 +14,7 @@ else
 unexport $(1)
 endif
 endef
-$(foreach variable,PYTHON UPGRADE ENV STACK SERVICE IMAGE COMMIT REPOSITORY RUN,$(eval $(call take-literally,$(variable))))
+$(foreach variable,PYTHON UPGRADE ENV STACK SERVICE IMAGE COMMIT REPOSITORY RUN VERDICT,$(eval $(call take-literally,$(variable))))
 
 export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/.tools:$(PATH)
 
@@ -84,9 +84,13 @@ local-env: $(ready) ## Print the exports that point a shell to the embedded AWS:
 plan: $(ready) ## Plan one stack against AWS and save the plan [ENV= STACK=]
 	@$(ops) plan $${ENV:+--env "$$ENV"} $${STACK:+--stack "$$STACK"}
 
+.PHONY: review
+review: $(ready) ## Plan all stacks of an environment, or one, and write a review of the plans [ENV= STACK=]
+	@$(ops) review $${ENV:+--env "$$ENV"} $${STACK:+--stack "$$STACK"}
+
 .PHONY: apply
-apply: $(ready) ## Apply the saved plan of one stack [ENV= STACK=]
-	@$(ops) apply $${ENV:+--env "$$ENV"} $${STACK:+--stack "$$STACK"}
+apply: $(ready) ## Apply the saved plan of one stack, with VERDICT= only if it was reviewed [ENV= STACK= VERDICT=]
+	@$(ops) apply $${ENV:+--env "$$ENV"} $${STACK:+--stack "$$STACK"} $${VERDICT+--verdict "$$VERDICT"}
 
 .PHONY: destroy
 destroy: $(ready) ## Destroy one stack, after asking for the environment's name [ENV= STACK=]
@@ -113,6 +117,10 @@ image-push: $(ready) ## Push the image and print it by digest, for make release 
 .PHONY: image-report
 image-report: $(ready) ## Print what the image's layers add to its size [SERVICE= COMMIT=]
 	@$(ops) image-report $${SERVICE:+--service "$$SERVICE"} $${COMMIT:+--commit "$$COMMIT"}
+
+.PHONY: diagram
+diagram: $(ready) ## Print a picture of an environment in Mermaid, which GitHub draws [ENV=]
+	@$(ops) diagram $${ENV:+--env "$$ENV"}
 
 .PHONY: test
 test: $(ready) $(cdktf) ## Run all tests, with the real Terraform on an embedded AWS

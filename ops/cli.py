@@ -2,6 +2,8 @@
 
 import os
 import shlex
+from functools import partial
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -115,11 +117,51 @@ def plan(env: Env = None, stack: Stack = None, directory: Directory = HERE) -> N
 
 @app.command()
 @for_people
-def apply(env: Env = None, stack: Stack = None, directory: Directory = HERE) -> None:
+def review(env: Env = None, stack: Stack = None, directory: Directory = HERE) -> None:
+    """Plan an environment's stacks, or one, save the plans, and write a review of them."""
+    # Its templates take as long to load as all the rest.
+    from ops import reviewing
+
+    checkout = Checkout(directory.absolute())
+    platform = read_platform(checkout.environments)
+    targets = reviewing.targets_to_review(platform, env, stack)
+    reviewed = reviewing.review(checkout, platform, targets, lambda line: complaints.print(Text(line)))
+    for line in reviewing.told(reviewed):
+        console.print(Text(line))
+    if reviewed.failed:
+        raise OpsError(f"Not all could be planned: {', '.join(reviewed.failed)}.")
+
+
+@app.command()
+@for_people
+def apply(
+    env: Env = None,
+    stack: Stack = None,
+    verdict: Annotated[
+        Path | None, typer.Option("--verdict", help="A review's verdict.json, which the plan has to match.")
+    ] = None,
+    directory: Directory = HERE,
+) -> None:
     """Apply the saved plan of one stack."""
     checkout = Checkout(directory.absolute())
     target = target_of(read_platform(checkout.environments), env, stack)
-    provision.apply(checkout, target, print_line)
+    if verdict is not None:
+        from ops.reviewing import require_reviewed
+
+        provision.apply(checkout, target, print_line, partial(require_reviewed, verdict))
+    else:
+        provision.apply(checkout, target, print_line)
+
+
+@app.command()
+@for_people
+def diagram(env: Env = None, directory: Directory = HERE) -> None:
+    """Print a picture of an environment in Mermaid, which GitHub draws."""
+    from ops import reviewing
+
+    checkout = Checkout(directory.absolute())
+    environment = environment_of(read_platform(checkout.environments), env)
+    print(reviewing.diagram(checkout, environment), end="")
 
 
 @app.command()

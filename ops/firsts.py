@@ -2,11 +2,11 @@
 
 import hashlib
 import json
-import os
 import secrets
 from pathlib import Path
 from typing import Any, Final
 
+from ops.private import write_private
 from stacks.naming import registry, repository_name
 from stacks.settings import Project, SecretReference
 
@@ -80,9 +80,5 @@ def put_hosted_zone(route53: Any, name: str) -> bool:
 
 def _token(file: Path) -> str:
     if not file.exists():
-        aside = file.with_suffix(".new")
-        aside.unlink(missing_ok=True)
-        with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as opened:
-            opened.write(secrets.token_urlsafe(32))
-        aside.replace(file)
+        write_private(file, secrets.token_urlsafe(32).encode())
     return file.read_text()

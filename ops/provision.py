@@ -55,20 +55,34 @@ def validate(checkout: Checkout, targets: list[Target], on_done: OnLine) -> None
 def plan(checkout: Checkout, platform: Platform, target: Target, on_line: OnLine) -> Path:
     """Plan a stack and save the plan for `apply`; returns where it is."""
     synthesize(checkout)
-    with _workspace(checkout, target) as workspace:
-        workspace.take(checkout.configuration(target.stack))
-        _init(workspace, platform, target)
-        workspace.plan(on_line=on_line)
+    with working_on(checkout, target) as workspace:
+        plan_here(workspace, checkout, platform, target, on_line)
         return workspace.saved_plan
 
 
-def apply(checkout: Checkout, target: Target, on_line: OnLine) -> None:
+def plan_here(
+    workspace: Workspace,
+    checkout: Checkout,
+    platform: Platform,
+    target: Target,
+    on_line: OnLine | None = None,
+) -> None:
+    """Plan a stack as it is synthesized; a plan that was saved before is gone, however this ends."""
+    workspace.discard_plan()
+    workspace.take(checkout.configuration(target.stack))
+    _init(workspace, platform, target)
+    workspace.plan(on_line=on_line)
+
+
+def apply(
+    checkout: Checkout, target: Target, on_line: OnLine, require: Callable[[Workspace], None] | None = None
+) -> None:
     """Apply exactly the saved plan of a stack, then remove it.
 
     OpsError when there is none, or when the settings or the code say something else than they did
-    when it was made.
+    when it was made; `require` may refuse it as well.
     """
-    with _workspace(checkout, target) as workspace:
+    with working_on(checkout, target) as workspace:
         again = f"Run `{_make('plan', target)}`, look at it, then apply."
         if not workspace.saved_plan.exists():
             raise OpsError(f"There is no saved plan of {target.stack} ({workspace.saved_plan}). {again}")
@@ -77,6 +91,8 @@ def apply(checkout: Checkout, target: Target, on_line: OnLine) -> None:
             raise OpsError(
                 f"The configuration of {target.stack} has changed since its plan was saved. {again}"
             )
+        if require:
+            require(workspace)
         workspace.apply_plan(on_line=on_line)
         foundation.settle(workspace)
 
@@ -91,7 +107,7 @@ def destroy(
     """
     _refuse_protected(checkout, platform, target)
     synthesize(checkout)
-    with _workspace(checkout, target) as workspace:
+    with working_on(checkout, target) as workspace:
         states = _states(platform)
         _refuse_in_use(platform, target, states)
         _refuse_still_protected(target, states)
@@ -144,11 +160,18 @@ def _states(platform: Platform) -> StateBucket:
     return StateBucket(ambient_client("s3", project.region), state_bucket(project))
 
 
+def working_root(checkout: Checkout) -> Path:
+    """Where the working directories are.
+
+    Never the same for AWS and for another endpoint: a saved plan belongs to one of them.
+    """
+    return checkout.local if os.environ.get("AWS_ENDPOINT_URL") else checkout.aws
+
+
 @contextmanager
-def _workspace(checkout: Checkout, target: Target) -> Iterator[Workspace]:
+def working_on(checkout: Checkout, target: Target) -> Iterator[Workspace]:
     """A stack's working directory, for this process alone."""
-    # Never the same directory for AWS and for another endpoint: a saved plan belongs to one of them.
-    root = checkout.local if os.environ.get("AWS_ENDPOINT_URL") else checkout.aws
+    root = working_root(checkout)
     workspace = Workspace(target.stack, root, find_terraform(checkout.state), os.environ)
     with workspace.reserved():
         yield workspace

@@ -23,19 +23,23 @@ _POLL: Final = 0.1
 _LONGEST_LINE: Final = 300
 _MOST_LINES: Final = 30
 
+_SOURCE: Final = re.compile(r"\s+\d+: ")
+"""How Terraform quotes a line of a configuration."""
+
 _COLOUR: Final = re.compile(r"\x1b\[[0-9;]*m")
 
 
 class TerraformError(OpsError):
-    """A Terraform command failed. `errors` are the `Error:` blocks of its output."""
+    """A Terraform command failed. `errors` are the `Error:` blocks of its output, `log` all of it."""
 
-    def __init__(self, command: str, exit_status: int, log: Path, errors: Sequence[str]) -> None:
+    def __init__(self, command: str, exit_status: int, log: Path | None, errors: Sequence[str]) -> None:
         self.command = command
         self.exit_status = exit_status
         self.log = log
         self.errors = tuple(errors)
         blocks = "".join(f"\n{block}" for block in errors)
-        super().__init__(f"`{command}` failed with exit status {exit_status}.{blocks}\nLog: {log}")
+        where = f"\nLog: {log}" if log else ""
+        super().__init__(f"`{command}` failed with exit status {exit_status}.{blocks}{where}")
 
 
 @dataclass(frozen=True)
@@ -118,6 +122,27 @@ class Terraform:
             told = f"{self.executable.name} {' '.join(arguments)}"
             raise TerraformError(told, process.returncode, log, error_blocks(log.read_text(errors="replace")))
 
+    def show(self, plan: Path, environment: Mapping[str, str]) -> bytes:
+        """A saved plan as JSON, exactly as `terraform show -json` writes it.
+
+        It holds every sensitive value in plain text, so it goes to nobody but the caller and into no
+        log. TerraformError when the file is no plan that this Terraform can read.
+        """
+        arguments = ("show", "-json", plan.name)
+        done = subprocess.run(
+            (str(self.executable), *arguments, "-no-color"),
+            cwd=plan.parent,
+            env=self.environment(environment),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            check=False,
+        )
+        if done.returncode:
+            told = f"{self.executable.name} {' '.join(arguments)}"
+            errors = error_blocks(done.stderr.decode(errors="replace"))
+            raise TerraformError(told, done.returncode, None, errors)
+        return done.stdout
+
     def _configuration(self, base: Mapping[str, str]) -> Path | None:
         if (named := base.get("TF_CLI_CONFIG_FILE")) and Path(named).is_file():
             return Path(named)
@@ -167,7 +192,12 @@ def error_blocks(output: str) -> list[str]:
 
 
 def _shortened(block: Sequence[str]) -> str:
-    lines = [line if len(line) <= _LONGEST_LINE else f"{line[:_LONGEST_LINE]}..." for line in block]
+    lines = [
+        line if len(line) <= _LONGEST_LINE else f"{line[:_LONGEST_LINE]}..."
+        for line in block
+        # The whole configuration is one line, which says nothing about the error.
+        if len(line) <= _LONGEST_LINE or not _SOURCE.match(line)
+    ]
     if len(lines) > _MOST_LINES:
         lines = [*lines[:_MOST_LINES], "(the log has the rest)"]
     return "\n".join(lines).strip()

@@ -3,14 +3,15 @@
 import hashlib
 import shutil
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from ops.errors import OpsError
 from ops.locking import exclusive
-from ops.terraform import Terraform
+from ops.private import write_private
+from ops.terraform import Terraform, TerraformError
 
 OnLine = Callable[[str], None]
 
@@ -42,6 +43,16 @@ class Workspace:
     def saved_plan(self) -> Path:
         """The plan that `apply` applies."""
         return self.directory / "plan.tfplan"
+
+    @property
+    def plan_json(self) -> Path:
+        """The last plan as JSON, also one that failed half-way; only its owner may read it."""
+        return self.directory / "plan.json"
+
+    @property
+    def plan_error(self) -> Path:
+        """What Terraform said when the last plan failed; only its owner may read it."""
+        return self.directory / "plan.error"
 
     def log(self, command: str) -> Path:
         """The last output of a command."""
@@ -121,11 +132,28 @@ class Workspace:
         self._run("validate")
 
     def plan(self, *arguments: str, on_line: OnLine | None = None) -> None:
-        """`terraform plan`, saved together with a digest of the configuration it was made of."""
-        self._digest_file.unlink(missing_ok=True)
-        self.saved_plan.unlink(missing_ok=True)
-        self._run("plan", f"-out={self.saved_plan.name}", _LOCK_TIMEOUT, *arguments, on_line=on_line)
+        """`terraform plan`, saved together with its JSON and a digest of the configuration it was made of.
+
+        When it fails, what Terraform said is kept, and the JSON of the plan as far as it got.
+        """
+        self.discard_plan()
+        try:
+            self._run("plan", f"-out={self.saved_plan.name}", _LOCK_TIMEOUT, *arguments, on_line=on_line)
+            self.saved_plan.chmod(0o600)
+            write_private(self.plan_json, self.show_plan())
+        except TerraformError as error:
+            write_private(self.plan_error, ("\n\n".join(error.errors) or str(error)).encode())
+            if self.saved_plan.exists():
+                # Terraform saves a plan that failed half-way too, for looking at only.
+                with suppress(TerraformError):
+                    write_private(self.plan_json, self.show_plan())
+                self.saved_plan.unlink()
+            raise
         self._digest_file.write_text(_digest(self.directory / _CONFIGURATION))
+
+    def show_plan(self) -> bytes:
+        """The saved plan as JSON, read anew."""
+        return self.terraform.show(self.saved_plan, self.environment)
 
     def apply_plan(self, on_line: OnLine | None = None) -> None:
         """Apply exactly the saved plan, and remove it once it is applied."""
@@ -133,9 +161,9 @@ class Workspace:
         self.discard_plan()
 
     def discard_plan(self) -> None:
-        """Forget the saved plan."""
-        self.saved_plan.unlink(missing_ok=True)
-        self._digest_file.unlink(missing_ok=True)
+        """Forget the saved plan and what is kept with it."""
+        for file in (self.saved_plan, self._digest_file, self.plan_json, self.plan_error):
+            file.unlink(missing_ok=True)
 
     def planned_from(self, configuration: Path) -> bool:
         """Whether the saved plan was made of this synthesized file. OpsError when the file is not there."""

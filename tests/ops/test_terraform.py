@@ -113,6 +113,13 @@ def test_a_long_error_is_cut_for_people() -> None:
     assert block.endswith("(the log has the rest)")
 
 
+def test_the_line_that_a_whole_configuration_is_stays_out_of_an_error() -> None:
+    quoted = "Error: new\n\n  on cdk.tf.json line 1, in output.x:\n   1: {" + "x" * 1000 + "\n\nWrong."
+    assert error_blocks(quoted) == ["Error: new\n\n  on cdk.tf.json line 1, in output.x:\n\nWrong."]
+    short = "Error: new\n\n  on x.tf line 12, in output:\n  12: value = y\n\nWrong."
+    assert error_blocks(short) == [short]
+
+
 def test_the_configuration_is_taken_unchanged_and_the_rest_of_the_directory_stays(tmp_path: Path) -> None:
     stack = workspace(tmp_path, {"output": {"word": {"value": "oak"}}})
     stack.init()

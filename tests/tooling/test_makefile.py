@@ -104,7 +104,19 @@ def test_each_variable_is_the_option_of_its_name(checkout: Path) -> None:
     assert _arguments(finished) == ["-m", "ops", "release", *options]
 
 
-@pytest.mark.parametrize("target", ["plan", "apply", "destroy"])
+def test_an_apply_is_bound_to_the_verdict_that_is_named(checkout: Path) -> None:
+    finished = _make(checkout, "apply", "ENV=dev", "STACK=network", "VERDICT=a verdict.json", SERVICE="web")
+    options = ["--env", "dev", "--stack", "network", "--verdict", "a verdict.json"]
+    assert _arguments(finished) == ["-m", "ops", "apply", *options]
+    assert "--verdict" not in _arguments(_make(checkout, "apply", "STACK=foundation", VERDICT="verdict.json"))
+
+
+def test_a_verdict_whose_name_is_empty_does_not_pass_for_none(checkout: Path) -> None:
+    finished = _make(checkout, "apply", "STACK=foundation", "VERDICT=")
+    assert _arguments(finished) == ["-m", "ops", "apply", "--stack", "foundation", "--verdict", ""]
+
+
+@pytest.mark.parametrize("target", ["plan", "review", "apply", "destroy"])
 def test_only_what_is_typed_chooses_the_stack(checkout: Path, target: str) -> None:
     finished = _make(checkout, target, "STACK=dev-network", ENV="prod", SERVICE="web")
     assert _arguments(finished) == ["-m", "ops", target, "--stack", "dev-network"]

@@ -1,0 +1,86 @@
+"""What fits: pieces of text in a fixed order of importance, taken until the room is used up.
+
+Pieces are made once and chosen by adding their sizes, so that the work grows with their number only.
+All sizes are bytes of UTF-8. More room never shows less.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+
+
+class Tier(IntEnum):
+    """How important a block is. Within a tier the order of the blocks decides."""
+
+    FIRST = 0
+    """Errors, failed checks and what is destroyed: listed and in detail before all else."""
+    SECOND = 1
+    """All else: first listed, the details last."""
+
+
+def size(text: str) -> int:
+    """The bytes of the text."""
+    return len(text.encode())
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One thing to show: `listed` on a line, or as `detailed`, which says all of `listed` as well.
+
+    `weight` is how many things it stands for (0 for what only introduces others), `type` what kind
+    of thing it is, where that is worth counting.
+    """
+
+    listed: str
+    detailed: str
+    weight: int = 1
+    type: str = ""
+
+    @property
+    def has_details(self) -> bool:
+        """Whether there is more to show than what is listed."""
+        return self.listed != self.detailed
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """How much of a block is shown: so many entries, of which so many (the first) in detail."""
+
+    listed: int
+    detailed: int
+
+
+def prefix(sizes: Iterable[int], room: int) -> int:
+    """How many of the sizes, from the first on, fit within the room together."""
+    count = 0
+    for each in sizes:
+        room -= each
+        if room < 0:
+            break
+        count += 1
+    return count
+
+
+def fit(blocks: Sequence[tuple[Tier, Sequence[Entry]]], room: int) -> list[Shown]:
+    """How much of each block to show within the room.
+
+    Tier by tier, first what is listed, then the details; it ends with the first piece that does not
+    fit, so that what is left out is always the end of that order.
+    """
+    listed = [0] * len(blocks)
+    detailed = [0] * len(blocks)
+    for tier in Tier:
+        members = [index for index, (each, _) in enumerate(blocks) if each is tier]
+        for index in members:
+            for entry in blocks[index][1]:
+                room -= size(entry.listed)
+                if room < 0:
+                    return list(map(Shown, listed, detailed))
+                listed[index] += 1
+        for index in members:
+            for entry in blocks[index][1]:
+                room -= size(entry.detailed) - size(entry.listed)
+                if room < 0:
+                    return list(map(Shown, listed, detailed))
+                detailed[index] += 1
+    return list(map(Shown, listed, detailed))

@@ -1,0 +1,109 @@
+"""A hash of what a plan would do, so that an apply can be bound to what was reviewed."""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from review.structure import PlanError, actions_in, flag_in, object_in, objects_in
+
+__all__ = ["PlanError", "changes_hash"]
+
+RESOURCE_KEYS: Final = ("address", "deposed", "previous_address", "mode", "type", "provider_name")
+CHANGE_KEYS: Final = ("before", "after", "importing")
+
+
+def changes_hash(document: Mapping[str, Any]) -> str:
+    """SHA-256, in hex, of all that an apply of this plan would do.
+
+    Part of it: changes of resources and outputs, deferred changes, actions, providers and
+    provisioners as configured, `errored` and `complete`; in a refresh-only plan the drift that it
+    writes to the state. Not part: what does nothing, timestamps, the prior state, checks, the order of
+    lists of resources and the version of the format. Values that are sensitive are part of it: the
+    hash binds them and does not show them.
+
+    Raises PlanError if the document is not built like a plan.
+    """
+    changes = objects_in(document, "resource_changes")
+    resources = changes or objects_in(document, "resource_drift")
+    configuration = object_in(document.get("configuration"), "configuration")
+    content = {
+        "resources": sorted(_text(_resource(item, place)) for place, item in resources if _acts(item, place)),
+        "outputs": {
+            name: _change(item, f"output_changes.{name}")
+            for name, item in object_in(document.get("output_changes"), "output_changes").items()
+            if _actions(item, f"output_changes.{name}") != ("no-op",)
+        },
+        "deferred": sorted(
+            _text(_deferred(item, place)) for place, item in objects_in(document, "deferred_changes")
+        ),
+        "actions": sorted(
+            _text(item)
+            for key in ("action_invocations", "deferred_action_invocations")
+            for _, item in objects_in(document, key)
+        ),
+        "providers": configuration.get("provider_config"),
+        "provisioners": sorted(_text(item) for item in _provisioners(configuration.get("root_module"), "")),
+        "errored": flag_in(document, "errored", default=False),
+        "complete": flag_in(document, "complete", default=True),
+    }
+    return hashlib.sha256(_text(content).encode("ascii")).hexdigest()
+
+
+def _acts(resource: Mapping[str, Any], place: str) -> bool:
+    change = object_in(resource.get("change"), f"{place}.change")
+    previous = resource.get("previous_address")
+    moved = bool(previous) and previous != resource.get("address")
+    return moved or change.get("importing") is not None or actions_in(change, place) != ("no-op",)
+
+
+def _resource(resource: Mapping[str, Any], place: str) -> dict[str, Any]:
+    content: dict[str, Any] = {key: resource.get(key) or None for key in RESOURCE_KEYS}
+    content["change"] = _change(resource.get("change"), place)
+    return content
+
+
+def _deferred(item: Mapping[str, Any], place: str) -> list[Any]:
+    change = object_in(item.get("resource_change"), f"{place}.resource_change")
+    return [item.get("reason"), _resource(change, f"{place}.resource_change")]
+
+
+def _change(value: object, place: str) -> dict[str, Any]:
+    change = object_in(value, f"{place}.change")
+    content: dict[str, Any] = {key: change.get(key) for key in CHANGE_KEYS}
+    content["actions"] = actions_in(change, place)
+    content["after_unknown"] = _only_true(change.get("after_unknown"))
+    paths = change.get("replace_paths")
+    content["replace_paths"] = sorted(map(_text, paths)) if isinstance(paths, list) else None
+    return content
+
+
+def _actions(value: object, place: str) -> tuple[str, ...]:
+    return actions_in(object_in(value, f"{place}.change"), place)
+
+
+def _only_true(unknown: object) -> object:
+    """What is unknown, without what is known; the formats differ in how much of that they list."""
+    if isinstance(unknown, Mapping):
+        parts = {key: _only_true(value) for key, value in unknown.items()}
+        return {key: value for key, value in parts.items() if value is not None} or None
+    if isinstance(unknown, list):
+        items = [_only_true(item) for item in unknown]
+        return items if any(item is not None for item in items) else None
+    return unknown or None
+
+
+def _provisioners(module: object, place: str) -> Iterator[list[Any]]:
+    """What runs on creation or deletion of a resource without being one of its values."""
+    if not isinstance(module, Mapping):
+        return
+    for _, resource in objects_in(module, "resources", "configuration"):
+        if resource.get("provisioners"):
+            yield [place, resource.get("address"), resource["provisioners"]]
+    for name, call in object_in(module.get("module_calls"), "configuration.module_calls").items():
+        if isinstance(call, Mapping):
+            yield from _provisioners(call.get("module"), f"{place}.{name}")
+
+
+def _text(value: object) -> str:
+    return json.dumps(value, sort_keys=True, separators=(",", ":"))

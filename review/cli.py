@@ -1,0 +1,119 @@
+"""The commands: `python -m review PLAN...`, `diagram`, and those that write to GitHub."""
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from review import posting_commands
+from review.comment import COMMENT_BUDGET, SUMMARY_BUDGET, render
+from review.console import KEY, Commit, Expect, Key, Plans, RunUrl, complain, for_people, reviewed, say
+from review.files import append, size_of, write_aside
+from review.pipeline import InputError
+from review.report import Review, exit_status, verdict_json
+
+_SMALLEST_SUMMARY = 1_000
+"""With fewer bytes left in a job summary there is nothing worth adding."""
+
+app = typer.Typer(
+    add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None
+)
+app.add_typer(posting_commands.app)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command that the first argument names; without such a name, `render`."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    names = {command.name for each in (app, posting_commands.app) for command in each.registered_commands}
+    if given and given[0] not in names and given[0] != "--help":
+        given.insert(0, "render")
+    app(given, prog_name="python -m review")
+
+
+@app.command("render")
+@for_people
+def render_command(
+    plans: Plans = None,
+    expect: Expect = None,
+    commit: Commit = None,
+    run_url: RunUrl = None,
+    key: Key = KEY,
+    comment: Annotated[
+        Path | None, typer.Option("--comment", help="Write the comment to a file instead of printing it.")
+    ] = None,
+    summary: Annotated[
+        Path | None, typer.Option("--summary", help="Append to a job summary, such as $GITHUB_STEP_SUMMARY.")
+    ] = None,
+    verdict: Annotated[Path | None, typer.Option("--json", help="Write the verdict for machines.")] = None,
+    detailed_exitcode: Annotated[
+        bool,
+        typer.Option(
+            "--detailed-exitcode",
+            help="Exit with 0: no changes, 2: changes, 3: something is destroyed, 1: a plan failed, "
+            "is incomplete or cannot be read.",
+        ),
+    ] = False,
+) -> None:
+    """Review plans and print the comment (exit status 2 if one cannot be read; the others are shown)."""
+    review, bad_input = reviewed(plans, expect, commit, run_url, key)
+    if verdict is not None:
+        write_aside(verdict, verdict_json(review))
+    if comment is not None:
+        write_aside(comment, render(review, COMMENT_BUDGET))
+    if summary is not None:
+        _append_summary(summary, review)
+    if comment is None and summary is None and verdict is None:
+        say(render(review, COMMENT_BUDGET))
+    raise typer.Exit(exit_status(review, detailed=detailed_exitcode, bad_input=bad_input))
+
+
+@app.command("diagram")
+@for_people
+def diagram_command(
+    stacks: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="STACK...",
+            help="The Terraform JSON of an environment's stacks, such as cdktf.out/stacks/dev-*/cdk.tf.json.",
+        ),
+    ],
+) -> None:
+    """Print a picture of an environment as Markdown: Mermaid, which GitHub draws."""
+    from review.diagram import DiagramError, diagram, fenced
+
+    try:
+        picture = diagram(_configurations(stacks))
+    except DiagramError as error:
+        raise InputError(str(error)) from None
+    say(fenced(picture))
+
+
+def _configurations(files: Sequence[Path]) -> dict[str, Mapping[str, Any]]:
+    """The Terraform JSON of each stack, named by its folder when the file is `cdk.tf.json`."""
+    found: dict[str, Mapping[str, Any]] = {}
+    for file in files:
+        name = file.absolute().parent.name if file.name == "cdk.tf.json" else file.name.split(".")[0]
+        try:
+            content = json.loads(file.read_bytes())
+        except OSError as error:
+            raise InputError(f"{file}: {error.strerror or error}") from None
+        except (ValueError, RecursionError):
+            raise InputError(f"{file}: is no Terraform JSON") from None
+        if not isinstance(content, dict):
+            raise InputError(f"{file}: is no Terraform JSON: it must be an object")
+        if name in found:
+            raise InputError(f"{file}: there is another stack called {name}; name each file once")
+        found[name] = content
+    return found
+
+
+def _append_summary(path: Path, review: Review) -> None:
+    """Append as much as the summary's limit leaves; one more byte for a line break in between."""
+    room = SUMMARY_BUDGET - size_of(path) - 1
+    if room < _SMALLEST_SUMMARY:
+        complain(f"{path} has no room for the review: a job summary has {SUMMARY_BUDGET:,} bytes at most")
+        return
+    append(path, render(review, room))

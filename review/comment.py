@@ -1,0 +1,223 @@
+"""The Markdown of a review, within a budget of bytes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+
+from review import head
+from review.blocks import Block, blocks_of, other_drift
+from review.budget import Shown, fit, prefix, size
+from review.markdown import code, counted, number
+from review.model import Verdict
+from review.omitted import left_out, most_left_out
+from review.report import Review, StackReview
+from review.wording import SYMBOLS
+
+COMMENT_BUDGET: Final = 60_000
+"""Bytes of a comment. GitHub takes 65,536 characters."""
+SUMMARY_BUDGET: Final = 1_000_000
+"""Bytes of a job summary. GitHub takes 1 MiB of one step.
+Source: GitHub's documentation, "Workflow commands", section "Adding a job summary"."""
+
+_ELSEWHERE: Final = " (the verdict file lists them all)"
+
+_TEMPLATES = Environment(
+    loader=FileSystemLoader(Path(__file__).parent / "templates"),
+    undefined=StrictUndefined,
+    # The templates are Markdown; what they are given has been made fit for it before.
+    autoescape=select_autoescape(["html"]),
+    trim_blocks=True,
+    lstrip_blocks=True,
+    keep_trailing_newline=True,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Section:
+    """A stack and the blocks of its section."""
+
+    review: StackReview
+    blocks: tuple[Block, ...]
+    line: str
+
+
+def render(review: Review, budget: int = COMMENT_BUDGET) -> str:
+    """The comment: verdict, table, flags, then the stacks, in at most `budget` bytes of UTF-8.
+
+    What does not fit goes in this order: the differences of what is not destroyed, the safest groups
+    first; then the lists of these groups, of which counts per type stay; then the same of what is
+    destroyed; then the counts per type; then all groups; then the values of the flags. Only when
+    verdict, table and the flags' addresses do not fit on their own, which takes hundreds of flags,
+    the last flags and then the last stacks are counted instead. The text tells exactly what was left
+    out. The result is the same for the same review and budget, and more budget never shows less.
+    """
+    sections = _sections(review)
+    everything = [Shown(len(block.entries), len(block.entries)) for block in _blocks(sections)]
+    beginning = _head(review)
+    text = beginning + _body(review, sections, everything)
+    if size(text) <= budget:
+        return text
+    return (
+        _fitted(review, sections, beginning, budget)
+        or _only_counts(review, sections, beginning, budget)
+        or _without_groups(review, sections, beginning, budget)
+    )
+
+
+def _sections(review: Review) -> list[_Section]:
+    found = []
+    for each in review.stacks:
+        blocks = tuple(blocks_of(each.stack))
+        line = other_drift(each.stack.plan) if each.stack.plan else ""
+        if blocks or line:
+            found.append(_Section(each, blocks, line))
+    return found
+
+
+def _blocks(sections: list[_Section]) -> list[Block]:
+    return [block for each in sections for block in each.blocks]
+
+
+def _only_counts(review: Review, sections: list[_Section], beginning: str, budget: int) -> str:
+    """The whole head and the titles of the groups, which have the counts; nothing if that does not fit."""
+    blocks = _blocks(sections)
+    nothing = [Shown(0, 0)] * len(blocks)
+    body = _body(review, sections, nothing, with_types=False)
+    text = beginning + body + _foot(budget, left_out(blocks, nothing))
+    return text if size(text) <= budget else ""
+
+
+def _fitted(review: Review, sections: list[_Section], beginning: str, budget: int) -> str:
+    """The whole head, counts per type, and as much of the groups as fits; nothing if the counts do not."""
+    blocks = _blocks(sections)
+    nothing = [Shown(0, 0)] * len(blocks)
+    bare = beginning + _body(review, sections, nothing)
+    room = budget - size(bare) - size(_foot(budget, most_left_out(blocks)))
+    if room < 0:
+        return ""
+    order = sorted(range(len(blocks)), key=lambda index: blocks[index].rank)
+    shown = list(nothing)
+    fitting = fit([(blocks[index].rank.tier, blocks[index].entries) for index in order], room)
+    for index, each in zip(order, fitting, strict=True):
+        shown[index] = each
+    body = _body(review, sections, shown)
+    return beginning + body + _foot(budget, left_out(blocks, shown))
+
+
+def _without_groups(review: Review, sections: list[_Section], beginning: str, budget: int) -> str:
+    """The head alone, and of that what fits."""
+    groups = [f"the groups of {counted(len(sections), 'stack')}"] if sections else []
+    text = beginning + _foot(budget, groups)
+    if size(text) <= budget:
+        return text
+    values = [*groups, "the values of the flags, the full SHA-256 of the plans"]
+    bare, weights = head.flag_texts(review, with_values=False)
+    text = _head(review, flags=bare, with_hashes=False) + _foot(budget, values)
+    if size(text) <= budget:
+        return text
+    return (
+        _fewer_flags(review, budget, values, bare, weights)
+        or _fewer_stacks(review, budget, values, sum(weights))
+        or _verdict_only(review, budget)
+    )
+
+
+def _fewer_flags(
+    review: Review, budget: int, missing: list[str], flags: list[str], weights: list[int]
+) -> str:
+    """The first flags and the number of the others; nothing if not even one fits below the table."""
+    if not flags:
+        return ""
+
+    def cut(count: int) -> str:
+        left = [*missing, f"{counted(sum(weights[count:]), 'flag')}{_ELSEWHERE}"]
+        return _head(review, flags=flags[:count], with_hashes=False) + _foot(budget, left)
+
+    # One flag brings the heading as well; each further one its text, its number, ". ", a line break.
+    room = budget - size(cut(1))
+    digits = len(str(len(flags)))
+    return cut(1 + prefix((size(each) + digits + 3 for each in flags[1:]), room)) if room >= 0 else ""
+
+
+def _fewer_stacks(review: Review, budget: int, missing: list[str], flags: int) -> str:
+    """The first rows of the table and the number of the others; nothing if not even one fits."""
+    rows = head.table(review).rows
+
+    def cut(count: int) -> str:
+        counts = ((flags, "flag"), (len(rows) - count, "stack"))
+        told = " and ".join(counted(each, noun) for each, noun in counts if each)
+        left = [*missing, f"{told}{_ELSEWHERE}"] if told else missing
+        return _head(review, flags=[], rows=count, with_hashes=False) + _foot(budget, left)
+
+    # One row brings the head of the table as well; each further one its cells and what is around them.
+    room = budget - size(cut(1))
+    sizes = (sum(map(size, row)) + 3 * (len(row) - 1) + 5 for row in rows[1:])
+    return cut(1 + prefix(sizes, room)) if room >= 0 else ""
+
+
+def _verdict_only(review: Review, budget: int) -> str:
+    """The marker and the verdict, for budgets that nobody sets."""
+    text = f"{review.marker.line()}\n## {SYMBOLS[review.verdict]} {review.verdict.words}\n"
+    return text.encode()[: max(budget, 0)].decode(errors="ignore")
+
+
+def _head(
+    review: Review, *, flags: list[str] | None = None, rows: int | None = None, with_hashes: bool = True
+) -> str:
+    """The head with all flags, or these; with all rows of the table, or so many."""
+    table = head.table(review)
+    return _TEMPLATES.get_template("head.md.j2").render(
+        marker=review.marker.line(),
+        symbol=SYMBOLS[review.verdict],
+        verdict=review.verdict.words,
+        environments=head.environments(review),
+        sentence=head.sentence(review),
+        facts=head.facts(review),
+        columns=table.columns,
+        numeric=table.numeric,
+        rows=table.rows[:rows],
+        hashes=head.hashes(review) if with_hashes else [],
+        flags=head.flag_texts(review, with_values=True)[0] if flags is None else flags,
+    )
+
+
+def _body(
+    review: Review, sections: list[_Section], shown: Sequence[Shown], *, with_types: bool = True
+) -> str:
+    """The sections of the stacks, and those without changes in a line."""
+    each_shown = iter(shown)
+    return _TEMPLATES.get_template("body.md.j2").render(
+        sections=[
+            {
+                "heading": _heading(section.review),
+                "blocks": [
+                    _block(block, next(each_shown), with_types=with_types) for block in section.blocks
+                ],
+                "line": section.line,
+            }
+            for section in sections
+        ],
+        unchanged=[code(each.stack.name) for each in review.stacks if each.verdict is Verdict.NO_CHANGES],
+    )
+
+
+def _block(block: Block, shown: Shown, *, with_types: bool) -> dict[str, object]:
+    return {
+        "title": block.title,
+        "is_open": block.is_open,
+        "body": block.body(shown),
+        "rest": block.rest(shown, with_types=with_types),
+    }
+
+
+def _heading(review: StackReview) -> str:
+    return f"{SYMBOLS[review.verdict]} {code(review.stack.name)} · {review.verdict.words}"
+
+
+def _foot(budget: int, left_out: list[str]) -> str:
+    if not left_out:
+        return ""
+    return _TEMPLATES.get_template("foot.md.j2").render(budget=number(budget), left_out=left_out)

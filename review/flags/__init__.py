@@ -1,0 +1,36 @@
+"""What a reviewer should look at first in a plan. Changes only: what already was raises nothing."""
+
+from collections.abc import Iterator
+
+from review.flags.attachments import attachments, boundary
+from review.flags.data_loss import data_loss
+from review.flags.exposure import exposure
+from review.flags.permissions import permissions
+from review.flags.protection import protection
+from review.flags.retention import retention
+from review.flags.services import services
+from review.flags.subject import Subject, hidden, subjects_of
+from review.flags.tasks import tasks
+from review.model import Flag, Plan
+from review.trees import ABSENT
+
+
+def flags_of(stack: str, plan: Plan) -> tuple[Flag, ...]:
+    """All flags of a stack's plan, by concern, then address, then path."""
+    flags = [flag for subject in subjects_of(stack, plan) for flag in _flags(subject)]
+    return tuple(sorted(flags, key=lambda flag: (flag.concern, flag.address, flag.path, flag.title)))
+
+
+def _flags(subject: Subject) -> Iterator[Flag]:
+    after = subject.change.after
+    if hidden(after):
+        yield subject.unknown("Resource not known", (), ABSENT, after)
+    yield from data_loss(subject)
+    yield from retention(subject)
+    yield from permissions(subject)
+    yield from attachments(subject)
+    yield from boundary(subject)
+    yield from exposure(subject)
+    yield from protection(subject)
+    yield from services(subject)
+    yield from tasks(subject)

@@ -1,0 +1,77 @@
+"""Flags for managed policies that are attached, and for permissions boundaries."""
+
+from collections.abc import Iterator
+
+from review.flags.subject import Subject, hidden, is_nothing
+from review.model import Concern, Flag
+from review.trees import ABSENT, Masked, Tree
+
+ATTRIBUTES = ("policy_arn", "managed_policy_arn", "managed_policy_arns", "policy_arns")
+
+ADMINISTRATION = frozenset({"AdministratorAccess", "IAMFullAccess", "PowerUserAccess"})
+"""AWS's policies with which one can do everything, or get it.
+
+Source: AWS's "Managed Policy Reference".
+"""
+
+BOUNDARY = "permissions_boundary"
+
+
+def attachments(subject: Subject) -> Iterator[Flag]:
+    """Flags about policies of AWS's that allow much and are newly attached.
+
+    The ARN of an attached policy is known only after the apply if this plan creates the policy; that
+    policy is judged itself, so it raises no flag here.
+    """
+    if not subject.stays or not subject.change.type.startswith(("aws_iam_", "aws_ssoadmin_")):
+        return
+    for key in ATTRIBUTES:
+        before, after = subject.before.get(key, ABSENT), subject.after.get(key, ABSENT)
+        if isinstance(after, Masked) and after != before:
+            yield subject.unknown("Attached policy not known", (key,), before, after)
+        known = _listed(before)
+        for arn in _listed(after):
+            if isinstance(arn, str) and arn not in known:
+                yield from _attached(subject, key, before, arn)
+
+
+def _attached(subject: Subject, key: str, before: Tree, arn: str) -> Iterator[Flag]:
+    if ":iam::aws:policy/" not in arn:
+        return
+    former = before if isinstance(before, str) else ABSENT
+    name = arn.rpartition("/")[2]
+    if name in ADMINISTRATION:
+        reason = "AWS's policy for administrators is newly attached."
+        yield subject.flag(Concern.PERMISSION, "Administration allowed", reason, (key,), former, arn)
+    elif name.endswith("FullAccess"):
+        reason = "AWS's policy for all of a service is newly attached."
+        yield subject.flag(
+            Concern.PERMISSION, "Every action of a service allowed", reason, (key,), former, arn
+        )
+
+
+def _listed(value: Tree) -> list[Tree]:
+    return value if isinstance(value, list) else [value]
+
+
+def boundary(subject: Subject) -> Iterator[Flag]:
+    """Flags about the limit of what a role or user can be allowed."""
+    if not subject.stays:
+        return
+    before, after = subject.before.get(BOUNDARY, ABSENT), subject.after.get(BOUNDARY, ABSENT)
+    if is_nothing(before) or before == after:
+        return
+    if hidden(after):
+        yield subject.unknown("Permissions boundary not known", (BOUNDARY,), before, after)
+        return
+    gone = is_nothing(after)
+    yield subject.flag(
+        Concern.PERMISSION,
+        "Permissions boundary removed" if gone else "Permissions boundary changed",
+        "Nothing limits any longer what it can be allowed."
+        if gone
+        else "Another policy limits what it can be allowed.",
+        (BOUNDARY,),
+        before,
+        after,
+    )

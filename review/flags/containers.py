@@ -1,0 +1,171 @@
+"""Flags for one container: its image, secrets, rights, memory, health check, logs and ports."""
+
+from collections.abc import Iterator
+
+from review.flags.numbers import lowered, number
+from review.flags.services import plain_secret
+from review.flags.subject import Block, Subject, blocks, hidden, is_nothing
+from review.model import Concern, Flag
+from review.trees import ABSENT, Masked, Tree
+
+Where = tuple[str, ...]
+
+ROOT = frozenset({"0", "root"})
+
+
+def container(subject: Subject, where: Where, before: Block | None, after: Block) -> Iterator[Flag]:
+    """All flags about a container that was there as `before`, or is new (None)."""
+    yield from _secrets(subject, where, before or {}, after)
+    yield from _rights(subject, where, before, after)
+    if before is None:
+        return
+    yield from _image(subject, where, before, after)
+    for key in ("memory", "memoryReservation", "cpu"):
+        former, now = number(before.get(key)), number(after.get(key))
+        if former and now is not None and now < former:
+            yield lowered(subject, (*where, key), before[key], after[key])
+    yield from _health(subject, where, before, after)
+    yield from _log(subject, where, before, after)
+    yield from _ports(subject, where, before, after)
+
+
+def _image(subject: Subject, where: Where, before: Block, after: Block) -> Iterator[Flag]:
+    old, new = before.get("image", ABSENT), after.get("image", ABSENT)
+    if old == new:
+        return
+    if not isinstance(old, str) or not isinstance(new, str):
+        reason = "The container runs another image."
+    elif _repository(old) != _repository(new):
+        reason = "The container runs an image of another repository."
+    elif "@" in new:
+        reason = "The container runs another image, named by its digest."
+    elif "@" in old:
+        reason = "The image is no longer named by its digest, but by a tag, behind which it can be replaced."
+    else:
+        reason = "The container runs another image, named by a tag, behind which it can be replaced."
+    yield subject.flag(Concern.RUNTIME, "Image changed", reason, (*where, "image"), old, new)
+
+
+def _repository(image: str) -> str:
+    """An image's registry and repository, without tag and digest."""
+    name = image.partition("@")[0]
+    head, slash, last = name.rpartition("/")
+    return head + slash + last.partition(":")[0]
+
+
+def _entries(definition: Block, key: str, value: str) -> dict[str, Tree]:
+    return {
+        name: block.get(value, ABSENT)
+        for block in blocks(definition.get(key))
+        if isinstance(name := block.get("name"), str)
+    }
+
+
+def _secrets(subject: Subject, where: Where, before: Block, after: Block) -> Iterator[Flag]:
+    """Secrets that stand in plain variables, by being references before or by being masked now."""
+    references = _entries(before, "secrets", "valueFrom")
+    former, now = _entries(before, "environment", "value"), _entries(after, "environment", "value")
+    for name, value in sorted(now.items()):
+        path = (*where, "environment", name)
+        if name in references and name not in former:
+            yield plain_secret(subject, path, references[name], value)
+        elif isinstance(value, Masked) and not isinstance(former.get(name), Masked):
+            yield plain_secret(subject, path, former.get(name, ABSENT), value)
+    if hidden(after.get("environment")) and before.get("environment") != after.get("environment"):
+        path = (*where, "environment")
+        yield subject.unknown("Secret in plain", path, ABSENT, after["environment"])
+
+
+def _rights(subject: Subject, where: Where, before: Block | None, after: Block) -> Iterator[Flag]:
+    old = before or {}
+    if after.get("privileged") is True and old.get("privileged") is not True:
+        reason = "The container newly has all rights on its host."
+        former = old.get("privileged", ABSENT)
+        yield subject.flag(
+            Concern.RUNTIME, "Privileged container", reason, (*where, "privileged"), former, True
+        )
+    added = _capabilities(after, "add")
+    for name in sorted(added - _capabilities(old, "add")):
+        reason = "The container newly has a right of the kernel's that containers do not have."
+        path = (*where, "linuxParameters", "capabilities", "add")
+        yield subject.flag(Concern.RUNTIME, "Capability added", reason, path, ABSENT, name)
+    user = after.get("user", ABSENT)
+    if isinstance(user, str) and _is_root(user) and not _is_root(old.get("user")):
+        reason = "The container newly runs as root."
+        yield subject.flag(
+            Concern.RUNTIME, "Runs as root", reason, (*where, "user"), old.get("user", ABSENT), user
+        )
+    if before is None:
+        return
+    if is_nothing(user) and not is_nothing(old.get("user")) and not _is_root(old.get("user")):
+        reason = "The image says as whom the container runs, which may be root."
+        yield subject.flag(Concern.RUNTIME, "Runs as root", reason, (*where, "user"), old["user"], ABSENT)
+    for name in sorted(_capabilities(old, "drop") - _capabilities(after, "drop")):
+        reason = "A right of the kernel's that was taken from the container is no longer."
+        path = (*where, "linuxParameters", "capabilities", "drop")
+        yield subject.flag(Concern.RUNTIME, "Capability added", reason, path, name, ABSENT)
+    if old.get("readonlyRootFilesystem") is True and after.get("readonlyRootFilesystem") is not True:
+        reason = "The container can newly write to its own files."
+        path = (*where, "readonlyRootFilesystem")
+        value = after.get("readonlyRootFilesystem", ABSENT)
+        yield subject.flag(Concern.RUNTIME, "Root file system writable", reason, path, True, value)
+
+
+def _is_root(user: Tree) -> bool:
+    return isinstance(user, str) and user.partition(":")[0] in ROOT
+
+
+def _capabilities(definition: Block, key: str) -> set[str]:
+    return {
+        name
+        for parameters in blocks(definition.get("linuxParameters"))
+        for capabilities in blocks(parameters.get("capabilities"))
+        if isinstance(listed := capabilities.get(key), list)
+        for name in listed
+        if isinstance(name, str)
+    }
+
+
+def _health(subject: Subject, where: Where, before: Block, after: Block) -> Iterator[Flag]:
+    old, new = before.get("healthCheck", ABSENT), after.get("healthCheck", ABSENT)
+    path = (*where, "healthCheck")
+    if not is_nothing(old) and is_nothing(new):
+        reason = "Nothing asks the container any longer whether it works."
+        yield subject.flag(Concern.RUNTIME, "Health check removed", reason, path, old, ABSENT)
+    if not isinstance(old, dict) or not isinstance(new, dict):
+        return
+    if old.get("command") != new.get("command"):
+        reason = "The container is newly asked in another way whether it works."
+        former, now = old.get("command", ABSENT), new.get("command", ABSENT)
+        yield subject.flag(Concern.RUNTIME, "Health check changed", reason, (*path, "command"), former, now)
+    for key in ("interval", "retries", "timeout", "startPeriod"):
+        first, last = number(old.get(key)), number(new.get(key))
+        if first is not None and last is not None and last > first:
+            reason = "It newly takes longer until a container that does not work is found."
+            yield subject.flag(
+                Concern.RUNTIME, "Health check loosened", reason, (*path, key), old[key], new[key]
+            )
+
+
+def _log(subject: Subject, where: Where, before: Block, after: Block) -> Iterator[Flag]:
+    old, new = before.get("logConfiguration", ABSENT), after.get("logConfiguration", ABSENT)
+    if not is_nothing(old) and is_nothing(new):
+        reason = "What the container writes is no longer kept."
+        path = (*where, "logConfiguration")
+        yield subject.flag(Concern.PROTECTION, "Logging off", reason, path, old, ABSENT)
+
+
+def _ports(subject: Subject, where: Where, before: Block, after: Block) -> Iterator[Flag]:
+    old, new = _port_numbers(before), _port_numbers(after)
+    if old != new:
+        reason = "The container listens on other ports."
+        path = (*where, "portMappings")
+        yield subject.flag(Concern.RUNTIME, "Ports changed", reason, path, [*old], [*new])
+
+
+def _port_numbers(definition: Block) -> list[str]:
+    """The ports of a container as `8080/tcp`."""
+    return sorted(
+        f"{block.get('containerPort')}/{block.get('protocol') or 'tcp'}"
+        for block in blocks(definition.get("portMappings"))
+    )

@@ -1,0 +1,131 @@
+"""Flags for what is newly reachable or readable from outside."""
+
+from collections.abc import Iterator
+
+from review.flags.ingress import ingress
+from review.flags.openings import OPENINGS
+from review.flags.subject import Subject, blocks, hidden, is_nothing
+from review.flags.switches import on, switched
+from review.model import Action, Concern, Flag
+from review.trees import ABSENT, UNKNOWN, Tree
+
+GUARDING = ("block_public_acls", "block_public_policy", "ignore_public_acls", "restrict_public_buckets")
+
+ANYWHERE = frozenset({"0.0.0.0/0", "::/0"})
+DESTINATIONS = ("destination_cidr_block", "destination_ipv6_cidr_block", "cidr_block", "ipv6_cidr_block")
+
+
+def exposure(subject: Subject) -> Iterator[Flag]:
+    """All flags about exposure, but for those about policies."""
+    yield from ingress(subject)
+    yield from switched(subject, OPENINGS, Concern.EXPOSURE)
+    match subject.change.type:
+        case "aws_s3_bucket_public_access_block" | "aws_s3_account_public_access_block":
+            yield from _guard_removed(subject)
+        case "aws_s3_bucket_acl":
+            yield from _grants(subject)
+        case "aws_lambda_permission" | "aws_lambda_layer_version_permission":
+            yield from _invocation(subject)
+        case "aws_route" | "aws_route_table" | "aws_default_route_table":
+            yield from _routes(subject)
+        case "aws_eks_cluster":
+            yield from _cluster_cidrs(subject)
+        case "aws_ecrpublic_repository" if subject.is_new:
+            reason = "Everybody can pull the images of a public repository."
+            name = subject.after.get("repository_name", ABSENT)
+            yield subject.flag(Concern.EXPOSURE, "Made public", reason, ("repository_name",), ABSENT, name)
+
+
+def _guard_removed(subject: Subject) -> Iterator[Flag]:
+    if (
+        subject.change.action is Action.DELETE
+        and not subject.is_moot
+        and any(on(subject.before.get(key)) for key in GUARDING)
+    ):
+        reason = "What kept the bucket from being public is deleted."
+        former: Tree = {key: subject.before[key] for key in GUARDING if key in subject.before}
+        yield subject.flag(Concern.EXPOSURE, "Public access no longer blocked", reason, (), former)
+
+
+def _grants(subject: Subject) -> Iterator[Flag]:
+    """Grants of a bucket's ACL to everybody, or to everybody with an AWS account."""
+    before, after = _groups(subject.before), _groups(subject.after)
+    if subject.stays and after - before:
+        reason = "The access control list newly lets others read or write."
+        path = ("access_control_policy", "grant")
+        yield subject.flag(Concern.EXPOSURE, "Made public", reason, path, ABSENT, min(after - before))
+
+
+def _groups(resource: dict[str, Tree]) -> set[str]:
+    return {
+        uri
+        for policy in blocks(resource.get("access_control_policy"))
+        for grant in blocks(policy.get("grant"))
+        for grantee in blocks(grant.get("grantee"))
+        if isinstance(uri := grantee.get("uri"), str) and uri.endswith(("/AllUsers", "/AuthenticatedUsers"))
+    }
+
+
+def _invocation(subject: Subject) -> Iterator[Flag]:
+    if not subject.stays or not _is_for_all(subject.after) or _is_for_all(subject.before):
+        return
+    yield subject.flag(
+        Concern.EXPOSURE,
+        "Public by policy",
+        "Every AWS account may newly use it.",
+        ("principal",),
+        subject.before.get("principal", ABSENT),
+        subject.after.get("principal", ABSENT),
+    )
+
+
+def _is_for_all(permission: dict[str, Tree]) -> bool:
+    limits = ("source_arn", "source_account", "principal_org_id", "organization_id")
+    return permission.get("principal") == "*" and all(is_nothing(permission.get(key)) for key in limits)
+
+
+def _routes(subject: Subject) -> Iterator[Flag]:
+    """Routes to the internet that are newly in a route table which is there already."""
+    if not subject.stays:
+        return
+    if subject.change.type == "aws_route":
+        if subject.is_new and hidden(subject.after.get("route_table_id", UNKNOWN)):
+            return
+        before, after = [subject.before], [subject.after]
+    else:
+        if subject.is_new:
+            return
+        before, after = blocks(subject.before.get("route")), blocks(subject.after.get("route"))
+    if any(_is_way_out(route) for route in after) and not any(_is_way_out(route) for route in before):
+        route = next(route for route in after if _is_way_out(route))
+        shown = {key: route[key] for key in (*DESTINATIONS, "gateway_id") if not is_nothing(route.get(key))}
+        reason = "The subnets with this route table are newly reachable from the internet."
+        yield subject.flag(Concern.EXPOSURE, "Route to the internet", reason, ("route",), ABSENT, shown)
+
+
+def _is_way_out(route: dict[str, Tree]) -> bool:
+    gateway = route.get("gateway_id")
+    return any(route.get(key) in ANYWHERE for key in DESTINATIONS) and (
+        gateway is UNKNOWN or (isinstance(gateway, str) and gateway.startswith("igw-"))
+    )
+
+
+def _cluster_cidrs(subject: Subject) -> Iterator[Flag]:
+    before = _cidrs(subject.before)
+    after = _cidrs(subject.after)
+    if subject.stays and not subject.is_new and after & ANYWHERE and not before & ANYWHERE:
+        reason = "The cluster's API is newly reachable from every address."
+        path = ("vpc_config", "public_access_cidrs")
+        yield subject.flag(
+            Concern.EXPOSURE, "Open to the world", reason, path, [*sorted(before)], [*sorted(after)]
+        )
+
+
+def _cidrs(resource: dict[str, Tree]) -> set[str]:
+    return {
+        cidr
+        for block in blocks(resource.get("vpc_config"))
+        if isinstance(listed := block.get("public_access_cidrs"), list)
+        for cidr in listed
+        if isinstance(cidr, str)
+    }

@@ -1,0 +1,114 @@
+"""Flags for what a policy newly allows to whoever has it."""
+
+from collections.abc import Callable, Iterator, Sequence
+
+from review.flags import actions as acts
+from review.flags.subject import Subject
+from review.model import Concern, Flag
+from review.policies import Statement
+from review.policy_changes import Grant
+from review.trees import ABSENT, Tree
+
+Where = tuple[str, ...]
+
+
+def granted(subject: Subject, where: Where, grant: Grant, old: Sequence[Statement]) -> Iterator[Flag]:
+    """Flags about one statement that newly allows something, and names no principals."""
+    statement = grant.statement
+    if statement.not_actions or statement.not_resources:
+        yield exclusion(subject, where, statement)
+        return
+    if grant.only_loosened:
+        yield loosened(subject, where, statement, old)
+    whole = list(whole_services(subject, where, grant))
+    yield from whole
+    if any(acts.is_everything(action) for action in grant.actions):
+        return
+    title, reason = (
+        "iam:PassRole allowed",
+        "Who can pass a role to a service can newly do what that role can.",
+    )
+    yield from _on_actions(subject, where, grant, acts.passes_roles, title, reason)
+    if not _is_narrowed(statement):
+        title = "Permissions can be raised"
+        reason = "Who can newly do this can get more permissions than are written here."
+        yield from _on_actions(subject, where, grant, acts.raises_permissions, title, reason)
+    everywhere = any(acts.is_every_resource(resource) for resource in statement.resources)
+    if everywhere and not whole and not _is_narrowed(statement):
+        title = "Every resource can be changed"
+        reason = "Actions that change things are newly allowed on every resource."
+        yield from _on_actions(subject, where, grant, acts.writes, title, reason)
+
+
+def whole_services(subject: Subject, where: Where, grant: Grant) -> Iterator[Flag]:
+    """Flags about `*` and `service:*` as actions."""
+    yield from _on_actions(
+        subject,
+        where,
+        grant,
+        acts.is_everything,
+        "Every action allowed",
+        "The policy newly allows every action of every service.",
+    )
+    yield from _on_actions(
+        subject,
+        where,
+        grant,
+        acts.is_service,
+        "Every action of a service allowed",
+        "The policy newly allows all that a service can do, also what AWS adds later.",
+    )
+
+
+def exclusion(subject: Subject, where: Where, statement: Statement) -> Flag:
+    """The flag about a statement that allows all but what it names."""
+    key = "NotAction" if statement.not_actions else "NotResource"
+    return subject.flag(
+        Concern.PERMISSION,
+        "Allowed by exclusion",
+        "The statement newly allows all but what it names, so also what AWS adds later.",
+        (*where, "Statement", statement.label, key),
+        ABSENT,
+        statement.source.get(key, ABSENT),
+    )
+
+
+def loosened(subject: Subject, where: Where, statement: Statement, old: Sequence[Statement]) -> Flag:
+    """The flag about a condition that is gone or is wider."""
+    former = next((other for other in old if other.label == statement.label), None)
+    return subject.flag(
+        Concern.PERMISSION,
+        "Condition loosened",
+        "What was allowed under a condition is now allowed under a weaker one or none.",
+        (*where, "Statement", statement.label, "Condition"),
+        former.source.get("Condition", ABSENT) if former else ABSENT,
+        statement.source.get("Condition", ABSENT),
+    )
+
+
+def _on_actions(
+    subject: Subject, where: Where, grant: Grant, rule: Callable[[str], bool], title: str, reason: str
+) -> Iterator[Flag]:
+    """A flag if the rule holds for some of what is newly allowed."""
+    named = grant.statement.source.get("Action")
+    if not isinstance(named, list):
+        return
+    said = [
+        action
+        for action in named
+        if isinstance(action, str) and action.lower() in grant.actions and rule(action.lower())
+    ]
+    if said:
+        path = (*where, "Statement", grant.statement.label, "Action")
+        after: Tree = said[0] if len(said) == 1 else [*said]
+        yield subject.flag(Concern.PERMISSION, title, reason, path, ABSENT, after)
+
+
+def _is_narrowed(statement: Statement) -> bool:
+    """Whether a condition says which things are meant: by tag, or by a key of the service itself."""
+    return any(
+        "Not" not in operator
+        and "*" not in values
+        and (not key.startswith("aws:") or key.startswith(("aws:resourcetag/", "aws:requesttag/")))
+        for operator, key, values in statement.conditions
+    )

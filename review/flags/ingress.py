@@ -1,0 +1,249 @@
+"""Flags for traffic that is newly let in from the whole world, by security groups and network ACLs."""
+
+from bisect import bisect_right
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network, collapse_addresses, ip_network
+
+from review.flags.subject import Block, Subject, blocks, hidden, is_nothing
+from review.model import Concern, Flag
+from review.trees import ABSENT, UNKNOWN, Tree
+
+TITLE = "Open to the world"
+
+WIDE_V4 = 7
+"""A public network with a prefix up to this long is called the world: no one has so many addresses."""
+
+WIDE_V6 = 15
+
+ADMINISTRATION = frozenset({22, 23, 135, 445, 2375, 2376, 3389, 5900, 5985, 5986, 6443, 10250})
+DATABASES = frozenset(
+    {1433, 1521, 2049, 2181, 3306, 5432, 5439, 6379, 7000, 7199, 8182, 9042, 9092, 9200, 11211, 27017}
+)
+WEB = frozenset({80, 443})
+
+EPHEMERAL = 1024
+"""From here on a network ACL has to let in answers, as it keeps no state."""
+
+MANY = 1000
+"""As many ports as this in one rule are for answers, not for a service."""
+
+CIDRS = ("cidr_blocks", "ipv6_cidr_blocks", "cidr_block", "ipv6_cidr_block", "cidr_ipv4", "cidr_ipv6")
+SOURCES = ("referenced_security_group_id", "source_security_group_id", "security_groups", "self")
+PREFIX_LISTS = ("prefix_list_ids", "prefix_list_id")
+
+GROUPS = frozenset({"aws_security_group", "aws_default_security_group"})
+ACLS = frozenset({"aws_network_acl", "aws_default_network_acl"})
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule that lets traffic in. `ports` is (0, 65535) for all, None if it cannot be judged."""
+
+    path: tuple[str, ...]
+    protocol: str
+    ports: tuple[int, int] | None
+    cidrs: tuple[Tree, ...]
+    prefix_lists: tuple[Tree, ...]
+    source: Block
+    is_acl: bool
+
+
+def ingress(subject: Subject) -> Iterator[Flag]:
+    """Flags about rules that newly let in everybody, or of which it cannot be said."""
+    if not subject.stays:
+        return
+    after = _rules(subject.change.type, subject.after)
+    if after is None and subject.is_new:
+        return  # unknown as AWS fills it in: the rules are resources of their own
+    if after is None and subject.before.get("ingress") == subject.after.get("ingress"):
+        return
+    if after is None:
+        yield subject.unknown(TITLE, ("ingress",), subject.before.get("ingress", ABSENT), UNKNOWN)
+        return
+    if not after:
+        return
+    before = _rules(subject.change.type, subject.before) or []
+    former = _opened(rule for rule in before if _is_open(rule))
+    for rule in after:
+        if _is_open(rule):
+            if not _was_open(former, rule) and not _is_usual(subject, rule):
+                yield _flag(subject, rule)
+        elif rule.prefix_lists or any(hidden(cidr) for cidr in rule.cidrs):
+            yield from _unknown(subject, rule, before)
+
+
+def _rules(type: str, resource: Block) -> list[Rule] | None:
+    """The rules that let traffic in; None if all of them are hidden."""
+    if type in GROUPS or type in ACLS:
+        listed = resource.get("ingress", ABSENT)
+        if hidden(listed):
+            return None
+        return [
+            _rule(("ingress", str(place)), block, type in ACLS)
+            for place, block in enumerate(blocks(listed))
+            if str(block.get("action", "allow")).lower() == "allow"
+        ]
+    if type == "aws_vpc_security_group_ingress_rule" or (
+        type == "aws_security_group_rule" and resource.get("type") == "ingress"
+    ):
+        return [_rule((), resource, False)]
+    if type == "aws_network_acl_rule" and not resource.get("egress"):
+        return [_rule((), resource, True)] if resource.get("rule_action") == "allow" else []
+    return []
+
+
+def _rule(path: tuple[str, ...], block: Block, is_acl: bool) -> Rule:
+    protocol = str(block.get("protocol", block.get("ip_protocol", "-1"))).lower()
+    protocol = {"all": "-1", "6": "tcp", "17": "udp"}.get(protocol, protocol)
+    return Rule(
+        path,
+        protocol,
+        (0, 65535) if protocol == "-1" else _ports(block),
+        tuple(_each(block, CIDRS)),
+        tuple(_each(block, PREFIX_LISTS)),
+        block,
+        is_acl,
+    )
+
+
+def _each(block: Block, keys: Sequence[str]) -> Iterator[Tree]:
+    for key in keys:
+        value = block.get(key)
+        for item in value if isinstance(value, list) else [value]:
+            if not is_nothing(item):
+                yield item
+
+
+def _ports(block: Block) -> tuple[int, int] | None:
+    first, last = _number(block.get("from_port")), _number(block.get("to_port"))
+    if first is None or last is None:
+        return None
+    return (0, 65535) if first == -1 else (first, last)
+
+
+def _number(value: Tree) -> int | None:
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        return int(value)
+    except ValueError:
+        return None
+
+
+def _is_open(rule: Rule) -> bool:
+    """Whether the addresses of a rule, taken together, are those of the world."""
+    v4: list[IPv4Network] = []
+    v6: list[IPv6Network] = []
+    for cidr in rule.cidrs:
+        try:
+            network = ip_network(cidr, strict=False) if isinstance(cidr, str) else None
+        except ValueError:
+            continue
+        if isinstance(network, IPv4Network):
+            v4.append(network)
+        elif isinstance(network, IPv6Network):
+            v6.append(network)
+    return any(
+        network.prefixlen <= WIDE_V4 and not network.is_private for network in collapse_addresses(v4)
+    ) or any(network.prefixlen <= WIDE_V6 and not network.is_private for network in collapse_addresses(v6))
+
+
+def _families(rule: Rule) -> frozenset[bool]:
+    """Whether a rule is about addresses of IPv4 (False), of IPv6 (True)."""
+    return frozenset(":" in cidr for cidr in rule.cidrs if isinstance(cidr, str))
+
+
+NO_PORTS = (-1, -1)
+"""Stands for ports that cannot be judged."""
+
+Opened = dict[tuple[str, bool], list[tuple[int, int]]]
+"""Ports by protocol and family, as ranges that neither overlap nor touch, in order."""
+
+
+def _opened(rules: Iterable[Rule]) -> Opened:
+    """What rules let in, taken together."""
+    ranges: defaultdict[tuple[str, bool], list[tuple[int, int]]] = defaultdict(list)
+    for rule in rules:
+        for family in _families(rule):
+            ranges[rule.protocol, family].append(rule.ports or NO_PORTS)
+    opened: Opened = {}
+    for key, listed in ranges.items():
+        merged: list[tuple[int, int]] = []
+        for first, last in sorted(listed):
+            if merged and first <= merged[-1][1] + 1:
+                merged[-1] = (merged[-1][0], max(merged[-1][1], last))
+            else:
+                merged.append((first, last))
+        opened[key] = merged
+    return opened
+
+
+def _was_open(former: Opened, rule: Rule) -> bool:
+    """Whether all that a rule lets in was let in before."""
+    first, last = rule.ports or NO_PORTS
+    return all(
+        any(_holds(former.get((protocol, family), []), first, last) for protocol in (rule.protocol, "-1"))
+        for family in _families(rule)
+    )
+
+
+def _holds(ranges: Sequence[tuple[int, int]], first: int, last: int) -> bool:
+    place = bisect_right(ranges, (first, 65536)) - 1
+    return place >= 0 and ranges[place][0] <= first and last <= ranges[place][1]
+
+
+def _is_usual(subject: Subject, rule: Rule) -> bool:
+    """Whether a rule of a new network ACL is what nearly every subnet needs: answers, and the web."""
+    is_new = subject.is_new and (
+        subject.change.type in ACLS or subject.after.get("network_acl_id", UNKNOWN) is UNKNOWN
+    )
+    if not rule.is_acl or not is_new or rule.ports is None:
+        return False
+    first, last = rule.ports
+    return (first == last and first in WEB) or (first >= EPHEMERAL and last - first >= MANY)
+
+
+def _flag(subject: Subject, rule: Rule) -> Flag:
+    former: Tree = ABSENT
+    if not rule.path and subject.before:
+        former = _shown(subject.before)
+    return subject.flag(Concern.EXPOSURE, TITLE, _reason(rule.ports), rule.path, former, _shown(rule.source))
+
+
+def _reason(ports: tuple[int, int] | None) -> str:
+    if ports is None:
+        return "Every address can newly reach ports that cannot be told before the apply."
+    first, last = ports
+    if (first, last) == (0, 65535):
+        return "Every address can newly reach every port."
+    if any(first <= port <= last for port in ADMINISTRATION):
+        return "Every address can newly reach a port by which machines are administered."
+    if any(first <= port <= last for port in DATABASES):
+        return "Every address can newly reach a port of a database, cache or file share."
+    if first == last and first in WEB:
+        return "Every address can newly reach a port of the web."
+    return "Every address can newly reach a port."
+
+
+def _shown(block: Block) -> Tree:
+    """Of a rule, what a reviewer wants to see."""
+    keys = (*CIDRS, *SOURCES, "from_port", "to_port", "protocol", "ip_protocol")
+    return {key: block[key] for key in keys if key in block and not is_nothing(block[key])}
+
+
+def _unknown(subject: Subject, rule: Rule, before: Sequence[Rule]) -> Iterator[Flag]:
+    """Flags about addresses that are hidden, or stand in a prefix list."""
+    former = [old for old in before if old.path == rule.path or old.source == rule.source]
+    known = [cidr for old in former for cidr in old.cidrs]
+    if any(hidden(cidr) and cidr not in known for cidr in rule.cidrs):
+        value = next(cidr for cidr in rule.cidrs if hidden(cidr))
+        yield subject.unknown(TITLE, (*rule.path, "cidr"), ABSENT, value)
+    lists = [item for old in before for item in old.prefix_lists]
+    for item in rule.prefix_lists:
+        if item not in lists:
+            reason = "What addresses are on the prefix list does not stand in the plan."
+            path = (*rule.path, "prefix_list_id")
+            yield subject.flag(Concern.UNKNOWN, TITLE, reason, path, ABSENT, item)
+            return

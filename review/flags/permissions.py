@@ -1,0 +1,155 @@
+"""Flags for what IAM policies newly allow: to the role that has them, or to principals they name."""
+
+from collections.abc import Iterator, Sequence
+
+from review.flags.grants import granted
+from review.flags.principals import resource_policy, trust
+from review.flags.subject import Subject, blocks, hidden, is_nothing
+from review.model import Concern, Flag
+from review.policies import Statement, is_policy, statements_of
+from review.policy_changes import denials_removed, newly_allowed
+from review.trees import ABSENT, UNKNOWN, Tree
+
+POLICIES = frozenset(
+    {
+        "access_policies",
+        "access_policy",
+        "assume_role_policy",
+        "content",
+        "inline_policy",
+        "policy",
+        "policy_data",
+        "policy_document",
+        "policy_text",
+        "repository_policy",
+        "resource_policy",
+    }
+)
+"""Attributes that carry a policy. Any other one is looked at if it holds what looks like one."""
+
+TRUST = "assume_role_policy"
+
+SILENT_WHEN_NEW = frozenset(
+    {
+        ("aws_iam_role", "inline_policy"),
+        ("aws_s3_bucket", "policy"),
+        ("aws_vpc_endpoint", "policy"),
+    }
+)
+"""What AWS fills in when nobody says anything, so that it is unknown in each creation.
+
+Elsewhere an unknown policy of something new may be one that somebody wrote.
+"""
+
+NOT_POLICIES = frozenset(
+    {
+        "aws_appautoscaling_policy",
+        "aws_autoscaling_policy",
+        "aws_cloudfront_cache_policy",
+        "aws_cloudwatch_metric_alarm",
+        "aws_dlm_lifecycle_policy",
+        "aws_ecr_lifecycle_policy",
+        "aws_lb_ssl_negotiation_policy",
+        "aws_load_balancer_policy",
+        "aws_s3_object",
+        "aws_ssm_document",
+    }
+)
+"""Types whose `policy` or `content` is no IAM policy."""
+
+Where = tuple[str, ...]
+
+
+def permissions(subject: Subject) -> Iterator[Flag]:
+    """Flags about all policies of a change."""
+    for where, before, after in _policies(subject):
+        if subject.stays:
+            yield from policy_flags(subject, where, before, after)
+        elif subject.change.deposed is None and _is_policy_itself(subject) and not subject.is_moot:
+            yield from _denials(subject, where, statements_of(before) or (), ())
+
+
+def policy_flags(subject: Subject, where: Where, before: Tree, after: Tree) -> Iterator[Flag]:
+    """Flags about one policy."""
+    if hidden(after):
+        if not _is_silent(subject, where) and before != after:
+            yield _not_known(subject, where, before, after)
+        return
+    new = statements_of(after) or []
+    if hidden(before):
+        if new:
+            yield _not_known(subject, where, before, after)
+        return
+    old = statements_of(before) or []
+    if any(statement.hidden for statement in new) and before != after:
+        yield _not_known(subject, where, before, after)
+    yield from _denials(subject, where, old, new)
+    is_new = is_nothing(before)
+    for grant in newly_allowed(old, new):
+        if where[-1] == TRUST:
+            yield from trust(subject, where, grant, old, is_new)
+        elif grant.statement.principals:
+            yield from resource_policy(subject, where, grant, old, is_new)
+        else:
+            yield from granted(subject, where, grant, old)
+
+
+def _not_known(subject: Subject, where: Where, before: Tree, after: Tree) -> Flag:
+    reason = "What the policy allows is known only after the apply, so nothing can be ruled out."
+    if after is not UNKNOWN:
+        reason = "Part of the policy is sensitive and was not looked at, so nothing can be ruled out."
+    return subject.flag(Concern.UNKNOWN, "Policy not known", reason, where, before, after)
+
+
+def _policies(subject: Subject) -> Iterator[tuple[Where, Tree, Tree]]:
+    """Where there are policies, and what they are before and after."""
+    is_other = subject.change.type in NOT_POLICIES
+    for key in sorted(subject.before.keys() | subject.after.keys()):
+        before, after = subject.before.get(key, ABSENT), subject.after.get(key, ABSENT)
+        if is_other or before is after or before == after:
+            continue
+        if key == "inline_policy" and (isinstance(before, list) or isinstance(after, list)):
+            yield from _inline(before, after)
+        elif _is_policy(key, before) or _is_policy(key, after):
+            yield (key,), before, after
+
+
+def _is_policy(key: str, value: Tree) -> bool:
+    return is_policy(value) or (key in POLICIES and hidden(value))
+
+
+def _inline(before: Tree, after: Tree) -> Iterator[tuple[Where, Tree, Tree]]:
+    """The inline policies of a role, by name."""
+    if hidden(after):
+        yield ("inline_policy",), before, after
+        return
+    old = {str(block.get("name")): block.get("policy", ABSENT) for block in blocks(before)}
+    for place, block in enumerate(blocks(after)):
+        name = block.get("name")
+        label = name if isinstance(name, str) and name else str(place)
+        yield ("inline_policy", label), old.get(str(name), ABSENT), block.get("policy", ABSENT)
+
+
+def _is_policy_itself(subject: Subject) -> bool:
+    """Whether the resource is nothing but a policy, on something that stays."""
+    return subject.change.type.endswith("_policy")
+
+
+def _is_silent(subject: Subject, where: Where) -> bool:
+    return subject.is_new and len(where) == 1 and (subject.change.type, where[0]) in SILENT_WHEN_NEW
+
+
+def _denials(
+    subject: Subject, where: Where, old: Sequence[Statement], new: Sequence[Statement]
+) -> Iterator[Flag]:
+    for statement in denials_removed(old, new):
+        path = (*where, "Statement", statement.label)
+        kept = next((other for other in new if other.label == statement.label), None)
+        yield subject.flag(
+            Concern.PERMISSION,
+            "Deny removed",
+            "A statement that denied something is gone or denies less.",
+            path,
+            statement.source,
+            kept.source if kept else ABSENT,
+        )

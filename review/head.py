@@ -1,0 +1,239 @@
+"""The part of a comment that is never shortened while it can stay: verdict, table, flags."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
+from typing import Final
+
+from review.lines import path_list
+from review.markdown import cell, code, counted, number, path_text
+from review.model import Action, Concern, Flag, ResourceChange, Verdict
+from review.report import Review, StackReview
+from review.trees import ABSENT
+from review.values import clip, pair
+from review.verdicts import Counts, is_destructive
+from review.wording import SYMBOLS
+
+COLUMNS: Final = {
+    "replace": "replace",
+    "delete": "delete",
+    "unrecognised": "unrecognised",
+    "update": "update",
+    "create": "create",
+    "forget": "forget",
+    "imports": "import",
+    "moves": "move",
+    "read": "read",
+    "outputs": "outputs",
+    "failed_checks": "failed checks",
+    "deferred": "deferred",
+    "actions": "actions",
+    "drift": "drift",
+}
+"""The counts that have a column in the table, in its order."""
+
+_VALUE = 160
+_PROBLEM = 140
+_ENVIRONMENTS = 6
+_SHORT = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table's columns, which of them are numbers, and its rows; everything is Markdown."""
+
+    columns: tuple[str, ...]
+    numeric: frozenset[str]
+    rows: tuple[tuple[str, ...], ...]
+
+
+def environments(review: Review) -> list[str]:
+    """The environments that the plans are for, or how many they are."""
+    names = sorted({each.stack.environment for each in review.stacks})
+    if len(names) > _ENVIRONMENTS:
+        return [counted(len(names), "environment")]
+    return [code(name) for name in names]
+
+
+def facts(review: Review) -> list[str]:
+    """Commit, run and, of a single plan, its SHA-256."""
+    found = []
+    if review.commit:
+        found.append(f"commit {code(review.commit[:_SHORT])}")
+    if review.run_url:
+        found.append(f"[run]({review.run_url})")
+    plans = [each.stack.plan for each in review.stacks if each.stack.plan]
+    if len(plans) == 1:
+        found.append(f"plan SHA-256 {code(plans[0].sha256)}")
+    return found
+
+
+def hashes(review: Review) -> list[tuple[str, str]]:
+    """Each stack's name and the SHA-256 of its plan, when there are several."""
+    found = [
+        (code(each.stack.name), code(each.stack.plan.sha256)) for each in review.stacks if each.stack.plan
+    ]
+    return found if len(found) > 1 else []
+
+
+def sentence(review: Review) -> str:
+    """What the verdict means for these plans."""
+    return " ".join(_sentences(review))
+
+
+def _sentences(review: Review) -> Iterable[str]:
+    counts = review.counts
+    if not review.stacks:
+        yield "There is no plan to review."
+        return
+    if errored := [each for each in review.stacks if each.verdict is Verdict.ERRORED]:
+        yield (
+            f"**{counted(len(errored), 'plan')} of {number(len(review.stacks))} failed or cannot be read:** "
+            "what would change there is not known."
+        )
+    if missing := sum(each.stack.missing for each in review.stacks):
+        yield f"**{counted(missing, 'plan')} {_is(missing)} missing.**"
+    if counts.deferred:
+        yield f"{counted(counts.deferred, 'change')} {_is(counts.deferred)} put off to a later plan."
+    elif any(
+        each.verdict is Verdict.INCOMPLETE and each.stack.plan and not each.stack.plan.complete
+        for each in review.stacks
+    ):
+        yield "Terraform says that a plan is incomplete: another one is needed after it."
+    yield from _destroyed(review)
+    if review.verdict is Verdict.NO_CHANGES:
+        yield "Nothing would be created, changed, moved, imported or destroyed."
+        return
+    if review.verdict is Verdict.SAFE:
+        yield "Nothing is destroyed, and nothing else needs a closer look."
+        return
+    if review.verdict is Verdict.REVIEW:
+        yield "Nothing is destroyed."
+    if counts.flags:
+        yield f"**{counted(counts.flags, 'point')} to look at first.**"
+    if counts.failed_checks:
+        yield f"{counted(counts.failed_checks, 'check')} failed."
+    if counts.drift:
+        yield f"{counted(counts.drift, 'resource')} changed outside of Terraform."
+
+
+def _destroyed(review: Review) -> Iterable[str]:
+    grave = [
+        (each, change)
+        for each in review.stacks
+        if each.stack.plan
+        for change in each.stack.plan.changes
+        if is_destructive(change)
+    ]
+    removed = sum(
+        output.action is Action.DELETE
+        for each in review.stacks
+        if each.stack.plan
+        for output in each.stack.plan.outputs
+    )
+    if grave:
+        replaced = sum(change.action is Action.REPLACE for _, change in grave)
+        deleted = len(grave) - replaced
+        told = [f"{counted(replaced, 'resource')} {_is(replaced)} replaced"] if replaced else []
+        if deleted:
+            noun = "" if replaced else " resource" if deleted == 1 else " resources"
+            told.append(f"{number(deleted)}{noun} {_is(deleted)} deleted")
+        yield f"**{' and '.join(told)}{_data(review, grave)}.**"
+    if removed:
+        yield f"{counted(removed, 'output')} {_is(removed)} removed."
+
+
+def _data(review: Review, grave: list[tuple[StackReview, ResourceChange]]) -> str:
+    """How many of what is destroyed hold data, as far as there are flags that say so."""
+    flagged = {
+        (flag.stack, flag.address)
+        for each in review.stacks
+        for flag in each.flags
+        if flag.concern is Concern.DATA_LOSS
+    }
+    holding = sum((each.stack.name, change.address) in flagged for each, change in grave)
+    if not holding:
+        return ""
+    if len(grave) == 1:
+        return ", and it holds data"
+    return f"; {number(holding)} of them {'holds' if holding == 1 else 'hold'} data"
+
+
+def _is(count: int) -> str:
+    return "is" if count == 1 else "are"
+
+
+def table(review: Review) -> Table:
+    """Stacks and their counts, without the columns that are zero throughout."""
+    used = [
+        each.name for each in fields(Counts) if each.name in COLUMNS and getattr(review.counts, each.name)
+    ]
+    used.sort(key=list(COLUMNS).index)
+    numbers = [COLUMNS[name] for name in used]
+    several = sum(each.stack.plan is not None for each in review.stacks) > 1
+    columns = (
+        "environment",
+        "stack",
+        "verdict",
+        *numbers,
+        *(("plan",) if _has_notes(review) or several else ()),
+    )
+    rows = tuple(_row(each, used, columns, short=several) for each in review.stacks)
+    return Table(columns, frozenset(numbers), rows)
+
+
+def _has_notes(review: Review) -> bool:
+    return any(each.stack.plan is None for each in review.stacks)
+
+
+def _row(review: StackReview, used: list[str], columns: tuple[str, ...], *, short: bool) -> tuple[str, ...]:
+    stack = review.stack
+    counts = (getattr(review.counts, name) for name in used)
+    numbers = ("" if stack.plan is None else number(count) if count else "·" for count in counts)
+    verdict = f"{SYMBOLS[review.verdict]} {review.verdict.words}"
+    row = (cell(stack.environment), cell(stack.name), verdict, *numbers)
+    if "plan" not in columns:
+        return row
+    if stack.plan is not None:
+        return (*row, cell(stack.plan.sha256[:_SHORT]) if short else "")
+    if stack.missing:
+        return (*row, "missing: no plan was given")
+    return (*row, cell(clip(stack.problem or _first_error(stack.errors), 0, _PROBLEM)))
+
+
+def _first_error(errors: str) -> str:
+    lines = [line.strip(" \t╷│╵|") for line in errors.splitlines()]
+    return next((line for line in lines if line.startswith("Error")), "planning failed")
+
+
+def flag_texts(review: Review, *, with_values: bool) -> tuple[list[str], list[int]]:
+    """The flags as Markdown, by concern and then by stack, and for how many flags each text stands.
+
+    The same flag on several resources of a stack is one text with all their addresses.
+    """
+    merged: dict[object, list[Flag]] = {}
+    flags = [flag for each in review.stacks for flag in each.flags]
+    for flag in sorted(flags, key=lambda flag: flag.concern):
+        before, after = pair(flag.before, flag.after, _VALUE)
+        key = (flag.concern, flag.stack, flag.title, flag.reason, flag.path, before, after, flag.forced_by)
+        merged.setdefault(key, []).append(flag)
+    texts = [_flag_text(each, with_values=with_values) for each in merged.values()]
+    return texts, [len(each) for each in merged.values()]
+
+
+def _flag_text(flags: list[Flag], *, with_values: bool) -> str:
+    flag = flags[0]
+    addresses = ", ".join(code(each.address) for each in flags)
+    text = f"**{flag.title}** · {addresses} in {code(flag.stack)}<br>{flag.reason}"
+    if flag.forced_by:
+        text += f" Forced by {', '.join(map(code, flag.forced_by))}."
+    if not with_values or (flag.before is ABSENT and flag.after is ABSENT):
+        return text
+    before, after = pair(flag.before, flag.after, _VALUE)
+    if flag.before is ABSENT:
+        values = f"now {code(after)}"
+    elif flag.after is ABSENT:
+        values = f"was {code(before)}"
+    else:
+        values = f"{code(before)} → {code(after)}"
+    where = f"{path_list([flag.path])}: " if path_text(flag.path) else ""
+    return f"{text}<br>{where}{values}"

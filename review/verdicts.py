@@ -1,0 +1,107 @@
+"""How many changes of each kind a stack's plan has, and how much they ask of a reviewer."""
+
+from collections import Counter
+from dataclasses import dataclass, fields
+from typing import Final
+
+from review.model import Action, Flag, Plan, ResourceChange, Stack, Verdict
+from review.trees import ABSENT
+
+REVISIONS: Final = {
+    "aws_ecs_task_definition": "the new revision stands beside the old one, which running tasks keep using",
+    "aws_acm_certificate_validation": "it only waits for a certificate and is no thing of its own",
+    "aws_api_gateway_deployment": "the new deployment is a snapshot, to which a stage is then pointed",
+}
+"""Types of which a replacement makes a new version and loses nothing, and why.
+
+Source: the AWS provider's documentation of each type. A deletion of one still counts as such.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How many changes of each kind a plan has.
+
+    `imports` and `moves` count every change that is one, those that are updates as well too.
+    """
+
+    replace: int = 0
+    delete: int = 0
+    update: int = 0
+    create: int = 0
+    forget: int = 0
+    imports: int = 0
+    moves: int = 0
+    read: int = 0
+    unrecognised: int = 0
+    outputs: int = 0
+    failed_checks: int = 0
+    deferred: int = 0
+    actions: int = 0
+    drift: int = 0
+    flags: int = 0
+
+    def __add__(self, other: "Counts") -> "Counts":
+        return Counts(*(getattr(self, each.name) + getattr(other, each.name) for each in fields(Counts)))
+
+
+def counts_of(plan: Plan | None, flags: tuple[Flag, ...]) -> Counts:
+    """The counts of one plan; all zero without one."""
+    if plan is None:
+        return Counts()
+    by_action = Counter(change.action for change in plan.changes)
+    return Counts(
+        replace=by_action[Action.REPLACE],
+        delete=by_action[Action.DELETE],
+        update=by_action[Action.UPDATE],
+        create=by_action[Action.CREATE],
+        forget=by_action[Action.FORGET],
+        imports=sum(change.import_id is not ABSENT for change in plan.changes),
+        moves=sum(change.previous_address is not None for change in plan.changes),
+        read=by_action[Action.READ],
+        unrecognised=by_action[Action.UNRECOGNISED],
+        outputs=len(plan.outputs),
+        failed_checks=len(plan.failed_checks),
+        deferred=len(plan.deferred),
+        actions=len(plan.actions),
+        drift=len(plan.drift),
+        flags=len(flags),
+    )
+
+
+def is_destructive(change: ResourceChange) -> bool:
+    """Whether a change destroys an object that is there: a deletion, or a replacement that is one."""
+    if change.is_data:
+        return False
+    if change.action is Action.REPLACE:
+        return change.type not in REVISIONS
+    return change.action is Action.DELETE
+
+
+def verdict_of(stack: Stack, flags: tuple[Flag, ...]) -> Verdict:
+    """How much a stack's plan asks of a reviewer: the worst that is true of it."""
+    plan = stack.plan
+    if stack.missing:
+        return Verdict.INCOMPLETE
+    if plan is None or plan.errored or stack.problem is not None or stack.errors:
+        return Verdict.ERRORED
+    if not plan.complete or plan.deferred:
+        return Verdict.INCOMPLETE
+    if any(is_destructive(change) for change in plan.changes):
+        return Verdict.DESTRUCTIVE
+    if any(output.action in (Action.DELETE, Action.REPLACE) for output in plan.outputs):
+        return Verdict.DESTRUCTIVE
+    if flags or plan.failed_checks or plan.drift or plan.actions:
+        return Verdict.REVIEW
+    if any(_needs_a_look(change) for change in plan.changes):
+        return Verdict.REVIEW
+    if plan.changes or plan.outputs:
+        return Verdict.SAFE
+    return Verdict.NO_CHANGES
+
+
+def _needs_a_look(change: ResourceChange) -> bool:
+    if change.action in (Action.FORGET, Action.UNRECOGNISED):
+        return True
+    is_other = change.import_id is not ABSENT or change.previous_address is not None
+    return is_other and change.action not in (Action.IMPORT, Action.MOVE)

@@ -1,0 +1,89 @@
+"""Plans of one or a few changes, and the flags that they raise."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from review.flags import flags_of
+from review.model import Action, Flag, Path, Plan, ResourceChange
+from review.trees import ABSENT, Document, Tree
+
+
+def policy(*statements: dict[str, Any]) -> Document:
+    """A policy document."""
+    return Document({"Version": "2012-10-17", "Statement": list(statements)})
+
+
+def allow(
+    actions: str | list[str], resource: str | list[str] = "arn:aws:s3:::b", **more: Any
+) -> dict[str, Any]:
+    """A statement that allows something."""
+    return {"Effect": "Allow", "Action": actions, "Resource": resource, **more}
+
+
+def change(
+    type: str,
+    before: Tree = ABSENT,
+    after: Tree = ABSENT,
+    *,
+    action: Action | None = None,
+    name: str = "it",
+    deposed: str | None = None,
+    create_before_destroy: bool = False,
+    replace_paths: tuple[Path, ...] = (),
+    reason: str | None = None,
+    is_data: bool = False,
+) -> ResourceChange:
+    """A change; what it does follows from what is there before and after, unless it is said."""
+    if action is None:
+        action = Action.CREATE if before is ABSENT else Action.DELETE if after is ABSENT else Action.UPDATE
+    return ResourceChange(
+        address=f"{type}.{name}",
+        deposed=deposed,
+        previous_address=None,
+        type=type,
+        name=name,
+        is_data=is_data,
+        action=action,
+        create_before_destroy=create_before_destroy,
+        replace_paths=replace_paths,
+        reason=reason,
+        import_id=ABSENT,
+        before=before,
+        after=after,
+    )
+
+
+def plan(changes: Sequence[ResourceChange]) -> Plan:
+    """A plan of some changes."""
+    return Plan(
+        format_version="1.2",
+        terraform_version="1.14.0",
+        sha256="",
+        changes_sha256="",
+        errored=False,
+        complete=True,
+        changes=tuple(changes),
+        unchanged=0,
+        outputs=(),
+        failed_checks=(),
+        deferred=(),
+        actions=(),
+        drift=(),
+        other_drift=0,
+    )
+
+
+def flags(*changes: ResourceChange) -> tuple[Flag, ...]:
+    """The flags of a plan with these changes."""
+    return flags_of("dev-service", plan(changes))
+
+
+def titles(*changes: ResourceChange) -> list[str]:
+    """The titles of the flags of a plan with these changes."""
+    return [flag.title for flag in flags(*changes)]
+
+
+def copied(tree: Any) -> Any:
+    """The same tree, made of other objects; for trees of plain JSON."""
+    return json.loads(json.dumps(tree))

@@ -13,7 +13,9 @@ from ops import image as images
 from ops import local, provision
 from ops.app import free_port, read_container, variables_of
 from ops.checkout import Checkout
-from ops.clients import ambient_client, require_account
+from ops.clients import ambient_client
+from ops.commands import bootstrapping, delivery, operations, releases
+from ops.commands import images as image_commands
 from ops.console import (
     HERE,
     Commit,
@@ -30,7 +32,6 @@ from ops.embedded import find_embedded
 from ops.engine import find_engine
 from ops.errors import OpsError
 from ops.progress import Progress
-from ops.release import Releases
 from ops.runners import HOST, ContainerRunner
 from ops.targets import environment_of, target_of, targets_of
 from stacks.reading import read_platform
@@ -39,6 +40,8 @@ from webapp import contract
 app = typer.Typer(
     add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None
 )
+for commands in (image_commands, releases, delivery, operations, bootstrapping):
+    app.add_typer(commands.app)
 
 
 @app.command()
@@ -172,35 +175,6 @@ def destroy(env: Env = None, stack: Stack = None, directory: Directory = HERE) -
     platform = read_platform(checkout.environments)
     target = target_of(platform, env, stack)
     provision.destroy(checkout, platform, target, _ask, print_line)
-
-
-@app.command()
-@for_people
-def release(
-    env: Env = None,
-    service: Annotated[str, typer.Option("--service", help="Service, such as web.")] = "",
-    image: Annotated[str, typer.Option("--image", help="<repository>@sha256:<digest>")] = "",
-    commit: Annotated[str, typer.Option("--commit", help="Commit the image was built from.")] = "",
-    directory: Directory = HERE,
-) -> None:
-    """Record the image that a service runs, by digest."""
-    checkout = Checkout(directory.absolute())
-    platform = read_platform(checkout.environments)
-    environment = environment_of(platform, env)
-    releases = Releases(
-        platform.project,
-        environment,
-        ambient_client("ssm", environment.region),
-        ambient_client("ecr", platform.project.region),
-    )
-    releases.check(service, image, commit)
-    require_account(environment.account_id, environment.region)
-    changed = releases.record(service, image, commit)
-    console.print(
-        f"{environment.name} {service}: {image} is recorded; plan and apply the service stack to run it."
-        if changed
-        else f"{environment.name} {service}: unchanged."
-    )
 
 
 @app.command()

@@ -56,9 +56,14 @@ def _isolated_session() -> Session:
     )
 
 
+def caller_account(region: str) -> str:
+    """The id of the account that the ambient credentials are those of."""
+    return str(ambient_client("sts", region).get_caller_identity()["Account"])
+
+
 def require_account(account_id: str, region: str) -> None:
     """Raise OpsError unless the ambient credentials are those of that account."""
-    found = ambient_client("sts", region).get_caller_identity()["Account"]
+    found = caller_account(region)
     if found != account_id:
         raise OpsError(
             f"The AWS credentials in use are those of account {found}; this belongs to account {account_id}. "

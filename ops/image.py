@@ -23,6 +23,7 @@ CONTENT: Final = (".dockerignore", "docker/Dockerfile", "requirements/app.txt", 
 DIRTY: Final = "-dirty"
 """Ends the tag of an image that is made of more than its commit."""
 
+_DOCKERFILE: Final = SOURCE / "docker/Dockerfile"
 _COMMIT: Final = re.compile(rf"[0-9a-f]{{7,64}}({DIRTY})?")
 _ECR: Final = re.compile(r"\d{12}\.dkr\.ecr(?:-fips)?\.[a-z0-9-]+\.amazonaws\.com(?:\.cn)?")
 
@@ -67,28 +68,42 @@ def named(project: Project, service: str, commit: str) -> Named:
 def build(engine: Engine, project: Project, wanted: Named, log: Path | None = None) -> Image:
     """Build the image of the working tree. OpsError when the engine cannot.
 
-    What the engine says goes to `log`, or else to stderr. Source of the labels: OCI Image Format
-    Specification, "Annotations".
+    What the engine says goes to `log`, or else to stderr.
     """
     epoch = _epoch()
-    created = datetime.fromtimestamp(epoch, UTC).isoformat().replace("+00:00", "Z")
-    labels = {
-        "title": project.name,
-        "source": f"https://github.com/{project.repository}",
-        "revision": wanted.commit,
-        "version": tomllib.loads((SOURCE / "pyproject.toml").read_text())["project"]["version"],
-        "created": created,
-    }
     engine.build(
         SOURCE,
-        SOURCE / "docker/Dockerfile",
+        _DOCKERFILE,
         wanted.name,
-        labels={f"org.opencontainers.image.{name}": value for name, value in labels.items()},
+        labels=_labels(project, wanted, epoch),
         epoch=epoch,
         flags=build_flags(),
         log=log,
     )
     return find(engine, wanted)
+
+
+def publish(engine: Engine, project: Project, service: str, wanted: Named, repository: str, ecr: Any) -> str:
+    """Build the working tree's image and push it with provenance and SBOM; returns it by digest.
+
+    An image of that commit that is there already is the one: tags never move. Errors as for `push`.
+    """
+    target = _target(project, service, wanted, repository)
+    host, _, path = target.partition("/")
+    if _ECR.fullmatch(host):
+        if digest := _pushed(ecr, project, path, wanted.commit):
+            return f"{target}@{digest}"
+        engine.log_in(host, *_password(ecr))
+    epoch = _epoch()
+    digest = engine.publish(
+        SOURCE,
+        _DOCKERFILE,
+        f"{target}:{wanted.commit}",
+        labels=_labels(project, wanted, epoch),
+        epoch=epoch,
+        flags=build_flags(),
+    )
+    return f"{target}@{digest}"
 
 
 def find(engine: Engine, wanted: Named) -> Image:
@@ -104,17 +119,8 @@ def push(engine: Engine, project: Project, service: str, wanted: Named, reposito
     `ecr` is asked for a password when the registry is one of ECR. UsageError when the image is made of
     more than its commit, or the repository is named with a tag.
     """
-    if wanted.commit.endswith(DIRTY):
-        raise UsageError(
-            f"The working tree has changes that are in no commit ({', '.join(_changed())}), so the image has "
-            "no commit to be named by. Commit them, then `make image` and `make image-push`."
-        )
-    target = repository or f"{registry(project)}/{repository_name(project, service)}"
-    host, _, path = target.partition("/")
-    if not path or "@" in path or ":" in path:
-        raise UsageError(
-            f"REPOSITORY={target} is no repository: it has the form <registry>/<name>, and no tag."
-        )
+    target = _target(project, service, wanted, repository)
+    host, _, _ = target.partition("/")
     find(engine, wanted)
     if _ECR.fullmatch(host):
         engine.log_in(host, *_password(ecr))
@@ -128,6 +134,46 @@ def report(engine: Engine, wanted: Named) -> list[tuple[int, str]]:
     image = find(engine, wanted)
     rows = [(layer.size, layer.made_by) for layer in engine.history(wanted.name) if layer.size]
     return [*rows, (image.size, "in all")]
+
+
+def _target(project: Project, service: str, wanted: Named, repository: str) -> str:
+    """The repository that an image goes to. UsageError as for `push`."""
+    if wanted.commit.endswith(DIRTY):
+        raise UsageError(
+            f"The working tree has changes that are in no commit ({', '.join(_changed())}), so the image has "
+            "no commit to be named by. Commit them, then `make image` and `make image-push`."
+        )
+    target = repository or f"{registry(project)}/{repository_name(project, service)}"
+    _, _, path = target.partition("/")
+    if not path or "@" in path or ":" in path:
+        raise UsageError(
+            f"REPOSITORY={target} is no repository: it has the form <registry>/<name>, and no tag."
+        )
+    return target
+
+
+def _pushed(ecr: Any, project: Project, path: str, commit: str) -> str:
+    """The digest under which a commit's image is in the registry, or nothing."""
+    try:
+        found = ecr.describe_images(
+            registryId=project.account_id, repositoryName=path, imageIds=[{"imageTag": commit}]
+        )
+    except ecr.exceptions.ImageNotFoundException:
+        return ""
+    return str(found["imageDetails"][0]["imageDigest"])
+
+
+def _labels(project: Project, wanted: Named, epoch: int) -> dict[str, str]:
+    """Source of the labels: OCI Image Format Specification, "Annotations"."""
+    created = datetime.fromtimestamp(epoch, UTC).isoformat().replace("+00:00", "Z")
+    labels = {
+        "title": project.name,
+        "source": f"https://github.com/{project.repository}",
+        "revision": wanted.commit,
+        "version": tomllib.loads((SOURCE / "pyproject.toml").read_text())["project"]["version"],
+        "created": created,
+    }
+    return {f"org.opencontainers.image.{name}": value for name, value in labels.items()}
 
 
 def _commit_here() -> str:

@@ -1,12 +1,10 @@
 """The whole platform on one machine: `up` brings it, `down` removes it.
 
-Every phase looks at what is there and does only what is missing, so `up` after an interruption, a
-failure or a change resumes where it has to.
+`up` after an interruption, a failure or a change resumes where it has to.
 """
 
 import hashlib
 import os
-import re
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -14,42 +12,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
-from botocore.exceptions import BotoCoreError, ClientError
-
-from ops import firsts, foundation, image
+from ops import firsts, image
 from ops.app import read_container, run_app, stop_app
 from ops.checkout import Checkout
 from ops.embedded import Embedded, find_embedded, start_embedded
 from ops.engine import find_engine
 from ops.errors import OpsError
 from ops.locking import exclusive
+from ops.phases import Phases, Place
 from ops.progress import Phase, Progress
-from ops.release import Releases
 from ops.runners import ContainerRunner, ProcessRunner, Runner
-from ops.states import StateBucket
-from ops.synthesis import synthesize
 from ops.terraform import Terraform, find_terraform
 from ops.workspace import OnLine, Workspace
-from stacks.naming import foundation_stack, network_stack, service_stack, state_bucket
 from stacks.settings import Environment, Platform
 
 Run = Literal["process", "image"]
 """What of an app is run: the code in the checkout, as a process, or its image, in a container."""
 
-_APPLIED: Final = re.compile(r"Apply complete! Resources: (\d+) added, (\d+) changed, (\d+) destroyed")
-_STEP: Final = re.compile(r"[\w.\[\]\"-]+: (Creating|Modifying|Destroying|Still \w+|Refreshing|Reading)")
-
-
-class PhaseError(OpsError):
-    """A phase of `up` failed; `phase` says which, the cause says why."""
-
-    def __init__(self, phase: str, cause: Exception) -> None:
-        self.phase = phase
-        self.status = cause.status if isinstance(cause, OpsError) else 1
-        super().__init__(
-            f"The phase {phase} failed. {cause}\n"
-            "What was done before stays: `make up` resumes, `make down` removes it."
-        )
+_RESUME: Final = "`make up` resumes, `make down` removes it"
 
 
 @dataclass(frozen=True)
@@ -125,30 +105,24 @@ class _Up:
         self._project = platform.project
         self._environment = environment
         self._run = run
-        self._progress = progress
+        self._phases = Phases(checkout, platform, environment, progress, _RESUME)
 
     def run(self) -> Up:
-        with self._phase("synthesis"):
-            synthesize(self._checkout)
-        with self._phase("embedded AWS") as phase:
+        phases = self._phases
+        phases.synthesis()
+        with phases.phase("embedded AWS") as phase:
             terraform = find_terraform(self._checkout.state)
-            embedded = self._embedded(phase)
-        self._foundations(embedded, terraform)
-        with self._phase("images and secrets") as phase:
+            embedded = self._embedded(terraform, phase)
+        place = self._place(terraform, embedded)
+        for account_id in dict.fromkeys((self._project.account_id, self._environment.account_id)):
+            phases.foundation(place, account_id, _apply)
+        with phases.phase("images and secrets") as phase:
             images = self._firsts(embedded, phase)
-        with self._phase("releases") as phase:
-            self._releases(embedded, images, phase)
-        name, account_id = self._environment.name, self._environment.account_id
-        for stack in (network_stack(name), service_stack(name)):
-            with self._phase(stack) as phase:
-                workspace = self._workspace(embedded, terraform, stack, account_id)
-                with workspace.reserved():
-                    workspace.take(self._checkout.configuration(stack))
-                    workspace.init("-reconfigure")
-                    workspace.apply(on_line=_watch(phase))
+        phases.releases(place, {service: (image, firsts.COMMIT) for service, image in images.items()})
+        phases.network_and_service(place, _apply)
         return Up(embedded, dict(self._apps(embedded)))
 
-    def _embedded(self, phase: Phase) -> Embedded:
+    def _embedded(self, terraform: Terraform, phase: Phase) -> Embedded:
         if found := find_embedded(self._checkout.local):
             if found.account_id != self._project.account_id:
                 raise OpsError(
@@ -160,28 +134,19 @@ class _Up:
         embedded = start_embedded(self._checkout.local, self._project.account_id)
         phase.result = f"at {embedded.endpoint}"
         # Nobody can be at work on an AWS that was not there.
-        states = self._states(embedded)
+        states = self._phases.states(self._place(terraform, embedded))
         if states.exists() and states.release_locks():
             phase.result += ", state locks of an interrupted run released"
         return embedded
 
-    def _foundations(self, embedded: Embedded, terraform: Terraform) -> None:
-        project = self._project
-        states = self._states(embedded)
-        for account_id in sorted(
-            {project.account_id, self._environment.account_id}, key=lambda a: a != project.account_id
-        ):
-            stack = foundation_stack(project, account_id)
-            with self._phase(stack) as phase:
-                workspace = self._workspace(embedded, terraform, stack, account_id)
-                with workspace.reserved():
-                    workspace.take(self._checkout.configuration(stack))
-                    if account_id == project.account_id:
-                        foundation.init(workspace, states)
-                    else:
-                        workspace.init("-reconfigure")
-                    workspace.apply(on_line=_watch(phase))
-                    foundation.settle(workspace)
+    def _place(self, terraform: Terraform, embedded: Embedded) -> Place:
+        region = self._environment.region
+        return Place(
+            terraform=terraform,
+            client=embedded.client,
+            environment=lambda account_id: embedded.environment(account_id, region, os.environ),
+            directory=self._checkout.local,
+        )
 
     def _firsts(self, embedded: Embedded, phase: Phase) -> dict[str, str]:
         project, environment = self._project, self._environment
@@ -199,23 +164,10 @@ class _Up:
         phase.result = f"for {', '.join(images)}" + (f", secrets made up: {made}" if made else "")
         return images
 
-    def _releases(self, embedded: Embedded, images: Mapping[str, str], phase: Phase) -> None:
-        environment = self._environment
-        releases = Releases(
-            self._project,
-            environment,
-            embedded.client("ssm", environment.region, environment.account_id),
-            embedded.client("ecr", self._project.region),
-        )
-        missing = [service for service in environment.services if releases.current(service) is None]
-        for service in missing:
-            releases.record(service, images[service], firsts.COMMIT)
-        phase.result = f"recorded for {', '.join(missing)}" if missing else "unchanged"
-
     def _apps(self, embedded: Embedded) -> Iterator[tuple[str, str]]:
         environment = self._environment
         for service in environment.services:
-            with self._phase(f"app {service}") as phase:
+            with self._phases.phase(f"app {service}") as phase:
                 container = read_container(embedded, self._project, environment, service)
                 name = f"app-{environment.name}-{service}"
                 runner = self._runner(service, name)
@@ -231,33 +183,6 @@ class _Up:
         built = image.build(engine, self._project, wanted, self._checkout.local / "logs" / "image.log")
         return ContainerRunner(engine, built.id, container_name(self._checkout, name))
 
-    def _states(self, embedded: Embedded) -> StateBucket:
-        return StateBucket(embedded.client("s3", self._project.region), state_bucket(self._project))
 
-    def _workspace(self, embedded: Embedded, terraform: Terraform, stack: str, account_id: str) -> Workspace:
-        region = self._environment.region
-        return Workspace(
-            stack, self._checkout.local, terraform, embedded.environment(account_id, region, os.environ)
-        )
-
-    @contextmanager
-    def _phase(self, name: str) -> Iterator[Phase]:
-        with self._progress.phase(name) as phase:
-            try:
-                yield phase
-            except (OpsError, ClientError, BotoCoreError, OSError) as error:
-                raise PhaseError(name, error) from error
-
-
-def _watch(phase: Phase) -> OnLine:
-    """Let a phase show what Terraform is at, and in the end what it did."""
-
-    def see(line: str) -> None:
-        if match := _APPLIED.search(line):
-            added, changed, destroyed = match.groups()
-            done = f"{added} added, {changed} changed, {destroyed} destroyed"
-            phase.result = "unchanged" if match.groups() == ("0", "0", "0") else done
-        elif _STEP.match(line):
-            phase.detail = line.strip()
-
-    return see
+def _apply(workspace: Workspace, on_line: OnLine) -> None:
+    workspace.apply(on_line=on_line)

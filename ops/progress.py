@@ -41,6 +41,11 @@ class Progress:
     def __init__(self, console: Console) -> None:
         self._console = console
 
+    @property
+    def live(self) -> bool:
+        """Whether somebody sees a phase's detail while it is under way."""
+        return self._console.is_terminal
+
     @contextmanager
     def phase(self, name: str) -> Iterator[Phase]:
         """Show a phase while the block runs; what the block sets as `result` stays."""

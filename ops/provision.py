@@ -70,7 +70,7 @@ def plan_here(
     """Plan a stack as it is synthesized; a plan that was saved before is gone, however this ends."""
     workspace.discard_plan()
     workspace.take(checkout.configuration(target.stack))
-    _init(workspace, platform, target)
+    init(workspace, platform, target)
     workspace.plan(on_line=on_line)
 
 
@@ -124,7 +124,7 @@ def destroy(
         if _holds_states(platform, target):
             foundation.destroy(workspace, states, on_line=on_line)
         else:
-            _init(workspace, platform, target)
+            init(workspace, platform, target)
             workspace.destroy(on_line=on_line)
     if target.kind == "service" and target.environment:
         _deregister_tasks(platform, target.environment, on_line)
@@ -142,7 +142,8 @@ def _holds_states(platform: Platform, target: Target) -> bool:
     return target.stack == foundation_stack(platform.project, platform.project.account_id)
 
 
-def _init(workspace: Workspace, platform: Platform, target: Target) -> None:
+def init(workspace: Workspace, platform: Platform, target: Target) -> None:
+    """`terraform init` with the state where it is. OpsError when there is no state bucket yet."""
     states = _states(platform)
     if _holds_states(platform, target):
         foundation.init(workspace, states)

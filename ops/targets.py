@@ -51,13 +51,15 @@ def target_of(platform: Platform, environment: str | None, kind: str | None) -> 
     return _of_environment(found_environment, "network" if kind == "network" else "service")
 
 
-def environment_of(platform: Platform, name: str | None) -> Environment:
-    """The environment of that name. UsageError names the known ones."""
+def environment_of(platform: Platform, name: str | None, variable: str = "ENV") -> Environment:
+    """The environment of that name, which `variable` gave. UsageError names the known ones."""
     known = ", ".join(platform.environments)
     if name is None:
-        raise UsageError(f"ENV is missing: it is one of {known}.")
+        raise UsageError(f"{variable} is missing: it is one of {known}.")
     if name not in platform.environments:
-        raise UsageError(f"ENV={name} is no environment: known are {known} (one file each in environments/).")
+        raise UsageError(
+            f"{variable}={name} is no environment: known are {known} (one file each in environments/)."
+        )
     return platform.environments[name]
 
 

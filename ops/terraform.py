@@ -122,16 +122,16 @@ class Terraform:
             told = f"{self.executable.name} {' '.join(arguments)}"
             raise TerraformError(told, process.returncode, log, error_blocks(log.read_text(errors="replace")))
 
-    def show(self, plan: Path, environment: Mapping[str, str]) -> bytes:
-        """A saved plan as JSON, exactly as `terraform show -json` writes it.
+    def show(self, directory: Path, environment: Mapping[str, str], *plan: str) -> bytes:
+        """A directory's saved plan, or without one its state, exactly as `terraform show -json` writes it.
 
         It holds every sensitive value in plain text, so it goes to nobody but the caller and into no
         log. TerraformError when the file is no plan that this Terraform can read.
         """
-        arguments = ("show", "-json", plan.name)
+        arguments = ("show", "-json", *plan)
         done = subprocess.run(
             (str(self.executable), *arguments, "-no-color"),
-            cwd=plan.parent,
+            cwd=directory,
             env=self.environment(environment),
             stdin=subprocess.DEVNULL,
             capture_output=True,

@@ -153,7 +153,11 @@ class Workspace:
 
     def show_plan(self) -> bytes:
         """The saved plan as JSON, read anew."""
-        return self.terraform.show(self.saved_plan, self.environment)
+        return self.terraform.show(self.directory, self.environment, self.saved_plan.name)
+
+    def show_state(self) -> bytes:
+        """The state as JSON."""
+        return self.terraform.show(self.directory, self.environment)
 
     def apply_plan(self, on_line: OnLine | None = None) -> None:
         """Apply exactly the saved plan, and remove it once it is applied."""

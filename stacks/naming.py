@@ -71,6 +71,16 @@ def release_parameter(project: Project, environment: str, service: str) -> str:
     return f"{release_path(project.name, environment)}/{service}"
 
 
+def release_lock(project: Project, environment: str, service: str) -> str:
+    """The SSM parameter that is there while somebody records a release of a service."""
+    return f"{release_lock_path(project.name, environment)}/{service}"
+
+
+def release_lock_path(project: str, environment: str) -> str:
+    """The SSM path of these locks, beside the records: Terraform reads all that is below theirs."""
+    return f"{release_path(project, environment)}-lock"
+
+
 def base(project: str, environment: str) -> str:
     """What the names of everything in an environment begin with: `oaktree-dev`."""
     return f"{project}-{environment}"

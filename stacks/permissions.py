@@ -387,6 +387,24 @@ def deploy_service(platform: Platform, account_id: str) -> tuple[Statement, ...]
             actions=["ssm:PutParameter"],
             resources=[f"arn:aws:ssm:*:{account_id}:parameter{naming.release_path(name, '*')}/*"],
         ),
+        # Who records a release holds a lock, a parameter beside the record.
+        Statement(
+            "LockReleases",
+            actions=["ssm:DeleteParameter", "ssm:PutParameter"],
+            resources=[f"arn:aws:ssm:*:{account_id}:parameter{naming.release_lock_path(name, '*')}/*"],
+        ),
+        # Why a deployment failed: its stopped tasks, and the last lines of their logs.
+        Statement(
+            "ListTasks",
+            actions=["ecs:ListTasks"],
+            resources=["*"],
+            conditions={"ArnLike": {"ecs:cluster": f"arn:aws:ecs:*:{account_id}:cluster/{name}-*"}},
+        ),
+        Statement(
+            "ReadLogs",
+            actions=["logs:GetLogEvents"],
+            resources=[f"arn:aws:logs:*:{account_id}:log-group:/{name}/*:log-stream:*"],
+        ),
         Statement("WriteStates", actions=["s3:PutObject"], resources=_states(project, own)),
     )
 

@@ -13,6 +13,8 @@ import pytest
 from ops.checkout import SOURCE, Checkout
 from ops.embedded import Embedded, start_embedded, stop_embedded
 from ops.local import stop_all
+from stacks.reading import read_platform
+from stacks.settings import Platform
 
 ACCOUNT = "111111111111"
 REGION = "eu-central-1"
@@ -87,3 +89,9 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     yield Desk(checkout, kept)
     stop_all(checkout.local)
+
+
+@pytest.fixture
+def platform(desk: Desk) -> Platform:
+    """What the desk's settings say."""
+    return read_platform(desk.checkout.environments)

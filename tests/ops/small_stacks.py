@@ -15,7 +15,9 @@ ACCOUNT = "111111111111"
 REGION = "eu-central-1"
 BUCKET = f"oaktree-state-{ACCOUNT}-{REGION}"
 TABLE = "oaktree-dev-status"
-IMAGE = "${jsondecode(nonsensitive(data.aws_ssm_parameter.release.value)).image}"
+RECORD = "jsondecode(nonsensitive(data.aws_ssm_parameter.release.value))"
+IMAGE = f"${{{RECORD}.image}}"
+COMMIT = f"${{{RECORD}.commit}}"
 
 Block = dict[str, object]
 
@@ -126,15 +128,21 @@ def container() -> Block:
         "LOG_GROUP": "/oaktree/dev/web",
         "CHECK_INTERVAL": "1",
         "IMAGE": IMAGE,
-        "COMMIT": "0000000",
+        "COMMIT": COMMIT,
         "KEEP_ALIVE": "75",
         "SHUTDOWN_TIMEOUT": "5",
         "LOG_LEVEL": "info",
     }
     parameter = f"arn:aws:ssm:{REGION}:{ACCOUNT}:parameter/oaktree/dev/web/write-token-sha256"
+    options = {
+        "awslogs-group": "/oaktree/dev/web",
+        "awslogs-region": REGION,
+        "awslogs-stream-prefix": "web",
+    }
     return {
         "name": "web",
         "image": IMAGE,
+        "logConfiguration": {"logDriver": "awslogs", "options": options},
         "memory": 128,
         "environment": [{"name": name, "value": value} for name, value in variables.items()],
         "secrets": [{"name": "WRITE_TOKEN_SHA256", "valueFrom": parameter}],

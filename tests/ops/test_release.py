@@ -4,6 +4,11 @@ import json
 import os
 import pwd
 import re
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -11,7 +16,8 @@ import pytest
 from ops.embedded import Embedded
 from ops.errors import OpsError, UsageError
 from ops.firsts import put_image, put_secret
-from ops.release import Releases, user_name
+from ops.release import Recorded, Release, Releases, user_name, who
+from ops.release_lock import locked
 from stacks.reading import read_platform
 from stacks.settings import Platform, SecretReference
 from tests.ops.conftest import ACCOUNT, REGION, Desk
@@ -19,6 +25,7 @@ from tests.ops.conftest import ACCOUNT, REGION, Desk
 COMMIT = "abcdef0"
 REPOSITORY = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/oaktree/web"
 PARAMETER = "/oaktree/dev/releases/web"
+LOCK = "/oaktree/dev/releases-lock/web"
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +62,7 @@ def test_a_release_is_recorded_once_and_keeps_its_history(releases: Releases, im
         (image, COMMIT),
         (image, "abcdef1"),
     ]
-    assert records[0]["by"] == user_name(os.getuid())
+    assert records[0]["by"] == who()
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", records[0]["at"])
     current = releases.current("web")
     assert current
@@ -160,3 +167,217 @@ def test_a_secret_that_is_there_is_kept(
     assert put_secret(client, "SOMETHING", reference, token) is True
     assert put_secret(client, "SOMETHING", reference, token) is False
     assert not token.exists()
+
+
+def put_tagged(ecr: Any, content: str, *tags: str) -> str:
+    """Push an image of its own to the service's repository under some tags; returns it by digest."""
+    manifest = {"schemaVersion": 2, "layers": [{"digest": f"sha256:{content * 64}"}]}
+    put = {
+        "repositoryName": "oaktree/web",
+        "imageManifest": json.dumps(manifest),
+        "imageManifestMediaType": "application/vnd.oci.image.manifest.v1+json",
+    }
+    digests = [ecr.put_image(**put, imageTag=tag)["image"]["imageId"]["imageDigest"] for tag in tags]
+    return f"{REPOSITORY}@{digests[0]}"
+
+
+@pytest.fixture
+def fresh(releases: Releases) -> Releases:
+    """The records of the environment with none of `web`."""
+    found = releases.ssm.get_parameters_by_path(Path="/oaktree/dev", Recursive=True)["Parameters"]
+    for parameter in found:
+        releases.ssm.delete_parameter(Name=parameter["Name"])
+    return releases
+
+
+@pytest.fixture(scope="module")
+def second(image: str, releases: Releases) -> str:
+    assert image.startswith(f"{REPOSITORY}@")
+    return put_tagged(releases.ecr, "2", "2222222")
+
+
+def commits(releases: Releases) -> list[tuple[int, str]]:
+    return [
+        (found.version, found.release.commit if found.release else "") for found in releases.history("web")
+    ]
+
+
+def test_the_history_has_the_newest_first_and_tells_what_cannot_be_read(
+    fresh: Releases, image: str, ssm: Any
+) -> None:
+    assert fresh.history("web") == ()
+    assert fresh.latest("web") is None
+    fresh.record("web", image, COMMIT, why="a test")
+    for unreadable in ("not JSON", "[]", "{}", '{"image": 1, "commit": "abcdef0", "by": "x", "at": "y"}'):
+        ssm.put_parameter(Name=PARAMETER, Value=unreadable, Type="String", Overwrite=True)
+        latest = fresh.latest("web")
+        assert latest
+        assert latest.release is None
+    former = {"image": image, "commit": "abcdef1", "by": "x", "at": "y", "more": "of a later version"}
+    ssm.put_parameter(Name=PARAMETER, Value=json.dumps(former), Type="String", Overwrite=True)
+    versions = fresh.history("web")
+    assert [recorded.version for recorded in versions] == [6, 5, 4, 3, 2, 1]
+    assert versions[0] == Recorded(6, Release(image, "abcdef1", "x", "y")) == fresh.latest("web")
+    assert [recorded.release for recorded in versions[1:5]] == [None] * 4
+    assert versions[5].release
+    assert versions[5].release.why == "a test"
+    assert versions[5].release.digest == image.partition("@")[2]
+
+
+def test_more_versions_than_a_page_has_are_all_there(fresh: Releases, image: str) -> None:
+    for number in range(101):
+        fresh.record("web", image, f"{number:07x}")
+    assert [recorded.version for recorded in fresh.history("web")] == list(range(101, 1, -1))
+
+
+def test_the_former_release_is_the_newest_that_is_another_one(
+    fresh: Releases, image: str, second: str, ssm: Any
+) -> None:
+    assert fresh.former("web") is None
+    fresh.record("web", image, COMMIT)
+    assert fresh.former("web") is None
+    fresh.record("web", second, "2222222")
+    ssm.put_parameter(Name=PARAMETER, Value="not JSON", Type="String", Overwrite=True)
+    fresh.record("web", second, "2222222")
+    former = fresh.former("web")
+    assert former
+    assert former.version == 1
+    fresh.record("web", image, COMMIT)
+    former = fresh.former("web")
+    assert former
+    assert former.version == 4
+
+
+def test_what_was_decided_on_another_version_is_refused(fresh: Releases, image: str, second: str) -> None:
+    fresh.record("web", image, COMMIT, expected_version=0)
+    with pytest.raises(
+        OpsError,
+        match=rf"{re.escape(who())} recorded {re.escape(image)} of {COMMIT} \(version 1\) meanwhile, so "
+        r"nothing was recorded\. Look at `make releases ENV=dev` and try again",
+    ):
+        fresh.record("web", second, "2222222", expected_version=0)
+    assert fresh.record("web", image, COMMIT, expected_version=0) is False
+    fresh.ssm.delete_parameter(Name=PARAMETER)
+    with pytest.raises(OpsError, match="Somebody removed the record meanwhile"):
+        fresh.record("web", second, "2222222", expected_version=1)
+    assert fresh.history("web") == ()
+
+
+@dataclass(frozen=True)
+class Interfering:
+    """An SSM client beside which somebody writes a record, without the lock, right before it does.
+
+    Without a value, it is the client itself that sends everything twice, as when an answer was lost.
+    """
+
+    ssm: Any
+    value: str
+
+    def put_parameter(self, **arguments: Any) -> Any:
+        if not self.value:
+            self.ssm.put_parameter(**arguments)
+        elif arguments["Name"] == PARAMETER:
+            self.ssm.put_parameter(**{**arguments, "Value": self.value})
+        return self.ssm.put_parameter(**arguments)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.ssm, name)
+
+
+def test_a_write_without_the_lock_is_noticed(fresh: Releases, image: str, second: str) -> None:
+    theirs = json.dumps({"image": image, "commit": "7777777", "by": "somebody", "at": "now"})
+    disturbed = replace(fresh, ssm=Interfering(fresh.ssm, theirs))
+    with pytest.raises(OpsError, match="Somebody recorded a release meanwhile, so nothing was"):
+        disturbed.record("web", second, "2222222")
+    told = rf"somebody recorded {re.escape(image)} of 7777777 \(version 2\) at the same time, .* is version 3"
+    with pytest.raises(OpsError, match=told):
+        disturbed.record("web", second, "2222222")
+    assert locks(fresh) == []
+
+
+def test_a_write_that_was_sent_twice_since_its_answer_was_lost_is_none_of_somebody_else(
+    fresh: Releases, image: str, second: str
+) -> None:
+    twice = replace(fresh, ssm=Interfering(fresh.ssm, ""))
+    assert twice.record("web", image, COMMIT) is True
+    assert twice.record("web", second, "2222222") is True
+    assert commits(fresh) == [(3, "2222222"), (2, "2222222"), (1, COMMIT)]
+    assert locks(fresh) == []
+
+
+def locks(releases: Releases) -> list[str]:
+    found = releases.ssm.get_parameters_by_path(Path="/oaktree/dev/releases-lock")["Parameters"]
+    return [parameter["Name"] for parameter in found]
+
+
+def test_of_many_at_once_one_wins_and_the_others_are_told_who_and_what(
+    fresh: Releases, embedded: Embedded, image: str
+) -> None:
+    fresh.record("web", image, COMMIT)
+    together = threading.Barrier(8)
+
+    def attempt(number: int) -> bool | str:
+        own = replace(fresh, ssm=embedded.client("ssm", REGION), ecr=embedded.client("ecr", REGION))
+        together.wait()
+        try:
+            return own.record("web", image, f"{number:07x}", expected_version=1)
+        except OpsError as error:
+            return str(error)
+
+    with ThreadPoolExecutor(8) as pool:
+        outcomes = list(pool.map(attempt, range(1, 9)))
+    winner = outcomes.index(True)
+    assert commits(fresh) == [(2, f"{winner + 1:07x}"), (1, COMMIT)]
+    held = rf"{re.escape(who())} has been recording a release of web in dev since "
+    late = rf"{re.escape(who())} recorded {re.escape(image)} of {winner + 1:07x} \(version 2\) meanwhile"
+    for number, outcome in enumerate(outcomes):
+        assert number == winner or re.match(f"{held}|{late}", str(outcome)), outcome
+    assert locks(fresh) == []
+
+
+def test_while_somebody_records_others_are_told_at_once(fresh: Releases, image: str) -> None:
+    with (
+        locked(fresh.ssm, LOCK, "somebody", "work"),
+        pytest.raises(
+            OpsError, match=r"^somebody has been recording a release of web in dev since 20.*try again"
+        ),
+    ):
+        fresh.record("web", image, COMMIT)
+    assert fresh.record("web", image, COMMIT) is True
+
+
+@pytest.mark.parametrize("left", ['{"by": "somebody"}', "not JSON"])
+def test_a_lock_whose_owner_died_is_taken_over_by_one(fresh: Releases, embedded: Embedded, left: str) -> None:
+    fresh.ssm.put_parameter(Name=LOCK, Value=left, Type="String")
+    time.sleep(2.1)
+    together, inside = threading.Barrier(8), threading.Semaphore(1)
+
+    def attempt(_: int) -> bool:
+        own = embedded.client("ssm", REGION)
+        together.wait()
+        try:
+            with locked(own, LOCK, "me", "work", stale=timedelta(seconds=1)):
+                assert inside.acquire(blocking=False)
+                time.sleep(0.2)
+                inside.release()
+        except OpsError:
+            return False
+        return True
+
+    with ThreadPoolExecutor(8) as pool:
+        assert any(pool.map(attempt, range(8)))
+    assert locks(fresh) == []
+
+
+def test_a_lock_that_was_taken_over_is_not_removed_by_its_former_owner(fresh: Releases) -> None:
+    with locked(fresh.ssm, LOCK, "slow", "work"):
+        fresh.ssm.put_parameter(Name=LOCK, Value="of somebody else", Overwrite=True)
+    assert locks(fresh) == [LOCK]
+
+
+def test_in_a_workflow_its_actor_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GITHUB_ACTOR", "octocat")
+    monkeypatch.delenv("GITHUB_ACTIONS", raising=False)
+    assert who() == user_name(os.getuid())
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    assert who() == "octocat (GitHub)"

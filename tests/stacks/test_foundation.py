@@ -169,6 +169,32 @@ def test_roles_use_the_states_of_their_own_account_only(stacks: dict[str, Stack]
         assert by_sid["ReadStates"] == [f"{bucket}/{name}.tfstate", *written]
 
 
+def test_the_deploy_role_writes_and_locks_release_records_and_deletes_none(stacks: dict[str, Stack]) -> None:
+    for name, account_id in ((HOME, "111111111111"), (OTHER, "222222222222")):
+        parameters = f"arn:aws:ssm:*:{account_id}:parameter/oaktree/*"
+        by_action: dict[str, list[str]] = {}
+        for statement in policies_of(stacks[name], "github_deploy"):
+            for action in statement["Action"]:
+                by_action.setdefault(action, []).extend(statement["Resource"])
+        locks, records = f"{parameters}/releases-lock/*", f"{parameters}/releases/*"
+        assert by_action["ssm:PutParameter"] == [records, locks]
+        assert by_action["ssm:DeleteParameter"] == [locks]
+        lock = f"arn:aws:ssm:eu-central-1:{account_id}:parameter/oaktree/prod/releases-lock/web"
+        assert fnmatchcase(lock, locks)
+        assert any(fnmatchcase(lock, pattern) for pattern in by_action["ssm:GetParameter"])
+        assert not fnmatchcase(lock.replace("releases-lock", "releases"), locks)
+
+
+def test_the_deploy_role_lists_tasks_of_the_projects_clusters_only(stacks: dict[str, Stack]) -> None:
+    (statement,) = (
+        item for item in policies_of(stacks[HOME], "github_deploy") if "ecs:ListTasks" in item["Action"]
+    )
+    assert statement["Action"] == ["ecs:ListTasks"]
+    clusters = "arn:aws:ecs:*:111111111111:cluster/oaktree-*"
+    assert statement["Condition"] == {"ArnLike": {"ecs:cluster": clusters}}
+    assert stacks["dev-service"].one("aws_ecs_cluster")["name"] == "oaktree-dev"
+
+
 def test_the_push_role_pushes_to_the_projects_repositories_only(stacks: dict[str, Stack]) -> None:
     statements = policies_of(stacks[HOME], "github_push")
     assert {action.split(":")[0] for item in statements for action in item["Action"]} == {"ecr"}

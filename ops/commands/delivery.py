@@ -1,0 +1,124 @@
+"""Deploying a release, and testing what is deployed."""
+
+from typing import Annotated
+
+import typer
+from rich.text import Text
+
+from ops.checkout import Checkout
+from ops.clients import ambient_client, require_account
+from ops.console import HERE, Directory, Env, Service, console, for_people
+from ops.deploy import Order, deploy
+from ops.errors import OpsError, UsageError
+from ops.github_role import act_in
+from ops.progress import Progress
+from ops.release import Releases
+from ops.release_choice import commit_of
+from ops.smoke import SECONDS, Expected, address_of, checked_address, smoke_test
+from ops.stand_in import stand_in
+from ops.targets import environment_of
+from stacks.reading import read_platform
+from stacks.settings import Environment, Platform
+
+app = typer.Typer()
+
+Address = Annotated[
+    str, typer.Option("--address", help="Where the service answers; by default its own address.")
+]
+
+
+@app.command("deploy")
+@for_people
+def deploy_command(
+    env: Env = None,
+    service: Annotated[
+        str, typer.Option("--service", help="Service, such as web; all of the environment by default.")
+    ] = "",
+    image: Annotated[str, typer.Option("--image", help="Recorded first: <repository>@sha256:<digest>")] = "",
+    commit: Annotated[
+        str, typer.Option("--commit", help="Commit it was built from; by default what its tag says.")
+    ] = "",
+    bake: Annotated[
+        float, typer.Option("--bake", min=0, help="Minutes to watch the alarms for afterwards.")
+    ] = 0.0,
+    limit: Annotated[
+        float, typer.Option("--timeout", min=0, help="Minutes that ECS has for each service.")
+    ] = 20.0,
+    address: Address = "",
+    directory: Directory = HERE,
+) -> None:
+    """Bring what is recorded into force, wait for it and test it; undo it when it does not work."""
+    checkout = Checkout(directory.absolute())
+    platform = read_platform(checkout.environments)
+    environment = environment_of(platform, env)
+    services = _services(environment, service)
+    if len(services) > 1 and (image or address):
+        raise UsageError(f"SERVICE is missing: IMAGE= and ADDRESS= are of one, of {', '.join(services)}.")
+    if commit and not image:
+        raise UsageError("COMMIT= is the commit of an image: IMAGE is missing.")
+    address = checked_address(address) if address else ""
+    if image:
+        _releases(platform, environment).check(services[0], image, commit or "0000000")
+    _act_in(platform, environment)
+    if image and not commit:
+        tags = _releases(platform, environment).tags(image)
+        # An image that is not there is for `record` to tell.
+        commit = "0000000" if tags is None else commit_of(tags, image)
+    order = Order(services, image, commit, bake * 60, limit * 60, address)
+    deploy(checkout, platform, environment, order, Progress(console), lambda line: console.print(Text(line)))
+
+
+@app.command()
+@for_people
+def smoke(
+    env: Env = None,
+    service: Service = "",
+    address: Address = "",
+    limit: Annotated[
+        float, typer.Option("--timeout", min=0, help="Minutes that it has to answer well.")
+    ] = SECONDS / 60,
+    directory: Directory = HERE,
+) -> None:
+    """Ask a deployed service whether it works and is the release that is recorded."""
+    checkout = Checkout(directory.absolute())
+    platform = read_platform(checkout.environments)
+    environment = environment_of(platform, env)
+    services = _services(environment, service)
+    if len(services) > 1:
+        raise UsageError(f"SERVICE is missing: it is one of {', '.join(services)}.")
+    (service,) = services
+    address = checked_address(address) if address else ""
+    _act_in(platform, environment)
+    recorded = _releases(platform, environment).current(service)
+    if recorded is None:
+        raise OpsError(f"{environment.name} has no release of {service} yet. `make deploy` makes one.")
+    address = address or _address(checkout, platform, environment, service)
+    with Progress(console).phase(f"smoke test {service}") as phase:
+        smoke_test(address, Expected(recorded.digest, recorded.commit), phase, limit * 60)
+
+
+def _services(environment: Environment, service: str) -> tuple[str, ...]:
+    """The service that was named, or all."""
+    known = tuple(environment.services)
+    if service and service not in known:
+        raise UsageError(
+            f"SERVICE={service} is no service of {environment.name}: known are {', '.join(known)}."
+        )
+    return (service,) if service else known
+
+
+def _address(checkout: Checkout, platform: Platform, environment: Environment, service: str) -> str:
+    here = stand_in(checkout, platform.project, environment)
+    if here:
+        return here.address(service)
+    return address_of(ambient_client("elbv2", environment.region), platform.project, environment, service)
+
+
+def _releases(platform: Platform, environment: Environment) -> Releases:
+    ssm = ambient_client("ssm", environment.region)
+    return Releases(platform.project, environment, ssm, ambient_client("ecr", platform.project.region))
+
+
+def _act_in(platform: Platform, environment: Environment) -> None:
+    act_in(platform.project, environment.account_id, environment.region)
+    require_account(environment.account_id, environment.region)

@@ -1,0 +1,184 @@
+"""Release records: writing, listing, copying and restoring them."""
+
+from typing import Annotated
+
+import typer
+from rich.text import Text
+
+from ops import image as images
+from ops.checkout import Checkout
+from ops.clients import ambient_client, caller_account, require_account
+from ops.console import HERE, Directory, Env, Service, console, for_people
+from ops.errors import OpsError
+from ops.github_role import act_in
+from ops.release import Recorded, Release, Releases
+from ops.release_choice import chosen, commit_of
+from ops.targets import environment_of
+from stacks.reading import read_platform
+from stacks.settings import Environment, Platform
+
+app = typer.Typer()
+
+From = Annotated[str | None, typer.Option("--from", help="Environment whose release is copied, such as dev.")]
+To = Annotated[str | None, typer.Option("--to", help="Environment that gets it, such as staging.")]
+
+
+@app.command()
+@for_people
+def release(
+    env: Env = None,
+    service: Service = "",
+    image: Annotated[str, typer.Option("--image", help="<repository>@sha256:<digest>")] = "",
+    commit: Annotated[
+        str, typer.Option("--commit", help="Commit it was built from; by default what its tag says.")
+    ] = "",
+    directory: Directory = HERE,
+) -> None:
+    """Record the image that a service runs, by digest."""
+    platform = read_platform(Checkout(directory.absolute()).environments)
+    environment = environment_of(platform, env)
+    service = images.service_of(platform, service)
+    unasked = _releases(platform, environment)
+    unasked.check(service, image, commit) if commit else unasked.check_image(service, image)
+    _act_in(platform, environment)
+    releases = _releases(platform, environment)
+    commit = commit or commit_of(releases.kept_tags(image), image)
+    changed = releases.record(service, image, commit)
+    _tell(environment, service, image, changed)
+
+
+@app.command("releases")
+@for_people
+def list_releases(env: Env = None, service: Service = "", directory: Directory = HERE) -> None:
+    """List the releases of a service, the newest first."""
+    platform = read_platform(Checkout(directory.absolute()).environments)
+    environment = environment_of(platform, env)
+    service = images.service_of(platform, service)
+    _act_in(platform, environment)
+    history = _releases(platform, environment).history(service)
+    if not history:
+        console.print(f"{environment.name} {service}: never released.")
+        return
+    for line in _table(history):
+        console.print(line)
+    console.print("* is in force. `make rollback ENV= TO=<version>` records a former one again.")
+
+
+@app.command()
+@for_people
+def promote(from_: From = None, to: To = None, service: Service = "", directory: Directory = HERE) -> None:
+    """Record in one environment what another one's record names."""
+    platform = read_platform(Checkout(directory.absolute()).environments)
+    source, target = environment_of(platform, from_, "FROM"), environment_of(platform, to, "TO")
+    service = images.service_of(platform, service)
+    act_in(platform.project, source.account_id, source.region)
+    if (account := caller_account(source.region)) != source.account_id:
+        raise OpsError(
+            f"The AWS credentials in use are those of account {account}; {source.name} is in "
+            f"account {source.account_id}. With that account's credentials, this command prints the "
+            f"`make release` that does the same in {target.name}."
+        )
+    found = _releases(platform, source).latest(service)
+    if found is None or found.release is None:
+        raise OpsError(f"{source.name} has no release of {service} that can be read; nothing to promote.")
+    released, why = found.release, f"promoted from {source.name} version {found.version}"
+    if target.account_id != source.account_id:
+        act_in(platform.project, target.account_id, target.region)
+        _require_target(source, target, service, released)
+    changed = _releases(platform, target).record(service, released.image, released.commit, why)
+    _tell(target, service, released.image, changed)
+
+
+@app.command()
+@for_people
+def rollback(
+    env: Env = None,
+    service: Service = "",
+    to: Annotated[
+        str, typer.Option("--to", help="Version, commit or digest; by default the release before this one.")
+    ] = "",
+    directory: Directory = HERE,
+) -> None:
+    """Record a former release of a service again."""
+    platform = read_platform(Checkout(directory.absolute()).environments)
+    environment = environment_of(platform, env)
+    service = images.service_of(platform, service)
+    _act_in(platform, environment)
+    releases = _releases(platform, environment)
+    history = releases.history(service)
+    if not history:
+        raise OpsError(f"{environment.name} has no release of {service}; there is nothing to go back to.")
+    version, former = chosen(history, to) if to else _former(releases, environment, service)
+    current = history[0].release
+    if current and (current.image, current.commit) == (former.image, former.commit):
+        raise OpsError(
+            f"Version {version} is the release that is recorded now: {former.image} of {former.commit}. "
+            f"`make releases ENV={environment.name}` lists the others."
+        )
+    if releases.tags(former.image) is None:
+        raise OpsError(
+            f"Version {version} cannot be restored: the registry no longer has {former.image}. "
+            f"`make releases ENV={environment.name}` lists the others."
+        )
+    why = f"rollback to version {version}"
+    releases.record(service, former.image, former.commit, why, expected_version=history[0].version)
+    console.print(
+        f"{environment.name} {service}: version {version} is recorded again, {former.image} of "
+        f"{former.commit}. `make deploy ENV={environment.name}` brings it into force."
+    )
+
+
+def _releases(platform: Platform, environment: Environment) -> Releases:
+    ssm = ambient_client("ssm", environment.region)
+    return Releases(platform.project, environment, ssm, ambient_client("ecr", platform.project.region))
+
+
+def _act_in(platform: Platform, environment: Environment) -> None:
+    act_in(platform.project, environment.account_id, environment.region)
+    require_account(environment.account_id, environment.region)
+
+
+def _former(releases: Releases, environment: Environment, service: str) -> tuple[int, Release]:
+    former = releases.former(service)
+    if former is None or former.release is None:
+        raise OpsError(f"{environment.name} has one release of {service} only; nothing to go back to.")
+    return former.version, former.release
+
+
+def _require_target(source: Environment, target: Environment, service: str, released: Release) -> None:
+    """OpsError, with what does the same, unless the credentials are those of the target's account."""
+    account = caller_account(target.region)
+    if account != target.account_id:
+        raise OpsError(
+            f"The AWS credentials in use are those of account {account}, where {source.name} is; "
+            f"{target.name} is in account {target.account_id}. With that account's credentials, this does "
+            f"the same:\nmake release ENV={target.name} SERVICE={service} IMAGE={released.image} "
+            f"COMMIT={released.commit}"
+        )
+
+
+def _tell(environment: Environment, service: str, image: str, changed: bool) -> None:
+    console.print(
+        f"{environment.name} {service}: {image} is recorded; `make deploy ENV={environment.name}` brings it "
+        "into force."
+        if changed
+        else f"{environment.name} {service}: unchanged."
+    )
+
+
+def _table(history: tuple[Recorded, ...]) -> list[Text]:
+    """A line for each version under a line of titles; the one in force is marked."""
+    rows = [("", "VERSION", "AT", "COMMIT", "DIGEST", "BY", "WHY")]
+    for place, recorded in enumerate(history):
+        mark = "*" if place == 0 else ""
+        if found := recorded.release:
+            digest = found.digest.removeprefix("sha256:")[:12]
+            what = (found.at, found.commit[:12], digest, found.by, found.why)
+        else:
+            what = ("cannot be read as a release record", "", "", "", "")
+        rows.append((mark, str(recorded.version), *what))
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    return [
+        Text("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+        for row in rows
+    ]

@@ -1,0 +1,86 @@
+"""What a saved plan will do, and whether a release may do it.
+
+Source of the forms: Terraform's documentation, "JSON Output Format", format version 1.
+"""
+
+import json
+from collections.abc import Iterator
+from typing import Any, Final
+
+from ops.errors import OpsError
+from ops.workspace import Workspace
+
+_REPLACED_BY_EVERY_RELEASE: Final = "aws_ecs_task_definition"
+_FORMAT: Final = "1"
+_HARMLESS: Final = frozenset({"no-op", "read", "create", "update"})
+
+
+def read_plan(workspace: Workspace) -> Any:
+    """The saved plan. It holds sensitive values in plain text: not for logs. OpsError when it is none."""
+    return json.loads(workspace.show_plan())
+
+
+def applied_task_definition(workspace: Workspace, family: str) -> str:
+    """The ARN of the task definition that was applied last. OpsError when the state has none of that family.
+
+    The state knows, and ECS does not: it may have gone back to a former one already.
+    """
+    values = json.loads(workspace.show_state()).get("values") or {}
+    for resource in (values.get("root_module") or {}).get("resources") or ():
+        found = resource["type"] == _REPLACED_BY_EVERY_RELEASE and resource["values"]["family"] == family
+        if found and "deposed_key" not in resource:
+            return str(resource["values"]["arn"])
+    raise OpsError(f"The state of {workspace.stack} has no task definition {family}.")
+
+
+def refusals(plan: Any) -> list[str]:
+    """Why a plan is not to be applied without a person's review; empty when a release may do all of it.
+
+    A release changes and adds; it replaces task definitions, which have a new revision each time, and
+    deletes and forgets nothing else.
+    """
+    if str(plan.get("format_version", "")).partition(".")[0] != _FORMAT:
+        return [f"the plan has a format that is not known here: {plan.get('format_version')}"]
+    if plan.get("errored"):
+        return ["the plan failed half-way"]
+    if plan.get("complete") is False and plan.get("applyable") is True:
+        return ["the plan leaves out a part that only a later one will show"]
+    return [
+        f"{change['address']} would be {_verb(change)}"
+        for change in plan.get("resource_changes") or ()
+        if not _HARMLESS.issuperset(change["change"]["actions"])
+        and change["type"] != _REPLACED_BY_EVERY_RELEASE
+    ]
+
+
+def counts(plan: Any) -> tuple[int, int, int]:
+    """How many resources are added, changed and destroyed, as Terraform counts them."""
+    actions = [change["change"]["actions"] for change in plan.get("resource_changes") or ()]
+    added, changed, destroyed = (
+        sum(action in each for each in actions) for action in ("create", "update", "delete")
+    )
+    return added, changed, destroyed
+
+
+def changes_nothing(plan: Any) -> bool:
+    """Whether applying would leave everything as it is, outputs too."""
+    outputs = (plan.get("output_changes") or {}).values()
+    return not any(counts(plan)) and all(change["actions"] == ["no-op"] for change in outputs)
+
+
+def changed_services(plan: Any) -> Iterator[str]:
+    """The names of the ECS services that a plan creates or changes."""
+    for change in plan.get("resource_changes") or ():
+        if change["type"] == "aws_ecs_service" and {"create", "update"}.intersection(
+            change["change"]["actions"]
+        ):
+            yield str(change["change"]["after"]["name"])
+
+
+def _verb(change: Any) -> str:
+    actions = set(change["change"]["actions"])
+    if actions == {"create", "delete"}:
+        attributes = (".".join(map(str, path)) for path in change["change"].get("replace_paths") or ())
+        because = ", ".join(attributes)
+        return f"replaced: deleted and created anew{f' (because of {because})' if because else ''}"
+    return "deleted" if actions == {"delete"} else f"touched by {', '.join(sorted(actions))}"

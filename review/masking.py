@@ -30,6 +30,8 @@ VALUE_KEYS: Final = frozenset(
     {
         "value",
         "Value",
+        "val",
+        "content",
         "values",
         "default",
         "default_value",
@@ -61,6 +63,24 @@ def tree_of(value: Any, sensitive: Any = False, unknown: Any = False) -> Tree:
     of the value is masked. Source: Terraform's documentation, "JSON Output Format", change representation.
     """
     return _tree(value, sensitive, unknown, False, 0, 0)
+
+
+def either(one: Any, other: Any) -> Any:
+    """Marks of two trees together; where their shapes differ and something is marked, all is."""
+    if one == other:
+        return one
+    if isinstance(one, dict) and isinstance(other, dict):
+        return {key: either(one.get(key), other.get(key)) for key in one.keys() | other.keys()}
+    if isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
+        return [either(first, second) for first, second in zip(one, other, strict=True)]
+    if not has_mark(one):
+        return other
+    return True if has_mark(other) else one
+
+
+def has_mark(marks: Any) -> bool:
+    """Whether something in a tree of marks is marked."""
+    return _any_true(marks)
 
 
 def _tree(value: Any, sensitive: Any, unknown: Any, named: bool, depth: int, documents: int) -> Tree:
@@ -97,17 +117,18 @@ def _object(
     documents: int,
 ) -> Tree:
     is_pair = _is_secret_pair(value)
+    numbers: list[str] = []
     tree: dict[str, Tree] = {}
     # Terraform sorts the keys of its objects. Those of a JSON text keep the order their author gave them.
     for key in value if documents else sorted(value):
         secret = (
             is_secret_name(key) or (is_pair and key in VALUE_KEYS) or (named and not is_reference_name(key))
         )
-        shown = _new_key(tree) if is_secret_shape(key) else key
+        shown = _new_key(numbers) if is_secret_shape(key) else key
         tree[shown] = _tree(value[key], sensitive.get(key), unknown.get(key), secret, depth + 1, documents)
     for key in sorted(unknown):
         if key not in value and _any_true(unknown[key]):
-            shown = _new_key(tree) if is_secret_shape(key) else key
+            shown = _new_key(numbers) if is_secret_shape(key) else key
             tree[shown] = _tree(None, None, unknown[key], False, depth + 1, documents)
     return tree
 
@@ -147,11 +168,9 @@ def _text(text: str, named: bool, depth: int, documents: int) -> Tree:
 
 def _is_secret_pair(value: Mapping[str, Any]) -> bool:
     """Whether an object gives a value to a secret name: {"name": "TOKEN", "value": "x"}."""
-    for key in NAME_KEYS:
-        name = value.get(key)
-        if isinstance(name, str):
-            return is_secret_name(name) and value.get("type") not in REFERENCE_TYPES
-    return False
+    names = (value.get(key) for key in NAME_KEYS)
+    is_secret = any(isinstance(name, str) and is_secret_name(name) for name in names)
+    return is_secret and value.get("type") not in REFERENCE_TYPES
 
 
 def _is_harmless(text: str) -> bool:
@@ -179,11 +198,10 @@ def _any_true(marks: Any) -> bool:
     return bool(marks)
 
 
-def _new_key(tree: Mapping[str, Tree]) -> str:
-    number = 1
-    while (key := REDACTED if number == 1 else f"{REDACTED} {number}") in tree:
-        number += 1
-    return key
+def _new_key(made: list[str]) -> str:
+    """Another stand-in for a key that is secret itself; `made` has those before it."""
+    made.append(REDACTED if not made else f"{REDACTED} {len(made) + 1}")
+    return made[-1]
 
 
 def _masked(value: Any, unknown: Any = None) -> Masked:

@@ -4,13 +4,14 @@ Source: Terraform's documentation, "JSON Output Format", plan representation, fo
 does not list are ignored, as it asks for.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from review.canonical import changes_hash
 from review.drift import is_drift, is_relevant, relevant_paths
 from review.foreign import not_a_plan
-from review.masking import REDACTED, redact, tree_of
+from review.masking import REDACTED, either, has_mark, redact, tree_of
 from review.model import (
     Action,
     ActionInvocation,
@@ -21,6 +22,7 @@ from review.model import (
     Plan,
     ResourceChange,
 )
+from review.provisioners import provisioners_of
 from review.structure import PlanError, actions_in, flag_in, object_in, objects_in, text_in
 from review.trees import ABSENT, UNKNOWN, Tree
 
@@ -33,13 +35,13 @@ ACTIONS: Final = {
     ("update",): Action.UPDATE,
     ("create",): Action.CREATE,
     ("forget",): Action.FORGET,
-    ("create", "forget"): Action.FORGET,
+    ("create", "forget"): Action.REPLACE,
     ("read",): Action.READ,
 }
-"""("create", "forget") makes a new object and leaves the former one where it is, no longer managed. Nothing
-is deleted, so it is a FORGET; that it creates shows by `after`, which other ones do not have."""
+"""("create", "forget") makes a new object and leaves the former one where it is, no longer managed."""
 
 NO_OP: Final = ("no-op",)
+CREATES_AND_FORGETS: Final = ("create", "forget")
 CREATES_FIRST: Final = frozenset({("create", "delete"), ("create", "forget")})
 FAILED: Final = frozenset({"fail", "error"})
 
@@ -75,6 +77,7 @@ def plan_of(document: Mapping[str, Any], sha256: str) -> Plan:
         actions=tuple(_actions([*objects_in(document, "action_invocations"), *deferred_actions])),
         drift=_sorted(drift),
         other_drift=other_drift,
+        provisioners=provisioners_of(document),
     )
 
 
@@ -88,15 +91,15 @@ class _Names:
     def __init__(self) -> None:
         self._shown: dict[str, str] = {}
         self._used: set[str] = set()
+        self._numbers: Counter[str] = Counter()
 
     def shown(self, address: str) -> str:
         """The address as it may be shown."""
         if address not in self._shown:
             shown = base = redact(address)
-            number = 1
             while shown != address and shown in self._used:
-                number += 1
-                shown = base.replace(REDACTED, f"{REDACTED} {number}", 1)
+                self._numbers[base] += 1
+                shown = base.replace(REDACTED, f"{REDACTED} {self._numbers[base] + 1}", 1)
             self._shown[address] = shown
             self._used.add(shown)
         return self._shown[address]
@@ -123,6 +126,7 @@ def _change(item: Mapping[str, Any], place: str, names: _Names) -> ResourceChang
             return None
         action = Action.MOVE if importing is None else Action.IMPORT
     before, after = _values(change)
+    unmarked = _no_longer_sensitive(change)
     return ResourceChange(
         address=names.shown(address),
         deposed=redact(text_in(item, "deposed", place)) or None,
@@ -137,18 +141,34 @@ def _change(item: Mapping[str, Any], place: str, names: _Names) -> ResourceChang
         import_id=_import_id(importing, f"{place}.change.importing"),
         before=before,
         after=after,
+        keeps_former=actions == CREATES_AND_FORGETS,
+        no_longer_sensitive=tuple((redact(key),) for key in unmarked),
+    )
+
+
+def _no_longer_sensitive(change: Mapping[str, Any]) -> list[str]:
+    """The attributes of an object that is there before and after, of which fewer parts are marked after."""
+    before, after = change.get("before_sensitive"), change.get("after_sensitive")
+    is_kept = change.get("before") is not None and change.get("after") is not None
+    if not is_kept or not isinstance(before, dict):
+        return []
+    left = after if isinstance(after, dict) else {}
+    return sorted(
+        key for key in before if has_mark(before[key]) and after is not True and not has_mark(left.get(key))
     )
 
 
 def _values(change: Mapping[str, Any], name: str = "") -> tuple[Tree, Tree]:
     """Before and after; ABSENT where there is no object. A `name` may itself say that they are secret."""
     unknown = change.get("after_unknown")
+    # What is marked on one side is the same secret on the other, even when a change takes the mark away.
+    marks = either(change.get("before_sensitive"), change.get("after_sensitive"))
     before: Tree = ABSENT
     after: Tree = ABSENT
     if change.get("before") is not None:
-        before = _named_tree(name, change["before"], change.get("before_sensitive"), None)
+        before = _named_tree(name, change["before"], marks, None)
     if change.get("after") is not None or unknown:
-        after = _named_tree(name, change.get("after"), change.get("after_sensitive"), unknown)
+        after = _named_tree(name, change.get("after"), marks, unknown)
     return before, ABSENT if after is None else after
 
 
@@ -210,7 +230,9 @@ def _outputs(document: Mapping[str, Any]) -> Iterator[OutputChange]:
             before = None
         if after is ABSENT and action is not Action.DELETE:
             after = None
-        yield OutputChange(redact(name), action, before, after)
+        unmarked = has_mark(change.get("before_sensitive")) and not has_mark(change.get("after_sensitive"))
+        is_kept = action is not Action.DELETE
+        yield OutputChange(redact(name), action, before, after, no_longer_sensitive=unmarked and is_kept)
 
 
 def _failed_checks(document: Mapping[str, Any]) -> Iterator[FailedCheck]:

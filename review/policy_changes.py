@@ -130,6 +130,8 @@ def _implies(narrow: Condition, wide: Condition) -> bool:
         return False
     if operator == wide_operator and "Not" in operator:
         return values >= wide_values
+    if "Not" in operator or "Not" in wide_operator:
+        return False
     if "Like" in wide_operator and operator in (wide_operator, wide_operator.replace("Like", "Equals")):
         return all(any(matches(pattern, value) for pattern in wide_values) for value in values)
     if operator == wide_operator:

@@ -21,6 +21,8 @@ _BANNER_START: Final = "<!-- oaktree-review: outdated -->\n"
 _BANNER_END: Final = "<!-- oaktree-review: as it was -->\n"
 _BANNER: Final = re.compile(rf"\A{_BANNER_START}.{{1,400}}?{_BANNER_END}", re.DOTALL)
 _SHORT: Final = 7
+_PLAUSIBLE: Final = 1_000_000_000
+"""Run numbers of all of GitHub grow by some millions a day."""
 
 
 class Outcome(StrEnum):
@@ -122,8 +124,11 @@ def _put(
 
 
 def _supersedes(other: Marker, marker: Marker, head: str) -> bool:
-    if other.run > marker.run:
+    # A desk has no run number, and one that is far away is none that GitHub gave in our time.
+    if marker.run < other.run < marker.run + _PLAUSIBLE and marker.run:
         return True
+    if not marker.run:
+        return False
     return _is_same(other.commit, head) and not _is_same(marker.commit, head)
 
 

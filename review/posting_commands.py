@@ -57,13 +57,15 @@ def post_command(
     author: Author = ACTIONS_AUTHOR,
 ) -> None:
     """Write the comment to a pull request, or update it there. Needs GITHUB_TOKEN."""
-    from review.posting import post
+    from review.posting import Outcome, post
 
     review, bad_input = reviewed(plans, expect, commit, run_url, key)
     number, name = target_of(pull_request, repository)
     with _github(name) as client:
         posted = post(client, number, review.marker, functools.partial(render, review), author)
     say(f"{posted.outcome.value} {posted.url}\n")
+    if posted.outcome is Outcome.SUPERSEDED:
+        complain("Nothing was written: the comment there is of a newer run, or of the present commit.")
     if posted.outdated:
         complain("The pull request has moved on; the comment says that it is of a former commit.")
     if posted.shortened is not None:

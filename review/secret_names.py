@@ -12,15 +12,15 @@ SECRET: Final = re.compile(
     r"""
     (?:\w*(?:password|passwd|passphrase|pwd|secret|token|credential|api_?key|secretkey|accesskey|privatekey
         |connectionstring)s?)
-    | passcode | creds | dsn | psk | pat | jwt | bearer
+    | passcode | creds | dsn | psk | pat | jwt | bearer | pw | pass | salt | cookie
     """,
     re.VERBOSE,
 )
-LAST_ONLY: Final = frozenset({"auth", "authorization", "pass"})
+LAST_ONLY: Final = frozenset({"auth", "authorization"})
 BEFORE_KEY: Final = re.compile(
     r"""
     api | private | access | secret | signing | encryption | master | account | storage | shared | preshared
-    | session | license | auth | customer | fernet | hmac | deploy | webhook
+    | session | license | auth | customer | fernet | hmac | deploy | webhook | ssh | tls | app
     """,
     re.VERBOSE,
 )

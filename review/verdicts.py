@@ -71,11 +71,9 @@ def counts_of(plan: Plan | None, flags: tuple[Flag, ...]) -> Counts:
 
 def is_destructive(change: ResourceChange) -> bool:
     """Whether a change destroys an object that is there: a deletion, or a replacement that is one."""
-    if change.is_data:
+    if change.is_data or change.type in REVISIONS or change.keeps_former:
         return False
-    if change.action is Action.REPLACE:
-        return change.type not in REVISIONS
-    return change.action is Action.DELETE
+    return change.action in (Action.REPLACE, Action.DELETE)
 
 
 def verdict_of(stack: Stack, flags: tuple[Flag, ...]) -> Verdict:
@@ -89,11 +87,11 @@ def verdict_of(stack: Stack, flags: tuple[Flag, ...]) -> Verdict:
         return Verdict.INCOMPLETE
     if any(is_destructive(change) for change in plan.changes):
         return Verdict.DESTRUCTIVE
-    if any(output.action in (Action.DELETE, Action.REPLACE) for output in plan.outputs):
-        return Verdict.DESTRUCTIVE
     if flags or plan.failed_checks or plan.drift or plan.actions:
         return Verdict.REVIEW
     if any(_needs_a_look(change) for change in plan.changes):
+        return Verdict.REVIEW
+    if any(output.action not in (Action.CREATE, Action.UPDATE) for output in plan.outputs):
         return Verdict.REVIEW
     if plan.changes or plan.outputs:
         return Verdict.SAFE
@@ -101,7 +99,7 @@ def verdict_of(stack: Stack, flags: tuple[Flag, ...]) -> Verdict:
 
 
 def _needs_a_look(change: ResourceChange) -> bool:
-    if change.action in (Action.FORGET, Action.UNRECOGNISED):
+    if change.action in (Action.FORGET, Action.UNRECOGNISED, Action.DELETE) or change.keeps_former:
         return True
     is_other = change.import_id is not ABSENT or change.previous_address is not None
     return is_other and change.action not in (Action.IMPORT, Action.MOVE)

@@ -11,6 +11,7 @@ from review.flags.retention import retention
 from review.flags.services import services
 from review.flags.subject import Subject, hidden, subjects_of
 from review.flags.tasks import tasks
+from review.flags.unseen import commands, lost_marks
 from review.model import Flag, Plan
 from review.trees import ABSENT
 
@@ -18,6 +19,7 @@ from review.trees import ABSENT
 def flags_of(stack: str, plan: Plan) -> tuple[Flag, ...]:
     """All flags of a stack's plan, by concern, then address, then path."""
     flags = [flag for subject in subjects_of(stack, plan) for flag in _flags(subject)]
+    flags += [*commands(stack, plan), *lost_marks(stack, plan)]
     return tuple(sorted(flags, key=lambda flag: (flag.concern, flag.address, flag.path, flag.title)))
 
 

@@ -20,6 +20,7 @@ def container(subject: Subject, where: Where, before: Block | None, after: Block
     if before is None:
         return
     yield from _image(subject, where, before, after)
+    yield from _command(subject, where, before, after)
     for key in ("memory", "memoryReservation", "cpu"):
         former, now = number(before.get(key)), number(after.get(key))
         if former and now is not None and now < former:
@@ -44,6 +45,21 @@ def _image(subject: Subject, where: Where, before: Block, after: Block) -> Itera
     else:
         reason = "The container runs another image, named by a tag, behind which it can be replaced."
     yield subject.flag(Concern.RUNTIME, "Image changed", reason, (*where, "image"), old, new)
+
+
+def _command(subject: Subject, where: Where, before: Block, after: Block) -> Iterator[Flag]:
+    for key in ("command", "entryPoint"):
+        old, new = before.get(key, ABSENT), after.get(key, ABSENT)
+        if old != new and not (is_nothing(old) and is_nothing(new)):
+            reason = "The container runs another program of its image, or runs it otherwise."
+            yield subject.flag(Concern.RUNTIME, "Command changed", reason, (*where, key), old, new)
+    old_secrets, new_secrets = (_entries(side, "secrets", "valueFrom") for side in (before, after))
+    for name in sorted(old_secrets.keys() & new_secrets.keys()):
+        if old_secrets[name] != new_secrets[name]:
+            path = (*where, "secrets", name)
+            reason = "The container gets another secret under this name."
+            values = old_secrets[name], new_secrets[name]
+            yield subject.flag(Concern.RUNTIME, "Secret changed", reason, path, *values)
 
 
 def _repository(image: str) -> str:

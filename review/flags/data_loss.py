@@ -79,6 +79,10 @@ def _replacement(subject: Subject, held: str) -> Flag:
     else:
         order = "deleted first, then created"
     reason = f"The replacement ({order}) starts without {held}{_why(subject)}."
+    title = "Data replaced"
+    if subject.change.keeps_former:
+        title = "Data left behind"
+        reason = f"An empty one takes its place; the former, with {held}, stays and is no longer managed."
     forced_by = tuple(path_text(path) for path in subject.change.replace_paths)
     path: tuple[str, ...]
     if subject.change.replace_paths:
@@ -88,7 +92,7 @@ def _replacement(subject: Subject, held: str) -> Flag:
     else:
         path, before = _identity(subject)
         after = subject.after.get(path[0], ABSENT) if path else ABSENT
-    return subject.flag(Concern.DATA_LOSS, "Data replaced", reason, path, before, after, forced_by)
+    return subject.flag(Concern.DATA_LOSS, title, reason, path, before, after, forced_by)
 
 
 def _at(tree: Tree, path: Path) -> Tree:

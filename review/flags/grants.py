@@ -1,11 +1,12 @@
 """Flags for what a policy newly allows to whoever has it."""
 
 from collections.abc import Callable, Iterator, Sequence
+from typing import Final
 
 from review.flags import actions as acts
 from review.flags.subject import Subject
 from review.model import Concern, Flag
-from review.policies import Statement
+from review.policies import Condition, Statement
 from review.policy_changes import Grant
 from review.trees import ABSENT, Tree
 
@@ -29,7 +30,7 @@ def granted(subject: Subject, where: Where, grant: Grant, old: Sequence[Statemen
         "Who can pass a role to a service can newly do what that role can.",
     )
     yield from _on_actions(subject, where, grant, acts.passes_roles, title, reason)
-    if not _is_narrowed(statement):
+    if not _is_bounded(statement):
         title = "Permissions can be raised"
         reason = "Who can newly do this can get more permissions than are written here."
         yield from _on_actions(subject, where, grant, acts.raises_permissions, title, reason)
@@ -105,10 +106,51 @@ def _on_actions(
 
 
 def _is_narrowed(statement: Statement) -> bool:
-    """Whether a condition says which things are meant: by tag, or by a key of the service itself."""
-    return any(
-        "Not" not in operator
-        and "*" not in values
-        and (not key.startswith("aws:") or key.startswith(("aws:resourcetag/", "aws:requesttag/")))
-        for operator, key, values in statement.conditions
-    )
+    """Whether a condition says which things are meant: by tag, or by a key of IAM's own."""
+    return any(_names(condition, NARROWING) for condition in statement.conditions)
+
+
+def _is_bounded(statement: Statement) -> bool:
+    """Whether a condition names the boundary of permissions, or the services that a role is passed to."""
+    return any(_names(condition, BOUNDING) for condition in statement.conditions)
+
+
+def _names(condition: Condition, keys: tuple[str, ...]) -> bool:
+    """Whether a condition holds only where one of these keys is there and has one of the named values."""
+    operator, key, values = condition
+    plain = operator.lower().removeprefix("foranyvalue:")
+    if plain not in NAMING or not key.startswith(keys):
+        return False
+    return all(value.strip("*?") and not value.startswith(("*", "?", "arn:*")) for value in values)
+
+
+NAMING: Final = frozenset(
+    {"stringequals", "stringequalsignorecase", "stringlike", "arnequals", "arnlike", "numericequals"}
+)
+"""Operators that do not hold where the key is missing.
+
+Source: AWS's IAM documentation, "IAM JSON policy elements: Condition operators".
+"""
+
+BOUNDING: Final = ("iam:permissionsboundary", "iam:passedtoservice")
+NARROWING: Final = (
+    *BOUNDING,
+    "aws:requesttag/",
+    "aws:resourceaccount",
+    "aws:resourcetag/",
+    "dynamodb:leadingkeys",
+    "ec2:resourcetag/",
+    "ec2:vpc",
+    "ecs:cluster",
+    "elasticloadbalancing:resourcetag/",
+    "iam:awsservicename",
+    "iam:policyarn",
+    "iam:resourcetag/",
+    "kms:encryptioncontext:",
+    "kms:requestalias",
+    "kms:resourcealiases",
+    "s3:prefix",
+    "secretsmanager:resourcetag/",
+    "ssm:resourcetag/",
+)
+"""Condition keys that say which things are meant."""

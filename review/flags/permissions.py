@@ -1,6 +1,8 @@
 """Flags for what IAM policies newly allow: to the role that has them, or to principals they name."""
 
+import math
 from collections.abc import Iterator, Sequence
+from typing import Final
 
 from review.flags.grants import granted
 from review.flags.principals import resource_policy, trust
@@ -8,7 +10,7 @@ from review.flags.subject import Subject, blocks, hidden, is_nothing
 from review.model import Concern, Flag
 from review.policies import Statement, is_policy, statements_of
 from review.policy_changes import denials_removed, newly_allowed
-from review.trees import ABSENT, UNKNOWN, Tree
+from review.trees import ABSENT, UNKNOWN, Document, Tree
 
 POLICIES = frozenset(
     {
@@ -57,6 +59,9 @@ NOT_POLICIES = frozenset(
 )
 """Types whose `policy` or `content` is no IAM policy."""
 
+LARGEST: Final = 100_000
+"""Single permissions that are compared; what AWS takes has far fewer, but for odd cases."""
+
 Where = tuple[str, ...]
 
 
@@ -85,6 +90,12 @@ def policy_flags(subject: Subject, where: Where, before: Tree, after: Tree) -> I
         yield _not_known(subject, where, before, after)
     yield from _denials(subject, where, old, new)
     is_new = is_nothing(before)
+    if not new and not is_nothing(after) and where[-1] in POLICIES:
+        yield _not_known(subject, where, before, after)
+    if len(new) * max(map(_size, [*old, *new]), default=0) > LARGEST:
+        reason = "The policy is too large to be judged here."
+        yield subject.flag(Concern.UNKNOWN, "Policy not known", reason, where)
+        return
     for grant in newly_allowed(old, new):
         if where[-1] == TRUST:
             yield from trust(subject, where, grant, old, is_new)
@@ -92,6 +103,12 @@ def policy_flags(subject: Subject, where: Where, before: Tree, after: Tree) -> I
             yield from resource_policy(subject, where, grant, old, is_new)
         else:
             yield from granted(subject, where, grant, old)
+
+
+def _size(statement: Statement) -> int:
+    """How many single permissions a statement has."""
+    parts = (statement.actions, statement.resources, statement.principals)
+    return math.prod(max(len(part), 1) for part in parts)
 
 
 def _not_known(subject: Subject, where: Where, before: Tree, after: Tree) -> Flag:
@@ -115,7 +132,11 @@ def _policies(subject: Subject) -> Iterator[tuple[Where, Tree, Tree]]:
 
 
 def _is_policy(key: str, value: Tree) -> bool:
-    return is_policy(value) or (key in POLICIES and hidden(value))
+    if is_policy(value):
+        return True
+    # What nobody can read as a policy is told as that.
+    is_odd = key != "content" and isinstance(value, Document)
+    return key in POLICIES and (hidden(value) or is_odd)
 
 
 def _inline(before: Tree, after: Tree) -> Iterator[tuple[Where, Tree, Tree]]:

@@ -4,7 +4,10 @@ Source: AWS's IAM documentation, "AWS JSON policy elements: Principal", "AWS glo
 context keys".
 """
 
+import re
 from collections.abc import Iterator, Sequence
+from ipaddress import ip_network
+from typing import Final
 
 from review.flags.grants import exclusion, loosened, whole_services
 from review.flags.subject import Subject
@@ -33,7 +36,6 @@ LIMITING = (
     "aws:vpcsourceip",
     "elasticfilesystem:accesspointarn",
     "kms:calleraccount",
-    "kms:viaservice",
     "s3:dataaccesspointaccount",
     "s3:dataaccesspointarn",
     "sns:endpoint",
@@ -41,7 +43,12 @@ LIMITING = (
 )
 """Condition keys that say who is meant where the principal is everybody."""
 
-PUBLIC_ADDRESSES = frozenset({"0.0.0.0/0", "::/0", "0.0.0.0/1", "128.0.0.0/1"})
+MANY: Final = 2**25
+"""With as many IPv4 addresses as this, a condition on addresses limits nobody."""
+
+SUBJECT_OPERATORS: Final = frozenset({"stringequals", "stringequalsignorecase", "stringlike"})
+
+_AWS_ACCOUNT: Final = re.compile(r"AWS:(?:arn:aws[a-z-]*:(?:iam|sts)::)?(\d{12})(?::|$)")
 
 LIMITS_ONLY = frozenset({"aws_vpc_endpoint", "aws_vpc_endpoint_policy"})
 """Types whose policy allows nothing by itself, but limits what goes through."""
@@ -73,6 +80,10 @@ def trust(
                 statement.source.get("Condition", ABSENT),
             )
             return
+    if is_new and not _is_public(statement) and (foreign := _foreign(subject, grant)):
+        reason = "An AWS account other than the plan's own, as far as the plan tells, may take on the role."
+        path = (*path, "Principal")
+        yield subject.flag(Concern.PERMISSION, "Role open to another account", reason, path, ABSENT, foreign)
     if is_new or _is_public(statement):
         return
     if grant.principals:
@@ -104,9 +115,24 @@ def resource_policy(
         yield subject.flag(Concern.EXPOSURE, "Public by policy", reason, (*path, "Principal"), ABSENT, "*")
         return
     if is_new:
+        if foreign := _foreign(subject, grant):
+            reason = "The policy lets in an AWS account other than the plan's own, as far as the plan tells."
+            path = (*path, "Principal")
+            yield subject.flag(
+                Concern.PERMISSION, "Access for another account", reason, path, ABSENT, foreign
+            )
         return
     if statement.not_actions or statement.not_resources:
         yield exclusion(subject, where, statement)
+    elif grant.principals and grant.principals <= {each for other in old for each in other.principals}:
+        yield subject.flag(
+            Concern.PERMISSION,
+            "More access for a principal",
+            "The policy newly allows something more to a principal that it named before.",
+            (*path, "Action"),
+            ABSENT,
+            statement.source.get("Action", ABSENT),
+        )
     elif grant.principals:
         yield subject.flag(
             Concern.PERMISSION,
@@ -141,11 +167,37 @@ def _is_public(statement: Statement) -> bool:
 
 def _limits(condition: Condition) -> bool:
     operator, key, values = condition
-    if "Not" in operator or "IfExists" in operator or operator == "Null":
+    plain = operator.lower()
+    if "not" in plain or "ifexists" in plain or plain == "null" or plain.startswith("forallvalues"):
         return False
-    if "*" in values or values & PUBLIC_ADDRESSES:
+    if plain.endswith("ipaddress"):
+        return key.startswith(LIMITING) and _addresses(values) < MANY
+    if any(_is_open(value) for value in values):
         return False
     return key.startswith(LIMITING)
+
+
+def _is_open(value: str) -> bool:
+    """Whether a pattern leaves open which account, or whatever it names, is meant."""
+    if not value.strip("*?"):
+        return True
+    parts = value.split(":")
+    if value.startswith("arn"):
+        return len(parts) < 5 or "*" in parts[4] or "?" in parts[4] or "*" in parts[0]
+    return False
+
+
+def _addresses(values: frozenset[str]) -> int:
+    """How many IPv4 addresses some networks have; what is no such network counts as all of them."""
+    count = 0
+    for value in values:
+        try:
+            network = ip_network(value, strict=False)
+        except ValueError:
+            return 2**32
+        # Of IPv6, the share of all addresses counts.
+        count += network.num_addresses if network.version == 4 else network.num_addresses >> 96
+    return count
 
 
 def _open_subjects(statement: Statement) -> frozenset[str] | None:
@@ -158,13 +210,13 @@ def _open_subjects(statement: Statement) -> frozenset[str] | None:
     subjects = [
         (operator, values)
         for operator, key, values in statement.conditions
-        if key.endswith((":sub", ":job_workflow_ref", ":repository", ":aud")) and "Not" not in operator
-        if not key.endswith(":aud")
+        if key.endswith((":sub", ":job_workflow_ref", ":repository"))
+        if operator.lower().removeprefix("foranyvalue:") in SUBJECT_OPERATORS
     ]
     if not subjects:
         return frozenset({"*"})
     for operator, values in subjects:
-        if "Like" not in operator or not any("*" in value or "?" in value for value in values):
+        if "like" not in operator.lower() or not any("*" in value or "?" in value for value in values):
             return None
     return frozenset(value for _, values in subjects for value in values if "*" in value or "?" in value)
 
@@ -178,6 +230,16 @@ def _had_subjects(known: Sequence[Condition], wide: frozenset[str]) -> bool:
         for value in values
     ]
     return all(any(matches(pattern, value) for pattern in patterns) for value in wide)
+
+
+def _foreign(subject: Subject, grant: Grant) -> Tree:
+    """The principals of other accounts than the plan's own; nothing if there are none."""
+    found = sorted(
+        principal
+        for principal in grant.principals or grant.statement.principals
+        if (match := _AWS_ACCOUNT.match(principal)) and match[1] not in subject.accounts
+    )
+    return _names(frozenset(found)) if found else None
 
 
 def _former_principals(old: Sequence[Statement], statement: Statement) -> Tree:

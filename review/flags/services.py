@@ -75,6 +75,19 @@ NUMBERS = {
 }
 """How many, or how much, there is at most or at least."""
 
+CODE = {
+    "aws_lambda_function": {
+        "image_uri": "The function runs another image.",
+        "layers": "The function runs with other layers.",
+        "source_code_hash": "The function runs other code.",
+    },
+    "aws_launch_template": {
+        "image_id": "New machines start from another image.",
+        "user_data": "New machines run something else when they start.",
+    },
+}
+"""Attributes that decide what runs, and what their change means."""
+
 DOWN_TO_ZERO = frozenset({"desired_count", "desired_capacity", "min_capacity", "min_size"})
 """Numbers that may go down, but not to nothing."""
 
@@ -90,6 +103,9 @@ def services(subject: Subject) -> Iterator[Flag]:
             yield from _role(subject, key)
         for key in NUMBERS.get(subject.change.type, ()):
             yield from _number(subject, key)
+        yield from _task_definition(subject)
+        for key, reason in CODE.get(subject.change.type, {}).items():
+            yield from _code(subject, key, reason)
     if subject.change.type == "aws_lambda_function":
         yield from _variables(subject)
 
@@ -125,6 +141,35 @@ def _role(subject: Subject, key: str) -> Iterator[Flag]:
         return
     reason = "What runs newly has the permissions of another role."
     yield subject.flag(Concern.RUNTIME, title, reason, (key,), before, after)
+
+
+def _task_definition(subject: Subject) -> Iterator[Flag]:
+    """A flag when a service runs another task definition than a new revision of the one it ran."""
+    if subject.change.type != "aws_ecs_service":
+        return
+    before, after = (side.get("task_definition", ABSENT) for side in (subject.before, subject.after))
+    if before == after or not isinstance(before, str):
+        return
+    former = _family(before)
+    if isinstance(after, str) and _family(after) == former:
+        return
+    if hidden(after) and former in subject.replaced_families:
+        return
+    reason = "The service runs another task definition: another image, role or command may come with it."
+    yield subject.flag(
+        Concern.RUNTIME, "Task definition changed", reason, ("task_definition",), before, after
+    )
+
+
+def _family(task_definition: str) -> str:
+    """Of an ARN, a family with revision, or a family."""
+    return task_definition.rpartition("/")[2].partition(":")[0]
+
+
+def _code(subject: Subject, key: str, reason: str) -> Iterator[Flag]:
+    before, after = subject.before.get(key, ABSENT), subject.after.get(key, ABSENT)
+    if before != after and not (is_nothing(before) and is_nothing(after)):
+        yield subject.flag(Concern.RUNTIME, "Code changed", reason, (key,), before, after)
 
 
 def _number(subject: Subject, key: str) -> Iterator[Flag]:

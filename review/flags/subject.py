@@ -1,9 +1,10 @@
 """A change as the rules look at it, and the flags they raise about it."""
 
+import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from review.flags.holders import HOLDERS
 from review.model import Action, Concern, Flag, Plan, ResourceChange
 from review.trees import ABSENT, UNKNOWN, Document, Masked, Tree
 
@@ -14,14 +15,18 @@ Block = dict[str, Tree]
 class Subject:
     """One change of a plan. `before` and `after` are empty where there is no object.
 
-    `gone` holds the names and ARNs of all that the same plan deletes.
+    `gone` holds the types, and the names and ARNs, of what holds data and is deleted by the same plan.
+    `accounts` are the AWS accounts that the plan's own resources are in, as far as it tells.
+    `replaced_families` are those of the task definitions that it replaces or makes.
     """
 
     stack: str
     change: ResourceChange
     before: Block
     after: Block
-    gone: frozenset[str]
+    gone: frozenset[tuple[str, str]]
+    accounts: frozenset[str] = frozenset()
+    replaced_families: frozenset[str] = frozenset()
 
     @property
     def is_new(self) -> bool:
@@ -36,7 +41,12 @@ class Subject:
     @property
     def is_moot(self) -> bool:
         """Whether it is deleted along with what it was about, such as a bucket's settings."""
-        return not self.stays and any(self.before.get(key) in self.gone for key in PARENTS)
+        return not self.stays and any(
+            (kind, value) in self.gone
+            for key, kinds in PARENTS.items()
+            if isinstance(value := self.before.get(key), str)
+            for kind in kinds
+        )
 
     def flag(
         self,
@@ -62,25 +72,53 @@ class Subject:
 UNKNOWN_REASON = "The value is known only after the apply, so this cannot be ruled out."
 MASKED_REASON = "The value is sensitive and was not looked at, so this cannot be ruled out."
 
-PARENTS = ("bucket", "file_system_id", "resource_arn", "role", "secret_arn", "secret_id", "vpc_id")
-"""Attributes that say what a resource is about."""
+PARENTS = {
+    "bucket": ("aws_s3_bucket",),
+    "file_system_id": ("aws_efs_file_system", "aws_fsx_lustre_file_system"),
+    "resource_arn": ("aws_dynamodb_table", "aws_kinesis_stream"),
+    "role": ("aws_iam_role",),
+    "secret_arn": ("aws_secretsmanager_secret",),
+    "secret_id": ("aws_secretsmanager_secret",),
+    "vpc_id": ("aws_vpc",),
+}
+"""Attributes that say what a resource is about, and the types of that."""
+
+_ACCOUNT = re.compile(r"arn:aws[a-z-]*:[a-z0-9-]*:[a-z0-9-]*:(\d{12}):")
+TASK_DEFINITION = "aws_ecs_task_definition"
 
 
 def subjects_of(stack: str, plan: Plan) -> list[Subject]:
     """The changes of a plan's managed resources as subjects; what is no object counts as none."""
     gone = frozenset(
-        value
+        (change.type, value)
         for change in plan.changes
-        if change.action is Action.DELETE and isinstance(change.before, dict)
-        if change.type in HOLDERS
+        if change.action is Action.DELETE and change.deposed is None and isinstance(change.before, dict)
         for key in ("id", "arn", "bucket")
         if isinstance(value := change.before.get(key), str)
     )
+    accounts = _accounts(plan)
+    families = frozenset(
+        family
+        for change in plan.changes
+        if change.type == TASK_DEFINITION and change.action is Action.REPLACE
+        if isinstance(family := _object(change.before).get("family"), str)
+    )
     return [
-        Subject(stack, change, _object(change.before), _object(change.after), gone)
+        Subject(stack, change, _object(change.before), _object(change.after), gone, accounts, families)
         for change in plan.changes
         if not change.is_data
     ]
+
+
+def _accounts(plan: Plan) -> frozenset[str]:
+    """The account that most of the resources which are there already are in."""
+    found = Counter(
+        match[1]
+        for change in plan.changes
+        for key in ("arn", "id")
+        if isinstance(value := _object(change.before).get(key), str) and (match := _ACCOUNT.match(value))
+    )
+    return frozenset(account for account, _ in found.most_common(1))
 
 
 def _object(tree: Tree) -> Block:

@@ -64,7 +64,7 @@ def test_recorded_plans_are_counted_as_terraform_counts_them(file: File) -> None
         (["delete"], Action.DELETE, False),
         (["read"], Action.READ, False),
         (["forget"], Action.FORGET, False),
-        (["create", "forget"], Action.FORGET, True),
+        (["create", "forget"], Action.REPLACE, True),
         (["delete", "create"], Action.REPLACE, False),
         (["create", "delete"], Action.REPLACE, True),
         (["explode"], Action.UNRECOGNISED, False),
@@ -126,8 +126,9 @@ def test_values_are_masked_by_both_trees_and_unknown_where_terraform_says_so() -
     ).changes
     assert isinstance(change.before, dict)
     assert isinstance(change.after, dict)
-    assert [type(change.before[key]) for key in ("a", "b", "password")] == [Masked, str, Masked]
-    assert [type(change.after[key]) for key in ("a", "b")] == [str, Masked]
+    assert [type(change.before[key]) for key in ("a", "b", "password")] == [Masked, Masked, Masked]
+    assert [type(change.after[key]) for key in ("a", "b")] == [Masked, Masked]
+    assert change.no_longer_sensitive == (("a",),)
     assert change.after["password"] is change.after["id"] is UNKNOWN
     assert change.replace_paths == (("a",), ("list", 0, REDACTED))
     assert change.reason == "replace_because_cannot_update"
@@ -388,3 +389,75 @@ def test_any_document_is_a_plan_or_told_not_to_be_one(document: dict[str, Any]) 
     except PlanError:
         return
     assert len(found.changes) + found.unchanged == len(document.get("resource_changes") or [])
+
+
+def test_a_mark_that_is_taken_away_shows_nothing_and_is_told() -> None:
+    (change,) = plan(
+        resource(
+            before={"value": "hunter2", "nested": [{"x": "hunter2"}]},
+            after={"value": "hunter2", "nested": [{"x": "hunter2"}, {"x": "other"}]},
+            before_sensitive={"value": True, "nested": [{"x": True}]},
+            after_sensitive={},
+        )
+    ).changes
+    assert "hunter2" not in repr(change)
+    assert change.no_longer_sensitive == (("nested",), ("value",))
+    (output,) = plan_of(
+        {
+            "format_version": "1.2",
+            "output_changes": {
+                "address": {
+                    "actions": ["update"],
+                    "before": "hunter2",
+                    "after": "hunter2",
+                    "before_sensitive": True,
+                    "after_sensitive": False,
+                }
+            },
+        },
+        "0" * 64,
+    ).outputs
+    assert "hunter2" not in repr(output)
+    assert output.no_longer_sensitive
+
+
+def test_commands_that_an_apply_runs_are_told_with_the_resources_that_run_them() -> None:
+    def provisioner(when: str | None, command: Any) -> dict[str, Any]:
+        found: dict[str, Any] = {"type": "local-exec", "expressions": {"command": command}}
+        return found | ({"when": when} if when else {})
+
+    def configured(address: str, *provisioners: Any) -> dict[str, Any]:
+        return {"address": address, "provisioners": list(provisioners)}
+
+    known, unknown = {"constant_value": "make it"}, {"references": ["var.command"]}
+    module = {"resources": [configured("terraform_data.inner", provisioner(None, unknown))]}
+    found = plan_of(
+        {
+            "format_version": "1.2",
+            "resource_changes": [
+                {"address": 'terraform_data.made["a"]', "change": {"actions": ["create"]}},
+                {"address": "module.m[0].terraform_data.inner", "change": {"actions": ["delete", "create"]}},
+                {"address": "terraform_data.gone", "change": {"actions": ["delete"]}},
+                {"address": "terraform_data.kept", "change": {"actions": ["update"]}},
+            ],
+            "configuration": {
+                "root_module": {
+                    "resources": [
+                        configured("terraform_data.made", provisioner(None, known)),
+                        configured(
+                            "terraform_data.gone", provisioner(None, known), provisioner("destroy", known)
+                        ),
+                        configured("terraform_data.kept", provisioner(None, known)),
+                    ],
+                    "module_calls": {"m": {"module": module}},
+                }
+            },
+        },
+        "0" * 64,
+    ).provisioners
+    assert [(each.address, each.command) for each in found] == [
+        ("module.m.terraform_data.inner", UNKNOWN),
+        ("terraform_data.gone", "make it"),
+        ("terraform_data.made", "make it"),
+    ]
+    assert all(each.is_local for each in found)

@@ -103,7 +103,7 @@ def counted(made: Made) -> dict[str, int]:
     kinds = {
         "delete+create": "replace",
         "create+delete": "replace",
-        "create+forget": "forget",
+        "create+forget": "replace",
         "levitate": "unrecognised",
     }
     counts = dict.fromkeys(COLUMNS, 0)
@@ -142,10 +142,10 @@ def judged(made: Made, flags: int) -> str:
         item
         for item in changes
         if item["change"]["actions"] in (["delete"], ["delete", "create"], ["create", "delete"])
-        and not (len(item["change"]["actions"]) == 2 and item["type"] == "aws_ecs_task_definition")
+        and item["type"] != "aws_ecs_task_definition"
     ]
     outputs = [each["actions"] for each in document.get("output_changes", {}).values()]
-    if destroyed or ["delete"] in outputs:
+    if destroyed:
         return "DESTRUCTIVE"
     odd = [
         item
@@ -154,7 +154,10 @@ def judged(made: Made, flags: int) -> str:
     ]
     also = any(item["change"]["actions"] != ["no-op"] for item in odd)
     grave = ("forget", "unrecognised", "failed_checks", "drift", "actions")
-    if flags or also or any(counts[key] for key in grave):
+    left = ["delete"] in outputs or any(
+        item["change"]["actions"] in (["delete"], ["create", "forget"]) for item in changes
+    )
+    if flags or also or left or any(counts[key] for key in grave):
         return "REVIEW"
     return "SAFE" if any(counts.values()) else "NO_CHANGES"
 

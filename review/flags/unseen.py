@@ -1,0 +1,33 @@
+"""Flags for what no value of a plan shows: commands that an apply runs, and marks that are taken away."""
+
+from collections.abc import Iterator
+
+from review.model import Concern, Flag, Plan
+from review.trees import ABSENT
+
+
+def commands(stack: str, plan: Plan) -> Iterator[Flag]:
+    """A flag for each command that the apply runs."""
+    for run in plan.provisioners:
+        where = (
+            "It runs where Terraform runs, with its credentials."
+            if run.is_local
+            else "It runs on the resource, or on what its connection names."
+        )
+        title = "Runs a command during the apply"
+        path = ("provisioner", run.type)
+        yield Flag(Concern.PERMISSION, stack, run.address, title, where, path, ABSENT, run.command)
+
+
+def lost_marks(stack: str, plan: Plan) -> Iterator[Flag]:
+    """A flag for each value that was marked as sensitive and will not be any more."""
+    title = "No longer sensitive"
+    reason = "Terraform will show the value from the next plan on, in its logs and to whoever reads outputs."
+    for change in plan.changes:
+        for path in change.no_longer_sensitive:
+            names = tuple(map(str, path))
+            yield Flag(Concern.EXPOSURE, stack, change.address, title, reason, names, ABSENT, ABSENT)
+    for output in plan.outputs:
+        if output.no_longer_sensitive:
+            address = f"output.{output.name}"
+            yield Flag(Concern.EXPOSURE, stack, address, title, reason, (), ABSENT, ABSENT)

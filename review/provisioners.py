@@ -1,0 +1,65 @@
+"""Commands that an apply runs beside what it does to resources; no value of a plan shows them.
+
+Source: Terraform's documentation, "Provisioners" and "JSON Output Format", configuration representation.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from review.masking import redact, tree_of
+from review.model import ProvisionerRun
+from review.structure import actions_in, object_in, objects_in, text_in
+from review.trees import UNKNOWN, Tree
+
+_INDEX: Final = re.compile(r"\[(?:\"(?:[^\"\\]|\\.)*\"|\d+)\]")
+_COMMANDS: Final = ("command", "inline", "script", "scripts", "content", "source")
+_LOCAL: Final = "local-exec"
+
+
+def provisioners_of(document: Mapping[str, Any]) -> tuple[ProvisionerRun, ...]:
+    """The commands of those resources that the plan creates, or where so configured destroys.
+
+    One for each provisioner in the configuration, however many instances of the resource there are.
+    Raises PlanError if the document is not built like a plan.
+    """
+    created, destroyed = set(), set()
+    for place, item in objects_in(document, "resource_changes"):
+        actions = actions_in(object_in(item.get("change"), f"{place}.change"), place)
+        address = _INDEX.sub("", text_in(item, "address", place))
+        if "create" in actions:
+            created.add(address)
+        if "delete" in actions:
+            destroyed.add(address)
+    root = object_in(document.get("configuration"), "configuration").get("root_module")
+    found = []
+    for address, provisioner in _configured(root, ""):
+        runs_at_end = provisioner.get("when") == "destroy"
+        if address in (destroyed if runs_at_end else created):
+            type_ = text_in(provisioner, "type", "provisioner")
+            found.append(
+                ProvisionerRun(redact(address), redact(type_), _command(provisioner), type_ == _LOCAL)
+            )
+    return tuple(sorted(found, key=lambda each: (each.address, each.type, repr(each.command))))
+
+
+def _configured(module: object, prefix: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    if not isinstance(module, Mapping):
+        return
+    for place, resource in objects_in(module, "resources", "configuration"):
+        address = prefix + text_in(resource, "address", place)
+        for _, provisioner in objects_in(resource, "provisioners", place):
+            yield address, provisioner
+    for name, call in object_in(module.get("module_calls"), "configuration.module_calls").items():
+        if isinstance(call, Mapping):
+            yield from _configured(call.get("module"), f"{prefix}module.{name}.")
+
+
+def _command(provisioner: Mapping[str, Any]) -> Tree:
+    expressions = object_in(provisioner.get("expressions"), "provisioner.expressions")
+    for name in _COMMANDS:
+        if name in expressions:
+            expression = expressions[name]
+            known = isinstance(expression, Mapping) and "constant_value" in expression
+            return tree_of(expression["constant_value"]) if known else UNKNOWN
+    return UNKNOWN

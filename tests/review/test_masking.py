@@ -579,3 +579,22 @@ def test_what_is_redacted_shows_no_secret_any_more(text: str) -> None:
     redacted = redact(text)
     assert redact(redacted) == redacted
     assert is_secret_shape(redacted) is False
+
+
+def test_a_secret_behind_base64_within_a_text_is_redacted() -> None:
+    packed = base64.b64encode(b"DB_PASSWORD=correct-horse and more").decode()
+    assert redact(f"Error: user data {packed} is refused") == "Error: user data (sensitive value) is refused"
+    harmless = base64.b64encode(b"nothing but a text that is long enough").decode()
+    assert redact(f"Error: {harmless}") == f"Error: {harmless}"
+
+
+def test_the_order_of_keys_is_that_of_terraform_and_that_of_the_author_in_json_texts() -> None:
+    assert list(_keys(tree_of({"b": 1, "a": 2}, False, {"d": True, "c": True}))) == ["a", "b", "c", "d"]
+    document = tree_of('{"b": 1, "a": 2}')
+    assert isinstance(document, Document)
+    assert list(_keys(document.content)) == ["b", "a"]
+
+
+def _keys(tree: Tree) -> dict[str, Tree]:
+    assert isinstance(tree, dict)
+    return tree

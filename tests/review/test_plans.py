@@ -461,3 +461,22 @@ def test_commands_that_an_apply_runs_are_told_with_the_resources_that_run_them()
         ("terraform_data.made", "make it"),
     ]
     assert all(each.is_local for each in found)
+
+
+def test_a_path_that_forces_a_replacement_ends_where_all_is_sensitive() -> None:
+    paths = [["tags", "hidden", "x"], ["rules", 0, "hidden"], ["rules", 1, "key"], ["size"]]
+    change: dict[str, Any] = {
+        "actions": ["delete", "create"],
+        "before": {"tags": {"hidden": {"x": 1}}, "rules": [{"hidden": 1}, {"key": 1}], "size": 1},
+        "after": {"tags": {"hidden": {"x": 2}}, "rules": [{"hidden": 2}, {"key": 2}], "size": 2},
+        "before_sensitive": {"tags": True},
+        "after_sensitive": {"rules": [True, {"key": True}]},
+        "replace_paths": paths,
+    }
+    item = {"address": "aws_a.x", "mode": "managed", "type": "aws_a", "name": "x", "change": change}
+    document = {"format_version": "1.2", "resource_changes": [item]}
+    [found] = plan_of(document, "").changes
+    assert found.replace_paths == (("tags",), ("rules", 0), ("rules", 1, "key"), ("size",))
+    change["before_sensitive"] = True
+    [found] = plan_of(document, "").changes
+    assert found.replace_paths == (("tags",), ("rules",), ("rules",), ("size",))

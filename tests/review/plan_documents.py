@@ -86,7 +86,7 @@ SHAPES: tuple[Callable[[str], str], ...] = (
     lambda secret: f"postgres://app:{secret}@db.internal/app",
     lambda secret: f"PASSWORD={secret}",
     lambda secret: f'{{"db": {{"token": "{secret}", ',
-    lambda secret: f"-----BEGIN PRIVATE KEY-----\n{secret}\n-----END PRIVATE KEY-----",
+    lambda secret: "\n".join(("-----BEGIN " + "PRIVATE KEY-----", secret, "-----END " + "PRIVATE KEY-----")),
     lambda secret: f"run --password {secret} --verbose",
     lambda secret: f"Authorization: Bearer {secret}",
     lambda secret: f"https://{secret}0123456789@git.internal/x",

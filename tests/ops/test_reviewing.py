@@ -249,7 +249,6 @@ def test_a_plan_that_can_no_longer_be_made_leaves_no_old_one(here: Desk) -> None
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        ((), "ENV is missing: it is one of dev."),
         (("--env", "moon"), "ENV=moon is no environment"),
         (("--env", "dev", "--stack", "moon"), "'moon' is no kind of stack"),
     ],

@@ -10,6 +10,7 @@ from review.budget import Entry, Shown, Tier
 from review.grouping import group_of, groups_of
 from review.markdown import code, counted, number
 from review.model import Action, Plan, ResourceChange, Stack
+from review.verdicts import is_revision
 from review.wording import NOUNS, REMARKS, TITLES
 
 
@@ -23,20 +24,22 @@ class Rank(IntEnum):
     CHECKS = 4
     DEFERRED = 5
     ACTIONS = 6
-    FORGET = 7
-    UPDATE = 8
-    OUTPUTS = 9
-    CREATE = 10
-    IMPORT = 11
-    MOVE = 12
-    DRIFT = 13
-    READ = 14
-    NOTES = 15
+    COMMANDS = 7
+    FORGET = 8
+    UPDATE = 9
+    REVISION = 10
+    OUTPUTS = 11
+    CREATE = 12
+    IMPORT = 13
+    MOVE = 14
+    DRIFT = 15
+    READ = 16
+    NOTES = 17
 
     @property
     def tier(self) -> Tier:
-        """Up to the actions, a reviewer needs all; the rest makes room for it."""
-        return Tier.FIRST if self <= Rank.ACTIONS else Tier.SECOND
+        """Up to the commands, a reviewer needs all; the rest makes room for it."""
+        return Tier.FIRST if self <= Rank.COMMANDS else Tier.SECOND
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,13 +85,17 @@ def blocks_of(stack: Stack) -> Iterator[Block]:
 
 
 def _plan_blocks(plan: Plan) -> Iterator[Block]:
-    for group in groups_of(plan.changes):
+    for group in groups_of(change for change in plan.changes if not is_revision(change)):
         rank = Rank[group.action.name]
         details = "attributes" if group.action is Action.CREATE else "differences"
         found = entries.group_entries(group)
         yield _counted(
             rank, TITLES[group.action], NOUNS[group.action], details, found, REMARKS.get(group.action)
         )
+    if revisions := [change for change in plan.changes if is_revision(change)]:
+        found = entries.revision_entries(group_of(Action.REPLACE, revisions))
+        nouns = ("new revision", "new revisions")
+        yield _counted(Rank.REVISION, "New revision", nouns, "differences", found, "nothing is lost")
     if plan.outputs:
         outputs = tuple(map(entries.output_entry, plan.outputs))
         yield _counted(Rank.OUTPUTS, "Outputs", ("output", "outputs"), "values", outputs)
@@ -102,6 +109,10 @@ def _plan_blocks(plan: Plan) -> Iterator[Block]:
     if plan.actions:
         actions = tuple(map(entries.invocation_entry, plan.actions))
         yield _counted(Rank.ACTIONS, "Actions to invoke", ("action", "actions"), "text", actions)
+    if plan.provisioners:
+        commands = tuple(map(entries.command_entry, plan.provisioners))
+        nouns = ("command", "commands")
+        yield _counted(Rank.COMMANDS, "Commands run by the apply", nouns, "text", commands)
     if plan.drift:
         nouns = ("drifted resource", "drifted resources")
         drift = _drift_entries(plan.drift)

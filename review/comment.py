@@ -13,6 +13,7 @@ from review.budget import Shown, fit, prefix, size
 from review.markdown import code, counted, number
 from review.model import Verdict
 from review.omitted import left_out, most_left_out
+from review.points import Point, points, points_without_stacks, points_without_values
 from review.report import Review, StackReview
 from review.wording import SYMBOLS
 
@@ -26,8 +27,12 @@ _ELSEWHERE: Final = " (the verdict file lists them all)"
 
 _VALUES: Final = "the values of the flags, the full SHA-256 of the plans"
 
-_MOST_ADDRESSES: Final = 20
-"""Of one flag, when all of them would leave no room for other flags."""
+_CAUSES: Final = "what forces each replacement"
+
+_ALL_BUT_ONE: Final = f"all but the first address of each point{_ELSEWHERE}"
+
+_ADDRESSES: Final = 20
+"""Of one point, this many at least go before the values do."""
 
 _TEMPLATES = Environment(
     loader=FileSystemLoader(Path(__file__).parent / "templates"),
@@ -54,10 +59,11 @@ def render(review: Review, budget: int = COMMENT_BUDGET) -> str:
 
     What does not fit goes in this order: the differences of what is not destroyed, the safest groups
     first; then the lists of these groups, of which counts per type stay; then the same of what is
-    destroyed; then the counts per type; then all groups; then the values of the flags; then all but the
-    first addresses of each flag. Only when verdict, table and flags do not fit on their own even so,
-    the last flags and then the last stacks are counted instead. The text tells exactly what was left
-    out. The result is the same for the same review and budget, and more budget never shows less.
+    destroyed; then the counts per type; then all groups; then addresses of the points, down to twenty of
+    each; then their values; then further addresses, down to one. Only when that does not fit even with
+    one point for each title and reason, the last points and then the last stacks are counted instead.
+    The text tells exactly what was left out. The result is the same for the same review and budget, and
+    more budget never leaves out a kind of flag that less budget shows.
     """
     sections = _sections(review)
     everything = [Shown(len(block.entries), len(block.entries)) for block in _blocks(sections)]
@@ -118,33 +124,62 @@ def _without_groups(review: Review, sections: list[_Section], beginning: str, bu
     text = beginning + _foot(budget, groups)
     if size(text) <= budget:
         return text
-    values = [*groups, _VALUES]
-    bare, weights = head.flag_texts(review, with_values=False)
-    for most in (None, _MOST_ADDRESSES, 1):
-        if most is not None:
-            bare, weights = head.flag_texts(review, with_values=False, most=most)
-            kept = "the first address" if most == 1 else f"the first {number(most)} addresses"
-            values = [*groups, _VALUES, f"all but {kept} of each flag{_ELSEWHERE}"]
-        text = _head(review, flags=bare, with_hashes=False) + _foot(budget, values)
-        if size(text) <= budget:
-            return text
+    bare = [*groups, _VALUES]
+    fewest = points_without_stacks(review)
     return (
-        _fewer_flags(review, budget, values, bare, weights)
-        or _fewer_stacks(review, budget, values, sum(weights))
+        _fewer_addresses(review, budget, groups, points(review), least=_ADDRESSES, with_values=True)
+        or _fewer_addresses(review, budget, bare, points_without_values(review))
+        or _fewer_addresses(review, budget, [*bare, _CAUSES], fewest)
+        or _fewer_flags(review, budget, [*bare, _CAUSES, _ALL_BUT_ONE], fewest)
+        or _fewer_stacks(review, budget, bare)
         or _verdict_only(review, budget)
     )
 
 
-def _fewer_flags(
-    review: Review, budget: int, missing: list[str], flags: list[str], weights: list[int]
+def _fewer_addresses(
+    review: Review,
+    budget: int,
+    missing: list[str],
+    found: list[Point],
+    *,
+    least: int = 1,
+    with_values: bool = False,
 ) -> str:
-    """The first flags and the number of the others; nothing if not even one fits below the table."""
-    if not flags:
+    """All points, with as many addresses of each as fit; nothing if not even the least number does."""
+    longest = max((len(each.places) for each in found), default=0)
+
+    def cut(most: int) -> str:
+        flags = [each.text(with_values=with_values, most=most) for each in found]
+        kept = counted(most, "address", "addresses")
+        left = (
+            [*missing, f"all but the first {kept} of each point{_ELSEWHERE}"] if most < longest else missing
+        )
+        return _head(review, flags=flags, with_hashes=with_values) + _foot(budget, left)
+
+    low, high = min(least, longest), longest
+    best = cut(low)
+    if size(best) > budget:
         return ""
+    while low < high:
+        middle = (low + high + 1) // 2
+        text = cut(middle)
+        if size(text) <= budget:
+            low, best = middle, text
+        else:
+            high = middle - 1
+    return best
+
+
+def _fewer_flags(review: Review, budget: int, missing: list[str], found: list[Point]) -> str:
+    """The first points and the number of the other flags; nothing if not even one fits below the table."""
+    if not found:
+        return ""
+    flags = [each.text(with_values=False, most=1) for each in found]
 
     def cut(count: int) -> str:
-        left = [*missing, f"{counted(sum(weights[count:]), 'flag')}{_ELSEWHERE}"]
-        return _head(review, flags=flags[:count], with_hashes=False) + _foot(budget, left)
+        others = sum(len(each.flags) for each in found[count:])
+        left = [*missing, f"{counted(others, 'flag')}{_ELSEWHERE}"] if others else missing
+        return _head(review, flags=flags[:count], of=len(flags), with_hashes=False) + _foot(budget, left)
 
     # One flag brings the heading as well; each further one its text, its number, ". ", a line break.
     room = budget - size(cut(1))
@@ -152,15 +187,16 @@ def _fewer_flags(
     return cut(1 + prefix((size(each) + digits + 3 for each in flags[1:]), room)) if room >= 0 else ""
 
 
-def _fewer_stacks(review: Review, budget: int, missing: list[str], flags: int) -> str:
+def _fewer_stacks(review: Review, budget: int, missing: list[str]) -> str:
     """The first rows of the table and the number of the others; nothing if not even one fits."""
     rows = head.table(review).rows
+    most = len(points_without_stacks(review))
 
     def cut(count: int) -> str:
-        counts = ((flags, "flag"), (len(rows) - count, "stack"))
+        counts = ((review.counts.flags, "flag"), (len(rows) - count, "stack"))
         told = " and ".join(counted(each, noun) for each, noun in counts if each)
         left = [*missing, f"{told}{_ELSEWHERE}"] if told else missing
-        return _head(review, flags=[], rows=count, with_hashes=False) + _foot(budget, left)
+        return _head(review, flags=[], of=most, rows=count, with_hashes=False) + _foot(budget, left)
 
     # One row brings the head of the table as well; each further one its cells and what is around them.
     room = budget - size(cut(1))
@@ -175,23 +211,34 @@ def _verdict_only(review: Review, budget: int) -> str:
 
 
 def _head(
-    review: Review, *, flags: list[str] | None = None, rows: int | None = None, with_hashes: bool = True
+    review: Review,
+    *,
+    flags: list[str] | None = None,
+    of: int | None = None,
+    rows: int | None = None,
+    with_hashes: bool = True,
 ) -> str:
-    """The head with all flags, or these; with all rows of the table, or so many."""
+    """The head with all points, or these, `of` so many; with all rows of the table, or so many."""
     table = head.table(review)
+    flags = _flags(review) if flags is None else flags
     return _TEMPLATES.get_template("head.md.j2").render(
         marker=review.marker.line(),
         symbol=SYMBOLS[review.verdict],
         verdict=review.verdict.words,
         environments=head.environments(review),
-        sentence=head.sentence(review),
+        sentence=head.sentence(review, len(flags) if of is None else of),
         facts=head.facts(review),
         columns=table.columns,
         numeric=table.numeric,
         rows=table.rows[:rows],
         hashes=head.hashes(review) if with_hashes else [],
-        flags=head.flag_texts(review, with_values=True)[0] if flags is None else flags,
+        flags=flags,
     )
+
+
+def _flags(review: Review) -> list[str]:
+    """All there is to tell of all points."""
+    return [each.text(with_values=True, most=len(each.places)) for each in points(review)]
 
 
 def _body(

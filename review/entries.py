@@ -5,19 +5,30 @@ from collections.abc import Iterator, Mapping
 
 from review.budget import Entry
 from review.grouping import Group, Item, Shared, common_tags
-from review.lines import WIDTH, attribute_lines, difference_lines, fenced, path_list, tag_lines
-from review.markdown import code, counted, fence, visible
+from review.lines import (
+    LOST_MARK,
+    WIDTH,
+    attribute_lines,
+    difference_lines,
+    fenced,
+    only_unknown,
+    path_list,
+    tag_lines,
+)
+from review.markdown import code, counted, fence, path_text, visible
 from review.model import (
     Action,
     ActionInvocation,
     DeferredChange,
     FailedCheck,
     OutputChange,
+    ProvisionerRun,
     ResourceChange,
     Stack,
 )
 from review.trees import ABSENT, UNKNOWN, Tree
-from review.values import clip, pair, show
+from review.values import SENSITIVE, clip, pair, show
+from review.verdicts import REVISIONS, is_revision
 from review.wording import DEFERRALS, DRIFT, PAST, REASONS
 
 _VALUE = 160
@@ -40,6 +51,13 @@ def group_entries(group: Group, *, is_drift: bool = False) -> tuple[Entry, ...]:
     return tuple(found)
 
 
+def revision_entries(group: Group) -> tuple[Entry, ...]:
+    """The entries of replacements that only make a new version: first why nothing is lost, then each."""
+    types = sorted({item.change.type for item in group.items})
+    why = "".join(f"- {code(each)}: {REVISIONS[each]}.\n" for each in types)
+    return (Entry(why, why, weight=0), *group_entries(group))
+
+
 def _shared_entries(shared: Shared, *, is_drift: bool) -> Iterator[Entry]:
     lines = [line for each in shared.differences for line in difference_lines(each)]
     names = path_list(dict.fromkeys(each.path for each in shared.differences))
@@ -53,6 +71,10 @@ def _item_entry(item: Item, tags: Mapping[str, Tree], *, is_drift: bool) -> Entr
     change = item.change
     lines = _lines(item, tags)
     about = " · ".join(_about(item, is_drift=is_drift))
+    if change.action is Action.CREATE and (names := only_unknown(change.after)):
+        told = clip(visible(", ".join(names)), 0, _VALUE)
+        about = " · ".join(filter(None, (about, f"known after apply: {code(told)}")))
+        lines = []
     rest = f" · {about}" if about else ""
     address = code(change.address)
     listed = f"- {address}{rest}\n"
@@ -67,19 +89,30 @@ def _lines(item: Item, tags: Mapping[str, Tree]) -> list[str]:
     later: list[str] = []
     lines: list[str] = []
     forcing = {tuple(map(str, path)) for path in change.replace_paths}
+    forced = "the new revision" if is_revision(change) else "the replacement"
+    marks = {tuple(map(str, path)) for path in change.no_longer_sensitive}
+    found = {
+        path[:length] for path in (each.path for each in item.differences) for length in range(len(path) + 1)
+    }
     for each in item.differences:
         if change.action is Action.REPLACE and each.after is UNKNOWN and len(each.path) == 1:
             later.append(each.path[0])
         else:
-            lines += difference_lines(each, forces=_forces(each.path, forcing))
+            lines += difference_lines(
+                each,
+                forces=forced if _is_within(each.path, forcing) else "",
+                lost_mark=_is_within(each.path, marks),
+            )
+    # Where only the mark differs there is no other difference to put it at.
+    lines += [f"  {visible(path_text(path))}: {SENSITIVE} {LOST_MARK}" for path in sorted(marks - found)]
     if later:
         text = f"known after apply: {visible(', '.join(later))}"
         lines += textwrap.wrap(text, WIDTH, initial_indent="  ", subsequent_indent="    ")
     return lines
 
 
-def _forces(path: tuple[str, ...], forcing: set[tuple[str, ...]]) -> bool:
-    return any(path[:length] in forcing for length in range(1, len(path) + 1))
+def _is_within(path: tuple[str, ...], others: set[tuple[str, ...]]) -> bool:
+    return any(path[:length] in others for length in range(len(path) + 1))
 
 
 def _about(item: Item, *, is_drift: bool) -> Iterator[str]:
@@ -90,10 +123,8 @@ def _about(item: Item, *, is_drift: bool) -> Iterator[str]:
     if is_drift:
         yield DRIFT.get(change.action, "changed")
     if change.action is Action.REPLACE:
-        order = (
-            "created first, then deleted" if change.create_before_destroy else "deleted first, then created"
-        )
-        yield order
+        if change.keeps_former or not is_revision(change):
+            yield _order(change)
         if change.replace_paths:
             yield f"forced by {path_list(change.replace_paths)}"
     if change.previous_address is not None:
@@ -108,8 +139,17 @@ def _about(item: Item, *, is_drift: bool) -> Iterator[str]:
             yield words
     if item.has_shared and item.differences:
         yield "and beyond that"
-    elif change.action is Action.UPDATE and not item.has_shared and not item.differences:
+    elif change.action is Action.UPDATE and not (
+        item.has_shared or item.differences or change.no_longer_sensitive
+    ):
         yield "nothing that differs is to be seen in the plan"
+
+
+def _order(change: ResourceChange) -> str:
+    """What comes first of a replacement, and what becomes of the former object."""
+    if change.keeps_former:
+        return "created; the former object stays in the account, no longer managed"
+    return "created first, then deleted" if change.create_before_destroy else "deleted first, then created"
 
 
 def _identity(change: ResourceChange) -> Iterator[str]:
@@ -131,6 +171,8 @@ def output_entry(output: OutputChange) -> Entry:
     """An output and its values."""
     before, after = pair(output.before, output.after, _VALUE)
     name = f"- {code(output.name)} {PAST.get(output.action, 'changed')}"
+    if output.no_longer_sensitive:
+        name += f" {LOST_MARK}"
     values = {
         Action.CREATE: code(after),
         Action.DELETE: code(before),
@@ -158,6 +200,13 @@ def invocation_entry(invocation: ActionInvocation) -> Entry:
     """An action that the apply invokes."""
     text = f"- {code(invocation.address)} of type {code(invocation.type)}\n"
     return Entry(text, text)
+
+
+def command_entry(run: ProvisionerRun) -> Entry:
+    """A command that the apply runs."""
+    where = "where Terraform runs" if run.is_local else "on the resource"
+    named = f"- {code(run.address)}, {code(run.type)}, {where}"
+    return Entry(f"{named}\n", f"{named}: {_inline(run.command)}\n")
 
 
 def error_entries(stack: Stack) -> tuple[Entry, ...]:

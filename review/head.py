@@ -4,12 +4,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from typing import Final
 
-from review.lines import path_list
-from review.markdown import cell, code, counted, number, path_text
-from review.model import Action, Concern, Flag, ResourceChange, Verdict
+from review.markdown import cell, code, counted, number
+from review.model import Action, Concern, ResourceChange, Verdict
 from review.report import Review, StackReview
-from review.trees import ABSENT
-from review.values import clip, pair
+from review.values import clip
 from review.verdicts import REVISIONS, Counts, is_destructive
 from review.wording import SYMBOLS
 
@@ -19,6 +17,7 @@ COLUMNS: Final = {
     "unrecognised": "unrecognised",
     "update": "update",
     "create": "create",
+    "revisions": "new revision",
     "forget": "forget",
     "imports": "import",
     "moves": "move",
@@ -31,9 +30,9 @@ COLUMNS: Final = {
 }
 """The counts that have a column in the table, in its order."""
 
-_VALUE = 160
 _PROBLEM = 140
 _ENVIRONMENTS = 6
+_ACTIONS = 6
 _SHORT = 12
 
 
@@ -75,12 +74,12 @@ def hashes(review: Review) -> list[tuple[str, str]]:
     return found if len(found) > 1 else []
 
 
-def sentence(review: Review) -> str:
-    """What the verdict means for these plans."""
-    return " ".join(_sentences(review))
+def sentence(review: Review, points: int) -> str:
+    """What the verdict means for these plans, and how many points there are to look at."""
+    return " ".join(_sentences(review, points))
 
 
-def _sentences(review: Review) -> Iterable[str]:
+def _sentences(review: Review, points: int) -> Iterable[str]:
     counts = review.counts
     if not review.stacks:
         yield "There is no plan to review."
@@ -106,16 +105,14 @@ def _sentences(review: Review) -> Iterable[str]:
     if review.verdict is Verdict.NO_CHANGES:
         yield "Nothing would be created, changed, moved, imported or destroyed."
         return
-    revised = _revisions(review)
     if review.verdict is Verdict.SAFE:
-        yield f"Nothing is destroyed{revised}, and nothing else needs a closer look."
+        yield f"Nothing is destroyed{_kept(review)}, and nothing else needs a closer look."
         return
     if review.verdict is Verdict.REVIEW:
-        yield f"Nothing is destroyed{revised}."
+        yield f"Nothing is destroyed{_kept(review)}."
     if counts.actions:
-        yield f"{counted(counts.actions, 'action')} {_is(counts.actions)} invoked."
-    if counts.flags:
-        points = len(flag_texts(review, with_values=False)[0])
+        yield f"{counted(counts.actions, 'action')} {_is(counts.actions)} invoked: {_actions(review)}."
+    if points:
         yield f"**{counted(points, 'point')} to look at first.**"
     if counts.failed_checks:
         yield f"{counted(counts.failed_checks, 'check')} failed."
@@ -123,18 +120,27 @@ def _sentences(review: Review) -> Iterable[str]:
         yield f"{counted(counts.drift, 'resource')} changed outside of Terraform."
 
 
-def _revisions(review: Review) -> str:
-    """Why replacements of some kinds destroy nothing, if there are any."""
-    count = sum(
-        change.action is Action.REPLACE and change.type in REVISIONS
-        for each in review.stacks
-        if each.stack.plan
-        for change in each.stack.plan.changes
-    )
-    if not count:
-        return ""
-    makes = "makes a new revision and loses" if count == 1 else "make new revisions and lose"
-    return f" ({counted(count, 'replacement')} {makes} nothing)"
+def _kept(review: Review) -> str:
+    """What looks like destruction and is none: revisions, and former objects that stay."""
+    changes = [change for each in review.stacks if each.stack.plan for change in each.stack.plan.changes]
+    gone = sum(change.action is Action.DELETE and change.type in REVISIONS for change in changes)
+    kept = sum(change.keeps_former and change.type not in REVISIONS for change in changes)
+    holds = "holds" if gone == 1 else "hold"
+    found = f" but {counted(gone, 'revision')}, which {holds} no data" if gone else ""
+    told = []
+    if made := review.counts.revisions:
+        told.append(f"{counted(made, 'new revision')} {'loses' if made == 1 else 'lose'} nothing")
+    if kept:
+        stays = "stays" if kept == 1 else "stay"
+        told.append(f"{counted(kept, 'former object')} {stays} in the account, no longer managed")
+    return f"{found} ({'; '.join(told)})" if told else found
+
+
+def _actions(review: Review) -> str:
+    """The addresses of the actions that an apply invokes, the first ones at least."""
+    found = [each.address for one in review.stacks if one.stack.plan for each in one.stack.plan.actions]
+    more = f" and {number(len(found) - _ACTIONS)} more" if len(found) > _ACTIONS else ""
+    return f"{', '.join(map(code, found[:_ACTIONS]))}{more}"
 
 
 def _destroyed(review: Review) -> Iterable[str]:
@@ -224,41 +230,3 @@ def _row(review: StackReview, used: list[str], columns: tuple[str, ...], *, shor
 def _first_error(errors: str) -> str:
     lines = [line.strip(" \t╷│╵|") for line in errors.splitlines()]
     return next((line for line in lines if line.startswith("Error")), "planning failed")
-
-
-def flag_texts(review: Review, *, with_values: bool, most: int | None = None) -> tuple[list[str], list[int]]:
-    """The flags as Markdown, by concern and then by stack, and for how many flags each text stands.
-
-    The same flag on several resources of a stack is one text with all their addresses, or with `most` of
-    them and the number of the others.
-    """
-    merged: dict[object, list[Flag]] = {}
-    flags = [flag for each in review.stacks for flag in each.flags]
-    for flag in sorted(flags, key=lambda flag: flag.concern):
-        before, after = pair(flag.before, flag.after, _VALUE)
-        key = (flag.concern, flag.stack, flag.title, flag.reason, flag.path, before, after, flag.forced_by)
-        merged.setdefault(key, []).append(flag)
-    texts = [_flag_text(each, with_values=with_values, most=most) for each in merged.values()]
-    return texts, [len(each) for each in merged.values()]
-
-
-def _flag_text(flags: list[Flag], *, with_values: bool, most: int | None) -> str:
-    flag = flags[0]
-    shown = flags if most is None else flags[:most]
-    addresses = ", ".join(code(each.address) for each in shown)
-    if len(flags) > len(shown):
-        addresses += f" and {number(len(flags) - len(shown))} more"
-    text = f"**{flag.title}** · {addresses} in {code(flag.stack)}<br>{flag.reason}"
-    if flag.forced_by:
-        text += f" Forced by {', '.join(map(code, flag.forced_by))}."
-    if not with_values or (flag.before is ABSENT and flag.after is ABSENT):
-        return text
-    before, after = pair(flag.before, flag.after, _VALUE)
-    if flag.before is ABSENT:
-        values = f"now {code(after)}"
-    elif flag.after is ABSENT:
-        values = f"was {code(before)}"
-    else:
-        values = f"{code(before)} → {code(after)}"
-    where = f"{path_list([flag.path])}: " if path_text(flag.path) else ""
-    return f"{text}<br>{where}{values}"

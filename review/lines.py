@@ -13,7 +13,7 @@ WIDTH: Final = 100
 MOST: Final = 120
 """Lines of one resource; what is beyond is counted."""
 
-_FORCES = "  # forces the replacement"
+LOST_MARK: Final = "(sensitive until now)"
 
 
 def fenced(lines: list[str]) -> str:
@@ -28,10 +28,15 @@ def path_list(paths: Iterable[tuple[str | int, ...]]) -> str:
     return ", ".join(code(path_text(path)) for path in paths)
 
 
-def difference_lines(difference: Difference, *, forces: bool = False) -> list[str]:
-    """One difference: a line for what was and a line for what will be, or over several lines."""
+def difference_lines(difference: Difference, *, forces: str = "", lost_mark: bool = False) -> list[str]:
+    """One difference: a line for what was and a line for what will be, or over several lines.
+
+    `forces` is what it forces, if anything; `lost_mark` says that it is no longer marked as sensitive.
+    """
     name = visible(path_text(difference.path))
-    mark = _FORCES if forces else ""
+    lost = f" {LOST_MARK}" if lost_mark else ""
+    forced = f"  # forces {forces}" if forces else ""
+    mark = lost + forced
     before, after = difference.before, difference.after
     if before is ABSENT or (before is None and after is not ABSENT):
         return _one_sided("+", name, after, mark)
@@ -42,7 +47,7 @@ def difference_lines(difference: Difference, *, forces: bool = False) -> list[st
         if compared is not None:
             return [f"  {name}:{mark}", *map(visible, compared)]
     old, new = pair(before, after, WIDTH)
-    return [f"- {name}: {old}{mark}", f"+ {name}: {new}"]
+    return [f"- {name}: {old}{forced}", f"+ {name}: {new}{lost}"]
 
 
 def attribute_lines(after: Tree, common_tags: Mapping[str, Tree]) -> list[str]:
@@ -67,6 +72,14 @@ def attribute_lines(after: Tree, common_tags: Mapping[str, Tree]) -> list[str]:
     if unknown:
         lines.append(f"  {counted(unknown, 'attribute')} known after apply")
     return lines
+
+
+def only_unknown(after: Tree) -> list[str]:
+    """The attributes of a new resource if nothing is set on it that is known; else none."""
+    if not isinstance(after, dict):
+        return []
+    given = {name: value for name, value in after.items() if not _is_unset(value)}
+    return sorted(given) if all(value is UNKNOWN for value in given.values()) else []
 
 
 def tag_lines(tags: Mapping[str, Tree]) -> list[str]:

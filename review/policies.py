@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from review.trees import UNKNOWN, Document, Masked, Tree
 
 LISTS = frozenset({"Action", "NotAction", "Resource", "NotResource"})
+OF_STATEMENTS = LISTS | {"Sid", "Effect", "Principal", "NotPrincipal", "Condition"}
+OF_POLICIES = frozenset({"Version", "Id", "Statement"})
 
 
 def normalised(tree: Tree) -> Tree:
@@ -77,7 +79,7 @@ def _word(value: Tree) -> Tree:
 
 
 Condition = tuple[str, str, frozenset[str]]
-"""Operator, key in lower case, values."""
+"""Operator and key in lower case, values."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +108,28 @@ def is_policy(tree: Tree) -> bool:
     """Whether it is a policy document."""
     content = tree.content if isinstance(tree, Document) else tree
     return isinstance(content, dict) and "Statement" in content
+
+
+def is_readable(tree: Tree) -> bool:
+    """Whether all of a policy document is grammar that is known here, in the case in which it is written."""
+    content = tree.content if isinstance(tree, Document) else tree
+    if not isinstance(content, dict) or "Statement" not in content or content.keys() - OF_POLICIES:
+        return False
+    statements = content["Statement"]
+    return all(
+        _is_readable_statement(each)
+        for each in (statements if isinstance(statements, list) else [statements])
+    )
+
+
+def _is_readable_statement(statement: Tree) -> bool:
+    if not isinstance(statement, dict):
+        return statement is UNKNOWN or isinstance(statement, Masked)
+    effect = statement.get("Effect")
+    is_known = effect in ("Allow", "Deny") or effect is UNKNOWN or isinstance(effect, Masked)
+    return (
+        is_known and not statement.keys() - OF_STATEMENTS and bool({"Action", "NotAction"} & statement.keys())
+    )
 
 
 def statements_of(tree: Tree) -> list[Statement] | None:
@@ -162,7 +186,9 @@ def _principals_of(value: Tree) -> frozenset[str]:
 
 
 def _principal(kind: str, name: str) -> str:
-    """A principal with its kind; an account's number means the account itself."""
+    """A principal with its kind; an account's number means the account itself, `*` of any kind everybody."""
+    if name == "*":
+        return "AWS:*"
     if kind == "AWS" and name.isdigit():
         return f"AWS:arn:aws:iam::{name}:root"
     return f"{kind}:{name}"
@@ -173,7 +199,7 @@ def _conditions_of(value: Tree) -> Iterator[Condition]:
         for operator, keys in value.items():
             if isinstance(keys, dict):
                 for key, values in keys.items():
-                    yield operator, key.lower(), frozenset(_texts(values))
+                    yield operator.lower(), key.lower(), frozenset(_texts(values))
 
 
 def _is_hidden(value: Tree) -> bool:

@@ -3,6 +3,7 @@
 Source: AWS's IAM documentation, "Policy evaluation logic".
 """
 
+import math
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -35,6 +36,19 @@ def matches(pattern: str, text: str) -> bool:
 def _regex(pattern: str) -> Callable[[str], re.Match[str] | None]:
     parts = (".*" if char == "*" else "[^*]" if char == "?" else re.escape(char) for char in pattern)
     return re.compile("".join(parts), re.DOTALL).fullmatch
+
+
+def work(before: Sequence[Statement], after: Sequence[Statement]) -> int:
+    """About how many comparisons of patterns it takes to compare two policies."""
+    return max(_comparisons(before, after), _comparisons(after, before))
+
+
+def _comparisons(known: Sequence[Statement], new: Sequence[Statement]) -> int:
+    patterns = sum(1 + len(old.actions) + len(old.resources) for old in known)
+    return patterns * sum(
+        math.prod(max(len(part), 1) for part in (each.actions, each.resources, each.principals))
+        for each in new
+    )
 
 
 def newly_allowed(before: Sequence[Statement], after: Sequence[Statement]) -> list[Grant]:
@@ -128,16 +142,16 @@ def _implies(narrow: Condition, wide: Condition) -> bool:
     (operator, key, values), (wide_operator, wide_key, wide_values) = narrow, wide
     if key != wide_key:
         return False
-    if operator == wide_operator and "Not" in operator:
+    if operator == wide_operator and "not" in operator:
         return values >= wide_values
-    if "Not" in operator or "Not" in wide_operator:
+    if "not" in operator or "not" in wide_operator:
         return False
-    if "Like" in wide_operator and operator in (wide_operator, wide_operator.replace("Like", "Equals")):
+    if "like" in wide_operator and operator in (wide_operator, wide_operator.replace("like", "equals")):
         return all(any(matches(pattern, value) for pattern in wide_values) for value in values)
     if operator == wide_operator:
         return values <= wide_values
     return (
-        operator.replace("Like", "Equals") == wide_operator
+        operator.replace("like", "equals") == wide_operator
         and values <= wide_values
         and not any("*" in value or "?" in value for value in values)
     )

@@ -22,7 +22,9 @@ _BANNER_END: Final = "<!-- oaktree-review: as it was -->\n"
 _BANNER: Final = re.compile(rf"\A{_BANNER_START}.{{1,400}}?{_BANNER_END}", re.DOTALL)
 _SHORT: Final = 7
 _PLAUSIBLE: Final = 1_000_000_000
-"""Run numbers of all of GitHub grow by some millions a day."""
+"""Ids of runs grow by some millions a day in all of GitHub, and a run lasts 35 days at most. So one that is
+ahead of ours by more than this was never given to a run that is newer than ours: somebody made it up.
+"""
 
 
 class Outcome(StrEnum):
@@ -124,12 +126,13 @@ def _put(
 
 
 def _supersedes(other: Marker, marker: Marker, head: str) -> bool:
-    # A desk has no run number, and one that is far away is none that GitHub gave in our time.
-    if marker.run < other.run < marker.run + _PLAUSIBLE and marker.run:
-        return True
-    if not marker.run:
+    """Whether another comment is to stay: of a newer run, or of the present head unlike ours.
+
+    Nothing supersedes what a person posts from a desk, which has no run.
+    """
+    if not marker.run or other.run >= marker.run + _PLAUSIBLE:
         return False
-    return _is_same(other.commit, head) and not _is_same(marker.commit, head)
+    return other.run > marker.run or (_is_same(other.commit, head) and not _is_same(marker.commit, head))
 
 
 def _ours(comments: Sequence[Comment], key: str, author: str) -> list[tuple[Comment, Marker]]:

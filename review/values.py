@@ -2,6 +2,7 @@
 
 import difflib
 import json
+import re
 from collections.abc import Iterator
 from itertools import chain
 
@@ -13,6 +14,8 @@ CHANGED = "(sensitive, changed)"
 LATER = "(known after apply)"
 NOTHING = "(none)"
 
+_DIGEST = re.compile("(@sha256:[0-9a-f]{12})[0-9a-f]{52}(?![0-9a-f])")
+
 _LONGEST_TEXT = 400
 """Lines of a text up to which a comparison line by line is made; it may take the square of it."""
 
@@ -23,19 +26,44 @@ def show(tree: Tree, limit: int = 0) -> str:
     With a `limit`, longer text is cut after so many characters, and told how much is missing.
     """
     text = visible("".join(_compact(tree)))
-    return clip(text, 0, limit) if limit else text
+    if not limit or len(text) <= limit:
+        return text
+    return clip(_short_digests(text), 0, limit)
 
 
 def pair(before: Tree, after: Tree, limit: int) -> tuple[str, str]:
     """Two values that differ, each on one line, cut to `limit` characters around the first difference."""
     if isinstance(before, Masked) and isinstance(after, Masked):
-        return SENSITIVE, CHANGED
+        return SENSITIVE, CHANGED if before.mark != after.mark else SENSITIVE
     old, new = show(before), show(after)
     if old == new:
-        # What differs is hidden in both.
-        return clip(old, 0, limit), f"{clip(new, 0, limit)} {CHANGED}"
+        # Only what is hidden can differ, if anything does.
+        differs = list(_marks(before)) != list(_marks(after))
+        return clip(old, 0, limit), f"{clip(new, 0, limit)}{f' {CHANGED}' if differs else ''}"
+    if max(len(old), len(new)) > limit:
+        shorter = _short_digests(old), _short_digests(new)
+        # Digests that begin alike have to be told apart.
+        old, new = shorter if shorter[0] != shorter[1] else (old, new)
     start = _first_difference(old, new)
     return clip(old, start, limit), clip(new, start, limit)
+
+
+def _marks(tree: Tree) -> Iterator[bytes]:
+    """The marks of all that is hidden in a value."""
+    match tree:
+        case Masked():
+            yield tree.mark
+        case Document():
+            yield from _marks(tree.content)
+        case dict():
+            yield from chain.from_iterable(map(_marks, tree.values()))
+        case list():
+            yield from chain.from_iterable(map(_marks, tree))
+
+
+def _short_digests(text: str) -> str:
+    """The text with the digests of images cut to twelve digits, so that repositories stay in sight."""
+    return _DIGEST.sub(r"\1…", text)
 
 
 def _first_difference(one: str, other: str) -> int:

@@ -8,7 +8,7 @@ from review.model import Action, Flag, Plan, ResourceChange, Stack, Verdict
 from review.trees import ABSENT
 
 REVISIONS: Final = {
-    "aws_ecs_task_definition": "the new revision stands beside the old one, which running tasks keep using",
+    "aws_ecs_task_definition": "the former one stays or is deregistered; running tasks keep using it",
     "aws_acm_certificate_validation": "it only waits for a certificate and is no thing of its own",
     "aws_api_gateway_deployment": "the new deployment is a snapshot, to which a stage is then pointed",
 }
@@ -40,6 +40,8 @@ class Counts:
     actions: int = 0
     drift: int = 0
     flags: int = 0
+    revisions: int = 0
+    """Replacements that only make a new version; `replace` holds all others."""
 
     def __add__(self, other: "Counts") -> "Counts":
         return Counts(*(getattr(self, each.name) + getattr(other, each.name) for each in fields(Counts)))
@@ -49,7 +51,7 @@ def counts_of(plan: Plan | None, flags: tuple[Flag, ...]) -> Counts:
     """The counts of one plan; all zero without one."""
     if plan is None:
         return Counts()
-    by_action = Counter(change.action for change in plan.changes)
+    by_action = Counter(change.action for change in plan.changes if not is_revision(change))
     return Counts(
         replace=by_action[Action.REPLACE],
         delete=by_action[Action.DELETE],
@@ -66,7 +68,13 @@ def counts_of(plan: Plan | None, flags: tuple[Flag, ...]) -> Counts:
         actions=len(plan.actions),
         drift=len(plan.drift),
         flags=len(flags),
+        revisions=sum(map(is_revision, plan.changes)),
     )
+
+
+def is_revision(change: ResourceChange) -> bool:
+    """Whether a replacement only makes a new version of what it replaces."""
+    return change.action is Action.REPLACE and change.type in REVISIONS
 
 
 def is_destructive(change: ResourceChange) -> bool:

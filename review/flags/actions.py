@@ -3,6 +3,7 @@
 Source: AWS's "Service Authorization Reference" (access levels, and which actions know no resource).
 """
 
+import re
 from typing import Final
 
 from review.policy_changes import matches
@@ -50,14 +51,53 @@ WITHOUT_RESOURCE: Final = (
 )
 """Actions that can only be allowed on `*`; there is nothing to be narrowed."""
 
+DATA: Final = (
+    "appconfig:getlatestconfiguration",
+    "athena:getqueryresults",
+    "cassandra:select",
+    "codecommit:getfile",
+    "cognito-idp:listusers",
+    "dynamodb:batchgetitem",
+    "dynamodb:getitem",
+    "dynamodb:getrecords",
+    "dynamodb:partiqlselect",
+    "dynamodb:query",
+    "dynamodb:scan",
+    "ebs:getsnapshotblock",
+    "ec2:getpassworddata",
+    "es:eshttpget",
+    "kinesis:getrecords",
+    "lambda:getfunction",
+    "logs:filterlogevents",
+    "logs:getlogevents",
+    "logs:getqueryresults",
+    "neptune-db:readdataviaquery",
+    "redshift-data:getstatementresult",
+    "redshift:getclustercredentials",
+    "s3-object-lambda:getobject",
+    "s3:getobject",
+    "s3:getobjectversion",
+    "secretsmanager:batchgetsecretvalue",
+    "secretsmanager:getsecretvalue",
+    "ssm:getparameter",
+    "ssm:getparameterhistory",
+    "ssm:getparameters",
+    "ssm:getparametersbypath",
+    "timestream:select",
+)
+"""Actions that change nothing, but read what is stored or secret."""
+
 RAISING: Final = (
+    "iam:addclientidtoopenidconnectprovider",
     "iam:addusertogroup",
     "iam:attachgrouppolicy",
     "iam:attachrolepolicy",
     "iam:attachuserpolicy",
     "iam:createaccesskey",
     "iam:createloginprofile",
+    "iam:createopenidconnectprovider",
     "iam:createpolicyversion",
+    "iam:createsamlprovider",
     "iam:deletepermissionsboundary",
     "iam:deleterolepermissionsboundary",
     "iam:deleteuserpermissionsboundary",
@@ -69,31 +109,50 @@ RAISING: Final = (
     "iam:setdefaultpolicyversion",
     "iam:updateassumerolepolicy",
     "iam:updateloginprofile",
+    "iam:updateopenidconnectproviderthumbprint",
+    "iam:updatesamlprovider",
     "organizations:detachpolicy",
     "sts:assumerole",
 )
 """Actions by which whoever has them can get more than what is written down."""
 
 
+KINDLESS: Final = frozenset({"codecommit", "execute-api", "s3", "sns", "sqs"})
+"""Services in whose ARNs the name stands alone, without the kind of thing before it."""
+
+_KIND_OF_ALL: Final = re.compile(r"/?[a-z0-9-]+[/:][*?]+(?:[/:].*)?|[a-z0-9-]*[*?]+.*")
+_ALL: Final = re.compile(r"[*?]+(?:[/:].*)?")
+
+
 def is_everything(action: str) -> bool:
     """Whether it is every action of every service."""
-    return action in ("*", "*:*")
+    return bool(action) and not action.strip("*:")
 
 
 def is_service(action: str) -> bool:
     """Whether it is every action of a service: `s3:*`."""
     service, _, name = action.partition(":")
-    return name == "*" and service != "*"
+    return "*" in name and not name.strip("*?") and bool(service.strip("*"))
 
 
 def passes_roles(action: str) -> bool:
-    """Whether it takes in iam:PassRole."""
-    return not is_everything(action) and matches(action, "iam:passrole")
+    """Whether it takes in iam:PassRole, and not all of a service."""
+    return not is_everything(action) and not is_service(action) and matches(action, "iam:passrole")
 
 
 def raises_permissions(action: str) -> bool:
+    """Whether it takes in an action by which permissions can be raised, and not all of a service."""
+    return not is_service(action) and takes_in_raising(action)
+
+
+def takes_in_raising(action: str) -> bool:
     """Whether it takes in an action by which permissions can be raised."""
     return any(matches(action, raising) for raising in RAISING)
+
+
+def reads_data(action: str) -> bool:
+    """Whether it takes in an action that reads what is stored or secret."""
+    return any(matches(action, reading) for reading in DATA)
 
 
 def writes(action: str) -> bool:
@@ -105,8 +164,11 @@ def writes(action: str) -> bool:
 
 
 def is_every_resource(resource: str) -> bool:
-    """Whether it is everything, or everything of a service in any account: `arn:aws:s3:::*`."""
-    if resource == "*":
-        return True
+    """Whether it is everything, of a service or of a kind, in any account: `arn:aws:dynamodb:*:*:table/*`."""
     parts = resource.split(":", 5)
-    return len(parts) == 6 and parts[4] in ("", "*") and parts[5].replace("/", "") in ("*", "**")
+    if len(parts) < 6:
+        return "*" in resource
+    service, account, rest = parts[2], parts[4], parts[5]
+    if account.strip("*?"):
+        return False
+    return bool((_ALL if service in KINDLESS else _KIND_OF_ALL).fullmatch(rest))

@@ -8,39 +8,74 @@ from review.trees import ABSENT, Masked, Tree
 
 ATTRIBUTES = ("policy_arn", "managed_policy_arn", "managed_policy_arns", "policy_arns")
 
-ADMINISTRATION = frozenset({"AdministratorAccess", "IAMFullAccess", "PowerUserAccess"})
+ADMINISTRATION = frozenset(
+    {
+        "AdministratorAccess",
+        "AmazonEKSAdminPolicy",
+        "AmazonEKSClusterAdminPolicy",
+        "IAMFullAccess",
+        "PowerUserAccess",
+    }
+)
 """AWS's policies with which one can do everything, or get it.
 
 Source: AWS's "Managed Policy Reference".
 """
 
+TARGETS = ("role", "roles", "user", "users", "group", "groups", "permission_set_arn", "principal_arn")
+"""Attributes that say what a policy is attached to."""
+
+HARMLESS = frozenset(
+    {
+        "AWSBackupServiceRolePolicyForBackup",
+        "AWSLambdaBasicExecutionRole",
+        "AWSLambdaVPCAccessExecutionRole",
+        "AWSXRayDaemonWriteAccess",
+        "AWSXrayWriteOnlyAccess",
+        "AmazonAPIGatewayPushToCloudWatchLogs",
+        "AmazonEC2ContainerRegistryPullOnly",
+        "AmazonECSTaskExecutionRolePolicy",
+        "AmazonEKSClusterPolicy",
+        "AmazonEKSWorkerNodePolicy",
+        "AmazonEKS_CNI_Policy",
+        "AmazonRDSEnhancedMonitoringRole",
+        "AmazonSSMManagedInstanceCore",
+        "CloudWatchAgentServerPolicy",
+    }
+)
+"""AWS's policies that let a service do its work, and no more."""
+
 BOUNDARY = "permissions_boundary"
 
 
 def attachments(subject: Subject) -> Iterator[Flag]:
-    """Flags about policies of AWS's that allow much and are newly attached.
+    """Flags about policies that are newly attached, but for AWS's own that only let a service work.
 
     The ARN of an attached policy is known only after the apply if this plan creates the policy; that
     policy is judged itself, so it raises no flag here.
     """
-    if not subject.stays or not subject.change.type.startswith(("aws_iam_", "aws_ssoadmin_")):
+    if not subject.stays or not subject.change.type.startswith(("aws_iam_", "aws_ssoadmin_", "aws_eks_")):
         return
     for key in ATTRIBUTES:
         before, after = subject.before.get(key, ABSENT), subject.after.get(key, ABSENT)
         if isinstance(after, Masked) and after != before:
             yield subject.unknown("Attached policy not known", (key,), before, after)
-        known = _listed(before)
+        known = [] if key == "policy_arn" and _is_moved(subject) else _listed(before)
         for arn in _listed(after):
             if isinstance(arn, str) and arn not in known:
                 yield from _attached(subject, key, before, arn)
 
 
 def _attached(subject: Subject, key: str, before: Tree, arn: str) -> Iterator[Flag]:
-    if ":iam::aws:policy/" not in arn:
-        return
     former = before if isinstance(before, str) else ABSENT
     name = arn.rpartition("/")[2]
-    if name in ADMINISTRATION:
+    is_of_aws = ":aws:policy/" in arn or ":aws:cluster-access-policy/" in arn
+    if is_of_aws and name in HARMLESS:
+        return
+    if not is_of_aws:
+        reason = "What this policy allows is not part of the plan, so it was not looked at."
+        yield subject.flag(Concern.PERMISSION, "Policy attached", reason, (key,), former, arn)
+    elif name in ADMINISTRATION:
         reason = "AWS's policy for administrators is newly attached."
         yield subject.flag(Concern.PERMISSION, "Administration allowed", reason, (key,), former, arn)
     elif name.endswith("FullAccess"):
@@ -48,6 +83,20 @@ def _attached(subject: Subject, key: str, before: Tree, arn: str) -> Iterator[Fl
         yield subject.flag(
             Concern.PERMISSION, "Every action of a service allowed", reason, (key,), former, arn
         )
+    else:
+        reason = "AWS's policy is newly attached; what it allows is not part of the plan."
+        yield subject.flag(Concern.PERMISSION, "Policy attached", reason, (key,), former, arn)
+
+
+def _is_moved(subject: Subject) -> bool:
+    """Whether the policy is attached to something that it was not attached to."""
+    for key in TARGETS:
+        known = _listed(subject.before.get(key, ABSENT))
+        if any(
+            not is_nothing(each) and each not in known for each in _listed(subject.after.get(key, ABSENT))
+        ):
+            return True
+    return False
 
 
 def _listed(value: Tree) -> list[Tree]:

@@ -10,8 +10,6 @@ from review.trees import ABSENT, Masked, Tree
 
 Where = tuple[str, ...]
 
-ROOT = frozenset({"0", "root"})
-
 
 def container(subject: Subject, where: Where, before: Block | None, after: Block) -> Iterator[Flag]:
     """All flags about a container that was there as `before`, or is new (None)."""
@@ -61,6 +59,17 @@ def _command(subject: Subject, where: Where, before: Block, after: Block) -> Ite
             values = old_secrets[name], new_secrets[name]
             yield subject.flag(Concern.RUNTIME, "Secret changed", reason, path, *values)
 
+    plain = _entries(after, "environment", "value")
+    for name in sorted(old_secrets.keys() - new_secrets.keys() - plain.keys()):
+        reason = "The container no longer gets the secret, or gets it under another name or in plain."
+        path = (*where, "secrets", name)
+        yield subject.flag(Concern.RUNTIME, "Secret removed", reason, path, old_secrets[name], ABSENT)
+    if after.get("essential") is False and before.get("essential") is not False:
+        reason = "The task newly goes on when the container stops."
+        former = before.get("essential", ABSENT)
+        path = (*where, "essential")
+        yield subject.flag(Concern.RUNTIME, "No longer essential", reason, path, former, False)
+
 
 def _repository(image: str) -> str:
     """An image's registry and repository, without tag and digest."""
@@ -105,6 +114,18 @@ def _rights(subject: Subject, where: Where, before: Block | None, after: Block) 
         reason = "The container newly has a right of the kernel's that containers do not have."
         path = (*where, "linuxParameters", "capabilities", "add")
         yield subject.flag(Concern.RUNTIME, "Capability added", reason, path, ABSENT, name)
+    options = after.get("dockerSecurityOptions", ABSENT)
+    if options != old.get("dockerSecurityOptions", ABSENT) and not is_nothing(options):
+        reason = "What keeps the container apart from its host is set otherwise."
+        path = (*where, "dockerSecurityOptions")
+        former = old.get("dockerSecurityOptions", ABSENT)
+        yield subject.flag(Concern.RUNTIME, "Security options changed", reason, path, former, options)
+    devices = _devices(old)
+    for device in _devices(after):
+        if device not in devices:
+            reason = "The container can newly use a device of the host."
+            path = (*where, "linuxParameters", "devices")
+            yield subject.flag(Concern.RUNTIME, "Shared with the host", reason, path, ABSENT, device)
     user = after.get("user", ABSENT)
     if isinstance(user, str) and _is_root(user) and not _is_root(old.get("user")):
         reason = "The container newly runs as root."
@@ -128,7 +149,16 @@ def _rights(subject: Subject, where: Where, before: Block | None, after: Block) 
 
 
 def _is_root(user: Tree) -> bool:
-    return isinstance(user, str) and user.partition(":")[0] in ROOT
+    name = user.partition(":")[0] if isinstance(user, str) else ""
+    return name == "root" or (name.isdecimal() and int(name) == 0)
+
+
+def _devices(definition: Block) -> list[Block]:
+    return [
+        device
+        for parameters in blocks(definition.get("linuxParameters"))
+        for device in blocks(parameters.get("devices"))
+    ]
 
 
 def _capabilities(definition: Block, key: str) -> set[str]:

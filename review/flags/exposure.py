@@ -22,7 +22,7 @@ def exposure(subject: Subject) -> Iterator[Flag]:
     match subject.change.type:
         case "aws_s3_bucket_public_access_block" | "aws_s3_account_public_access_block":
             yield from _guard_removed(subject)
-        case "aws_s3_bucket_acl":
+        case "aws_s3_bucket_acl" | "aws_s3_bucket":
             yield from _grants(subject)
         case "aws_lambda_permission" | "aws_lambda_layer_version_permission":
             yield from _invocation(subject)
@@ -48,22 +48,35 @@ def _guard_removed(subject: Subject) -> Iterator[Flag]:
 
 
 def _grants(subject: Subject) -> Iterator[Flag]:
-    """Grants of a bucket's ACL to everybody, or to everybody with an AWS account."""
-    before, after = _groups(subject.before), _groups(subject.after)
-    if subject.stays and after - before:
+    """Grants of a bucket to everybody, to everybody with an AWS account, or to another account."""
+    new = sorted(_grantees(subject.after) - _grantees(subject.before)) if subject.stays else []
+    path = ("grant",) if subject.change.type == "aws_s3_bucket" else ("access_control_policy", "grant")
+    public = [name for name in new if name.endswith(("/AllUsers", "/AuthenticatedUsers"))]
+    if public:
         reason = "The access control list newly lets others read or write."
-        path = ("access_control_policy", "grant")
-        yield subject.flag(Concern.EXPOSURE, "Made public", reason, path, ABSENT, min(after - before))
+        yield subject.flag(Concern.EXPOSURE, "Made public", reason, path, ABSENT, public[0])
+    for name in new:
+        if "://" not in name:
+            reason = "The access control list newly lets another account in."
+            yield subject.flag(Concern.EXPOSURE, "Shared with another account", reason, path, ABSENT, name)
 
 
-def _groups(resource: dict[str, Tree]) -> set[str]:
-    return {
-        uri
-        for policy in blocks(resource.get("access_control_policy"))
-        for grant in blocks(policy.get("grant"))
-        for grantee in blocks(grant.get("grantee"))
-        if isinstance(uri := grantee.get("uri"), str) and uri.endswith(("/AllUsers", "/AuthenticatedUsers"))
-    }
+def _grantees(resource: dict[str, Tree]) -> set[str]:
+    """Who is granted something: groups by address, accounts by canonical id, without the owner."""
+    found: set[str] = set()
+    for grant in blocks(resource.get("grant")):
+        found |= {_name(grant.get(key)) for key in ("uri", "id")}
+    for policy in blocks(resource.get("access_control_policy")):
+        owners = {_name(owner.get("id")) for owner in blocks(policy.get("owner"))}
+        for grant in blocks(policy.get("grant")):
+            for grantee in blocks(grant.get("grantee")):
+                names = {_name(grantee.get(key)) for key in ("uri", "id", "email_address")}
+                found |= names - owners
+    return found - {""}
+
+
+def _name(value: Tree) -> str:
+    return value if isinstance(value, str) else ""
 
 
 def _invocation(subject: Subject) -> Iterator[Flag]:

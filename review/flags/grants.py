@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from review.flags import actions as acts
+from review.flags.limits import NAMING
 from review.flags.subject import Subject
 from review.model import Concern, Flag
 from review.policies import Condition, Statement
@@ -37,8 +38,13 @@ def granted(subject: Subject, where: Where, grant: Grant, old: Sequence[Statemen
     everywhere = any(acts.is_every_resource(resource) for resource in statement.resources)
     if everywhere and not whole and not _is_narrowed(statement):
         title = "Every resource can be changed"
-        reason = "Actions that change things are newly allowed on every resource."
+        reason = "Actions that change things are newly allowed on every resource, or every one of a kind."
         yield from _on_actions(subject, where, grant, acts.writes, title, reason)
+        title = "All data can be read"
+        reason = (
+            "Reading what is stored or secret is newly allowed on every resource, or every one of a kind."
+        )
+        yield from _on_actions(subject, where, grant, acts.reads_data, title, reason)
 
 
 def whole_services(subject: Subject, where: Where, grant: Grant) -> Iterator[Flag]:
@@ -51,13 +57,15 @@ def whole_services(subject: Subject, where: Where, grant: Grant) -> Iterator[Fla
         "Every action allowed",
         "The policy newly allows every action of every service.",
     )
+    takes_in = any(acts.is_service(action) and acts.takes_in_raising(action) for action in grant.actions)
+    raised = " With it one can get more permissions than are written here." if takes_in else ""
     yield from _on_actions(
         subject,
         where,
         grant,
         acts.is_service,
         "Every action of a service allowed",
-        "The policy newly allows all that a service can do, also what AWS adds later.",
+        f"The policy newly allows all that a service can do, also what AWS adds later.{raised}",
     )
 
 
@@ -107,36 +115,40 @@ def _on_actions(
 
 def _is_narrowed(statement: Statement) -> bool:
     """Whether a condition says which things are meant: by tag, or by a key of IAM's own."""
-    return any(_names(condition, NARROWING) for condition in statement.conditions)
+    return any(
+        _names(condition, NARROWING) and not any(_is_wide(value) for value in condition[2])
+        for condition in statement.conditions
+    )
 
 
 def _is_bounded(statement: Statement) -> bool:
     """Whether a condition names the boundary of permissions, or the services that a role is passed to."""
-    return any(_names(condition, BOUNDING) for condition in statement.conditions)
+    return any(
+        _names(condition, BOUNDING) and not any("*" in value or "?" in value for value in condition[2])
+        for condition in statement.conditions
+    )
 
 
 def _names(condition: Condition, keys: tuple[str, ...]) -> bool:
-    """Whether a condition holds only where one of these keys is there and has one of the named values."""
+    """Whether a condition holds only where one of these keys is there and has one of the values."""
     operator, key, values = condition
-    plain = operator.lower().removeprefix("foranyvalue:")
-    if plain not in NAMING or not key.startswith(keys):
-        return False
-    return all(value.strip("*?") and not value.startswith(("*", "?", "arn:*")) for value in values)
+    return operator.removeprefix("foranyvalue:") in NAMING and key.startswith(keys) and bool(values)
 
 
-NAMING: Final = frozenset(
-    {"stringequals", "stringequalsignorecase", "stringlike", "arnequals", "arnlike", "numericequals"}
-)
-"""Operators that do not hold where the key is missing.
+def _is_wide(value: str) -> bool:
+    """Whether a condition's value is a pattern for about everything."""
+    if value.startswith("arn:"):
+        # A pattern of policies names none if it leaves open whose they are, or which.
+        parts = value.split(":", 5)
+        is_any = acts.is_every_resource(value) or value.endswith((":policy/*", ":role/*", ":cluster/*"))
+        return is_any or (len(parts) == 6 and "*" in parts[4])
+    return value.startswith(("*", "?"))
 
-Source: AWS's IAM documentation, "IAM JSON policy elements: Condition operators".
-"""
 
 BOUNDING: Final = ("iam:permissionsboundary", "iam:passedtoservice")
 NARROWING: Final = (
     *BOUNDING,
     "aws:requesttag/",
-    "aws:resourceaccount",
     "aws:resourcetag/",
     "dynamodb:leadingkeys",
     "ec2:resourcetag/",

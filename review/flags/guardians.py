@@ -28,6 +28,11 @@ GUARDIANS: Final = {
     "aws_inspector2_enabler": ("Detection off", "Known holes are no longer looked for."),
     "aws_macie2_account": ("Detection off", "Personal data is no longer looked for."),
     "aws_networkfirewall_firewall": ("Firewall off", "The traffic no longer goes through the firewall."),
+    "aws_organizations_policy": ("Organisation's policy off", "The organisation's policy is deleted."),
+    "aws_organizations_policy_attachment": (
+        "Organisation's policy off",
+        "The policy no longer holds for the accounts it was attached to.",
+    ),
     "aws_route53_query_log": (_LOG, "Queries of names are no longer written down."),
     "aws_s3_bucket_logging": (_LOG, "Requests are no longer written down."),
     "aws_s3_bucket_object_lock_configuration": (

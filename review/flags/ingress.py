@@ -12,10 +12,10 @@ from review.trees import ABSENT, UNKNOWN, Tree
 
 TITLE = "Open to the world"
 
-WIDE_V4 = 7
-"""A public network with a prefix up to this long is called the world: no one has so many addresses."""
+WIDE_V4 = 2**25
+"""As many public addresses as this are called the world: no one has so many."""
 
-WIDE_V6 = 15
+WIDE_V6 = 2**113
 
 ADMINISTRATION = frozenset({22, 23, 135, 445, 2375, 2376, 3389, 5900, 5985, 5986, 6443, 10250})
 DATABASES = frozenset(
@@ -29,12 +29,14 @@ EPHEMERAL = 1024
 MANY = 1000
 """As many ports as this in one rule are for answers, not for a service."""
 
-CIDRS = ("cidr_blocks", "ipv6_cidr_blocks", "cidr_block", "ipv6_cidr_block", "cidr_ipv4", "cidr_ipv6")
+CIDRS = ("cidr_blocks", "ipv6_cidr_blocks", "cidr_block", "ipv6_cidr_block", "cidr_ipv4", "cidr_ipv6", "cidr")
 SOURCES = ("referenced_security_group_id", "source_security_group_id", "security_groups", "self")
 PREFIX_LISTS = ("prefix_list_ids", "prefix_list_id")
 
 GROUPS = frozenset({"aws_security_group", "aws_default_security_group"})
 ACLS = frozenset({"aws_network_acl", "aws_default_network_acl"})
+RULES = frozenset({"aws_vpc_security_group_ingress_rule", "aws_security_group_rule"})
+LISTS = frozenset({"aws_ec2_managed_prefix_list", "aws_ec2_managed_prefix_list_entry"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +68,14 @@ def ingress(subject: Subject) -> Iterator[Flag]:
         return
     before = _rules(subject.change.type, subject.before) or []
     former = _opened(rule for rule in before if _is_open(rule))
+    hidden_before = {cidr for rule in before for cidr in rule.cidrs if hidden(cidr)}
+    lists = {item for rule in before for item in rule.prefix_lists if isinstance(item, str) or hidden(item)}
     for rule in after:
         if _is_open(rule):
             if not _was_open(former, rule) and not _is_usual(subject, rule):
                 yield _flag(subject, rule)
         elif rule.prefix_lists or any(hidden(cidr) for cidr in rule.cidrs):
-            yield from _unknown(subject, rule, before)
+            yield from _unknown(subject, rule, hidden_before, lists)
 
 
 def _rules(type: str, resource: Block) -> list[Rule] | None:
@@ -89,6 +93,11 @@ def _rules(type: str, resource: Block) -> list[Rule] | None:
         type == "aws_security_group_rule" and resource.get("type") == "ingress"
     ):
         return [_rule((), resource, False)]
+    if type == "aws_ec2_managed_prefix_list_entry":
+        return [_entry((), resource)]
+    if type == "aws_ec2_managed_prefix_list":
+        listed = resource.get("entry", ABSENT)
+        return [_entry(("entry", str(place)), block) for place, block in enumerate(blocks(listed))]
     if type == "aws_network_acl_rule" and not resource.get("egress"):
         return [_rule((), resource, True)] if resource.get("rule_action") == "allow" else []
     return []
@@ -106,6 +115,11 @@ def _rule(path: tuple[str, ...], block: Block, is_acl: bool) -> Rule:
         block,
         is_acl,
     )
+
+
+def _entry(path: tuple[str, ...], block: Block) -> Rule:
+    """An entry of a prefix list: which ports it opens stands in the rules that name the list."""
+    return Rule(path, "-1", None, tuple(_each(block, ("cidr",))), (), block, False)
 
 
 def _each(block: Block, keys: Sequence[str]) -> Iterator[Tree]:
@@ -134,20 +148,59 @@ def _number(value: Tree) -> int | None:
 
 def _is_open(rule: Rule) -> bool:
     """Whether the addresses of a rule, taken together, are those of the world."""
+    return _is_world(rule.cidrs)
+
+
+def _is_world(cidrs: Iterable[Tree]) -> bool:
+    """Whether there are so many public addresses in some networks that they are the world."""
     v4: list[IPv4Network] = []
     v6: list[IPv6Network] = []
-    for cidr in rule.cidrs:
+    for cidr in cidrs:
         try:
             network = ip_network(cidr, strict=False) if isinstance(cidr, str) else None
         except ValueError:
             continue
+        if network is None or network.is_private:
+            continue
         if isinstance(network, IPv4Network):
             v4.append(network)
-        elif isinstance(network, IPv6Network):
+        else:
             v6.append(network)
-    return any(
-        network.prefixlen <= WIDE_V4 and not network.is_private for network in collapse_addresses(v4)
-    ) or any(network.prefixlen <= WIDE_V6 and not network.is_private for network in collapse_addresses(v6))
+    return (
+        sum(network.num_addresses for network in collapse_addresses(v4)) >= WIDE_V4
+        or sum(network.num_addresses for network in collapse_addresses(v6)) >= WIDE_V6
+    )
+
+
+def split_ingress(subjects: Sequence[Subject]) -> Iterator[Flag]:
+    """Flags about groups whose rules, none of them wide, newly let in the world when taken together."""
+    before: defaultdict[Tree, list[Tree]] = defaultdict(list)
+    after: defaultdict[Tree, list[Tree]] = defaultdict(list)
+    added: dict[Tree, Subject] = {}
+    for subject in subjects:
+        kind = subject.change.type
+        if kind not in GROUPS | RULES | LISTS:
+            continue
+        for side, cidrs in ((subject.before, before), (subject.after, after)):
+            narrow = [rule for rule in _rules(kind, side) or () if not _is_open(rule)]
+            cidrs[_group(side)] += [cidr for rule in narrow for cidr in rule.cidrs]
+        if subject.stays:
+            added.setdefault(_group(subject.after), subject)
+    for group, subject in added.items():
+        if _is_world(after[group]) and not _is_world(before[group]):
+            reason = (
+                "Rules that let in some each newly let in so many when taken together that it is the world."
+            )
+            yield subject.flag(Concern.EXPOSURE, TITLE, reason, (), ABSENT, group)
+
+
+def _group(resource: Block) -> Tree:
+    """What a rule or an entry belongs to; UNKNOWN for all that belongs to something new."""
+    for key in ("security_group_id", "prefix_list_id", "id"):
+        value = resource.get(key, ABSENT)
+        if value is not ABSENT:
+            return value if isinstance(value, str) else UNKNOWN
+    return UNKNOWN
 
 
 def _families(rule: Rule) -> frozenset[bool]:
@@ -233,15 +286,14 @@ def _shown(block: Block) -> Tree:
     return {key: block[key] for key in keys if key in block and not is_nothing(block[key])}
 
 
-def _unknown(subject: Subject, rule: Rule, before: Sequence[Rule]) -> Iterator[Flag]:
-    """Flags about addresses that are hidden, or stand in a prefix list."""
-    former = [old for old in before if old.path == rule.path or old.source == rule.source]
-    known = [cidr for old in former for cidr in old.cidrs]
-    if any(hidden(cidr) and cidr not in known for cidr in rule.cidrs):
-        value = next(cidr for cidr in rule.cidrs if hidden(cidr))
-        yield subject.unknown(TITLE, (*rule.path, "cidr"), ABSENT, value)
-    lists = [item for old in before for item in old.prefix_lists]
+def _unknown(subject: Subject, rule: Rule, former: set[Tree], lists: set[Tree]) -> Iterator[Flag]:
+    """Flags about addresses that are hidden, or stand in a prefix list; both but for those of before."""
+    new = [cidr for cidr in rule.cidrs if hidden(cidr) and cidr not in former]
+    if new:
+        yield subject.unknown(TITLE, (*rule.path, "cidr"), ABSENT, new[0])
     for item in rule.prefix_lists:
+        if not isinstance(item, str) and not hidden(item):
+            continue
         if item not in lists:
             reason = "What addresses are on the prefix list does not stand in the plan."
             path = (*rule.path, "prefix_list_id")

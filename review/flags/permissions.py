@@ -1,15 +1,16 @@
 """Flags for what IAM policies newly allow: to the role that has them, or to principals they name."""
 
-import math
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Final
 
 from review.flags.grants import granted
-from review.flags.principals import resource_policy, trust
+from review.flags.identities import identities
+from review.flags.principals import OTHER_ACCOUNT, resource_policy, trust
 from review.flags.subject import Subject, blocks, hidden, is_nothing
 from review.model import Concern, Flag
-from review.policies import Statement, is_policy, statements_of
-from review.policy_changes import denials_removed, newly_allowed
+from review.policies import Statement, is_policy, is_readable, statements_of
+from review.policy_changes import denials_removed, newly_allowed, work
 from review.trees import ABSENT, UNKNOWN, Document, Tree
 
 POLICIES = frozenset(
@@ -59,14 +60,33 @@ NOT_POLICIES = frozenset(
 )
 """Types whose `policy` or `content` is no IAM policy."""
 
-LARGEST: Final = 100_000
-"""Single permissions that are compared; what AWS takes has far fewer, but for odd cases."""
+ABOUT = (
+    "arn",
+    "backup_vault_name",
+    "bucket",
+    "cluster_arn",
+    "domain_name",
+    "event_bus_name",
+    "file_system_id",
+    "key_id",
+    "queue_url",
+    "repository",
+    "repository_name",
+    "resource_arn",
+    "secret_arn",
+    "vault_name",
+)
+"""Attributes by which a policy that is a resource of its own says what it is about."""
+
+LARGEST: Final = 500_000
+"""Comparisons of patterns that are done; what AWS takes needs far fewer, but for odd cases."""
 
 Where = tuple[str, ...]
 
 
 def permissions(subject: Subject) -> Iterator[Flag]:
-    """Flags about all policies of a change."""
+    """Flags about all policies of a change, and about who gets in without one."""
+    yield from identities(subject)
     for where, before, after in _policies(subject):
         if subject.stays:
             yield from policy_flags(subject, where, before, after)
@@ -88,27 +108,50 @@ def policy_flags(subject: Subject, where: Where, before: Tree, after: Tree) -> I
     old = statements_of(before) or []
     if any(statement.hidden for statement in new) and before != after:
         yield _not_known(subject, where, before, after)
-    yield from _denials(subject, where, old, new)
-    is_new = is_nothing(before)
-    if not new and not is_nothing(after) and where[-1] in POLICIES:
-        yield _not_known(subject, where, before, after)
-    if len(new) * max(map(_size, [*old, *new]), default=0) > LARGEST:
-        reason = "The policy is too large to be judged here."
-        yield subject.flag(Concern.UNKNOWN, "Policy not known", reason, where)
+    elif not is_nothing(after) and not is_readable(after):
+        reason = "Part of it is no IAM policy as it is known here, so nothing can be ruled out."
+        yield subject.flag(Concern.UNKNOWN, "Policy not known", reason, where, before, after)
+    if work(old, new) > LARGEST:
+        reason = "The policy is too large to be judged here, so nothing can be ruled out."
+        yield subject.flag(Concern.UNKNOWN, "Too large to judge", reason, where)
         return
+    yield from _denials(subject, where, old, new)
+    is_new = subject.is_new and not _is_about_what_stays(subject)
+    found: list[Flag] = []
     for grant in newly_allowed(old, new):
         if where[-1] == TRUST:
-            yield from trust(subject, where, grant, old, is_new)
+            found += trust(subject, where, grant, old, is_new)
         elif grant.statement.principals:
-            yield from resource_policy(subject, where, grant, old, is_new)
+            found += resource_policy(subject, where, grant, old, is_new)
         else:
-            yield from granted(subject, where, grant, old)
+            found += granted(subject, where, grant, old)
+    yield from _folded(found)
 
 
-def _size(statement: Statement) -> int:
-    """How many single permissions a statement has."""
-    parts = (statement.actions, statement.resources, statement.principals)
-    return math.prod(max(len(part), 1) for part in parts)
+def _folded(flags: Sequence[Flag]) -> Iterator[Flag]:
+    """The flags, with one for all statements that let the same principals of another account in."""
+    found: dict[tuple[str, str], list[Flag]] = {}
+    for place, flag in enumerate(flags):
+        key = repr(flag.after) if flag.title == OTHER_ACCOUNT else str(place)
+        found.setdefault((flag.title, key), []).append(flag)
+    for first, *more in found.values():
+        if not more:
+            yield first
+            continue
+        *where, label, last = first.path
+        labels = ", ".join([label, *(flag.path[-2] for flag in more)])
+        yield replace(first, path=(*where, labels, last))
+
+
+def _is_about_what_stays(subject: Subject) -> bool:
+    """Whether a policy that is a resource of its own is about something that the plan does not create."""
+    if not _is_policy_itself(subject):
+        return False
+    about = [subject.after[key] for key in ABOUT if key in subject.after]
+    kind = subject.change.type.removesuffix("_policy")
+    return bool(about) and not any(
+        hidden(value) or (isinstance(value, str) and (kind, value) in subject.created) for value in about
+    )
 
 
 def _not_known(subject: Subject, where: Where, before: Tree, after: Tree) -> Flag:
@@ -135,7 +178,8 @@ def _is_policy(key: str, value: Tree) -> bool:
     if is_policy(value):
         return True
     # What nobody can read as a policy is told as that.
-    is_odd = key != "content" and isinstance(value, Document)
+    is_text = isinstance(value, str) and value.lstrip().startswith(("{", "["))
+    is_odd = key != "content" and (isinstance(value, Document) or is_text)
     return key in POLICIES and (hidden(value) or is_odd)
 
 

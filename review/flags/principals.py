@@ -6,10 +6,10 @@ context keys".
 
 import re
 from collections.abc import Iterator, Sequence
-from ipaddress import ip_network
 from typing import Final
 
 from review.flags.grants import exclusion, loosened, whole_services
+from review.flags.limits import is_public, is_within
 from review.flags.subject import Subject
 from review.model import Concern, Flag
 from review.policies import Condition, Statement
@@ -18,37 +18,13 @@ from review.trees import ABSENT, Tree
 
 Where = tuple[str, ...]
 
-LIMITING = (
-    "aws:principalaccount",
-    "aws:principalarn",
-    "aws:principalorgid",
-    "aws:principalorgpaths",
-    "aws:principaltag/",
-    "aws:sourceaccount",
-    "aws:sourcearn",
-    "aws:sourceip",
-    "aws:sourceorgid",
-    "aws:sourceorgpaths",
-    "aws:sourceowner",
-    "aws:sourcevpc",
-    "aws:sourcevpce",
-    "aws:userid",
-    "aws:vpcsourceip",
-    "elasticfilesystem:accesspointarn",
-    "kms:calleraccount",
-    "s3:dataaccesspointaccount",
-    "s3:dataaccesspointarn",
-    "sns:endpoint",
-    "sts:externalid",
-)
-"""Condition keys that say who is meant where the principal is everybody."""
-
-MANY: Final = 2**25
-"""With as many IPv4 addresses as this, a condition on addresses limits nobody."""
-
 SUBJECT_OPERATORS: Final = frozenset({"stringequals", "stringequalsignorecase", "stringlike"})
 
 _AWS_ACCOUNT: Final = re.compile(r"AWS:(?:arn:aws[a-z-]*:(?:iam|sts)::)?(\d{12})(?::|$)")
+
+_CLOUDFRONT: Final = "AWS:arn:aws:iam::cloudfront:"
+
+OTHER_ACCOUNT: Final = "Access for another account"
 
 LIMITS_ONLY = frozenset({"aws_vpc_endpoint", "aws_vpc_endpoint_policy"})
 """Types whose policy allows nothing by itself, but limits what goes through."""
@@ -62,7 +38,7 @@ def trust(
     path = (*where, "Statement", statement.label)
     if statement.not_principals:
         yield _not_principal(subject, path, statement)
-    elif _is_public(statement):
+    elif is_public(statement):
         reason = "Everybody with an AWS account may newly take on the role."
         yield subject.flag(
             Concern.PERMISSION, "Role open to everybody", reason, (*path, "Principal"), ABSENT, "*"
@@ -80,13 +56,15 @@ def trust(
                 statement.source.get("Condition", ABSENT),
             )
             return
-    if is_new and not _is_public(statement) and (foreign := _foreign(subject, grant)):
+    if is_new and not is_public(statement) and (foreign := _foreign(subject, grant)):
         reason = "An AWS account other than the plan's own, as far as the plan tells, may take on the role."
         path = (*path, "Principal")
         yield subject.flag(Concern.PERMISSION, "Role open to another account", reason, path, ABSENT, foreign)
-    if is_new or _is_public(statement):
+    if is_new or is_public(statement):
         return
-    if grant.principals:
+    if grant.principals and _are_known(grant, old):
+        yield _more_actions(subject, path, grant)
+    elif grant.principals:
         yield subject.flag(
             Concern.PERMISSION,
             "Trust widened",
@@ -110,29 +88,21 @@ def resource_policy(
     if statement.not_principals:
         yield _not_principal(subject, path, statement)
         return
-    if _is_public(statement):
+    if is_public(statement):
         reason = "The policy newly allows something to everybody, under no condition that says who."
         yield subject.flag(Concern.EXPOSURE, "Public by policy", reason, (*path, "Principal"), ABSENT, "*")
         return
+    if not old and (foreign := _foreign(subject, grant)):
+        reason = "The policy lets in an AWS account other than the plan's own, as far as the plan tells."
+        path = (*path, "Principal")
+        yield subject.flag(Concern.PERMISSION, OTHER_ACCOUNT, reason, path, ABSENT, foreign)
+        return
     if is_new:
-        if foreign := _foreign(subject, grant):
-            reason = "The policy lets in an AWS account other than the plan's own, as far as the plan tells."
-            path = (*path, "Principal")
-            yield subject.flag(
-                Concern.PERMISSION, "Access for another account", reason, path, ABSENT, foreign
-            )
         return
     if statement.not_actions or statement.not_resources:
         yield exclusion(subject, where, statement)
-    elif grant.principals and grant.principals <= {each for other in old for each in other.principals}:
-        yield subject.flag(
-            Concern.PERMISSION,
-            "More access for a principal",
-            "The policy newly allows something more to a principal that it named before.",
-            (*path, "Action"),
-            ABSENT,
-            statement.source.get("Action", ABSENT),
-        )
+    elif grant.principals and _are_known(grant, old):
+        yield _more_actions(subject, path, grant)
     elif grant.principals:
         yield subject.flag(
             Concern.PERMISSION,
@@ -159,47 +129,6 @@ def _not_principal(subject: Subject, path: Where, statement: Statement) -> Flag:
     )
 
 
-def _is_public(statement: Statement) -> bool:
-    return any(principal == "AWS:*" for principal in statement.principals) and not any(
-        _limits(condition) for condition in statement.conditions
-    )
-
-
-def _limits(condition: Condition) -> bool:
-    operator, key, values = condition
-    plain = operator.lower()
-    if "not" in plain or "ifexists" in plain or plain == "null" or plain.startswith("forallvalues"):
-        return False
-    if plain.endswith("ipaddress"):
-        return key.startswith(LIMITING) and _addresses(values) < MANY
-    if any(_is_open(value) for value in values):
-        return False
-    return key.startswith(LIMITING)
-
-
-def _is_open(value: str) -> bool:
-    """Whether a pattern leaves open which account, or whatever it names, is meant."""
-    if not value.strip("*?"):
-        return True
-    parts = value.split(":")
-    if value.startswith("arn"):
-        return len(parts) < 5 or "*" in parts[4] or "?" in parts[4] or "*" in parts[0]
-    return False
-
-
-def _addresses(values: frozenset[str]) -> int:
-    """How many IPv4 addresses some networks have; what is no such network counts as all of them."""
-    count = 0
-    for value in values:
-        try:
-            network = ip_network(value, strict=False)
-        except ValueError:
-            return 2**32
-        # Of IPv6, the share of all addresses counts.
-        count += network.num_addresses if network.version == 4 else network.num_addresses >> 96
-    return count
-
-
 def _open_subjects(statement: Statement) -> frozenset[str] | None:
     """The patterns of subjects that are let in from an OIDC provider; None if each one is named."""
     if not any(
@@ -211,12 +140,12 @@ def _open_subjects(statement: Statement) -> frozenset[str] | None:
         (operator, values)
         for operator, key, values in statement.conditions
         if key.endswith((":sub", ":job_workflow_ref", ":repository"))
-        if operator.lower().removeprefix("foranyvalue:") in SUBJECT_OPERATORS
+        if operator.removeprefix("foranyvalue:") in SUBJECT_OPERATORS
     ]
     if not subjects:
         return frozenset({"*"})
     for operator, values in subjects:
-        if "like" not in operator.lower() or not any("*" in value or "?" in value for value in values):
+        if "like" not in operator or not any("*" in value or "?" in value for value in values):
             return None
     return frozenset(value for _, values in subjects for value in values if "*" in value or "?" in value)
 
@@ -226,20 +155,45 @@ def _had_subjects(known: Sequence[Condition], wide: frozenset[str]) -> bool:
     patterns = [
         value
         for operator, key, values in known
-        if key.endswith(":sub") and "Like" in operator
+        if key.endswith((":sub", ":job_workflow_ref", ":repository"))
+        if operator.removeprefix("foranyvalue:") in SUBJECT_OPERATORS
         for value in values
     ]
     return all(any(matches(pattern, value) for pattern in patterns) for value in wide)
 
 
 def _foreign(subject: Subject, grant: Grant) -> Tree:
-    """The principals of other accounts than the plan's own; nothing if there are none."""
-    found = sorted(
+    """The principals that may be of other accounts than the plan's own; nothing if there are none."""
+    statement = grant.statement
+    if is_within(statement, subject.accounts):
+        return None
+    found = {
         principal
-        for principal in grant.principals or grant.statement.principals
-        if (match := _AWS_ACCOUNT.match(principal)) and match[1] not in subject.accounts
-    )
+        for principal in grant.principals or statement.principals
+        if principal.startswith(("AWS:", "CanonicalUser:")) and not principal.startswith(_CLOUDFRONT)
+        if not ((match := _AWS_ACCOUNT.match(principal)) and match[1] in subject.accounts)
+    }
     return _names(frozenset(found)) if found else None
+
+
+def _more_actions(subject: Subject, path: Where, grant: Grant) -> Flag:
+    """The flag about principals that were named before and may do more now."""
+    said = grant.statement.source.get("Action", ABSENT)
+    if isinstance(said, list):
+        said = [each for each in said if isinstance(each, str) and each.lower() in grant.actions] or said
+    return subject.flag(
+        Concern.PERMISSION,
+        "More actions for a principal",
+        "The policy newly allows something more to a principal that it named before.",
+        (*path, "Action"),
+        ABSENT,
+        said[0] if isinstance(said, list) and len(said) == 1 else said,
+    )
+
+
+def _are_known(grant: Grant, old: Sequence[Statement]) -> bool:
+    """Whether all the principals were named before."""
+    return grant.principals <= {each for other in old if other.allow for each in other.principals}
 
 
 def _former_principals(old: Sequence[Statement], statement: Statement) -> Tree:

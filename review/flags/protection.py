@@ -9,11 +9,15 @@ from review.flags.switches import switched
 from review.model import Action, Concern, Flag
 from review.trees import ABSENT, Tree
 
+DENYING = frozenset({"aws_network_acl", "aws_default_network_acl", "aws_network_acl_rule"})
+
 
 def protection(subject: Subject) -> Iterator[Flag]:
     """All flags about what protects."""
     yield from switched(subject, PROTECTIONS, Concern.PROTECTION)
     yield from _guardian_deleted(subject)
+    if subject.change.type in DENYING and not subject.is_moot:
+        yield from _denial(subject)
     if not subject.stays or subject.is_new:
         return
     match subject.change.type:
@@ -38,6 +42,27 @@ def _identity(subject: Subject) -> tuple[tuple[str, ...], Tree]:
         if not is_nothing(value):
             return (key,), value
     return (), ABSENT
+
+
+def _denial(subject: Subject) -> Iterator[Flag]:
+    """Traffic that a network ACL that stays no longer denies."""
+    if subject.change.type != "aws_network_acl_rule" and not subject.stays:
+        return
+    after = [] if subject.change.deposed else _denials(subject.after)
+    for rule in [] if subject.change.deposed else _denials(subject.before):
+        if rule not in after and not hidden(subject.after.get("ingress")):
+            reason = "Traffic that the network ACL denied is no longer denied by the same rule."
+            yield subject.flag(Concern.PROTECTION, "Traffic no longer denied", reason, (), rule)
+
+
+def _denials(resource: dict[str, Tree]) -> list[Tree]:
+    rules = [*blocks(resource.get("ingress")), *blocks(resource.get("egress")), resource]
+    keys = ("cidr_block", "ipv6_cidr_block", "from_port", "to_port", "protocol", "egress")
+    return [
+        {key: rule[key] for key in keys if not is_nothing(rule.get(key))}
+        for rule in rules
+        if "deny" in (rule.get("action"), rule.get("rule_action"))
+    ]
 
 
 def _insights(subject: Subject) -> Iterator[Flag]:
@@ -70,6 +95,35 @@ def _firewall(subject: Subject) -> Iterator[Flag]:
         if isinstance(name, str) and name not in kept and not hidden(subject.after.get("rule")):
             reason = "A rule of the firewall is gone."
             yield subject.flag(Concern.PROTECTION, "Firewall weakened", reason, ("rule", name), name)
+
+    after = {str(rule.get("name")): rule for rule in blocks(subject.after.get("rule"))}
+    for rule in blocks(subject.before.get("rule")):
+        now = after.get(str(rule.get("name")))
+        for key in ("action", "override_action"):
+            if now is None or _strength(now.get(key)) >= _strength(rule.get(key)):
+                continue
+            reason = "A rule of the firewall lets through, or only counts, what it stopped."
+            where = ("rule", str(rule.get("name")), key)
+            former = rule.get(key, ABSENT)
+            yield subject.flag(
+                Concern.PROTECTION, "Firewall weakened", reason, where, former, now.get(key, ABSENT)
+            )
+
+
+STRENGTHS = {"block": 2, "captcha": 1, "challenge": 1, "none": 1}
+"""What stops requests, by how much; `none` as an override leaves a group's own actions in force."""
+
+
+def _strength(action: Tree) -> int:
+    return max(
+        (
+            STRENGTHS.get(key, 0)
+            for block in blocks(action)
+            for key, value in block.items()
+            if not is_nothing(value) or value == {}
+        ),
+        default=0,
+    )
 
 
 def _blocks_first(resource: dict[str, Tree]) -> bool:

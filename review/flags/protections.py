@@ -26,6 +26,7 @@ PROTECTIONS: Final = by_attribute(
     Switch("enable_termination_protection", off, _DELETION, _EASY),
     Switch("deletion_protection_check", off, _DELETION, _EASY),
     Switch("force_destroy", on, "Deletion made easy", _ALONG),
+    Switch("skip_destroy", off, "Deletion made easy", _ALONG, frozenset({"aws_cloudwatch_log_group"})),
     Switch("force_delete", on, "Deletion made easy", _ALONG),
     Switch(
         "skip_final_snapshot", on, "Deletion made easy", "A deletion newly leaves no last snapshot behind."

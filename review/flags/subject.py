@@ -17,6 +17,7 @@ class Subject:
 
     `gone` holds the types, and the names and ARNs, of what holds data and is deleted by the same plan.
     `accounts` are the AWS accounts that the plan's own resources are in, as far as it tells.
+    `created` holds the types, and the names and ARNs, of what the plan creates.
     `replaced_families` are those of the task definitions that it replaces or makes.
     """
 
@@ -27,6 +28,7 @@ class Subject:
     gone: frozenset[tuple[str, str]]
     accounts: frozenset[str] = frozenset()
     replaced_families: frozenset[str] = frozenset()
+    created: frozenset[tuple[str, str]] = frozenset()
 
     @property
     def is_new(self) -> bool:
@@ -75,6 +77,7 @@ MASKED_REASON = "The value is sensitive and was not looked at, so this cannot be
 PARENTS = {
     "bucket": ("aws_s3_bucket",),
     "file_system_id": ("aws_efs_file_system", "aws_fsx_lustre_file_system"),
+    "network_acl_id": ("aws_network_acl",),
     "resource_arn": ("aws_dynamodb_table", "aws_kinesis_stream"),
     "role": ("aws_iam_role",),
     "secret_arn": ("aws_secretsmanager_secret",),
@@ -96,6 +99,13 @@ def subjects_of(stack: str, plan: Plan) -> list[Subject]:
         for key in ("id", "arn", "bucket")
         if isinstance(value := change.before.get(key), str)
     )
+    created = frozenset(
+        (change.type, value)
+        for change in plan.changes
+        if change.action is Action.CREATE and isinstance(change.after, dict)
+        for key in ("id", "arn", "name", "bucket", "url")
+        if isinstance(value := change.after.get(key), str)
+    )
     accounts = _accounts(plan)
     families = frozenset(
         family
@@ -104,7 +114,16 @@ def subjects_of(stack: str, plan: Plan) -> list[Subject]:
         if isinstance(family := _object(change.before).get("family"), str)
     )
     return [
-        Subject(stack, change, _object(change.before), _object(change.after), gone, accounts, families)
+        Subject(
+            stack,
+            change,
+            _object(change.before),
+            _object(change.after),
+            gone,
+            accounts,
+            families,
+            created,
+        )
         for change in plan.changes
         if not change.is_data
     ]

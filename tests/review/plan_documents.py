@@ -20,6 +20,8 @@ MORE_HOSTILE = (
     *HOSTILE,
     "`````",
     "\n```mermaid\ngraph TD\n",
+    "\n```\n",
+    "\n`````\n",
     "\n</details>\n\n# Heading\n\n",
     "-->",
     "<!--",
@@ -63,6 +65,9 @@ ACTIONS = (
     ["no-op"],
     ["levitate"],
 )
+SECTIONS = ("nothing", "outputs", "checks", "deferred", "actions", "deferred actions", "drift", "drift")
+"""What a plan may have beside changes of resources."""
+
 REASONS = ("replace_because_tainted", "replace_because_cannot_update", "delete_because_no_module")
 TYPES = (
     "aws_cloudwatch_log_group",
@@ -306,7 +311,8 @@ class _Maker:
                     )
                 ),
                 unique=True,
-                max_size=4,
+                min_size=1,
+                max_size=5,
             )
         )
         before = {name: self.attribute(name) for name in names}
@@ -356,9 +362,6 @@ class _Maker:
         }
         if actions in (["delete", "create"], ["create", "delete"]):
             change["replace_paths"] = self.one([["name"]], [["tags", self.hostile()], ["ingress", 0]], [])
-            if before.sensitive is True and before.value:
-                # Which key of a sensitive map is another one is sensitive as well.
-                change["replace_paths"] = [[next(iter(before.value)), self.secret(), "x"]]
         if self.chance(4):
             item["action_reason"] = self.one(*REASONS, self.hostile())
         if actions in (["update"], ["no-op"], ["create"]) and self.chance(3):
@@ -372,6 +375,48 @@ class _Maker:
             item["previous_address"] = self.one(address, self.address(kind))
         if actions == ["delete"] and self.chance(3):
             item["deposed"] = self.one("ab12cd34", self.hostile())
+        return item
+
+    def strongbox(self) -> dict[str, Any]:
+        """A resource with every kind of secret, in every place."""
+
+        def values() -> _Value:
+            hidden: dict[str, Any] = {
+                "text": self.secret(),
+                "number": self._number(),
+                "list": [self.secret(), {"x": self.secret()}],
+                "object": {self.secret(): [self.secret()]},
+                "json": json.dumps({"x": self.secret()}),
+            }
+            open_values: dict[str, Any] = {
+                "container_definitions": self.containers(),
+                "settings": self.settings(),
+                "policy": json.dumps(self.settings()),
+                "shapes": [shape(self.secret()) for shape in SHAPES] + [self.shaped()],
+                **{name: self.hidden(keys=False) for name in SECRET_NAMES},
+            }
+            mixed = {
+                "leaves": {"x": self.secret(), "y": [1, self.secret()], "z": self.text()},
+                "other_shape": [self.secret()],
+            }
+            marks = {"leaves": {"x": True, "y": [False, True]}, "other_shape": {"x": True}}
+            sensitive = dict.fromkeys(hidden, True) | marks
+            return _Value(hidden | open_values | mixed, sensitive, {"id": True})
+
+        item = self.resource(self.one(["update"], ["create"], ["delete"], ["create", "delete"], ["forget"]))
+        before, after = values(), values()
+        change = item["change"]
+        if change["before"] is not None:
+            change |= {"before": before.value, "before_sensitive": before.sensitive}
+        if change["after"] is not None:
+            change |= {
+                "after": after.value,
+                "after_sensitive": after.sensitive,
+                "after_unknown": after.unknown,
+            }
+        if "replace_paths" in change:
+            # Which key of a sensitive map forces it is sensitive as well.
+            change["replace_paths"] = [["object", self.secret(), 0], ["leaves", "x", self.secret()]]
         return item
 
     def output(self) -> dict[str, Any]:
@@ -435,6 +480,13 @@ class _Maker:
             "config_values": {"payload": self.secret()},
         }
 
+    def deferred(self) -> dict[str, Any]:
+        reason = self.one("instance_count_unknown", self.document_text())
+        return {"reason": reason, "resource_change": self.resource()}
+
+    def deferred_invocation(self) -> dict[str, Any]:
+        return {"reason": "deferred_prereq", "action_invocation": self.invocation()}
+
     def some(self, make: Callable[[], Any], most: int) -> list[Any]:
         return [make() for _ in range(self.draw(st.integers(0, most)))] if self.chance(2) else []
 
@@ -459,9 +511,9 @@ def _joined(items: dict[str, _Value]) -> _Value:
 
 @st.composite
 def plans(draw: st.DrawFn, *, most: int = 5, secret_addresses: bool = True) -> Made:
-    """A plan of `most` resource changes at most; sometimes one that changes nothing, or of many resources."""
+    """A plan of about `most` resource changes; sometimes one with a single section, or with nothing."""
     make = _Maker(draw, secret_addresses=secret_addresses)
-    is_quiet = make.chance(6)
+    only = make.one(*SECTIONS) if make.chance(3) else None
     document: dict[str, Any] = {
         "format_version": make.one(*VERSIONS),
         "terraform_version": make.one("1.14.0", make.hostile()),
@@ -472,30 +524,24 @@ def plans(draw: st.DrawFn, *, most: int = 5, secret_addresses: bool = True) -> M
         "timestamp": "2026-01-01T00:00:00Z",
         "resource_changes": [],
     }
-    drift = []
-    if is_quiet:
-        document["resource_changes"] = [make.resource(["no-op"]) for _ in range(draw(st.integers(0, 2)))]
-        document["checks"] = []
-    else:
+    if only is None:
         document["resource_changes"] = [make.resource() for _ in range(draw(st.integers(0, most)))]
-        document |= {
-            "output_changes": make.outputs(),
-            "checks": make.some(make.check, 2),
-            "deferred_changes": make.some(
-                lambda: {
-                    "reason": make.one("instance_count_unknown", make.document_text()),
-                    "resource_change": make.resource(),
-                },
-                2,
-            ),
-            "action_invocations": make.some(make.invocation, 2),
-            "deferred_action_invocations": [
-                {"reason": "deferred_prereq", "action_invocation": each}
-                for each in (make.some(make.invocation, 1) if make.chance(4) else [])
-            ],
-        }
-        drift = make.some(make.drift, 3)
-    drift += [make.drift() for _ in range(make.chance(8))]
+        if most > 1 and make.chance(2):
+            document["resource_changes"].append(make.strongbox())
+    else:
+        document["resource_changes"] = [make.resource(["no-op"]) for _ in range(draw(st.integers(0, 2)))]
+
+    def section(name: str, item: Callable[[], Any], most: int) -> list[Any]:
+        return make.some(item, most) if only is None or only == name else []
+
+    document |= {
+        "output_changes": make.outputs() if only in (None, "outputs") else {},
+        "checks": section("checks", make.check, 2),
+        "deferred_changes": section("deferred", make.deferred, 2),
+        "action_invocations": section("actions", make.invocation, 2),
+        "deferred_action_invocations": section("deferred actions", make.deferred_invocation, 1),
+    }
+    drift = section("drift", make.drift, 3)
     document["resource_drift"] = [item for item, _ in drift]
     document["relevant_attributes"] = [
         {"resource": item["address"], "attribute": ["size"] if depends else ["note"]}
@@ -504,7 +550,7 @@ def plans(draw: st.DrawFn, *, most: int = 5, secret_addresses: bool = True) -> M
     ]
     if make.chance(8):
         document["errored"] = True
-    if make.chance(2):
+    if make.chance(3):
         document["complete"] = not make.chance(6)
     all_relevant = not document["resource_changes"] or document["format_version"] in ("0.1", "0.2", "1.0")
     relevant = tuple(item["address"] for item, depends in drift if depends or all_relevant)
@@ -515,7 +561,8 @@ def plans(draw: st.DrawFn, *, most: int = 5, secret_addresses: bool = True) -> M
 def errors(draw: st.DrawFn) -> tuple[str, tuple[str, ...]]:
     """What Terraform says when planning fails, and the secrets in it."""
     make = _Maker(draw, secret_addresses=True)
-    text = f"Error: {make.document_text()}\n\n  on main.tf line 1:\n{make.document_text()}"
+    end = make.one("```", "`````", "~~~", "</details>", "-->", "# Heading")
+    text = f"Error: {make.document_text()}\n\n  on main.tf line 1:\n{make.document_text()}\n{end}\n{MARK}"
     return text.encode(errors="replace").decode(), tuple(make.secrets)
 
 

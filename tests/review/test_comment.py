@@ -3,6 +3,7 @@
 import itertools
 import re
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -12,8 +13,11 @@ from review.comment import render
 from review.model import (
     Action,
     ActionInvocation,
+    Concern,
     DeferredChange,
     FailedCheck,
+    Flag,
+    ProvisionerRun,
     ResourceChange,
     Stack,
     Verdict,
@@ -192,20 +196,99 @@ def test_what_is_destroyed_outlasts_what_is_created() -> None:
     assert f"all but the number of {400 - listed} created resources" in text
 
 
-def test_flags_beyond_the_budget_are_counted_exactly() -> None:
-    tables = [
-        change(f"aws_dynamodb_table.t{index:04}", Action.DELETE, before={"name": f"n{index}"})
-        for index in range(2000)
-    ]
-    found = review(stack(*tables))
-    text = render(found, 60_000)
-    entries = len(re.findall(r"(?m)^\d+\. \*\*", text))
+def flag(title: str, address: str = "aws_thing.x", **fields: Any) -> Flag:
+    known: dict[str, Any] = {"concern": Concern.PERMISSION, "reason": "Why.", "path": ("a",), "after": 1}
+    known |= fields
+    return Flag(stack="dev-service", address=address, title=title, before=ABSENT, **known)
+
+
+def flagged(*flags: Flag) -> Review:
+    """A review with these flags and no others."""
+    found = review(stack(change()))
+    (only,) = found.stacks
+    counts = replace(only.counts, flags=len(flags))
+    return replace(
+        found,
+        stacks=(replace(only, flags=flags, counts=counts, verdict=Verdict.REVIEW),),
+        counts=counts,
+        verdict=Verdict.REVIEW,
+    )
+
+
+def listed(text: str) -> list[str]:
+    """The points of a comment."""
+    return re.findall(r"(?m)^\d+\. (.*)", text)
+
+
+def test_points_beyond_the_budget_are_counted_exactly() -> None:
+    found = flagged(*(flag(f"Title {index:04}") for index in range(2000)))
+    text = render(found, 20_000)
     missing = re.search(r"([\d,]+) flags \(the verdict file lists them all\)", text)
     assert missing
-    assert 0 < entries < found.counts.flags
-    assert entries + int(missing[1].replace(",", "")) == found.counts.flags
+    assert "**2,000 points to look at first.**" in text
+    assert 0 < len(listed(text)) < 2000
+    assert len(listed(text)) + int(missing[1].replace(",", "")) == 2000
     assert "the values of the flags" in text
     assert_well_formed(text)
+
+
+@pytest.mark.parametrize("same", [True, False])
+@pytest.mark.parametrize("count", [600, 610, 1_000, 6_000])
+def test_many_flags_of_a_kind_never_crowd_out_another(count: int, same: bool) -> None:
+    names = [f"aws_ssm_parameter.{'p' * 80}_{i}" for i in range(count)]
+    many = [
+        flag("Data deleted", name, concern=Concern.DATA_LOSS, after=0 if same else index)
+        for index, name in enumerate(names)
+    ]
+    text = render(flagged(*many, flag("Every action allowed", "aws_iam_policy.new")))
+    assert "**2 points to look at first.**" in text
+    first, second = listed(text)
+    told = first.count("aws_ssm_parameter.")
+    assert told >= 20
+    assert f" and {count - told:,} more in `dev-service`" in first
+    assert "`aws_iam_policy.new`" in second
+    assert f"all but the first {told} addresses of each point" in text
+    # The room is used.
+    assert 59_000 < len(text.encode()) <= 60_000
+    assert ("now `1`" in second) is same
+
+
+def test_addresses_go_before_values_and_values_before_points() -> None:
+    long = "now " + "x" * 140
+    many = [flag("One", f"aws_thing.number_{index:03}", after=long) for index in range(400)]
+    found = flagged(*many, flag("Two", after=long), flag("Three", concern=Concern.EXPOSURE, after=long))
+    seen = []
+    for budget in range(9_000, 500, -50):
+        text = render(found, budget)
+        seen.append((len(listed(text)), long in text, text.count("aws_thing.number_") >= 20))
+    order = list(dict.fromkeys(seen))
+    assert order[:3] == [(3, True, True), (3, False, True), (3, False, False)]
+
+
+def test_as_many_points_are_told_as_are_listed() -> None:
+    unknown = [
+        flag("Policy not known", f"aws_thing.{name}", concern=Concern.UNKNOWN, path=(name,), after=UNKNOWN)
+        for name in "abc"
+    ]
+    text = render(flagged(*unknown, flag("One"), flag("One", "aws_thing.y")))
+    assert "**2 points to look at first.**" in text
+    one, last = listed(text)
+    assert "`aws_thing.x`, `aws_thing.y` in" in one
+    assert last.startswith(
+        "**Policy not known** · `aws_thing.a`, `aws_thing.b`, `aws_thing.c` in `dev-service`"
+    )
+    assert last.endswith("`a`, `b`, `c`: now `(known after apply)`")
+
+
+def test_what_cannot_be_judged_is_one_point_over_all_stacks_and_a_question() -> None:
+    new = {"type": "ingress", "cidr_blocks": UNKNOWN, "from_port": 1, "to_port": 2, "protocol": "tcp"}
+    one = change("aws_security_group_rule.x", Action.CREATE, after=new)
+    text = render(review(stack(one), stack(one, name="prod-service")))
+    (point,) = [each for each in listed(text) if "aws_security_group_rule" in each]
+    assert point.startswith("**Not known: Open to the world?** · ")
+    assert (
+        "`aws_security_group_rule.x` in `dev-service`; `aws_security_group_rule.x` in `prod-service`" in point
+    )
 
 
 def test_rows_beyond_the_budget_are_counted_exactly() -> None:
@@ -397,3 +480,81 @@ def test_a_single_resource_cannot_fill_the_comment() -> None:
     assert "more lines]" in text
     assert "Left out" not in text
     assert len(text.encode()) < 10_000
+
+
+def test_a_new_revision_is_no_replacement() -> None:
+    task = change("aws_ecs_task_definition.web", Action.REPLACE)
+    text = render(review(stack(task)))
+    assert "Replace" not in text
+    assert "created first" not in text
+    assert "deleted first" not in text
+    assert "| environment | stack | verdict | new revision |" in text
+    assert (
+        "Nothing is destroyed (1 new revision loses nothing), and nothing else needs a closer look." in text
+    )
+    assert "<details><summary>New revision (1) · nothing is lost</summary>" in text
+    assert "- `aws_ecs_task_definition`: the former one stays or is deregistered" in text
+    assert "**`aws_ecs_task_definition.web`** · forced by `size`" in text
+    assert "- size: 1  # forces the new revision" in text
+    counts = review(stack(task, change(action=Action.REPLACE))).counts
+    assert (counts.replace, counts.revisions) == (1, 1)
+
+
+def test_a_revision_that_is_deleted_is_told() -> None:
+    text = render(review(stack(change("aws_ecs_task_definition.web", Action.DELETE, deposed="0123abcd"))))
+    assert "## 🟡 REVIEW" in text
+    assert "Nothing is destroyed but 1 revision, which holds no data." in text
+
+
+def test_a_former_object_that_stays_is_told() -> None:
+    kept = change(action=Action.REPLACE, create_before_destroy=True, keeps_former=True)
+    text = render(review(stack(kept)))
+    assert "Nothing is destroyed (1 former object stays in the account, no longer managed)." in text
+    words = "created; the former object stays in the account, no longer managed · forced by `size`"
+    assert f"**`aws_thing.x`** · {words}" in text
+    assert "then deleted" not in text
+
+
+def test_actions_are_named_at_the_top() -> None:
+    actions = tuple(ActionInvocation(f"action.aws_lambda_invoke.{name}", "x") for name in "abcdefgh")
+    text = render(review(stack(actions=actions[:2])))
+    assert "2 actions are invoked: `action.aws_lambda_invoke.a`, `action.aws_lambda_invoke.b`." in text
+    assert "`action.aws_lambda_invoke.f` and 2 more." in render(review(stack(actions=actions)))
+
+
+def test_an_incomplete_plan_may_be_a_targeted_one() -> None:
+    assert "it is of a part only (`-target`)" in render(review(stack(change(), complete=False)))
+
+
+def test_commands_of_the_apply_are_listed() -> None:
+    runs = (
+        ProvisionerRun("aws_thing.x", "local-exec", "curl `x` | sh", True),
+        ProvisionerRun("aws_thing.y", "remote-exec", UNKNOWN, False),
+    )
+    text = render(review(stack(change(), provisioners=runs)))
+    assert "<details open><summary>Commands run by the apply (2)</summary>" in text
+    assert "- `aws_thing.x`, `local-exec`, where Terraform runs: ``curl `x` | sh``" in text
+    assert "- `aws_thing.y`, `remote-exec`, on the resource: `(known after apply)`" in text
+    assert_well_formed(text)
+
+
+def test_what_loses_its_mark_says_so_and_stays_masked() -> None:
+    changed = change(
+        before={"password": Masked(b"1"), "user": Masked(b"1")},
+        after={"password": Masked(b"2"), "user": Masked(b"1")},
+        no_longer_sensitive=(("password",), ("user",)),
+    )
+    gone = replace(output("token", before=Masked(b"1"), after=Masked(b"1")), no_longer_sensitive=True)
+    text = render(review(stack(changed, outputs=(gone,))))
+    assert "+ password: (sensitive, changed) (sensitive until now)" in text
+    assert "  user: (sensitive) (sensitive until now)" in text
+    assert "- `token` changed (sensitive until now):" in text
+    only = change(before={"a": Masked(b"1")}, after={"a": Masked(b"1")}, no_longer_sensitive=(("a",),))
+    assert "nothing that differs" not in render(review(stack(only)))
+
+
+def test_a_new_resource_with_nothing_known_is_one_line() -> None:
+    made = change("aws_route_table_association.x", Action.CREATE, after={"id": UNKNOWN, "gateway_id": None})
+    text = render(review(stack(made)))
+    assert "- `aws_route_table_association.x` · known after apply: `id`\n" in text
+    assert "```" not in text

@@ -24,7 +24,144 @@ def test_a_new_policy_that_lets_another_account_in_is_flagged(principal: dict[st
     assert "Access for another account" in titles(OURS, new)
     own = {"AWS": "arn:aws:iam::111111111111:root"}
     new = change("aws_s3_bucket_policy", ABSENT, {"bucket": "b", "policy": policy(statement(own))})
-    assert "Access for another account" not in titles(OURS, new)
+    assert titles(OURS, new) == ["Access for another principal"]
+    assert titles(OURS, new, change("aws_s3_bucket", ABSENT, {"bucket": "b"}, name="b")) == []
+    unknown = change("aws_s3_bucket_policy", ABSENT, {"bucket": UNKNOWN, "policy": policy(statement(own))})
+    assert titles(OURS, unknown) == []
+
+
+def test_a_first_policy_of_what_is_there_already_is_not_taken_as_new() -> None:
+    own = policy(statement({"AWS": "arn:aws:iam::111111111111:root"}))
+    queue = change("aws_sqs_queue", {"name": "q", "policy": None}, {"name": "q", "policy": own}, name="q")
+    assert titles(OURS, queue) == ["Access for another principal"]
+
+
+def test_statements_for_the_same_other_account_are_one_flag() -> None:
+    both = policy(statement(FOREIGN, Sid="One"), statement(FOREIGN, Sid="Two", Action="s3:Get*"))
+    (flag,) = flags(change("aws_s3_bucket_policy", ABSENT, {"bucket": "b", "policy": both}))
+    assert flag.path == ("policy", "Statement", "One, Two", "Principal")
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        {"StringEquals": {"aws:PrincipalAccount": "666666666666"}},
+        {"ArnLike": {"aws:PrincipalArn": "arn:aws:iam::666666666666:role/*"}},
+        {"StringEquals": {"aws:PrincipalOrgID": "o-aaaaaaaaaa"}},
+    ],
+)
+def test_everybody_of_another_account_is_another_account(condition: dict[str, Any]) -> None:
+    new = policy(statement("*", Condition=condition))
+    found = titles(OURS, change("aws_s3_bucket_policy", ABSENT, {"bucket": "b", "policy": new}))
+    assert found == ["Access for another account"]
+
+
+@pytest.mark.parametrize(
+    ("type", "after"),
+    [
+        ("aws_lambda_permission", {"principal": "666666666666"}),
+        ("aws_lambda_permission", {"principal": "arn:aws:iam::666666666666:root"}),
+        ("aws_kms_grant", {"grantee_principal": "arn:aws:iam::666666666666:root"}),
+        ("aws_eks_access_entry", {"principal_arn": "arn:aws:iam::666666666666:role/x"}),
+    ],
+)
+def test_an_attribute_that_lets_another_account_in_is_flagged(type: str, after: dict[str, Tree]) -> None:
+    assert titles(OURS, change(type, ABSENT, after)) == ["Access for another account"]
+    own: dict[str, Tree] = {key: str(value).replace("6" * 12, "1" * 12) for key, value in after.items()}
+    assert titles(OURS, change(type, ABSENT, own)) == []
+    assert titles(OURS, change("aws_lambda_permission", ABSENT, {"principal": "sns.amazonaws.com"})) == []
+
+
+@pytest.mark.parametrize(
+    ("type", "after", "title"),
+    [
+        ("aws_iam_access_key", {"user": "admin"}, "New credentials"),
+        ("aws_iam_user_group_membership", {"user": "x", "groups": ["admins"]}, "Member of a group"),
+        ("aws_iam_openid_connect_provider", {"url": "https://x.example"}, "Identity provider changed"),
+        (
+            "aws_eks_access_policy_association",
+            {"policy_arn": "arn:aws:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy"},
+            "Administration allowed",
+        ),
+    ],
+)
+def test_who_gets_in_without_a_policy_is_flagged(type: str, after: dict[str, Tree], title: str) -> None:
+    assert titles(change(type, ABSENT, after)) == [title]
+    assert titles(change(type, after, {**after, "tags": {}})) == []
+    assert titles(change(type, after)) == []
+
+
+ATTACHMENT = "aws_iam_role_policy_attachment"
+
+
+@pytest.mark.parametrize("name", ["111111111111:policy/company-admin", "aws:policy/ReadOnlyAccess"])
+def test_an_attached_policy_that_the_plan_does_not_make_is_flagged(name: str) -> None:
+    attached: dict[str, Tree] = {"role": "app", "policy_arn": f"arn:aws:iam::{name}"}
+    assert titles(change(ATTACHMENT, ABSENT, attached)) == ["Policy attached"]
+    assert titles(change(ATTACHMENT, ABSENT, {"role": "app", "policy_arn": UNKNOWN})) == []
+    moved = change(ATTACHMENT, attached, {**attached, "role": "other"}, action=Action.REPLACE)
+    assert titles(moved) == ["Policy attached"]
+
+
+@pytest.mark.parametrize(
+    ("actions", "resource", "title"),
+    [
+        ("secretsmanager:GetSecretValue", "*", "All data can be read"),
+        ("s3:Get*", "arn:aws:s3:::*/*", "All data can be read"),
+        ("dynamodb:Scan", "arn:aws:dynamodb:*:*:table/*", "All data can be read"),
+        ("dynamodb:DeleteTable", "arn:aws:dynamodb:*:*:table/*", "Every resource can be changed"),
+        (
+            "secretsmanager:DeleteSecret",
+            "arn:aws:secretsmanager:*:*:secret:*",
+            "Every resource can be changed",
+        ),
+        ("lambda:UpdateFunctionCode", "arn:aws:lambda:*:*:function:*", "Every resource can be changed"),
+        ("s3:DeleteBucket", "arn:aws:s3:::?*", "Every resource can be changed"),
+        ("s3:**", "arn:aws:s3:::prod/*", "Every action of a service allowed"),
+        ("iam:*", "*", "Every action of a service allowed"),
+    ],
+)
+def test_wide_permissions_are_flagged_once(actions: str, resource: str, title: str) -> None:
+    new = policy(allow(actions, resource))
+    assert titles(change("aws_iam_policy", ABSENT, {"name": "p", "policy": new})) == [title]
+
+
+def test_all_of_iam_is_said_to_raise_permissions() -> None:
+    new: dict[str, Tree] = {"name": "p", "policy": policy(allow("iam:*", "*"))}
+    (flag,) = flags(change("aws_iam_policy", ABSENT, new))
+    assert "more permissions" in flag.reason
+
+
+def test_only_an_exact_boundary_keeps_permissions_from_being_raised() -> None:
+    def raising(operator: str, name: str) -> list[str]:
+        condition = {operator: {"iam:PermissionsBoundary": f"arn:aws:iam::111111111111:policy/{name}"}}
+        new = policy(allow("iam:PutRolePolicy", "arn:aws:iam::111111111111:role/x", Condition=condition))
+        return titles(change("aws_iam_policy", ABSENT, {"name": "p", "policy": new}))
+
+    assert raising("StringEquals", "bound") == []
+    assert raising("StringLike", "*") == ["Permissions can be raised"]
+    assert raising("StringEqualsIfExists", "bound") == ["Permissions can be raised"]
+
+
+@pytest.mark.parametrize(
+    "resource",
+    [
+        "arn:aws:s3:::prod/*",
+        "arn:aws:dynamodb:*:*:table/one",
+        "arn:aws:logs:*:*:log-group:/aws/ecs/*",
+        "arn:aws:sqs:*:*:prod-*",
+    ],
+)
+def test_a_named_resource_is_not_every_one(resource: str) -> None:
+    new = policy(allow(["s3:GetObject", "s3:DeleteObject"], resource))
+    assert titles(change("aws_iam_policy", ABSENT, {"name": "p", "policy": new})) == []
+
+
+def test_a_principal_that_gets_more_actions_is_shown_with_these() -> None:
+    one = statement(FOREIGN, Action="s3:GetObject", Sid="S")
+    more = statement(FOREIGN, Action=["s3:GetObject", "s3:PutObject"], Sid="S")
+    (flag,) = flags(change("aws_s3_bucket_policy", {"policy": policy(one)}, {"policy": policy(more)}))
+    assert (flag.title, flag.after) == ("More actions for a principal", "s3:PutObject")
 
 
 def test_a_new_role_that_trusts_another_account_is_flagged() -> None:
@@ -58,6 +195,10 @@ def test_a_condition_that_narrows_nothing_silences_nothing(actions: str, conditi
         {"IpAddress": {"aws:SourceIp": ["0.0.0.0/2", "64.0.0.0/2", "128.0.0.0/2", "192.0.0.0/2"]}},
         {"StringEquals": {"kms:ViaService": "s3.eu-central-1.amazonaws.com"}},
         {"stringnotequals": {"aws:PrincipalOrgID": "o-1"}},
+        {"StringEquals": {"sts:ExternalId": "x"}},
+        {"StringEquals": {"aws:PrincipalTag/team": "a"}},
+        {"StringLike": {"aws:userid": "*:me"}},
+        {"StringLike": {"aws:PrincipalOrgID": "o-*"}},
     ],
 )
 def test_a_condition_that_limits_nobody_leaves_a_policy_public(condition: dict[str, Any]) -> None:
@@ -99,8 +240,22 @@ def test_no_added_condition_hides_that_every_subject_is_let_in(extra: dict[str, 
         assert "Trust widened" in titles(change("aws_iam_role", ABSENT, {"assume_role_policy": trust}))
 
 
-def test_a_policy_that_cannot_be_read_is_not_known() -> None:
-    odd = Document({"statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]})
+def test_everybody_of_any_kind_is_everybody() -> None:
+    new = change("aws_s3_bucket_policy", ABSENT, {"bucket": "b", "policy": policy(statement({"*": "*"}))})
+    assert titles(new) == ["Public by policy"]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]},
+        {"Statement": [{"effect": "Allow", "action": "*", "resource": "*"}]},
+        {"Statement": [{"Effect": "Allow", "Action": "s3:Get", "Resource": "b", "principal": "*"}]},
+        {"Statement": [], "statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]},
+    ],
+)
+def test_a_policy_that_cannot_be_read_is_not_known(content: dict[str, Tree]) -> None:
+    odd = Document(content)
     (flag,) = flags(change("aws_iam_policy", ABSENT, {"name": "p", "policy": odd}))
     assert flag.concern is Concern.UNKNOWN
 
@@ -118,6 +273,13 @@ def test_an_exception_that_becomes_narrower_lets_more_in() -> None:
     assert "Condition loosened" in titles(change("aws_iam_policy", before, after))
 
 
+def test_operators_in_any_case_are_the_same() -> None:
+    both = policy(allow("s3:*", Condition={"stringnotequals": {"aws:PrincipalArn": ["a", "b"]}}))
+    one = policy(allow("s3:*", Condition={"stringnotequals": {"aws:PrincipalArn": "a"}}))
+    found = titles(change("aws_iam_policy", {"policy": both}, {"policy": one}))
+    assert "Condition loosened" in found
+
+
 def test_a_huge_policy_is_not_judged_instead_of_taking_minutes() -> None:
     many = [f"arn:aws:s3:::b/{number}" for number in range(150)]
     accounts = {"AWS": [f"arn:aws:iam::{100000000000 + number}:root" for number in range(150)]}
@@ -125,7 +287,7 @@ def test_a_huge_policy_is_not_judged_instead_of_taking_minutes() -> None:
     found = flags(
         change("aws_s3_bucket_policy", {"policy": policy(huge)}, {"policy": policy({**huge, "Sid": "x"})})
     )
-    assert [flag.concern for flag in found] == [Concern.UNKNOWN]
+    assert [(flag.concern, flag.title) for flag in found] == [(Concern.UNKNOWN, "Too large to judge")]
 
 
 ARN = "arn:aws:ecs:eu-central-1:111111111111:task-definition"

@@ -65,7 +65,7 @@ def test_what_already_was_allowed_is_not(statement: dict[str, Any], title: str) 
 @pytest.mark.parametrize(
     "statement",
     [
-        allow(["s3:GetObject", "s3:ListBucket", "ec2:Describe*"], "*"),
+        allow(["s3:ListAllMyBuckets", "ecr:BatchGetImage", "ec2:Describe*"], "*"),
         allow(["s3:PutObject"], "arn:aws:s3:::mine/*"),
         allow(
             ["cloudwatch:PutMetricData", "ssmmessages:CreateDataChannel", "ecr:GetAuthorizationToken"], "*"
@@ -212,7 +212,8 @@ def test_a_policy_for_everybody_is_exposure(type: str) -> None:
 
 def test_a_condition_that_says_who_makes_a_policy_less_than_public() -> None:
     limited = public(Condition={"StringEquals": {"aws:SourceAccount": "1" * 12}})
-    assert titles(change("aws_sns_topic_policy", ABSENT, given_policy(limited))) == []
+    ours = change("aws_sqs_queue", {"arn": f"arn:aws:sqs:eu-central-1:{'1' * 12}:q"}, {"a": 1})
+    assert titles(ours, change("aws_sns_topic_policy", ABSENT, given_policy(limited))) == []
     for condition in (
         {"Bool": {"aws:SecureTransport": "true"}},
         {"StringLike": {"aws:SourceArn": "*"}},

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from review.markdown import cell, code, fence, visible
-from review.trees import ABSENT, UNKNOWN, Document, Masked
+from review.trees import ABSENT, UNKNOWN, Document, Masked, Tree
 from review.values import clip, pair, pretty, show, text_difference
 from tests.review.rendering import HOSTILE, tokens
 
@@ -124,3 +124,26 @@ def test_a_large_value_takes_several_lines() -> None:
         '  "b": []',
         "}",
     ]
+
+
+def test_equal_values_are_not_called_changed() -> None:
+    assert pair({"a": 1}, {"a": 1}, 50) == ('{"a": 1}', '{"a": 1}')
+    assert pair(Masked(b"1"), Masked(b"1"), 50) == ("(sensitive)", "(sensitive)")
+    same: Tree = {"a": Masked(b"1"), "b": [Document({"c": 1})]}
+    assert pair(same, {"a": Masked(b"1"), "b": [{"c": 1}]}, 50)[1] == '{"a": (sensitive), "b": [{"c": 1}]}'
+
+
+def test_a_long_image_keeps_its_repository_and_the_start_of_its_digest() -> None:
+    image = "111111111111.dkr.ecr.eu-central-1.amazonaws.com/oaktree/web@sha256:"
+    before, after = pair(image + "a" * 64, image + "b" * 64, 100)
+    assert before == f'"{image}{"a" * 12}…"'
+    assert after == f'"{image}{"b" * 12}…"'
+    assert show(image + "a" * 64, 100) == before
+    assert show(image + "a" * 64, 160) == f'"{image}{"a" * 64}"'
+
+
+def test_digests_that_begin_alike_are_told_apart() -> None:
+    image = "111111111111.dkr.ecr.eu-central-1.amazonaws.com/oaktree/web@sha256:" + "a" * 12
+    before, after = pair(image + "b" * 52, image + "c" * 52, 100)
+    assert before.endswith('b"')
+    assert after.endswith('c"')

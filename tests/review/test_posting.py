@@ -296,3 +296,30 @@ def test_a_text_that_only_quotes_a_mark_keeps_it(fake: FakeGitHub, client: GitHu
     present = Marker(KEY, HEAD, 2)
     fake.comments[0]["body"] = text(present, f"Text\n{quoted}")
     assert mark_outdated(client, 7, KEY).outcome is Outcome.UNCHANGED
+
+
+@pytest.mark.parametrize("commit", [HEAD, OLD])
+@pytest.mark.parametrize("run", [2_000_000_000, 99_999_999_999_999_999_999])
+def test_a_made_up_run_does_not_block_the_comment(
+    fake: FakeGitHub, client: GitHub, run: int, commit: str
+) -> None:
+    fake.add_comment(7, text(Marker(KEY, commit, run)), BOT)
+    ours = Marker(KEY, NEXT, 7)
+    assert post(client, 7, ours, says(ours)).outcome is Outcome.UPDATED
+    (body,) = fake.bodies()
+    assert parse(body) == ours
+
+
+def test_a_run_of_weeks_later_is_believed(fake: FakeGitHub, client: GitHub) -> None:
+    fake.add_comment(7, text(Marker(KEY, HEAD, 900_000_000)), BOT)
+    ours = Marker(KEY, HEAD, 7)
+    assert post(client, 7, ours, says(ours)).outcome is Outcome.SUPERSEDED
+
+
+@pytest.mark.parametrize("commit", [HEAD, OLD])
+def test_a_person_overwrites_what_a_pipeline_wrote(fake: FakeGitHub, client: GitHub, commit: str) -> None:
+    pipeline, desk = Marker(KEY, HEAD, 19_000_000_000), Marker(KEY, commit, 0)
+    post(client, 7, pipeline, says(pipeline))
+    assert post(client, 7, desk, says(desk)).outcome is Outcome.UPDATED
+    (body,) = fake.bodies()
+    assert parse(body) == desk

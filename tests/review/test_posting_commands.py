@@ -90,3 +90,13 @@ def test_what_github_refuses_is_told_without_a_traceback(fake: FakeGitHub, tmp_p
     assert done.returncode == 1
     assert "pull request 8" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_post_that_wrote_nothing_says_so(fake: FakeGitHub, tmp_path: Path) -> None:
+    run(fake, tmp_path, "post", str(PLANS / "no-changes"), run=5)
+    (body,) = fake.bodies()
+    done = run(fake, tmp_path, "post", str(PLANS / "replace-table"), run=4)
+    assert done.returncode == 0
+    assert done.stdout.startswith("left alone")
+    assert "Nothing was written" in " ".join(done.stderr.split())
+    assert fake.bodies() == [body]

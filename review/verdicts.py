@@ -14,7 +14,7 @@ REVISIONS: Final = {
 }
 """Types of which a replacement makes a new version and loses nothing, and why.
 
-Source: the AWS provider's documentation of each type. A deletion of one still counts as such.
+Source: the AWS provider's documentation of each type.
 """
 
 

@@ -8,15 +8,12 @@ from pathlib import Path
 
 from ops.errors import OpsError
 from ops.reviewing import Reviewed
-from review.comment import SUMMARY_BUDGET, render
+from review.comment import render
 from review.drift_issue import report_drift
-from review.files import append, size_of
 from review.github import GitHub, GitHubError
 from review.posting import mark_outdated, post
+from review.summary import append_summary
 from stacks.settings import Project
-
-_SMALLEST_SUMMARY = 1_000
-"""With fewer bytes left in a job's summary there is nothing worth adding."""
 
 
 def post_comment(project: Project, reviewed: Reviewed, pull_request: int) -> str:
@@ -46,14 +43,9 @@ def tell_drift(project: Project, reviewed: Reviewed) -> str:
 
 
 def tell_workflow(reviewed: Reviewed) -> None:
-    """In a job of a workflow: append the job's summary and set the outputs `verdict` and `file`.
-
-    Source: GitHub Docs, "Workflow commands", a step summary has at most 1 MiB.
-    """
+    """In a job of a workflow: append the job's summary and set the outputs `verdict` and `file`."""
     if summary := os.environ.get("GITHUB_STEP_SUMMARY"):
-        room = SUMMARY_BUDGET - size_of(Path(summary)) - 1
-        if room >= _SMALLEST_SUMMARY:
-            append(Path(summary), render(reviewed.review, room))
+        append_summary(Path(summary), reviewed.review)
     if output := os.environ.get("GITHUB_OUTPUT"):
         file = reviewed.directory / "verdict.json"
         with Path(output).open("a") as opened:

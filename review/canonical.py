@@ -5,6 +5,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from review.configuration import modules_in
 from review.structure import PlanError, actions_in, flag_in, object_in, objects_in
 
 __all__ = ["PlanError", "changes_hash"]
@@ -49,7 +50,7 @@ def changes_hash(document: Mapping[str, Any]) -> str:
             for _, item in objects_in(document, key)
         ),
         "providers": configuration.get("provider_config"),
-        "configured": sorted(_text(item) for item in _configured(configuration.get("root_module"), "")),
+        "configured": sorted(_text(item) for item in _configured(document)),
         "variables": document.get("variables") or None,
         "errored": flag_in(document, "errored", default=False),
         "complete": flag_in(document, "complete", default=True),
@@ -140,17 +141,13 @@ def _only_true(unknown: object) -> object:
     return unknown or None
 
 
-def _configured(module: object, place: str) -> Iterator[list[Any]]:
+def _configured(document: Mapping[str, Any]) -> Iterator[list[Any]]:
     """What decides about an apply without being a value: providers, provisioners, where modules are from."""
-    if not isinstance(module, Mapping):
-        return
-    for _, resource in objects_in(module, "resources", "configuration"):
-        key, runs = resource.get("provider_config_key"), resource.get("provisioners") or None
-        yield [place, resource.get("address"), key, runs]
-    for name, call in object_in(module.get("module_calls"), "configuration.module_calls").items():
-        if isinstance(call, Mapping):
-            yield [place, name, call.get("source"), call.get("version_constraint")]
-            yield from _configured(call.get("module"), f"{place}.{name}")
+    for prefix, call, module in modules_in(document):
+        yield [prefix, call.get("source"), call.get("version_constraint")]
+        for _, resource in objects_in(module, "resources", "configuration"):
+            key, runs = resource.get("provider_config_key"), resource.get("provisioners") or None
+            yield [prefix, resource.get("address"), key, runs]
 
 
 def _text(value: object) -> str:

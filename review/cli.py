@@ -11,12 +11,10 @@ import typer
 from review import posting_commands
 from review.comment import COMMENT_BUDGET, SUMMARY_BUDGET, render
 from review.console import KEY, Commit, Expect, Key, Plans, RunUrl, complain, for_people, reviewed, say
-from review.files import append, size_of, write_aside
+from review.files import write_aside
 from review.pipeline import InputError
-from review.report import Review, exit_status, verdict_json
-
-_SMALLEST_SUMMARY = 1_000
-"""With fewer bytes left in a job summary there is nothing worth adding."""
+from review.report import exit_status, verdict_json
+from review.summary import append_summary
 
 app = typer.Typer(
     add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None
@@ -63,8 +61,8 @@ def render_command(
         write_aside(verdict, verdict_json(review))
     if comment is not None:
         write_aside(comment, render(review, COMMENT_BUDGET))
-    if summary is not None:
-        _append_summary(summary, review)
+    if summary is not None and not append_summary(summary, review):
+        complain(f"{summary} has no room for the review: a job summary has {SUMMARY_BUDGET:,} bytes at most")
     if comment is None and summary is None and verdict is None:
         say(render(review, COMMENT_BUDGET))
     raise typer.Exit(exit_status(review, detailed=detailed_exitcode, bad_input=bad_input))
@@ -108,12 +106,3 @@ def _configurations(files: Sequence[Path]) -> dict[str, Mapping[str, Any]]:
             raise InputError(f"{file}: there is another stack called {name}; name each file once")
         found[name] = content
     return found
-
-
-def _append_summary(path: Path, review: Review) -> None:
-    """Append as much as the summary's limit leaves; one more byte for a line break in between."""
-    room = SUMMARY_BUDGET - size_of(path) - 1
-    if room < _SMALLEST_SUMMARY:
-        complain(f"{path} has no room for the review: a job summary has {SUMMARY_BUDGET:,} bytes at most")
-        return
-    append(path, render(review, room))

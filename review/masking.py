@@ -78,20 +78,15 @@ def either(one: Any, other: Any) -> Any:
     return True if has_mark(other) else one
 
 
-def has_mark(marks: Any) -> bool:
-    """Whether something in a tree of marks is marked."""
-    return _any_true(marks)
-
-
 def _tree(value: Any, sensitive: Any, unknown: Any, named: bool, depth: int, documents: int) -> Tree:
     """`named` says that a name further up says secret."""
-    if unknown and _any_true(unknown):
+    if unknown and has_mark(unknown):
         if not isinstance(unknown, (dict, list)) or not isinstance(value, (type(unknown), type(None))):
             return UNKNOWN
         value = type(unknown)() if value is None else value
     if value is None:
         return None
-    if sensitive and not _same_shape(value, sensitive) and _any_true(sensitive):
+    if sensitive and not _same_shape(value, sensitive) and has_mark(sensitive):
         return _masked(value, unknown)
     if isinstance(value, str):
         return _text(value, named, depth, documents)
@@ -127,7 +122,7 @@ def _object(
         shown = _new_key(numbers) if is_secret_shape(key) else key
         tree[shown] = _tree(value[key], sensitive.get(key), unknown.get(key), secret, depth + 1, documents)
     for key in sorted(unknown):
-        if key not in value and _any_true(unknown[key]):
+        if key not in value and has_mark(unknown[key]):
             shown = _new_key(numbers) if is_secret_shape(key) else key
             tree[shown] = _tree(None, None, unknown[key], False, depth + 1, documents)
     return tree
@@ -144,7 +139,7 @@ def _list(
         # An option and its value may be two items of a command: "--password", "x".
         after_option = text.startswith("-") and "=" not in text and is_secret_name(text)
     more = unknown[len(value) :]
-    if _any_true(more):
+    if has_mark(more):
         items += [_tree(None, None, part, False, depth + 1, documents) for part in more]
     return items
 
@@ -189,12 +184,12 @@ def _or_empty(marks: Any, value: _C) -> _C:
     return marks if isinstance(marks, type(value)) else type(value)()
 
 
-def _any_true(marks: Any) -> bool:
+def has_mark(marks: Any) -> bool:
     """Whether something in a tree of marks is marked; what is no mark counts as one."""
     if isinstance(marks, dict):
-        return any(map(_any_true, marks.values()))
+        return any(map(has_mark, marks.values()))
     if isinstance(marks, list):
-        return any(map(_any_true, marks))
+        return any(map(has_mark, marks))
     return bool(marks)
 
 
@@ -205,5 +200,5 @@ def _new_key(made: list[str]) -> str:
 
 
 def _masked(value: Any, unknown: Any = None) -> Masked:
-    content = json.dumps([value, unknown if _any_true(unknown) else None], sort_keys=True)
+    content = json.dumps([value, unknown if has_mark(unknown) else None], sort_keys=True)
     return Masked(blake2b(content.encode("ascii"), key=KEY, digest_size=16).digest())

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from review.configuration import modules_in
 from review.masking import redact, tree_of
 from review.model import ProvisionerRun
 from review.structure import actions_in, object_in, objects_in, text_in
@@ -31,9 +32,8 @@ def provisioners_of(document: Mapping[str, Any]) -> tuple[ProvisionerRun, ...]:
             created.add(address)
         if "delete" in actions:
             destroyed.add(address)
-    root = object_in(document.get("configuration"), "configuration").get("root_module")
     found = []
-    for address, provisioner in _configured(root, ""):
+    for address, provisioner in _configured(document):
         runs_at_end = provisioner.get("when") == "destroy"
         if address in (destroyed if runs_at_end else created):
             type_ = text_in(provisioner, "type", "provisioner")
@@ -43,16 +43,13 @@ def provisioners_of(document: Mapping[str, Any]) -> tuple[ProvisionerRun, ...]:
     return tuple(sorted(found, key=lambda each: (each.address, each.type, repr(each.command))))
 
 
-def _configured(module: object, prefix: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    if not isinstance(module, Mapping):
-        return
-    for place, resource in objects_in(module, "resources", "configuration"):
-        address = prefix + text_in(resource, "address", place)
-        for _, provisioner in objects_in(resource, "provisioners", place):
-            yield address, provisioner
-    for name, call in object_in(module.get("module_calls"), "configuration.module_calls").items():
-        if isinstance(call, Mapping):
-            yield from _configured(call.get("module"), f"{prefix}module.{name}.")
+def _configured(document: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Every provisioner, with the address of its resource."""
+    for prefix, _, module in modules_in(document):
+        for place, resource in objects_in(module, "resources", "configuration"):
+            address = prefix + text_in(resource, "address", place)
+            for _, provisioner in objects_in(resource, "provisioners", place):
+                yield address, provisioner
 
 
 def _command(provisioner: Mapping[str, Any]) -> Tree:

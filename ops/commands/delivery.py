@@ -6,13 +6,12 @@ import typer
 from rich.text import Text
 
 from ops.checkout import Checkout
-from ops.clients import ambient_client, require_account
+from ops.clients import ambient_client
+from ops.commands.environments import act_in_environment, releases_of, service_in
 from ops.console import HERE, Directory, Env, Service, console, for_people
 from ops.deploy import Order, deploy
 from ops.errors import OpsError, UsageError
-from ops.github_role import act_in
 from ops.progress import Progress
-from ops.release import Releases
 from ops.release_choice import commit_of
 from ops.smoke import SECONDS, Expected, address_of, checked_address, smoke_test
 from ops.stand_in import stand_in
@@ -51,17 +50,17 @@ def deploy_command(
     checkout = Checkout(directory.absolute())
     platform = read_platform(checkout.environments)
     environment = environment_of(platform, env)
-    services = _services(environment, service)
+    services = (service_in(environment, service),) if service else tuple(environment.services)
     if len(services) > 1 and (image or address):
         raise UsageError(f"SERVICE is missing: IMAGE= and ADDRESS= are of one, of {', '.join(services)}.")
     if commit and not image:
         raise UsageError("COMMIT= is the commit of an image: IMAGE is missing.")
     address = checked_address(address) if address else ""
     if image:
-        _releases(platform, environment).check(services[0], image, commit or "0000000")
-    _act_in(platform, environment)
+        releases_of(platform, environment).check(services[0], image, commit or "0000000")
+    act_in_environment(platform, environment)
     if image and not commit:
-        tags = _releases(platform, environment).tags(image)
+        tags = releases_of(platform, environment).tags(image)
         # An image that is not there is for `record` to tell.
         commit = "0000000" if tags is None else commit_of(tags, image)
     order = Order(services, image, commit, bake * 60, limit * 60, address)
@@ -83,13 +82,13 @@ def smoke(
     checkout = Checkout(directory.absolute())
     platform = read_platform(checkout.environments)
     environment = environment_of(platform, env)
-    services = _services(environment, service)
+    services = (service_in(environment, service),) if service else tuple(environment.services)
     if len(services) > 1:
         raise UsageError(f"SERVICE is missing: it is one of {', '.join(services)}.")
     (service,) = services
     address = checked_address(address) if address else ""
-    _act_in(platform, environment)
-    recorded = _releases(platform, environment).current(service)
+    act_in_environment(platform, environment)
+    recorded = releases_of(platform, environment).current(service)
     if recorded is None:
         raise OpsError(f"{environment.name} has no release of {service} yet. `make deploy` makes one.")
     address = address or _address(checkout, platform, environment, service)
@@ -97,28 +96,8 @@ def smoke(
         smoke_test(address, Expected(recorded.digest, recorded.commit), phase, limit * 60)
 
 
-def _services(environment: Environment, service: str) -> tuple[str, ...]:
-    """The service that was named, or all."""
-    known = tuple(environment.services)
-    if service and service not in known:
-        raise UsageError(
-            f"SERVICE={service} is no service of {environment.name}: known are {', '.join(known)}."
-        )
-    return (service,) if service else known
-
-
 def _address(checkout: Checkout, platform: Platform, environment: Environment, service: str) -> str:
     here = stand_in(checkout, platform.project, environment)
     if here:
         return here.address(service)
     return address_of(ambient_client("elbv2", environment.region), platform.project, environment, service)
-
-
-def _releases(platform: Platform, environment: Environment) -> Releases:
-    ssm = ambient_client("ssm", environment.region)
-    return Releases(platform.project, environment, ssm, ambient_client("ecr", platform.project.region))
-
-
-def _act_in(platform: Platform, environment: Environment) -> None:
-    act_in(platform.project, environment.account_id, environment.region)
-    require_account(environment.account_id, environment.region)

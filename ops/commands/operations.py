@@ -15,21 +15,19 @@ from rich.text import Text
 from ops import doctor as doctors
 from ops import execute, log_lines, logs, outputs, status_table
 from ops.checkout import SOURCE, Checkout
-from ops.clients import ambient_client, require_account
+from ops.clients import ambient_client
+from ops.commands.environments import act_in_environment, releases_of, service_in
 from ops.console import HERE, Directory, Env, Service, complaints, console, for_people
 from ops.doctor_aws import AwsChecks
 from ops.doctor_desk import desk_checks
 from ops.doctor_terraform import terraform_checks
 from ops.errors import OpsError, UsageError
-from ops.github_role import act_in
-from ops.release import Releases
 from ops.stand_in import stand_in
 from ops.states import StateBucket
 from ops.status import Reader
 from ops.targets import environment_of
 from stacks.naming import log_group, state_bucket
 from stacks.reading import SettingsError, read_platform
-from stacks.settings import Environment, Platform
 
 app = typer.Typer()
 
@@ -57,20 +55,15 @@ def status(
     checkout = Checkout(directory.absolute())
     platform = read_platform(checkout.environments)
     environment = environment_of(platform, env)
-    services = [_service(environment, service)] if service else list(environment.services)
-    _act_in(platform, environment)
+    services = [service_in(environment, service)] if service else list(environment.services)
+    act_in_environment(platform, environment)
     region = environment.region
     reader = Reader(
         platform.project,
         environment,
         ambient_client("ecs", region),
         ambient_client("cloudwatch", region),
-        Releases(
-            platform.project,
-            environment,
-            ambient_client("ssm", region),
-            ambient_client("ecr", platform.project.region),
-        ),
+        releases_of(platform, environment),
     )
     statuses = [reader.read(each) for each in services]
     if stand_in(checkout, platform.project, environment):
@@ -106,9 +99,9 @@ def show_logs(
     checkout = Checkout(directory.absolute())
     platform = read_platform(checkout.environments)
     environment = environment_of(platform, env)
-    service = _service(environment, service)
+    service = service_in(environment, service)
     start = logs.start_of(since, datetime.now(UTC))
-    _act_in(platform, environment)
+    act_in_environment(platform, environment)
     client = ambient_client("logs", environment.region)
     group = log_group(platform.project.name, environment.name, service)
     if stand_in(checkout, platform.project, environment):
@@ -138,9 +131,9 @@ def execute_command(
     """Open a shell, or run another command, in the newest running task of a service."""
     platform = read_platform(Checkout(directory.absolute()).environments)
     environment = environment_of(platform, env)
-    service = _service(environment, service)
+    service = service_in(environment, service)
     tools = execute.find_tools()
-    _act_in(platform, environment)
+    act_in_environment(platform, environment)
     task = execute.find_task(
         ambient_client("ecs", environment.region), platform.project, environment, service
     )
@@ -162,7 +155,7 @@ def show_outputs(
     environment = environment_of(platform, env)
     if name and as_json:
         raise UsageError("Either --name or --json: the value of one output, or all of them.")
-    _act_in(platform, environment)
+    act_in_environment(platform, environment)
     project = platform.project
     states = StateBucket(ambient_client("s3", project.region), state_bucket(project))
     if not states.exists():
@@ -210,22 +203,6 @@ def _show(finding: doctors.Finding) -> None:
         console.print(Text(f"{'':19}{line}"))
     if finding.mend:
         console.print(Text(f"{'':19}-> {finding.mend}", "bold"))
-
-
-def _service(environment: Environment, service: str) -> str:
-    """The service of that name, or without one the only one of the environment."""
-    known = list(environment.services)
-    if not service and len(known) == 1:
-        return known[0]
-    if service in known:
-        return service
-    missing = f"SERVICE={service} is no service of {environment.name}" if service else "SERVICE is missing"
-    raise UsageError(f"{missing}: known are {', '.join(known)}.")
-
-
-def _act_in(platform: Platform, environment: Environment) -> None:
-    act_in(platform.project, environment.account_id, environment.region)
-    require_account(environment.account_id, environment.region)
 
 
 def _complain(text: str) -> None:

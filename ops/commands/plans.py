@@ -2,7 +2,7 @@
 
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.text import Text
@@ -14,6 +14,9 @@ from ops.errors import OpsError
 from ops.github_role import act_in
 from ops.targets import environment_of, target_of
 from stacks.reading import read_platform
+
+if TYPE_CHECKING:
+    from ops.reviewing import Reviewed
 
 PlannedCommit = Annotated[
     str, typer.Option("--commit", help="The commit that is planned; in GitHub Actions, the run's.")
@@ -54,13 +57,10 @@ def review(
     platform = read_platform(checkout.environments)
     targets = reviewing.targets_to_review(platform, env, stack)
     reviewed = reviewing.review(checkout, platform, targets, _complain, commit)
-    for line in reviewing.told(reviewed):
-        console.print(Text(line))
-    review_posting.tell_workflow(reviewed)
+    _tell(reviewed)
     if pull_request is not None:
         console.print(review_posting.post_comment(platform.project, reviewed, pull_request))
-    if reviewed.failed:
-        raise OpsError(f"Not all could be planned: {', '.join(reviewed.failed)}.")
+    _require_all(reviewed)
 
 
 @app.command("review-outdated")
@@ -87,12 +87,9 @@ def drift(commit: PlannedCommit = "", directory: Directory = HERE) -> None:
     platform = read_platform(checkout.environments)
     targets = reviewing.targets_to_review(platform, None, None)
     reviewed = reviewing.review(checkout, platform, targets, _complain, commit, DRIFT_KEY)
-    for line in reviewing.told(reviewed):
-        console.print(Text(line))
-    review_posting.tell_workflow(reviewed)
+    _tell(reviewed)
     console.print(review_posting.tell_drift(platform.project, reviewed))
-    if reviewed.failed:
-        raise OpsError(f"Not all could be planned: {', '.join(reviewed.failed)}.")
+    _require_all(reviewed)
 
 
 @app.command()
@@ -127,6 +124,20 @@ def diagram(env: Env = None, directory: Directory = HERE) -> None:
     checkout = Checkout(directory.absolute())
     environment = environment_of(read_platform(checkout.environments), env)
     print(reviewing.diagram(checkout, environment), end="")
+
+
+def _tell(reviewed: "Reviewed") -> None:
+    from ops import review_posting, reviewing
+
+    for line in reviewing.told(reviewed):
+        console.print(Text(line))
+    review_posting.tell_workflow(reviewed)
+
+
+def _require_all(reviewed: "Reviewed") -> None:
+    """OpsError when a stack could not be planned; what could be is told and posted by then."""
+    if reviewed.failed:
+        raise OpsError(f"Not all could be planned: {', '.join(reviewed.failed)}.")
 
 
 def _complain(line: str) -> None:

@@ -7,7 +7,8 @@ from rich.text import Text
 
 from ops import image as images
 from ops.checkout import Checkout
-from ops.clients import ambient_client, caller_account, require_account
+from ops.clients import caller_account
+from ops.commands.environments import act_in_environment, releases_of
 from ops.console import HERE, Directory, Env, Service, console, for_people
 from ops.errors import OpsError
 from ops.github_role import act_in
@@ -15,7 +16,7 @@ from ops.release import Recorded, Release, Releases
 from ops.release_choice import chosen, commit_of
 from ops.targets import environment_of
 from stacks.reading import read_platform
-from stacks.settings import Environment, Platform
+from stacks.settings import Environment
 
 app = typer.Typer()
 
@@ -38,10 +39,10 @@ def release(
     platform = read_platform(Checkout(directory.absolute()).environments)
     environment = environment_of(platform, env)
     service = images.service_of(platform, service)
-    unasked = _releases(platform, environment)
+    unasked = releases_of(platform, environment)
     unasked.check(service, image, commit) if commit else unasked.check_image(service, image)
-    _act_in(platform, environment)
-    releases = _releases(platform, environment)
+    act_in_environment(platform, environment)
+    releases = releases_of(platform, environment)
     commit = commit or commit_of(releases.kept_tags(image), image)
     changed = releases.record(service, image, commit)
     _tell(environment, service, image, changed)
@@ -54,8 +55,8 @@ def list_releases(env: Env = None, service: Service = "", directory: Directory =
     platform = read_platform(Checkout(directory.absolute()).environments)
     environment = environment_of(platform, env)
     service = images.service_of(platform, service)
-    _act_in(platform, environment)
-    history = _releases(platform, environment).history(service)
+    act_in_environment(platform, environment)
+    history = releases_of(platform, environment).history(service)
     if not history:
         console.print(f"{environment.name} {service}: never released.")
         return
@@ -78,14 +79,14 @@ def promote(from_: From = None, to: To = None, service: Service = "", directory:
             f"account {source.account_id}. With that account's credentials, this command prints the "
             f"`make release` that does the same in {target.name}."
         )
-    found = _releases(platform, source).latest(service)
+    found = releases_of(platform, source).latest(service)
     if found is None or found.release is None:
         raise OpsError(f"{source.name} has no release of {service} that can be read; nothing to promote.")
     released, why = found.release, f"promoted from {source.name} version {found.version}"
     if target.account_id != source.account_id:
         act_in(platform.project, target.account_id, target.region)
         _require_target(source, target, service, released)
-    changed = _releases(platform, target).record(service, released.image, released.commit, why)
+    changed = releases_of(platform, target).record(service, released.image, released.commit, why)
     _tell(target, service, released.image, changed)
 
 
@@ -103,8 +104,8 @@ def rollback(
     platform = read_platform(Checkout(directory.absolute()).environments)
     environment = environment_of(platform, env)
     service = images.service_of(platform, service)
-    _act_in(platform, environment)
-    releases = _releases(platform, environment)
+    act_in_environment(platform, environment)
+    releases = releases_of(platform, environment)
     history = releases.history(service)
     if not history:
         raise OpsError(f"{environment.name} has no release of {service}; there is nothing to go back to.")
@@ -126,16 +127,6 @@ def rollback(
         f"{environment.name} {service}: version {version} is recorded again, {former.image} of "
         f"{former.commit}. `make deploy ENV={environment.name}` brings it into force."
     )
-
-
-def _releases(platform: Platform, environment: Environment) -> Releases:
-    ssm = ambient_client("ssm", environment.region)
-    return Releases(platform.project, environment, ssm, ambient_client("ecr", platform.project.region))
-
-
-def _act_in(platform: Platform, environment: Environment) -> None:
-    act_in(platform.project, environment.account_id, environment.region)
-    require_account(environment.account_id, environment.region)
 
 
 def _former(releases: Releases, environment: Environment, service: str) -> tuple[int, Release]:

@@ -65,14 +65,8 @@ def trust(
     if grant.principals and _are_known(grant, old):
         yield _more_actions(subject, path, grant)
     elif grant.principals:
-        yield subject.flag(
-            Concern.PERMISSION,
-            "Trust widened",
-            "Another principal may newly take on the role.",
-            (*path, "Principal"),
-            _former_principals(old, statement),
-            _names(grant.principals),
-        )
+        reason = "Another principal may newly take on the role."
+        yield _other_principal(subject, path, "Trust widened", reason, grant, old)
     elif grant.only_loosened:
         yield loosened(subject, where, statement, old)
 
@@ -104,18 +98,20 @@ def resource_policy(
     elif grant.principals and _are_known(grant, old):
         yield _more_actions(subject, path, grant)
     elif grant.principals:
-        yield subject.flag(
-            Concern.PERMISSION,
-            "Access for another principal",
-            "The policy newly allows something to a principal that it did not name.",
-            (*path, "Principal"),
-            _former_principals(old, statement),
-            _names(grant.principals),
-        )
+        reason = "The policy newly allows something to a principal that it did not name."
+        yield _other_principal(subject, path, "Access for another principal", reason, grant, old)
     elif grant.only_loosened:
         yield loosened(subject, where, statement, old)
     else:
         yield from whole_services(subject, where, grant)
+
+
+def _other_principal(
+    subject: Subject, path: Where, title: str, reason: str, grant: Grant, old: Sequence[Statement]
+) -> Flag:
+    former = _former_principals(old, grant.statement)
+    where = (*path, "Principal")
+    return subject.flag(Concern.PERMISSION, title, reason, where, former, _names(grant.principals))
 
 
 def _not_principal(subject: Subject, path: Where, statement: Statement) -> Flag:

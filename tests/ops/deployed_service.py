@@ -7,6 +7,7 @@ from typing import Any
 from ops.embedded import Embedded
 from ops.release import Releases
 from stacks.settings import Platform
+from tests.ops.alarms import make_alarm
 from tests.ops.conftest import ACCOUNT, REGION
 
 CLUSTER = "oaktree-dev"
@@ -71,14 +72,5 @@ class Account:
     def alarm(self, name: str, state: str) -> None:
         """Have an alarm in a state."""
         cloudwatch = self.client("cloudwatch")
-        cloudwatch.put_metric_alarm(
-            AlarmName=name,
-            Namespace="AWS/ECS",
-            MetricName="CPUUtilization",
-            Statistic="Average",
-            Period=60,
-            EvaluationPeriods=1,
-            Threshold=90,
-            ComparisonOperator="GreaterThanThreshold",
-        )
+        make_alarm(cloudwatch, name)
         cloudwatch.set_alarm_state(AlarmName=name, StateValue=state, StateReason="for the test")

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
 
+from tests.webapp.faults import serving
 from webapp import contract
 
 
@@ -57,12 +57,6 @@ def fake_app() -> Iterator[FakeApp]:
             del format, args
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = Thread(target=server.serve_forever)
-    thread.start()
     app.address = f"http://127.0.0.1:{server.server_port}"
-    try:
+    with server, serving(server):
         yield app
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()

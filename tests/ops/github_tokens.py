@@ -5,8 +5,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
 from urllib.parse import parse_qs, urlsplit
+
+from tests.webapp.faults import serving
 
 KEY = "the-job-s-own"
 TOKEN = "header.claims.signature"
@@ -48,12 +49,6 @@ def serving_tokens() -> Iterator[TokenEndpoint]:
             del format, args
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = Thread(target=server.serve_forever)
-    thread.start()
     endpoint.address = f"http://127.0.0.1:{server.server_port}/token?api-version=2.0"
-    try:
+    with server, serving(server):
         yield endpoint
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()

@@ -11,6 +11,7 @@ from ops.embedded import Embedded
 from ops.errors import OpsError
 from ops.progress import Phase
 from ops.release_failure import ReleaseFailedError
+from tests.ops.alarms import make_alarm
 from tests.ops.conftest import REGION
 
 PREFIX = "oaktree-dev-web/"
@@ -26,16 +27,7 @@ def cloudwatch(embedded: Embedded) -> Any:
 def _quiet(cloudwatch: Any) -> Iterator[None]:
     """Alarms that are all quiet."""
     for name in NAMES:
-        cloudwatch.put_metric_alarm(
-            AlarmName=name,
-            Namespace="AWS/ECS",
-            MetricName="CPUUtilization",
-            Statistic="Average",
-            Period=60,
-            EvaluationPeriods=1,
-            Threshold=90,
-            ComparisonOperator="GreaterThanThreshold",
-        )
+        make_alarm(cloudwatch, name)
         put(cloudwatch, name, "OK")
     yield
     cloudwatch.delete_alarms(AlarmNames=list(NAMES))
@@ -117,16 +109,7 @@ def test_the_alarms_of_another_service_do_not_count(cloudwatch: Any) -> None:
 def test_every_page_of_alarms_is_read(cloudwatch: Any) -> None:
     names = [f"oaktree-many-web/{number:03}" for number in range(120)]
     for name in names:
-        cloudwatch.put_metric_alarm(
-            AlarmName=name,
-            Namespace="AWS/ECS",
-            MetricName="CPUUtilization",
-            Statistic="Average",
-            Period=60,
-            EvaluationPeriods=1,
-            Threshold=90,
-            ComparisonOperator="GreaterThanThreshold",
-        )
+        make_alarm(cloudwatch, name)
     assert sorted(read_alarms(cloudwatch, "oaktree-many-web/")) == names
 
 

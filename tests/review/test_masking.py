@@ -345,7 +345,8 @@ def test_the_value_after_an_option_with_a_secret_name_is_masked() -> None:
         "--port",
         "80",
     ]
-    assert isinstance(tree_of(["--db-password=hunter2"])[0], Masked)  # type: ignore[index]
+    [joined] = _items(tree_of(["--db-password=hunter2"]))
+    assert isinstance(joined, Masked)
 
 
 def test_json_in_a_string_is_parsed_and_masked_within() -> None:
@@ -597,4 +598,9 @@ def test_the_order_of_keys_is_that_of_terraform_and_that_of_the_author_in_json_t
 
 def _keys(tree: Tree) -> dict[str, Tree]:
     assert isinstance(tree, dict)
+    return tree
+
+
+def _items(tree: Tree) -> list[Tree]:
+    assert isinstance(tree, list)
     return tree

@@ -103,7 +103,7 @@ class Bootstrap:
             found = {
                 service: self._first(releases, service)
                 for service in self._environment.services
-                if releases.current(service) is None
+                if releases.deployable(service) is None
             }
             phase.result = f"for {', '.join(found)}" if found else "unchanged"
         self._phases.releases(self._place, found, "first release")
@@ -138,7 +138,7 @@ class Bootstrap:
         name = f"release of {service}"
         releases = self._phases.records(self._place)
         own = self._own_image(releases, service)
-        if current := releases.current(service):
+        if current := releases.deployable(service):
             if own and own != current.image:
                 raise UsageError(
                     f"{self._environment.name} has a release of {service} already, {current.image}; "
@@ -153,14 +153,14 @@ class Bootstrap:
             )
         if own:
             return Step(name, f"record {own} of {self._commit_of(releases, own)}", done=False)
-        if self._stand_in:
-            return Step(name, "record what stands for an image on the embedded AWS", done=False)
         if self._environment.account_id != self._project.account_id:
             raise UsageError(
                 f"IMAGE is missing: {self._environment.name} is in another account than the registry, so no "
                 f"image can be pushed from here. `make releases ENV=` of an environment in account "
                 f"{self._project.account_id} names some."
             )
+        if self._stand_in:
+            return Step(name, "record what stands for an image on the embedded AWS", done=False)
         wanted = images.named(self._project, service, self._commit)
         if wanted.commit.endswith(images.DIRTY):
             raise UsageError(

@@ -102,10 +102,10 @@ class Phases:
                 foundation.settle(workspace)
 
     def releases(self, place: Place, images: Mapping[str, tuple[str, str]], why: str = "") -> None:
-        """Record the image and commit of each service that was never released."""
+        """Record the image and commit of each service without a release, or whose image is gone."""
         with self.phase("releases") as phase:
             releases = self.records(place)
-            missing = [name for name in self._environment.services if releases.current(name) is None]
+            missing = [name for name in self._environment.services if releases.deployable(name) is None]
             for service in missing:
                 releases.record(service, *images[service], why)
             phase.result = f"recorded for {', '.join(missing)}" if missing else "unchanged"

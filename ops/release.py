@@ -71,6 +71,14 @@ class Releases:
         latest = self.latest(service)
         return latest.release if latest else None
 
+    def deployable(self, service: str) -> Release | None:
+        """What a service is to run, if the registry still has it.
+
+        A record outlives its environment and its registry. OpsError when the registry does not say.
+        """
+        current = self.current(service)
+        return current if current and self.tags(current.image) is not None else None
+
     def history(self, service: str) -> tuple[Recorded, ...]:
         """Every version that SSM has kept, the newest first; empty when it was never released."""
         pages = self.ssm.get_paginator("get_parameter_history").paginate(Name=self._parameter(service))

@@ -1,5 +1,6 @@
 """GitHub's token endpoint as a job sees it, on the loopback: it takes one key and knows one audience."""
 
+import base64
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,11 +16,23 @@ TOKEN = "header.claims.signature"
 
 @dataclass
 class TokenEndpoint:
-    """Where to ask, what was asked, and what to answer instead of a token."""
+    """Where to ask, what was asked, and what to answer instead of a token.
+
+    `subject` is what a token says of its job; nobody signs it.
+    """
 
     address: str = ""
+    subject: str = ""
     asked: list[dict[str, list[str]]] = field(default_factory=list)
     instead: bytes = b""
+
+    @property
+    def token(self) -> str:
+        """The token of the job that asks now."""
+        if not self.subject:
+            return TOKEN
+        claims = base64.urlsafe_b64encode(json.dumps({"sub": self.subject}).encode()).decode()
+        return f"header.{claims}.signature"
 
     def variables(self) -> dict[str, str]:
         """What GitHub sets in a job that may have a token."""
@@ -42,7 +55,7 @@ def serving_tokens() -> Iterator[TokenEndpoint]:
             allowed = self.headers["Authorization"] == f"bearer {KEY}"
             self.send_response(200 if allowed else 401)
             self.end_headers()
-            token = json.dumps({"count": len(TOKEN), "value": TOKEN}).encode()
+            token = json.dumps({"count": len(endpoint.token), "value": endpoint.token}).encode()
             self.wfile.write((endpoint.instead or token) if allowed else b"{}")
 
         def log_message(self, format: str, *args: object) -> None:

@@ -1,13 +1,10 @@
 """`bootstrap`, as a command, on an embedded AWS that is reached as AWS is.
 
-The tests are one life of the small stacks, in the order they stand here. Docker is a stand-in that
-pushes by the registry's API, which is all that the embedded one has.
+The tests are one life of the small stacks, in the order they stand here.
 """
 
 import json
-import os
 import re
-import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -24,50 +21,23 @@ from ops.local import stop_all
 from ops.prerequisites import missing
 from stacks.reading import read_platform
 from tests.ops.conftest import ACCOUNT, ENVIRONMENT, REGION, Desk
+from tests.ops.docker_stand_in import docker_stand_in
 from tests.ops.small_stacks import BUCKET
 from tests.ops.test_release import put_tagged
 
 pytestmark = pytest.mark.e2e
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
+NEXT = "89abcdef0123456789abcdef0123456789abcdef"
 REPOSITORY = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/oaktree/web"
 SECRET = "/oaktree/dev/web/write-token-sha256"
 PROD_ACCOUNT = "222222222222"
-
-DOCKER = f"""#!{sys.executable}
-import json, os, sys
-from botocore.session import Session
-arguments = sys.argv[1:]
-with open(os.environ["CALLS"], "a") as calls:
-    print(" ".join(arguments[:2]), file=calls)
-if arguments == ["--version"]:
-    print("Docker version 28.0.0")
-if arguments[:2] == ["buildx", "build"]:
-    if os.environ.get("STATUS"):
-        sys.exit(1)
-    (file,) = [a.partition("=")[2] for a in arguments if a.startswith("--metadata-file=")]
-    (tag,) = [a.rpartition(":")[2] for a in arguments if a.startswith("--tag=")]
-    put = Session().create_client("ecr").put_image(
-        repositoryName="oaktree/web",
-        imageManifest=json.dumps({{"schemaVersion": 2, "layers": [{{"digest": "sha256:" + "d" * 64}}]}}),
-        imageManifestMediaType="application/vnd.oci.image.manifest.v1+json",
-        imageTag=tag,
-    )
-    with open(file, "w") as metadata:
-        json.dump({{"containerimage.digest": put["image"]["imageId"]["imageDigest"]}}, metadata)
-"""
 
 
 @pytest.fixture(scope="module")
 def docker(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, str]:
     """Variables with which `docker` is the stand-in."""
-    directory = tmp_path_factory.mktemp("docker")
-    executable = directory / "docker"
-    executable.write_text(DOCKER)
-    executable.chmod(0o755)
-    (directory / "calls").touch()
-    path = f"{directory}{os.pathsep}{os.environ['PATH']}"
-    return {"PATH": path, "CALLS": str(directory / "calls"), "SOURCE_DATE_EPOCH": "1700000000"}
+    return docker_stand_in(tmp_path_factory.mktemp("docker"))
 
 
 @pytest.fixture(scope="module")
@@ -205,13 +175,27 @@ def test_another_image_than_the_one_recorded_is_no_first_one(here: Desk, embedde
     assert "`make deploy ENV=dev IMAGE=...` brings another one." in done.stderr
 
 
-def test_it_changes_nothing_that_is_there(here: Desk, embedded: Embedded) -> None:
+def test_an_image_that_is_gone_is_built_again_but_nothing_that_is_there_is_changed(
+    here: Desk, embedded: Embedded
+) -> None:
+    """A record outlives an environment that was destroyed, and its registry."""
+    ecr = embedded.client("ecr", REGION)
+    (image,) = ecr.describe_images(repositoryName="oaktree/web", imageIds=[{"imageTag": COMMIT}])[
+        "imageDetails"
+    ]
+    ecr.batch_delete_image(repositoryName="oaktree/web", imageIds=[{"imageDigest": image["imageDigest"]}])
     network = here.checkout.environments / "network.txt"
     before = network.read_text()
     network.write_text("changed")
-    done = here.run("bootstrap", "--env", "dev", "--yes")
+    done = here.run("bootstrap", "--env", "dev", "--commit", NEXT, "--yes")
     network.write_text(before)
     assert done.returncode == 1
+    what = f"build oaktree/web:{NEXT} with docker, push and record it"
+    assert steps(done.stdout)["release of web"] == ("to do", what)
+    found = results(done.stdout)
+    assert (found["images"], found["releases"]) == ("for web", "recorded for web")
+    record = embedded.client("ssm", REGION).get_parameter(Name="/oaktree/dev/releases/web")["Parameter"]
+    assert json.loads(record["Value"])["commit"] == NEXT
     assert "dev-network is there, and it would be changed (aws_ssm_parameter.network)." in done.stderr
     assert "`make plan`" in done.stderr
     value = embedded.client("ssm", REGION).get_parameter(Name="/oaktree/dev/network")["Parameter"]["Value"]
@@ -273,6 +257,17 @@ def test_on_the_checkouts_own_embedded_aws_no_image_is_needed(desk: Desk) -> Non
     assert (done.returncode, done.stderr) == (0, ""), done
     unchanged = ("foundation", "releases", "dev-network", "dev-service", "app web")
     assert [results(done.stdout)[name] for name in unchanged] == ["unchanged"] * 5
+    assert_another_account_needs_an_image(here, own)
+
+
+def assert_another_account_needs_an_image(here: Desk, own: Embedded) -> None:
+    """There too: what stands for an image can be put by the project's own account only."""
+    file = here.checkout.environments / "prod.toml"
+    file.write_text(ENVIRONMENT.replace(ACCOUNT, PROD_ACCOUNT).replace("10.10", "10.30"))
+    done = with_variables(here, **own.environment(PROD_ACCOUNT, REGION, {})).run("bootstrap", "--env", "prod")
+    file.unlink()
+    assert done.returncode == 2
+    assert "IMAGE is missing: prod is in another account than the registry" in done.stderr
 
 
 def test_a_domain_and_secrets_of_either_store_are_looked_for(embedded: Embedded, tmp_path: Path) -> None:

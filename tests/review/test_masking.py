@@ -53,7 +53,7 @@ SHAPES = [
     'if password == "hunter2"',
     'var.db_password is "hunter2"',
     base64.b64encode(b"#!/bin/sh\nexport DB_PASSWORD=hunter2\n").decode(),
-    base64.b64encode(gzip.compress(b"#!/bin/sh\nexport DB_PASSWORD=hunter2\n")).decode(),
+    base64.b64encode(gzip.compress(b"#!/bin/sh\nexport DB_PASSWORD=hunter2\n", mtime=0)).decode(),
 ]
 
 PLAIN = [

@@ -1,6 +1,7 @@
 """Stands between the app and an embedded AWS, and fails as networks do."""
 
 import re
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -17,6 +18,7 @@ class Proxy(ThreadingHTTPServer):
 
     `loses` is an operation of DynamoDB, such as GetItem; it becomes None once its answer is lost.
     `faults` are the ways in which services fail, by the name that requests to them are signed for.
+    Requests for an operation that has a meeting go on together once all who are to come are there.
     """
 
     def __init__(self, upstream: str) -> None:
@@ -28,6 +30,7 @@ class Proxy(ThreadingHTTPServer):
         self.loses: str | None = None
         self.cut_after: str | None = None
         self.faults: dict[str, Fault] = {}
+        self.meetings: dict[str, threading.Barrier] = {}
         self.seen: list[str] = []
         """The operations asked for, as `X-Amz-Target` names them."""
 
@@ -40,6 +43,8 @@ class _Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers["Content-Length"] or 0))
         operation = self.headers.get("X-Amz-Target", "").rpartition(".")[2]
         self.server.seen.append(operation)
+        if meeting := self.server.meetings.get(operation):
+            meeting.wait(timeout=60)
         if self.server.cut:
             self.close_connection = True
             return

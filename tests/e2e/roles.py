@@ -1,0 +1,75 @@
+"""What the policies of a role allow, as IAM decides it without conditions on the request.
+
+Source: AWS IAM User Guide, "Policy evaluation logic"; names of actions are compared without case.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Any
+
+from ops.clients import Credentials, isolated_client
+from ops.embedded import Embedded
+from tests.e2e.calls import Call
+
+WITHOUT_PERMISSION = "sts:GetCallerIdentity"
+"""No policy has to allow it. Source: AWS STS API Reference, "GetCallerIdentity"."""
+
+
+@dataclass(frozen=True)
+class Role:
+    """A role and the statements of its policies. Resources and actions are lists."""
+
+    name: str
+    subjects: tuple[str, ...]
+    statements: tuple[Mapping[str, Any], ...]
+
+    def allows(self, call: Call) -> bool:
+        """Whether a statement allows the call, on one of its resources, and none denies it."""
+        if call.action == WITHOUT_PERMISSION:
+            return True
+        return self._says("Allow", call) and not self._says("Deny", call)
+
+    def _says(self, effect: str, call: Call) -> bool:
+        return any(
+            statement["Effect"] == effect
+            and any(fnmatchcase(call.action.lower(), action.lower()) for action in statement["Action"])
+            and any(
+                fnmatchcase(resource, pattern)
+                for pattern in statement["Resource"]
+                for resource in ("*", *call.resources)
+            )
+            for statement in self.statements
+        )
+
+
+def assumed_role(embedded: Embedded, region: str, key: str) -> tuple[str, str]:
+    """The account and the name of the role that a key was given for."""
+    sts = isolated_client("sts", region, embedded.endpoint, Credentials(key, "embedded", "token"))
+    arn = sts.get_caller_identity()["Arn"]
+    return arn.split(":")[4], arn.split("/")[1]
+
+
+def read_role(iam: Any, name: str) -> Role:
+    """A role as IAM has it, with the policies attached to it and those of its own."""
+    trust = iam.get_role(RoleName=name)["Role"]["AssumeRolePolicyDocument"]
+    return Role(name, tuple(_subjects(trust)), tuple(_statements(iam, name)))
+
+
+def _statements(iam: Any, role: str) -> Iterator[Mapping[str, Any]]:
+    for attached in iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"]:
+        arn = attached["PolicyArn"]
+        version = iam.get_policy(PolicyArn=arn)["Policy"]["DefaultVersionId"]
+        yield from iam.get_policy_version(PolicyArn=arn, VersionId=version)["PolicyVersion"]["Document"][
+            "Statement"
+        ]
+    for own in iam.list_role_policies(RoleName=role)["PolicyNames"]:
+        yield from iam.get_role_policy(RoleName=role, PolicyName=own)["PolicyDocument"]["Statement"]
+
+
+def _subjects(trust: Mapping[str, Any]) -> Iterator[str]:
+    for statement in trust["Statement"]:
+        for operator, values in statement.get("Condition", {}).items():
+            for key, value in values.items():
+                if operator == "StringEquals" and key.endswith(":sub"):
+                    yield from [value] if isinstance(value, str) else value

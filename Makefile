@@ -186,9 +186,11 @@ image-report: $(ready) ## Print what the image's layers add to its size [SERVICE
 diagram: $(ready) ## Print a picture of an environment in Mermaid, which GitHub draws [ENV=]
 	@$(ops) diagram $${ENV:+--env "$$ENV"}
 
+# The app's tests hold its deadlines, so nothing runs beside them. Those with Terraform mostly wait for it.
 .PHONY: test
 test: $(ready) $(cdktf) ## Run all tests, with the real Terraform on an embedded AWS
-	@$(python) -m pytest
+	@$(python) -m pytest --ignore=tests/e2e --ignore=tests/ops
+	@$(python) -m pytest --numprocesses=2 --dist=loadfile tests/e2e tests/ops
 
 .PHONY: test-unit
 test-unit: $(ready) ## Run the fast tests only

@@ -20,6 +20,10 @@ from stacks.settings import Environment, Project
 from webapp import contract
 
 _READY_SECONDS: Final = 60.0
+_PATIENCE_SECONDS: Final = 10.0
+"""One that runs and is not ready right now, since the machine is busy, is not started anew for that."""
+
+_TRIES: Final = 3
 
 
 @dataclass(frozen=True)
@@ -86,20 +90,33 @@ def run_app(
     former = _read(record)
     address = former.get("address", "")
     unchanged = processes.running(name, directory) and former.get("fingerprint") == fingerprint
-    if unchanged and _status(address, contract.READY_PATH) == 200:
+    if unchanged and _gets_ready(address, _PATIENCE_SECONDS):
         return RunningApp(address, started=False)
     stop_app(name, directory)
-    former_port = int(address.rpartition(":")[2] or 0)
-    port = free_port(former_port or contract.PORT, contract.PORT)
-    address = f"http://{HOST}:{port}"
+    wanted = int(address.rpartition(":")[2] or 0)
+    variables = variables_of(embedded, container, region)
     log = directory / "logs" / f"{name}.log"
-    program = runner.program(port, variables_of(embedded, container, region))
-    _write(record, {"address": address, "fingerprint": fingerprint, **_traces(runner)})
-    pid = processes.start(
-        name, program.command, directory=directory, log=log, environment=program.environment
-    )
-    _wait(name, directory, pid, address, log)
-    return RunningApp(address, started=True)
+    tries = _TRIES
+    while True:
+        port = free_port(wanted or contract.PORT, contract.PORT)
+        address = f"http://{HOST}:{port}"
+        program = runner.program(port, variables)
+        _write(record, {"address": address, "fingerprint": fingerprint, **_traces(runner)})
+        pid = processes.start(
+            name, program.command, directory=directory, log=log, environment=program.environment
+        )
+        try:
+            _wait(name, directory, pid, address, log)
+            return RunningApp(address, started=True)
+        except _EndedError:
+            tries -= 1
+            # Another program on this machine may have taken the port since it was found free.
+            if not tries or free_port(port) == port:
+                raise
+
+
+class _EndedError(OpsError):
+    """An app ended before it was ready."""
 
 
 def stop_app(name: str, directory: Path) -> bool:
@@ -136,7 +153,9 @@ def _wait(name: str, directory: Path, pid: int, address: str, log: Path) -> None
     status: int | None = None
     while time.monotonic() < deadline:
         if processes.running(name, directory) != pid:
-            raise OpsError(f"The app ended as soon as it was started: {processes.last_line(log)}\nLog: {log}")
+            raise _EndedError(
+                f"The app ended as soon as it was started: {processes.last_line(log)}\nLog: {log}"
+            )
         status = _status(address, contract.READY_PATH)
         if status == 200:
             return
@@ -147,6 +166,15 @@ def _wait(name: str, directory: Path, pid: int, address: str, log: Path) -> None
         f"The app does not get ready: {address}{contract.READY_PATH} {answer} after "
         f"{_READY_SECONDS:.0f} s: {processes.last_line(log)}\nLog: {log}"
     )
+
+
+def _gets_ready(address: str, seconds: float) -> bool:
+    deadline = time.monotonic() + seconds
+    while _status(address, contract.READY_PATH) != 200:
+        if time.monotonic() >= deadline:
+            return False
+        time.sleep(0.2)
+    return True
 
 
 def _secret(embedded: Embedded, environment: Environment, reference: str) -> str:

@@ -226,7 +226,8 @@ def _resources(
             yield f"{bucket}/{arguments['Key']}" if "Key" in arguments else bucket
         return
     if service == "route53":
-        for label, kind in (("HostedZoneId", "hostedzone"), ("Id", "change"), ("Id", "hostedzone")):
+        kind = "change" if action == "route53:GetChange" else "hostedzone"
+        for label in ("HostedZoneId", "Id", "ResourceId"):
             if label in arguments:
                 yield f"arn:aws:route53:::{kind}/{arguments[label]}"
         return

@@ -406,14 +406,13 @@ def test_what_somebody_changed_by_hand_is_told_in_an_issue(
     assert "actions_enabled" in issue["body"]
 
 
-def test_the_issue_closes_when_a_deployment_has_brought_back_what_main_says(
-    desk: Clone, runner: Runner, github: FakeGitHub
-) -> None:
-    assert succeeded(desk.make(HOME, "deploy", "ENV=staging"))
-    played = runner.play("drift.yml", Event("schedule", MAIN, COMMITS["second"]))
-    assert well(played)
-    (issue,) = github.issues
-    assert issue["state"] == "closed"
+def test_the_next_deployment_brings_back_what_main_says(desk: Clone) -> None:
+    done = desk.make(HOME, "deploy", "ENV=staging")
+    assert succeeded(done)
+    assert "0 to add, 1 to change, 0 to destroy" in done.stdout
+    named = {"AlarmNames": ["oaktree-staging-web/cpu"]}
+    (alarm,) = client(desk, "cloudwatch", "staging").describe_alarms(**named)["MetricAlarms"]
+    assert alarm["ActionsEnabled"] is True
 
 
 GITHUB_ROLES = {
@@ -507,7 +506,8 @@ def test_unprotected_everything_is_destroyed_and_nothing_is_left(
             for kind in reversed(KINDS):
                 done = desk.make(account, "destroy", f"ENV={env}", f"STACK={kind}", typed=f"{env}\n")
                 assert succeeded(done)
-    assert beyond_the_deploy_role(desk, role, "staging is destroyed") == set()
+    # Former revisions are deregistered by `make destroy` itself, which no workflow runs.
+    assert beyond_the_deploy_role(desk, role, "staging is destroyed") <= {"ecs:ListTaskDefinitions"}
     assert succeeded(desk.make(PROD, "destroy", "ENV=prod", "STACK=foundation", typed="oaktree\n"))
     assert succeeded(desk.make(HOME, "destroy", "STACK=foundation", typed="oaktree\n"))
     for account in (HOME, PROD):

@@ -7,6 +7,7 @@ is destroyed.
 """
 
 import base64
+import hashlib
 import json
 import re
 import threading
@@ -185,7 +186,9 @@ def test_staging_is_bootstrapped_once_its_secret_is_there(desk: Clone) -> None:
 
 def test_prod_is_bootstrapped_in_its_own_account_with_an_image_of_the_projects(desk: Clone) -> None:
     secrets, route53 = client(desk, "secretsmanager", "prod"), client(desk, "route53", "prod")
-    secrets.create_secret(Name="oaktree/prod/web/write-token-sha256", SecretString="5ec4e7" * 8)
+    secrets.create_secret(
+        Name="oaktree/prod/web/write-token-sha256", SecretString=hashlib.sha256(b"a token").hexdigest()
+    )
     route53.create_hosted_zone(Name="example.com", CallerReference="first")
     wanting = desk.make(PROD, "bootstrap", "ENV=prod", "YES=1")
     assert "IMAGE is missing: prod is in another account than the registry" in wanting.stderr

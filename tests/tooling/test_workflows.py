@@ -8,6 +8,9 @@ from typing import Any
 import pytest
 import yaml
 
+from ops.deploy import Order
+from ops.smoke import SECONDS
+
 ROOT = Path(__file__).parents[2]
 WORKFLOWS = ROOT / ".github/workflows"
 BIN = ROOT / ".venv/bin"
@@ -206,6 +209,13 @@ def test_no_plan_is_kept_where_others_can_read_it() -> None:
 def test_every_job_has_a_time_limit() -> None:
     for file, name, job in jobs():
         assert "uses" in job or job["timeout-minutes"] <= 90, (file, name)
+
+
+def test_a_deployment_has_the_time_to_be_undone() -> None:
+    flows = workflows()
+    bakes = [float(job["with"]["bake"]) for job in flows["release.yml"]["jobs"].values() if "with" in job]
+    longest = 2 * Order(()).limit / 60 + SECONDS / 60 + max(bakes)
+    assert flows["deploy.yml"]["jobs"]["deploy"]["timeout-minutes"] >= longest + 10
 
 
 def test_every_checkout_forgets_its_credentials() -> None:

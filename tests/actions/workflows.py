@@ -62,17 +62,10 @@ class Runner:
     subjects: list[str] = field(default_factory=list)
     runs: int = 0
 
-    def play(
-        self,
-        file: str,
-        event: Event,
-        *,
-        done: Sequence[str] = (),
-        inputs: Mapping[str, str] | None = None,
-    ) -> dict[str, Played]:
+    def play(self, file: str, event: Event, *, done: Sequence[str] = ()) -> dict[str, Played]:
         """Play a workflow; the jobs in `done` count as having succeeded. Jobs by name, as `caller/job`."""
         self.runs += 1
-        return self._workflow(file, event, done, inputs or {})
+        return self._workflow(file, event, done, {})
 
     def _workflow(
         self, file: str, event: Event, done: Sequence[str], inputs: Mapping[str, str]

@@ -94,14 +94,11 @@ Source: Amazon DynamoDB Developer Guide, "Using IAM with DynamoDB transactions".
 
 @dataclass(frozen=True)
 class Call:
-    """One request. `resources` are the ARNs that a policy may name for it; `status` is its answer's."""
+    """One request. `resources` are the ARNs that a policy may name for it."""
 
     key: str
-    region: str
     action: str
     resources: tuple[str, ...]
-    arguments: Mapping[str, Any]
-    status: int
 
 
 def calls(
@@ -161,7 +158,7 @@ def _calls(entry: Entry, accounts: Mapping[str, str]) -> Iterator[Call]:
         parts = [(_IN_TRANSACTION[kind], what) for kind, what in items]
     for action, what in parts:
         resources = tuple(dict.fromkeys(_resources(service, action, what, region, account)))
-        yield Call(key, region, action, resources, what, int(entry.answer[:3]))
+        yield Call(key, action, resources)
 
 
 def _asked(service: str, entry: Entry) -> tuple[str, dict[str, Any]]:

@@ -15,6 +15,7 @@ import httpx
 from ops.checkout import SOURCE
 from ops.embedded import Embedded, find_embedded, start_embedded
 from tests.e2e.desk import REGION
+from webapp.contract import STATUS_PATH
 
 
 @dataclass(frozen=True)
@@ -69,10 +70,10 @@ class Clone:
         assert old in text, (file, old)
         path.write_text(text.replace(old, new))
 
-    def app_says(self, env: str, path: str = "/api/status") -> dict[str, Any]:
-        """What the app of an environment answers."""
-        record = json.loads((self.directory / f".oaktree/local/app-{env}-web.json").read_text())
-        content: dict[str, Any] = httpx.get(record["address"] + path).raise_for_status().json()
+    def app_says(self, env: str) -> dict[str, Any]:
+        """The status document of an environment's app."""
+        record = json.loads((self.memory / f"app-{env}-web.json").read_text())
+        content: dict[str, Any] = httpx.get(record["address"] + STATUS_PATH).raise_for_status().json()
         return content
 
     def start_aws(self, account_id: str) -> None:

@@ -15,7 +15,7 @@ unexport $(1)
 endif
 endef
 $(foreach variable,PYTHON UPGRADE ENV STACK SERVICE IMAGE COMMIT REPOSITORY RUN VERDICT \
-  PR FROM TO BAKE TIMEOUT ADDRESS SINCE FOLLOW COMMAND NAME JSON YES,$(eval $(call take-literally,$(variable))))
+  PR FROM TO BAKE TIMEOUT ADDRESS PORT SINCE FOLLOW COMMAND NAME JSON YES,$(eval $(call take-literally,$(variable))))
 
 export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/.tools:$(PATH)
 
@@ -165,8 +165,9 @@ image: $(ready) ## Build the app's image with docker or podman; its tag is the c
 	@$(ops) image $${SERVICE:+--service "$$SERVICE"} $${COMMIT:+--commit "$$COMMIT"}
 
 .PHONY: image-run
-image-run: $(ready) ## Run the image against the embedded AWS until Ctrl-C [ENV= SERVICE= COMMIT=]
-	@$(ops) image-run $${ENV:+--env "$$ENV"} $${SERVICE:+--service "$$SERVICE"} $${COMMIT:+--commit "$$COMMIT"}
+image-run: $(ready) ## Run the image against the embedded AWS until Ctrl-C [ENV= SERVICE= COMMIT= PORT=]
+	@$(ops) image-run $${ENV:+--env "$$ENV"} $${SERVICE:+--service "$$SERVICE"} $${COMMIT:+--commit "$$COMMIT"} \
+	  $${PORT:+--port "$$PORT"}
 
 .PHONY: image-push
 image-push: $(ready) ## Push the image and print it by digest, for make release [SERVICE= COMMIT= REPOSITORY=]

@@ -4,6 +4,7 @@ import hashlib
 import http.client
 import json
 import socket
+import tempfile
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from ops import processes
 from ops.embedded import Embedded
 from ops.engine import Engine
 from ops.errors import OpsError
+from ops.locking import directory_locked
 from ops.runners import HOST, STOP_SECONDS, ContainerRunner, Runner
 from stacks.naming import base, load_balancer_name
 from stacks.settings import Environment, Project
@@ -86,8 +88,7 @@ def run_app(
     of its role) and what the runner needs. OpsError when it does not get ready.
     """
     fingerprint = _fingerprint(embedded, container, runner)
-    record = directory / f"{name}.json"
-    former = _read(record)
+    former = _read(directory / f"{name}.json")
     address = former.get("address", "")
     unchanged = processes.running(name, directory) and former.get("fingerprint") == fingerprint
     if unchanged and _gets_ready(address, _PATIENCE_SECONDS):
@@ -95,19 +96,37 @@ def run_app(
     stop_app(name, directory)
     wanted = int(address.rpartition(":")[2] or 0)
     variables = variables_of(embedded, container, region)
+    # From the choice of a port until the app answers there no other checkout may start one: of two that
+    # chose the same port, the one that ends for it would be taken for ready, since the other one answers.
+    with directory_locked(Path(tempfile.gettempdir())):
+        address = _start(name, directory, runner, variables, wanted, fingerprint)
+    return RunningApp(address, started=True)
+
+
+def _start(
+    name: str,
+    directory: Path,
+    runner: Runner,
+    variables: Mapping[str, str],
+    wanted: int,
+    fingerprint: str,
+) -> str:
+    """Start an app on the wanted port, if it is free, and wait until it is ready; returns its address."""
     log = directory / "logs" / f"{name}.log"
     tries = _TRIES
     while True:
         port = free_port(wanted or contract.PORT, contract.PORT)
         address = f"http://{HOST}:{port}"
         program = runner.program(port, variables)
-        _write(record, {"address": address, "fingerprint": fingerprint, **_traces(runner)})
+        _write(
+            directory / f"{name}.json", {"address": address, "fingerprint": fingerprint, **_traces(runner)}
+        )
         pid = processes.start(
             name, program.command, directory=directory, log=log, environment=program.environment
         )
         try:
             _wait(name, directory, pid, address, log)
-            return RunningApp(address, started=True)
+            return address
         except _EndedError:
             tries -= 1
             # Another program on this machine may have taken the port since it was found free.

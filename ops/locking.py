@@ -30,3 +30,14 @@ def exclusive(path: Path, refusal: str | None = None) -> Iterator[None]:
             yield
         finally:
             file.truncate(0)
+
+
+@contextmanager
+def directory_locked(path: Path) -> Iterator[None]:
+    """Wait for the lock on a directory and hold it while the block runs. Nothing is written there."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)

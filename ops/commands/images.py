@@ -15,7 +15,7 @@ from ops.clients import ambient_client
 from ops.console import HERE, Commit, Directory, Env, Service, complaints, console, for_people
 from ops.embedded import find_embedded
 from ops.engine import find_engine
-from ops.errors import OpsError
+from ops.errors import OpsError, UsageError
 from ops.github_role import act_in
 from ops.runners import HOST, ContainerRunner
 from ops.targets import environment_of
@@ -38,7 +38,13 @@ def image(service: Service = "", commit: Commit = "", directory: Directory = HER
 @app.command("image-run")
 @for_people
 def image_run(
-    env: Env = "dev", service: Service = "", commit: Commit = "", directory: Directory = HERE
+    env: Env = "dev",
+    service: Service = "",
+    commit: Commit = "",
+    port: Annotated[
+        int, typer.Option("--port", min=0, max=65535, help="0 takes 8080 if it is free, or else any.")
+    ] = 0,
+    directory: Directory = HERE,
 ) -> None:
     """Run the app's image in the foreground against the embedded AWS, as the task definition there says."""
     checkout = Checkout(directory.absolute())
@@ -51,7 +57,13 @@ def image_run(
     if embedded is None:
         raise OpsError("No embedded AWS runs here. `make up` starts it.")
     container = read_container(embedded, platform.project, environment, service)
-    port = free_port(contract.PORT)
+    found = free_port(port or contract.PORT)
+    if port and found != port:
+        raise UsageError(
+            f"PORT={port} is not free on {HOST}. Name another one, or none: then it is {contract.PORT} or, "
+            "where that is taken, any free one."
+        )
+    port = found
     name = local.container_name(checkout, f"run-{environment.name}-{service}-{port}")
     variables = variables_of(embedded, container, environment.region)
     program = ContainerRunner(engine, built.id, name).program(port, variables)

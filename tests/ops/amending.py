@@ -12,9 +12,10 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
+
+from tests.serving import serving
 
 
 @dataclass
@@ -78,11 +79,5 @@ def amending(upstream: str) -> Iterator[Amended]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     amended = Amended(f"http://127.0.0.1:{server.server_port}")
-    thread = Thread(target=server.serve_forever)
-    thread.start()
-    try:
+    with serving(server):
         yield amended
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()

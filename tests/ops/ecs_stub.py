@@ -16,9 +16,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Lock, Thread
+from threading import Lock
 from typing import Any
 from urllib.parse import urlsplit
+
+from tests.serving import serving
 
 HOP_BY_HOP = ("connection", "expect", "keep-alive", "transfer-encoding", "date", "server", "content-length")
 
@@ -199,12 +201,6 @@ def playing(upstream: str) -> Iterator[EcsStub]:
         daemon_threads = True
 
     server = Server(("127.0.0.1", 0), Handler)
-    thread = Thread(target=server.serve_forever)
-    thread.start()
     stub.endpoint = f"http://127.0.0.1:{server.server_port}"
-    try:
+    with serving(server):
         yield stub
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from tests.webapp.faults import serving
+from tests.serving import serving
 from webapp import contract
 
 
@@ -58,5 +58,5 @@ def fake_app() -> Iterator[FakeApp]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     app.address = f"http://127.0.0.1:{server.server_port}"
-    with server, serving(server):
+    with serving(server):
         yield app

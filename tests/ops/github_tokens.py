@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
-from tests.webapp.faults import serving
+from tests.serving import serving
 
 KEY = "the-job-s-own"
 TOKEN = "header.claims.signature"
@@ -63,5 +63,5 @@ def serving_tokens() -> Iterator[TokenEndpoint]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     endpoint.address = f"http://127.0.0.1:{server.server_port}/token?api-version=2.0"
-    with server, serving(server):
+    with serving(server):
         yield endpoint

@@ -7,6 +7,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 from typing import Any
 
@@ -14,6 +15,7 @@ import httpx
 import pytest
 
 from ops import firsts
+from ops.app import free_port
 from ops.embedded import find_embedded
 from ops.engine import Engine, find_engine
 from ops.processes import running
@@ -139,8 +141,9 @@ def test_the_process_takes_the_place_of_the_container_and_the_other_way_round(
 
 
 def test_image_run_runs_it_in_the_foreground_until_it_is_told_to_stop(desk: Desk) -> None:
+    port = free_port()
     with subprocess.Popen(
-        desk.command("image-run", "--commit", firsts.COMMIT),
+        desk.command("image-run", "--commit", firsts.COMMIT, "--port", str(port)),
         env=desk.environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -148,15 +151,22 @@ def test_image_run_runs_it_in_the_foreground_until_it_is_told_to_stop(desk: Desk
     ) as process:
         assert process.stderr
         assert process.stdout
-        told = process.stderr.readline()
-        address = told.partition(" ")[0]
-        assert told == f"{address} (Ctrl-C stops it)\n"
-        while "startup complete" not in process.stdout.readline():
-            assert process.poll() is None
+        address = f"http://127.0.0.1:{port}"
+        assert process.stderr.readline() == f"{address} (Ctrl-C stops it)\n"
+        while "startup complete" not in (line := process.stdout.readline()):
+            assert line, process.stderr.read()
         assert httpx.get(f"{address}/healthz").status_code == 200
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=60)
     assert process.returncode == 0
+
+
+def test_image_run_takes_no_port_but_the_one_it_is_told(desk: Desk) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        done = desk.run("image-run", "--commit", firsts.COMMIT, "--port", str(port))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"PORT={port} is not free on 127.0.0.1." in done.stderr
 
 
 def test_down_removes_the_container(desk: Desk, engine: Engine) -> None:

@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
 from typing import Any, Literal
 from urllib.parse import parse_qs, urlsplit
+
+from tests.serving import serving
 
 REPOSITORY = "example/oaktree"
 BOT = "github-actions[bot]"
@@ -214,12 +215,7 @@ def running_github() -> Iterator[FakeGitHub]:
     class Handler(_Handler):
         """Of this GitHub alone."""
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        fake = Handler.fake = FakeGitHub(f"http://127.0.0.1:{server.server_port}")
-        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        try:
-            yield fake
-        finally:
-            server.shutdown()
-            thread.join()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    fake = Handler.fake = FakeGitHub(f"http://127.0.0.1:{server.server_port}")
+    with serving(server):
+        yield fake

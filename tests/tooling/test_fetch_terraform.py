@@ -5,7 +5,6 @@ import io
 import os
 import subprocess
 import sys
-import threading
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from ops.fetch_terraform import PINNED, FetchError, Release, fetch, find, platform_name
+from tests.serving import serving
 
 ROOT = Path(__file__).parents[2]
 
@@ -46,14 +46,9 @@ def _releases(status: int = 200, body: bytes = ARCHIVE, withheld: int = 0) -> It
         def log_message(self, format: str, *args: object) -> None:
             """Says nothing."""
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}/terraform"
-        finally:
-            server.shutdown()
-            thread.join()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    with serving(server):
+        yield f"http://127.0.0.1:{server.server_port}/terraform"
 
 
 def _executable(path: Path, version: str) -> None:

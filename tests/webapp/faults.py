@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+from tests.serving import serving
+
 
 class Silence:
     """A server that accepts connections and never answers."""
@@ -136,20 +138,9 @@ class _Handler(BaseHTTPRequestHandler):
 @contextmanager
 def answering(status: int, body: bytes = b"") -> Iterator[Answering]:
     """A server that gives every request this answer."""
-    with Answering(status, body) as server, serving(server):
+    server = Answering(status, body)
+    with serving(server):
         yield server
-
-
-@contextmanager
-def serving(server: ThreadingHTTPServer) -> Iterator[None]:
-    """Has a server answer as long as the block lasts."""
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-    thread.start()
-    try:
-        yield
-    finally:
-        server.shutdown()
-        thread.join()
 
 
 def answer(handler: BaseHTTPRequestHandler, status: int, body: bytes) -> None:

@@ -8,7 +8,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import httpx
 
-from tests.webapp.faults import Fault, serving
+from tests.serving import serving
+from tests.webapp.faults import Fault
 
 _SIGNED_FOR = re.compile(r"/(\w+)/aws4_request")
 

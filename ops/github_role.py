@@ -1,4 +1,4 @@
-"""The roles that workflows act as: GitHub's word for a job, exchanged for an hour of AWS credentials.
+"""The roles that workflows act as: GitHub's word for a job, exchanged for AWS credentials.
 
 Source: GitHub Docs, "OpenID Connect reference", requesting the token; AWS STS API Reference,
 AssumeRoleWithWebIdentity.
@@ -14,16 +14,17 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from ops.clients import ambient_client
 from ops.errors import OpsError, UsageError
-from stacks.naming import github_role
+from stacks.naming import GITHUB_SESSION_SECONDS, github_role
 from stacks.settings import Project
 
 ROLE: Final = "GITHUB_ROLE"
 """The variable that a workflow sets: plan, push, deploy, or the ARN of a role of one's own."""
 
-DUTIES: Final = ("plan", "push", "deploy")
 AUDIENCE: Final = "sts.amazonaws.com"
 
 _SECONDS: Final = 3600
+"""Of a role of one's own: what IAM gives every role unless told otherwise."""
+
 _ARN: Final = re.compile(r"arn:aws[a-z-]*:iam::(\d{12}):role/[\w+=,.@/-]+")
 _REQUEST: Final = ("ACTIONS_ID_TOKEN_REQUEST_URL", "ACTIONS_ID_TOKEN_REQUEST_TOKEN")
 
@@ -44,7 +45,7 @@ def act_in(project: Project, account_id: str, region: str) -> None:
             RoleArn=arn,
             RoleSessionName=f"{project.name}-{os.environ.get('GITHUB_RUN_ID', 'desk')}",
             WebIdentityToken=token,
-            DurationSeconds=_SECONDS,
+            DurationSeconds=GITHUB_SESSION_SECONDS.get(named, _SECONDS),
         )
     except (ClientError, BotoCoreError) as error:
         raise OpsError(
@@ -60,12 +61,13 @@ def act_in(project: Project, account_id: str, region: str) -> None:
 
 
 def _arn(project: Project, account_id: str, named: str) -> str:
-    if named in DUTIES:
+    if named in GITHUB_SESSION_SECONDS:
         return f"arn:aws:iam::{account_id}:role/{github_role(project.name, named)}"
     found = _ARN.fullmatch(named)
     if not found:
         raise UsageError(
-            f"{ROLE}={named} is no role: it is one of {', '.join(DUTIES)}, or the ARN of an IAM role."
+            f"{ROLE}={named} is no role: it is one of {', '.join(GITHUB_SESSION_SECONDS)}, or the ARN of an "
+            "IAM role."
         )
     if found[1] != account_id:
         raise UsageError(f"{ROLE}={named} is a role of account {found[1]}; this belongs to {account_id}.")

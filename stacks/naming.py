@@ -1,7 +1,11 @@
-"""Every name of the platform, and its tags: pure functions of the settings."""
+"""Every name of the platform, its tags, and what else stacks and commands have to agree on.
 
-from collections.abc import Iterator
+Pure functions of the settings.
+"""
+
+from collections.abc import Iterator, Mapping
 from hashlib import sha256
+from typing import Final
 
 from stacks.addressing import Tier
 from stacks.settings import Environment, Platform, Project
@@ -123,6 +127,13 @@ def role_name(project: str, environment: str, what: str) -> str:
 def workload_boundary(project: str) -> str:
     """The IAM policy that bounds every role an environment creates."""
     return f"{project}-workload-boundary"
+
+
+GITHUB_SESSION_SECONDS: Final[Mapping[str, int]] = {"plan": 3600, "push": 3600, "deploy": 7200}
+"""For how long a GitHub workflow assumes a role: all that its job may take, or it could not undo what it did.
+
+Source: IAM User Guide, "Update the maximum session duration for a role": 1 to 12 hours.
+"""
 
 
 def github_role(project: str, duty: str) -> str:

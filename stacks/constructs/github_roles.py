@@ -80,7 +80,7 @@ class GithubRoles:
             f"github_{duty}",
             name=naming.github_role(self._project.name, duty),
             description=f"Assumed by GitHub workflows of {repository} to {duty}",
-            max_session_duration=3600,
+            max_session_duration=naming.GITHUB_SESSION_SECONDS[duty],
             assume_role_policy=policies.document(
                 Statement(
                     "GithubWorkflows",

@@ -123,12 +123,12 @@ def keys(directory: Path) -> frozenset[str]:
     return frozenset(match[1] for match in found if match)
 
 
-def assumed_by_token(directory: Path) -> Iterator[tuple[str, str]]:
-    """Each role that was assumed with a token, by its ARN, and the token."""
+def assumed_by_token(directory: Path) -> Iterator[tuple[str, str, int]]:
+    """Each role that was assumed with a token, by its ARN, the token, and for how many seconds."""
     for entry in _entries(directory):
         if b"Action=AssumeRoleWithWebIdentity" in entry.body:
             arguments = dict(parse_qsl(entry.body.decode()))
-            yield arguments["RoleArn"], arguments["WebIdentityToken"]
+            yield arguments["RoleArn"], arguments["WebIdentityToken"], int(arguments["DurationSeconds"])
 
 
 def _entries(directory: Path) -> Iterator[Entry]:

@@ -18,9 +18,13 @@ WITHOUT_PERMISSION = "sts:GetCallerIdentity"
 
 @dataclass(frozen=True)
 class Role:
-    """A role and the statements of its policies. Resources and actions are lists."""
+    """A role and the statements of its policies. Resources and actions are lists.
+
+    `longest` is for how many seconds it can be assumed.
+    """
 
     name: str
+    longest: int
     subjects: tuple[str, ...]
     statements: tuple[Mapping[str, Any], ...]
 
@@ -52,8 +56,9 @@ def assumed_role(embedded: Embedded, region: str, key: str) -> tuple[str, str]:
 
 def read_role(iam: Any, name: str) -> Role:
     """A role as IAM has it, with the policies attached to it and those of its own."""
-    trust = iam.get_role(RoleName=name)["Role"]["AssumeRolePolicyDocument"]
-    return Role(name, tuple(_subjects(trust)), tuple(_statements(iam, name)))
+    role = iam.get_role(RoleName=name)["Role"]
+    subjects = tuple(_subjects(role["AssumeRolePolicyDocument"]))
+    return Role(name, role["MaxSessionDuration"], subjects, tuple(_statements(iam, name)))
 
 
 def _statements(iam: Any, role: str) -> Iterator[Mapping[str, Any]]:

@@ -428,12 +428,13 @@ GITHUB_ROLES = {
 
 
 def test_each_job_was_one_that_its_role_admits(desk: Clone) -> None:
-    """The embedded AWS takes any token; on AWS, the trust policy of the role is asked."""
+    """The embedded AWS takes any token for any time; on AWS, the role is asked."""
     assumed = set()
-    for arn, token in calls.assumed_by_token(desk.memory):
+    for arn, token, seconds in calls.assumed_by_token(desk.memory):
         role = read_role(desk.embedded.client("iam", REGION, arn.split(":")[4]), arn.rpartition("/")[2])
         subject = json.loads(base64.urlsafe_b64decode(token.split(".")[1]))["sub"]
         assert subject in role.subjects, (role.name, subject)
+        assert seconds <= role.longest, role.name
         assumed.add((arn.split(":")[4], role.name))
     assert assumed == GITHUB_ROLES
 

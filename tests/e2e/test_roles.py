@@ -19,6 +19,7 @@ def statement(effect: str, actions: list[str], resources: list[str]) -> dict[str
 
 ROLE = Role(
     "deploy",
+    3600,
     (),
     (
         statement("Allow", ["ssm:Get*", "ssm:PutParameter"], ["arn:aws:ssm:*:1:parameter/oaktree/*"]),

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from stacks.naming import GITHUB_SESSION_SECONDS
 from stacks.reading import read_platform
 from stacks.synthesis import synthesize
 from tests.stacks.platform_files import PROJECT, environment, write_platform
@@ -107,6 +108,12 @@ def test_roles_trust_only_this_repository_and_what_each_is_for(stacks: dict[str,
     assert trust_of(stacks[HOME], "github_push") == [f"{ours}ref:refs/heads/main"]
     assert trust_of(stacks[HOME], "github_deploy") == [f"{ours}environment:dev", f"{ours}environment:staging"]
     assert trust_of(stacks[OTHER], "github_deploy") == [f"{ours}environment:prod"]
+
+
+def test_roles_can_be_assumed_for_as_long_as_jobs_ask_to(stacks: dict[str, Stack]) -> None:
+    roles = {**stacks[OTHER].all("aws_iam_role"), **stacks[HOME].all("aws_iam_role")}
+    longest = {name.removeprefix("github_"): role["max_session_duration"] for name, role in roles.items()}
+    assert longest == GITHUB_SESSION_SECONDS
 
 
 def policies_of(stack: Stack, role: str) -> list[dict[str, Any]]:

@@ -10,6 +10,7 @@ import yaml
 
 from ops.deploy import Order
 from ops.smoke import SECONDS
+from stacks.naming import GITHUB_SESSION_SECONDS
 
 ROOT = Path(__file__).parents[2]
 WORKFLOWS = ROOT / ".github/workflows"
@@ -198,6 +199,16 @@ def test_one_deployment_of_an_environment_at_a_time_and_none_is_cut_short() -> N
     for flow in workflows().values():
         if "pull_request" not in triggers(flow):
             assert flow.get("concurrency", {}).get("cancel-in-progress") in (None, False)
+
+
+def test_no_role_is_lent_for_less_than_a_job_may_take() -> None:
+    lent = [
+        (GITHUB_SESSION_SECONDS[duty] / 60 - job["timeout-minutes"], file, name)
+        for file, name, job in jobs()
+        for duty in re.findall("plan|push|deploy", job.get("env", {}).get("GITHUB_ROLE", ""))
+    ]
+    assert {file for _, file, _ in lent} == {"apply.yml", "ci.yml", "deploy.yml", "drift.yml", "release.yml"}
+    assert min(lent)[0] >= 0, min(lent)
 
 
 def test_no_plan_is_kept_where_others_can_read_it() -> None:

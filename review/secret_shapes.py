@@ -122,7 +122,7 @@ def _is_short_secret(text: str) -> bool:
 
 def _is_secret(text: str) -> bool:
     return _is_plain_secret(text) or (
-        len(text) >= 32 and BASE64.fullmatch(text) is not None and _is_plain_secret(_decoded(text))
+        len(text) >= 32 and BASE64.fullmatch(text) is not None and _is_plain_secret(_decoded(text.rstrip()))
     )
 
 

@@ -589,6 +589,14 @@ def test_a_secret_behind_base64_within_a_text_is_redacted() -> None:
     assert redact(f"Error: {harmless}") == f"Error: {harmless}"
 
 
+@pytest.mark.parametrize("space", ["\n", "\u2028", "\x1c", "\u3000", "\x85"])
+def test_a_secret_behind_base64_is_seen_whatever_space_follows(space: str) -> None:
+    secret = base64.b64encode(b"DB_PASSWORD=correct-horse and more").decode()
+    harmless = base64.b64encode(b"nothing but a text that is long enough").decode()
+    assert is_secret_shape(f"{secret}{space}")
+    assert not is_secret_shape(f"{harmless}{space}")
+
+
 def test_the_order_of_keys_is_that_of_terraform_and_that_of_the_author_in_json_texts() -> None:
     assert list(_keys(tree_of({"b": 1, "a": 2}, False, {"d": True, "c": True}))) == ["a", "b", "c", "d"]
     document = tree_of('{"b": 1, "a": 2}')

@@ -88,7 +88,7 @@ def run_app(
     of its role) and what the runner needs. OpsError when it does not get ready.
     """
     fingerprint = _fingerprint(embedded, container, runner)
-    former = _read(directory / f"{name}.json")
+    former = _read(_record(name, directory))
     address = former.get("address", "")
     unchanged = processes.running(name, directory) and former.get("fingerprint") == fingerprint
     if unchanged and _gets_ready(address, _PATIENCE_SECONDS):
@@ -118,9 +118,8 @@ def _start(
         port = free_port(wanted or contract.PORT, contract.PORT)
         address = f"http://{HOST}:{port}"
         program = runner.program(port, variables)
-        _write(
-            directory / f"{name}.json", {"address": address, "fingerprint": fingerprint, **_traces(runner)}
-        )
+        traces = {"address": address, "fingerprint": fingerprint, **_traces(runner)}
+        _write(_record(name, directory), traces)
         pid = processes.start(
             name, program.command, directory=directory, log=log, environment=program.environment
         )
@@ -143,7 +142,7 @@ def stop_app(name: str, directory: Path) -> bool:
 
     The engine is asked first: should the command that runs the container be gone, the container may not.
     """
-    traces = _read(directory / f"{name}.json")
+    traces = _read(_record(name, directory))
     if "container" not in traces:
         return processes.stop(name, directory)
     engine = Engine("podman" if traces["engine"] == "podman" else "docker", traces["executable"])
@@ -252,6 +251,10 @@ def free_port(*wanted: int) -> int:
                 continue
             return int(probe.getsockname()[1])
     raise OpsError(f"No free port on {HOST}.")
+
+
+def _record(name: str, directory: Path) -> Path:
+    return directory / f"{name}.json"
 
 
 def _read(record: Path) -> dict[str, str]:

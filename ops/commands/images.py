@@ -57,17 +57,16 @@ def image_run(
     if embedded is None:
         raise OpsError("No embedded AWS runs here. `make up` starts it.")
     container = read_container(embedded, platform.project, environment, service)
-    found = free_port(port or contract.PORT)
-    if port and found != port:
+    free = free_port(port or contract.PORT)
+    if port not in (0, free):
         raise UsageError(
             f"PORT={port} is not free on {HOST}. Name another one, or none: then it is {contract.PORT} or, "
             "where that is taken, any free one."
         )
-    port = found
-    name = local.container_name(checkout, f"run-{environment.name}-{service}-{port}")
+    name = local.container_name(checkout, f"run-{environment.name}-{service}-{free}")
     variables = variables_of(embedded, container, environment.region)
-    program = ContainerRunner(engine, built.id, name).program(port, variables)
-    complaints.print(f"http://{HOST}:{port} (Ctrl-C stops it)")
+    program = ContainerRunner(engine, built.id, name).program(free, variables)
+    complaints.print(f"http://{HOST}:{free} (Ctrl-C stops it)")
     os.execve(program.command[0], program.command, program.environment)  # noqa: S606 - none is wanted
 
 

@@ -70,7 +70,7 @@ def test_settings_cannot_be_changed(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="frozen"):
         dev.network.nat = "none"
     with pytest.raises(TypeError):
-        dev.services["api"] = dev.services["web"]  # type: ignore[index]  # mypy refuses it; so must Python
+        dev.services["api"] = dev.services["web"]  # type: ignore[index]  # mypy refuses it; the test is that Python does
 
 
 WITHOUT_NAT = """\

@@ -77,5 +77,6 @@ class _Handler(BaseHTTPRequestHandler):
 @contextmanager
 def proxy(upstream: str) -> Iterator[Proxy]:
     """A proxy that passes everything on until it is told otherwise."""
-    with Proxy(upstream) as server, server.client, serving(server):
+    server = Proxy(upstream)
+    with server.client, serving(server):
         yield server

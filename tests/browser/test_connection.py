@@ -12,7 +12,7 @@ from tests.webapp.processes import running, running_app
 from webapp.endpoints.events import EVENTS_PATH
 from webapp.events import LARGEST_NUMBER
 
-pytestmark = pytest.mark.e2e
+pytestmark = pytest.mark.browser
 
 
 @contextmanager

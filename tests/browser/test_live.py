@@ -11,7 +11,7 @@ from tests.browser.stage import Stage
 from tests.webapp.waiting import soon
 from webapp.services import TITLES, ServiceName
 
-pytestmark = pytest.mark.e2e
+pytestmark = pytest.mark.browser
 
 
 @pytest.fixture(autouse=True)

@@ -37,7 +37,7 @@ from webapp.contract import (
     USER,
 )
 
-pytestmark = pytest.mark.e2e
+pytestmark = pytest.mark.engine
 
 WANTED_BYTES = 180e6
 MANIFESTS = (

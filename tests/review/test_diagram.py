@@ -411,7 +411,7 @@ def drawn(browser: Browser, chart: str) -> tuple[list[str], int]:
         page.close()
 
 
-@pytest.mark.e2e
+@pytest.mark.browser
 @pytest.mark.parametrize("name", ["dev", "staging", "prod", "foundation"])
 def test_mermaid_draws_every_label(
     browser: Browser, environments: dict[str, Configurations], name: str
@@ -424,7 +424,7 @@ def test_mermaid_draws_every_label(
     }
 
 
-@pytest.mark.e2e
+@pytest.mark.browser
 def test_mermaid_draws_hostile_text_as_text(browser: Browser) -> None:
     chart = diagram(hostile())
     texts, foreign = drawn(browser, chart)

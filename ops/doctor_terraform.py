@@ -7,13 +7,13 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
-from ops import fetch_terraform
+from ops import fetch_terraform, providers
 from ops.checkout import SOURCE, Checkout
 from ops.doctor import Check, Finding
+from ops.terraform import find_terraform
 
 _LOCK: Final = re.compile(r'^provider "([^"]+)" \{\s*version\s*=\s*"([^"]+)"', re.MULTILINE)
 _EXACT: Final = re.compile(r"=?\s*(\d+\.\d+\.\d+\S*)")
-_AWS: Final = "hashicorp/aws"
 
 
 def terraform_checks(checkout: Checkout) -> tuple[Check, ...]:
@@ -48,23 +48,34 @@ def provider_source(checkout: Checkout, variables: Mapping[str, str]) -> Iterato
         yield Finding(name, "note", text, "unset TF_CLI_CONFIG_FILE")
     mirror = variables.get("TF_PLUGIN_MIRROR")
     if not mirror:
-        yield Finding(
-            name, "ok", "the provider comes from its registry, and is kept in .oaktree/plugin-cache"
-        )
+        yield _unnamed_source(checkout, name)
         return
-    held = list(Path(mirror).glob(f"*/{_AWS}/*"))
-    version = _EXACT.fullmatch(_wanted(checkout).get(_AWS, ""))
+    held = list(Path(mirror).glob(f"*/{providers.AWS}/*"))
+    version = _EXACT.fullmatch(_wanted(checkout).get(providers.AWS, ""))
     if not Path(mirror).is_dir():
         text, wrong = f"TF_PLUGIN_MIRROR={mirror} is no directory", True
     elif not held:
-        text, wrong = f"TF_PLUGIN_MIRROR={mirror} holds no {_AWS}: it comes from its registry", False
+        text, wrong = f"TF_PLUGIN_MIRROR={mirror} holds no {providers.AWS}: it comes from its registry", False
     elif version and not any(version[1] in path.name for path in held):
-        text, wrong = f"TF_PLUGIN_MIRROR={mirror} does not hold {_AWS} {version[1]}", True
+        text, wrong = f"TF_PLUGIN_MIRROR={mirror} does not hold {providers.AWS} {version[1]}", True
     else:
         yield Finding(name, "ok", f"the directory TF_PLUGIN_MIRROR={mirror}")
         return
     mend = "terraform providers mirror DIRECTORY fills one; or unset TF_PLUGIN_MIRROR"
     yield Finding(name, "wrong" if wrong else "note", text, mend)
+
+
+def _unnamed_source(checkout: Checkout, name: str) -> Finding:
+    """Say where the provider comes from while no variable names a place."""
+    if providers.own_configuration().exists():
+        return Finding(name, "ok", f"as {providers.own_configuration()} says")
+    terraform = find_terraform(checkout.state)
+    if providers.answers(terraform.registry):
+        return Finding(name, "ok", f"{terraform.registry}, which answers; kept in .oaktree/plugin-cache")
+    if found := providers.find_mirror(terraform.registry, terraform.plugin_cache):
+        return Finding(name, "ok", f"{found}, since {terraform.registry} cannot be reached")
+    text = f"{terraform.registry} cannot be reached, and no mirror of it is on this machine"
+    return Finding(name, "wrong", text, providers.HOW_TO_MIRROR)
 
 
 def provider_locks(checkout: Checkout) -> Iterator[Finding]:

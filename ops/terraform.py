@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from ops import fetch_terraform
+from ops import fetch_terraform, providers
 from ops.errors import OpsError
 
 INTERRUPT_PATIENCE: Final = 300.0
@@ -56,6 +56,11 @@ class Terraform:
         return self.shared / "plugin-cache"
 
     @property
+    def registry(self) -> str:
+        """The host of the registry that this executable asks for providers."""
+        return providers.HOSTS.get(self.executable.name, providers.HOSTS["terraform"])
+
+    @property
     def lock_file(self) -> Path:
         """The providers' checksums as they were first seen; see `Workspace.init`."""
         return self.shared / "terraform.lock.hcl"
@@ -63,20 +68,25 @@ class Terraform:
     def environment(self, base: Mapping[str, str]) -> dict[str, str]:
         """The environment for a command: `base`, and how Terraform finds providers and behaves.
 
-        The provider comes from where `TF_CLI_CONFIG_FILE` says when that file exists, else from the
-        directory `TF_PLUGIN_MIRROR`, else from Terraform's own defaults. OpsError when the mirror
-        is no directory.
+        The provider comes from where `TF_CLI_CONFIG_FILE` says when that file exists, else from a mirror
+        (see `ops.providers`), else from Terraform's own defaults. OpsError when `TF_PLUGIN_MIRROR` is
+        not a directory.
 
         Source: Terraform's documentation, "Environment Variables" and "CLI Configuration File".
         """
         # Working directories here are Terraform's only ones, and have the default workspace only.
         dropped = ("TF_DATA_DIR", "TF_WORKSPACE", "TF_CLI_CONFIG_FILE")
         result = {key: value for key, value in base.items() if key not in dropped}
-        if configuration := self._configuration(base):
-            result["TF_CLI_CONFIG_FILE"] = str(configuration)
+        mirror = None
+        if named := providers.named_configuration(base):
+            result["TF_CLI_CONFIG_FILE"] = str(named)
+        elif mirror := providers.mirror(base, self.registry, self.plugin_cache):
+            result["TF_CLI_CONFIG_FILE"] = str(self._configuration(mirror))
         self.plugin_cache.mkdir(parents=True, exist_ok=True)
+        # A cache that serves as the mirror would be copied onto itself.
+        cache = {} if mirror == self.plugin_cache else {"TF_PLUGIN_CACHE_DIR": str(self.plugin_cache)}
         return result | {
-            "TF_PLUGIN_CACHE_DIR": str(self.plugin_cache),
+            **cache,
             "TF_IN_AUTOMATION": "1",
             "TF_INPUT": "0",
             "CHECKPOINT_DISABLE": "1",
@@ -143,19 +153,9 @@ class Terraform:
             raise TerraformError(told, done.returncode, None, errors)
         return done.stdout
 
-    def _configuration(self, base: Mapping[str, str]) -> Path | None:
-        if (named := base.get("TF_CLI_CONFIG_FILE")) and Path(named).is_file():
-            return Path(named)
-        if not (named := base.get("TF_PLUGIN_MIRROR")):
-            return None
-        mirror = Path(named).absolute()
-        if not mirror.is_dir():
-            raise OpsError(
-                f"TF_PLUGIN_MIRROR={named} is not a directory. Name one that holds "
-                "registry.terraform.io/hashicorp/aws, or unset it to fetch the provider from its registry."
-            )
+    def _configuration(self, mirror: Path) -> Path:
         path = self.shared / "terraform.rc"
-        content = _mirror_configuration(mirror)
+        content = providers.mirror_configuration(mirror)
         if not path.exists() or path.read_text() != content:
             path.parent.mkdir(parents=True, exist_ok=True)
             aside = path.with_suffix(f".{os.getpid()}")
@@ -201,25 +201,6 @@ def _shortened(block: Sequence[str]) -> str:
     if len(lines) > _MOST_LINES:
         lines = [*lines[:_MOST_LINES], "(the log has the rest)"]
     return "\n".join(lines).strip()
-
-
-def _mirror_configuration(mirror: Path) -> str:
-    """A CLI configuration that takes from the mirror what it holds, and the rest from the registries."""
-    held = sorted(
-        {"/".join(path.relative_to(mirror).parts) for path in mirror.glob("*/*/*") if path.is_dir()}
-    )
-    providers = ", ".join(f'"{provider}"' for provider in held)
-    path = str(mirror).replace("\\", "\\\\").replace('"', '\\"')
-    return f"""provider_installation {{
-  filesystem_mirror {{
-    path    = "{path}"
-    include = [{providers}]
-  }}
-  direct {{
-    exclude = [{providers}]
-  }}
-}}
-"""
 
 
 def _running(process: "subprocess.Popen[bytes]") -> bool:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from ops import providers
 from ops.errors import OpsError
 from ops.locking import exclusive
 from ops.private import write_private
@@ -108,9 +109,21 @@ class Workspace:
         with exclusive(self.terraform.shared / "plugin-cache.lock"):
             if not lock.exists() and self.terraform.lock_file.exists():
                 shutil.copyfile(self.terraform.lock_file, lock)
-            self._run("init", *arguments)
+            self._fetch(*arguments)
             if lock.exists() and not self.terraform.lock_file.exists():
                 shutil.copyfile(lock, self.terraform.lock_file)
+
+    def _fetch(self, *arguments: str) -> None:
+        try:
+            self._run("init", *arguments)
+        except TerraformError as error:
+            host = self.terraform.registry
+            if host in str(error) and not providers.answers(host):
+                raise OpsError(
+                    f"The AWS provider could not be fetched: {host} cannot be reached, and no mirror of it "
+                    f"is on this machine. {providers.HOW_TO_MIRROR}\nLog: {error.log}"
+                ) from error
+            raise
 
     def move_state_to_backend(self) -> None:
         """Copy the local state to where the configuration says, which is in force from then on."""

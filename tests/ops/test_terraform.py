@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from ops import providers
 from ops.checkout import SOURCE
 from ops.errors import OpsError
 from ops.terraform import Terraform, TerraformError, error_blocks, find_terraform
@@ -56,7 +57,9 @@ def test_a_mirror_serves_what_it_holds_and_nothing_else(tmp_path: Path) -> None:
     assert f'path    = "{tmp_path / "mirror"}"' in content
 
 
-def test_without_either_terraforms_own_defaults_hold(tmp_path: Path) -> None:
+def test_without_either_terraforms_own_defaults_hold(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(providers, "answers", lambda _: True)
+    providers._stand_in.cache_clear()
     base = {"TF_CLI_CONFIG_FILE": str(tmp_path / "missing"), "TF_DATA_DIR": "x", "TF_WORKSPACE": "y"}
     environment = Terraform(Path("terraform"), "1.11.4", tmp_path).environment(base)
     assert not environment.keys() & {"TF_CLI_CONFIG_FILE", "TF_DATA_DIR", "TF_WORKSPACE"}

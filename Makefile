@@ -15,7 +15,7 @@ unexport $(1)
 endif
 endef
 $(foreach variable,PYTHON UPGRADE ENV STACK SERVICE IMAGE COMMIT REPOSITORY RUN VERDICT \
-  PR FROM TO BAKE TIMEOUT ADDRESS PORT SINCE FOLLOW COMMAND NAME JSON YES,$(eval $(call take-literally,$(variable))))
+  PR FROM TO BAKE TIMEOUT ADDRESS PORT SINCE FOLLOW COMMAND NAME JSON YES WITHOUT,$(eval $(call take-literally,$(variable))))
 
 export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/.tools:$(PATH)
 
@@ -187,15 +187,21 @@ image-report: $(ready) ## Print what the image's layers add to its size [SERVICE
 diagram: $(ready) ## Print a picture of an environment in Mermaid, which GitHub draws [ENV=]
 	@$(ops) diagram $${ENV:+--env "$$ENV"}
 
-# The app's tests hold its deadlines, so nothing runs beside them. Those with Terraform mostly wait for it.
 .PHONY: test
-test: $(ready) $(cdktf) ## Run all tests, with the real Terraform on an embedded AWS
-	@$(python) -m pytest --ignore=tests/e2e --ignore=tests/ops
-	@$(python) -m pytest --numprocesses=2 --dist=loadfile tests/e2e tests/ops
+test: $(ready) $(cdktf) ## Run all tests, with the real Terraform on an embedded AWS; installs what they lack [WITHOUT=]
+	@$(python) -m tests
 
 .PHONY: test-unit
-test-unit: $(ready) ## Run the fast tests only
-	@$(python) -m pytest -m "not e2e"
+test-unit: $(ready) ## Run the fast tests only: no Terraform, no browser, no container engine
+	@$(python) -m pytest --numprocesses=auto -m "not e2e and not browser and not engine"
+
+.PHONY: test-tools
+test-tools: $(ready) $(cdktf) ## Install what the tests need and this machine lacks, as make test does [WITHOUT=]
+	@$(python) -m tests.tools
+
+.PHONY: explore
+explore: $(ready) ## Run the property tests with new and more examples; what fails is kept in .hypothesis
+	@HYPOTHESIS_PROFILE=explore $(python) -m pytest --numprocesses=auto --timeout=0 -m hypothesis
 
 .PHONY: bench-synth
 bench-synth: $(ready) ## Measure how long synthesis takes, against CDKTF as it comes; takes some minutes

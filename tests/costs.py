@@ -1,0 +1,66 @@
+"""What tests cost: a pytest plugin that ends a run with the slowest ones and the CPU seconds of each part.
+
+CPU seconds are those of the process that ran the test and of all processes it has waited for.
+"""
+
+import os
+from collections import defaultdict
+from collections.abc import Generator
+from dataclasses import dataclass
+from typing import Any, Final
+
+import pytest
+
+_SHOWN: Final = 15
+
+
+@dataclass
+class Cost:
+    """Seconds by the clock and of the CPU, of setup, call and teardown together."""
+
+    wall: float = 0.0
+    cpu: float = 0.0
+
+    def add(self, wall: float, cpu: float) -> None:
+        self.wall += wall
+        self.cpu += cpu
+
+
+class Costs:
+    """Measures in each worker, adds up where the reports come together."""
+
+    def __init__(self) -> None:
+        self._spent = _cpu_seconds()
+        self._tests: defaultdict[str, Cost] = defaultdict(Cost)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(self) -> Generator[None, Any, Any]:
+        report = yield
+        spent = _cpu_seconds()
+        report.cpu, self._spent = spent - self._spent, spent
+        return report
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        self._tests[_name(report.nodeid)].add(report.duration, getattr(report, "cpu", 0.0))
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        parts: defaultdict[str, Cost] = defaultdict(Cost)
+        for test, cost in self._tests.items():
+            parts["/".join(test.partition("::")[0].split("/")[:2])].add(cost.wall, cost.cpu)
+        slowest = sorted(self._tests.items(), key=lambda item: -item[1].wall)[:_SHOWN]
+        for title, rows in ((f"slowest {_SHOWN} tests", slowest), ("parts", sorted(parts.items()))):
+            terminalreporter.section(title)
+            terminalreporter.line("     s   CPU s")
+            for name, cost in rows:
+                terminalreporter.line(f"{cost.wall:6.1f}  {cost.cpu:6.1f}  {name}")
+
+
+def _cpu_seconds() -> float:
+    times = os.times()
+    return times.user + times.system + times.children_user + times.children_system
+
+
+def _name(nodeid: str) -> str:
+    """Drop the group that xdist adds to a test's name."""
+    name, _, group = nodeid.rpartition("@")
+    return name if name and "]" not in group else nodeid

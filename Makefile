@@ -189,7 +189,7 @@ diagram: $(ready) ## Print a picture of an environment in Mermaid, which GitHub 
 
 .PHONY: test
 test: $(ready) $(cdktf) ## Run all tests, with the real Terraform on an embedded AWS; installs what they lack [WITHOUT=]
-	@$(python) -m tests
+	@$(python) -m tests $${WITHOUT:+--without "$$WITHOUT"}
 
 .PHONY: test-unit
 test-unit: $(ready) ## Run the fast tests only: no Terraform, no browser, no container engine
@@ -197,7 +197,7 @@ test-unit: $(ready) ## Run the fast tests only: no Terraform, no browser, no con
 
 .PHONY: test-tools
 test-tools: $(ready) $(cdktf) ## Install what the tests need and this machine lacks, as make test does [WITHOUT=]
-	@$(python) -m tests.tools
+	@$(python) -m tests.tools $${WITHOUT:+--without "$$WITHOUT"}
 
 .PHONY: explore
 explore: $(ready) ## Run the property tests with new and more examples; what fails is kept in .hypothesis

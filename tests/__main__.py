@@ -1,6 +1,6 @@
 """Runs the tests on all cores, once what they need is there, and sums up what they cost.
 
-    python -m tests [PYTEST'S ARGUMENTS]
+    python -m tests [--without browser,engine] [PYTEST'S ARGUMENTS]
 
 Without arguments it runs all of them. No process that a test started outlives the run: whatever is left
 over is ended, and fails it.
@@ -13,6 +13,7 @@ import signal
 import subprocess
 import sys
 import time
+from argparse import ArgumentParser
 from pathlib import Path
 from typing import Final
 
@@ -26,8 +27,11 @@ _ADOPT_ORPHANS: Final = 36
 def main() -> int:
     """Run the tests; returns pytest's exit status, or 2 when something they need is missing."""
     started = time.monotonic()
+    parser = ArgumentParser(description="Run the tests; other arguments are pytest's.")
+    tools.add_without(parser)
+    arguments, for_pytest = parser.parse_known_args()
     try:
-        without = tools.left_out()
+        without = tools.left_out(arguments.without)
         tools.bring(without)
         environment = os.environ | tools.variables()
     except (tools.ToolsError, OpsError) as error:
@@ -36,7 +40,7 @@ def main() -> int:
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_ADOPT_ORPHANS, 1, 0, 0, 0)
     marked = ("-m", " and ".join(f"not {name}" for name in without)) if without else ()
-    command = (sys.executable, "-m", "pytest", "--numprocesses=auto", *marked, *sys.argv[1:])
+    command = (sys.executable, "-m", "pytest", "--numprocesses=auto", *marked, *for_pytest)
     status = _wait(subprocess.Popen(command, env=environment).pid)
     left = _end_orphans()
     for line in left:

@@ -1,15 +1,16 @@
 """What tests need beside Python: whether it is there, and how it gets there.
 
-    python -m tests.tools
+    python -m tests.tools [--without browser,engine]
 
 brings what is missing and says so, by Playwright's own download or the distribution's packages. Where it
-may not install those, it ends with the one line to type. `WITHOUT=browser,engine` leaves tools out.
+may not install those, it ends with the one line to type.
 """
 
 import os
 import shutil
 import subprocess
 import sys
+from argparse import ArgumentParser
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -78,15 +79,20 @@ TOOLS: Final = (
 MARKERS: Final = tuple(dict.fromkeys(tool.marker for tool in TOOLS))
 
 
-def left_out() -> tuple[str, ...]:
-    """Return the markers that WITHOUT= names. ToolsError for another one, and for any in CI."""
-    named = tuple(dict.fromkeys(filter(None, os.environ.get("WITHOUT", "").split(","))))
+def add_without(parser: ArgumentParser) -> None:
+    """Let a command leave tools out."""
+    parser.add_argument("--without", default="", help=f"tools to leave out: {','.join(MARKERS)}")
+
+
+def left_out(without: str) -> tuple[str, ...]:
+    """Return the markers that `--without` names. ToolsError for another one, and for any in CI."""
+    named = tuple(dict.fromkeys(filter(None, without.split(","))))
     if unknown := [name for name in named if name not in MARKERS]:
         raise ToolsError(
             f"WITHOUT={unknown[0]}: not a tool that can be left out. Use {' or '.join(MARKERS)}."
         )
     if named and os.environ.get("CI"):
-        raise ToolsError(f"WITHOUT={','.join(named)}: in CI nothing is left out. Unset WITHOUT, or CI.")
+        raise ToolsError(f"WITHOUT={without}: in CI nothing is left out. Leave WITHOUT out, or unset CI.")
     return named
 
 
@@ -174,8 +180,11 @@ def _say(text: str) -> None:
 
 def main() -> None:
     """Bring what is missing; exit status 2 with the line to type where that is not possible."""
+    parser = ArgumentParser(description="Install what the tests need and this machine lacks.")
+    add_without(parser)
+    arguments = parser.parse_args()
     try:
-        bring(left_out())
+        bring(left_out(arguments.without))
         variables()
     except (ToolsError, OpsError) as error:
         _say(str(error))

@@ -113,16 +113,8 @@ def test_a_run_ends_with_its_costs_what_was_left_out_and_what_was_left_behind(
 ) -> None:
     (tmp_path / "test_it.py").write_text(TESTS)
     path = f"{machine}:/usr/bin:/bin"
-    done = run(
-        machine,
-        "tests",
-        "--numprocesses=0",
-        "-p",
-        "tests.conftest",
-        file,
-        WITHOUT="engine,browser",
-        PATH=path,
-    )
+    options = ("--without=engine,browser", "--numprocesses=0", "-p", "tests.conftest")
+    done = run(machine, "tests", *options, str(tmp_path / "test_it.py"), PATH=path)
     assert "2 passed, 1 deselected" in done.stdout, done.stdout + done.stderr
     slowest = re.findall(r"^ +([\d.]+) +([\d.]+)  \S*::(test_\w+)$", done.stdout, re.MULTILINE)
     assert [name for *_, name in slowest] == ["test_slow", "test_that_forgets_a_process"]

@@ -3,18 +3,18 @@
 import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from ops.checkout import SOURCE, Checkout
+from ops.checkout import Checkout
 from ops.embedded import Embedded, start_embedded, stop_embedded
 from ops.local import stop_all
 from stacks.reading import read_platform
 from stacks.settings import Platform
+from tests.commands import Command, run
 
 ACCOUNT = "111111111111"
 REGION = "eu-central-1"
@@ -48,26 +48,15 @@ class Desk:
     environment: Mapping[str, str]
 
     def run(self, *arguments: str, answer: str = "") -> "subprocess.CompletedProcess[str]":
-        """Run `python -m ops` to its end; `answer` is what the person types."""
-        return subprocess.run(
-            self.command(*arguments),
-            input=answer,
-            capture_output=True,
-            text=True,
-            check=False,
-            env=self.environment,
-            cwd=SOURCE,
-        )
+        """Run one of the commands to its end; `answer` is what the person types."""
+        return run(self._located(arguments), self.environment, answer=answer)
 
-    def command(self, *arguments: str) -> tuple[str, ...]:
-        return (
-            sys.executable,
-            "-m",
-            "ops",
-            *arguments,
-            "--directory",
-            str(self.checkout.directory),
-        )
+    def begin(self, *arguments: str) -> Command:
+        """Start one of the commands."""
+        return Command(self._located(arguments), self.environment)
+
+    def _located(self, arguments: tuple[str, ...]) -> tuple[str, ...]:
+        return (*arguments, "--directory", str(self.checkout.directory))
 
 
 @pytest.fixture(scope="module")

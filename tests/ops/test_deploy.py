@@ -7,7 +7,6 @@ import hashlib
 import json
 import re
 import signal
-import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -16,8 +15,8 @@ from typing import Any
 
 import pytest
 
-from ops.checkout import SOURCE
 from ops.embedded import Embedded
+from tests.commands import Command
 from tests.ops.conftest import ACCOUNT, REGION, Desk
 from tests.ops.ecs_stub import ENDLESS, FAILURE, SUCCESS, EcsStub, playing
 from tests.ops.fake_app import FakeApp, fake_app
@@ -93,21 +92,8 @@ def running(embedded: Embedded) -> str:
     return str(next(item["value"] for item in container["environment"] if item["name"] == "COMMIT"))
 
 
-def begin(desk: Desk, *arguments: str) -> "subprocess.Popen[str]":
-    return subprocess.Popen(
-        desk.command(*arguments),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=desk.environment,
-        cwd=SOURCE,
-        start_new_session=True,
-    )
-
-
-def read_until(process: "subprocess.Popen[str]", words: str) -> str:
+def read_until(process: Command, words: str) -> str:
     """What a command has said when it says certain words."""
-    assert process.stdout
     said = ""
     for line in process.stdout:
         said += line
@@ -228,7 +214,7 @@ def test_an_alarm_during_the_bake_undoes_the_release(here: Desk, embedded: Embed
     alarm = {"AlarmName": "oaktree-dev-web/cpu", "Namespace": "AWS/ECS", "MetricName": "CPUUtilization"}
     figures = {"Statistic": "Average", "Period": 60, "EvaluationPeriods": 1, "Threshold": 90.0}
     cloudwatch.put_metric_alarm(**alarm, **figures, ComparisonOperator="GreaterThanThreshold")
-    with begin(here, *ordered(embedded, app, 5, "--bake", "60")) as process:
+    with here.begin(*ordered(embedded, app, 5, "--bake", "60")) as process:
         said = read_until(process, "watching 1 alarms for 60 min")
         state = {"StateValue": "ALARM", "StateReason": "CPU at 99"}
         cloudwatch.set_alarm_state(AlarmName="oaktree-dev-web/cpu", **state)
@@ -247,7 +233,7 @@ def test_an_interrupt_of_the_wait_says_where_things_stand(
 ) -> None:
     stub.rollouts.append(ENDLESS)
     number = 6 if sent == signal.SIGINT else 7
-    with begin(here, *ordered(embedded, app, number)) as process:
+    with here.begin(*ordered(embedded, app, number)) as process:
         read_until(process, "new tasks: 0 of 2 running, 2 starting")
         process.send_signal(sent)
         output, errors = process.communicate(timeout=60)
@@ -292,7 +278,7 @@ def test_a_release_that_somebody_recorded_meanwhile_is_left_alone(
 ) -> None:
     stub.rollouts.append(ENDLESS)
     ssm = embedded.client("ssm", REGION)
-    with begin(here, *ordered(embedded, app, 8)) as process:
+    with here.begin(*ordered(embedded, app, 8)) as process:
         read_until(process, "new tasks: 0 of 2 running, 2 starting")
         value = recorded(embedded)[1] | {"commit": "fedcba9", "by": "Somebody"}
         ssm.put_parameter(

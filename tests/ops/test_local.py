@@ -19,11 +19,12 @@ from typing import Any
 import pytest
 
 from ops import processes
-from ops.checkout import SOURCE, Checkout
+from ops.checkout import Checkout
 from ops.embedded import find_embedded
 from ops.firsts import put_image
 from ops.processes import running
 from stacks.reading import read_platform
+from tests.commands import Command
 from tests.ops.conftest import ACCOUNT, REGION, Desk
 
 pytestmark = pytest.mark.e2e
@@ -51,19 +52,7 @@ def stranger(desk: Desk, tmp_path_factory: pytest.TempPathFactory) -> Desk:
     return replace(desk, environment={**desk.environment, **real})
 
 
-def begin(desk: Desk, *arguments: str) -> "subprocess.Popen[str]":
-    return subprocess.Popen(
-        desk.command(*arguments),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=desk.environment,
-        cwd=SOURCE,
-        start_new_session=True,
-    )
-
-
-def wait_for(there: Callable[[], object], process: "subprocess.Popen[str]") -> None:
+def wait_for(there: Callable[[], object], process: Command) -> None:
     deadline = time.monotonic() + 120
     while not there():
         assert process.poll() is None, process.communicate()
@@ -113,7 +102,7 @@ def test_local_env_says_that_nothing_runs(desk: Desk) -> None:
 def test_an_interrupt_leaves_no_process(stranger: Desk, sent: signal.Signals) -> None:
     log = stranger.checkout.local / "logs" / "foundation-apply.log"
     log.unlink(missing_ok=True)
-    with begin(stranger, "up") as process:
+    with stranger.begin("up") as process:
         wait_for(log.exists, process)
         assert processes_of(stranger.checkout)
         process.send_signal(sent)
@@ -126,7 +115,7 @@ def test_an_interrupt_leaves_no_process(stranger: Desk, sent: signal.Signals) ->
 
 
 def test_up_resumes_and_a_second_one_meanwhile_is_refused(stranger: Desk) -> None:
-    with begin(stranger, "up") as first:
+    with stranger.begin("up") as first:
         lock = stranger.checkout.state / "local.lock"
         wait_for(lambda: lock.exists() and lock.read_text(), first)
         for command in ("up", "down"):

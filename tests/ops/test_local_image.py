@@ -9,6 +9,7 @@ import re
 import signal
 import socket
 import subprocess
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -142,15 +143,7 @@ def test_the_process_takes_the_place_of_the_container_and_the_other_way_round(
 
 def test_image_run_runs_it_in_the_foreground_until_it_is_told_to_stop(desk: Desk) -> None:
     port = free_port()
-    with subprocess.Popen(
-        desk.command("image-run", "--commit", firsts.COMMIT, "--port", str(port)),
-        env=desk.environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
-        assert process.stderr
-        assert process.stdout
+    with desk.begin("image-run", "--commit", firsts.COMMIT, "--port", str(port)) as process:
         address = f"http://127.0.0.1:{port}"
         assert process.stderr.readline() == f"{address} (Ctrl-C stops it)\n"
         while "startup complete" not in (line := process.stdout.readline()):
@@ -179,9 +172,7 @@ def test_down_removes_the_container(desk: Desk, engine: Engine) -> None:
 
 def test_without_an_engine_up_says_what_to_install(desk: Desk) -> None:
     nothing = {**desk.environment, "PATH": "/nonexistent"}
-    done = subprocess.run(
-        desk.command("image", "--commit", "abcdef0"), env=nothing, capture_output=True, text=True, check=False
-    )
+    done = replace(desk, environment=nothing).run("image", "--commit", "abcdef0")
     assert done.returncode == 1
     assert "No container engine answers here." in done.stderr
     assert "apt-get install podman" in done.stderr

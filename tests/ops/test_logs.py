@@ -303,8 +303,9 @@ def test_bad_input_is_told_before_aws_is_asked(desk: Desk) -> None:
 @pytest.mark.usefixtures("group")
 def test_following_ends_quietly_with_an_interrupt(here: Desk, client: Any) -> None:
     put(client, TASK_1, (now(), "first"))
+    directory = str(here.checkout.directory)
     process = subprocess.Popen(
-        here.command("logs", "--env", "dev", "--follow"),
+        (sys.executable, "-m", "ops", "logs", "--env", "dev", "--follow", "--directory", directory),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -324,21 +325,11 @@ def test_following_ends_quietly_with_an_interrupt(here: Desk, client: Any) -> No
 def test_a_reader_that_goes_away_is_no_error(here: Desk, client: Any) -> None:
     at = now()
     put(client, TASK_1, *((at, f"{'long ' * 40}{number}") for number in range(1000)))
-    process = subprocess.Popen(
-        here.command("logs", "--env", "dev"),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=here.environment,
-        cwd=SOURCE,
-    )
-    assert process.stdout
-    assert process.stderr
-    process.stdout.readline()
-    process.stdout.close()
-    assert process.stderr.read() == ""
-    process.stderr.close()
-    assert process.wait(timeout=60) == 1
+    with here.begin("logs", "--env", "dev") as command:
+        command.stdout.readline()
+        command.stdout.close()
+        assert command.stderr.read() == ""
+        assert command.wait(timeout=60) == 1
 
 
 def test_on_the_embedded_aws_of_the_desk_it_is_told_where_the_app_logs(desk: Desk) -> None:

@@ -6,12 +6,11 @@ No Docker daemon is needed; that buildx makes what it is told to is Docker's own
 import json
 import os
 import subprocess
-import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from ops.checkout import SOURCE
 from ops.embedded import Embedded
 from tests.ops.conftest import ACCOUNT, REGION, Desk
 
@@ -55,22 +54,8 @@ def docker(tmp_path: Path) -> dict[str, str]:
 def publish(
     desk: Desk, embedded: Embedded, docker: dict[str, str], *arguments: str
 ) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "ops",
-            "image-publish",
-            *arguments,
-            "--directory",
-            str(desk.checkout.directory),
-        ],
-        cwd=SOURCE,
-        env={**embedded.environment(ACCOUNT, REGION, desk.environment), **docker},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    variables = {**embedded.environment(ACCOUNT, REGION, desk.environment), **docker}
+    return replace(desk, environment=variables).run("image-publish", *arguments)
 
 
 def calls(docker: dict[str, str]) -> list[list[str]]:

@@ -226,16 +226,12 @@ def test_credentials_of_another_account_are_refused(elsewhere: Desk, command: Se
 def test_two_commands_at_once_leave_one_release_or_tell(here: Desk, images: dict[str, str]) -> None:
     before = len(rows(here.run("releases", "--env", "staging")))
     begun = [
-        subprocess.Popen(
-            here.command("release", "--env", "staging", "--image", images[commit]),
-            env=here.environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for commit in (FIRST, THIRD)
+        here.begin("release", "--env", "staging", "--image", images[commit]) for commit in (FIRST, THIRD)
     ]
-    ended = [process.communicate(timeout=60) for process in begun]
+    ended = []
+    for process in begun:
+        with process:
+            ended.append(process.communicate(timeout=60))
     statuses = [process.returncode for process in begun]
     assert set(statuses) <= {0, 1}
     for status, (_, errors) in zip(statuses, ended, strict=True):

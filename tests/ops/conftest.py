@@ -1,23 +1,27 @@
 """An embedded AWS for each module, and checkouts with small stacks."""
 
+import json
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import httpx
 import pytest
 
-from ops.checkout import Checkout
+from ops import fetch_terraform
+from ops.checkout import SOURCE, Checkout
 from ops.embedded import Embedded, start_embedded, stop_embedded
 from ops.local import stop_all
 from stacks.reading import read_platform
 from stacks.settings import Platform
 from tests.commands import Command, run
+from tests.ops.small_stacks import ACCOUNT, BUCKET, REGION
 
-ACCOUNT = "111111111111"
-REGION = "eu-central-1"
+__all__ = ["ACCOUNT", "REGION"]
 
 PROJECT = f"""
 name = "oaktree"
@@ -46,24 +50,32 @@ class Desk:
 
     checkout: Checkout
     environment: Mapping[str, str]
+    cwd: Path = SOURCE
 
     def run(self, *arguments: str, answer: str = "") -> "subprocess.CompletedProcess[str]":
         """Run one of the commands to its end; `answer` is what the person types."""
-        return run(self._located(arguments), self.environment, answer=answer)
+        return run(self._located(arguments), self.environment, answer=answer, cwd=self.cwd)
 
     def begin(self, *arguments: str) -> Command:
         """Start one of the commands."""
-        return Command(self._located(arguments), self.environment)
+        return Command(self._located(arguments), self.environment, cwd=self.cwd)
 
     def _located(self, arguments: tuple[str, ...]) -> tuple[str, ...]:
         return (*arguments, "--directory", str(self.checkout.directory))
 
 
-@pytest.fixture(scope="module")
-def embedded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Embedded]:
+@pytest.fixture(scope="session")
+def one_embedded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Embedded]:
     directory = tmp_path_factory.mktemp("embedded")
     yield start_embedded(directory, ACCOUNT)
     stop_embedded(directory)
+
+
+@pytest.fixture(scope="module")
+def embedded(one_embedded: Embedded) -> Embedded:
+    """An embedded AWS with nothing in it."""
+    httpx.post(f"{one_embedded.endpoint}/moto-api/reset", trust_env=False, timeout=60).raise_for_status()
+    return one_embedded
 
 
 @pytest.fixture(scope="module")
@@ -73,11 +85,42 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     checkout.environments.mkdir()
     (checkout.environments / "project.toml").write_text(PROJECT)
     (checkout.environments / "dev.toml").write_text(ENVIRONMENT)
-    (checkout.environments / "network.txt").write_text("first")
+    for content in ("network.txt", "service.txt"):
+        (checkout.environments / content).write_text("first")
     shutil.copyfile(Path(__file__).with_name("small_stacks.py"), checkout.directory / "main.py")
     kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     yield Desk(checkout, kept)
     stop_all(checkout.local)
+
+
+@pytest.fixture(scope="module")
+def releasing(desk: Desk, tmp_path_factory: pytest.TempPathFactory) -> Desk:
+    """The desk with a Terraform that shows resources as those of the AWS provider.
+
+    A deployment looks for them by type in plans and states. All else is the real Terraform's.
+    """
+    real = fetch_terraform.find()
+    assert real, "make setup"
+    program = tmp_path_factory.mktemp("terraform") / "terraform"
+    naming = f"'{sys.executable}' -IS '{desk.checkout.directory / 'main.py'}' named"
+    program.write_text(
+        f'#!/bin/sh\n[ "$1" = show ] || exec \'{real.path}\' "$@"\n\'{real.path}\' "$@" | {naming}\n'
+    )
+    program.chmod(0o755)
+    path = f"{program.parent}{os.pathsep}{desk.environment['PATH']}"
+    # Not where a `.tools/terraform` may be, which goes before PATH.
+    return replace(desk, environment={**desk.environment, "PATH": path}, cwd=program.parent)
+
+
+def applied_network(embedded: Embedded) -> str | None:
+    """The content of the network stack that was applied last, as its state has it."""
+    s3 = embedded.client("s3", REGION)
+    try:
+        state = s3.get_object(Bucket=BUCKET, Key="dev-network.tfstate")["Body"].read()
+    except s3.exceptions.NoSuchKey:
+        return None
+    values = [resource["instances"][0]["attributes"]["input"] for resource in json.loads(state)["resources"]]
+    return str(values[0]["value"]) if values else None
 
 
 @pytest.fixture

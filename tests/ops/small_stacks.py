@@ -1,25 +1,47 @@
-"""A stand-in for `main.py` with stacks so small that Terraform applies them in seconds.
+"""A stand-in for `main.py`, whose stacks the real Terraform applies in no time.
 
-Takes the arguments that `main.py` takes. `network.txt` in the environments' directory is the
-network stack's only content, so that a test can change it; `project.toml` says whether the
-foundation is protected.
+They are made of Terraform's built-in `terraform_data`: the AWS provider needs seconds of CPU time in each
+command, to read its own schema. What commands find in AWS beside the states is put there by provisioners,
+which run this program again. It uses the standard library only, since each of them starts a Python.
+
+    main.py --environments DIRECTORY --outdir DIRECTORY    as the real one
+    main.py make THING                                     what a provisioner does
+    main.py named                                          gives resources in a plan or state AWS's types
+
+In the directory of the environments, `network.txt` and `service.txt` are a content of these stacks, for a
+test to change, and `wait` keeps the foundation from being done.
 """
 
 import argparse
+import http.client
 import json
+import os
 import shutil
+import sys
+import time
 import tomllib
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode, urlsplit
 
 ACCOUNT = "111111111111"
 REGION = "eu-central-1"
 BUCKET = f"oaktree-state-{ACCOUNT}-{REGION}"
 TABLE = "oaktree-dev-status"
-RECORD = "jsondecode(nonsensitive(data.aws_ssm_parameter.release.value))"
-IMAGE = f"${{{RECORD}.image}}"
-COMMIT = f"${{{RECORD}.commit}}"
+NAME = "oaktree-dev-web"
+CLUSTER = "oaktree-dev"
+ROLE = f"{NAME}-task"
+RECORD = "/oaktree/dev/releases/web"
+DEFINITION = "aws_ecs_task_definition-web"
+TARGETS = {
+    "dynamodb": "DynamoDB_20120810",
+    "ecr": "AmazonEC2ContainerRegistry_V20150921",
+    "ecs": "AmazonEC2ContainerServiceV20141113",
+    "ssm": "AmazonSSM",
+}
 
-Block = dict[str, object]
+Block = dict[str, Any]
 
 
 def main() -> None:
@@ -28,84 +50,99 @@ def main() -> None:
     parser.add_argument("--environments", type=Path, required=True)
     parser.add_argument("--outdir", type=Path, required=True)
     arguments = parser.parse_args()
+    environments: Path = arguments.environments
     aside = arguments.outdir.with_suffix(".new")
     shutil.rmtree(aside, ignore_errors=True)
-    content = (arguments.environments / "network.txt").read_text()
-    project = tomllib.loads((arguments.environments / "project.toml").read_text())
-    write(aside, "foundation", {"resource": foundation(project["protected"])})
-    write(aside, "dev-network", {"resource": network(content)})
-    found: Block = {
-        "aws_ssm_parameter": {"release": {"name": "/oaktree/dev/releases/web"}},
-        "aws_subnets": {"default": {}},
-        "aws_security_groups": {"default": {}},
-    }
-    write(aside, "dev-service", {"resource": service(), "data": found})
+    project = tomllib.loads((environments / "project.toml").read_text())
+    write(aside, "foundation", foundation(project["protected"]))
+    write(aside, "dev-network", {"network": {"input": sensitive((environments / "network.txt").read_text())}})
+    version = recorded_version(arguments.outdir.parent / ".oaktree/local")
+    write(aside, "dev-service", service((environments / "service.txt").read_text(), version))
     shutil.rmtree(arguments.outdir, ignore_errors=True)
     aside.replace(arguments.outdir)
 
 
-def write(directory: Path, stack: str, blocks: Block) -> None:
-    """Write one stack with the project's backend and provider."""
+def write(directory: Path, stack: str, resources: Block) -> None:
+    """Write one stack with the project's backend."""
     backend = {"bucket": BUCKET, "key": f"{stack}.tfstate", "region": REGION, "use_lockfile": True}
-    configuration = {
-        "terraform": {
-            "required_providers": {"aws": {"source": "hashicorp/aws", "version": "5.100.0"}},
-            "backend": {"s3": backend},
-        },
-        "provider": {"aws": [{"region": REGION, "allowed_account_ids": [ACCOUNT]}]},
-        **blocks,
-    }
+    configuration = {"terraform": {"backend": {"s3": backend}}, "resource": {"terraform_data": resources}}
     file = directory / "stacks" / stack / "cdk.tf.json"
     file.parent.mkdir(parents=True)
     file.write_text(json.dumps(configuration))
 
 
+def sensitive(content: str) -> str:
+    """An expression that Terraform shows to nobody; another expression is left as it is."""
+    return content if content.startswith("${") else f'${{sensitive("{content}")}}'
+
+
 def foundation(protected: bool) -> Block:
     """State and registry."""
     return {
-        "aws_s3_bucket": {"state": {"bucket": BUCKET, "force_destroy": not protected}},
-        "aws_ecr_repository": {"web": {"name": "oaktree/web", "force_delete": not protected}},
+        "state": {"input": protected, **made("bucket", "no bucket")},
+        "web": {"input": protected, **made("repository", "no repository")},
     }
 
 
-def network(content: str) -> Block:
-    """One parameter."""
-    parameter = {"name": "/oaktree/dev/network", "type": "String", "value": content}
-    return {"aws_ssm_parameter": {"network": parameter}}
+def service(content: str, version: int) -> Block:
+    """What an app needs to run: its task definition and its table.
 
-
-def service() -> Block:
-    """What an app needs to run: its task definition and its table."""
-    table = {
-        "name": TABLE,
-        "billing_mode": "PAY_PER_REQUEST",
-        "hash_key": "pk",
-        "range_key": "sk",
-        "attribute": [{"name": "pk", "type": "S"}, {"name": "sk", "type": "S"}],
-    }
-    role = {"name": "oaktree-dev-web-task", "assume_role_policy": json.dumps(trust())}
-    task = {
-        "family": "oaktree-dev-web",
-        "task_role_arn": "${aws_iam_role.task.arn}",
-        "container_definitions": json.dumps([container()]),
-    }
-    web = {
-        "name": "oaktree-dev-web",
-        "cluster": "${aws_ecs_cluster.cluster.arn}",
-        "task_definition": "${aws_ecs_task_definition.web.arn}",
-        "desired_count": 0,
-        "network_configuration": {
-            "subnets": "${data.aws_subnets.default.ids}",
-            "security_groups": "${data.aws_security_groups.default.ids}",
+    As on AWS a new record replaces the task definition, which changes the service in place.
+    """
+    return {
+        "aws_dynamodb_table-status": {"input": content, "triggers_replace": TABLE, **made("table")},
+        "aws_iam_role-task": made("role"),
+        "aws_ecs_cluster-cluster": made("cluster"),
+        DEFINITION: {
+            "input": {"family": NAME},
+            "triggers_replace": version,
+            "depends_on": ["terraform_data.aws_iam_role-task"],
+            **made("definition"),
+        },
+        "aws_ecs_service-web": {
+            "input": {"name": NAME, "definition": f"${{terraform_data.{DEFINITION}.id}}"},
+            "depends_on": ["terraform_data.aws_ecs_cluster-cluster"],
+            **made("service"),
         },
     }
-    return {
-        "aws_dynamodb_table": {"status": table},
-        "aws_iam_role": {"task": role},
-        "aws_ecs_cluster": {"cluster": {"name": "oaktree-dev"}},
-        "aws_ecs_task_definition": {"web": task},
-        "aws_ecs_service": {"web": web},
-    }
+
+
+def made(thing: str, undone: str = "") -> Block:
+    """The provisioners of a resource that comes, and goes, with something in AWS."""
+    command = f"exec '{sys.executable}' -IS '{Path(__file__).absolute()}' make"
+    provisioners = [{"local-exec": {"command": f"{command} '{thing}'"}}]
+    if undone:
+        provisioners.append({"local-exec": {"command": f"{command} '{undone}'", "when": "destroy"}})
+    return {"provisioner": provisioners}
+
+
+def recorded_version(local: Path) -> int:
+    """The version of the release's record, which is the first one where there is none yet.
+
+    On an embedded AWS that is about to be started once more it is the one seen last.
+    """
+    seen, embedded = local / "record-seen", local / "embedded.json"
+    endpoint = os.environ.get("AWS_ENDPOINT_URL", "")
+    if not endpoint and embedded.exists():
+        endpoint = json.loads(embedded.read_text())["endpoint"]
+    if not endpoint:
+        return 1
+    try:
+        records = ask("ssm", "GetParameters", {"Names": [RECORD]}, endpoint)["Parameters"]
+    except ConnectionRefusedError:
+        return int(seen.read_text())
+    found = int(records[0]["Version"]) if records else 1
+    local.mkdir(parents=True, exist_ok=True)
+    seen.write_text(str(found))
+    return found
+
+
+def make_bucket() -> None:
+    """The bucket of the states."""
+    while (Path(__file__).parent / "environments/wait").exists():
+        time.sleep(0.01)
+    location = f"<LocationConstraint>{REGION}</LocationConstraint>"
+    send("s3", "PUT", f"/{BUCKET}", {}, f"<CreateBucketConfiguration>{location}</CreateBucketConfiguration>")
 
 
 def trust() -> Block:
@@ -115,20 +152,77 @@ def trust() -> Block:
     return {"Version": "2012-10-17", "Statement": [statement]}
 
 
-def container() -> Block:
+def make_role() -> None:
+    """The app's role."""
+    asked = {"Action": "CreateRole", "RoleName": ROLE, "AssumeRolePolicyDocument": json.dumps(trust())}
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    send("iam", "POST", "/", form, urlencode(asked | {"Version": "2010-05-08"}))
+
+
+def make_table() -> None:
+    """The app's table."""
+    keys = {"pk": "HASH", "sk": "RANGE"}
+    ask(
+        "dynamodb",
+        "CreateTable",
+        {
+            "TableName": TABLE,
+            "BillingMode": "PAY_PER_REQUEST",
+            "AttributeDefinitions": [{"AttributeName": key, "AttributeType": "S"} for key in keys],
+            "KeySchema": [{"AttributeName": key, "KeyType": kind} for key, kind in keys.items()],
+        },
+    )
+
+
+def make_definition() -> None:
+    """A revision of the task definition for what is recorded, and the service has it if it is there."""
+    (record,) = ask("ssm", "GetParameters", {"Names": [RECORD]})["Parameters"]
+    release = json.loads(record["Value"])
+    definition = {
+        "family": NAME,
+        "taskRoleArn": f"arn:aws:iam::{ACCOUNT}:role/{ROLE}",
+        "containerDefinitions": [container(release["image"], release["commit"])],
+    }
+    made = ask("ecs", "RegisterTaskDefinition", definition)["taskDefinition"]
+    there = ask("ecs", "DescribeServices", {"cluster": CLUSTER, "services": [NAME]})["services"]
+    if there:
+        update = {"cluster": CLUSTER, "service": NAME, "taskDefinition": made["taskDefinitionArn"]}
+        ask("ecs", "UpdateService", update)
+
+
+def make_service() -> None:
+    """The ECS service, which runs the newest revision."""
+    wanted = {"cluster": CLUSTER, "serviceName": NAME, "taskDefinition": NAME, "desiredCount": 0}
+    ask("ecs", "CreateService", wanted)
+
+
+MAKE: Mapping[str, Callable[[], object]] = {
+    "bucket": make_bucket,
+    "no bucket": lambda: send("s3", "DELETE", f"/{BUCKET}", {}, ""),
+    "repository": lambda: ask("ecr", "CreateRepository", {"repositoryName": "oaktree/web"}),
+    "no repository": lambda: ask("ecr", "DeleteRepository", {"repositoryName": "oaktree/web", "force": True}),
+    "role": make_role,
+    "table": make_table,
+    "cluster": lambda: ask("ecs", "CreateCluster", {"clusterName": CLUSTER}),
+    "definition": make_definition,
+    "service": make_service,
+}
+
+
+def container(image: str, commit: str) -> Block:
     """The app's container, with every variable its contract asks for."""
     variables = {
         "ENVIRONMENT": "dev",
         "SERVICE": "web",
         "AWS_REGION": REGION,
         "TABLE": TABLE,
-        "CLUSTER": "oaktree-dev",
-        "ECS_SERVICE": "oaktree-dev-web",
-        "ALARM_PREFIX": "oaktree-dev-web-",
+        "CLUSTER": CLUSTER,
+        "ECS_SERVICE": NAME,
+        "ALARM_PREFIX": f"{NAME}-",
         "LOG_GROUP": "/oaktree/dev/web",
         "CHECK_INTERVAL": "1",
-        "IMAGE": IMAGE,
-        "COMMIT": COMMIT,
+        "IMAGE": image,
+        "COMMIT": commit,
         "KEEP_ALIVE": "75",
         "SHUTDOWN_TIMEOUT": "5",
         "LOG_LEVEL": "info",
@@ -141,7 +235,7 @@ def container() -> Block:
     }
     return {
         "name": "web",
-        "image": IMAGE,
+        "image": image,
         "logConfiguration": {"logDriver": "awslogs", "options": options},
         "memory": 128,
         "environment": [{"name": name, "value": value} for name, value in variables.items()],
@@ -149,5 +243,57 @@ def container() -> Block:
     }
 
 
+def ask(service: str, action: str, asked: Block, endpoint: str = "") -> Any:
+    """Make a request of one of AWS's JSON protocols; returns the answer."""
+    headers = {
+        "Content-Type": "application/x-amz-json-1.1",
+        "X-Amz-Target": f"{TARGETS[service]}.{action}",
+    }
+    return json.loads(send(service, "POST", "/", headers, json.dumps(asked), endpoint))
+
+
+def send(
+    service: str, method: str, path: str, headers: Mapping[str, str], body: str, endpoint: str = ""
+) -> bytes:
+    """Make a request; the embedded AWS wants to see whose it is, and no signature."""
+    address = urlsplit(endpoint or os.environ["AWS_ENDPOINT_URL"])
+    scope = f"AKIA{ACCOUNT}/20260101/{REGION}/{service}/aws4_request"
+    own = {
+        "Authorization": f"AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=none",
+        "User-Agent": "Terraform",
+    }
+    connection = http.client.HTTPConnection(str(address.hostname), address.port, timeout=60)
+    connection.request(method, path, body, {**headers, **own})
+    answer = connection.getresponse()
+    content = answer.read()
+    connection.close()
+    if answer.status >= 300:
+        sys.exit(f"{service}: {answer.status} {content.decode()}")
+    return content
+
+
+def named() -> None:
+    """Print what `terraform show -json` gave with the types that the resources have in the real stacks."""
+    document = json.load(sys.stdin)
+    resources = document.get("values", {}).get("root_module", {}).get("resources", ())
+    for resource in resources:
+        resource["values"] = resource["values"].get("input")
+    for change in document.get("resource_changes", ()):
+        change["change"]["after"] = (change["change"]["after"] or {}).get("input")
+    for found in (*resources, *document.get("resource_changes", ())):
+        kind, _, name = found["name"].partition("-")
+        found |= {"type": kind, "name": name, "address": f"{kind}.{name}"}
+        if f"{kind}-{name}" == DEFINITION and "values" in found:
+            latest = ask("ecs", "DescribeTaskDefinition", {"taskDefinition": NAME})["taskDefinition"]
+            found["values"]["arn"] = latest["taskDefinitionArn"]
+    json.dump(document, sys.stdout)
+
+
 if __name__ == "__main__":
-    main()
+    match sys.argv[1:]:
+        case ["make", thing]:
+            MAKE[thing]()
+        case ["named"]:
+            named()
+        case _:
+            main()

@@ -20,7 +20,7 @@ from ops.firsts import COMMIT as STAND_IN_COMMIT
 from ops.local import stop_all
 from ops.prerequisites import missing
 from stacks.reading import read_platform
-from tests.ops.conftest import ACCOUNT, ENVIRONMENT, REGION, Desk
+from tests.ops.conftest import ACCOUNT, ENVIRONMENT, REGION, Desk, applied_network
 from tests.ops.docker_stand_in import docker_stand_in
 from tests.ops.small_stacks import BUCKET
 from tests.ops.test_release import put_tagged
@@ -196,10 +196,9 @@ def test_an_image_that_is_gone_is_built_again_but_nothing_that_is_there_is_chang
     assert (found["images"], found["releases"]) == ("for web", "recorded for web")
     record = embedded.client("ssm", REGION).get_parameter(Name="/oaktree/dev/releases/web")["Parameter"]
     assert json.loads(record["Value"])["commit"] == NEXT
-    assert "dev-network is there, and it would be changed (aws_ssm_parameter.network)." in done.stderr
+    assert "dev-network is there, and it would be changed (terraform_data.network)." in done.stderr
     assert "`make plan`" in done.stderr
-    value = embedded.client("ssm", REGION).get_parameter(Name="/oaktree/dev/network")["Parameter"]["Value"]
-    assert value == before
+    assert applied_network(embedded) == before
 
 
 def test_a_state_that_is_somewhere_else_is_told(here: Desk, embedded: Embedded) -> None:

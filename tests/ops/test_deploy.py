@@ -43,10 +43,10 @@ def app() -> Iterator[FakeApp]:
 
 
 @pytest.fixture(scope="module")
-def here(desk: Desk, embedded: Embedded, stub: EcsStub) -> Desk:
+def here(releasing: Desk, embedded: Embedded, stub: EcsStub) -> Desk:
     """The desk, with credentials of the account behind the stub, and the stacks below the service."""
-    variables = embedded.environment(ACCOUNT, REGION, desk.environment)
-    found = replace(desk, environment=variables | {"AWS_ENDPOINT_URL": stub.endpoint})
+    variables = embedded.environment(ACCOUNT, REGION, releasing.environment)
+    found = replace(releasing, environment=variables | {"AWS_ENDPOINT_URL": stub.endpoint})
     for arguments in (("--stack", "foundation"), ("--env", "dev", "--stack", "network")):
         for command in ("plan", "apply"):
             done = found.run(command, *arguments)
@@ -261,7 +261,8 @@ def test_a_plan_that_would_replace_a_table_is_refused(here: Desk, embedded: Embe
     assert phases(done.stdout) == ["+ record web", "x plan dev-service"]
     assert done.stderr == (
         "The plan of dev-service does more than a release may, so nothing was applied:\n"
-        "  aws_dynamodb_table.status would be replaced: deleted and created anew (because of name)\n"
+        "  aws_dynamodb_table.status would be replaced: deleted and created anew "
+        "(because of triggers_replace)\n"
         "If that is what you want, look at it (`make plan ENV=dev STACK=service`) and apply it "
         "(`make apply ENV=dev STACK=service`).\n"
         "The release is recorded and not deployed. `make deploy ENV=dev` deploys it; `make rollback ENV=dev` "

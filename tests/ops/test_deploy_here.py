@@ -23,19 +23,19 @@ MANIFEST_TYPE = "application/vnd.oci.image.manifest.v1+json"
 
 
 @pytest.fixture(scope="module")
-def embedded_here(desk: Desk) -> Embedded:
+def embedded_here(releasing: Desk) -> Embedded:
     """What `up` brings."""
-    done = desk.run("up")
+    done = releasing.run("up")
     assert done.returncode == 0, done.stderr
-    found = find_embedded(desk.checkout.local)
+    found = find_embedded(releasing.checkout.local)
     assert found
     return found
 
 
 @pytest.fixture(scope="module")
-def here(desk: Desk, embedded_here: Embedded) -> Desk:
+def here(releasing: Desk, embedded_here: Embedded) -> Desk:
     """The desk in a shell that `local-env` points there."""
-    return replace(desk, environment=embedded_here.environment(ACCOUNT, REGION, desk.environment))
+    return replace(releasing, environment=embedded_here.environment(ACCOUNT, REGION, releasing.environment))
 
 
 def pushed(embedded: Embedded, commit: str) -> str:

@@ -100,13 +100,16 @@ def test_local_env_says_that_nothing_runs(desk: Desk) -> None:
 
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupt_leaves_no_process(stranger: Desk, sent: signal.Signals) -> None:
+    waiting = stranger.checkout.environments / "wait"
+    waiting.touch()
     log = stranger.checkout.local / "logs" / "foundation-apply.log"
     log.unlink(missing_ok=True)
     with stranger.begin("up") as process:
-        wait_for(log.exists, process)
+        wait_for(lambda: log.exists() and "Provisioning with" in log.read_text(), process)
         assert processes_of(stranger.checkout)
         process.send_signal(sent)
         output, errors = process.communicate(timeout=120)
+    waiting.unlink()
     assert process.returncode == 130
     assert processes_of(stranger.checkout) == []
     assert errors.endswith("Interrupted.\n")

@@ -9,14 +9,13 @@ import signal
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from ops import processes
 from ops.embedded import Embedded, start_embedded
 from ops.local import stop_all
-from tests.ops.conftest import ACCOUNT, REGION, Desk
+from tests.ops.conftest import ACCOUNT, REGION, Desk, applied_network
 from tests.ops.small_stacks import BUCKET
 
 pytestmark = pytest.mark.e2e
@@ -32,16 +31,6 @@ def embedded(desk: Desk) -> Iterator[Embedded]:
 def here(desk: Desk, embedded: Embedded) -> Desk:
     """The desk after `eval "$(make -s local-env)"`."""
     return replace(desk, environment=embedded.environment(ACCOUNT, REGION, desk.environment))
-
-
-@pytest.fixture(scope="module")
-def ssm(embedded: Embedded) -> Any:
-    return embedded.client("ssm", REGION)
-
-
-def network_value(ssm: Any) -> str | None:
-    found = ssm.get_parameters(Names=["/oaktree/dev/network"])["Parameters"]
-    return found[0]["Value"] if found else None
 
 
 def change(desk: Desk, value: str) -> None:
@@ -87,29 +76,29 @@ def test_the_foundation_is_planned_and_applied_and_its_state_goes_into_its_bucke
     assert "No changes." in again.stdout
 
 
-def test_exactly_the_saved_plan_is_applied_once(here: Desk, ssm: Any) -> None:
+def test_exactly_the_saved_plan_is_applied_once(here: Desk, embedded: Embedded) -> None:
     planned = here.run("plan", *NETWORK)
     saved = here.checkout.local / "dev-network" / "plan.tfplan"
     assert planned.returncode == 0
     assert planned.stdout.endswith(f"Saved: {saved}\n")
-    assert network_value(ssm) is None
+    assert applied_network(embedded) is None
     assert here.run("apply", *NETWORK).returncode == 0
-    assert network_value(ssm) == "first"
+    assert applied_network(embedded) == "first"
     assert not saved.exists()
     assert here.run("apply", *NETWORK).returncode == 1
 
 
-def test_a_plan_is_not_applied_once_the_configuration_has_changed(here: Desk, ssm: Any) -> None:
+def test_a_plan_is_not_applied_once_the_configuration_has_changed(here: Desk, embedded: Embedded) -> None:
     change(here, "second")
     assert here.run("plan", *NETWORK).returncode == 0
     change(here, "third")
     done = here.run("apply", *NETWORK)
     assert done.returncode == 1
     assert "The configuration of dev-network has changed since its plan was saved." in done.stderr
-    assert network_value(ssm) == "first"
+    assert applied_network(embedded) == "first"
     change(here, "second")
     assert here.run("apply", *NETWORK).returncode == 0
-    assert network_value(ssm) == "second"
+    assert applied_network(embedded) == "second"
 
 
 def test_a_plan_outlives_kill_9_of_the_embedded_aws_and_shows_no_change(here: Desk) -> None:
@@ -140,18 +129,21 @@ def test_an_error_of_terraforms_names_command_and_log(here: Desk) -> None:
 def test_a_foundation_is_not_destroyed_while_a_stack_in_its_bucket_has_resources(here: Desk) -> None:
     done = here.run("destroy", "--stack", "foundation", answer="oaktree\n")
     assert done.returncode == 1
-    assert "foundation cannot be destroyed while dev-network has resources (1, such as aws_ssm" in done.stderr
+    assert (
+        "foundation cannot be destroyed while dev-network has resources (1, such as terraform_data"
+        in done.stderr
+    )
 
 
 @pytest.mark.parametrize("typed", ["prod\n", "DEV\n", "\n", ""])
-def test_nothing_is_destroyed_for_another_name(here: Desk, ssm: Any, typed: str) -> None:
+def test_nothing_is_destroyed_for_another_name(here: Desk, embedded: Embedded, typed: str) -> None:
     done = here.run("destroy", *NETWORK, answer=typed)
     assert done.returncode == 1
     assert "nothing was destroyed" in done.stderr
-    assert network_value(ssm) == "second"
+    assert applied_network(embedded) == "second"
 
 
-def test_protected_stacks_are_not_destroyed(here: Desk, ssm: Any) -> None:
+def test_protected_stacks_are_not_destroyed(here: Desk, embedded: Embedded) -> None:
     for file, arguments in (("dev.toml", NETWORK), ("project.toml", ("--stack", "foundation"))):
         path: Path = here.checkout.environments / file
         before = path.read_text()
@@ -161,7 +153,7 @@ def test_protected_stacks_are_not_destroyed(here: Desk, ssm: Any) -> None:
         assert done.returncode == 1
         assert f"{path} has `protected = true`" in done.stderr
         assert "set `protected = false`" in done.stderr
-    assert network_value(ssm) == "second"
+    assert applied_network(embedded) == "second"
 
 
 def test_a_protected_table_stops_the_destruction_of_an_unprotected_environment(here: Desk) -> None:
@@ -178,26 +170,31 @@ def test_what_was_applied_protected_is_not_destroyed_until_it_is_applied_unprote
     here: Desk, embedded: Embedded
 ) -> None:
     assert here.run("destroy", *NETWORK, answer="dev\n").returncode == 0
-    path = here.checkout.environments / "project.toml"
-    before = path.read_text()
-    path.write_text(before.replace("protected = false", "protected = true"))
-    for command in ("plan", "apply"):
-        assert here.run(command, "--stack", "foundation").returncode == 0
-    path.write_text(before)
+    protected = [
+        {"mode": "managed", "type": kind, "name": "it", "instances": [{"attributes": attributes}]}
+        for kind, attributes in (
+            ("aws_ecr_repository", {"force_delete": False}),
+            ("aws_s3_bucket", {"force_destroy": False}),
+        )
+    ]
+    s3 = embedded.client("s3", REGION)
+    file = {"Bucket": BUCKET, "Key": "foundation.tfstate"}
+    state = s3.get_object(**file)["Body"].read()
+    s3.put_object(**file, Body=json.dumps(json.loads(state) | {"resources": protected}).encode())
     done = here.run("destroy", "--stack", "foundation", answer="oaktree\n")
     assert done.returncode == 1
-    assert "still protected (aws_ecr_repository.web has force_delete = false, aws_s3_bucket" in done.stderr
+    assert "still protected (aws_ecr_repository.it has force_delete = false, aws_s3_bucket" in done.stderr
     assert "Run `make plan STACK=foundation` and `make apply STACK=foundation` first." in done.stderr
-    assert "foundation.tfstate" in str(embedded.client("s3", REGION).list_objects_v2(Bucket=BUCKET))
+    s3.put_object(**file, Body=state)
     for command in ("plan", "apply"):
         for arguments in (("--stack", "foundation"), NETWORK):
             assert here.run(command, *arguments).returncode == 0
 
 
-def test_everything_is_destroyed_for_the_right_name(here: Desk, embedded: Embedded, ssm: Any) -> None:
+def test_everything_is_destroyed_for_the_right_name(here: Desk, embedded: Embedded) -> None:
     done = here.run("destroy", *NETWORK, answer="dev\n")
     assert (done.returncode, done.stderr) == (0, "")
-    assert network_value(ssm) is None
+    assert applied_network(embedded) is None
     done = here.run("destroy", "--stack", "foundation", answer="oaktree\n")
     assert (done.returncode, done.stderr) == (0, "")
     assert embedded.client("s3", REGION).list_buckets()["Buckets"] == []

@@ -42,7 +42,8 @@ def tokens() -> Iterator[TokenEndpoint]:
 
 @pytest.fixture(scope="module")
 def administrator(desk: Desk, embedded: Embedded) -> Desk:
-    """The desk with an administrator's keys."""
+    """The desk with an administrator's keys, and a service stack that cannot be planned."""
+    (desk.checkout.environments / "service.txt").write_text("${missing.reference}")
     return replace(desk, environment=embedded.environment(ACCOUNT, REGION, desk.environment))
 
 

@@ -13,13 +13,14 @@ from typing import Any
 
 import pytest
 
+from ops.checkout import Checkout
 from ops.embedded import Embedded, start_embedded
 from ops.errors import OpsError, UsageError
 from ops.local import stop_all
 from ops.reviewing import require_reviewed
 from ops.terraform import find_terraform
 from ops.workspace import Workspace
-from tests.ops.conftest import ACCOUNT, REGION, Desk
+from tests.ops.conftest import ACCOUNT, REGION, Desk, applied_network
 
 pytestmark = pytest.mark.e2e
 
@@ -61,13 +62,14 @@ def stacks_in(verdict: Path) -> dict[str, Any]:
 def test_a_foundation_is_reviewed_without_an_environment_before_anything_exists(here: Desk) -> None:
     done = here.run("review", *FOUNDATION)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith("SAFE: foundation\n"), done.stdout
+    assert done.stdout.startswith("REVIEW: foundation\n"), done.stdout
+    assert "terraform_data.state: Runs a command during the apply" in done.stdout
     verdict = verdict_of(here, "foundation")
     assert f"Written: {verdict}\n" in done.stdout
     assert stacks_in(verdict)["foundation"]["counts"]["create"] == 2
     comment = (verdict.parent / "comment.md").read_text()
-    assert "aws_ecr_repository.web" in comment
-    assert "aws_ecr_repository.web" in (verdict.parent / "summary.md").read_text()
+    assert "terraform_data.web" in comment
+    assert "terraform_data.web" in (verdict.parent / "summary.md").read_text()
 
 
 def test_a_stack_that_cannot_be_planned_yet_is_in_the_review_as_failed(here: Desk) -> None:
@@ -91,14 +93,15 @@ def test_a_plan_is_kept_as_json_that_only_its_owner_may_read(here: Desk) -> None
     for name in ("plan.tfplan", "plan.json"):
         assert stat.S_IMODE((here.checkout.local / "dev-network" / name).stat().st_mode) == 0o600
     plan = json.loads((here.checkout.local / "dev-network/plan.json").read_bytes())
-    assert [item["change"]["after"]["value"] for item in plan["resource_changes"]] == [FIRST]
+    assert [item["change"]["after"]["input"] for item in plan["resource_changes"]] == [FIRST]
 
 
 def test_a_stack_that_fails_is_reviewed_beside_one_that_does_not(here: Desk) -> None:
+    (here.checkout.environments / "service.txt").write_text("${missing.reference}")
     done = here.run("review", "--env", "dev")
     assert done.returncode == 1
     assert done.stdout.startswith("ERRORED: dev-service, dev-network\n"), done.stdout
-    assert "ParameterNotFound" in done.stdout or "couldn't find resource" in done.stdout
+    assert "Reference to undeclared resource" in done.stdout
     assert done.stderr.rstrip().endswith("Not all could be planned: dev-service.")
     stacks = stacks_in(verdict_of(here, "dev"))
     assert {name: each["verdict"] for name, each in stacks.items()} == {
@@ -115,7 +118,7 @@ def test_a_stack_that_fails_is_reviewed_beside_one_that_does_not(here: Desk) -> 
 def test_a_review_shows_no_sensitive_value(here: Desk) -> None:
     for file in verdict_of(here, "dev").parent.iterdir():
         text = file.read_text()
-        assert "aws_ssm_parameter.network" in text or file.name == "verdict.json"
+        assert "terraform_data.network" in text or file.name == "verdict.json"
         assert FIRST not in text
 
 
@@ -135,7 +138,9 @@ def test_the_same_plan_made_again_is_what_was_reviewed(here: Desk) -> None:
 
 def test_another_plan_than_the_reviewed_one_is_refused(here: Desk, embedded: Embedded) -> None:
     change(here, SECOND)
-    assert here.run("review", *NETWORK).returncode == 0
+    done = here.run("review", *NETWORK)
+    assert done.returncode == 0
+    assert done.stdout.startswith("SAFE: dev-network\n"), done.stdout
     verdict = verdict_of(here, "dev")
     reviewed = stacks_in(verdict)["dev-network"]["changes_sha256"]
     change(here, f"{SECOND}!")
@@ -145,8 +150,7 @@ def test_another_plan_than_the_reviewed_one_is_refused(here: Desk, embedded: Emb
     told = " ".join(done.stderr.split())
     assert "The saved plan of dev-network does something else than the one in" in told
     assert f"those that were reviewed {reviewed[:12]}." in told
-    ssm = embedded.client("ssm", REGION)
-    assert ssm.get_parameter(Name="/oaktree/dev/network")["Parameter"]["Value"] == FIRST
+    assert applied_network(embedded) == FIRST
     assert kept(here, "dev-network") == {"plan.tfplan", "plan.json", "plan.sha256"}
 
 
@@ -226,8 +230,7 @@ def test_an_empty_name_of_a_verdict_is_none(here: Desk) -> None:
 def test_without_a_verdict_the_saved_plan_is_applied_as_ever(here: Desk, embedded: Embedded) -> None:
     done = here.run("apply", *NETWORK)
     assert (done.returncode, done.stderr) == (0, "")
-    value = embedded.client("ssm", REGION).get_parameter(Name="/oaktree/dev/network")["Parameter"]["Value"]
-    assert value == f"{SECOND}!"
+    assert applied_network(embedded) == f"{SECOND}!"
 
 
 def test_nothing_to_do_is_told_as_such(here: Desk) -> None:
@@ -259,8 +262,22 @@ def test_what_is_to_be_reviewed_has_to_be_known(here: Desk, arguments: tuple[str
     assert told in done.stderr
 
 
-def test_a_diagram_of_an_environment_is_printed(here: Desk) -> None:
-    done = here.run("diagram", "--env", "dev")
+PROGRAM = """
+import json, sys
+from pathlib import Path
+
+service = {"aws_ecs_service": {"web": {"name": "oaktree-dev-web"}}}
+for stack, resources in (("dev-network", {}), ("dev-service", service)):
+    file = Path(sys.argv[4], "stacks", stack, "cdk.tf.json")
+    file.parent.mkdir(parents=True)
+    file.write_text(json.dumps({"resource": resources}))
+"""
+
+
+def test_a_diagram_of_an_environment_is_printed(here: Desk, tmp_path: Path) -> None:
+    (tmp_path / "environments").symlink_to(here.checkout.environments)
+    (tmp_path / "main.py").write_text(PROGRAM)
+    done = replace(here, checkout=Checkout(tmp_path)).run("diagram", "--env", "dev")
     assert (done.returncode, done.stderr) == (0, "")
     assert "\nflowchart " in done.stdout
     assert done.stdout.endswith("\n")

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from ops import processes
-from ops.clients import isolated_client
+from ops.clients import Credentials, isolated_client
 from ops.embedded import Embedded, find_embedded, start_embedded, stop_embedded, without_aws
 from ops.errors import OpsError
 from tests.ops.conftest import ACCOUNT, REGION
@@ -146,6 +146,40 @@ def test_everything_is_there_with_the_same_identifiers_and_times_after_kill_9(tm
         third = start_embedded(tmp_path, ACCOUNT)
         assert see(third) == third_before
         assert client(third, "ssm").get_parameter(Name="/later")["Parameter"]["Value"] == "later"
+    finally:
+        stop_embedded(tmp_path)
+    assert "differently" not in (tmp_path / "logs" / "embedded.log").read_text()
+
+
+def test_reads_that_no_journal_has_change_no_later_answer(tmp_path: Path) -> None:
+    """A replay knows nothing of them, and says the same nevertheless."""
+    first = start_embedded(tmp_path, ACCOUNT)
+    try:
+        iam = client(first, "iam")
+        arn = iam.create_role(RoleName="reading", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
+        iam.create_user(UserName="reading")
+        key = iam.create_access_key(UserName="reading")["AccessKey"]
+        keys = (first.assume(arn), Credentials(key["AccessKeyId"], key["SecretAccessKey"]))
+        for credentials in keys:
+            ssm, dynamodb = (
+                isolated_client(name, REGION, first.endpoint, credentials) for name in ("ssm", "dynamodb")
+            )
+            for _ in range(2):
+                ssm.describe_parameters()
+            dynamodb.list_tables()
+
+        def see_use(embedded: Embedded) -> str:
+            iam = client(embedded, "iam")
+            seen = (
+                iam.get_role(RoleName="reading")["Role"],
+                iam.get_access_key_last_used(AccessKeyId=key["AccessKeyId"])["AccessKeyLastUsed"],
+                iam.list_access_keys(UserName="reading")["AccessKeyMetadata"],
+            )
+            return json.dumps(seen, default=str, indent=1)
+
+        before = see_use(first)
+        kill(tmp_path)
+        assert see_use(start_embedded(tmp_path, ACCOUNT)) == before
     finally:
         stop_embedded(tmp_path)
     assert "differently" not in (tmp_path / "logs" / "embedded.log").read_text()

@@ -26,20 +26,15 @@ WRITES = {
     ("ci.yml", "plan"): {"id-token", "pull-requests"},
     ("release.yml", "ci"): {"id-token", "pull-requests"},
     ("release.yml", "publish"): {"id-token"},
-    ("release.yml", "dev"): {"id-token"},
-    ("release.yml", "staging"): {"id-token"},
-    ("release.yml", "prod"): {"id-token"},
     ("deploy.yml", "deploy"): {"id-token"},
-    ("infrastructure.yml", "foundation"): {"id-token"},
-    ("infrastructure.yml", "foundation-prod"): {"id-token"},
-    ("infrastructure.yml", "dev"): {"id-token"},
-    ("infrastructure.yml", "staging"): {"id-token"},
-    ("infrastructure.yml", "prod"): {"id-token"},
     ("apply.yml", "plan"): {"id-token"},
     ("apply.yml", "apply"): {"id-token"},
     ("drift.yml", "drift"): {"id-token", "issues"},
 }
-"""All that any job may write; a job that is not here writes nothing."""
+"""All that any job may write; a job that is not here and calls none of the following writes nothing."""
+
+CALLED = {"./.github/workflows/deploy.yml": {"id-token"}, "./.github/workflows/apply.yml": {"id-token"}}
+"""What a job may write that calls a workflow, once for each environment or account."""
 
 ROLES = {
     ("ci.yml", "plan"): "plan",
@@ -70,8 +65,20 @@ def triggers(flow: Any) -> Any:
     return flow[True]
 
 
-def environments() -> set[str]:
-    return {path.stem for path in (ROOT / "environments").glob("*.toml")} - {"project"}
+def calling(file: str, called: str, **given: str) -> dict[str, Any]:
+    """The jobs that call a workflow with such inputs, in order, by the environment they are for."""
+    found = {
+        job["with"]["environment"]: job | {"name": name}
+        for name, job in workflows()[file]["jobs"].items()
+        if job.get("uses") == f"./.github/workflows/{called}" and given.items() <= job["with"].items()
+    }
+    assert found
+    return found
+
+
+def needs(job: Any) -> list[str]:
+    found = job.get("needs", [])
+    return [found] if isinstance(found, str) else found
 
 
 def test_every_action_is_pinned_by_its_commit_with_the_version_beside_it() -> None:
@@ -119,7 +126,7 @@ def test_a_workflow_has_no_permission_and_a_job_only_those_it_needs() -> None:
         permissions = job["permissions"]
         assert set(permissions.values()) <= {"read", "write"}
         writes = {scope for scope, access in permissions.items() if access == "write"}
-        assert writes == WRITES.get((file, name), set()), (file, name)
+        assert writes == WRITES.get((file, name), CALLED.get(job.get("uses", ""), set())), (file, name)
         assert {scope for scope, access in permissions.items() if access == "read"} == {"contents"}
 
 
@@ -152,36 +159,44 @@ def test_without_delivery_turned_on_nothing_asks_for_an_account() -> None:
             continue
         for name, job in flow["jobs"].items():
             first = job
-            while "if" not in first and "needs" in first:
-                needs = first["needs"]
-                first = flow["jobs"][needs if isinstance(needs, str) else needs[0]]
+            while "if" not in first and needs(first):
+                first = flow["jobs"][needs(first)[0]]
             asks = "id-token" in job["permissions"] and job.get("uses") != "./.github/workflows/ci.yml"
             assert not asks or "vars.DELIVERY == 'on'" in first.get("if", ""), (file, name)
 
 
 def test_a_release_goes_through_every_environment_in_order_with_one_image() -> None:
     release = workflows()["release.yml"]["jobs"]
-    deploys = {name: job for name, job in release.items() if job.get("uses", "").endswith("/deploy.yml")}
-    assert set(deploys) == environments()
-    assert list(release) == ["ci", "publish", "dev", "staging", "prod"]
-    assert release["publish"]["needs"] == "ci"
-    assert release["dev"]["needs"] == "publish"
-    assert release["staging"]["needs"] == ["publish", "dev"]
-    assert release["prod"]["needs"] == ["publish", "staging"]
+    deploys = calling("release.yml", "deploy.yml")
+    assert list(release) == ["ci", "publish", *deploys]
+    assert needs(release["publish"]) == ["ci"]
+    before: list[str] = []
     for name, job in deploys.items():
-        assert job["with"]["environment"] == name
+        assert job["name"] == name
+        assert needs(job) == ["publish", *before]
         assert job["with"]["image"] == "${{ needs.publish.outputs.image }}"
         assert job["with"]["commit"] == "${{ needs.publish.outputs.commit }}"
-    assert int(release["prod"]["with"]["bake"]) > 0
+        before = [name]
+    bakes = [float(job["with"]["bake"]) for job in deploys.values()]
+    assert bakes == sorted(bakes)
+    assert bakes[-1] > 0
 
 
-def test_infrastructure_goes_through_every_environment_and_account_in_order() -> None:
-    jobs = workflows()["infrastructure.yml"]["jobs"]
-    networks = {job["with"]["environment"] for job in jobs.values() if job["with"]["stack"] == "network"}
-    assert networks == environments()
-    assert jobs["dev"]["needs"] == "foundation"
-    assert jobs["staging"]["needs"] == "dev"
-    assert jobs["prod"]["needs"] == ["foundation-prod", "staging"]
+def test_infrastructure_goes_through_every_environment_and_account_in_the_order_of_a_release() -> None:
+    networks = calling("infrastructure.yml", "apply.yml", stack="network")
+    foundations = calling("infrastructure.yml", "apply.yml", stack="foundation")
+    assert list(networks) == list(calling("release.yml", "deploy.yml"))
+    assert len(networks) + len(foundations) == len(workflows()["infrastructure.yml"]["jobs"])
+    project, *others = foundations.values()
+    assert all(needs(job) == [project["name"]] for job in others)
+    before: list[str] = []
+    for name, job in networks.items():
+        assert (job["name"], job["with"]["gate"]) == (name, name)
+        assert needs(job) == [*(foundations[each]["name"] for each in foundations if each == name), *before]
+        before = [name]
+    assert [job["with"]["gate"] for job in foundations.values()] == [
+        job["name"] for job in foundations.values()
+    ]
     apply = workflows()["apply.yml"]["jobs"]["apply"]
     assert apply["needs"] == "plan"
     assert apply["steps"][-1]["run"].endswith("VERDICT=reviewed/verdict.json")

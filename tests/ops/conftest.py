@@ -14,7 +14,7 @@ import pytest
 
 from ops import fetch_terraform
 from ops.checkout import SOURCE, Checkout
-from ops.embedded import Embedded, start_embedded, stop_embedded
+from ops.embedded import Embedded, find_embedded, start_embedded, stop_embedded
 from ops.local import stop_all
 from stacks.reading import read_platform
 from stacks.settings import Platform
@@ -65,17 +65,21 @@ class Desk:
 
 
 @pytest.fixture(scope="session")
-def one_embedded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Embedded]:
+def embedded_directory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Where the embedded AWS that all modules share keeps its memory."""
     directory = tmp_path_factory.mktemp("embedded")
-    yield start_embedded(directory, ACCOUNT)
+    start_embedded(directory, ACCOUNT)
+    yield directory
     stop_embedded(directory)
 
 
 @pytest.fixture(scope="module")
-def embedded(one_embedded: Embedded) -> Embedded:
+def embedded(embedded_directory: Path) -> Embedded:
     """An embedded AWS with nothing in it."""
-    httpx.post(f"{one_embedded.endpoint}/moto-api/reset", trust_env=False, timeout=60).raise_for_status()
-    return one_embedded
+    found = find_embedded(embedded_directory)
+    assert found
+    httpx.post(f"{found.endpoint}/moto-api/reset", trust_env=False, timeout=60).raise_for_status()
+    return found
 
 
 @pytest.fixture(scope="module")

@@ -130,7 +130,7 @@ def recorded_version(local: Path) -> int:
     try:
         records = ask("ssm", "GetParameters", {"Names": [RECORD]}, endpoint)["Parameters"]
     except ConnectionRefusedError:
-        return int(seen.read_text())
+        return int(seen.read_text()) if seen.exists() else 1
     found = int(records[0]["Version"]) if records else 1
     local.mkdir(parents=True, exist_ok=True)
     seen.write_text(str(found))

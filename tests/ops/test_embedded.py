@@ -204,11 +204,18 @@ def test_a_line_torn_by_kill_9_does_not_break_the_replay(tmp_path: Path) -> None
         stop_embedded(tmp_path)
 
 
-def test_a_damaged_journal_is_told_with_its_line_and_kept(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """The journal of an embedded AWS that ended after one request."""
+    directory = tmp_path_factory.mktemp("written")
+    client(start_embedded(directory, ACCOUNT), "ssm").put_parameter(Name="/a", Value="a", Type="String")
+    stop_embedded(directory)
+    return (directory / "journal.jsonl").read_bytes()
+
+
+def test_a_damaged_journal_is_told_with_its_line_and_kept(tmp_path: Path, written: bytes) -> None:
     journal = tmp_path / "journal.jsonl"
-    client(start_embedded(tmp_path, ACCOUNT), "ssm").put_parameter(Name="/a", Value="a", Type="String")
-    stop_embedded(tmp_path)
-    first, _, rest = journal.read_bytes().partition(b"\n")
+    first, _, rest = written.partition(b"\n")
     damaged = first + b"\n{damaged\n" + rest
     journal.write_bytes(damaged)
     with pytest.raises(OpsError, match=r"line 2 is damaged.*\n.*embedded\.log\n.*make down"):
@@ -217,39 +224,30 @@ def test_a_damaged_journal_is_told_with_its_line_and_kept(tmp_path: Path) -> Non
     assert processes.running("embedded", tmp_path) is None
 
 
-def test_a_replay_that_goes_another_way_is_refused(tmp_path: Path) -> None:
-    journal = tmp_path / "journal.jsonl"
-    client(start_embedded(tmp_path, ACCOUNT), "ssm").put_parameter(Name="/a", Value="a", Type="String")
-    stop_embedded(tmp_path)
-    journal.write_bytes(journal.read_bytes().replace(b'"answer":"200 ', b'"answer":"400 '))
+def test_a_replay_that_goes_another_way_is_refused(tmp_path: Path, written: bytes) -> None:
+    (tmp_path / "journal.jsonl").write_bytes(written.replace(b'"answer":"200 ', b'"answer":"400 '))
     with pytest.raises(OpsError, match="request 1, PutParameter: answered 200, before 400"):
         start_embedded(tmp_path, ACCOUNT)
 
 
-def test_another_account_than_the_journals_is_refused(tmp_path: Path) -> None:
-    start_embedded(tmp_path, ACCOUNT)
-    stop_embedded(tmp_path)
+def test_another_account_than_the_journals_is_refused(tmp_path: Path, written: bytes) -> None:
+    (tmp_path / "journal.jsonl").write_bytes(written)
     with pytest.raises(OpsError, match=f"was written by .*{ACCOUNT}.*, this is .*{OTHER_ACCOUNT}"):
         start_embedded(tmp_path, OTHER_ACCOUNT)
 
 
-def test_polling_does_not_grow_the_journal(tmp_path: Path) -> None:
-    try:
-        ssm = client(start_embedded(tmp_path, ACCOUNT), "ssm")
-        ssm.put_parameter(Name="/a", Value="a", Type="String")
-        ssm.get_parameter(Name="/a")
-        size = (tmp_path / "journal.jsonl").stat().st_size
-        for _ in range(20):
-            ssm.get_parameter(Name="/a")
-        assert (tmp_path / "journal.jsonl").stat().st_size == size
-    finally:
-        stop_embedded(tmp_path)
+def test_polling_does_not_grow_the_journal(embedded: Embedded, embedded_directory: Path) -> None:
+    ssm = client(embedded, "ssm")
+    ssm.put_parameter(Name="/polled", Value="a", Type="String")
+    ssm.get_parameter(Name="/polled")
+    size = (embedded_directory / "journal.jsonl").stat().st_size
+    for _ in range(20):
+        ssm.get_parameter(Name="/polled")
+    assert (embedded_directory / "journal.jsonl").stat().st_size == size
 
 
-def test_the_journal_is_for_its_owner_only(tmp_path: Path) -> None:
-    start_embedded(tmp_path, ACCOUNT)
-    stop_embedded(tmp_path)
-    assert (tmp_path / "journal.jsonl").stat().st_mode & 0o777 == 0o600
+def test_the_journal_is_for_its_owner_only(embedded_directory: Path) -> None:
+    assert (embedded_directory / "journal.jsonl").stat().st_mode & 0o777 == 0o600
 
 
 def test_accounts_are_kept_apart(embedded: Embedded) -> None:
@@ -468,19 +466,18 @@ def test_a_bucket_that_demands_tls_can_be_used_and_one_that_denies_all_cannot(em
         s3.get_object(Bucket="closed", Key="key")
 
 
-def test_a_second_start_finds_the_first(tmp_path: Path) -> None:
-    try:
-        first = start_embedded(tmp_path, ACCOUNT)
-        pid = processes.running("embedded", tmp_path)
-        assert start_embedded(tmp_path, ACCOUNT) == first
-        assert processes.running("embedded", tmp_path) == pid
-    finally:
-        stop_embedded(tmp_path)
+def test_a_second_start_finds_the_first(embedded: Embedded, embedded_directory: Path) -> None:
+    pid = processes.running("embedded", embedded_directory)
+    assert pid is not None
+    assert start_embedded(embedded_directory, ACCOUNT) == embedded
+    assert processes.running("embedded", embedded_directory) == pid
 
 
-def test_another_process_with_the_recorded_id_is_not_taken_for_it(tmp_path: Path) -> None:
-    start_embedded(tmp_path, ACCOUNT)
-    stop_embedded(tmp_path)
+def test_another_process_with_the_recorded_id_is_not_taken_for_it(
+    embedded: Embedded, embedded_directory: Path, tmp_path: Path
+) -> None:
+    assert find_embedded(embedded_directory) == embedded
+    (tmp_path / "embedded.json").write_bytes((embedded_directory / "embedded.json").read_bytes())
     (tmp_path / "embedded.pid").write_text(str(os.getpid()))
     assert find_embedded(tmp_path) is None
     assert stop_embedded(tmp_path) is False

@@ -94,26 +94,28 @@ def test_a_transaction_leaves_what_is_not_part_of_it(dynamodb: Any) -> None:
     assert found(dynamodb, "f") == key("f")
 
 
-def test_items_are_not_kept_for_a_dashboard(dynamodb: Any, embedded: Embedded) -> None:
-    dynamodb.put_item(TableName="t", Item=key("i"))
-    dynamodb.query(
-        TableName="t", KeyConditionExpression="pk = :pk", ExpressionAttributeValues={":pk": {"S": "i"}}
-    )
-    models = httpx.get(f"{embedded.endpoint}/moto-api/data.json", timeout=20).json()
+def test_items_are_not_kept_for_a_dashboard(tmp_path: Path) -> None:
+    """On an embedded AWS of its own: moto keeps them after all once it was told to begin anew."""
+    embedded = start_embedded(tmp_path, ACCOUNT)
+    try:
+        client = embedded.client("dynamodb", REGION)
+        make_table(client)
+        client.put_item(TableName="t", Item=key("i"))
+        client.query(
+            TableName="t", KeyConditionExpression="pk = :pk", ExpressionAttributeValues={":pk": {"S": "i"}}
+        )
+        models = httpx.get(f"{embedded.endpoint}/moto-api/data.json", timeout=20).json()
+    finally:
+        stop_embedded(tmp_path)
     assert not models["dynamodb"].get("Item")
 
 
-def test_reading_a_table_does_not_grow_the_journal(tmp_path: Path) -> None:
-    journal = tmp_path / "journal.jsonl"
-    try:
-        client = start_embedded(tmp_path, ACCOUNT).client("dynamodb", REGION)
-        make_table(client)
-        size = journal.stat().st_size
-        for number in range(20):
-            assert found(client, f"never-read-{number}") is None
-        client.describe_table(TableName="t")
-        assert journal.stat().st_size == size
-        client.put_item(TableName="t", Item=key("a"))
-        assert journal.stat().st_size > size
-    finally:
-        stop_embedded(tmp_path)
+def test_reading_a_table_does_not_grow_the_journal(dynamodb: Any, embedded_directory: Path) -> None:
+    journal = embedded_directory / "journal.jsonl"
+    size = journal.stat().st_size
+    for number in range(20):
+        assert found(dynamodb, f"never-read-{number}") is None
+    dynamodb.describe_table(TableName="t")
+    assert journal.stat().st_size == size
+    dynamodb.put_item(TableName="t", Item=key("j"))
+    assert journal.stat().st_size > size

@@ -20,6 +20,7 @@ from ops.release import Recorded, Release, Releases, user_name, who
 from ops.release_lock import locked
 from stacks.reading import read_platform
 from stacks.settings import Platform, SecretReference
+from tests.ops.amending import amending
 from tests.ops.conftest import ACCOUNT, REGION, Desk
 
 COMMIT = "abcdef0"
@@ -92,6 +93,18 @@ def test_an_image_that_the_registry_does_not_have_is_refused(releases: Releases)
     with pytest.raises(OpsError, match=r"has no image sha256:a+ in oaktree/web\. Push the image first"):
         releases.record("web", f"{REPOSITORY}@sha256:{'a' * 64}", COMMIT)
     assert releases.current("web") == before
+
+
+def test_a_registry_that_does_not_say_is_not_taken_for_one_without_the_image(
+    releases: Releases, embedded: Embedded, image: str
+) -> None:
+    before = releases.latest("web")
+    with amending(embedded.endpoint) as amended:
+        amended.refusals["DescribeImages"] = "AccessDeniedException"
+        refusing = replace(embedded, endpoint=amended.endpoint).client("ecr", REGION)
+        with pytest.raises(OpsError, match=r"The registry \S+ could not be asked for the image: "):
+            replace(releases, ecr=refusing).record("web", image, "abcdef2")
+    assert releases.latest("web") == before
 
 
 def test_an_image_that_will_expire_is_refused(releases: Releases, image: str) -> None:

@@ -1,14 +1,16 @@
 """How the plans in `tests/review/plans` are made: by the real Terraform, on a platform that is applied.
 
-    python -m tests.review.recording [STORY]...
+    make record-plans
 
-brings the platform up on an embedded AWS in a directory of its own, plans every story and writes
-`plans/<story>/<stack>.json`, what `terraform show -json` says, and `<stack>.error`, what Terraform
-says when it fails. That takes some six minutes. After that,
+plans anew what is no longer made of what the stacks, the settings and the stories say now. It brings the
+platform up on an embedded AWS in a directory of its own, which takes some three minutes, and writes
+`plans/<story>/<stack>.json`, what `terraform show -json` says, and `<stack>.error`, what Terraform says
+when it fails. `plans.json` keeps of what each story was made. After that,
 
     UPDATE_GOLDEN=1 pytest tests/review/test_golden.py
 
-renders them anew. With `--desk DIRECTORY` it uses a platform that is up already, and leaves it there.
+renders the comments anew. As `python -m tests.review.recording` it takes the names of stories, `--all`,
+and `--desk DIRECTORY` for a platform that is up already, and stays so.
 
 To keep them small, plans are written without what a review does not read: `planned_values`,
 `prior_state`, `configuration`, `variables`, and the values of what stays as it is. One story keeps
@@ -16,33 +18,129 @@ everything.
 """
 
 import argparse
+import hashlib
+import inspect
 import json
 import os
+import re
 import shutil
+import sys
 import tempfile
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from ops import synthesis
 from ops.checkout import SOURCE, Checkout
 from ops.embedded import start_embedded
-from ops.synthesis import synthesize
 from ops.terraform import TerraformError, find_terraform
 from ops.workspace import Workspace
+from stacks.reading import read_platform
 from tests.e2e.desk import Desk, succeeded
+from tests.places import ENVIRONMENTS
 from tests.review.stories import ACCOUNT, REGION, SETTINGS, STORIES, Edit, Story
 
 PLANS: Final = Path(__file__).with_name("plans")
+MADE_OF: Final = PLANS.with_suffix(".json")
+"""What the plans were made of: the version of Terraform, and for each story a digest of all the rest."""
 
 _NOT_READ: Final = ("planned_values", "prior_state", "configuration", "variables")
 
 
-def prepare(desk: Desk) -> None:
-    """Put the settings that all stories begin with on a desk: the project's own, and those of dev."""
-    environments = desk.directory / "environments"
-    shutil.copytree(SOURCE / "environments", environments, dirs_exist_ok=True)
-    (environments / "dev.toml").write_text(SETTINGS)
+def prepare(environments: Path, dev: str = SETTINGS) -> None:
+    """Write the settings that all stories begin with: those of all tests, and the stories' own of dev."""
+    shutil.copytree(ENVIRONMENTS, environments, dirs_exist_ok=True)
+    (environments / "dev.toml").write_text(dev)
+
+
+@dataclass(frozen=True)
+class Checkouts:
+    """Synthesizes the stacks that a checkout with some edits has, each checkout once, in a directory.
+
+    `dev` are the settings of dev before any edit.
+    """
+
+    directory: Path
+    dev: str = SETTINGS
+    _synthesized: dict[tuple[Edit, ...], Path] = field(default_factory=dict)
+
+    def configuration(self, edits: tuple[Edit, ...], stack: str) -> Any:
+        """A stack as it is synthesized."""
+        if edits not in self._synthesized:
+            self._synthesized[edits] = self._synthesize(edits)
+        return json.loads((self._synthesized[edits] / "stacks" / stack / "cdk.tf.json").read_text())
+
+    def _synthesize(self, edits: tuple[Edit, ...]) -> Path:
+        checkout = Checkout(self.directory / f"checkout-{len(self._synthesized)}")
+        shutil.rmtree(checkout.directory, ignore_errors=True)
+        prepare(checkout.environments, self.dev)
+        in_the_code = [edit for edit in edits if not edit.file.startswith("environments/")]
+        if in_the_code:
+            ignored = shutil.ignore_patterns("__pycache__")
+            for name in ("stacks", "webapp"):
+                shutil.copytree(SOURCE / name, checkout.directory / name, ignore=ignored)
+            shutil.copy(SOURCE / "main.py", checkout.directory)
+        for edit in edits:
+            file = checkout.directory / edit.file
+            assert edit.old in file.read_text(), edit
+            file.write_text(file.read_text().replace(edit.old, edit.new))
+        if in_the_code:
+            synthesis.synthesize(checkout)
+        else:
+            # Not in a process of its own, which takes ten times as long.
+            from stacks.synthesis import synthesize
+
+            synthesize(read_platform(checkout.environments), checkout.synthesized)
+        return checkout.synthesized
+
+
+def made_of(story: Story, checkouts: Checkouts) -> str:
+    """A digest of all that makes a story's plans but Terraform's own version.
+
+    That is what is planned, what is applied beforehand and what of it other stacks read, and the story.
+    The provider's version is in each of them.
+    """
+    planned = {stack: configured(story, stack, checkouts) for stack in story.stacks}
+    read = {
+        state["config"]["key"].removesuffix(".tfstate")
+        for configuration in planned.values()
+        for state in configuration.get("data", {}).get("terraform_remote_state", {}).values()
+    }
+    parts = {
+        "planned": planned,
+        "applied": {stack: checkouts.configuration((), stack) for stack in sorted({*story.stacks, *read})},
+        "remembered": {stack: _source(change) for stack, change in story.remember.items()},
+        "behind": _source(story.behind),
+        "how": [story.arguments, story.refresh, story.empty, story.whole],
+    }
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def configured(story: Story, stack: str, checkouts: Checkouts) -> Any:
+    """What a story plans of a stack."""
+    configuration = checkouts.configuration(story.edits, stack)
+    if stack in story.configure:
+        story.configure[stack](configuration)
+    return configuration
+
+
+def _source(function: Callable[..., Any]) -> str:
+    """The code of a function and, of what it names of its module, that of functions, and texts."""
+    wanted, found = [inspect.unwrap(function)], dict[str, str]()
+    while wanted:
+        plain = wanted.pop()
+        text = found[plain.__qualname__] = inspect.getsource(plain)
+        # By the words, since what the compiler makes of them differs between versions of Python.
+        for name in set(re.findall(r"\w+", text)) - found.keys():
+            value = plain.__globals__.get(name)
+            if isinstance(value, str) and not name.startswith("__"):
+                found[name] = value
+            elif inspect.isfunction(value) and value.__module__ == plain.__module__:
+                wanted.append(inspect.unwrap(value))
+    return json.dumps(found, sort_keys=True)
 
 
 @dataclass(frozen=True)
@@ -50,23 +148,19 @@ class Recorder:
     """Tells stories on a desk where the platform is up."""
 
     desk: Desk
-    _synthesized: dict[tuple[Edit, ...], Path] = field(default_factory=dict)
+    checkouts: Checkouts
 
     def record(self, story: Story, to: Path) -> None:
         """Plan a story's stacks and write what came of it into a directory."""
         shutil.rmtree(to, ignore_errors=True)
         to.mkdir(parents=True)
-        unchanged = self._synthesize(())
-        synthesized = self._synthesize(story.edits)
+        planned = {stack: configured(story, stack, self.checkouts) for stack in story.stacks}
 
         def plan(workspace: Workspace) -> None:
-            configuration = json.loads(_configuration(synthesized, workspace.stack).read_text())
-            if workspace.stack in story.configure:
-                story.configure[workspace.stack](configuration)
-            self._plan(story, workspace, configuration, to)
+            self._plan(story, workspace, planned[workspace.stack], to)
 
         with ThreadPoolExecutor() as pool:
-            workspaces = list(pool.map(lambda stack: self._workspace(stack, unchanged), story.stacks))
+            workspaces = list(pool.map(self._workspace, story.stacks))
             with story.behind(self.desk.embedded):
                 list(pool.map(plan, workspaces))
 
@@ -90,24 +184,7 @@ class Recorder:
                 _shorten(plan)
             written.write_text(json.dumps(plan, separators=(",", ":"), ensure_ascii=False))
 
-    def _synthesize(self, edits: tuple[Edit, ...]) -> Path:
-        """Where the stacks are that a checkout with some edits gives."""
-        if edits not in self._synthesized:
-            directory = self.desk.directory / ".oaktree/local/stories" / f"checkout-{len(self._synthesized)}"
-            shutil.rmtree(directory, ignore_errors=True)
-            for name in ("stacks", "webapp"):
-                shutil.copytree(SOURCE / name, directory / name, ignore=shutil.ignore_patterns("__pycache__"))
-            shutil.copy(SOURCE / "main.py", directory)
-            shutil.copytree(self.desk.directory / "environments", directory / "environments")
-            for edit in edits:
-                file = directory / edit.file
-                assert edit.old in file.read_text(), edit
-                file.write_text(file.read_text().replace(edit.old, edit.new))
-            synthesize(Checkout(directory))
-            self._synthesized[edits] = Checkout(directory).synthesized
-        return self._synthesized[edits]
-
-    def _workspace(self, stack: str, synthesized: Path) -> Workspace:
+    def _workspace(self, stack: str) -> Workspace:
         """A working directory of its own, and beside it the state, which a story may change."""
         workspace = Workspace(
             stack,
@@ -116,7 +193,9 @@ class Recorder:
             self.desk.embedded.environment(ACCOUNT, REGION, os.environ),
         )
         if not self._state(workspace).exists():
-            workspace.take(_configuration(synthesized, stack))
+            workspace.directory.mkdir(parents=True)
+            applied = self.checkouts.configuration((), stack)
+            (workspace.directory / "cdk.tf.json").write_text(json.dumps(applied))
             workspace.use_local_state()
             workspace.init()
             s3 = self.desk.embedded.client("s3", REGION, ACCOUNT)
@@ -133,10 +212,6 @@ class Recorder:
         return workspace.root / f"{workspace.stack}.tfstate"
 
 
-def _configuration(synthesized: Path, stack: str) -> Path:
-    return synthesized / "stacks" / stack / "cdk.tf.json"
-
-
 def _shorten(plan: dict[str, Any]) -> None:
     for key in _NOT_READ:
         plan.pop(key, None)
@@ -147,30 +222,56 @@ def _shorten(plan: dict[str, Any]) -> None:
 
 
 def main() -> None:
-    """Record stories, all by default."""
+    """Record the stories that are named, or else those whose plans are made of something else by now."""
     parser = argparse.ArgumentParser(description="Record plans for the tests of the review.")
     parser.add_argument("stories", nargs="*", metavar="STORY", help=", ".join(STORIES))
+    parser.add_argument("--all", action="store_true", help="record every story")
     parser.add_argument("--desk", type=Path, help="a directory in which `make up` was run")
     arguments = parser.parse_args()
-    if arguments.desk:
-        _record(Desk(arguments.desk.absolute()), arguments.stories)
-        return
     with tempfile.TemporaryDirectory() as directory:
-        desk = Desk(Path(directory))
-        prepare(desk)
-        start_embedded(desk.directory / ".oaktree/local", ACCOUNT)
-        try:
-            assert succeeded(desk.ops("up", "--env", "dev"))
-            _record(desk, arguments.stories)
-        finally:
-            desk.ops("down")
+        checkouts = Checkouts(Path(directory))
+        digests = {name: made_of(story, checkouts) for name, story in STORIES.items()}
+        terraform = find_terraform(Path(directory)).version
+        recorded = json.loads(MADE_OF.read_text()) if MADE_OF.exists() else {}
+        known = recorded.get("stories", {}) if recorded.get("terraform") == terraform else {}
+        wanted = list(STORIES) if arguments.all else arguments.stories
+        if not wanted:
+            wanted = [name for name, digest in digests.items() if known.get(name) != digest]
+        if not wanted:
+            print("record-plans: all plans are made of what is there")
+            return
+        with _desk(arguments.desk, Path(directory) / "desk") as desk:
+            recorder = Recorder(desk, checkouts)
+            for name in wanted:
+                recorder.record(STORIES[name], PLANS / name)
+                print(f"record-plans: {name}", flush=True)
+                known = {**known, name: digests[name]}
+                _write(terraform, known)
+    for former in {file.name for file in PLANS.iterdir()} - set(STORIES):
+        shutil.rmtree(PLANS / former)
+    print("record-plans: now UPDATE_GOLDEN=1 pytest tests/review/test_golden.py, and look at the comments")
 
 
-def _record(desk: Desk, stories: list[str]) -> None:
-    recorder = Recorder(desk)
-    for name in stories or STORIES:
-        recorder.record(STORIES[name], PLANS / name)
-        print(name, *(f"{file.name}:{file.stat().st_size}" for file in sorted((PLANS / name).iterdir())))
+@contextmanager
+def _desk(given: Path | None, made: Path) -> Iterator[Desk]:
+    """A desk where the platform is up: the one that was given, or one for the time being."""
+    if given:
+        yield Desk(given.absolute())
+        return
+    desk = Desk(made)
+    prepare(desk.directory / "environments")
+    start_embedded(desk.directory / ".oaktree/local", ACCOUNT)
+    try:
+        if not succeeded(desk.ops("up", "--env", "dev")):
+            sys.exit("record-plans: the platform did not come up")
+        yield desk
+    finally:
+        desk.ops("down")
+
+
+def _write(terraform: str, stories: Mapping[str, str]) -> None:
+    kept = {name: stories[name] for name in STORIES if name in stories}
+    MADE_OF.write_text(json.dumps({"terraform": terraform, "stories": kept}, indent=2) + "\n")
 
 
 if __name__ == "__main__":

@@ -105,6 +105,18 @@ def _released(embedded: Embedded) -> Iterator[None]:
 
 
 @contextmanager
+def _unreleased(embedded: Embedded) -> Iterator[None]:
+    """Nothing was ever released."""
+    ssm = embedded.client("ssm", REGION, ACCOUNT)
+    former = ssm.get_parameter(Name=RELEASE)["Parameter"]["Value"]
+    ssm.delete_parameter(Name=RELEASE)
+    try:
+        yield
+    finally:
+        ssm.put_parameter(Name=RELEASE, Value=former, Type="String")
+
+
+@contextmanager
 def _scaled(embedded: Embedded) -> Iterator[None]:
     """The autoscaling did its work, which no plan is about."""
     ecs = embedded.client("ecs", REGION, ACCOUNT)
@@ -288,6 +300,7 @@ STORIES: Final[Mapping[str, Story]] = {
     "create-all": Story(ALL, empty=True),
     "no-changes": Story(ALL),
     "change-image": Story((SERVICE,), behind=_released, whole=True),
+    "no-release": Story((SERVICE,), behind=_unreleased),
     "change-sizes": Story(
         (SERVICE,),
         (
@@ -296,6 +309,10 @@ STORIES: Final[Mapping[str, Story]] = {
         ),
     ),
     "lower-memory": Story((SERVICE,), (_dev("memory  = 2048", "memory  = 1024"),)),
+    "more-spot": Story((SERVICE,), (_dev("[services.web]", "[services.web]\nspot_percent = 50"),)),
+    "restrict-access": Story(
+        (SERVICE,), arguments=('-var=web_allowed_cidrs=["198.51.100.0/24", "203.0.113.0/24"]',)
+    ),
     "add-zone": Story(
         (NETWORK, SERVICE),
         (_dev('cidr = "10.10.0.0/16"', 'cidr = "10.10.0.0/16", availability_zones = ["a", "b", "c"]'),),

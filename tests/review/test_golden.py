@@ -1,6 +1,9 @@
 """The comments of real plans, as they should be. `UPDATE_GOLDEN=1` writes them anew, to be looked at."""
 
+import json
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -8,8 +11,8 @@ from review.model import Verdict
 from review.reading import has_bad_input, read_stacks
 from review.report import exit_status, verdict_json
 from tests.review.golden import GOLDEN, comment_of, compare, normalised, review_in
-from tests.review.recording import PLANS
-from tests.review.stories import MADE_UP, STORIES
+from tests.review.recording import MADE_OF, PLANS, Checkouts, made_of
+from tests.review.stories import FOUNDATION, MADE_UP, NETWORK, SERVICE, STORIES, Edit
 
 VERDICTS = {
     "add-zone": Verdict.ERRORED,
@@ -25,13 +28,16 @@ VERDICTS = {
     "import": Verdict.SAFE,
     "keep-secrets": Verdict.REVIEW,
     "lower-memory": Verdict.REVIEW,
+    "more-spot": Verdict.SAFE,
     "no-changes": Verdict.NO_CHANGES,
+    "no-release": Verdict.ERRORED,
     "open-to-the-world": Verdict.DESTRUCTIVE,
     "remove-protection": Verdict.REVIEW,
     "rename-with-moved": Verdict.SAFE,
     "rename-without-moved": Verdict.DESTRUCTIVE,
     "replace-table": Verdict.DESTRUCTIVE,
     "replace-target-group": Verdict.DESTRUCTIVE,
+    "restrict-access": Verdict.DESTRUCTIVE,
     "retag": Verdict.SAFE,
     "scaled": Verdict.NO_CHANGES,
     "secret-to-plain": Verdict.REVIEW,
@@ -44,6 +50,58 @@ STATUSES = {
     Verdict.DESTRUCTIVE: 3,
     Verdict.ERRORED: 1,
 }
+
+
+@pytest.fixture(scope="module")
+def checkouts(tmp_path_factory: pytest.TempPathFactory) -> Checkouts:
+    return Checkouts(tmp_path_factory.mktemp("checkouts"))
+
+
+def test_the_plans_are_made_of_what_the_stacks_and_the_stories_say_now(checkouts: Checkouts) -> None:
+    recorded = json.loads(MADE_OF.read_text())
+    stale = [
+        name for name, story in STORIES.items() if recorded["stories"][name] != made_of(story, checkouts)
+    ]
+    assert not stale, f"Plan {', '.join(stale)} anew: make record-plans"
+
+
+def test_all_plans_are_of_the_terraform_that_is_noted() -> None:
+    noted = json.loads(MADE_OF.read_text())["terraform"]
+    assert {json.loads(file.read_text())["terraform_version"] for file in PLANS.rglob("*.json")} == {noted}
+
+
+def test_a_plan_is_made_of_what_is_planned_what_was_applied_and_what_happens_meanwhile(
+    checkouts: Checkouts,
+) -> None:
+    story, drift = STORIES["lower-memory"], STORIES["drift"]
+    retagged = (Edit("environments/dev.toml", 'cost_centre = "1000"', 'cost_centre = "3000"'),)
+    others = (
+        story,
+        replace(story, edits=retagged),
+        replace(story, configure={SERVICE: lambda found: found["locals"].update(more=1)}),
+        replace(story, remember={SERVICE: lambda state: state.update(more=1)}),
+        replace(story, behind=drift.behind),
+        replace(story, behind=STORIES["scaled"].behind),
+        replace(story, stacks=(NETWORK, SERVICE)),
+        replace(story, arguments=("-destroy",)),
+        replace(story, refresh=True),
+        replace(story, empty=True),
+    )
+    assert len({made_of(each, checkouts) for each in others}) == len(others)
+
+
+@pytest.mark.parametrize(("applied", "matters"), [(FOUNDATION, False), (NETWORK, True), (SERVICE, True)])
+def test_a_plan_is_made_of_the_stacks_whose_outputs_it_reads(
+    checkouts: Checkouts, applied: str, matters: bool
+) -> None:
+    class Changed(Checkouts):
+        def configuration(self, edits: tuple[Edit, ...], stack: str) -> Any:
+            found = super().configuration(edits, stack)
+            return found | {"locals": {"changed": 1}} if stack == applied and not edits else found
+
+    story = STORIES["lower-memory"]
+    changed = Changed(checkouts.directory, checkouts.dev, checkouts._synthesized)
+    assert (made_of(story, changed) != made_of(story, checkouts)) is matters
 
 
 @pytest.mark.parametrize("story", VERDICTS)

@@ -117,15 +117,18 @@ def count(directory: Path) -> int:
     return sum(1 for _ in _entries(directory))
 
 
-def keys(directory: Path) -> frozenset[str]:
-    """The keys that requests were signed with."""
-    found = (_CREDENTIAL.search(entry.environ.get("HTTP_AUTHORIZATION", "")) for entry in _entries(directory))
+def keys(directory: Path, first: int = 0) -> frozenset[str]:
+    """The keys that requests were signed with, from a count on."""
+    found = (
+        _CREDENTIAL.search(entry.environ.get("HTTP_AUTHORIZATION", ""))
+        for entry in islice(_entries(directory), first, None)
+    )
     return frozenset(match[1] for match in found if match)
 
 
-def assumed_by_token(directory: Path) -> Iterator[tuple[str, str, int]]:
-    """Each role that was assumed with a token, by its ARN, the token, and for how many seconds."""
-    for entry in _entries(directory):
+def assumed_by_token(directory: Path, first: int = 0) -> Iterator[tuple[str, str, int]]:
+    """Each role that was assumed with a token from a count on: its ARN, the token, for how many seconds."""
+    for entry in islice(_entries(directory), first, None):
         if b"Action=AssumeRoleWithWebIdentity" in entry.body:
             arguments = dict(parse_qsl(entry.body.decode()))
             yield arguments["RoleArn"], arguments["WebIdentityToken"], int(arguments["DurationSeconds"])

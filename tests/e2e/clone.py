@@ -14,16 +14,22 @@ import httpx
 
 from ops.checkout import SOURCE
 from ops.embedded import Embedded, find_embedded, start_embedded
+from tests.e2e import calls, snapshot
 from tests.e2e.desk import REGION
+from tests.places import ENVIRONMENTS
 from webapp.contract import STATUS_PATH
 
 
 @dataclass(frozen=True)
 class Clone:
-    """Runs make targets in `directory`; `variables` are added to this process's own."""
+    """Runs make targets in `directory`; `variables` are added to this process's own.
+
+    `first` is how many requests its embedded AWS had answered before.
+    """
 
     directory: Path
     variables: Mapping[str, str]
+    first: int = 0
 
     def make(
         self, account_id: str, *arguments: str, typed: str = "", **variables: str
@@ -102,7 +108,10 @@ class Clone:
 
 
 def clone(directory: Path, variables: Mapping[str, str]) -> Clone:
-    """Clone this repository as it is in the working tree, with all that `make setup` makes of it."""
+    """Clone this repository as it is in the working tree, with all that `make setup` makes of it.
+
+    Its settings are those of the tests.
+    """
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
         cwd=SOURCE,
@@ -114,6 +123,8 @@ def clone(directory: Path, variables: Mapping[str, str]) -> Clone:
         if (SOURCE / name).exists():
             (directory / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(SOURCE / name, directory / name)
+    shutil.rmtree(directory / "environments")
+    shutil.copytree(ENVIRONMENTS, directory / "environments")
     made = Clone(directory, variables)
     made._git("init", "--quiet", "--initial-branch", "main")
     made.commit("As it is")
@@ -125,3 +136,9 @@ def clone(directory: Path, variables: Mapping[str, str]) -> Clone:
     if (SOURCE / ".tools").exists():
         (directory / ".tools").symlink_to(SOURCE / ".tools")
     return made
+
+
+def copied(original: Path, directory: Path, account_id: str, variables: Mapping[str, str]) -> Clone:
+    """A copy of a clone, whose embedded AWS has all that the original's had and runs."""
+    snapshot.copy(original, directory, account_id)
+    return Clone(directory, variables, calls.count(directory / ".oaktree/local"))

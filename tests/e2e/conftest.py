@@ -1,33 +1,54 @@
-"""Desks whose embedded AWS is gone when a test module is done."""
+"""A platform that is up, for each module its own, and GitHub beside it."""
 
-import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from ops.embedded import start_embedded
-from tests.e2e.desk import Desk
+from tests.actions.workflows import Runner
+from tests.e2e import delivery, snapshot
+from tests.e2e.clone import Clone, copied
+from tests.ops.docker_stand_in import docker_stand_in
+from tests.ops.github_tokens import serving_tokens
+from tests.review.fake_github import REPOSITORY, TOKEN, FakeGitHub, running_github
 
-REPOSITORY = Path(__file__).parents[2]
 
-MakeDesk = Callable[[], Desk]
+@pytest.fixture(scope="session")
+def brought_up(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where three environments in two accounts were brought up; nothing runs there."""
+    return snapshot.made_once(tmp_path_factory, "environments", delivery.bring_up)
 
 
 @pytest.fixture(scope="module")
-def make_desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MakeDesk]:
-    """Makes a desk with this repository's own environments, none of them protected."""
-    made: list[Desk] = []
+def desk(brought_up: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clone]:
+    """A clone in which they are up, of its own for each module."""
+    variables = docker_stand_in(tmp_path_factory.mktemp("docker"))
+    made = copied(brought_up / "clone", tmp_path_factory.mktemp("clone"), delivery.HOME, variables)
+    yield made
+    made.make(delivery.HOME, "down")
 
-    def make() -> Desk:
-        desk = Desk(tmp_path_factory.mktemp("desk"))
-        made.append(desk)
-        shutil.copytree(REPOSITORY / "environments", desk.directory / "environments")
-        project = desk.directory / "environments/project.toml"
-        project.write_text(project.read_text() + "protected = false\n")
-        start_embedded(desk.directory / ".oaktree/local", "111111111111")
-        return desk
 
-    yield make
-    for desk in made:
-        desk.ops("down")
+@pytest.fixture(scope="module")
+def github() -> Iterator[FakeGitHub]:
+    with running_github() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def runner(desk: Clone, github: FakeGitHub, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runner]:
+    """GitHub's runner on this machine: it has no key of AWS."""
+    with serving_tokens() as tokens:
+        yield Runner(
+            checkout=desk.directory,
+            scratch=tmp_path_factory.mktemp("runner"),
+            repository=REPOSITORY,
+            tokens=tokens,
+            github_token=TOKEN,
+            variables={
+                **desk.variables,
+                "GITHUB_API_URL": github.url,
+                "AWS_ENDPOINT_URL": desk.embedded.endpoint,
+                "AWS_EC2_METADATA_DISABLED": "true",
+            },
+            configured={"DELIVERY": "on"},
+        )

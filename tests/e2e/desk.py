@@ -3,19 +3,16 @@
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ops.checkout import SOURCE
 from ops.embedded import Embedded, find_embedded
 from ops.terraform import find_terraform
+from tests import commands
 
 REGION = "eu-central-1"
-PLAN_HAS_CHANGES = 2
-"""Exit status of `terraform plan -detailed-exitcode`. Source: Terraform, "Command: plan"."""
 
 
 @dataclass(frozen=True)
@@ -38,23 +35,18 @@ class Desk:
         self, *arguments: str, typed: str = "", variables: Mapping[str, str] | None = None
     ) -> subprocess.CompletedProcess[str]:
         """Run one of the commands behind the make targets; `typed` is what a person types."""
-        return subprocess.run(
-            [sys.executable, "-m", "ops", *arguments, "--directory", str(self.directory)],
-            cwd=SOURCE,
-            input=typed,
-            env=dict(variables or os.environ),
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        located = (*arguments, "--directory", str(self.directory))
+        return commands.run(located, variables or os.environ, answer=typed)
 
     def ops_here(self, account_id: str, *arguments: str, typed: str = "") -> subprocess.CompletedProcess[str]:
         """The same against the embedded AWS, as one of its accounts."""
         variables = self.embedded.environment(account_id, REGION, os.environ)
         return self.ops(*arguments, typed=typed, variables=variables)
 
-    def terraform(self, stack: str, account_id: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run Terraform itself in a stack's working directory."""
+    def terraform(
+        self, stack: str | Path, account_id: str, *arguments: str
+    ) -> subprocess.CompletedProcess[str]:
+        """Run Terraform itself in a stack's working directory, or any other."""
         terraform = find_terraform(self.directory / ".oaktree")
         return subprocess.run(
             [str(terraform.executable), *arguments, "-no-color"],
@@ -65,13 +57,12 @@ class Desk:
             check=False,
         )
 
-    def changes(self, stack: str, account_id: str) -> list[Change]:
+    def changes(self, stack: str) -> list[Change]:
         """What the saved plan of a stack does."""
-        shown = self.terraform(stack, account_id, "show", "-json", "plan.tfplan")
-        assert shown.returncode == 0, shown.stderr
+        plan = json.loads((self.directory / ".oaktree/local" / stack / "plan.json").read_text())
         return [
             _change(item)
-            for item in json.loads(shown.stdout)["resource_changes"]
+            for item in plan["resource_changes"]
             if item["mode"] == "managed" and item["change"]["actions"] != ["no-op"]
         ]
 

@@ -3,13 +3,17 @@
 Source: AWS IAM User Guide, "Policy evaluation logic"; names of actions are compared without case.
 """
 
-from collections.abc import Iterator, Mapping
+import base64
+import json
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from pathlib import Path
 from typing import Any
 
 from ops.clients import Credentials, isolated_client
 from ops.embedded import Embedded
+from tests.e2e import calls
 from tests.e2e.calls import Call
 
 WITHOUT_PERMISSION = "sts:GetCallerIdentity"
@@ -59,6 +63,53 @@ def read_role(iam: Any, name: str) -> Role:
     role = iam.get_role(RoleName=name)["Role"]
     subjects = tuple(_subjects(role["AssumeRolePolicyDocument"]))
     return Role(name, role["MaxSessionDuration"], subjects, tuple(_statements(iam, name)))
+
+
+def assumed_by_jobs(embedded: Embedded, region: str, memory: Path, first: int) -> set[tuple[str, str]]:
+    """The roles that jobs assumed from a count of requests on, by account; fails for one that admits not.
+
+    The embedded AWS takes any token for any time; on AWS, the role is asked.
+    """
+    assumed = set()
+    for arn, token, seconds in calls.assumed_by_token(memory, first):
+        account, name = arn.split(":")[4], arn.rpartition("/")[2]
+        role = read_role(embedded.client("iam", region, account), name)
+        subject = json.loads(base64.urlsafe_b64decode(token.split(".")[1]))["sub"]
+        assert subject in role.subjects, (role.name, subject)
+        assert seconds <= role.longest, role.name
+        assumed.add((account, role.name))
+    return assumed
+
+
+def done_by_roles(
+    embedded: Embedded, region: str, memory: Path, first: int
+) -> dict[tuple[str, str], list[Call]]:
+    """What each role, by account, did from a count of requests on; fails for what it does not allow.
+
+    The embedded AWS allows everything; on AWS, the policies are asked.
+    """
+    acting = [key for key in calls.keys(memory, first) if not key.startswith("AKIA")]
+    who = {key: assumed_role(embedded, region, key) for key in acting}
+    done: dict[tuple[str, str], list[Call]] = {}
+    for call in calls.calls(memory, {key: account for key, (account, _) in who.items()}, first):
+        if call.key in who:
+            done.setdefault(who[call.key], []).append(call)
+    for (account, name), made in done.items():
+        role = read_role(embedded.client("iam", region, account), name)
+        denied = {(call.action, call.resources) for call in made if not role.allows(call)}
+        assert denied == set(), name
+    return done
+
+
+def beyond(role: Role, made: Iterable[Call], key: str, bucket: str) -> set[str]:
+    """The actions among what a key did that a role would not have been allowed.
+
+    Without those on the foundation's state: bootstrap applies the foundation again, which no deployment does.
+    """
+    found = [call for call in made if call.key == key]
+    assert len(found) > 50
+    state = f"arn:aws:s3:::{bucket}/foundation.tfstate"
+    return {call.action for call in found if not role.allows(call) and state not in call.resources}
 
 
 def _statements(iam: Any, role: str) -> Iterator[Mapping[str, Any]]:

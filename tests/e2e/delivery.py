@@ -1,0 +1,147 @@
+"""Three environments in two accounts, production behind a domain and protected, and what stories ask of them.
+
+They are brought up once in a test run, from two empty accounts by `make bootstrap`. What that said is kept
+beside them, for `test_bootstrap.py` to look at; other stories begin with a copy.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ops.local import stop_all
+from tests.actions.workflows import Event, Played
+from tests.e2e import calls
+from tests.e2e.clone import Clone, clone
+from tests.e2e.desk import REGION, succeeded
+from tests.e2e.inventory import inventory
+from tests.ops.docker_stand_in import docker_stand_in
+from tests.review.fake_github import REPOSITORY
+from tests.webapp.waiting import soon
+
+HOME, PROD = "111111111111", "222222222222"
+ACCOUNTS = {"dev": HOME, "staging": HOME, "prod": PROD}
+KINDS = ("network", "service")
+STACKS = ("foundation", f"foundation-{PROD}", *(f"{env}-{kind}" for env in ACCOUNTS for kind in KINDS))
+BUCKET = f"oaktree-state-{HOME}-{REGION}"
+MAIN = f"repo:{REPOSITORY}:ref:refs/heads/main"
+
+PLAN, PUSH, DEPLOY = (f"oaktree-github-{duty}" for duty in ("plan", "push", "deploy"))
+
+AT_WORK = "Another `make up` or `make down` is at work here"
+
+
+@dataclass
+class Bootstrapped:
+    """What was `said` while the environments were brought up: by command, its status and both streams.
+
+    `empty` is what the accounts had before anything was created in them, `founded` the states that were
+    there once dev was, `apps` what the apps said, `staging` between which counts of requests that was made.
+    """
+
+    said: dict[str, tuple[int, str, str]] = field(default_factory=dict)
+    empty: dict[str, list[str]] = field(default_factory=dict)
+    founded: list[str] = field(default_factory=list)
+    apps: dict[str, Any] = field(default_factory=dict)
+    staging: tuple[int, int] = (0, 0)
+
+
+def bootstrapped(directory: Path) -> Bootstrapped:
+    """What was kept beside the environments in a directory that `bring_up` filled."""
+    return Bootstrapped(**json.loads((directory / "bootstrapped.json").read_text()))
+
+
+def bring_up(directory: Path) -> None:
+    """Bring up the environments in a clone, `directory`/clone; its embedded AWS is stopped in the end."""
+    (directory / "docker").mkdir(parents=True)
+    desk = clone(directory / "clone", docker_stand_in(directory / "docker"))
+    project = desk.directory / "environments/project.toml"
+    project.write_text(project.read_text() + "protected = false\n")
+    # Minutes of baking are seconds here; what a bake sees has tests of its own.
+    for minutes in ("5", "15"):
+        desk.edit(".github/workflows/release.yml", f'bake: "{minutes}"', 'bake: "0.05"')
+    desk.commit("For the story")
+    desk.start_aws(HOME)
+    try:
+        kept = _bring_up(desk)
+        (directory / "bootstrapped.json").write_text(json.dumps(asdict(kept)))
+    finally:
+        stop_all(desk.memory)
+
+
+def _bring_up(desk: Clone) -> Bootstrapped:
+    kept = Bootstrapped()
+
+    def bootstrap(name: str, env: str, *arguments: str, typed: str = "") -> bool:
+        done = desk.make(ACCOUNTS[env], "bootstrap", f"ENV={env}", *arguments, typed=typed)
+        kept.said[name] = done.returncode, done.stdout, done.stderr
+        return succeeded(done)
+
+    kept.empty = {account: sorted(inventory(desk.embedded, account, REGION)) for account in (HOME, PROD)}
+    bootstrap("dev unasked", "dev")
+    assert bootstrap("dev", "dev", typed="dev\n")
+    keys = client(desk, "s3", "dev").list_objects_v2(Bucket=BUCKET)["Contents"]
+    kept.founded = [item["Key"] for item in keys]
+    smoke = desk.make(HOME, "smoke", "ENV=dev")
+    kept.said["dev smoke"] = smoke.returncode, smoke.stdout, smoke.stderr
+
+    bootstrap("staging without its secret", "staging", "YES=1")
+    named = re.search(r"--name (/oaktree/staging/\S+) --value", kept.said["staging without its secret"][2])
+    assert named, kept.said["staging without its secret"]
+    secret = {"Name": named[1], "Value": "a" * 64, "Type": "SecureString"}
+    client(desk, "ssm", "staging").put_parameter(**secret)
+    secrets, route53 = client(desk, "secretsmanager", "prod"), client(desk, "route53", "prod")
+    token = hashlib.sha256(b"a token").hexdigest()
+    secrets.create_secret(Name="oaktree/prod/web/write-token-sha256", SecretString=token)
+    route53.create_hosted_zone(Name="example.com", CallerReference="first")
+    bootstrap("prod without an image", "prod", "YES=1")
+
+    # Both at once, since each mostly waits for AWS.
+    first = record(desk, "dev")
+    of_prod = (f"IMAGE={first['image']}", f"COMMIT={first['commit']}", "YES=1")
+    start = calls.count(desk.memory)
+    staging = desk.begin(HOME, "bootstrap", "ENV=staging", "YES=1")
+    at_work = desk.memory / "locks/foundation"
+    # Only one command at a time may synthesize, which staging's has done by then.
+    soon(lambda: bool(at_work.read_text()) or staging.poll() is not None, bool, seconds=120)
+    prod = bootstrap("prod", "prod", *of_prod)
+    output, errors = staging.communicate()
+    kept.said["staging"] = staging.returncode, output, errors
+    # Of two commands that start their apps in the same moment, one is refused; run again, it goes on.
+    if AT_WORK in kept.said["prod"][2]:
+        prod = bootstrap("prod", "prod", *of_prod)
+    if AT_WORK in errors:
+        bootstrap("staging", "staging", "YES=1")
+    assert prod
+    assert kept.said["staging"][0] == 0, kept.said["staging"]
+    kept.staging = start, calls.count(desk.memory)
+    kept.apps = {env: desk.app_says(env) for env in ACCOUNTS}
+    return kept
+
+
+def client(desk: Clone, service: str, env: str) -> Any:
+    """A client for an environment's account."""
+    return desk.embedded.client(service, REGION, ACCOUNTS[env])
+
+
+def record(desk: Clone, env: str) -> dict[str, Any]:
+    """The release record of an environment, with its version."""
+    found = client(desk, "ssm", env).get_parameter(Name=f"/oaktree/{env}/releases/web")["Parameter"]
+    content: dict[str, Any] = json.loads(found["Value"])
+    return content | {"version": found["Version"]}
+
+
+def well(played: Mapping[str, Played]) -> bool:
+    """Whether no job of a run failed; prints what was said by those that did."""
+    for name, job in played.items():
+        if job.result == "failure":
+            print(f"{name}:\n{job.said[-4000:]}")
+    return all(job.result != "failure" for job in played.values())
+
+
+def pushed_to_main(commit: str) -> Event:
+    """What a push to main sets off."""
+    return Event("push", MAIN, commit, {"ref": "refs/heads/main"})

@@ -4,7 +4,6 @@ import json
 import re
 from collections.abc import Iterator
 from copy import deepcopy
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,11 +12,10 @@ from hypothesis import strategies as st
 from playwright.sync_api import Browser
 
 from review.diagram import DiagramError, diagram, fenced
-from stacks.reading import read_platform
 from tests.browser.chromium import running_chromium
-from tests.stacks.terraform_json import read_stacks
+from tests.places import ROOT
+from tests.stacks.terraform_json import stacks_of_tests
 
-ROOT = Path(__file__).parents[2]
 MERMAID = ROOT / "tests" / "node_modules" / "@mermaid-js" / "tiny" / "dist" / "mermaid.tiny.js"
 Configurations = dict[str, dict[str, Any]]
 
@@ -173,14 +171,10 @@ def edges(chart: str) -> list[tuple[str, str, str, str]]:
 
 
 @pytest.fixture(scope="module")
-def environments(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Configurations]:
-    """The stacks of this repository's own environments, by environment."""
-    from stacks.synthesis import synthesize
-
-    outdir = tmp_path_factory.mktemp("synthesis") / "cdktf.out"
-    synthesize(read_platform(ROOT / "environments"), outdir)
+def environments() -> dict[str, Configurations]:
+    """The stacks of the tests' environments, by environment."""
     found: dict[str, Configurations] = {}
-    for name, stack in read_stacks(outdir).items():
+    for name, stack in stacks_of_tests().items():
         found.setdefault(name.split("-")[0], {})[name] = stack.content
     return found
 

@@ -6,22 +6,16 @@ from pathlib import Path
 import pytest
 
 from stacks.reading import read_platform
-from tests.stacks.platform_files import write_platform
-from tests.stacks.terraform_json import Stack, read_stacks
-
-REPOSITORY = Path(__file__).parents[2]
+from tests.stacks.platform_files import PROJECT, write_platform
+from tests.stacks.terraform_json import Stack, read_stacks, stacks_of_tests
 
 Synthesize = Callable[..., dict[str, Stack]]
 
 
 @pytest.fixture(scope="session")
-def stacks(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Stack]:
-    """The stacks of this repository's own environments, by name."""
-    from stacks.synthesis import synthesize
-
-    outdir = tmp_path_factory.mktemp("synthesis") / "cdktf.out"
-    synthesize(read_platform(REPOSITORY / "environments"), outdir)
-    return read_stacks(outdir)
+def stacks() -> dict[str, Stack]:
+    """The stacks of the tests' environments, by name."""
+    return stacks_of_tests()
 
 
 @pytest.fixture
@@ -29,8 +23,8 @@ def synthesize(tmp_path: Path) -> Synthesize:
     """Synthesize environments given as text, by name; returns the stacks by name."""
     from stacks import synthesis
 
-    def from_text(**environments: str) -> dict[str, Stack]:
-        directory = write_platform(tmp_path / "environments", **environments)
+    def from_text(project: str = PROJECT, **environments: str) -> dict[str, Stack]:
+        directory = write_platform(tmp_path / "environments", project, **environments)
         synthesis.synthesize(read_platform(directory), tmp_path / "cdktf.out")
         return read_stacks(tmp_path / "cdktf.out")
 

@@ -1,10 +1,15 @@
 """Reading synthesized Terraform JSON."""
 
+import functools
 import json
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from stacks.reading import read_platform
+from tests.places import ENVIRONMENTS
 
 
 @dataclass(frozen=True)
@@ -54,3 +59,15 @@ def read_stacks(outdir: Path) -> dict[str, Stack]:
         path.parent.name: Stack(json.loads(path.read_text()))
         for path in sorted(outdir.glob("stacks/*/cdk.tf.json"))
     }
+
+
+@functools.cache
+def stacks_of_tests() -> dict[str, Stack]:
+    """The stacks of the tests' environments, by name; synthesized once."""
+    # The bindings take seconds to load: not for tests that read JSON of their own.
+    from stacks.synthesis import synthesize
+
+    with tempfile.TemporaryDirectory() as directory:
+        outdir = Path(directory) / "cdktf.out"
+        synthesize(read_platform(ENVIRONMENTS), outdir)
+        return read_stacks(outdir)

@@ -24,10 +24,9 @@ from stacks.settings import (
     Scaling,
     Service,
 )
+from tests.places import ENVIRONMENTS, ROOT
 from tests.stacks.platform_files import NETWORK, PROJECT, TAIL, environment, write_platform
 from webapp.contract import HEARTBEAT
-
-REPOSITORY = Path(__file__).parents[2]
 
 
 def errors_of(directory: Path) -> list[str]:
@@ -45,14 +44,14 @@ def read(tmp_path: Path, **environments: str) -> Platform:
     return read_platform(write_platform(tmp_path, **environments))
 
 
-def test_the_environments_of_this_repository_can_be_used() -> None:
-    platform = read_platform(REPOSITORY / "environments")
+def test_each_file_is_an_environment_and_each_account_is_named_once() -> None:
+    platform = read_platform(ENVIRONMENTS)
     assert list(platform.environments) == ["dev", "prod", "staging"]
     assert platform.account_ids() == ("111111111111", "222222222222")
 
 
-def test_the_development_environment_is_under_ten_lines() -> None:
-    assert len((REPOSITORY / "environments/dev.toml").read_text().strip().splitlines()) < 10
+def test_a_development_environment_needs_under_ten_lines() -> None:
+    assert len((ENVIRONMENTS / "dev.toml").read_text().strip().splitlines()) < 10
 
 
 def test_what_is_not_said_has_a_default(tmp_path: Path) -> None:
@@ -514,7 +513,7 @@ def documented_keys() -> dict[str, dict[str, str]]:
     """The defaults in docs/settings.md, by heading and key."""
     tables: dict[str, dict[str, str]] = {}
     heading = ""
-    for line in (REPOSITORY / "docs/settings.md").read_text().splitlines():
+    for line in (ROOT / "docs/settings.md").read_text().splitlines():
         if line.startswith("## "):
             heading = line.removeprefix("## ")
         elif line.startswith("| `"):

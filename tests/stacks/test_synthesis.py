@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from stacks.reading import read_platform
-from tests.stacks.conftest import REPOSITORY
+from tests.places import ENVIRONMENTS, ROOT
 from tests.stacks.platform_files import environment, write_platform
 from tests.stacks.terraform_json import Stack
 
@@ -19,9 +19,9 @@ def files_in(directory: Path) -> dict[str, bytes]:
     }
 
 
-def run_main(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+def run_main(*arguments: str | Path, **variables: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, REPOSITORY / "main.py", *arguments],
+        [sys.executable, "-O", ROOT / "main.py", *arguments],
         env=os.environ | variables,
         capture_output=True,
         text=True,
@@ -46,24 +46,25 @@ def test_each_environment_has_a_network_and_a_service_stack_and_each_account_a_f
 
 def test_two_syntheses_in_two_processes_give_the_same_bytes(tmp_path: Path) -> None:
     for seed in ("1", "2"):
-        result = run_main("--outdir", str(tmp_path / seed), PYTHONHASHSEED=seed)
+        arguments = ("--environments", ENVIRONMENTS, "--outdir", tmp_path / seed)
+        result = run_main(*arguments, PYTHONHASHSEED=seed)
         assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
     assert files_in(tmp_path / "1") == files_in(tmp_path / "2")
     assert "stacks/dev-service/cdk.tf.json" in files_in(tmp_path / "1")
 
 
 def test_bad_settings_end_with_status_2_and_leave_the_former_output_as_it_was(tmp_path: Path) -> None:
+    from stacks.synthesis import synthesize
+
     environments = write_platform(tmp_path / "environments", dev=environment())
     outdir = tmp_path / "cdktf.out"
-    arguments = ("--environments", str(environments), "--outdir", str(outdir))
-    assert run_main(*arguments).returncode == 0
+    synthesize(read_platform(environments), outdir)
     former = files_in(outdir)
 
     write_platform(environments, dev=environment(services="[services.web]\ncpu = 1\nkeep_alive = 1\n"))
-    result = run_main(*arguments)
+    result = run_main("--environments", environments, "--outdir", outdir)
 
-    assert result.returncode == 2
-    assert result.stdout == ""
+    assert (result.returncode, result.stdout) == (2, "")
     assert result.stderr.splitlines() == [
         (
             f"{environments}/dev.toml: services.web.cpu = 1: Fargate does not sell this; "
@@ -157,7 +158,7 @@ def test_every_variable_and_output_of_ours_has_a_description(stacks: dict[str, S
 
 def test_an_output_that_cannot_be_written_is_told_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("not a folder")
-    result = run_main("--outdir", str(tmp_path / "file" / "cdktf.out"))
+    result = run_main("--environments", ENVIRONMENTS, "--outdir", tmp_path / "file" / "cdktf.out")
     assert result.returncode == 1
     assert len(result.stderr.splitlines()) == 1
     assert str(tmp_path / "file") in result.stderr

@@ -14,9 +14,8 @@ from pathlib import Path
 import pytest
 
 from ops.fetch_terraform import PINNED, FetchError, Release, fetch, find, platform_name
+from tests.places import ROOT
 from tests.serving import serving
-
-ROOT = Path(__file__).parents[2]
 
 
 def _archive() -> bytes:

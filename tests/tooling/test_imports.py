@@ -1,9 +1,9 @@
 """The import direction that import-linter cannot check: it takes packages, and `main` is a module."""
 
 import ast
-from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
+from tests.places import ROOT
+
 OURS = {path.name for path in ROOT.iterdir() if (path / "__init__.py").exists()}
 
 

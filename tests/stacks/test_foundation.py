@@ -3,16 +3,14 @@
 import json
 import re
 from fnmatch import fnmatchcase
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from stacks.naming import GITHUB_SESSION_SECONDS
-from stacks.reading import read_platform
-from stacks.synthesis import synthesize
-from tests.stacks.platform_files import PROJECT, environment, write_platform
-from tests.stacks.terraform_json import Stack, read_stacks
+from tests.stacks.conftest import Synthesize
+from tests.stacks.platform_files import PROJECT, environment
+from tests.stacks.terraform_json import Stack
 
 HOME, OTHER = "foundation", "foundation-222222222222"
 
@@ -38,6 +36,14 @@ def test_state_is_versioned_encrypted_and_private(stacks: dict[str, Stack]) -> N
     (rule,) = stack.one("aws_s3_bucket_lifecycle_configuration")["rule"]
     assert rule["noncurrent_version_expiration"] == [{"noncurrent_days": 90}]
     assert "expiration" not in rule
+
+
+def test_former_versions_expire_only_once_there_can_be_any(stacks: dict[str, Stack]) -> None:
+    """S3 refuses rules on former versions of a bucket that is not versioned yet."""
+    for stack in stacks.values():
+        for name in stack.all("aws_s3_bucket"):
+            expiry = stack.one("aws_s3_bucket_lifecycle_configuration", f"{name}_expiry")
+            assert expiry["depends_on"] == [f"aws_s3_bucket_versioning.{name}_versions"]
 
 
 def test_every_bucket_refuses_what_does_not_come_over_tls(stacks: dict[str, Stack]) -> None:
@@ -83,10 +89,8 @@ def test_another_account_may_use_the_states_of_its_own_stacks_only(stacks: dict[
     ]
 
 
-def test_an_account_alone_shares_with_nobody(tmp_path: Path) -> None:
-    directory = write_platform(tmp_path / "environments", dev=environment())
-    synthesize(read_platform(directory), tmp_path / "cdktf.out")
-    stacks = read_stacks(tmp_path / "cdktf.out")
+def test_an_account_alone_shares_with_nobody(synthesize: Synthesize) -> None:
+    stacks = synthesize(dev=environment())
     assert stacks[HOME].all("aws_ecr_repository_policy") == {}
     assert len(json.loads(stacks[HOME].one("aws_s3_bucket_policy")["policy"])["Statement"]) == 1
 
@@ -227,8 +231,27 @@ def test_the_deploy_role_cannot_give_more_rights_than_the_boundary(stacks: dict[
         "iam:CreateUser",
         "iam:CreateAccessKey",
     }
-    denied = next(item for item in statements if item["Effect"] == "Deny")
-    assert denied["Resource"] == ["arn:aws:iam::111111111111:role/oaktree-github-*"]
+
+
+def test_the_deploy_role_cannot_change_or_pass_the_roles_of_github(stacks: dict[str, Stack]) -> None:
+    for name, account_id in ((HOME, "111111111111"), (OTHER, "222222222222")):
+        statements = policies_of(stacks[name], "github_deploy")
+        (denied,) = (item for item in statements if item["Effect"] == "Deny")
+        github = f"arn:aws:iam::{account_id}:role/oaktree-github-"
+        assert denied["Resource"] == [f"{github}*"]
+        assert "Condition" not in denied
+        allowed = {
+            action
+            for item in statements
+            for action in item["Action"]
+            if item["Effect"] == "Allow" and any(fnmatchcase(f"{github}deploy", r) for r in item["Resource"])
+        }
+        refused = {action for action in allowed if any(fnmatchcase(action, d) for d in denied["Action"])}
+        assert "iam:PassRole" in refused
+        # A role that is there cannot be created.
+        assert {action for action in allowed - refused if re.match("iam:(?!Get|List)", action)} == {
+            "iam:CreateRole"
+        }
 
 
 def test_every_role_of_an_environment_is_bounded(stacks: dict[str, Stack]) -> None:
@@ -291,11 +314,9 @@ def test_policies_keep_within_the_size_that_iam_allows(stacks: dict[str, Stack])
 
 
 @pytest.mark.parametrize("protected", [True, False])
-def test_only_an_unprotected_project_can_be_destroyed(tmp_path: Path, protected: bool) -> None:
+def test_only_an_unprotected_project_can_be_destroyed(synthesize: Synthesize, protected: bool) -> None:
     project = f"{PROJECT}protected = {str(protected).lower()}\n"
-    directory = write_platform(tmp_path / "environments", project, dev=environment())
-    synthesize(read_platform(directory), tmp_path / "cdktf.out")
-    stack = read_stacks(tmp_path / "cdktf.out")[HOME]
+    stack = synthesize(project, dev=environment())[HOME]
     assert stack.one("aws_ecr_repository")["force_delete"] is not protected
     assert stack.one("aws_s3_bucket")["force_destroy"] is not protected
     for kind in ("aws_ecr_repository", "aws_s3_bucket"):

@@ -161,6 +161,8 @@ def test_acls_let_every_conversation_pass_both_ways(stacks: dict[str, Stack], co
         ("database", False, 5432, WORLD),
         ("database", False, 5432, PUBLIC),
         ("database", True, 443, WORLD),
+        ("database", True, 50000, WORLD),
+        ("database", True, 50000, PUBLIC),
         ("private", True, 22, WORLD),
     ],
 )

@@ -235,6 +235,10 @@ def test_security_groups_chain_from_the_internet_to_the_endpoints(stacks: dict[s
     assert egress["web_balancer_to_task"]["referenced_security_group_id"] == task
     assert ingress["web_task_from_balancer"]["referenced_security_group_id"] == balancer
     assert ingress["web_endpoints_from_task"]["referenced_security_group_id"] == task
+    ports = {"balancer_from_http": 80, "balancer_to_task": contract.PORT, "task_from_balancer": contract.PORT}
+    for name, rule in {**ingress, **egress}.items():
+        port = ports.get(name.removeprefix("web_"), 443)
+        assert (rule["ip_protocol"], rule["from_port"], rule["to_port"]) == ("tcp", port, port), name
     open_to_the_world = [name for name, rule in ingress.items() if rule.get("cidr_ipv4") == "0.0.0.0/0"]
     assert open_to_the_world == []
     assert set(egress) == {
@@ -264,11 +268,46 @@ def test_what_holds_data_is_protected_where_the_environment_asks(
     assert stack.one("aws_lb")["enable_deletion_protection"] is protected
 
 
+ALARMS = {
+    "server_errors": ("HTTPCode_Target_5XX_Count", "Sum", 10, 2),
+    "unhealthy_tasks": ("UnHealthyHostCount", "Maximum", 0, 5),
+    "slow_answers": ("TargetResponseTime", "Average", 1, 5),
+    "cpu": ("CPUUtilization", "Average", 90, 10),
+    "memory": ("MemoryUtilization", "Average", 90, 10),
+}
+"""What raises each alarm: a metric and statistic, and the threshold it is above for a number of minutes."""
+
+
+def test_alarms_are_raised_above_their_thresholds_and_not_for_want_of_data(stacks: dict[str, Stack]) -> None:
+    alarms = stacks["prod-service"].all("aws_cloudwatch_metric_alarm")
+    assert {
+        name.removeprefix("web_"): (
+            alarm["metric_name"],
+            alarm["statistic"],
+            alarm["threshold"],
+            alarm["evaluation_periods"],
+        )
+        for name, alarm in alarms.items()
+    } == ALARMS
+    for alarm in alarms.values():
+        assert alarm["comparison_operator"] == "GreaterThanThreshold"
+        assert alarm["period"] == 60
+        # Without traffic or tasks there is no data, and nothing is wrong.
+        assert alarm["treat_missing_data"] == "notBreaching"
+
+
+def test_a_deployment_is_undone_for_what_it_can_have_broken(stacks: dict[str, Stack]) -> None:
+    service = stacks["prod-service"].one("aws_ecs_service")
+    assert service["alarms"]["alarm_names"] == [
+        f"${{aws_cloudwatch_metric_alarm.web_{name}.alarm_name}}"
+        for name in ("server_errors", "unhealthy_tasks")
+    ]
+
+
 def test_every_alarm_tells_somebody(stacks: dict[str, Stack]) -> None:
     alarms = stacks["prod-service"].all("aws_cloudwatch_metric_alarm")
-    assert len(alarms) == 5
     for alarm in alarms.values():
-        assert alarm["alarm_actions"] == ["${aws_sns_topic.alarm_topic.arn}"]
+        assert alarm["alarm_actions"] == alarm["ok_actions"] == ["${aws_sns_topic.alarm_topic.arn}"]
     assert stacks["prod-service"].one("aws_sns_topic_subscription")["endpoint"] == "on-call@example.com"
 
 

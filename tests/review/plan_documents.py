@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from tests.review.rendering import HOSTILE
@@ -586,3 +587,11 @@ def reordered(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: reordered(value[key]) for key in reversed(list(value))}
     return [reordered(item) for item in value] if isinstance(value, list) else value
+
+
+def examples(percent: int) -> settings:
+    """A part of the examples that other tests draw in the profile in use: these take longer."""
+    return settings(
+        max_examples=settings().max_examples * percent // 100,
+        suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+    )

@@ -1,10 +1,7 @@
-"""The command as a process: what it prints and writes, and how it ends."""
+"""The command: what it prints and writes, and how it ends."""
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -12,36 +9,29 @@ import pytest
 from review.comment import SUMMARY_BUDGET
 from review.marker import Marker, parse
 from review.pipeline import InputError, checked_url, pipeline_of
+from tests.review.command import run, start
 
-ROOT = Path(__file__).parents[2]
 PLANS = Path(__file__).parent / "plans"
 
 
-def run(*arguments: str | Path, **environ: str) -> "subprocess.CompletedProcess[str]":
-    """`python -m review` with nothing of GitHub in the environment but what is given."""
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("GITHUB_")}
-    return subprocess.run(
-        [sys.executable, "-m", "review", *arguments],
-        capture_output=True,
-        encoding="utf-8",
-        cwd=ROOT,
-        env=clean | environ,
-        check=False,
-    )
-
-
 def test_the_comment_is_printed_when_no_file_is_asked_for() -> None:
-    done = run(PLANS / "change-image", "--commit", "abc1234", "--run-url", "https://example.com/1")
-    assert done.returncode == 0
+    arguments = (PLANS / "change-image", "--commit", "abc1234", "--run-url", "https://example.com/1")
+    done = run(*arguments)
+    assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("<!-- oaktree-review key=oaktree commit=abc1234 run=0 -->\n## ")
     assert "[run](https://example.com/1)" in done.stdout
-    assert not done.stderr
 
 
-def test_the_same_input_gives_the_same_bytes() -> None:
-    one = run(PLANS / "create-all", PYTHONHASHSEED="1")
-    other = run(PLANS / "create-all", PYTHONHASHSEED="2")
-    assert one.stdout == other.stdout
+def test_the_same_input_gives_the_same_bytes_in_any_process() -> None:
+    here = run(PLANS / "create-all")
+    for seed in ("1", "2"):
+        done = start(PLANS / "create-all", PYTHONHASHSEED=seed)
+        assert (done.returncode, done.stdout, done.stderr) == (0, here.stdout, "")
+
+
+def test_a_process_ends_with_the_status_of_the_review() -> None:
+    done = start(PLANS / "replace-table", "--detailed-exitcode")
+    assert (done.returncode, done.stderr) == (3, "")
 
 
 def test_files_are_written_and_nothing_is_printed(tmp_path: Path) -> None:

@@ -1,23 +1,17 @@
 """What holds for every plan, all the way from Terraform's JSON to comment, summary and verdict."""
 
 import contextlib
-import io
 import json
-import os
 import re
-import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
-from review.cli import main
 from review.comment import COMMENT_BUDGET, SUMMARY_BUDGET, render
 from review.head import COLUMNS
 from review.markdown import visible
@@ -25,20 +19,28 @@ from review.masking import redact
 from review.reading import read_stacks
 from review.report import Review, review_of, verdict_json
 from review.wording import SYMBOLS
-from tests.review.plan_documents import FILE_NAMES, MARK, Made, encoded, errors, many, plans, reordered
+from tests.review import command
+from tests.review.plan_documents import (
+    FILE_NAMES,
+    MARK,
+    Made,
+    encoded,
+    errors,
+    examples,
+    many,
+    plans,
+    reordered,
+)
 from tests.review.rendering import MARKER, assert_well_formed, free_text, tokens
 
-ROOT = Path(__file__).resolve().parents[2]
 EVERYTHING = 100_000_000
 """A budget that leaves nothing out."""
 
 NEW_REVISIONS = ("aws_ecs_task_definition",)
 """Of the types that are generated, those of which a replacement only makes a new version."""
 
-thorough = settings(
-    deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
-)
-quick = settings(thorough, max_examples=25)
+
+thorough, quick = examples(40), examples(20)
 
 
 @dataclass(frozen=True)
@@ -72,23 +74,12 @@ def folder_with(files: Mapping[str, bytes]) -> Iterator[Path]:
 def run(files: Mapping[str, bytes], *options: str) -> Outcome:
     """`python -m review` over these files, within this process."""
     with folder_with(files) as folder:
-        out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8") for _ in range(2))
         written = [folder / name for name in ("comment", "summary", "verdict")]
-        targets = zip(("--comment", "--summary", "--json"), map(str, written), strict=True)
-        arguments = [*(str(folder / name) for name in files), *(each for pair in targets for each in pair)]
-        with (
-            contextlib.redirect_stdout(out),
-            contextlib.redirect_stderr(err),
-            pytest.raises(SystemExit) as ended,
-        ):
-            main([*arguments, "--commit", "", "--run-url", "", *options])
-        said = ""
-        for stream in (out, err):
-            stream.seek(0)
-            said += stream.read()
-        assert isinstance(ended.value.code, int)
+        targets = zip(("--comment", "--summary", "--json"), written, strict=True)
+        arguments = [*(folder / name for name in files), *(each for pair in targets for each in pair)]
+        done = command.run(*arguments, "--commit", "", "--run-url", "", *options)
         comment, summary, verdict = (path.read_text("utf-8") for path in written)
-        return Outcome(ended.value.code, comment, summary, verdict, said)
+        return Outcome(done.returncode, comment, summary, verdict, done.stdout + done.stderr)
 
 
 def reviewed(*documents: Made | bytes) -> Review:
@@ -264,7 +255,7 @@ def test_nothing_of_a_plan_gets_out_of_code(
 
 
 @given(plans(), st.integers(1, 25), st.lists(st.integers(0, 30_000), min_size=1, max_size=3))
-@settings(thorough, max_examples=40)
+@examples(25)
 def test_the_size_is_within_the_budget(made: Made, times: int, budgets: list[int]) -> None:
     review = reviewed(many(made, times), made)
     symbol = SYMBOLS[review.verdict]
@@ -304,23 +295,16 @@ def _without_hash(text: str, review: Review) -> str:
 
 
 @given(plans(), errors(), st.integers(1, 4_000_000))
-@settings(thorough, max_examples=5)
+@examples(2)
 def test_another_process_writes_the_same_bytes(
     made: Made, error: tuple[str, tuple[str, ...]], seed: int
 ) -> None:
     files = {"dev-service.json": encoded(made), "prod-service.error": error[0].encode()}
-    variables = {key: value for key, value in os.environ.items() if not key.startswith("GITHUB_")}
     with folder_with(files) as folder:
-        command = [sys.executable, "-m", "review", str(folder), "--commit", "", "--run-url", ""]
-        seeds = (str(seed), "0")
-        outputs = [
-            subprocess.run(
-                command, cwd=ROOT, env=variables | {"PYTHONHASHSEED": each}, capture_output=True, check=True
-            )
-            for each in seeds
-        ]
-    assert outputs[0].stdout == outputs[1].stdout == run(files).comment.encode()
-    assert [each.stderr for each in outputs] == [b"", b""]
+        arguments = (folder, "--commit", "", "--run-url", "")
+        outputs = [command.start(*arguments, PYTHONHASHSEED=each) for each in (str(seed), "0")]
+    assert outputs[0].stdout == outputs[1].stdout == run(files).comment
+    assert [(each.returncode, each.stderr) for each in outputs] == [(0, ""), (0, "")]
 
 
 @given(plans(), st.integers(1, 4))

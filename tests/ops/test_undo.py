@@ -1,0 +1,194 @@
+"""What a deployment takes back, and what it leaves alone; Terraform and AWS are played."""
+
+import io
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from ops import deploy, release_plan
+from ops.checkout import Checkout
+from ops.deploy import Order
+from ops.deployed import Release
+from ops.errors import OpsError
+from ops.progress import Phase, Progress
+from ops.release import Recorded
+from ops.release import Release as Record
+from ops.release_failure import ReleaseFailedError
+from ops.targets import target_of
+from stacks.reading import read_platform
+from stacks.settings import Platform
+from tests.places import ENVIRONMENTS
+
+IMAGE = "111111111111.dkr.ecr.eu-central-1.amazonaws.com/oaktree/web@sha256:"
+BEFORE, NEXT, OTHER = (Release(IMAGE + digit * 64, f"abcdef{digit}") for digit in "123")
+
+
+def nothing(*_: object) -> None:
+    """Play a step that goes well and does nothing."""
+
+
+@dataclass
+class World:
+    """What is recorded, what was applied and waited for, and what happens on the way."""
+
+    records: list[Release]
+    applied: list[Release] = field(default_factory=list)
+    waited: list[Release] = field(default_factory=list)
+    while_planning: Callable[[], None] = nothing
+    while_testing: Callable[[], None] = nothing
+
+    def latest(self, _: str) -> Recorded:
+        """As `Releases.latest`."""
+        now = self.records[-1]
+        return Recorded(len(self.records), Record(now.image, now.commit, "ada", "2026-01-01T00:00:00Z"))
+
+    def record(
+        self, _: str, image: str, commit: str, why: str = "", expected_version: int | None = None
+    ) -> bool:
+        """As `Releases.record`."""
+        assert why or not self.applied, "an undo says why"
+        if expected_version not in (None, len(self.records)):
+            raise OpsError("Somebody recorded something meanwhile, so nothing was recorded.")
+        self.records.append(Release(image, commit))
+        return True
+
+
+@pytest.fixture
+def platform() -> Platform:
+    return read_platform(ENVIRONMENTS)
+
+
+@pytest.fixture
+def world(monkeypatch: pytest.MonkeyPatch) -> World:
+    """A service that runs `BEFORE`, whose record names that."""
+    world = World([BEFORE])
+
+    class Service:
+        """As `ops.deployed.Deployed`."""
+
+        def __init__(self, *_: object) -> None:
+            self.service, self.name = "web", "oaktree-dev-web"
+            self.before = BEFORE
+
+        def begin(self, *, alarms: bool) -> None:
+            assert not alarms
+
+        def address(self) -> str:
+            return "http://127.0.0.1"
+
+        def wait(self, task_definition: str, *_: object, live: bool) -> None:
+            assert (task_definition, live) == ("oaktree-dev-web", False)
+            world.waited.append(world.applied[-1])
+
+    class Directory:
+        """As `ops.workspace.Workspace`."""
+
+        def apply_plan(self, on_line: object) -> None:
+            assert on_line
+            world.applied.append(world.records[-1])
+
+    @contextmanager
+    def working_on(*_: object) -> Iterator[Directory]:
+        yield Directory()
+
+    def plan_release(*_: object) -> frozenset[str]:
+        world.while_planning()
+        return frozenset({"oaktree-dev-web"})
+
+    def smoke_test(*_: object) -> None:
+        world.while_testing()
+
+    monkeypatch.setattr(deploy, "ambient_client", nothing)
+    monkeypatch.setattr(deploy, "Releases", lambda *_: world)
+    monkeypatch.setattr(deploy, "Deployed", Service)
+    monkeypatch.setattr(deploy, "stand_in", nothing)
+    monkeypatch.setattr(deploy, "working_on", working_on)
+    monkeypatch.setattr(deploy, "plan_release", plan_release)
+    monkeypatch.setattr(deploy, "applied_task_definition", lambda _, name: name)
+    monkeypatch.setattr(deploy, "smoke_test", smoke_test)
+    return world
+
+
+def fail() -> None:
+    raise ReleaseFailedError("It answers 500.")
+
+
+def run(platform: Platform, release: Release | None = None) -> None:
+    """Deploy what is recorded, or a release that is recorded first."""
+    order = Order(("web",), release.image, release.commit) if release else Order(("web",))
+    progress = Progress(Console(file=io.StringIO()))
+    deploy.deploy(Checkout(Path()), platform, platform.environments["dev"], order, progress, nothing)
+
+
+def test_a_release_that_fails_is_taken_back_and_waited_for(world: World, platform: Platform) -> None:
+    world.while_testing = fail
+    with pytest.raises(OpsError, match=r"was undone: web runs abcdef1 .* again\.\nIt answers 500\."):
+        run(platform, NEXT)
+    assert world.records == [BEFORE, NEXT, BEFORE]
+    assert world.applied == world.waited == [NEXT, BEFORE]
+
+
+def test_a_release_that_ran_before_is_not_taken_back(world: World, platform: Platform) -> None:
+    world.while_testing = fail
+    with pytest.raises(OpsError, match="The same one ran before, so nothing was undone"):
+        run(platform)
+    assert world.records == world.applied == [BEFORE]
+
+
+def test_what_somebody_recorded_during_the_test_is_not_taken_back(world: World, platform: Platform) -> None:
+    def test() -> None:
+        world.records.append(OTHER)
+        fail()
+
+    world.while_testing = test
+    with pytest.raises(OpsError, match="Somebody recorded something meanwhile"):
+        run(platform, NEXT)
+    assert world.records == [BEFORE, NEXT, OTHER]
+    assert world.applied == [NEXT]
+
+
+def test_what_somebody_recorded_during_the_plan_is_not_applied(world: World, platform: Platform) -> None:
+    world.while_planning = lambda: world.records.append(OTHER)
+    with pytest.raises(OpsError, match="Somebody recorded another release meanwhile"):
+        run(platform, NEXT)
+    assert world.applied == []
+
+
+class Planned:
+    """As `ops.workspace.Workspace`, with a plan that does one thing to the table."""
+
+    def __init__(self, action: str) -> None:
+        change = {"actions": [action], "after": None}
+        table = {"address": "aws_dynamodb_table.table", "type": "aws_dynamodb_table", "change": change}
+        self.plans = [json.dumps({"format_version": "1.2", "resource_changes": [table]})]
+        self.plan = self.take = nothing
+
+    def show_plan(self) -> str:
+        return self.plans[-1]
+
+    def discard_plan(self) -> None:
+        self.plans.pop()
+
+
+def test_a_plan_that_deletes_is_refused_and_not_left_to_be_applied(
+    monkeypatch: pytest.MonkeyPatch, platform: Platform
+) -> None:
+    monkeypatch.setattr(release_plan, "synthesize", nothing)
+    monkeypatch.setattr(release_plan, "init", nothing)
+
+    def plan(workspace: Any) -> frozenset[str]:
+        target = target_of(platform, "dev", "service")
+        return release_plan.plan_release(Checkout(Path()), platform, target, workspace, Phase("plan"))
+
+    harmless, harmful = Planned("update"), Planned("delete")
+    assert plan(harmless) == frozenset()
+    assert harmless.plans
+    with pytest.raises(OpsError, match=r"aws_dynamodb_table\.table would be deleted"):
+        plan(harmful)
+    assert not harmful.plans

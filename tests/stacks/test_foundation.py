@@ -321,3 +321,73 @@ def test_only_an_unprotected_project_can_be_destroyed(synthesize: Synthesize, pr
     assert stack.one("aws_s3_bucket")["force_destroy"] is not protected
     for kind in ("aws_ecr_repository", "aws_s3_bucket"):
         assert stack.one(kind)["lifecycle"] == {"prevent_destroy": protected}
+
+
+def may(statement: dict[str, Any], action: str, resource: str) -> bool:
+    """Whether a statement is about an action on a resource, whatever its conditions say."""
+    return any(fnmatchcase(action, pattern) for pattern in statement["Action"]) and any(
+        fnmatchcase(resource, pattern) for pattern in statement["Resource"]
+    )
+
+
+def test_the_deploy_role_passes_and_creates_roles_for_the_projects_services_only(
+    stacks: dict[str, Stack],
+) -> None:
+    statements = [item for item in policies_of(stacks[HOME], "github_deploy") if item["Effect"] == "Allow"]
+    (passed,) = (item for item in statements if "iam:PassRole" in item["Action"])
+    services = ["ecs-tasks.amazonaws.com", "vpc-flow-logs.amazonaws.com"]
+    assert passed["Condition"] == {"StringEquals": {"iam:PassedToService": services}}
+    (linked,) = (item for item in statements if "iam:CreateServiceLinkedRole" in item["Action"])
+    assert all(
+        service.startswith(("ecs.", "elasticloadbalancing."))
+        for service in linked["Condition"]["StringEquals"]["iam:AWSServiceName"]
+    )
+
+
+@pytest.mark.parametrize("action", ["s3:DeleteObject", "s3:DeleteObjectVersion", "s3:PutBucketPolicy"])
+@pytest.mark.parametrize("name", [HOME, OTHER])
+def test_the_deploy_role_can_neither_delete_states_nor_open_their_bucket(
+    stacks: dict[str, Stack], name: str, action: str
+) -> None:
+    bucket = f"arn:aws:s3:::{stacks[HOME].one('aws_s3_bucket')['bucket']}"
+    for statement in policies_of(stacks[name], "github_deploy"):
+        for resource in (bucket, f"{bucket}/dev-network.tfstate", f"{bucket}/prod-network.tfstate"):
+            assert not may(statement, action, resource), statement["Sid"]
+
+
+def test_tls_is_required_of_a_bucket_and_of_what_is_in_it(stacks: dict[str, Stack]) -> None:
+    for stack in stacks.values():
+        for name, bucket in stack.all("aws_s3_bucket").items():
+            policy = json.loads(stack.one("aws_s3_bucket_policy", f"{name}_policy")["policy"])
+            arn = f"arn:aws:s3:::{bucket['bucket']}"
+            assert policy["Statement"][0]["Resource"] == [arn, f"{arn}/*"]
+            assert policy["Statement"][0]["Action"] == ["s3:*"]
+            ownership = stack.one("aws_s3_bucket_ownership_controls", f"{name}_ownership")
+            assert ownership["rule"] == {"object_ownership": "BucketOwnerEnforced"}
+
+
+def test_untagged_images_expire_after_as_many_days_as_the_settings_say(stacks: dict[str, Stack]) -> None:
+    (rule,) = json.loads(stacks[HOME].one("aws_ecr_lifecycle_policy")["policy"])["rules"]
+    assert (rule["selection"]["countNumber"], rule["selection"]["countUnit"]) == (14, "days")
+
+
+def test_services_assume_roles_for_their_own_account_only(stacks: dict[str, Stack]) -> None:
+    accounts = {
+        name: stack.content["provider"]["aws"][0]["allowed_account_ids"] for name, stack in stacks.items()
+    }
+    found = 0
+    for name, stack in stacks.items():
+        for role in stack.all("aws_iam_role").values():
+            (statement,) = json.loads(role["assume_role_policy"])["Statement"]
+            if "Service" in statement["Principal"]:
+                found += 1
+                condition = {"StringEquals": {"aws:SourceAccount": accounts[name][0]}}
+                assert statement["Condition"] == condition
+    assert found
+
+
+def test_the_boundary_lets_nobody_write_secrets_or_take_on_roles(stacks: dict[str, Stack]) -> None:
+    allowed = {action for statement in boundary_of(stacks[HOME]) for action in statement["Action"]}
+    of_secrets = {action for action in allowed if action.startswith(("secretsmanager:", "ssm:"))}
+    assert of_secrets == {"secretsmanager:GetSecretValue", "ssm:GetParameters"}
+    assert not any(action.startswith(("iam:", "sts:Assume")) for action in allowed)

@@ -196,3 +196,13 @@ def test_gateway_endpoints_are_always_there_and_interface_endpoints_as_asked(
 def test_flow_logs_record_what_was_asked(synthesize: Synthesize, setting: str, traffic: str | None) -> None:
     logs = network_of(synthesize, f'flow_logs = "{setting}"').all("aws_flow_log")
     assert [log["traffic_type"] for log in logs.values()] == ([traffic] if traffic else [])
+
+
+def test_the_names_of_aws_lead_to_the_interface_endpoints(stacks: dict[str, Stack]) -> None:
+    network = stacks["prod-network"]
+    endpoints = network.all("aws_vpc_endpoint").values()
+    interfaces = [endpoint for endpoint in endpoints if endpoint["vpc_endpoint_type"] == "Interface"]
+    assert interfaces
+    assert all(endpoint["private_dns_enabled"] is True for endpoint in interfaces)
+    vpc = network.one("aws_vpc")
+    assert vpc["enable_dns_support"] is vpc["enable_dns_hostnames"] is True

@@ -1,6 +1,8 @@
 """The service stack: how tasks run, who reaches them, and what they may do."""
 
 import json
+import re
+from typing import Any
 
 import pytest
 
@@ -329,3 +331,118 @@ def test_a_name_with_a_hyphen_can_be_a_service(synthesize: Synthesize) -> None:
     stack = synthesize(dev=environment(services="[services.front-end]\n"))["dev-service"]
     assert stack.container("front-end_task")["name"] == "front-end"
     assert "front_end_allowed_cidrs" in stack.content["variable"]
+
+
+def statement_of(policy: str, sid: str) -> dict[str, Any]:
+    """The statement of a policy with a name."""
+    (found,) = (item for item in json.loads(policy)["Statement"] if item["Sid"] == sid)
+    return dict(found)
+
+
+def test_only_our_own_account_publishes_alarms_and_writes_access_logs(stacks: dict[str, Stack]) -> None:
+    stack = stacks["prod-service"]
+    publish = statement_of(stack.one("aws_sns_topic_policy")["policy"], "PublishAlarms")
+    assert publish["Condition"] == {"StringEquals": {"aws:SourceAccount": "222222222222"}}
+    write = statement_of(stack.one("aws_s3_bucket_policy")["policy"], "WriteAccessLogs")
+    bucket = stack.one("aws_s3_bucket")["bucket"]
+    assert write["Resource"] == [f"arn:aws:s3:::{bucket}/*/AWSLogs/222222222222/*"]
+
+
+def test_a_task_pulls_the_images_of_its_own_service_only(synthesize: Synthesize) -> None:
+    stack = synthesize(dev=environment(services="[services.web]\n[services.api]\n"))["dev-service"]
+    for key in ("web", "api"):
+        policy = stack.one("aws_iam_role_policy", f"{key}_execution_role_policy")["policy"]
+        repository = f"arn:aws:ecr:eu-central-1:111111111111:repository/oaktree/{key}"
+        assert statement_of(policy, "PullImage")["Resource"] == [repository]
+
+
+def test_tasks_call_out_by_https_only(stacks: dict[str, Stack]) -> None:
+    for stack in (stacks["dev-service"], stacks["prod-service"]):
+        egress = stack.all("aws_vpc_security_group_egress_rule")
+        ports = {
+            name: (rule["ip_protocol"], rule["from_port"], rule["to_port"])
+            for name, rule in egress.items()
+            if rule["security_group_id"] == "${aws_security_group.web_task_group.id}"
+        }
+        assert set(ports.values()) == {("tcp", 443, 443)}, ports
+
+
+def test_the_load_balancer_takes_no_weak_tls_and_no_odd_requests(stacks: dict[str, Stack]) -> None:
+    stack = stacks["prod-service"]
+    assert (
+        stack.one("aws_lb_listener", "web_https")["ssl_policy"] == "ELBSecurityPolicy-TLS13-1-2-Res-2021-06"
+    )
+    assert stack.one("aws_lb")["desync_mitigation_mode"] in ("defensive", "strictest")
+
+
+def test_alarms_about_a_services_own_targets_undo_its_deployment(stacks: dict[str, Stack]) -> None:
+    service = stacks["prod-service"].one("aws_ecs_service")
+    assert service["alarms"]["enable"] is True
+    assert service["alarms"]["alarm_names"] == [
+        f"${{aws_cloudwatch_metric_alarm.web_{name}.alarm_name}}"
+        for name in ("server_errors", "unhealthy_tasks")
+    ]
+
+
+def test_a_deployment_keeps_all_tasks_until_the_new_ones_are_there(stacks: dict[str, Stack]) -> None:
+    service = stacks["prod-service"].one("aws_ecs_service")
+    percent = (service["deployment_minimum_healthy_percent"], service["deployment_maximum_percent"])
+    assert percent == (100, 200)
+    assert set(service["depends_on"]) == {
+        "aws_lb_listener.web_https",
+        "aws_ecs_cluster_capacity_providers.cluster_capacity",
+        "aws_iam_role_policy.web_execution_role_policy",
+        "aws_iam_role_policy.web_task_role_policy",
+    }
+
+
+def test_tasks_are_added_soon_and_removed_slowly(stacks: dict[str, Stack]) -> None:
+    policies = stacks["prod-service"].all("aws_appautoscaling_policy")
+    key = "target_tracking_scaling_policy_configuration"
+    for policy in policies.values():
+        assert (policy[key]["scale_out_cooldown"], policy[key]["scale_in_cooldown"]) == (60, 300)
+    # Source: Application Auto Scaling API Reference, PredefinedMetricSpecification.
+    requests = policies["web_scaling_by_requests"][key]["predefined_metric_specification"]
+    balancer, targets = "${aws_lb.web_balancer.arn_suffix}", "${aws_lb_target_group.web_targets.arn_suffix}"
+    assert requests["resource_label"] == f"{balancer}/{targets}"
+
+
+@pytest.mark.parametrize("asked", [True, False])
+def test_the_table_is_kept_and_recovered_as_the_settings_say(synthesize: Synthesize, asked: bool) -> None:
+    text = str(asked).lower()
+    data = f"[data]\ndeletion_protection = {text}\npoint_in_time_recovery = {text}\n"
+    table = synthesize(dev=environment(services=f"[services.web]\n{data}"))["dev-service"].one(
+        "aws_dynamodb_table"
+    )
+    assert table["deletion_protection_enabled"] is asked
+    assert table["point_in_time_recovery"] == {"enabled": asked}
+
+
+def test_logs_are_kept_for_as_long_as_the_settings_say(stacks: dict[str, Stack]) -> None:
+    stack = stacks["prod-service"]
+    assert stack.one("aws_cloudwatch_log_group", "web_log")["retention_in_days"] == 365
+    (rule,) = stack.one("aws_s3_bucket_lifecycle_configuration")["rule"]
+    assert rule["expiration"] == [{"days": 365}]
+    assert stacks["prod-network"].one("aws_cloudwatch_log_group")["retention_in_days"] == 365
+
+
+@pytest.mark.parametrize(
+    ("image", "fits"),
+    [
+        ("oaktree/web@sha256:" + "a" * 64, True),
+        ("oaktree/web@sha256:" + "a" * 63, False),
+        ("oaktree/web@sha256:" + "a" * 65, False),
+        ("oaktree/web:latest", False),
+        ("oaktree/web:latest@sha256:" + "a" * 64, False),
+        ("oaktree/another@sha256:" + "a" * 64, False),
+    ],
+)
+def test_a_record_names_an_image_of_its_service_by_digest(
+    stacks: dict[str, Stack], image: str, fits: bool
+) -> None:
+    releases = stacks["dev-service"].content["data"]["aws_ssm_parameters_by_path"]["releases"]
+    _, condition = releases["lifecycle"]["postcondition"]
+    (pattern,) = re.findall(r'regex\("([^"]+)"', condition["condition"])
+    registry = "111111111111.dkr.ecr.eu-central-1.amazonaws.com"
+    assert bool(re.search(pattern, f"{registry}/{image}")) == fits
+    assert not re.search(pattern, f"{registry.replace('.', 'x')}/{image}")

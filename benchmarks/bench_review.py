@@ -2,9 +2,11 @@
 
 Every figure is of whole processes (`python -m review`, with comment, summary and verdict), the median of
 several runs that take turns. The plans are made up, of changes such as this project's stacks have, with
-policies and container definitions in them. The table goes to the terminal and to `.oaktree/bench-review.md`.
+policies and container definitions in them. The table goes to the terminal and to `.oaktree/bench-review.md`;
+with `--smallest`, which only shows that everything works, to the terminal alone.
 """
 
+import argparse
 import json
 import os
 import platform
@@ -19,16 +21,27 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
-ROOT: Final = Path(__file__).resolve().parents[1]
+from tests.places import ROOT
+
 RESULT: Final = ROOT / ".oaktree" / "bench-review.md"
-SIZES: Final = (300, 1_000, 3_000, 10_000)
-ROUNDS: Final = 5
 WANTED_OF: Final = 3_000
 WANTED_SECONDS: Final = 2.0
 WANTED_GROWTH: Final = 1.5
 """How much more a further resource of the largest plan may cost than one of the smaller plans."""
 
 PREFIX: Final = "arn:aws:dynamodb:eu-west-1:111122223333:table"
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How much is measured: plans by their resources, and rounds."""
+
+    plans: Sequence[int]
+    rounds: int
+
+
+WHOLE: Final = Size((300, 1_000, WANTED_OF, 10_000), 5)
+SMALLEST: Final = Size((30, 100, 300), 1)
 
 
 @dataclass(frozen=True)
@@ -47,17 +60,20 @@ class Row:
 
 def main() -> None:
     """Measure, print the table and write it to a file."""
+    parser = argparse.ArgumentParser(description="Measure reviews.")
+    parser.add_argument("--smallest", action="store_true", help="only show that everything works")
+    size = SMALLEST if parser.parse_args().smallest else WHOLE
     with tempfile.TemporaryDirectory(prefix="bench-review-") as directory:
-        starts, rows = measure(Path(directory))
-    text = report(starts, rows)
-    RESULT.parent.mkdir(exist_ok=True)
-    RESULT.write_text(text)
+        text = report(*measure(Path(directory), size))
+    if size is WHOLE:
+        RESULT.parent.mkdir(exist_ok=True)
+        RESULT.write_text(text)
     print(text)
 
 
-def measure(directory: Path) -> tuple[Sequence[float], Sequence[Row]]:
-    """The seconds of `--help`, and a row for each size."""
-    files = {count: directory / f"dev{count}-service.json" for count in SIZES}
+def measure(directory: Path, size: Size) -> tuple[Sequence[float], Sequence[Row]]:
+    """The seconds of `--help`, and a row for each plan."""
+    files = {count: directory / f"dev{count}-service.json" for count in size.plans}
     for count, file in files.items():
         file.write_text(json.dumps(plan(count), separators=(",", ":")) + "\n")
     out = [
@@ -66,10 +82,10 @@ def measure(directory: Path) -> tuple[Sequence[float], Sequence[Row]]:
         for argument in (f"--{option}", str(directory / f"out.{option}"))
     ]
     starts: list[float] = []
-    runs: dict[int, list[float]] = {count: [] for count in SIZES}
+    runs: dict[int, list[float]] = {count: [] for count in size.plans}
     _run("--help")
-    for number in range(ROUNDS):
-        print(f"bench-review: round {number + 1} of {ROUNDS}", file=sys.stderr)
+    for number in range(size.rounds):
+        print(f"bench-review: round {number + 1} of {size.rounds}", file=sys.stderr)
         starts.append(_run("--help"))
         for count, file in files.items():
             (directory / "out.summary").unlink(missing_ok=True)
@@ -82,8 +98,8 @@ def report(starts: Sequence[float], rows: Sequence[Row]) -> str:
     start = statistics.median(starts)
     lines = [
         (
-            f"Python {platform.python_version()}, {ROUNDS} rounds; {start * 1000:,.0f} ms of each run is the "
-            "start (`python -m review --help`)"
+            f"Python {platform.python_version()}, {len(starts)} rounds; {start * 1000:,.0f} ms of each run "
+            "is the start (`python -m review --help`)"
         ),
         "",
         "| resources | MB | ms (median) | min to max | MB/s | ms per 1,000 resources without the start |",
@@ -108,13 +124,16 @@ def report(starts: Sequence[float], rows: Sequence[Row]) -> str:
     for one, other, slope in steps:
         times = slope / steps[0][2]
         lines.append(f"| {one.resources:,} | {other.resources:,} | {slope * 1e6:,.0f} | {times:.2f} |")
-    wanted = next(row for row in rows if row.resources == WANTED_OF)
     growth = steps[-1][2] / statistics.mean(slope for *_, slope in steps[:-1])
     lines += [
         "",
         "| figure | found | wanted | |",
         "|---|---:|---:|---|",
-        _finding(f"seconds for {WANTED_OF:,} resources", wanted.wall, WANTED_SECONDS),
+        *(
+            _finding(f"seconds for {WANTED_OF:,} resources", row.wall, WANTED_SECONDS)
+            for row in rows
+            if row.resources == WANTED_OF
+        ),
         _finding("growth: the last step to those before", growth, WANTED_GROWTH),
     ]
     return "\n".join(lines) + "\n"

@@ -2,9 +2,14 @@
 
 import re
 import shutil
+import statistics
 import subprocess
+import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final
+
+import httpx
 
 _UNITS: Final = {"us": 0.001, "ms": 1.0, "s": 1000.0, "m": 60_000.0}
 
@@ -22,9 +27,14 @@ class Load:
     p99: float
 
 
+def is_there() -> bool:
+    """Whether wrk is on the PATH."""
+    return shutil.which("wrk") is not None
+
+
 def run(url: str, *, seconds: float, connections: int) -> Load:
     """Asks for a URL over so many connections. WrkError when an answer is not 2xx or 3xx, or missing."""
-    if shutil.which("wrk") is None:
+    if not is_there():
         raise WrkError("wrk is not on the PATH; it is the package wrk of most distributions")
     done = subprocess.run(
         ["wrk", "-t1", f"-c{connections}", f"-d{seconds:g}s", "--latency", url],
@@ -39,6 +49,32 @@ def run(url: str, *, seconds: float, connections: int) -> Load:
     if re.search("Non-2xx|Socket errors", output):
         raise WrkError(f"{url} did not answer every request with success:\n{output}")
     return Load(float(rate[1]), _percentile(output, "50%"), _percentile(output, "99%"))
+
+
+def stand_in(url: str, *, seconds: float, connections: int) -> Load:
+    """Does the same in Python's threads, which are slower than what they ask.
+
+    So it shows that everything works, and nothing else.
+    """
+    started = time.perf_counter()
+    with ThreadPoolExecutor(connections) as pool:
+        found = list(pool.map(lambda _: _ask_until(url, started + seconds), range(connections)))
+    taken = sorted(each * 1000 for asked in found for each in asked)
+    rate = len(taken) / (time.perf_counter() - started)
+    return Load(rate, statistics.median(taken), taken[len(taken) * 99 // 100])
+
+
+def _ask_until(url: str, deadline: float) -> list[float]:
+    """Asks over one connection, at least once; returns the seconds of each answer."""
+    taken: list[float] = []
+    with httpx.Client(trust_env=False) as client:
+        while not taken or time.perf_counter() < deadline:
+            started = time.perf_counter()
+            answer = client.get(url)
+            taken.append(time.perf_counter() - started)
+            if not answer.is_success:
+                raise WrkError(f"{url} did not answer every request with success: {answer.status_code}")
+    return taken
 
 
 def _percentile(output: str, which: str) -> float:

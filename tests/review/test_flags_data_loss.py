@@ -150,3 +150,12 @@ def test_flags_come_by_concern_then_address() -> None:
         change("aws_s3_bucket", {"bucket": "y"}, name="a"),
     )
     assert [flag.address for flag in found] == ["aws_s3_bucket.a", "aws_s3_bucket.b", "aws_lb.it"]
+
+
+@pytest.mark.parametrize(
+    ("type", "attribute"),
+    [("aws_cloudwatch_log_group", "retention_in_days"), ("aws_db_instance", "backup_retention_period")],
+)
+def test_one_day_less_is_less(type: str, attribute: str) -> None:
+    assert titles(change(type, {attribute: 30}, {attribute: 29})) == ["Kept for less time"]
+    assert titles(change(type, {attribute: 30}, {attribute: 31})) == []

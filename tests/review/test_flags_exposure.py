@@ -284,3 +284,9 @@ def test_a_route_to_the_internet_is_flagged_in_a_table_that_is_there() -> None:
 
 def test_a_public_registry_is_flagged() -> None:
     assert titles(change("aws_ecrpublic_repository", ABSENT, {"repository_name": "x"})) == ["Made public"]
+
+
+def test_a_new_network_acl_that_admits_every_port_is_flagged() -> None:
+    new: dict[str, Tree] = {"network_acl_id": UNKNOWN}
+    for first in (0, 1, 1023):
+        assert titles(change("aws_network_acl_rule", ABSENT, acl(first, 65535) | new)) == WORLD

@@ -287,3 +287,43 @@ def test_a_resource_that_is_masked_as_a_whole_is_unknown() -> None:
 def test_what_a_data_source_reads_raises_nothing() -> None:
     after: dict[str, Tree] = {"json": UNKNOWN, "policy": policy(allow("*", "*"))}
     assert titles(change("aws_iam_policy_document", ABSENT, after, action=Action.READ, is_data=True)) == []
+
+
+@pytest.mark.parametrize(
+    ("action", "resource", "title"),
+    [
+        ("iam:AttachRolePolicy", "arn:aws:iam::1:role/x", "Permissions can be raised"),
+        ("iam:CreateAccessKey", "arn:aws:iam::1:user/x", "Permissions can be raised"),
+        ("iam:CreatePolicyVersion", "arn:aws:iam::1:policy/x", "Permissions can be raised"),
+        ("iam:DeleteRolePermissionsBoundary", "arn:aws:iam::1:role/x", "Permissions can be raised"),
+        ("iam:UpdateAssumeRolePolicy", "arn:aws:iam::1:role/x", "Permissions can be raised"),
+        ("sts:AssumeRole", "arn:aws:iam::1:role/x", "Permissions can be raised"),
+        ("dynamodb:PutItem", "*", "Every resource can be changed"),
+        ("s3:PutObject", "*", "Every resource can be changed"),
+        ("dynamodb:Query", "*", "All data can be read"),
+        ("logs:GetLogEvents", "*", "All data can be read"),
+        ("s3:GetObject", "*", "All data can be read"),
+        ("secretsmanager:GetSecretValue", "*", "All data can be read"),
+        ("ssm:GetParameters", "*", "All data can be read"),
+    ],
+)
+def test_the_actions_that_matter_most_are_flagged(action: str, resource: str, title: str) -> None:
+    assert titles(change(ROLE_POLICY, ABSENT, given_policy(allow(action, resource)))) == [title]
+
+
+def test_a_deny_that_newly_has_a_condition_is_flagged() -> None:
+    condition = {"Bool": {"aws:SecureTransport": "false"}}
+    before, after = given_policy(READ, DENY), given_policy(READ, {**DENY, "Condition": condition})
+    assert titles(change("aws_s3_bucket_policy", before, after)) == ["Deny removed"]
+    assert titles(change("aws_s3_bucket_policy", after, before)) == []
+
+
+def test_a_role_beside_another_accounts_root_is_not_called_known() -> None:
+    def named(account: str, *more: str) -> dict[str, Any]:
+        principals = [f"arn:aws:iam::{account}:root", *more]
+        return allow("s3:GetObject", Principal={"AWS": principals}, Sid="P")
+
+    role = f"arn:aws:iam::{'2' * 12}:role/x"
+    for account, expected in (("1" * 12, ["Access for another principal"]), ("2" * 12, [])):
+        before, after = given_policy(named(account)), given_policy(named(account, role))
+        assert titles(change("aws_s3_bucket_policy", before, after)) == expected

@@ -141,3 +141,60 @@ def test_a_firewall_that_blocks_less_is_flagged() -> None:
     (flag,) = flags(change(kind, acl("allow", "a", "b"), acl("allow", "b")))
     assert (flag.path, flag.before, flag.after) == (("rule", "a"), "a", ABSENT)
     assert titles(change(kind, acl("allow", "a"), acl("block", "a", "b"))) == []
+
+
+@pytest.mark.parametrize(
+    ("type", "path", "before", "after", "title"),
+    [
+        ("aws_db_instance", "storage_encrypted", True, False, "Encryption off"),
+        ("aws_db_instance", "skip_final_snapshot", False, True, "Deletion made easy"),
+        ("aws_db_instance", "deletion_protection", True, False, "Deletion protection off"),
+        ("aws_dynamodb_table", "deletion_protection_enabled", True, False, "Deletion protection off"),
+        ("aws_dynamodb_table", "point_in_time_recovery.enabled", True, False, "Backups off"),
+        ("aws_s3_bucket", "force_destroy", False, True, "Deletion made easy"),
+        (
+            "aws_s3_bucket_public_access_block",
+            "block_public_policy",
+            True,
+            False,
+            "Public access no longer blocked",
+        ),
+        (
+            "aws_s3_bucket_versioning",
+            "versioning_configuration.status",
+            "Enabled",
+            "Suspended",
+            "Versioning off",
+        ),
+        ("aws_lb", "enable_deletion_protection", True, False, "Deletion protection off"),
+        ("aws_lb", "access_logs.enabled", True, False, "Logging off"),
+        ("aws_lb_listener", "ssl_policy", "new", "ELBSecurityPolicy-2016-08", "Weaker TLS"),
+        ("aws_ecr_repository", "image_tag_mutability", "IMMUTABLE", "MUTABLE", "Tags can be moved"),
+        ("aws_ecs_service", "network_configuration.assign_public_ip", False, True, "Made public"),
+    ],
+)
+def test_what_this_platform_has_switched_on_is_watched(
+    type: str, path: str, before: Tree, after: Tree, title: str
+) -> None:
+    def resource(value: Tree) -> dict[str, Tree]:
+        first, *inner = path.split(".")
+        for key in reversed(inner):
+            value = [{key: value}]
+        return {"name": "x", first: value}
+
+    assert titles(change(type, resource(before), resource(after))) == [title]
+
+
+@pytest.mark.parametrize(
+    ("type", "title"),
+    [
+        ("aws_cloudtrail", "Logging off"),
+        ("aws_cloudwatch_metric_alarm", "Alarms off"),
+        ("aws_flow_log", "Logging off"),
+        ("aws_s3_bucket_versioning", "Versioning off"),
+        ("aws_sns_topic_subscription", "Alarms off"),
+        ("aws_wafv2_web_acl_association", "Firewall off"),
+    ],
+)
+def test_what_everybody_would_miss_is_not_deleted_unnoticed(type: str, title: str) -> None:
+    assert titles(change(type, {"name": "x"})) == [title]

@@ -114,7 +114,8 @@ def test_incidents_sort_by_time_between_the_ends_of_their_list(
     one: datetime, other: datetime, some: bytes, more: bytes
 ) -> None:
     keys = [KEYS.incident(incident_id(at, drawn)).sk for at, drawn in ((one, some), (other, more))]
-    milliseconds = [int(at.timestamp() * 1000) for at in (one, other)]
+    begun = datetime(1970, 1, 1, tzinfo=UTC)
+    milliseconds = [(at - begun) // timedelta(milliseconds=1) for at in (one, other)]
     if milliseconds[0] != milliseconds[1]:
         assert (keys[0] < keys[1]) == (milliseconds[0] < milliseconds[1])
     assert max(keys) < NEWER_THAN_ANY_INCIDENT < KEYS.open_incidents.sk

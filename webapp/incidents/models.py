@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Final, Literal
 from uuid import UUID
@@ -23,6 +23,8 @@ Source: DynamoDB Developer Guide, "Quotas".
 
 ID_PATTERN: Final = r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
 """A UUID as RFC 9562, section 4, writes it."""
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 _CONTROLS: Final = r"\x00-\x1f\x7f-\x9f\u2028\u2029"
 """Control characters and line ends: Unicode's categories Cc, Zl and Zp."""
@@ -187,7 +189,7 @@ class NoRoomError(Exception):
 
 def incident_id(at: datetime, randomness: bytes) -> str:
     """An id that sorts by time: a UUID of version 7 (RFC 9562, section 5.7) from 10 random bytes."""
-    milliseconds = int(at.timestamp() * 1000)
+    milliseconds = (at - _EPOCH) // timedelta(milliseconds=1)
     drawn = int.from_bytes(randomness[:10], "big")
     value = milliseconds << 80 | drawn
     value = value & ~(0xF << 76) | 0x7 << 76

@@ -28,17 +28,17 @@ def stage_aws() -> Iterator[str]:
         yield url
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def stage(stage_aws: str) -> Iterator[Stage]:
     """An app with a history, which may be written to."""
-    with running_app(environ_of(stage_aws) | {"WRITE_TOKEN_SHA256": TOKEN_SHA256}) as app:
+    with running_app(environ_of(stage_aws, check_interval=1) | {"WRITE_TOKEN_SHA256": TOKEN_SHA256}) as app:
         yield Stage(app, stage_aws)
 
 
-# While Playwright runs, its event loop is the thread's: nothing else may run one.
-@pytest.fixture(scope="module")
+# While Playwright runs, its event loop is the thread's: nothing else may run one until the package ends.
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
-    """The distribution's Chromium."""
+    """The browser."""
     with running_chromium() as running:
         yield running
 

@@ -1,27 +1,18 @@
 """What the page says and does when the server is gone, or has no room for another listener."""
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 
 import httpx
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.webapp.environment import environ_of
-from tests.webapp.processes import running, running_app
+from tests.webapp.processes import running_app
 from webapp.endpoints.events import EVENTS_PATH
 from webapp.events import LARGEST_NUMBER
 
-pytestmark = pytest.mark.browser
-
-
-@contextmanager
-def app_on(port: int, aws_url: str) -> Iterator[None]:
-    """The app on a port that is known to be free."""
-    arguments = ["-m", "webapp", "--host", "127.0.0.1", "--port", str(port)]
-    with running(arguments, environ_of(aws_url)) as process:
-        process.wait_for("startup complete")
-        yield
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
 
 @pytest.fixture
@@ -37,7 +28,7 @@ def test_says_that_it_reconnects_then_that_it_may_be_out_of_date_and_recovers(
     page: Page, stage_aws: str
 ) -> None:
     connection, notice = page.locator("#connection"), page.locator("#notice")
-    with running_app(environ_of(stage_aws)) as app:
+    with running_app(environ_of(stage_aws, check_interval=1)) as app:
         page.goto(str(app.client.base_url))
         expect(connection).to_have_text("Live")
     expect(connection).to_have_text("Reconnecting…")
@@ -45,7 +36,7 @@ def test_says_that_it_reconnects_then_that_it_may_be_out_of_date_and_recovers(
     page.clock.fast_forward("00:46")
     expect(notice).to_contain_text("This page may be out of date.")
     expect(page.locator("#service-sts h3")).to_be_visible()
-    with app_on(app.port, stage_aws):
+    with running_app(environ_of(stage_aws, check_interval=1), port=app.port):
         page.clock.fast_forward("00:31")
         expect(connection).to_have_text("Live")
         expect(notice).to_be_hidden()
@@ -54,7 +45,7 @@ def test_says_that_it_reconnects_then_that_it_may_be_out_of_date_and_recovers(
 def test_stays_up_to_date_while_too_many_listen_and_listens_once_there_is_room(
     page: Page, stage_aws: str
 ) -> None:
-    with running_app(environ_of(stage_aws)) as app:
+    with running_app(environ_of(stage_aws, check_interval=1)) as app:
         with ExitStack() as listeners:
             unlimited = httpx.Limits(max_connections=None)
             client = listeners.enter_context(httpx.Client(base_url=app.client.base_url, limits=unlimited))

@@ -6,8 +6,14 @@ import pytest
 
 from ops.embedded import start_embedded, stop_embedded
 from tests.webapp.environment import ACCOUNT_ID, TOKEN_SHA256, environ_of
+from tests.webapp.forking import stop_forking
 from tests.webapp.furnishing import furnish
 from tests.webapp.processes import App, running_app, running_moto
+
+
+def pytest_sessionfinish() -> None:
+    """Leaves no process behind."""
+    stop_forking()
 
 
 @pytest.fixture(scope="session")
@@ -35,8 +41,8 @@ def serial_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def app(embedded_aws: str) -> Iterator[App]:
-    """The app in healthy surroundings."""
-    with running_app(environ_of(embedded_aws)) as running:
+    """The app in healthy surroundings, started as its image starts it."""
+    with running_app(environ_of(embedded_aws), forked=False) as running:
         yield running
 
 

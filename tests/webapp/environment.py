@@ -24,7 +24,9 @@ CREDENTIALS = {
 }
 
 
-def environ_of(endpoint: str, *, keep_alive: int = 65, shutdown_timeout: int = 20) -> dict[str, str]:
+def environ_of(
+    endpoint: str, *, check_interval: int = 15, keep_alive: int = 65, shutdown_timeout: int = 20
+) -> dict[str, str]:
     """The variables the platform gives a task, and those by which botocore finds its AWS."""
     configuration = Configuration(
         environment="dev",
@@ -35,7 +37,7 @@ def environ_of(endpoint: str, *, keep_alive: int = 65, shutdown_timeout: int = 2
         ecs_service=ECS_SERVICE,
         alarm_prefix=ALARM_PREFIX,
         log_group=LOG_GROUP,
-        check_interval=1,
+        check_interval=check_interval,
         image=IMAGE,
         commit="0123456789abcdef0123456789abcdef01234567",
         keep_alive=keep_alive,

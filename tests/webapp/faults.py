@@ -2,11 +2,15 @@
 
 import json
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import httpx
 
 from tests.serving import serving
 
@@ -100,7 +104,16 @@ def credentials_endpoint(*, silent: bool) -> Iterator[CredentialsEndpoint]:
             endpoint.close()
 
 
-class Answering(ThreadingHTTPServer):
+class PatientServer(ThreadingHTTPServer):
+    """A server whose clients may hang up at any time."""
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Says nothing of a connection that is lost."""
+        if not isinstance(sys.exception(), OSError | httpx.TransportError):
+            super().handle_error(request, client_address)
+
+
+class Answering(PatientServer):
     """A server that gives every request the same answer, until it is told another.
 
     An operation, such as GetItem, may have an answer of its own: status and body.

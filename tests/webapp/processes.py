@@ -6,33 +6,26 @@ import re
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 from typing import IO
 
 import httpx
 
-ROOT = Path(__file__).parents[2]
+from tests.places import ROOT
+from tests.webapp.forking import ForkedApp
 
 
 class Process:
-    """A running Python program and the lines it has printed so far."""
+    """A running program and the lines it has printed so far."""
 
-    def __init__(self, arguments: Sequence[str], environ: Mapping[str, str]) -> None:
+    def __init__(self, popen: "subprocess.Popen[str] | ForkedApp") -> None:
         self.stdout: list[str] = []
         self.stderr: list[str] = []
         self._changed = threading.Condition()
-        self._popen = subprocess.Popen(
-            [sys.executable, *arguments],
-            env=dict(environ),
-            cwd=ROOT,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+        self._popen = popen
         self._readers = [
-            threading.Thread(target=self._read, args=(stream, lines))
+            threading.Thread(target=self._read, args=(stream, lines), daemon=True)
             for stream, lines in ((self._popen.stdout, self.stdout), (self._popen.stderr, self.stderr))
         ]
         for reader in self._readers:
@@ -81,17 +74,29 @@ class Process:
 
 
 @contextmanager
-def running(arguments: Sequence[str], environ: Mapping[str, str]) -> Iterator[Process]:
+def running(popen: "subprocess.Popen[str] | ForkedApp") -> Iterator[Process]:
     """A process that does not outlive the block."""
-    process = Process(arguments, environ)
+    process = Process(popen)
     try:
         yield process
     finally:
         process.end()
 
 
+def python(*arguments: str, environ: Mapping[str, str]) -> "subprocess.Popen[str]":
+    """Starts Python with exactly these variables."""
+    return subprocess.Popen(
+        [sys.executable, *arguments],
+        env=dict(environ),
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
 class App:
-    """The app as a process of its own, on a free port of the loopback."""
+    """The app as a process of its own, on a port of the loopback."""
 
     def __init__(self, process: Process, port: int) -> None:
         self.process = process
@@ -105,10 +110,18 @@ class App:
 
 
 @contextmanager
-def running_app(environ: Mapping[str, str]) -> Iterator[App]:
-    """The app started with exactly these variables; every warning is an error in it."""
-    arguments = ["-W", "error", "-m", "webapp", "--host", "127.0.0.1", "--port", "0"]
-    with running(arguments, environ) as process:
+def running_app(environ: Mapping[str, str], *, port: int = 0, forked: bool = True) -> Iterator[App]:
+    """The app started with exactly these variables, on a free port unless told otherwise.
+
+    Every warning is an error in it; those of its imports only unless it is `forked`.
+    """
+    arguments = ["--host", "127.0.0.1", "--port", str(port)]
+    popen = (
+        ForkedApp(arguments, environ)
+        if forked
+        else python("-W", "error", "-m", "webapp", *arguments, environ=environ)
+    )
+    with running(popen) as process:
         process.wait_for("startup complete")
         app = App(process, int(process.wait_for(r'"port": ?(\d+)')[1]))
         with app.client:
@@ -119,5 +132,5 @@ def running_app(environ: Mapping[str, str]) -> Iterator[App]:
 def running_moto() -> Iterator[str]:
     """The address of an embedded AWS of its own."""
     environ = {"PATH": os.environ["PATH"], "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
-    with running(["-m", "moto.server", "-H", "127.0.0.1", "-p", "0"], environ) as process:
+    with running(python("-m", "moto.server", "-H", "127.0.0.1", "-p", "0", environ=environ)) as process:
         yield process.wait_for(r"Running on (http://127\.0\.0\.1:\d+)")[1]

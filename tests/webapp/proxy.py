@@ -4,17 +4,17 @@ import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 
 import httpx
 
 from tests.serving import serving
-from tests.webapp.faults import Fault
+from tests.webapp.faults import Fault, PatientServer
 
 _SIGNED_FOR = re.compile(r"/(\w+)/aws4_request")
 
 
-class Proxy(ThreadingHTTPServer):
+class Proxy(PatientServer):
     """Passes requests on. It answers none while it is `cut`, and loses the next answer to `loses`.
 
     `loses` is an operation of DynamoDB, such as GetItem; it becomes None once its answer is lost.

@@ -1,6 +1,6 @@
 """The app in healthy surroundings, over real HTTP."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 import pytest
 
@@ -37,9 +37,8 @@ def test_status_tells_the_release_and_the_state_of_each_service(app: App) -> Non
     services = status.pop("services")
     assert [*services] == [*ServiceName]
     started_at, checked_at = (datetime.fromisoformat(status.pop(key)) for key in ("started_at", "checked_at"))
-    assert checked_at >= started_at
-    assert 0 <= status.pop("age") < 5
-    assert 0 < status.pop("uptime") < 3600
+    assert started_at <= checked_at <= datetime.now(UTC)
+    assert 0 <= status.pop("age") <= status.pop("uptime") < 3600
     release = status.pop("release")
     assert datetime.fromisoformat(release.pop("since")).tzinfo is not None
     assert release == {"digest": DIGEST, "commit": "0123456789abcdef0123456789abcdef01234567"}

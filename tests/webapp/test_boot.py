@@ -6,13 +6,14 @@ import socket
 import pytest
 
 from tests.webapp.environment import environ_of
+from tests.webapp.forking import ForkedApp
 from tests.webapp.processes import running
 from webapp.contract import variable_names
 
 
 def started(environ: dict[str, str], *arguments: str) -> tuple[int, str, str]:
     """Exit status, stdout and stderr of an app that does not start."""
-    with running(["-m", "webapp", "--host", "127.0.0.1", *arguments], environ) as process:
+    with running(ForkedApp(["--host", "127.0.0.1", *arguments], environ)) as process:
         status = process.wait()
     return status, "".join(process.stdout), "".join(process.stderr)
 

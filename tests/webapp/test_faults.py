@@ -2,15 +2,17 @@
 
 import json
 import time
+from collections import Counter
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from functools import partial
 from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 import httpx
 import pytest
 
+from tests.webapp.crowd import crowd
 from tests.webapp.environment import CREDENTIALS, environ_of
 from tests.webapp.faults import (
     Fault,
@@ -29,14 +31,18 @@ from tests.webapp.proxy import Proxy, proxy
 from tests.webapp.waiting import soon
 from webapp.aws import CONNECTIONS_FOR_REQUESTS, HINTS, WAITING_REQUESTS, FailureKind
 from webapp.contract import HEALTH_PATH, READY_PATH, STATUS_PATH
-from webapp.services import ServiceName
+from webapp.endpoints.incidents import INCIDENTS_PATH
+from webapp.log_spacing import SPACING
+from webapp.services import TITLES, ServiceName
 
 SIGNED_FOR = {ServiceName.CLOUDWATCH: "monitoring"}
 """Names in signatures that differ from ours."""
 
 INTERNAL = "arn:aws:iam::123456789012:role/secret-role"
+pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("deadlines")]
+
 USUAL = 0.5
-"""Seconds in which the app answers whatever AWS does."""
+"""Seconds in which the app answers whatever AWS does; a call that AWS does not answer takes twice that."""
 
 
 @pytest.fixture(scope="module")
@@ -47,19 +53,20 @@ def aws(embedded_aws: str) -> Iterator[Proxy]:
 
 @pytest.fixture(scope="module")
 def app(aws: Proxy) -> Iterator[App]:
-    with running_app(environ_of(aws.url)) as running:
+    with running_app(environ_of(aws.url, check_interval=1)) as running:
         yield running
 
 
 @contextmanager
 def failing(aws: Proxy, fault: Fault, *services: ServiceName) -> Iterator[None]:
-    """Has these services fail in one way, or all of them."""
+    """Has these services fail in one way, or all of them, on top of what fails already."""
     names = [SIGNED_FOR.get(service, service.value) for service in services or ServiceName]
-    aws.faults = dict.fromkeys(names, fault)
+    before = aws.faults
+    aws.faults = before | dict.fromkeys(names, fault)
     try:
         yield
     finally:
-        aws.faults = {}
+        aws.faults = before
 
 
 def services_of(app: App) -> dict[str, dict[str, Any]]:
@@ -74,22 +81,31 @@ def told(app: App, service: ServiceName) -> tuple[str, str]:
     return found["state"], found["message"]
 
 
+def asked(app: App, path: str) -> httpx.Response:
+    """The answer in the app's usual time. A busy machine may need some attempts; an app that waits for AWS
+    needs longer each time."""
+    seconds = []
+    for _ in range(5):
+        started = time.monotonic()
+        answer = app.client.get(path)
+        seconds.append(time.monotonic() - started)
+        if seconds[-1] < USUAL:
+            return answer
+    raise AssertionError(f"{path} took {seconds} s")
+
+
 def assert_answers_as_usual(app: App) -> None:
     """Everything that people and load balancers ask for is answered in time, and without internals."""
     for path in (HEALTH_PATH, STATUS_PATH, "/"):
-        started = time.monotonic()
-        answer = app.client.get(path)
-        assert time.monotonic() - started < USUAL, path
+        answer = asked(app, path)
         assert answer.status_code == 200
         for internal in (INTERNAL, "127.0.0.1", "arn:", "Traceback"):
             assert internal not in answer.text
 
 
 def assert_ready(app: App, wanted: bool) -> dict[str, Any]:
-    """The app gets ready, or not ready, in time."""
-    started = time.monotonic()
-    answer = app.client.get(READY_PATH)
-    assert time.monotonic() - started < USUAL
+    """The app says in time that it is ready, or that it is not."""
+    answer = asked(app, READY_PATH)
     assert answer.status_code == (200 if wanted else 503)
     content: dict[str, Any] = answer.json()
     assert content["ready"] is wanted
@@ -163,54 +179,51 @@ def test_a_fault_of_the_table_is_told_until_it_is_over(app: App, aws: Proxy, cas
     assert_all_is_well_again(app)
 
 
-@pytest.mark.parametrize(
-    ("service", "message"),
-    [
-        (ServiceName.ECS, "ECS did not answer in time."),
-        (ServiceName.STS, "STS did not answer in time."),
-    ],
-)
-def test_a_service_that_hangs_delays_no_other(
-    app: App, aws: Proxy, service: ServiceName, message: str
-) -> None:
+@pytest.mark.parametrize("hanging", [ServiceName.ECS, ServiceName.STS])
+def test_a_service_that_hangs_delays_no_other(app: App, aws: Proxy, hanging: ServiceName) -> None:
     assert_all_is_well_again(app)
-    with failing(aws, hangs(5), service):
-        soon(lambda: told(app, service), ("down", message).__eq__)
-        for _ in range(8):
-            time.sleep(0.5)
+    with failing(aws, hangs(5), hanging):
+        message = f"{TITLES[hanging]} did not answer in time."
+        soon(lambda: told(app, hanging), ("down", message).__eq__)
+        # A check that hangs takes twice as long as the pause between two: others are made more often.
+        checks: dict[str, set[str]] = {name: set() for name in ServiceName}
+
+        def look() -> int:
             assert_answers_as_usual(app)
             services = services_of(app)
-            assert {name for name, item in services.items() if item["state"] != "operational"} == {service}
-            assert max(item["age"] for name, item in services.items() if name != service) < 2.5
+            assert {name for name, item in services.items() if item["state"] != "operational"} == {hanging}
+            for name, item in services.items():
+                checks[name].add(item["checked_at"])
+            return len(checks[hanging])
+
+        soon(look, (3).__eq__, seconds=60)
+        assert min(len(seen) for name, seen in checks.items() if name != hanging) > 3
         assert_ready(app, True)
     assert_all_is_well_again(app)
 
 
-@pytest.mark.parametrize(
-    ("service", "code", "state", "message"),
-    [
-        (ServiceName.ECS, "ClusterNotFoundException", "down", "The cluster does not exist."),
-        (ServiceName.ECR, "ImageNotFoundException", "down", "The image is not in its repository."),
-        (ServiceName.CLOUDWATCH, "AccessDenied", "unknown", "The app is not allowed to ask CloudWatch."),
-        (ServiceName.LOGS, "ResourceNotFoundException", "down", "The log group does not exist."),
-        (
-            ServiceName.LOGS,
-            "ThrottlingException",
-            "degraded",
-            "CloudWatch Logs turns requests away: too many of ",
-        ),
-        (ServiceName.STS, "ExpiredToken", "down", "The app has no valid credentials for STS."),
-    ],
-)
-def test_a_refusal_is_told_of_the_service_it_is_of(
-    app: App, aws: Proxy, service: ServiceName, code: str, state: str, message: str
-) -> None:
+REFUSALS = {
+    ServiceName.ECS: ("ClusterNotFoundException", "down", "The cluster does not exist."),
+    ServiceName.ECR: ("ImageNotFoundException", "down", "The image is not in its repository."),
+    ServiceName.CLOUDWATCH: ("AccessDenied", "unknown", "The app is not allowed to ask CloudWatch."),
+    ServiceName.LOGS: ("ResourceNotFoundException", "down", "The log group does not exist."),
+    ServiceName.STS: ("ExpiredToken", "down", "The app has no valid credentials for STS."),
+}
+
+
+def test_refusals_are_told_of_the_services_they_are_of(app: App, aws: Proxy) -> None:
     assert_all_is_well_again(app)
-    with failing(aws, refuses(code, message=INTERNAL), service):
-        found = soon(lambda: told(app, service), lambda found: found[0] == state)
-        assert found[1].startswith(message)
+    with ExitStack() as faults:
+        for name, (code, _, _) in REFUSALS.items():
+            faults.enter_context(failing(aws, refuses(code, message=INTERNAL), name))
+        for name, (_, state, message) in REFUSALS.items():
+            soon(partial(told, app, name), (state, message).__eq__)
+        assert told(app, ServiceName.DYNAMODB)[0] == "operational"
         assert_answers_as_usual(app)
         assert_ready(app, True)
+        with failing(aws, refuses("ThrottlingException", message=INTERNAL), ServiceName.LOGS):
+            message = "CloudWatch Logs turns requests away: too many of them."
+            soon(lambda: told(app, ServiceName.LOGS), ("degraded", message).__eq__)
     assert_all_is_well_again(app)
 
 
@@ -283,7 +296,7 @@ def test_an_endpoint_that_is_down_is_told() -> None:
 def test_an_endpoint_that_hangs_is_told_and_the_app_starts_all_the_same() -> None:
     with silence() as server, running_app(environ_of(server.url)) as app:
         assert_answers_as_usual(app)
-        assert assert_ready(app, False)["reason"] == "Not checked yet."
+        assert_ready(app, False)
         soon(lambda: {item["state"] for item in services_of(app).values()}, {"down"}.__eq__)
         assert assert_ready(app, False)["reason"] == "DynamoDB did not answer in time."
         assert_answers_as_usual(app)
@@ -298,7 +311,9 @@ def test_a_table_that_is_not_there_is_told(embedded_aws: str) -> None:
 
 def without_credentials(url: str) -> dict[str, str]:
     """The environment of a task that has no credentials in it."""
-    return {name: value for name, value in environ_of(url).items() if name not in CREDENTIALS}
+    return {
+        name: value for name, value in environ_of(url, check_interval=1).items() if name not in CREDENTIALS
+    }
 
 
 def assert_told_without_credentials(app: App) -> None:
@@ -335,38 +350,28 @@ def test_the_app_starts_before_its_credentials_can_be_had(embedded_aws: str, sil
             assert "session-token-of-the-task" not in "".join(app.process.stdout + app.process.stderr)
 
 
-@contextmanager
-def crowd(app: App, size: int) -> Iterator[list[Future[httpx.Response]]]:
-    """As many people as that, who all ask for the incidents at once."""
-    limits = httpx.Limits(max_connections=size)
-    base_url = f"http://127.0.0.1:{app.port}"
-    with (
-        httpx.Client(base_url=base_url, timeout=30, limits=limits) as client,
-        ThreadPoolExecutor(size) as pool,
-    ):
-        yield [pool.submit(client.get, "/api/incidents") for _ in range(size)]
-
-
 def test_of_a_crowd_some_wait_and_the_rest_is_turned_away_with_few_lines_in_the_log(
     app: App, aws: Proxy
 ) -> None:
     assert_all_is_well_again(app)
-    before = len(app.process.stdout)
+    before, started = len(app.process.stdout), time.monotonic()
     with failing(aws, hangs(5), ServiceName.DYNAMODB):
-        with crowd(app, 2 * (CONNECTIONS_FOR_REQUESTS + WAITING_REQUESTS)) as asked:
-            answers = [answer.result() for answer in asked]
+        with crowd(app.port, INCIDENTS_PATH, 2 * (CONNECTIONS_FOR_REQUESTS + WAITING_REQUESTS)) as asked:
+            answers = asked.result()
         assert {answer.status_code for answer in answers} == {503}
         assert {answer.headers["retry-after"] for answer in answers} == {"2", "10"}
         details = [answer.json()["detail"] for answer in answers]
         assert details.count("The app has too much to do. Try again.") >= CONNECTIONS_FOR_REQUESTS
     assert_all_is_well_again(app)
+    most = (time.monotonic() - started) / SPACING + 1
     lines = [json.loads(line) for line in app.process.stdout[before:]]
     turned_away = [line for line in lines if line.get("kind") == "overloaded"]
-    assert 1 <= len(turned_away) <= 10
+    assert 1 <= len(turned_away) <= most
     assert {(line["message"], line["hint"]) for line in turned_away} == {
         ("a call to AWS was not made", HINTS[FailureKind.OVERLOADED])
     }
-    assert sum(line.get("kind") == "timeout" for line in lines) <= 40
+    timeouts = Counter(line["action"] for line in lines if line.get("kind") == "timeout")
+    assert max(timeouts.values()) <= most
 
 
 def no_answer_to_queries(handler: BaseHTTPRequestHandler) -> None:
@@ -384,10 +389,10 @@ def test_a_crowd_is_not_mistaken_for_a_table_that_is_down(app: App, aws: Proxy) 
     assert_all_is_well_again(app)
     with (
         failing(aws, no_answer_to_queries, ServiceName.DYNAMODB),
-        crowd(app, CONNECTIONS_FOR_REQUESTS + WAITING_REQUESTS) as asked,
+        crowd(app.port, INCIDENTS_PATH, CONNECTIONS_FOR_REQUESTS + WAITING_REQUESTS) as asked,
     ):
-        while not all(answer.done() for answer in asked):
+        while not asked.done():
             assert told(app, ServiceName.DYNAMODB)[0] != "down"
             time.sleep(0.1)
-    assert {answer.result().status_code for answer in asked} == {503}
+    assert {answer.status_code for answer in asked.result()} == {503}
     assert_all_is_well_again(app)

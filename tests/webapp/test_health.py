@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.places import ROOT
 from tests.webapp.faults import answering, nobody, silence
-from tests.webapp.processes import ROOT, App
+from tests.webapp.processes import App
 from webapp.contract import HEALTH_COMMAND, HEALTH_PATH, PORT, READY_PATH
 from webapp.health import TIMEOUT, main
 

@@ -5,10 +5,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+from hypothesis import settings
 from starlette.routing import Route
 
+from tests.places import ROOT
 from tests.webapp.environment import AUTHORIZED, environ_of
-from tests.webapp.processes import ROOT, App
+from tests.webapp.processes import App
 from webapp.api import OPERATIONS
 from webapp.application import create_app
 from webapp.settings import read_settings
@@ -62,7 +64,8 @@ def test_the_app_answers_all_that_the_document_allows_as_the_document_says(
             "--checks=all",
             "--exclude-path=/api/events",  # it never ends; tests of its own read it
             f"--header=Authorization: {AUTHORIZED['Authorization']}",
-            "--max-examples=40",
+            # As many as it takes to draw each kind of value; the profile `explore` has ten times as many.
+            f"--max-examples={settings().max_examples // 8}",
             "--generation-deterministic",
             "--request-timeout=10",
             f"--report-json-path={report}",

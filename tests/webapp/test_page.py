@@ -32,7 +32,7 @@ COUNTS = st.integers(min_value=0, max_value=1440)
 
 def settings() -> Settings:
     """Settings of an app that checks every second."""
-    return read_settings(environ_of("http://127.0.0.1:9"))
+    return read_settings(environ_of("http://127.0.0.1:9", check_interval=1))
 
 
 def board(

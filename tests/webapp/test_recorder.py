@@ -36,7 +36,7 @@ ALL = len(ServiceName)
 
 
 def settings() -> Settings:
-    return read_settings(environ_of("http://127.0.0.1:9"))
+    return read_settings(environ_of("http://127.0.0.1:9", check_interval=1))
 
 
 class Task:
@@ -301,7 +301,7 @@ def test_an_app_that_starts_without_its_table_keeps_that_minute_later(serial_aws
     name = new_table(serial_aws)
     with proxy(serial_aws) as between:
         between.cut = True
-        with running_app(environ_of(between.url) | {"TABLE": name}) as app:
+        with running_app(environ_of(between.url, check_interval=1) | {"TABLE": name}) as app:
             app.process.wait_for('"service state changed".*"dynamodb".*"down"')
             soon(lambda: between.seen.count("GetItem"), lambda count: count > 20)
             assert items(serial_aws, name) == []
@@ -312,7 +312,7 @@ def test_an_app_that_starts_without_its_table_keeps_that_minute_later(serial_aws
 
 
 def test_what_nobody_foresaw_is_one_line_in_the_log_and_the_recorder_goes_on() -> None:
-    with answering(200, b"{}") as aws, running_app(environ_of(aws.url)) as app:
+    with answering(200, b"{}") as aws, running_app(environ_of(aws.url, check_interval=1)) as app:
 
         def failures() -> list[str]:
             return [line for line in app.process.stdout if '"the recorder failed"' in line]

@@ -107,7 +107,7 @@ def test_the_digest_is_that_of_the_image() -> None:
 
 
 @given(
-    st.from_regex(r"\d{12}", fullmatch=True).filter(str.isascii),
+    st.text("0123456789", min_size=12, max_size=12),
     st.sampled_from(["eu-central-1", "ap-southeast-4"]),
     st.from_regex(r"[a-z0-9]+(/[a-z0-9._-]+)*", fullmatch=True),
 )

@@ -5,33 +5,34 @@ import signal
 import socket
 import time
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from contextlib import contextmanager
 
 import httpx
 import pytest
 
+from tests.webapp.crowd import crowd
 from tests.webapp.environment import environ_of
 from tests.webapp.faults import silence
 from tests.webapp.processes import App, running_app
-from webapp.contract import READY_PATH, STATUS_PATH, STOP_SIGNAL
+from webapp.contract import HEALTH_PATH, READY_PATH, STATUS_PATH, STOP_SIGNAL
+from webapp.endpoints.incidents import INCIDENTS_PATH
+
+pytestmark = pytest.mark.xdist_group("deadlines")
 
 STOP = signal.Signals[STOP_SIGNAL]
 
 
 @contextmanager
-def in_flight(shutdown_timeout: int) -> Iterator[tuple[App, Future[httpx.Response]]]:
+def in_flight(shutdown_timeout: int) -> Iterator[tuple[App, Future[list[httpx.Response]]]]:
     """An app and a request that it answers only when its deadline has passed."""
     with (
         silence() as server,
-        ThreadPoolExecutor() as pool,
         running_app(environ_of(server.url, shutdown_timeout=shutdown_timeout)) as app,
+        crowd(app.port, INCIDENTS_PATH, 1) as asked,
     ):
-        request = pool.submit(app.client.get, "/api/incidents")
-        # The answer takes until the deadline of its call, so a moment is time enough to be asked.
-        time.sleep(0.3)
-        assert not request.done()
-        yield app, request
+        assert not asked.done()
+        yield app, asked
 
 
 @pytest.mark.parametrize("number", [STOP, signal.SIGINT])
@@ -46,18 +47,21 @@ def test_an_idle_app_stops_at_once(embedded_aws: str, number: signal.Signals) ->
 
 
 def test_a_request_in_flight_is_answered_and_no_new_one_is_taken() -> None:
-    with in_flight(shutdown_timeout=20) as (app, request):
+    with in_flight(shutdown_timeout=20) as (app, asked):
         app.process.signal(STOP)
         app.process.wait_for("Waiting for connections to close")
         with pytest.raises(ConnectionRefusedError):
             socket.create_connection(("127.0.0.1", app.port), timeout=5)
-        assert not request.done()
-        answer = request.result()
+        assert not asked.done()
+        (answer,) = asked.result()
         assert answer.status_code == 503
         assert answer.headers["connection"] == "close"
         assert answer.json()["detail"] == "The app's table did not answer in time. Try again."
         assert app.process.wait() == 0
-        assert [line["status"] for line in app.requests()] == [503]
+        assert [(line["path"], line["status"]) for line in app.requests()] == [
+            (HEALTH_PATH, 200),
+            (INCIDENTS_PATH, 503),
+        ]
 
 
 def test_the_app_is_not_ready_from_the_stop_signal_on() -> None:
@@ -68,7 +72,8 @@ def test_the_app_is_not_ready_from_the_stop_signal_on() -> None:
         socket.create_connection(("127.0.0.1", app.port), timeout=20) as connection,
     ):
         connection.sendall(requests % READY_PATH.encode())
-        time.sleep(0.3)
+        # Connections are taken in order.
+        app.client.get(HEALTH_PATH)
         app.process.signal(STOP)
         answers = b""
         while received := connection.recv(65536):
@@ -79,16 +84,16 @@ def test_the_app_is_not_ready_from_the_stop_signal_on() -> None:
 
 
 def test_a_request_that_outlasts_the_shutdown_timeout_holds_nothing_up() -> None:
-    with in_flight(shutdown_timeout=1) as (app, request):
+    with in_flight(shutdown_timeout=1) as (app, asked):
         app.process.signal(STOP)
-        assert request.result().status_code == 500
+        assert [answer.status_code for answer in asked.result()] == [500]
         assert app.process.wait() == 0
 
 
 def test_a_second_stop_signal_does_not_cut_a_request_in_flight() -> None:
-    with in_flight(shutdown_timeout=20) as (app, request):
+    with in_flight(shutdown_timeout=20) as (app, asked):
         app.process.signal(STOP)
         app.process.wait_for("Waiting for connections to close")
         app.process.signal(STOP)
-        assert request.result().status_code == 503
+        assert [answer.status_code for answer in asked.result()] == [503]
         assert app.process.wait() == 0

@@ -20,7 +20,7 @@ STARTED = NOW - timedelta(hours=1)
 
 def settings() -> Settings:
     """Settings of an app that checks every second."""
-    return read_settings(environ_of("http://127.0.0.1:9"))
+    return read_settings(environ_of("http://127.0.0.1:9", check_interval=1))
 
 
 def board(ages: dict[ServiceName, float], **details: str) -> Board:
@@ -82,6 +82,11 @@ def test_the_release_keeps_its_date_while_ecs_tells_of_another_or_of_none() -> N
         made.put_result(Result(ServiceName.ECS, Finding(State.OPERATIONAL, "Fine.", details), NOW, STARTED))
         since = status(made.snapshot, settings(), STARTED, NOW).release.since
         assert since == datetime(2026, 11, 22, 10, tzinfo=UTC)
+
+
+def test_is_not_ready_before_the_table_was_checked() -> None:
+    unchecked = Board(STARTED).snapshot.results[ServiceName.DYNAMODB]
+    assert hindrance(unchecked, settings(), NOW) == "Not checked yet."
 
 
 def test_is_not_ready_when_the_check_of_the_table_is_overdue() -> None:

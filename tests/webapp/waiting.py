@@ -7,7 +7,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def soon(look: Callable[[], T], wanted: Callable[[T], bool], seconds: float = 15) -> T:
+def soon(look: Callable[[], T], wanted: Callable[[T], bool], seconds: float = 60) -> T:
     """What is seen once it is as wanted; fails with what was seen last when it does not get so."""
     deadline = time.monotonic() + seconds
     while True:

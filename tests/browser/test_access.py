@@ -12,7 +12,7 @@ from tests.browser.conftest import Visit
 from tests.browser.stage import Stage
 from webapp.services import ServiceName
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
 AXE = Path(__file__).parents[1] / "node_modules" / "axe-core" / "axe.min.js"
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
@@ -77,11 +77,14 @@ def test_a_days_words_appear_above_its_bar_and_escape_hides_them(visit: Visit) -
     assert words() == "none"
 
 
-@pytest.mark.parametrize("width", [320, 400, 768, 1920])
-def test_nothing_is_wider_than_the_screen(visit: Visit, width: int) -> None:
-    page = settled(visit(viewport={"width": width, "height": 700}))
+def test_nothing_is_wider_than_the_screen(visit: Visit) -> None:
+    page = settled(visit())
     page.evaluate("document.querySelectorAll('details').forEach((details) => { details.open = true; })")
-    assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+    for width in (320, 400, 768, 1920):
+        page.set_viewport_size({"width": width, "height": 700})
+        assert page.evaluate(
+            "document.documentElement.scrollWidth <= document.documentElement.clientWidth"
+        ), width
 
 
 def test_text_may_be_twice_as_large(visit: Visit) -> None:

@@ -4,24 +4,23 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from ops.embedded import Embedded, start_embedded, stop_embedded
 from ops.engine import Engine, Image, find_engine
+from tests.places import ENVIRONMENTS, ROOT
 from tests.webapp.environment import ACCOUNT_ID
 from tests.webapp.furnishing import furnish
 
-ROOT = Path(__file__).parents[2]
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 """The tag of the image under test; any would do."""
 
 
 def run_ops(*arguments: str, **variables: str) -> "subprocess.CompletedProcess[str]":
-    """Run one of the commands behind the make targets on this repository."""
+    """Run one of the commands behind the make targets on this repository, with the tests' settings."""
     return subprocess.run(
-        (sys.executable, "-m", "ops", *arguments),
+        (sys.executable, "-m", "ops", *arguments, "--directory", str(ENVIRONMENTS.parent)),
         cwd=ROOT,
         env={**os.environ, "SOURCE_DATE_EPOCH": "1700000000", **variables},
         capture_output=True,

@@ -1,9 +1,8 @@
 """Reading docker/Dockerfile."""
 
 import re
-from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
+from tests.places import ROOT
 
 
 def instructions() -> list[tuple[str, str]]:

@@ -9,15 +9,16 @@ import pytest
 from ops.runners import STOP_SECONDS
 from stacks.reading import read_platform
 from stacks.synthesis import synthesize
-from tests.docker.dockerfile import ROOT, final_stage, only
+from tests.docker.dockerfile import final_stage, only
+from tests.places import ENVIRONMENTS, ROOT
 from tests.stacks.terraform_json import Stack, read_stacks
 
 
 @pytest.fixture(scope="module")
 def dev(tmp_path_factory: pytest.TempPathFactory) -> Stack:
-    """The service stack of this repository's own `dev`, which keeps to the defaults."""
+    """The service stack of a `dev` that keeps to the defaults."""
     outdir = tmp_path_factory.mktemp("synthesis") / "cdktf.out"
-    synthesize(read_platform(ROOT / "environments"), outdir)
+    synthesize(read_platform(ENVIRONMENTS), outdir)
     return read_stacks(outdir)["dev-service"]
 
 

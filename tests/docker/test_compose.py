@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from ops.runners import SMALLEST_TASK_MIB, STOP_SECONDS
-from tests.docker.dockerfile import ROOT
+from tests.places import ROOT
 from tests.webapp.processes import running_app, running_moto
 from tests.webapp.waiting import soon
 from webapp.contract import EXPIRY_ATTRIBUTE, PARTITION_KEY, PORT, SORT_KEY, USER, variable_names

@@ -2,11 +2,9 @@
 
 import json
 import re
-import subprocess
-import sys
-from pathlib import Path
 
-from tests.docker.dockerfile import ROOT, final_stage, instructions, only
+from tests.docker.dockerfile import final_stage, instructions, only
+from tests.places import ROOT
 from webapp.contract import COMMAND, GRANTS, HEALTH_COMMAND, PORT, STOP_SIGNAL, USER
 from webapp.health import TIMEOUT
 
@@ -39,34 +37,10 @@ def test_the_base_is_pinned_by_digest_with_its_tag_beside_it() -> None:
     assert re.fullmatch(r"python:3\.\d+-slim@sha256:[0-9a-f]{64}", outside[0])
 
 
-def test_what_changes_most_often_comes_last() -> None:
-    copied = [arguments for name, arguments in final_stage() if name == "COPY"]
-    assert [arguments.split()[0] for arguments in copied] == ["--from=dependencies", "--from=code"]
-
-
 def test_botocore_keeps_the_services_that_the_contract_grants() -> None:
     (install,) = [arguments for name, arguments in instructions() if "botocore/data" in arguments]
     kept = re.findall(r"! -name (\S+)", install)
     assert kept == sorted({action.partition(":")[0] for grant in GRANTS for action in grant.actions})
-
-
-def test_every_file_is_compiled_for_good_and_has_a_fixed_time() -> None:
-    for arguments in (arguments for name, arguments in instructions() if name == "RUN"):
-        assert "compileall -q --invalidation-mode unchecked-hash" in arguments
-        assert arguments.endswith("-exec touch --no-dereference --date=@0 {} +")
-
-
-def test_the_dockerfile_is_as_hadolint_wants_it() -> None:
-    hadolint = Path(sys.executable).with_name("hadolint")
-    done = subprocess.run((hadolint, ROOT / "docker/Dockerfile"), capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stdout) == (0, "")
-
-
-def test_dependencies_come_from_the_lock_and_nothing_else() -> None:
-    installs = [arguments for name, arguments in instructions() if name == "RUN" and "pip" in arguments]
-    assert len(installs) == 1
-    assert "--require-hashes" in installs[0]
-    assert "COPY requirements/app.txt /build/requirements.txt" in [" ".join(line) for line in instructions()]
 
 
 def test_the_build_sees_only_what_it_copies() -> None:

@@ -7,7 +7,9 @@ beside them, for `test_bootstrap.py` to look at; other stories begin with a copy
 import hashlib
 import json
 import re
+import subprocess
 from collections.abc import Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -31,6 +33,7 @@ MAIN = f"repo:{REPOSITORY}:ref:refs/heads/main"
 
 PLAN, PUSH, DEPLOY = (f"oaktree-github-{duty}" for duty in ("plan", "push", "deploy"))
 
+RECORD = "/oaktree/dev/releases/web"
 AT_WORK = "Another `make up` or `make down` is at work here"
 
 
@@ -38,13 +41,12 @@ AT_WORK = "Another `make up` or `make down` is at work here"
 class Bootstrapped:
     """What was `said` while the environments were brought up: by command, its status and both streams.
 
-    `empty` is what the accounts had before anything was created in them, `founded` the states that were
-    there once dev was, `apps` what the apps said, `staging` between which counts of requests that was made.
+    `empty` is what the accounts had before anything was created in them, `apps` what the apps said,
+    `staging` between which counts of requests that was made.
     """
 
     said: dict[str, tuple[int, str, str]] = field(default_factory=dict)
     empty: dict[str, list[str]] = field(default_factory=dict)
-    founded: list[str] = field(default_factory=list)
     apps: dict[str, Any] = field(default_factory=dict)
     staging: tuple[int, int] = (0, 0)
 
@@ -73,53 +75,65 @@ def bring_up(directory: Path) -> None:
 
 
 def _bring_up(desk: Clone) -> Bootstrapped:
+    """Bring up all at once, since each mostly waits for AWS: the others as soon as dev has its release."""
     kept = Bootstrapped()
 
-    def bootstrap(name: str, env: str, *arguments: str, typed: str = "") -> bool:
-        done = desk.make(ACCOUNTS[env], "bootstrap", f"ENV={env}", *arguments, typed=typed)
+    def note(name: str, done: subprocess.CompletedProcess[str]) -> bool:
         kept.said[name] = done.returncode, done.stdout, done.stderr
         return succeeded(done)
 
+    def refused(name: str, env: str) -> None:
+        note(name, desk.make(ACCOUNTS[env], "bootstrap", f"ENV={env}", "YES=1"))
+
+    def begin(env: str, *arguments: str, typed: str = "") -> "Future[bool]":
+        asked = ("bootstrap", f"ENV={env}", *arguments)
+        lock = desk.memory / "locks" / foundation_of(env)
+
+        def run() -> bool:
+            done = desk.make(ACCOUNTS[env], *asked, typed=typed)
+            # Of two commands that start their apps in the same moment one is refused; run again, it goes on.
+            while AT_WORK in done.stderr:
+                done = desk.make(ACCOUNTS[env], *asked, typed=typed)
+            return note(env, done)
+
+        begun = pool.submit(run)
+        # Only one command at a time may synthesize, which this one has done when it is at its foundation.
+        soon(lambda: begun.done() or (lock.exists() and lock.read_text()), bool, seconds=300)
+        return begun
+
     kept.empty = {account: sorted(inventory(desk.embedded, account, REGION)) for account in (HOME, PROD)}
-    bootstrap("dev unasked", "dev")
-    assert bootstrap("dev", "dev", typed="dev\n")
-    keys = client(desk, "s3", "dev").list_objects_v2(Bucket=BUCKET)["Contents"]
-    kept.founded = [item["Key"] for item in keys]
-    smoke = desk.make(HOME, "smoke", "ENV=dev")
-    kept.said["dev smoke"] = smoke.returncode, smoke.stdout, smoke.stderr
+    note("unasked", desk.make(HOME, "bootstrap", "ENV=dev"))
+    with ThreadPoolExecutor() as pool:
+        dev = begin("dev", typed="dev\n")
+        ssm = client(desk, "ssm", "dev")
+        soon(lambda: dev.done() or ssm.get_parameters(Names=[RECORD])["Parameters"], bool, seconds=600)
 
-    bootstrap("staging without its secret", "staging", "YES=1")
-    named = re.search(r"--name (/oaktree/staging/\S+) --value", kept.said["staging without its secret"][2])
-    assert named, kept.said["staging without its secret"]
-    secret = {"Name": named[1], "Value": "a" * 64, "Type": "SecureString"}
-    client(desk, "ssm", "staging").put_parameter(**secret)
-    secrets, route53 = client(desk, "secretsmanager", "prod"), client(desk, "route53", "prod")
-    token = hashlib.sha256(b"a token").hexdigest()
-    secrets.create_secret(Name="oaktree/prod/web/write-token-sha256", SecretString=token)
-    route53.create_hosted_zone(Name="example.com", CallerReference="first")
-    bootstrap("prod without an image", "prod", "YES=1")
+        refused("staging without its secret", "staging")
+        named = re.search(
+            r"--name (/oaktree/staging/\S+) --value", kept.said["staging without its secret"][2]
+        )
+        assert named, kept.said
+        secret = {"Name": named[1], "Value": "a" * 64, "Type": "SecureString"}
+        client(desk, "ssm", "staging").put_parameter(**secret)
+        secrets, route53 = client(desk, "secretsmanager", "prod"), client(desk, "route53", "prod")
+        token = hashlib.sha256(b"a token").hexdigest()
+        secrets.create_secret(Name="oaktree/prod/web/write-token-sha256", SecretString=token)
+        route53.create_hosted_zone(Name="example.com", CallerReference="first")
+        refused("prod without an image", "prod")
 
-    # Both at once, since each mostly waits for AWS.
-    first = record(desk, "dev")
-    of_prod = (f"IMAGE={first['image']}", f"COMMIT={first['commit']}", "YES=1")
-    start = calls.count(desk.memory)
-    staging = desk.begin(HOME, "bootstrap", "ENV=staging", "YES=1")
-    at_work = desk.memory / "locks/foundation"
-    # Only one command at a time may synthesize, which staging's has done by then.
-    soon(lambda: bool(at_work.read_text()) or staging.poll() is not None, bool, seconds=120)
-    prod = bootstrap("prod", "prod", *of_prod)
-    output, errors = staging.communicate()
-    kept.said["staging"] = staging.returncode, output, errors
-    # Of two commands that start their apps in the same moment, one is refused; run again, it goes on.
-    if AT_WORK in kept.said["prod"][2]:
-        prod = bootstrap("prod", "prod", *of_prod)
-    if AT_WORK in errors:
-        bootstrap("staging", "staging", "YES=1")
-    assert prod
-    assert kept.said["staging"][0] == 0, kept.said["staging"]
+        start, first = calls.count(desk.memory), record(desk, "dev")
+        staging = begin("staging", "YES=1")
+        prod = begin("prod", f"IMAGE={first['image']}", f"COMMIT={first['commit']}", "YES=1")
+        assert [each.result() for each in (dev, staging, prod)] == [True, True, True]
     kept.staging = start, calls.count(desk.memory)
+    note("dev smoke", desk.make(HOME, "smoke", "ENV=dev"))
     kept.apps = {env: desk.app_says(env) for env in ACCOUNTS}
     return kept
+
+
+def foundation_of(env: str) -> str:
+    """The foundation of an environment's account."""
+    return "foundation" if ACCOUNTS[env] == HOME else f"foundation-{ACCOUNTS[env]}"
 
 
 def client(desk: Clone, service: str, env: str) -> Any:

@@ -104,7 +104,7 @@ def _first_failure(tree: Path, tests: Sequence[str]) -> str:
     """The first test that fails in a tree; empty when none does."""
     # schemathesis alone would make up half of a short run.
     plugins = ("-p", "no:cacheprovider", "-p", "no:schemathesis")
-    command = (sys.executable, "-m", "pytest", "-x", "-q", *plugins, "--timeout=120", *tests)
+    command = (sys.executable, "-m", "pytest", "-x", "-q", *plugins, *tests)
     environ = {key: value for key, value in os.environ.items() if not key.startswith("PYTEST_")}
     done = subprocess.run(
         command,

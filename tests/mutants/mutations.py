@@ -16,7 +16,7 @@ class StaleError(Exception):
 class Mutation:
     """A text of a file, the text that takes its place, and the tests that have to notice.
 
-    `harm` is what a user would meet.
+    A test is a file, or a test of it as pytest names it. `harm` is what a user would meet.
     """
 
     name: str
@@ -45,10 +45,16 @@ class Mutation:
             compile(changed, self.file, "exec")
         except SyntaxError as error:
             raise StaleError(f"{LIST.name}: {self.name}: no Python any more: {error}") from None
-        if missing := [path for path in self.tests if not (root / path).is_file()]:
+        if missing := [test for test in self.tests if not _is_there(root, test)]:
             raise StaleError(f"{LIST.name}: {self.name}: no such test: {', '.join(missing)}.")
         if not self.tests:
             raise StaleError(f"{LIST.name}: {self.name}: names no tests.")
+
+
+def _is_there(root: Path, test: str) -> bool:
+    path, _, name = test.partition("::")
+    file = root / path
+    return file.is_file() and f"def {name}" in file.read_text(encoding="utf-8")
 
 
 def read_mutations(path: Path = LIST) -> tuple[Mutation, ...]:

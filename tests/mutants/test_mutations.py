@@ -70,6 +70,7 @@ def test_a_mutation_that_no_test_notices_is_told_and_the_tree_stays_as_it_was(
         ("return 4", "return 3", "`new` is `old`"),
         ("return 4", "return (", "no Python any more"),
         ("test_sums.py", "test_none.py", "no such test: test_none.py"),
+        ("test_sums.py", "test_sums.py::test_two", "no such test: test_sums.py::test_two"),
     ],
 )
 def test_a_stale_entry_is_named(

@@ -15,18 +15,21 @@ import runpy
 import select
 import signal
 import socket
+import struct
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
-from typing import Final, Self
+from typing import ClassVar, Final, Self
 
 _ROOT: Final = Path(__file__).resolve().parents[1]
 
 _POLL: Final = 0.005
 """Seconds between the server's looks at the commands that run."""
+
+_TOLD: Final = struct.Struct("!id")
 
 
 def run(
@@ -40,6 +43,9 @@ def run(
 
 class Command:
     """A running command, used as `subprocess.Popen` is: `stdout` and `stderr` are pipes of text."""
+
+    cpu_seconds: ClassVar = 0.0
+    """What all commands that have ended took, with what they started and waited for."""
 
     def __init__(
         self,
@@ -64,7 +70,7 @@ class Command:
             os.close(descriptor)
         self._server.sendall(json.dumps((self.args, dict(environment), str(cwd))).encode())
         self._server.shutdown(socket.SHUT_WR)
-        self.pid = self._number(None)
+        self.pid, _ = self._told(None)
 
     def poll(self) -> int | None:
         """The exit status, negative for a signal, or None while it runs."""
@@ -75,7 +81,8 @@ class Command:
     def wait(self, timeout: float | None = None) -> int:
         """The exit status, once it has ended. TimeoutError if that takes too long."""
         if self.returncode is None:
-            self.returncode = self._number(timeout)
+            self.returncode, seconds = self._told(timeout)
+            Command.cpu_seconds += seconds
         return self.returncode
 
     def communicate(self, timeout: float | None = None) -> tuple[str, str]:
@@ -106,10 +113,12 @@ class Command:
         self.wait()
         self._server.close()
 
-    def _number(self, timeout: float | None) -> int:
+    def _told(self, timeout: float | None) -> tuple[int, float]:
+        """The next of what the server tells: first the process id, in the end status and CPU seconds."""
         self._server.settimeout(timeout)
-        if received := self._server.recv(4, socket.MSG_WAITALL):
-            return int.from_bytes(received, "big", signed=True)
+        if received := self._server.recv(_TOLD.size, socket.MSG_WAITALL):
+            number, seconds = _TOLD.unpack(received)
+            return number, seconds
         raise RuntimeError("the server of commands has ended")
 
 
@@ -142,10 +151,11 @@ def _serve(control: socket.socket) -> None:
     while True:
         ready, _, _ = select.select([control], [], [], _POLL if running else None)
         for pid in list(running):
-            ended, status = os.waitpid(pid, os.WNOHANG)
+            ended, status, used = os.wait4(pid, os.WNOHANG)
             if ended:
                 with running.pop(pid) as connection, suppress(BrokenPipeError):
-                    connection.sendall(_four_bytes(os.waitstatus_to_exitcode(status)))
+                    code = os.waitstatus_to_exitcode(status)
+                    connection.sendall(_TOLD.pack(code, used.ru_utime + used.ru_stime))
         if not ready:
             continue
         _, descriptors, _, _ = socket.recv_fds(control, 1, 4)
@@ -191,12 +201,8 @@ def _become(connection: socket.socket, streams: list[int]) -> None:
         os.chdir(directory)
         sys.argv = arguments
         signal.signal(signal.SIGINT, signal.default_int_handler)
-        connection.sendall(_four_bytes(os.getpid()))
+        connection.sendall(_TOLD.pack(os.getpid(), 0.0))
     runpy.run_module("ops", run_name="__main__", alter_sys=True)
-
-
-def _four_bytes(number: int) -> bytes:
-    return number.to_bytes(4, "big", signed=True)
 
 
 if __name__ == "__main__":

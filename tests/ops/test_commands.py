@@ -88,6 +88,15 @@ def test_one_that_does_not_end_in_time_is_killed(telling: Desk) -> None:
     assert command.returncode == -signal.SIGKILL
 
 
+def test_what_it_cost_is_summed_up_with_what_it_started(telling: Desk) -> None:
+    (telling.checkout.directory / "main.py").write_text(
+        "import time\nwhile time.process_time() < 0.5: pass\n"
+    )
+    before = Command.cpu_seconds
+    telling.run("plan", "--env", "dev", "--stack", "network")
+    assert 0.5 < Command.cpu_seconds - before < 5
+
+
 def test_what_the_one_is_given_the_other_does_not_have(desk: Desk) -> None:
     """Commands that run at the same time share no descriptor: the end of the one is seen at once."""
     with Command(("--help",), desk.environment) as first, Command(("--help",), desk.environment) as second:

@@ -15,7 +15,7 @@ from tests.ops.conftest import Desk
 
 TELLING = """
 import os, signal, sys
-dispositions = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGCHLD, signal.SIGPIPE)]
+dispositions = [signal.getsignal(number) for number in (signal.SIGCHLD, signal.SIGPIPE)]
 print(sys.argv[0], sorted(os.environ.items()), os.getcwd(), dispositions, os.isatty(0), file=sys.stderr)
 print(os.listdir("/proc/self/fd") if os.path.exists("/proc") else "", file=sys.stderr)
 sys.exit(2)

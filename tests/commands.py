@@ -26,7 +26,7 @@ from typing import ClassVar, Final, Self
 
 _ROOT: Final = Path(__file__).resolve().parents[1]
 
-_POLL: Final = 0.005
+_POLL: Final = 0.01
 """Seconds between the server's looks at the commands that run."""
 
 _TOLD: Final = struct.Struct("!id")

@@ -1,12 +1,19 @@
-"""What all tests share: how hypothesis draws, which worker gets which test, and what tests cost."""
+"""What all tests share: whose settings, how hypothesis draws, which worker gets which test, and costs."""
 
 import os
+from pathlib import Path
 from typing import Final
 
 import pytest
 from hypothesis import settings
 
 from tests.costs import Costs
+from tests.guard import sitecustomize
+
+# The programs that tests run import it, too, as they start.
+os.environ["PYTHONPATH"] = os.pathsep.join(
+    filter(None, (str(Path(sitecustomize.__file__).parent), os.environ.get("PYTHONPATH")))
+)
 
 settings.register_profile("test", derandomize=True, deadline=None, database=None)
 settings.register_profile("explore", max_examples=1000, deadline=None)

@@ -283,7 +283,6 @@ def test_calls_to_aws_do_not_grow_with_requests(app: App, aws: Proxy) -> None:
     # Each service is asked at most every 0.9 s, by three calls at most; the table also by the recorder.
     rounds = seconds / 0.9 + 1
     assert len(aws.seen) - before <= rounds * 3 * len(ServiceName)
-    assert len(aws.seen) - before < 100
 
 
 def test_an_endpoint_that_is_down_is_told() -> None:

@@ -203,6 +203,22 @@ test-tools: $(ready) $(cdktf) ## Install what the tests need and this machine la
 explore: $(ready) ## Run the property tests with new and more examples; what fails is kept in .hypothesis
 	@HYPOTHESIS_PROFILE=explore $(python) -m pytest --numprocesses=auto --timeout=0 -m hypothesis
 
+.PHONY: mutants
+mutants: $(ready) ## Break the code on purpose, in a copy, and see that the fast tests notice; takes a while [NAME=]
+	@$(python) -m tests.mutants $${NAME:+"$$NAME"}
+
+.PHONY: coverage
+coverage: $(ready) $(cdktf) ## Measure the branches that tests reach, in subprocesses too; under 90 % of a package fails
+	@$(python) -m coverage erase
+	@$(python) -m coverage run -m tests; status=$$?; $(python) -m coverage combine --quiet; \
+	for package in stacks webapp review ops; do \
+	  $(python) -m coverage report --include="$$package/*" --fail-under=90 || status=1; \
+	done; exit $$status
+
+.PHONY: record-plans
+record-plans: $(ready) ## Plan anew what the golden comments are about, where the stacks have changed since; takes minutes
+	@$(python) -m tests.review.recording
+
 .PHONY: bench-synth
 bench-synth: $(ready) ## Measure how long synthesis takes, against CDKTF as it comes; takes some minutes
 	@$(python) -m benchmarks.bench_synth

@@ -2,13 +2,15 @@
 
 import os
 from pathlib import Path
-from typing import Final
 
 import pytest
 from hypothesis import settings
+from xdist.remote import Producer
 
 from tests.costs import Costs
 from tests.guard import sitecustomize
+from tests.scheduling import ByFile, turn
+from tests.webapp.forking import stop_forking
 
 # The programs that tests run import it, too, as they start.
 os.environ["PYTHONPATH"] = os.pathsep.join(
@@ -23,22 +25,19 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "test"))
 os.environ.setdefault("GOGC", "off")
 os.environ.setdefault("GOMEMLIMIT", "3GiB")
 
-_LONGEST_FIRST: Final = ("tests/e2e/", "tests/docker/", "tests/ops/", "tests/browser/", "tests/webapp/")
-
 
 def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(Costs())
 
 
-@pytest.hookimpl(tryfirst=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByFile:
+    return ByFile(config, log)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the tests of a file together on one worker, and begin with what takes longest."""
-    items.sort(key=_turn)
-    for item in items:
-        if not item.get_closest_marker("xdist_group"):
-            item.add_marker(pytest.mark.xdist_group(item.location[0]))
+    items.sort(key=turn)
 
 
-def _turn(item: pytest.Item) -> int:
-    found = (turn for turn, start in enumerate(_LONGEST_FIRST) if item.location[0].startswith(start))
-    return next(found, len(_LONGEST_FIRST))
+def pytest_sessionfinish() -> None:
+    """Leave no process behind."""
+    stop_forking()

@@ -43,7 +43,7 @@ class Costs:
         return report
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        self._tests[_name(report.nodeid)].add(report.duration, getattr(report, "cpu", 0.0))
+        self._tests[report.nodeid].add(report.duration, getattr(report, "cpu", 0.0))
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         parts: defaultdict[str, Cost] = defaultdict(Cost)
@@ -61,9 +61,3 @@ def _cpu_seconds() -> float:
     times = os.times()
     own = times.user + times.system + times.children_user + times.children_system
     return own + Command.cpu_seconds
-
-
-def _name(nodeid: str) -> str:
-    """Drop the group that xdist adds to a test's name."""
-    name, _, group = nodeid.rpartition("@")
-    return name if name and "]" not in group else nodeid

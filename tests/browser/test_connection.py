@@ -12,7 +12,7 @@ from tests.webapp.processes import running_app
 from webapp.endpoints.events import EVENTS_PATH
 from webapp.events import LARGEST_NUMBER
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+pytestmark = pytest.mark.browser
 
 
 @pytest.fixture

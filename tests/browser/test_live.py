@@ -11,7 +11,7 @@ from tests.browser.stage import Stage
 from tests.webapp.waiting import soon
 from webapp.services import TITLES, ServiceName
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+pytestmark = pytest.mark.browser
 
 
 @pytest.fixture(autouse=True)

@@ -15,7 +15,7 @@ from tests.webapp.processes import running_app
 from tests.webapp.waiting import soon
 from webapp.services import ServiceName
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+pytestmark = pytest.mark.browser
 
 SCREENSHOTS = Path(__file__).parents[2] / ".oaktree" / "screenshots"
 LOOKS: dict[str, dict[str, Any]] = {

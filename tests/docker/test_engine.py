@@ -11,7 +11,7 @@ from ops.errors import OpsError
 from tests.docker.conftest import COMMIT, run_ops
 from tests.docker.containers import running_registry
 
-pytestmark = [pytest.mark.engine, pytest.mark.xdist_group("image")]
+pytestmark = pytest.mark.engine
 
 USERS = "AWS:$2b$05$abcdefghijklmnopqrstuuSSgfZSwfwKPbBZRnD5O0VgRw2zVgiZC\n"
 """User AWS with the password "correct", by bcrypt, which is all that the registry takes."""

@@ -38,7 +38,7 @@ from webapp.contract import (
 )
 from webapp.endpoints.incidents import INCIDENTS_PATH
 
-pytestmark = [pytest.mark.engine, pytest.mark.xdist_group("image")]
+pytestmark = pytest.mark.engine
 
 WANTED_BYTES = 180e6
 MANIFESTS = (

@@ -6,14 +6,8 @@ import pytest
 
 from ops.embedded import start_embedded, stop_embedded
 from tests.webapp.environment import ACCOUNT_ID, TOKEN_SHA256, environ_of
-from tests.webapp.forking import stop_forking
 from tests.webapp.furnishing import furnish
 from tests.webapp.processes import App, running_app, running_moto
-
-
-def pytest_sessionfinish() -> None:
-    """Leaves no process behind."""
-    stop_forking()
 
 
 @pytest.fixture(scope="session")

@@ -39,7 +39,7 @@ SIGNED_FOR = {ServiceName.CLOUDWATCH: "monitoring"}
 """Names in signatures that differ from ours."""
 
 INTERNAL = "arn:aws:iam::123456789012:role/secret-role"
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("deadlines")]
+pytestmark = pytest.mark.e2e
 
 USUAL = 0.5
 """Seconds in which the app answers whatever AWS does; a call that AWS does not answer takes twice that."""

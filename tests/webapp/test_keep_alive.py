@@ -10,8 +10,6 @@ from tests.webapp.environment import environ_of
 from tests.webapp.processes import App, running_app
 from webapp.contract import HEALTH_PATH
 
-pytestmark = pytest.mark.xdist_group("deadlines")
-
 KEEP_ALIVE = 2
 
 

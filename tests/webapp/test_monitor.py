@@ -21,8 +21,6 @@ from webapp.services import TITLES, ServiceName
 from webapp.settings import Settings, read_settings
 from webapp.states import State
 
-pytestmark = pytest.mark.xdist_group("deadlines")
-
 EARLIER = datetime(2026, 11, 23, 6, 25, tzinfo=UTC)
 FINE = Finding(State.OPERATIONAL, "Fine.")
 

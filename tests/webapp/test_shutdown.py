@@ -18,8 +18,6 @@ from tests.webapp.processes import App, running_app
 from webapp.contract import HEALTH_PATH, READY_PATH, STATUS_PATH, STOP_SIGNAL
 from webapp.endpoints.incidents import INCIDENTS_PATH
 
-pytestmark = pytest.mark.xdist_group("deadlines")
-
 STOP = signal.Signals[STOP_SIGNAL]
 
 

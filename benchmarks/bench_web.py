@@ -52,7 +52,7 @@ class Size:
 
 
 WHOLE: Final = Size(5, 3.0, 32, 5, 20_000, 100_000, needs_wrk=True)
-SMALLEST: Final = Size(1, 0.1, 4, 1, 40, 40, needs_wrk=False)
+SMALLEST: Final = Size(1, 0.1, 2, 1, 8, 8, needs_wrk=False)
 
 
 @dataclass(frozen=True)

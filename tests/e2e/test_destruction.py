@@ -18,7 +18,9 @@ def test_a_protected_environment_refuses_to_be_destroyed(desk: Clone) -> None:
     done = desk.make(PROD, "destroy", "ENV=prod", "STACK=service", typed="prod\n")
     assert done.returncode == 2
     assert "prod-service is protected" in done.stderr
-    by_hand = Desk(desk.directory).terraform("prod-service", PROD, "plan", "-destroy", "-lock=false")
+    person = Desk(desk.directory)
+    assert succeeded(person.terraform("prod-service", PROD, "init"))
+    by_hand = person.terraform("prod-service", PROD, "plan", "-destroy", "-lock=false")
     assert by_hand.returncode == 1
     assert "prevent_destroy" in by_hand.stderr
 

@@ -1,7 +1,9 @@
-"""Runs the program, which writes the Terraform JSON."""
+"""Runs the program, which writes the Terraform JSON, when something has changed since it last did."""
 
+import hashlib
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -12,11 +14,16 @@ _TRACEBACK: Final = "Traceback (most recent call last):\n"
 
 
 def synthesize(checkout: Checkout) -> None:
-    """Write every stack's Terraform JSON anew.
+    """Write every stack's Terraform JSON, unless it is what the program last made of the same files.
 
     UsageError with the program's own words for settings that cannot be used, OpsError otherwise;
     the former files stay. Of a traceback, the exception is told and the whole kept in a log.
     """
+    stamp = checkout.state / "synthesis.sha256"
+    if stamp.exists() and stamp.read_text() == _digest(checkout):
+        for manifest in checkout.synthesized.glob("manifest.json"):
+            manifest.touch()  # make and the doctor compare times
+        return
     command = (
         sys.executable,
         "-O",
@@ -32,6 +39,26 @@ def synthesize(checkout: Checkout) -> None:
             raise OpsError(_told(done.stderr, checkout.state / "logs" / "synthesis.log"))
         text = (done.stderr.strip() or done.stdout.strip() or "it said nothing")[-4000:]
         raise (UsageError if done.returncode == UsageError.status else OpsError)(text)
+    stamp.parent.mkdir(parents=True, exist_ok=True)
+    stamp.write_text(_digest(checkout))
+
+
+def _digest(checkout: Checkout) -> str:
+    """Return a digest of all that the program reads and of all that it wrote."""
+    digest = hashlib.sha256(sys.version.encode())
+    for file in _read_and_written(checkout):
+        digest.update(f"\0{file}\0".encode())
+        digest.update(file.read_bytes())
+    return digest.hexdigest()
+
+
+def _read_and_written(checkout: Checkout) -> Iterator[Path]:
+    code = checkout.program.parent
+    yield checkout.program
+    for pattern in ("stacks/**/*.py", "webapp/**/*.py", "requirements/*.txt"):
+        yield from sorted(code.glob(pattern))
+    for folder in (checkout.environments, checkout.synthesized):
+        yield from sorted(filter(Path.is_file, folder.rglob("*")))
 
 
 def _told(errors: str, log: Path) -> str:

@@ -30,6 +30,11 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(Costs())
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """Return one worker more than there are cores: much of what tests do is wait."""
+    return (os.cpu_count() or 1) + 1
+
+
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByFile:
     return ByFile(config, log)
 

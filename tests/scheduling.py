@@ -20,16 +20,15 @@ _TOGETHER: Final = {
 _FIRST: Final = (
     "tests/e2e/test_life_of_an_environment.py",
     "tests/e2e/test_bootstrap.py",
-    "tests/e2e/test_life_of_releases.py",
-    "tests/e2e/test_life_of_changes.py",
-    "tests/e2e/",
+    # While those wait for AWS, what needs nothing that they make.
     "tests/docker/",
-    "tests/test_environments.py",
-    "tests/ops/test_bootstrap.py",
-    "tests/ops/test_deploy.py",
-    "tests/ops/",
-    "tests/browser/",
     "tests/webapp/test_faults.py",
+    "tests/ops/test_deploy.py",
+    "tests/browser/",
+    # These begin with what the bootstrap has made.
+    "tests/e2e/",
+    "tests/test_environments.py",
+    "tests/ops/",
     "tests/webapp/",
 )
 """What is begun with, by the beginning of the paths: a story of minutes that begins last ends last."""

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from ops import providers
 from ops.engine import find_engine
 from ops.errors import OpsError
 from ops.terraform import find_terraform
@@ -129,11 +130,28 @@ def bring(without: Sequence[str] = ()) -> None:
 
 def variables() -> dict[str, str]:
     """Return what the environment of tests has beyond this process's own."""
-    added = {"TF_PLUGIN_MIRROR": str(_provider_mirror())}
-    if not Path("/run/systemd/system").is_dir():
+    mirror = _provider_mirror()
+    added = {"TF_PLUGIN_MIRROR": str(mirror)}
+    if not Path("/run/systemd/system").is_dir() and "CONTAINERS_CONF" not in os.environ:
         # Without systemd, podman has to be told not to look for it.
         added["CONTAINERS_CONF"] = str(_CONTAINERS_WITHOUT_SYSTEMD)
-    return added | {name: value for name, value in os.environ.items() if name in added}
+    unpacked = next(mirror.glob(f"*/hashicorp/aws/{PROVIDER}/*/"), None)
+    if unpacked and not providers.named_configuration(os.environ):
+        configuration = ROOT / ".oaktree/tests/terraform.rc"
+        configuration.parent.mkdir(parents=True, exist_ok=True)
+        configuration.write_text(_without_checksums(mirror, unpacked))
+        added["TF_CLI_CONFIG_FILE"] = str(configuration)
+    return added
+
+
+def _without_checksums(mirror: Path, unpacked: Path) -> str:
+    """Return a CLI configuration by which no command computes the checksum of 700 MB of provider.
+
+    Source: Terraform's documentation, "Development Overrides for Provider Developers".
+    """
+    override = f'  dev_overrides {{\n    "hashicorp/aws" = "{unpacked}"\n  }}\n'
+    first, rest = providers.mirror_configuration(mirror).split("\n", 1)
+    return f"{first}\n{override}{rest}"
 
 
 def _provider_mirror() -> Path:

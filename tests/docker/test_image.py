@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -66,11 +67,12 @@ def variables(embedded: Embedded) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def app(engine: Engine, image: Image, variables: dict[str, str]) -> Iterator[Container]:
     """The app in a container, started from an environment that is not the app's."""
-    with pytest.MonkeyPatch.context() as machine:
-        machine.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
-        machine.setenv("LEAKED", "from this machine")
-        with running_container(engine, image.id, variables) as container:
-            yield container
+    with ExitStack() as stack:
+        with pytest.MonkeyPatch.context() as machine:
+            machine.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
+            machine.setenv("LEAKED", "from this machine")
+            container = stack.enter_context(running_container(engine, image.id, variables))
+        yield container
 
 
 def test_the_image_is_told_what_it_is(image: Image) -> None:

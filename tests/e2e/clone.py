@@ -120,10 +120,9 @@ def clone(directory: Path, variables: Mapping[str, str]) -> Clone:
         check=True,
     )
     for name in filter(None, listed.stdout.split("\0")):
-        if (SOURCE / name).exists():
+        if not name.startswith("environments/") and (SOURCE / name).exists():
             (directory / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(SOURCE / name, directory / name)
-    shutil.rmtree(directory / "environments")
     shutil.copytree(ENVIRONMENTS, directory / "environments")
     made = Clone(directory, variables)
     made._git("init", "--quiet", "--initial-branch", "main")

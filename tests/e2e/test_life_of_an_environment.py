@@ -37,8 +37,11 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     project = made.directory / "environments/project.toml"
     project.write_text(project.read_text() + "protected = false\n")
     start_embedded(made.directory / ".oaktree/local", ACCOUNT)
-    yield made
-    made.ops("down")
+    with pytest.MonkeyPatch.context() as here:
+        # As users have it: other tests spare Terraform the provider's checksum.
+        here.delenv("TF_CLI_CONFIG_FILE", raising=False)
+        yield made
+        made.ops("down")
 
 
 @pytest.fixture(scope="module")

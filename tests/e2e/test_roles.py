@@ -10,6 +10,8 @@ from tests.e2e.calls import Call, calls, count
 from tests.e2e.desk import REGION
 from tests.e2e.roles import Role
 
+pytestmark = pytest.mark.e2e
+
 ACCOUNT = "111111111111"
 
 

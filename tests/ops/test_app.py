@@ -22,6 +22,8 @@ from tests.ops.conftest import REGION
 from tests.ops.small_stacks import trust
 from tests.serving import serving
 
+pytestmark = pytest.mark.e2e
+
 ANSWERS_IN_TURN = """
 import sys, time
 from http.server import BaseHTTPRequestHandler, HTTPServer

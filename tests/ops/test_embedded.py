@@ -17,6 +17,8 @@ from ops.embedded import Embedded, find_embedded, start_embedded, stop_embedded,
 from ops.errors import OpsError
 from tests.ops.conftest import ACCOUNT, REGION
 
+pytestmark = pytest.mark.e2e
+
 OTHER_ACCOUNT = "222222222222"
 
 

@@ -13,6 +13,8 @@ from stacks.settings import Platform
 from tests.ops.conftest import ACCOUNT, REGION
 from tests.ops.github_tokens import TokenEndpoint, serving_tokens
 
+pytestmark = pytest.mark.e2e
+
 OTHER = "222222222222"
 
 

@@ -27,6 +27,8 @@ from tests.ops.amending import amending
 from tests.ops.conftest import ACCOUNT, REGION, Desk
 from webapp.logs import JsonFormatter
 
+pytestmark = pytest.mark.e2e
+
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 GROUP = "/oaktree/dev/web"
 TASK_1, TASK_2 = (f"web/web/{digit * 32}" for digit in "12")

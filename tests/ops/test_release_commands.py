@@ -17,6 +17,8 @@ from stacks.reading import read_platform
 from tests.ops.conftest import ACCOUNT, ENVIRONMENT, REGION, Desk
 from tests.ops.test_release import put_tagged
 
+pytestmark = pytest.mark.e2e
+
 PROD_ACCOUNT = "222222222222"
 FIRST, SECOND, THIRD = "1111111", "2222222", "3333333"
 

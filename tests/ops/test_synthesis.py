@@ -1,4 +1,4 @@
-"""What is told when the program fails."""
+"""When the program runs, and what is told when it fails."""
 
 from pathlib import Path
 
@@ -37,3 +37,55 @@ def test_the_programs_own_words_are_told_as_they_are(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"^wrong: this$"):
         synthesize(Checkout(tmp_path))
     assert not (tmp_path / ".oaktree").exists()
+
+
+COUNTS = """
+import argparse
+from pathlib import Path
+
+parser = argparse.ArgumentParser()
+parser.add_argument("--environments", type=Path)
+parser.add_argument("--outdir", type=Path)
+outdir = parser.parse_args().outdir
+(outdir / "stacks").mkdir(parents=True, exist_ok=True)
+(outdir / "stacks/one.json").write_text("{}")
+runs = Path(__file__).with_name("runs")
+runs.write_text(f"{runs.read_text() if runs.exists() else ''}.")
+"""
+
+
+def test_it_runs_only_when_what_it_reads_or_wrote_has_changed(tmp_path: Path) -> None:
+    (tmp_path / "main.py").write_text(COUNTS)
+    checkout = Checkout(tmp_path)
+    settings, code = checkout.environments / "dev.toml", tmp_path / "stacks/network.py"
+    for file in (settings, code):
+        file.parent.mkdir()
+        file.write_text("")
+
+    def runs() -> int:
+        synthesize(checkout)
+        synthesize(checkout)
+        return len((tmp_path / "runs").read_text())
+
+    assert runs() == 1
+    settings.touch()
+    assert runs() == 1
+    settings.write_text("[network]")
+    assert runs() == 2
+    code.write_text("VPC = 1")
+    assert runs() == 3
+    (checkout.environments / "prod.toml").write_text("")
+    assert runs() == 4
+    (checkout.synthesized / "stacks/one.json").write_text("[]")
+    assert runs() == 5
+    (checkout.synthesized / "stacks/one.json").unlink()
+    assert runs() == 6
+    (tmp_path / "main.py").write_text(COUNTS + "\n")
+    assert runs() == 7
+
+
+def test_it_runs_again_after_a_failure(tmp_path: Path) -> None:
+    (tmp_path / "main.py").write_text("raise SystemExit(2)")
+    for _ in range(2):
+        with pytest.raises(UsageError):
+            synthesize(Checkout(tmp_path))

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -294,6 +295,7 @@ def _without_hash(text: str, review: Review) -> str:
     return text
 
 
+@pytest.mark.e2e
 @given(plans(), errors(), st.integers(1, 4_000_000))
 @examples(2)
 def test_another_process_writes_the_same_bytes(

@@ -44,6 +44,7 @@ def test_each_environment_has_a_network_and_a_service_stack_and_each_account_a_f
     ]
 
 
+@pytest.mark.e2e
 def test_two_syntheses_in_two_processes_give_the_same_bytes(tmp_path: Path) -> None:
     for seed in ("1", "2"):
         arguments = ("--environments", ENVIRONMENTS, "--outdir", tmp_path / seed)

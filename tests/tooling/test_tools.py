@@ -58,6 +58,7 @@ def run(machine: Path, *arguments: str, **variables: str) -> "subprocess.Complet
     )
 
 
+@pytest.mark.e2e
 def test_where_nothing_can_be_installed_the_line_to_type_is_said(machine: Path) -> None:
     done = run(machine)
     assert done.returncode == 2
@@ -108,6 +109,7 @@ def test_tools_are_left_out_on_demand_but_not_in_ci(machine: Path) -> None:
     assert "WITHOUT=terraform: not a tool that can be left out. Use browser or engine." in unknown.stderr
 
 
+@pytest.mark.e2e
 def test_a_run_ends_with_its_costs_what_was_left_out_and_what_was_left_behind(
     machine: Path, tmp_path: Path
 ) -> None:

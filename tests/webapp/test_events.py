@@ -28,6 +28,8 @@ from webapp.states import State
 from webapp.status_cache import StatusCache
 from webapp.stopping import Stopping
 
+pytestmark = pytest.mark.e2e
+
 
 @dataclass
 class Event:

@@ -10,6 +10,8 @@ from tests.webapp.environment import environ_of
 from tests.webapp.processes import App, running_app
 from webapp.contract import HEALTH_PATH
 
+pytestmark = pytest.mark.e2e
+
 KEEP_ALIVE = 2
 
 

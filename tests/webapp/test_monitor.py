@@ -21,6 +21,8 @@ from webapp.services import TITLES, ServiceName
 from webapp.settings import Settings, read_settings
 from webapp.states import State
 
+pytestmark = pytest.mark.e2e
+
 EARLIER = datetime(2026, 11, 23, 6, 25, tzinfo=UTC)
 FINE = Finding(State.OPERATIONAL, "Fine.")
 

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from hypothesis import settings
 from starlette.routing import Route
 
@@ -15,6 +16,8 @@ from webapp.api import OPERATIONS
 from webapp.application import create_app
 from webapp.settings import read_settings
 from webapp.stopping import Stopping
+
+pytestmark = pytest.mark.e2e
 
 UNDESCRIBED = {"/assets/{name}", "/favicon.ico"}
 """What the page needs of its own."""

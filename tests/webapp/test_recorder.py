@@ -29,6 +29,8 @@ from webapp.settings import Settings, read_settings
 from webapp.states import State
 from webapp.table_client import TableClient
 
+pytestmark = pytest.mark.e2e
+
 BEGUN = datetime(2026, 11, 23, 6, 25, 10, tzinfo=UTC)
 MINUTE = "2026-11-23T06:25:00Z"
 SECOND = timedelta(seconds=1)

@@ -18,6 +18,8 @@ from tests.webapp.processes import App, running_app
 from webapp.contract import HEALTH_PATH, READY_PATH, STATUS_PATH, STOP_SIGNAL
 from webapp.endpoints.incidents import INCIDENTS_PATH
 
+pytestmark = pytest.mark.e2e
+
 STOP = signal.Signals[STOP_SIGNAL]
 
 

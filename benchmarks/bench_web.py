@@ -23,8 +23,9 @@ from typing import Final
 import httpx
 
 from benchmarks.web import wrk
-from benchmarks.web.servers import ROOT, Server, free_port, serving
+from benchmarks.web.servers import ROOT, Server, serving
 from benchmarks.web.wrk import Load, WrkError
+from tests.serving import free_port
 from tests.webapp.environment import AUTHORIZED, TOKEN_SHA256, environ_of
 from tests.webapp.furnishing import furnish
 from tests.webapp.processes import running_moto

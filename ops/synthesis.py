@@ -20,7 +20,9 @@ def synthesize(checkout: Checkout) -> None:
     the former files stay. Of a traceback, the exception is told and the whole kept in a log.
     """
     stamp = checkout.state / "synthesis.sha256"
-    if stamp.exists() and stamp.read_text() == _digest(checkout):
+    # Of a program without the stacks beside it, nobody knows what it reads.
+    ours = (checkout.program.parent / "stacks").is_dir()
+    if ours and stamp.exists() and stamp.read_text() == _digest(checkout):
         for manifest in checkout.synthesized.glob("manifest.json"):
             manifest.touch()  # make and the doctor compare times
         return

@@ -37,6 +37,8 @@ def main() -> int:
     except (tools.ToolsError, OpsError) as error:
         print(f"test: {error}", file=sys.stderr)
         return 2
+    # A shell that runs this in the background has it ignore interrupts, which pytest would inherit.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_ADOPT_ORPHANS, 1, 0, 0, 0)
     marked = ("-m", " and ".join(f"not {name}" for name in without)) if without else ()

@@ -1,7 +1,9 @@
-"""HTTP servers of tests, which answer in a thread."""
+"""HTTP servers of tests, which answer in a thread, and ports for other servers."""
 
+import random
+import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import HTTPServer
 from threading import Thread
 
@@ -17,3 +19,16 @@ def serving(server: HTTPServer) -> Iterator[None]:
         finally:
             server.shutdown()
             thread.join()
+
+
+def free_port() -> int:
+    """Return a port of the loopback that nobody listens on.
+
+    It is below those that the system chooses for whoever asks for any port (32768 and up on Linux), so that
+    no server of another test is given it meanwhile.
+    """
+    while True:
+        port = random.SystemRandom().randrange(20_000, 32_768)
+        with suppress(OSError), socket.socket() as probe:
+            probe.bind(("127.0.0.1", port))
+            return port

@@ -1,7 +1,6 @@
 """Starts the programs to be measured, and ends them."""
 
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -30,13 +29,6 @@ class Server:
         status = Path(f"/proc/{self.process_id}/status").read_text()
         line = next(line for line in status.splitlines() if line.startswith("VmRSS:"))
         return int(line.split()[1]) / 1024
-
-
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextmanager

@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-import socket
 import subprocess
 import time
 from collections.abc import Iterator, Mapping
@@ -16,6 +15,7 @@ import httpx
 
 from ops.engine import Engine
 from ops.runners import HOST, ContainerRunner
+from tests.serving import free_port
 from webapp.contract import HEALTH_COMMAND, HEALTH_PATH, READY_PATH
 
 
@@ -149,10 +149,3 @@ def _listens(host: str) -> bool:
         return httpx.get(f"http://{host}/v2/").status_code in (200, 401)
     except httpx.TransportError:
         return False
-
-
-def free_port() -> int:
-    """A port of the loopback that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])

@@ -16,6 +16,7 @@ import argparse
 import http.client
 import json
 import os
+import re
 import shutil
 import sys
 import time
@@ -267,7 +268,8 @@ def send(
     answer = connection.getresponse()
     content = answer.read()
     connection.close()
-    if answer.status >= 300:
+    # What an interrupted provisioner has made is there already.
+    if answer.status >= 300 and not re.search(rb"AlreadyExists|AlreadyOwned|ResourceInUse", content):
         sys.exit(f"{service}: {answer.status} {content.decode()}")
     return content
 

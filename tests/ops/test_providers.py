@@ -47,7 +47,7 @@ def put_provider(mirror: Path) -> Path:
 
 
 def configuration_of(tmp_path: Path) -> str:
-    """What Terraform is told, or nothing."""
+    """Return the CLI configuration that Terraform gets, or nothing."""
     terraform = Terraform(Path("terraform"), "1.11.4", tmp_path / "shared")
     file = terraform.environment(os.environ).get("TF_CLI_CONFIG_FILE")
     return Path(file).read_text() if file else ""

@@ -1,4 +1,4 @@
-"""When the program runs, and what is told when it fails."""
+"""When the program runs, and what it says when it fails."""
 
 from pathlib import Path
 

@@ -3,7 +3,7 @@
 import hashlib
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -19,10 +19,12 @@ def synthesize(checkout: Checkout) -> None:
     UsageError with the program's own words for settings that cannot be used, OpsError otherwise;
     the former files stay. Of a traceback, the exception is told and the whole kept in a log.
     """
-    stamp = checkout.state / "synthesis.sha256"
     # Of a program without the stacks beside it, nobody knows what it reads.
     ours = (checkout.program.parent / "stacks").is_dir()
-    if ours and stamp.exists() and stamp.read_text() == _digest(checkout):
+    stamp = checkout.state / "synthesis.sha256"
+    # Before the program runs: what somebody changes meanwhile, it may not have seen.
+    read = _digest(_read(checkout))
+    if ours and stamp.exists() and stamp.read_text() == f"{read} {_digest(_written(checkout))}":
         for manifest in checkout.synthesized.glob("manifest.json"):
             manifest.touch()  # make and the doctor compare times
         return
@@ -41,26 +43,32 @@ def synthesize(checkout: Checkout) -> None:
             raise OpsError(_told(done.stderr, checkout.state / "logs" / "synthesis.log"))
         text = (done.stderr.strip() or done.stdout.strip() or "it said nothing")[-4000:]
         raise (UsageError if done.returncode == UsageError.status else OpsError)(text)
-    stamp.parent.mkdir(parents=True, exist_ok=True)
-    stamp.write_text(_digest(checkout))
+    if ours:
+        stamp.parent.mkdir(parents=True, exist_ok=True)
+        stamp.write_text(f"{read} {_digest(_written(checkout))}")
 
 
-def _digest(checkout: Checkout) -> str:
-    """Return a digest of all that the program reads and of all that it wrote."""
+def _digest(files: Iterable[Path]) -> str:
+    """Return a digest of files with their paths, and of the Python that runs."""
     digest = hashlib.sha256(sys.version.encode())
-    for file in _read_and_written(checkout):
+    for file in files:
         digest.update(f"\0{file}\0".encode())
         digest.update(file.read_bytes())
     return digest.hexdigest()
 
 
-def _read_and_written(checkout: Checkout) -> Iterator[Path]:
+def _read(checkout: Checkout) -> Iterator[Path]:
+    """Yield what the program reads."""
     code = checkout.program.parent
     yield checkout.program
     for pattern in ("stacks/**/*.py", "webapp/**/*.py", "requirements/*.txt"):
         yield from sorted(code.glob(pattern))
-    for folder in (checkout.environments, checkout.synthesized):
-        yield from sorted(filter(Path.is_file, folder.rglob("*")))
+    yield from sorted(filter(Path.is_file, checkout.environments.rglob("*")))
+
+
+def _written(checkout: Checkout) -> list[Path]:
+    """Return what the program has written."""
+    return sorted(filter(Path.is_file, checkout.synthesized.rglob("*")))
 
 
 def _told(errors: str, log: Path) -> str:

@@ -174,19 +174,26 @@ def _serve(control: socket.socket) -> None:
 
 def _warm_up() -> None:
     """Import what a command does, and keep what botocore reads of its data."""
-    from botocore.loaders import JSONFileLoader
     from botocore.session import Session
 
     import ops.cli  # noqa: F401
 
-    JSONFileLoader.load_file = staticmethod(  # type: ignore[method-assign]
-        functools.cache(JSONFileLoader().load_file)
-    )
+    keep_botocore_data()
     for service in ("sts", "ssm", "ecr", "s3", "ecs", "cloudwatch", "logs", "elbv2"):
         Session().create_client(
             service, "eu-central-1", aws_access_key_id="none", aws_secret_access_key="none"
         ).close()
     gc.freeze()  # else a command copies all of it when it ends
+
+
+def keep_botocore_data() -> None:
+    """Have botocore read each of its files once, for this process and those forked off it."""
+    from botocore.loaders import JSONFileLoader
+
+    # Its cache belongs to a session, and each client may have another one.
+    JSONFileLoader.load_file = staticmethod(  # type: ignore[method-assign]  # a method that needs no instance
+        functools.cache(JSONFileLoader().load_file)
+    )
 
 
 def _become(connection: socket.socket, streams: list[int]) -> None:

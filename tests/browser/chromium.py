@@ -1,25 +1,12 @@
 """The distribution's Chromium, or else Playwright's own, driven by Playwright."""
 
 import os
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
-from playwright.sync_api import Browser, ConsoleMessage, Page, Playwright, Request, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
 
-NAMES = ("chromium", "chromium-browser", "google-chrome")
-
-
-def found(playwright: Playwright) -> str:
-    """Where the browser is; the distribution's goes before the one that `playwright install` downloads."""
-    paths = [*map(shutil.which, NAMES), playwright.chromium.executable_path]
-    executable = next((path for path in paths if path and Path(path).is_file()), None)
-    assert executable, (
-        f"the tests of the page need a browser. None of {', '.join(NAMES)} is on the PATH, and there is no "
-        f"{paths[-1]}: install one, with apt-get install chromium or .venv/bin/playwright install chromium"
-    )
-    return executable
+from tests import tools
 
 
 @contextmanager
@@ -27,8 +14,10 @@ def running_chromium() -> Iterator[Browser]:
     """A browser that ends with the block; fails, saying what to install, where there is none."""
     # Chromium's sandbox refuses to work for root, who is who runs tests in a container.
     arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
+    executable = tools.browser()
+    assert executable, "the tests of the page need a browser, and there is none: make test-tools installs one"
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found(playwright), args=arguments)
+        browser = playwright.chromium.launch(executable_path=executable, args=arguments)
         try:
             yield browser
         finally:

@@ -89,3 +89,15 @@ def test_it_runs_again_after_a_failure(tmp_path: Path) -> None:
     for _ in range(2):
         with pytest.raises(UsageError):
             synthesize(Checkout(tmp_path))
+
+
+def test_what_is_changed_while_it_runs_is_not_taken_for_what_it_read(tmp_path: Path) -> None:
+    changes = "settings = parser.parse_args().environments / 'dev.toml'\nsettings.write_text('[network]')\n"
+    (tmp_path / "main.py").write_text(COUNTS + changes)
+    (tmp_path / "stacks").mkdir()
+    checkout = Checkout(tmp_path)
+    checkout.environments.mkdir()
+    (checkout.environments / "dev.toml").write_text("")
+    for expected in (1, 2, 2):
+        synthesize(checkout)
+        assert len((tmp_path / "runs").read_text()) == expected

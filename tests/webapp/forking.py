@@ -64,4 +64,4 @@ def _run(arguments: list[str], environ: dict[str, str], stdout: Connection, stde
 
 def stop_forking() -> None:
     """Ends the process that forks and waits for it, so that its CPU time and that of its forks is counted."""
-    forkserver._forkserver._stop()  # type: ignore[attr-defined]
+    forkserver._forkserver._stop()  # type: ignore[attr-defined]  # there is no public way

@@ -1,11 +1,9 @@
 """Imported by the process that forks apps: reads botocore's data, which every client needs, once for all."""
 
 import asyncio
-import functools
 import gc
 
-from botocore.loaders import JSONFileLoader
-
+from tests.commands import keep_botocore_data
 from tests.webapp.environment import REGION
 from webapp.aws import open_clients
 
@@ -15,8 +13,6 @@ async def _open_and_close() -> None:
         pass
 
 
-JSONFileLoader.load_file = staticmethod(  # type: ignore[method-assign]
-    functools.cache(JSONFileLoader().load_file)
-)
+keep_botocore_data()
 asyncio.run(_open_and_close())
 gc.freeze()

@@ -16,7 +16,6 @@ from ops.clients import ambient_client
 from ops.engine import find_engine
 from ops.errors import OpsError, UsageError
 from ops.phases import Phases, Place
-from ops.planned import read_plan
 from ops.prerequisites import missing
 from ops.progress import Progress
 from ops.release import Releases
@@ -232,8 +231,7 @@ def beyond_creation(plan: Any) -> list[str]:
 
 def _create(workspace: Workspace, on_line: OnLine) -> None:
     """Apply a stack if that only creates. OpsError when it would change or remove something."""
-    workspace.plan(on_line=on_line)
-    if there := beyond_creation(read_plan(workspace)):
+    if there := beyond_creation(workspace.plan(on_line=on_line)):
         workspace.discard_plan()
         more = f" and {len(there) - 3} more" if len(there) > 3 else ""
         raise OpsError(

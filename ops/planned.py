@@ -15,21 +15,16 @@ _FORMAT: Final = "1"
 _HARMLESS: Final = frozenset({"no-op", "read", "create", "update"})
 
 
-def read_plan(workspace: Workspace) -> Any:
-    """The saved plan. It holds sensitive values in plain text: not for logs. OpsError when it is none."""
-    return json.loads(workspace.show_plan())
-
-
 def applied_task_definition(workspace: Workspace, family: str) -> str:
     """The ARN of the task definition that was applied last. OpsError when the state has none of that family.
 
     The state knows, and ECS does not: it may have gone back to a former one already.
+    Source of the form: the state files of Terraform 1 and OpenTofu 1, format version 4.
     """
-    values = json.loads(workspace.show_state()).get("values") or {}
-    for resource in (values.get("root_module") or {}).get("resources") or ():
-        found = resource["type"] == _REPLACED_BY_EVERY_RELEASE and resource["values"]["family"] == family
-        if found and "deposed_key" not in resource:
-            return str(resource["values"]["arn"])
+    for resource in json.loads(workspace.pull_state() or "{}").get("resources", ()):
+        for instance in resource["instances"] if resource["type"] == _REPLACED_BY_EVERY_RELEASE else ():
+            if instance["attributes"]["family"] == family and "deposed" not in instance:
+                return str(instance["attributes"]["arn"])
     raise OpsError(f"The state of {workspace.stack} has no task definition {family}.")
 
 

@@ -3,7 +3,7 @@
 from ops import standing
 from ops.checkout import Checkout
 from ops.errors import OpsError
-from ops.planned import changed_services, changes_nothing, counts, read_plan, refusals
+from ops.planned import changed_services, changes_nothing, counts, refusals
 from ops.progress import Phase
 from ops.provision import init
 from ops.synthesis import synthesize
@@ -22,8 +22,7 @@ def plan_release(
     synthesize(checkout)
     workspace.take(checkout.configuration(target.stack))
     init(workspace, platform, target)
-    workspace.plan()
-    plan = read_plan(workspace)
+    plan = workspace.plan()
     added, changed, destroyed = counts(plan)
     phase.result = f"{added} to add, {changed} to change, {destroyed} to destroy"
     if changes_nothing(plan):

@@ -132,13 +132,12 @@ class Terraform:
             told = f"{self.executable.name} {' '.join(arguments)}"
             raise TerraformError(told, process.returncode, log, error_blocks(log.read_text(errors="replace")))
 
-    def show(self, directory: Path, environment: Mapping[str, str], *plan: str) -> bytes:
-        """A directory's saved plan, or without one its state, exactly as `terraform show -json` writes it.
+    def read(self, arguments: Sequence[str], *, directory: Path, environment: Mapping[str, str]) -> bytes:
+        """Run a command in a working directory for what it prints, such as a plan or a state.
 
-        It holds every sensitive value in plain text, so it goes to nobody but the caller and into no
-        log. TerraformError when the file is no plan that this Terraform can read.
+        That holds every sensitive value in plain text, so it goes to nobody but the caller and into no
+        log. TerraformError for an exit status other than 0.
         """
-        arguments = ("show", "-json", *plan)
         done = subprocess.run(
             (str(self.executable), *arguments, "-no-color"),
             cwd=directory,

@@ -1,12 +1,13 @@
 """A stack's working directory: the synthesized JSON, and what Terraform keeps beside it."""
 
 import hashlib
+import json
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from ops import providers
 from ops.errors import OpsError
@@ -144,16 +145,18 @@ class Workspace:
         """`terraform validate`, after an `init` without the backend."""
         self._run("validate")
 
-    def plan(self, *arguments: str, on_line: OnLine | None = None) -> None:
+    def plan(self, *arguments: str, on_line: OnLine | None = None) -> Any:
         """`terraform plan`, saved together with its JSON and a digest of the configuration it was made of.
 
-        When it fails, what Terraform said is kept, and the JSON of the plan as far as it got.
+        Returns the plan as of that JSON. It holds sensitive values in plain text: not for logs. When
+        planning fails, what Terraform said is kept, and the JSON of the plan as far as it got.
         """
         self.discard_plan()
         try:
             self._run("plan", f"-out={self.saved_plan.name}", _LOCK_TIMEOUT, *arguments, on_line=on_line)
             self.saved_plan.chmod(0o600)
-            write_private(self.plan_json, self.show_plan())
+            plan = self.show_plan()
+            write_private(self.plan_json, plan)
         except TerraformError as error:
             write_private(self.plan_error, ("\n\n".join(error.errors) or str(error)).encode())
             if self.saved_plan.exists():
@@ -163,14 +166,15 @@ class Workspace:
                 self.saved_plan.unlink()
             raise
         self._digest_file.write_text(_digest(self.directory / _CONFIGURATION))
+        return json.loads(plan)
 
     def show_plan(self) -> bytes:
-        """The saved plan as JSON, read anew."""
-        return self.terraform.show(self.directory, self.environment, self.saved_plan.name)
+        """The saved plan as JSON, read anew, which takes Terraform seconds."""
+        return self._read("show", "-json", self.saved_plan.name)
 
-    def show_state(self) -> bytes:
-        """The state as JSON."""
-        return self.terraform.show(self.directory, self.environment)
+    def pull_state(self) -> bytes:
+        """The state as its backend has it; unlike `terraform show`, that needs no provider."""
+        return self._read("state", "pull")
 
     def apply_plan(self, on_line: OnLine | None = None) -> None:
         """Apply exactly the saved plan, and remove it once it is applied."""
@@ -203,6 +207,9 @@ class Workspace:
     @property
     def _digest_file(self) -> Path:
         return self.directory / "plan.sha256"
+
+    def _read(self, *arguments: str) -> bytes:
+        return self.terraform.read(arguments, directory=self.directory, environment=self.environment)
 
     def _run(self, command: str, *arguments: str, on_line: OnLine | None = None) -> None:
         self.terraform.run(

@@ -137,21 +137,26 @@ def variables() -> dict[str, str]:
         added["CONTAINERS_CONF"] = str(_CONTAINERS_WITHOUT_SYSTEMD)
     unpacked = next(mirror.glob(f"*/hashicorp/aws/{PROVIDER}/*/"), None)
     if unpacked and not providers.named_configuration(os.environ):
-        configuration = ROOT / ".oaktree/tests/terraform.rc"
-        configuration.parent.mkdir(parents=True, exist_ok=True)
-        configuration.write_text(_without_checksums(mirror, unpacked))
-        added["TF_CLI_CONFIG_FILE"] = str(configuration)
+        added["TF_CLI_CONFIG_FILE"] = str(_without_checksums(mirror, unpacked))
     return added
 
 
-def _without_checksums(mirror: Path, unpacked: Path) -> str:
+def _without_checksums(mirror: Path, unpacked: Path) -> Path:
     """Return a CLI configuration by which no command computes the checksum of 700 MB of provider.
 
+    What `init` takes from a mirror, and computes a checksum of, is an empty package in the provider's
+    place; what runs is the provider itself.
     Source: Terraform's documentation, "Development Overrides for Provider Developers".
     """
+    directory = ROOT / ".oaktree/tests"
+    stand_in = directory / "mirror" / unpacked.relative_to(mirror) / f"terraform-provider-aws_v{PROVIDER}_x5"
+    stand_in.parent.mkdir(parents=True, exist_ok=True)
+    stand_in.touch(0o755)
     override = f'  dev_overrides {{\n    "hashicorp/aws" = "{unpacked}"\n  }}\n'
-    first, rest = providers.mirror_configuration(mirror).split("\n", 1)
-    return f"{first}\n{override}{rest}"
+    first, rest = providers.mirror_configuration(directory / "mirror").split("\n", 1)
+    configuration = directory / "terraform.rc"
+    configuration.write_text(f"{first}\n{override}{rest}")
+    return configuration
 
 
 def _provider_mirror() -> Path:

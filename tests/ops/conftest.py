@@ -108,7 +108,8 @@ def releasing(desk: Desk, tmp_path_factory: pytest.TempPathFactory) -> Desk:
     program = tmp_path_factory.mktemp("terraform") / "terraform"
     naming = f"'{sys.executable}' -IS '{desk.checkout.directory / 'main.py'}' named"
     program.write_text(
-        f'#!/bin/sh\n[ "$1" = show ] || exec \'{real.path}\' "$@"\n\'{real.path}\' "$@" | {naming}\n'
+        f"#!/bin/sh\ncase $1 in show | state) ;; *) exec '{real.path}' \"$@\" ;; esac\n"
+        f"'{real.path}' \"$@\" | {naming}\n"
     )
     program.chmod(0o755)
     path = f"{program.parent}{os.pathsep}{desk.environment['PATH']}"

@@ -275,19 +275,20 @@ def send(
 
 
 def named() -> None:
-    """Print what `terraform show -json` gave with the types that the resources have in the real stacks."""
+    """Print the plan or state that Terraform gave with the types that resources have in the real stacks."""
     document = json.load(sys.stdin)
-    resources = document.get("values", {}).get("root_module", {}).get("resources", ())
-    for resource in resources:
-        resource["values"] = resource["values"].get("input")
-    for change in document.get("resource_changes", ()):
+    resources, changes = document.get("resources", ()), document.get("resource_changes", ())
+    for change in changes:
         change["change"]["after"] = (change["change"]["after"] or {}).get("input")
-    for found in (*resources, *document.get("resource_changes", ())):
+    for instance in (each for resource in resources for each in resource["instances"]):
+        instance["attributes"] = (instance["attributes"]["input"] or {}).get("value")
+    for found in (*resources, *changes):
         kind, _, name = found["name"].partition("-")
         found |= {"type": kind, "name": name, "address": f"{kind}.{name}"}
-        if f"{kind}-{name}" == DEFINITION and "values" in found:
+        if f"{kind}-{name}" == DEFINITION and "instances" in found:
             latest = ask("ecs", "DescribeTaskDefinition", {"taskDefinition": NAME})["taskDefinition"]
-            found["values"]["arn"] = latest["taskDefinitionArn"]
+            for instance in found["instances"]:
+                instance["attributes"]["arn"] = latest["taskDefinitionArn"]
     json.dump(document, sys.stdout)
 
 

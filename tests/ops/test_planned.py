@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ops.planned import changed_services, changes_nothing, counts, refusals
+from ops.errors import OpsError
+from ops.planned import applied_task_definition, changed_services, changes_nothing, counts, refusals
 
 ACTIONS = {
     "nothing": ["no-op"],
@@ -19,6 +20,41 @@ ACTIONS = {
     "forgotten": ["forget"],
     "forgotten and created anew": ["create", "forget"],
 }
+APPLIED = """{"version": 4, "resources": [
+  {"type": "aws_iam_role", "instances": [{"attributes": {"arn": "a role"}}]},
+  {"type": "aws_ecs_task_definition", "instances": [
+    {"deposed": "3a41d4a6", "attributes": {"family": "dev-web", "arn": "dev-web:1"}},
+    {"attributes": {"family": "dev-web", "arn": "dev-web:2"}}
+  ]},
+  {"type": "aws_ecs_task_definition", "instances": [
+    {"attributes": {"family": "dev-api", "arn": "dev-api:7"}}
+  ]}
+]}"""
+
+
+class Applied:
+    """As `ops.workspace.Workspace`."""
+
+    def __init__(self, state: str) -> None:
+        self.stack = "dev-service"
+        self.pull_state = state.encode
+
+
+def applied(state: str, family: str) -> str:
+    return applied_task_definition(Applied(state), family)  # type: ignore[arg-type]
+
+
+def test_the_applied_task_definition_is_the_one_of_its_family_that_was_not_replaced() -> None:
+    assert applied(APPLIED, "dev-web") == "dev-web:2"
+    assert applied(APPLIED, "dev-api") == "dev-api:7"
+
+
+@pytest.mark.parametrize("state", ["", "{}", APPLIED])
+def test_a_state_without_the_task_definition_is_told(state: str) -> None:
+    with pytest.raises(OpsError, match="The state of dev-service has no task definition prod-web"):
+        applied(state, "prod-web")
+
+
 ALLOWED = ("nothing", "read", "added", "changed")
 
 

@@ -1,7 +1,6 @@
 """What a deployment takes back, and what it leaves alone; Terraform and AWS are played."""
 
 import io
-import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -166,10 +165,10 @@ class Planned:
     def __init__(self, action: str) -> None:
         change = {"actions": [action], "after": None}
         table = {"address": "aws_dynamodb_table.table", "type": "aws_dynamodb_table", "change": change}
-        self.plans = [json.dumps({"format_version": "1.2", "resource_changes": [table]})]
-        self.plan = self.take = nothing
+        self.plans = [{"format_version": "1.2", "resource_changes": [table]}]
+        self.take = nothing
 
-    def show_plan(self) -> str:
+    def plan(self) -> Any:
         return self.plans[-1]
 
     def discard_plan(self) -> None:

@@ -33,7 +33,7 @@ cdktf := tests/node_modules/.complete
 # recent enough takes longer to find out, so only `make setup` does; the commands that need one say to run it.
 terraform := { [ -x .tools/terraform ] || command -v terraform || command -v tofu; }
 ifneq ($(filter setup,$(MAKECMDGOALS)),)
-terraform := .venv/bin/python -c 'import sys; from ops.fetch_terraform import find; sys.exit(not find())'
+terraform := .venv/bin/python -c 'import sys; from ops.terraform.fetch import find; sys.exit(not find())'
 endif
 incomplete := $(shell { [ -x .venv/bin/python ] && $(terraform); } >/dev/null || echo always)
 
@@ -250,7 +250,7 @@ clean: ## Remove synthesized files and caches; .venv and Terraform's states stay
 	@find . -name .venv -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
 	@if [ -d .oaktree ]; then echo "clean: kept .oaktree, which may hold state; make down removes the embedded AWS"; fi
 
-$(ready): requirements/setup.txt requirements/dev.txt ops/fetch_terraform.py $(incomplete)
+$(ready): requirements/setup.txt requirements/dev.txt ops/terraform/fetch.py $(incomplete)
 	@if [ -n "$$PYTHON" ]; then set -- "$$PYTHON"; else set -- python3 python3.14 python3.13 python3.12 python3.11; fi; \
 	for python in "$$@"; do \
 	  if "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \

@@ -1,6 +1,6 @@
 """`python -m ops COMMAND`."""
 
-from ops.cli import app
+from ops.commands import app
 
 if __name__ == "__main__":
     app(prog_name="ops")

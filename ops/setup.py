@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 from typing import Final
 
-from ops import fetch_terraform
+from ops.terraform import fetch
 
 ENVIRONMENT: Final = Path(".venv")
 PYTHON: Final = ENVIRONMENT / "bin" / "python"
@@ -29,7 +29,7 @@ def main() -> None:
     """Brings the environment up to the locks; each step says so in one line."""
     started = time.monotonic()
     try:
-        fetch_terraform.main()
+        fetch.main()
         _prepare_environment()
         _install_uv()
         _install_packages()

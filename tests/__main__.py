@@ -17,7 +17,7 @@ from argparse import ArgumentParser
 from pathlib import Path
 from typing import Final
 
-from ops.errors import OpsError
+from ops.core.errors import OpsError
 from tests import tools
 
 _ADOPT_ORPHANS: Final = 36

@@ -176,7 +176,7 @@ def _warm_up() -> None:
     """Import what a command does, and keep what botocore reads of its data."""
     from botocore.session import Session
 
-    import ops.cli  # noqa: F401
+    import ops.commands  # noqa: F401
 
     keep_botocore_data()
     for service in ("sts", "ssm", "ecr", "s3", "ecs", "cloudwatch", "logs", "elbv2"):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ops.targets import targets_of
+from ops.terraform.targets import targets_of
 from stacks.reading import read_platform
 from tests.places import ROOT
 from tests.stacks.platform_files import environment, write_platform

@@ -17,11 +17,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from ops import providers
-from ops.engine import find_engine
-from ops.errors import OpsError
-from ops.terraform import find_terraform
-from ops.workspace import Workspace
+from ops.core.errors import OpsError
+from ops.images.engine import find_engine
+from ops.terraform import providers
+from ops.terraform.binary import find_terraform
+from ops.terraform.workspace import Workspace
 from tests.places import ROOT
 
 PROVIDER: Final = "5.100.0"

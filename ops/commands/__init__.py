@@ -1,1 +1,14 @@
-"""The commands, by topic: each module is a part of `python -m ops`."""
+"""The commands: `python -m ops COMMAND`, one for each `make` target that needs more than a tool.
+
+A file for each room, with arguments and words and nothing else.
+"""
+
+import typer
+
+from ops.commands import github, images, local, look, releases, rollout, terraform
+
+app = typer.Typer(
+    add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None
+)
+for commands in (terraform, github, images, releases, rollout, look, local):
+    app.add_typer(commands.app)

@@ -7,18 +7,19 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from ops import image as images
-from ops import local
-from ops.app import free_port, read_container, variables_of
-from ops.checkout import Checkout
-from ops.clients import ambient_client
-from ops.console import HERE, Commit, Directory, Env, Service, complaints, console, for_people
-from ops.embedded import find_embedded
-from ops.engine import find_engine
-from ops.errors import OpsError, UsageError
-from ops.github_role import act_in
-from ops.runners import HOST, ContainerRunner
-from ops.targets import environment_of
+from ops.commands.shared import HERE, Commit, Directory, Env, Service
+from ops.core.checkout import Checkout
+from ops.core.clients import ambient_client
+from ops.core.console import complaints, console, for_people
+from ops.core.errors import OpsError, UsageError
+from ops.github.role import act_in
+from ops.images import image as images
+from ops.images.engine import find_engine
+from ops.local import up as local
+from ops.local.app import free_port, read_container, variables_of
+from ops.local.embedded import find_embedded
+from ops.local.runners import HOST, ContainerRunner
+from ops.terraform.targets import environment_of
 from stacks.reading import read_platform
 from webapp import contract
 

@@ -5,16 +5,16 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from ops import image as images
-from ops.checkout import Checkout
-from ops.clients import caller_account
-from ops.commands.environments import act_in_environment, releases_of
-from ops.console import HERE, Directory, Env, Service, console, for_people
-from ops.errors import OpsError
-from ops.github_role import act_in
-from ops.release import Recorded, Release, Releases
-from ops.release_choice import chosen, commit_of
-from ops.targets import environment_of
+from ops.commands.shared import HERE, Directory, Env, Service, act_in_environment, releases_of
+from ops.core.checkout import Checkout
+from ops.core.clients import caller_account
+from ops.core.console import console, for_people
+from ops.core.errors import OpsError
+from ops.github.role import act_in
+from ops.images import image as images
+from ops.releases.choice import chosen, commit_of
+from ops.releases.records import Recorded, Release, Releases
+from ops.terraform.targets import environment_of
 from stacks.reading import read_platform
 from stacks.settings import Environment
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from ops.embedded import Embedded, start_embedded, stop_embedded
-from ops.engine import Engine, Image, find_engine
+from ops.images.engine import Engine, Image, find_engine
+from ops.local.embedded import Embedded, start_embedded, stop_embedded
 from tests.places import ENVIRONMENTS, ROOT
 from tests.webapp.environment import ACCOUNT_ID
 from tests.webapp.furnishing import furnish

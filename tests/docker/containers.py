@@ -13,8 +13,8 @@ from typing import Any
 
 import httpx
 
-from ops.engine import Engine
-from ops.runners import HOST, ContainerRunner
+from ops.images.engine import Engine
+from ops.local.runners import HOST, ContainerRunner
 from tests.serving import free_port
 from webapp.contract import HEALTH_COMMAND, HEALTH_PATH, READY_PATH
 

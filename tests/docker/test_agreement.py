@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ops.runners import STOP_SECONDS
+from ops.local.runners import STOP_SECONDS
 from stacks.reading import read_platform
 from stacks.synthesis import synthesize
 from tests.docker.dockerfile import final_stage, only

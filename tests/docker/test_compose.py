@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from ops.runners import SMALLEST_TASK_MIB, STOP_SECONDS
+from ops.local.runners import SMALLEST_TASK_MIB, STOP_SECONDS
 from tests.places import ROOT
 from tests.webapp.processes import running_app, running_moto
 from tests.webapp.waiting import soon

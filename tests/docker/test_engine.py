@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from ops.engine import Engine, Image, find_engine
-from ops.errors import OpsError
+from ops.core.errors import OpsError
+from ops.images.engine import Engine, Image, find_engine
 from tests.docker.conftest import COMMIT, run_ops
 from tests.docker.containers import running_registry
 

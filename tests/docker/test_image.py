@@ -14,10 +14,10 @@ from typing import Any
 import httpx
 import pytest
 
-from ops.embedded import Embedded
-from ops.engine import Engine, Image
-from ops.release import Releases
-from ops.runners import SMALLEST_TASK_MIB
+from ops.images.engine import Engine, Image
+from ops.local.embedded import Embedded
+from ops.local.runners import SMALLEST_TASK_MIB
+from ops.releases.records import Releases
 from stacks.fargate import MEMORY_BY_CPU
 from stacks.naming import registry
 from stacks.reading import read_platform

@@ -17,7 +17,7 @@ from urllib.parse import parse_qsl, unquote
 
 from botocore.session import Session
 
-from ops.embedded_server.journal import Entry
+from ops.local.embedded_server.journal import Entry
 
 _CREDENTIAL = re.compile(r"Credential=([^/,]+)/\d+/([^/,]+)/([^/,]+)/aws4_request")
 _ACCOUNT_KEY = re.compile(r"AKIA(\d{12})")

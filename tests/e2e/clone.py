@@ -12,8 +12,8 @@ from typing import Any
 
 import httpx
 
-from ops.checkout import SOURCE
-from ops.embedded import Embedded, find_embedded, start_embedded
+from ops.core.checkout import SOURCE
+from ops.local.embedded import Embedded, find_embedded, start_embedded
 from tests.e2e import calls, snapshot
 from tests.e2e.desk import REGION
 from tests.places import ENVIRONMENTS

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ops.local import stop_all
+from ops.local.up import stop_all
 from tests.actions.workflows import Event, Played
 from tests.e2e import calls
 from tests.e2e.clone import Clone, clone

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ops.embedded import Embedded, find_embedded
-from ops.terraform import find_terraform
+from ops.local.embedded import Embedded, find_embedded
+from ops.terraform.binary import find_terraform
 from tests import commands
 
 REGION = "eu-central-1"

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from ops.embedded import Embedded
+from ops.local.embedded import Embedded
 
 Ask = Callable[[Any], Iterator[str]]
 

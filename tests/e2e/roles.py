@@ -11,8 +11,8 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from ops.clients import Credentials, isolated_client
-from ops.embedded import Embedded
+from ops.core.clients import Credentials, isolated_client
+from ops.local.embedded import Embedded
 from tests.e2e import calls
 from tests.e2e.calls import Call
 

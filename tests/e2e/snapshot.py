@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from ops.embedded import start_embedded
-from ops.locking import exclusive
+from ops.core.files import exclusive
+from ops.local.embedded import start_embedded
 
 _OF_ITS_PLACE = (
     # Links into the plugin cache of the directory that was copied; every command runs `init`.

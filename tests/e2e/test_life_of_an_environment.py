@@ -15,8 +15,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from ops.checkout import SOURCE
-from ops.embedded import start_embedded
+from ops.core.checkout import SOURCE
+from ops.local.embedded import start_embedded
 from tests.e2e.app_status import operational_status
 from tests.e2e.desk import REGION, Desk, succeeded
 from tests.e2e.inventory import inventory

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from ops.embedded import start_embedded, stop_embedded
+from ops.local.embedded import start_embedded, stop_embedded
 from tests.e2e.calls import Call, calls, count
 from tests.e2e.desk import REGION
 from tests.e2e.roles import Role

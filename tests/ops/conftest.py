@@ -12,10 +12,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from ops import fetch_terraform
-from ops.checkout import SOURCE, Checkout
-from ops.embedded import Embedded, find_embedded, start_embedded, stop_embedded
-from ops.local import stop_all
+from ops.core.checkout import SOURCE, Checkout
+from ops.local.embedded import Embedded, find_embedded, start_embedded, stop_embedded
+from ops.local.up import stop_all
+from ops.terraform import fetch
 from stacks.reading import read_platform
 from stacks.settings import Platform
 from tests.commands import Command, run
@@ -103,7 +103,7 @@ def releasing(desk: Desk, tmp_path_factory: pytest.TempPathFactory) -> Desk:
 
     A deployment looks for them by type in plans and states. All else is the real Terraform's.
     """
-    real = fetch_terraform.find()
+    real = fetch.find()
     assert real, "make setup"
     program = tmp_path_factory.mktemp("terraform") / "terraform"
     naming = f"'{sys.executable}' -IS '{desk.checkout.directory / 'main.py'}' named"

@@ -4,8 +4,8 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from ops.embedded import Embedded
-from ops.release import Releases
+from ops.local.embedded import Embedded
+from ops.releases.records import Releases
 from stacks.settings import Platform
 from tests.ops.alarms import make_alarm
 from tests.ops.conftest import ACCOUNT, REGION

@@ -13,11 +13,11 @@ from threading import Event
 
 import pytest
 
-from ops.app import Container, free_port, run_app, stop_app
-from ops.embedded import Embedded
-from ops.errors import OpsError
-from ops.processes import running
-from ops.runners import Program
+from ops.core.errors import OpsError
+from ops.local.app import Container, free_port, run_app, stop_app
+from ops.local.embedded import Embedded
+from ops.local.processes import running
+from ops.local.runners import Program
 from tests.ops.conftest import REGION
 from tests.ops.small_stacks import trust
 from tests.serving import serving

@@ -6,11 +6,10 @@ from typing import Any
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
-from ops.bake import bake, raised, read_alarms
-from ops.embedded import Embedded
-from ops.errors import OpsError
-from ops.progress import Phase
-from ops.release_failure import ReleaseFailedError
+from ops.core.errors import OpsError, ReleaseFailedError
+from ops.core.progress import Phase
+from ops.local.embedded import Embedded
+from ops.rollout.bake import bake, raised, read_alarms
 from tests.ops.alarms import make_alarm
 from tests.ops.conftest import REGION
 

@@ -14,11 +14,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ops.bootstrap import beyond_creation
-from ops.embedded import Embedded, start_embedded
-from ops.firsts import COMMIT as STAND_IN_COMMIT
-from ops.local import stop_all
-from ops.prerequisites import missing
+from ops.local.embedded import Embedded, start_embedded
+from ops.local.firsts import COMMIT as STAND_IN_COMMIT
+from ops.local.up import stop_all
+from ops.rollout.bootstrap import beyond_creation
+from ops.rollout.prerequisites import missing
 from stacks.reading import read_platform
 from tests.ops.conftest import ACCOUNT, ENVIRONMENT, REGION, Desk, applied_network
 from tests.ops.docker_stand_in import docker_stand_in

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ops.checkout import SOURCE
+from ops.core.checkout import SOURCE
 from tests.commands import Command, run
 from tests.ops.conftest import Desk
 

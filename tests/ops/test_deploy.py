@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from ops.embedded import Embedded
+from ops.local.embedded import Embedded
 from tests.commands import Command
 from tests.ops.conftest import ACCOUNT, REGION, Desk
 from tests.ops.ecs_stub import ENDLESS, FAILURE, SUCCESS, EcsStub, playing

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from ops.embedded import Embedded, find_embedded
-from ops.processes import running
+from ops.local.embedded import Embedded, find_embedded
+from ops.local.processes import running
 from tests.ops.conftest import ACCOUNT, REGION, Desk
 from tests.ops.fake_app import fake_app
 

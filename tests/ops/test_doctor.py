@@ -11,10 +11,10 @@ from threading import Event
 
 import pytest
 
-from ops import doctor, doctor_desk, doctor_terraform
-from ops.checkout import SOURCE, Checkout
-from ops.doctor import Check, Finding
-from ops.embedded import Embedded
+from ops.core.checkout import SOURCE, Checkout
+from ops.local.embedded import Embedded
+from ops.look import doctor, doctor_desk, doctor_terraform
+from ops.look.doctor import Check, Finding
 from ops.setup import COMPLETE
 from tests.ops.amending import amending
 from tests.ops.conftest import ACCOUNT, REGION, Desk

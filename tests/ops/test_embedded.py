@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from ops import processes
-from ops.clients import Credentials, isolated_client
-from ops.embedded import Embedded, find_embedded, start_embedded, stop_embedded, without_aws
-from ops.errors import OpsError
+from ops.core.clients import Credentials, isolated_client
+from ops.core.errors import OpsError
+from ops.local import processes
+from ops.local.embedded import Embedded, find_embedded, start_embedded, stop_embedded, without_aws
 from tests.ops.conftest import ACCOUNT, REGION
 
 pytestmark = pytest.mark.e2e

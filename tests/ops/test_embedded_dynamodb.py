@@ -7,7 +7,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from ops.embedded import Embedded, start_embedded, stop_embedded
+from ops.local.embedded import Embedded, start_embedded, stop_embedded
 from tests.ops.conftest import ACCOUNT, REGION
 
 

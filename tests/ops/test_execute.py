@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from ops.embedded import Embedded
+from ops.local.embedded import Embedded
 from stacks.reading import read_platform
 from tests.ops.amending import Amended, amending
 from tests.ops.conftest import ACCOUNT, ENVIRONMENT, REGION, Desk

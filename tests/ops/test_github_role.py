@@ -5,10 +5,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from ops.clients import ambient_client
-from ops.embedded import Embedded
-from ops.errors import OpsError, UsageError
-from ops.github_role import act_in
+from ops.core.clients import ambient_client
+from ops.core.errors import OpsError, UsageError
+from ops.github.role import act_in
+from ops.local.embedded import Embedded
 from stacks.settings import Platform
 from tests.ops.conftest import ACCOUNT, REGION
 from tests.ops.github_tokens import TokenEndpoint, serving_tokens

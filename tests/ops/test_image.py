@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from ops.errors import OpsError, UsageError
-from ops.image import CONTENT, named, service_of
+from ops.core.errors import OpsError, UsageError
+from ops.images.image import CONTENT, named, service_of
 from stacks.reading import read_platform
 from stacks.settings import Platform
 from tests.stacks.platform_files import SERVICE, environment, write_platform

@@ -18,11 +18,11 @@ from typing import Any
 
 import pytest
 
-from ops import processes
-from ops.checkout import Checkout
-from ops.embedded import find_embedded
-from ops.firsts import put_image
-from ops.processes import running
+from ops.core.checkout import Checkout
+from ops.local import processes
+from ops.local.embedded import find_embedded
+from ops.local.firsts import put_image
+from ops.local.processes import running
 from stacks.reading import read_platform
 from tests.commands import Command
 from tests.ops.conftest import ACCOUNT, REGION, Desk

@@ -15,12 +15,12 @@ from typing import Any
 import httpx
 import pytest
 
-from ops import firsts
-from ops.app import free_port
-from ops.embedded import find_embedded
-from ops.engine import Engine, find_engine
-from ops.processes import running
-from ops.runners import SMALLEST_TASK_MIB
+from ops.images.engine import Engine, find_engine
+from ops.local import firsts
+from ops.local.app import free_port
+from ops.local.embedded import find_embedded
+from ops.local.processes import running
+from ops.local.runners import SMALLEST_TASK_MIB
 from tests.docker.containers import inspected
 from tests.ops.conftest import ACCOUNT, REGION, Desk
 from webapp.contract import COMMAND, USER

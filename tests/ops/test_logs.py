@@ -17,12 +17,12 @@ from botocore.exceptions import ClientError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ops import logs
-from ops.checkout import SOURCE
-from ops.embedded import Embedded, start_embedded, stop_embedded
-from ops.errors import OpsError, UsageError
-from ops.log_lines import clean, readable, short_name
-from ops.logs import Event
+from ops.core.checkout import SOURCE
+from ops.core.errors import OpsError, UsageError
+from ops.local.embedded import Embedded, start_embedded, stop_embedded
+from ops.look import logs
+from ops.look.log_lines import clean, readable, short_name
+from ops.look.logs import Event
 from tests.ops.amending import amending
 from tests.ops.conftest import ACCOUNT, REGION, Desk
 from webapp.logs import JsonFormatter

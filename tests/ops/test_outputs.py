@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ops.embedded import Embedded
+from ops.local.embedded import Embedded
 from tests.ops.conftest import ACCOUNT, REGION, Desk
 from tests.ops.small_stacks import BUCKET
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ops.errors import OpsError
-from ops.planned import applied_task_definition, changed_services, changes_nothing, counts, refusals
+from ops.core.errors import OpsError
+from ops.rollout.plan import applied_task_definition, changed_services, changes_nothing, counts, refusals
 
 ACTIONS = {
     "nothing": ["no-op"],
@@ -33,7 +33,7 @@ APPLIED = """{"version": 4, "resources": [
 
 
 class Applied:
-    """As `ops.workspace.Workspace`."""
+    """As `ops.terraform.workspace.Workspace`."""
 
     def __init__(self, state: str) -> None:
         self.stack = "dev-service"

@@ -12,16 +12,16 @@ from pathlib import Path
 
 import pytest
 
-from ops import processes
-from ops.checkout import SOURCE
-from ops.errors import OpsError
+from ops.core.checkout import SOURCE
+from ops.core.errors import OpsError
+from ops.local import processes
 
 SLEEP = ("/bin/sh", "-c", "exec sleep 20")
 
 INTERRUPTED_STARTS = r"""
 import os, subprocess, sys, time
 from pathlib import Path
-from ops import processes
+from ops.local import processes
 
 directory = Path(sys.argv[1])
 interrupter = subprocess.Popen(

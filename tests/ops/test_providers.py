@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from ops import providers
-from ops.checkout import Checkout
-from ops.doctor_terraform import provider_source
-from ops.errors import OpsError
-from ops.terraform import Terraform, find_terraform
-from ops.workspace import Workspace
+from ops.core.checkout import Checkout
+from ops.core.errors import OpsError
+from ops.look.doctor_terraform import provider_source
+from ops.terraform import providers
+from ops.terraform.binary import Terraform, find_terraform
+from ops.terraform.workspace import Workspace
 
 REMEMBERED = (providers.answers, providers._stand_in)
 HOST = "registry.terraform.io"

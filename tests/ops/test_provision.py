@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from ops import processes
-from ops.embedded import Embedded, start_embedded
-from ops.local import stop_all
+from ops.local import processes
+from ops.local.embedded import Embedded, start_embedded
+from ops.local.up import stop_all
 from tests.ops.conftest import ACCOUNT, REGION, Desk, applied_network
 from tests.ops.small_stacks import BUCKET
 

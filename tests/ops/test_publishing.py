@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from ops.embedded import Embedded
+from ops.local.embedded import Embedded
 from tests.ops.conftest import ACCOUNT, REGION, Desk
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"

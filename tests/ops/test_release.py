@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 
-from ops.embedded import Embedded
-from ops.errors import OpsError, UsageError
-from ops.firsts import put_image, put_secret
-from ops.release import Recorded, Release, Releases, user_name, who
-from ops.release_lock import locked
+from ops.core.errors import OpsError, UsageError
+from ops.local.embedded import Embedded
+from ops.local.firsts import put_image, put_secret
+from ops.releases.lock import locked
+from ops.releases.records import Recorded, Release, Releases, user_name, who
 from stacks.reading import read_platform
 from stacks.settings import Platform, SecretReference
 from tests.ops.amending import amending

@@ -4,9 +4,9 @@ import re
 
 import pytest
 
-from ops.errors import OpsError, UsageError
-from ops.release import Recorded, Release
-from ops.release_choice import chosen, commit_of
+from ops.core.errors import OpsError, UsageError
+from ops.releases.choice import chosen, commit_of
+from ops.releases.records import Recorded, Release
 
 IMAGE = "111111111111.dkr.ecr.eu-central-1.amazonaws.com/oaktree/web@sha256:"
 

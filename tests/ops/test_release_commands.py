@@ -10,9 +10,9 @@ from dataclasses import replace
 
 import pytest
 
-from ops.embedded import Embedded
-from ops.firsts import put_image
-from ops.release import who
+from ops.local.embedded import Embedded
+from ops.local.firsts import put_image
+from ops.releases.records import who
 from stacks.reading import read_platform
 from tests.ops.conftest import ACCOUNT, ENVIRONMENT, REGION, Desk
 from tests.ops.test_release import put_tagged

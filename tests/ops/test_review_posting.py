@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from ops.embedded import Embedded, start_embedded
-from ops.local import stop_all
+from ops.local.embedded import Embedded, start_embedded
+from ops.local.up import stop_all
 from tests.ops.conftest import ACCOUNT, REGION, Desk
 from tests.ops.github_tokens import TokenEndpoint, serving_tokens
 from tests.review.fake_github import REPOSITORY, FakeGitHub, running_github

@@ -13,13 +13,13 @@ from typing import Any
 
 import pytest
 
-from ops.checkout import Checkout
-from ops.embedded import Embedded, start_embedded
-from ops.errors import OpsError, UsageError
-from ops.local import stop_all
-from ops.reviewing import require_reviewed
-from ops.terraform import find_terraform
-from ops.workspace import Workspace
+from ops.core.checkout import Checkout
+from ops.core.errors import OpsError, UsageError
+from ops.github.reviewing import require_reviewed
+from ops.local.embedded import Embedded, start_embedded
+from ops.local.up import stop_all
+from ops.terraform.binary import find_terraform
+from ops.terraform.workspace import Workspace
 from tests.ops.conftest import ACCOUNT, REGION, Desk, applied_network
 
 pytestmark = pytest.mark.e2e

@@ -9,15 +9,14 @@ from botocore.exceptions import EndpointConnectionError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ops.clients import Credentials, isolated_client
-from ops.ecs_service import Deployment, Service, read_service
-from ops.embedded import Embedded
-from ops.errors import OpsError
-from ops.failed_tasks import failed_tasks
-from ops.progress import Phase
-from ops.release_failure import ReleaseFailedError
-from ops.rollout import Watch, failures_allowed, outcome_of, progress_of
-from ops.words import minutes, printable
+from ops.core.clients import Credentials, isolated_client
+from ops.core.errors import OpsError, ReleaseFailedError
+from ops.core.progress import Phase
+from ops.core.words import minutes, printable
+from ops.local.embedded import Embedded
+from ops.rollout.ecs_service import Deployment, Service, read_service
+from ops.rollout.failed_tasks import failed_tasks
+from ops.rollout.watch import Watch, failures_allowed, outcome_of, progress_of
 from tests.ops.conftest import ACCOUNT, REGION
 from tests.ops.ecs_stub import ENDLESS, FAILURE, SUCCESS, EcsStub, Frame, playing
 

@@ -8,11 +8,10 @@ from typing import Any
 
 import pytest
 
-from ops.embedded import Embedded
-from ops.errors import OpsError, UsageError
-from ops.progress import Phase
-from ops.release_failure import ReleaseFailedError
-from ops.smoke import TIMES, Expected, address_of, checked_address, look, smoke_test
+from ops.core.errors import OpsError, ReleaseFailedError, UsageError
+from ops.core.progress import Phase
+from ops.local.embedded import Embedded
+from ops.rollout.smoke import TIMES, Expected, address_of, checked_address, look, smoke_test
 from stacks.settings import Platform
 from tests.ops.conftest import REGION
 from tests.ops.fake_app import FakeApp, fake_app, status

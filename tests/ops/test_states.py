@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from ops.embedded import Embedded
-from ops.states import StateBucket
+from ops.local.embedded import Embedded
+from ops.terraform.states import StateBucket
 from tests.ops.conftest import REGION
 
 

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from ops.checkout import Checkout
-from ops.errors import OpsError, UsageError
-from ops.synthesis import synthesize
+from ops.core.checkout import Checkout
+from ops.core.errors import OpsError, UsageError
+from ops.terraform.synthesis import synthesize
 
 FAILS = """
 def fail(times):

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from ops import providers
-from ops.checkout import SOURCE
-from ops.errors import OpsError
-from ops.terraform import Terraform, TerraformError, error_blocks, find_terraform
-from ops.workspace import Workspace
+from ops.core.checkout import SOURCE
+from ops.core.errors import OpsError
+from ops.terraform import providers
+from ops.terraform.binary import Terraform, TerraformError, error_blocks, find_terraform
+from ops.terraform.workspace import Workspace
 
 SLOW = {
     "resource": {
@@ -155,7 +155,7 @@ def test_an_interrupt_lets_terraform_release_its_lock(tmp_path: Path) -> None:
     stack.init()
     program = (
         "import os, sys; from pathlib import Path\n"
-        "from ops.terraform import find_terraform; from ops.workspace import Workspace\n"
+        "from ops.terraform.binary import find_terraform; from ops.terraform.workspace import Workspace\n"
         f"root = Path({str(tmp_path)!r})\n"
         "Workspace('stack', root / 'work', find_terraform(root / 'shared'), os.environ).apply()\n"
     )

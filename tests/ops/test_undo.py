@@ -10,16 +10,16 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from ops import deploy, release_plan
-from ops.checkout import Checkout
-from ops.deploy import Order
-from ops.deployed import Release
-from ops.errors import OpsError
-from ops.progress import Phase, Progress
-from ops.release import Recorded
-from ops.release import Release as Record
-from ops.release_failure import ReleaseFailedError
-from ops.targets import target_of
+from ops.core.checkout import Checkout
+from ops.core.errors import OpsError, ReleaseFailedError
+from ops.core.progress import Phase, Progress
+from ops.releases.records import Recorded
+from ops.releases.records import Release as Record
+from ops.rollout import deploy
+from ops.rollout import plan as release_plan
+from ops.rollout.deploy import Order
+from ops.rollout.deployed import Release
+from ops.terraform.targets import target_of
 from stacks.reading import read_platform
 from stacks.settings import Platform
 from tests.places import ENVIRONMENTS
@@ -69,7 +69,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
     world = World([BEFORE])
 
     class Service:
-        """As `ops.deployed.Deployed`."""
+        """As `ops.rollout.deployed.Deployed`."""
 
         def __init__(self, *_: object) -> None:
             self.service, self.name = "web", "oaktree-dev-web"
@@ -86,7 +86,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
             world.waited.append(world.applied[-1])
 
     class Directory:
-        """As `ops.workspace.Workspace`."""
+        """As `ops.terraform.workspace.Workspace`."""
 
         def apply_plan(self, on_line: object) -> None:
             assert on_line
@@ -160,7 +160,7 @@ def test_what_somebody_recorded_during_the_plan_is_not_applied(world: World, pla
 
 
 class Planned:
-    """As `ops.workspace.Workspace`, with a plan that does one thing to the table."""
+    """As `ops.terraform.workspace.Workspace`, with a plan that does one thing to the table."""
 
     def __init__(self, action: str) -> None:
         change = {"actions": [action], "after": None}

@@ -33,11 +33,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from ops import synthesis
-from ops.checkout import SOURCE, Checkout
-from ops.embedded import start_embedded
-from ops.terraform import TerraformError, find_terraform
-from ops.workspace import Workspace
+from ops.core.checkout import SOURCE, Checkout
+from ops.local.embedded import start_embedded
+from ops.terraform import synthesis
+from ops.terraform.binary import TerraformError, find_terraform
+from ops.terraform.workspace import Workspace
 from stacks.reading import read_platform
 from tests.e2e.desk import Desk, succeeded
 from tests.places import ENVIRONMENTS

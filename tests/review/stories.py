@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from ops.embedded import Embedded
+from ops.local.embedded import Embedded
 
 Json = dict[str, Any]
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from ops.fetch_terraform import PINNED, FetchError, Release, fetch, find, platform_name
+from ops.terraform.fetch import PINNED, FetchError, Release, fetch, find, platform_name
 from tests.places import ROOT
 from tests.serving import serving
 
@@ -66,7 +66,7 @@ def _run(directory: Path, releases: str) -> subprocess.CompletedProcess[str]:
         "TERRAFORM_RELEASES_URL": releases,
     }
     return subprocess.run(
-        [sys.executable, "-m", "ops.fetch_terraform"],
+        [sys.executable, "-m", "ops.terraform.fetch"],
         cwd=directory,
         env=variables,
         capture_output=True,

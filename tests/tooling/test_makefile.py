@@ -42,8 +42,8 @@ def _program(path: Path, text: str) -> Path:
 def checkout(tmp_path: Path) -> Path:
     """A directory with the Makefile in it that looks set up to make."""
     shutil.copy(ROOT / "Makefile", tmp_path)
-    for name in ("requirements/setup.txt", "requirements/dev.txt", "ops/fetch_terraform.py"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
+    for name in ("requirements/setup.txt", "requirements/dev.txt", "ops/terraform/fetch.py"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
     _program(tmp_path / ".venv/bin/python", PRINTS_ARGUMENTS)
     _program(tmp_path / ".tools/terraform", "")
@@ -149,7 +149,7 @@ def test_a_terraform_that_is_too_old_is_replaced_by_setup(checkout: Path) -> Non
     (checkout / ".tools/terraform").unlink()
     for name in ("terraform", "tofu"):
         _program(checkout / "bin" / name, """#!/bin/sh\necho '{"terraform_version": "1.9.8"}'\n""")
-    shutil.copy(ROOT / "ops/fetch_terraform.py", checkout / "ops")
+    shutil.copy(ROOT / "ops/terraform/fetch.py", checkout / "ops/terraform")
     (checkout / ".venv/.complete").touch()
     _program(checkout / ".venv/bin/python", f'#!/bin/sh\nexec {sys.executable} "$@"\n')
     python = _program(checkout / "bare", PRINTS_ARGUMENTS)

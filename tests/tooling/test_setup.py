@@ -31,9 +31,9 @@ def checkout(tmp_path: Path) -> Path:
     """What setup reads of a clean checkout, where a run was interrupted."""
     shutil.copy(ROOT / "Makefile", tmp_path)
     shutil.copytree(ROOT / "requirements", tmp_path / "requirements")
-    (tmp_path / "ops").mkdir()
-    for name in ("__init__.py", "setup.py", "fetch_terraform.py"):
-        shutil.copy(ROOT / "ops" / name, tmp_path / "ops")
+    (tmp_path / "ops/terraform").mkdir(parents=True)
+    for name in ("__init__.py", "setup.py", "terraform/__init__.py", "terraform/fetch.py"):
+        shutil.copy(ROOT / "ops" / name, tmp_path / "ops" / name)
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / ".venv"], check=True)
     (tmp_path / ".venv" / "lib" / "half-installed").touch()
     return tmp_path

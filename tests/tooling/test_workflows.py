@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
-from ops.deploy import Order
-from ops.smoke import SECONDS
+from ops.rollout.deploy import Order
+from ops.rollout.smoke import SECONDS
 from stacks.naming import GITHUB_SESSION_SECONDS
 
 ROOT = Path(__file__).parents[2]

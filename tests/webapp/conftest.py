@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from ops.embedded import start_embedded, stop_embedded
+from ops.local.embedded import start_embedded, stop_embedded
 from tests.webapp.environment import ACCOUNT_ID, TOKEN_SHA256, environ_of
 from tests.webapp.furnishing import furnish
 from tests.webapp.processes import App, running_app, running_moto

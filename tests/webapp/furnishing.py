@@ -4,7 +4,7 @@ import functools
 import json
 from typing import Any
 
-from ops.clients import Credentials, isolated_client
+from ops.core.clients import Credentials, isolated_client
 from tests.webapp.environment import (
     ALARM_PREFIX,
     CLUSTER,

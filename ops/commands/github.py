@@ -1,0 +1,94 @@
+"""Review stacks, and tell GitHub."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.text import Text
+
+from ops.commands.shared import HERE, Directory, Env, Stack
+from ops.core.checkout import Checkout
+from ops.core.console import complaints, console, for_people
+from ops.core.errors import OpsError
+from stacks.reading import read_platform
+
+if TYPE_CHECKING:
+    from ops.github.reviewing import Reviewed
+
+PlannedCommit = Annotated[
+    str, typer.Option("--commit", help="The commit that is planned; in GitHub Actions, the run's.")
+]
+
+app = typer.Typer()
+
+
+@app.command()
+@for_people
+def review(
+    env: Env = None,
+    stack: Stack = None,
+    commit: PlannedCommit = "",
+    pull_request: Annotated[
+        int | None,
+        typer.Option("--pull-request", min=1, help="Write the comment there too; needs GITHUB_TOKEN."),
+    ] = None,
+    directory: Directory = HERE,
+) -> None:
+    """Plan all stacks, or those of an environment, or one; save the plans, and write a review of them."""
+    # The templates of a review take as long to load as all the rest.
+    from ops.github import posting, reviewing
+
+    checkout = Checkout(directory.absolute())
+    platform = read_platform(checkout.environments)
+    targets = reviewing.targets_to_review(platform, env, stack)
+    reviewed = reviewing.review(checkout, platform, targets, _complain, commit)
+    _tell(reviewed)
+    if pull_request is not None:
+        console.print(posting.post_comment(platform.project, reviewed, pull_request))
+    _require_all(reviewed)
+
+
+@app.command("review-outdated")
+@for_people
+def review_outdated(
+    pull_request: Annotated[int, typer.Option("--pull-request", min=1, help="Its number.")],
+    directory: Directory = HERE,
+) -> None:
+    """Mark a pull request's comment as outdated if it is of a former commit; needs GITHUB_TOKEN."""
+    from ops.github import posting, reviewing
+
+    platform = read_platform(Checkout(directory.absolute()).environments)
+    console.print(posting.outdate_comment(platform.project, pull_request, reviewing.KEY))
+
+
+@app.command()
+@for_people
+def drift(commit: PlannedCommit = "", directory: Directory = HERE) -> None:
+    """Plan every stack, and open, update or close the issue about drift; needs GITHUB_TOKEN."""
+    from ops.github import posting, reviewing
+    from review.posting_commands import DRIFT_KEY
+
+    checkout = Checkout(directory.absolute())
+    platform = read_platform(checkout.environments)
+    targets = reviewing.targets_to_review(platform, None, None)
+    reviewed = reviewing.review(checkout, platform, targets, _complain, commit, DRIFT_KEY)
+    _tell(reviewed)
+    console.print(posting.tell_drift(platform.project, reviewed))
+    _require_all(reviewed)
+
+
+def _tell(reviewed: "Reviewed") -> None:
+    from ops.github import posting, reviewing
+
+    for line in reviewing.told(reviewed):
+        console.print(Text(line))
+    posting.tell_workflow(reviewed)
+
+
+def _require_all(reviewed: "Reviewed") -> None:
+    """OpsError when a stack could not be planned; what could be is told and posted by then."""
+    if reviewed.failed:
+        raise OpsError(f"Not all could be planned: {', '.join(reviewed.failed)}.")
+
+
+def _complain(line: str) -> None:
+    complaints.print(Text(line))

@@ -1,0 +1,215 @@
+"""Looking at what runs: status, logs, a shell in a task, outputs; and at what commands need themselves."""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import UTC, datetime
+from itertools import chain
+from typing import Annotated, Final
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from ops.commands.shared import HERE, Directory, Env, Service, act_in_environment, releases_of, service_in
+from ops.core.checkout import SOURCE, Checkout
+from ops.core.clients import ambient_client
+from ops.core.console import complaints, console, for_people
+from ops.core.errors import OpsError, UsageError
+from ops.local.stand_in import stand_in
+from ops.look import doctor as doctors
+from ops.look import execute, log_lines, logs, outputs, status_table
+from ops.look.doctor_aws import AwsChecks
+from ops.look.doctor_desk import desk_checks
+from ops.look.doctor_terraform import terraform_checks
+from ops.look.status import Reader
+from ops.terraform.states import StateBucket
+from ops.terraform.targets import environment_of
+from stacks.naming import log_group, state_bucket
+from stacks.reading import SettingsError, read_platform
+
+app = typer.Typer()
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+_UNWRAPPED: Final = 1000
+"""Columns where there is no terminal that lines must fit into."""
+
+_MARKS: Final[Mapping[doctors.Level, tuple[str, str]]] = {
+    "ok": ("+", "green"),
+    "note": ("!", "yellow"),
+    "wrong": ("x", "red"),
+}
+
+
+@app.command()
+@for_people
+def status(
+    env: Env = None,
+    service: Annotated[str, typer.Option("--service", help="Service, such as web; all by default.")] = "",
+    as_json: AsJson = False,
+    directory: Directory = HERE,
+) -> None:
+    """Show services, tasks, images, deployments, alarms and the last release of an environment."""
+    checkout = Checkout(directory.absolute())
+    platform = read_platform(checkout.environments)
+    environment = environment_of(platform, env)
+    services = [service_in(environment, service)] if service else list(environment.services)
+    act_in_environment(platform, environment)
+    region = environment.region
+    reader = Reader(
+        platform.project,
+        environment,
+        ambient_client("ecs", region),
+        ambient_client("cloudwatch", region),
+        releases_of(platform, environment),
+    )
+    statuses = [reader.read(each) for each in services]
+    if stand_in(checkout, platform.project, environment):
+        complaints.print("The embedded AWS starts no tasks and rolls nothing out: `make up` runs the apps.")
+    if as_json:
+        shown = [asdict(each) | {"is_deployed": each.is_deployed} for each in statuses]
+        print(json.dumps({"environment": environment.name, "services": shown}, indent=2, default=_rfc_3339))
+        return
+    console.print(
+        Text.assemble((environment.name, "bold"), f": account {environment.account_id}, {region}\n")
+    )
+    wide = console if console.is_terminal else Console(width=_UNWRAPPED)
+    wide.print(status_table.table(statuses, datetime.now(UTC)), soft_wrap=False)
+    told = [remark for each in statuses for remark in status_table.remarks(environment, each)]
+    if told:
+        console.print()
+    for remark in told:
+        console.print(Text(remark))
+
+
+@app.command("logs")
+@for_people
+def show_logs(
+    env: Env = None,
+    service: Service = "",
+    since: Annotated[
+        str, typer.Option("--since", help="How long ago, such as 15m, 2h, 1d, or a time in RFC 3339.")
+    ] = "15m",
+    follow: Annotated[bool, typer.Option("--follow", help="Go on with what is logged from now on.")] = False,
+    directory: Directory = HERE,
+) -> None:
+    """Show the log of a service, the oldest line first."""
+    checkout = Checkout(directory.absolute())
+    platform = read_platform(checkout.environments)
+    environment = environment_of(platform, env)
+    service = service_in(environment, service)
+    start = logs.start_of(since, datetime.now(UTC))
+    act_in_environment(platform, environment)
+    client = ambient_client("logs", environment.region)
+    group = log_group(platform.project.name, environment.name, service)
+    if stand_in(checkout, platform.project, environment):
+        file = checkout.local / "logs" / f"app-{environment.name}-{service}.log"
+        complaints.print(f"On the embedded AWS the app logs to {file}, and nothing to {group}.")
+    events = logs.follow(client, group, start, _complain) if follow else logs.read(client, group, start)
+    shown = 0
+    try:
+        for event in events:
+            console.print(log_lines.readable(event))
+            shown += 1
+    except KeyboardInterrupt:
+        # The only way to end `--follow`, so nothing to tell.
+        raise typer.Exit(130) from None
+    if not shown:
+        complaints.print(f"{group} has no events since {since}.")
+
+
+@app.command("exec")
+@for_people
+def execute_command(
+    env: Env = None,
+    service: Service = "",
+    command: Annotated[str, typer.Option("--command", help="What to run.")] = execute.SHELL,
+    directory: Directory = HERE,
+) -> None:
+    """Open a shell, or run another command, in the newest running task of a service."""
+    platform = read_platform(Checkout(directory.absolute()).environments)
+    environment = environment_of(platform, env)
+    service = service_in(environment, service)
+    tools = execute.find_tools()
+    act_in_environment(platform, environment)
+    task = execute.find_task(
+        ambient_client("ecs", environment.region), platform.project, environment, service
+    )
+    complaints.print(f"{environment.name} {service}: task {task.id}")
+    program = execute.command(tools, task, environment.region, command)
+    os.execve(program[0], program, os.environ)  # noqa: S606 - none is wanted
+
+
+@app.command("outputs")
+@for_people
+def show_outputs(
+    env: Env = None,
+    name: Annotated[str, typer.Option("--name", help="Print this one's value and nothing else.")] = "",
+    as_json: AsJson = False,
+    directory: Directory = HERE,
+) -> None:
+    """Show the outputs of an environment's stacks; a sensitive one only when it is named."""
+    platform = read_platform(Checkout(directory.absolute()).environments)
+    environment = environment_of(platform, env)
+    if name and as_json:
+        raise UsageError("Either --name or --json: the value of one output, or all of them.")
+    act_in_environment(platform, environment)
+    project = platform.project
+    states = StateBucket(ambient_client("s3", project.region), state_bucket(project))
+    if not states.exists():
+        raise OpsError(
+            f"The state bucket {states.name} does not exist yet: nothing is deployed. `make bootstrap "
+            f"ENV={environment.name}` does all that a first deployment takes."
+        )
+    found = {stack: outputs.read(states, stack) for stack in outputs.stacks_of(project, environment)}
+    if name:
+        print(outputs.text(outputs.one((each for of in found.values() for each in of or ()), name).value))
+    elif as_json:
+        print(json.dumps({stack: outputs.as_json(of or ()) for stack, of in found.items()}, indent=2))
+    else:
+        for line in outputs.lines(found):
+            console.print(line)
+
+
+@app.command()
+@for_people
+def doctor(env: Env = None, directory: Directory = HERE) -> None:
+    """Look at tools, versions, locks, credentials, account and region, and tell what mends what is wrong."""
+    checkout = Checkout(directory.absolute())
+    try:
+        platform = read_platform(checkout.environments)
+    except SettingsError:
+        platform = None
+    environment = environment_of(platform, env) if platform and env else None
+    checks = (*desk_checks(checkout, SOURCE), *terraform_checks(checkout))
+    aws = AwsChecks(platform, environment).checks() if platform else ()
+    wrong = notes = 0
+    for finding in doctors.examine(chain(checks, aws)):
+        wrong += finding.level == "wrong"
+        notes += finding.level == "note"
+        _show(finding)
+    console.print(f"\n{wrong} wrong, {notes} to note." if wrong or notes else "\nAll is well.")
+    if wrong:
+        raise typer.Exit(1)
+
+
+def _show(finding: doctors.Finding) -> None:
+    mark, colour = _MARKS[finding.level]
+    first, *more = finding.text.splitlines() or [""]
+    console.print(Text.assemble((mark, colour), f" {finding.name:<16} ", first))
+    for line in more:
+        console.print(Text(f"{'':19}{line}"))
+    if finding.mend:
+        console.print(Text(f"{'':19}-> {finding.mend}", "bold"))
+
+
+def _complain(text: str) -> None:
+    complaints.print(Text(text, "yellow"))
+
+
+def _rfc_3339(value: object) -> str:
+    if not isinstance(value, datetime):
+        raise TypeError(f"no JSON for {type(value).__name__}")
+    return value.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

@@ -1,0 +1,146 @@
+"""Deploying: the first time, a release, and testing what is deployed."""
+
+from typing import Annotated
+
+import typer
+from rich.text import Text
+
+from ops.commands.shared import HERE, Directory, Env, Service, act_in_environment, releases_of, service_in
+from ops.core.checkout import Checkout
+from ops.core.clients import ambient_client, require_account
+from ops.core.console import console, for_people
+from ops.core.errors import OpsError, UsageError
+from ops.core.progress import Progress
+from ops.local.stand_in import stand_in
+from ops.releases.choice import commit_of
+from ops.rollout.bootstrap import Bootstrap
+from ops.rollout.deploy import Order, deploy
+from ops.rollout.smoke import SECONDS, Expected, address_of, checked_address, smoke_test
+from ops.terraform.targets import environment_of
+from stacks.reading import read_platform
+from stacks.settings import Environment, Platform
+
+app = typer.Typer()
+
+Address = Annotated[
+    str, typer.Option("--address", help="Where the service answers; by default its own address.")
+]
+
+
+@app.command("deploy")
+@for_people
+def deploy_command(
+    env: Env = None,
+    service: Annotated[
+        str, typer.Option("--service", help="Service, such as web; all of the environment by default.")
+    ] = "",
+    image: Annotated[str, typer.Option("--image", help="Recorded first: <repository>@sha256:<digest>")] = "",
+    commit: Annotated[
+        str, typer.Option("--commit", help="Commit it was built from; by default what its tag says.")
+    ] = "",
+    bake: Annotated[
+        float, typer.Option("--bake", min=0, help="Minutes to watch the alarms for afterwards.")
+    ] = 0.0,
+    limit: Annotated[
+        float, typer.Option("--timeout", min=0, help="Minutes that ECS has for each service.")
+    ] = 20.0,
+    address: Address = "",
+    directory: Directory = HERE,
+) -> None:
+    """Bring what is recorded into force, wait for it and test it; undo it when it does not work."""
+    checkout = Checkout(directory.absolute())
+    platform = read_platform(checkout.environments)
+    environment = environment_of(platform, env)
+    services = (service_in(environment, service),) if service else tuple(environment.services)
+    if len(services) > 1 and (image or address):
+        raise UsageError(f"SERVICE is missing: IMAGE= and ADDRESS= are of one, of {', '.join(services)}.")
+    if commit and not image:
+        raise UsageError("COMMIT= is the commit of an image: IMAGE is missing.")
+    address = checked_address(address) if address else ""
+    if image:
+        releases_of(platform, environment).check(services[0], image, commit or "0000000")
+    act_in_environment(platform, environment)
+    if image and not commit:
+        tags = releases_of(platform, environment).tags(image)
+        # An image that is not there is for `record` to tell.
+        commit = "0000000" if tags is None else commit_of(tags, image)
+    order = Order(services, image, commit, bake * 60, limit * 60, address)
+    deploy(checkout, platform, environment, order, Progress(console), lambda line: console.print(Text(line)))
+
+
+@app.command()
+@for_people
+def bootstrap(
+    env: Env = None,
+    image: Annotated[
+        str, typer.Option("--image", help="First image by digest; by default the working tree's is built.")
+    ] = "",
+    commit: Annotated[
+        str, typer.Option("--commit", help="Commit it was built from; by default what its tag says.")
+    ] = "",
+    yes: Annotated[bool, typer.Option("--yes", help="Go on without asking.")] = False,
+    directory: Directory = HERE,
+) -> None:
+    """Bring an environment up for the first time, from an empty account; go on where it stopped."""
+    checkout = Checkout(directory.absolute())
+    platform = read_platform(checkout.environments)
+    environment = environment_of(platform, env)
+    require_account(environment.account_id, environment.region)
+    first = Bootstrap(checkout, platform, environment, Progress(console), image, commit)
+    console.print(f"{environment.name}, in account {environment.account_id}, {environment.region}:")
+    for step in first.steps():
+        mark, style = ("there", "green") if step.done else ("to do", "yellow")
+        console.print(Text.assemble("  ", (mark, style), f"  {step.name}: {step.what}"))
+    if not yes:
+        _ask(environment.name)
+    addresses = first.run()
+    console.print(
+        f"\n{environment.name} is there; `make status ENV={environment.name}` tells how it is doing."
+    )
+    for service, address in addresses.items():
+        console.print(Text.assemble(f"{environment.name} {service}: ", (address, "bold")))
+
+
+@app.command()
+@for_people
+def smoke(
+    env: Env = None,
+    service: Service = "",
+    address: Address = "",
+    limit: Annotated[
+        float, typer.Option("--timeout", min=0, help="Minutes that it has to answer well.")
+    ] = SECONDS / 60,
+    directory: Directory = HERE,
+) -> None:
+    """Ask a deployed service whether it works and is the release that is recorded."""
+    checkout = Checkout(directory.absolute())
+    platform = read_platform(checkout.environments)
+    environment = environment_of(platform, env)
+    services = (service_in(environment, service),) if service else tuple(environment.services)
+    if len(services) > 1:
+        raise UsageError(f"SERVICE is missing: it is one of {', '.join(services)}.")
+    (service,) = services
+    address = checked_address(address) if address else ""
+    act_in_environment(platform, environment)
+    recorded = releases_of(platform, environment).current(service)
+    if recorded is None:
+        raise OpsError(f"{environment.name} has no release of {service} yet. `make deploy` makes one.")
+    address = address or _address(checkout, platform, environment, service)
+    with Progress(console).phase(f"smoke test {service}") as phase:
+        smoke_test(address, Expected(recorded.digest, recorded.commit), phase, limit * 60)
+
+
+def _address(checkout: Checkout, platform: Platform, environment: Environment, service: str) -> str:
+    here = stand_in(checkout, platform.project, environment)
+    if here:
+        return here.address(service)
+    return address_of(ambient_client("elbv2", environment.region), platform.project, environment, service)
+
+
+def _ask(name: str) -> None:
+    try:
+        typed = input("Type the environment's name to go on: ").strip()
+    except EOFError:
+        raise OpsError("Nobody answered; nothing was done. YES=1 goes on without asking.") from None
+    if typed != name:
+        raise OpsError(f"{typed!r} is not the environment's name; nothing was done.")

@@ -1,0 +1,44 @@
+"""What commands share: options, whose credentials, which service, its release records."""
+
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from ops.core.clients import ambient_client, require_account
+from ops.core.errors import UsageError
+from ops.github.role import act_in
+from ops.releases.records import Releases
+from stacks.settings import Environment, Platform
+
+Env = Annotated[str | None, typer.Option("--env", help="Environment, such as dev.")]
+Stack = Annotated[str | None, typer.Option("--stack", help="foundation, network or service.")]
+Directory = Annotated[
+    Path, typer.Option("--directory", help="Where environments/ is and .oaktree/ goes.", show_default=False)
+]
+Service = Annotated[str, typer.Option("--service", help="Service, such as web; the only one by default.")]
+Commit = Annotated[str, typer.Option("--commit", help="The image's tag; by default that of the tree.")]
+HERE: Final = Path()
+
+
+def act_in_environment(platform: Platform, environment: Environment) -> None:
+    """Act in an environment's account from here on, in a workflow as its role. OpsError in any other."""
+    act_in(platform.project, environment.account_id, environment.region)
+    require_account(environment.account_id, environment.region)
+
+
+def releases_of(platform: Platform, environment: Environment) -> Releases:
+    """An environment's release records, read and written with the credentials there are."""
+    ssm = ambient_client("ssm", environment.region)
+    return Releases(platform.project, environment, ssm, ambient_client("ecr", platform.project.region))
+
+
+def service_in(environment: Environment, service: str) -> str:
+    """The service of that name, or without one the only one there is. UsageError names the known ones."""
+    known = list(environment.services)
+    if not service and len(known) == 1:
+        return known[0]
+    if service in known:
+        return service
+    missing = f"SERVICE={service} is no service of {environment.name}" if service else "SERVICE is missing"
+    raise UsageError(f"{missing}: known are {', '.join(known)}.")

@@ -1,0 +1,94 @@
+"""Plan, apply, check and destroy stacks."""
+
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ops.commands.shared import HERE, Directory, Env, Stack
+from ops.core.checkout import Checkout
+from ops.core.console import console, for_people, print_line
+from ops.core.errors import OpsError
+from ops.github.role import act_in
+from ops.terraform import provision
+from ops.terraform.targets import environment_of, target_of, targets_of
+from stacks.reading import read_platform
+
+app = typer.Typer()
+
+
+@app.command()
+@for_people
+def plan(env: Env = None, stack: Stack = None, directory: Directory = HERE) -> None:
+    """Plan one stack and save the plan."""
+    checkout = Checkout(directory.absolute())
+    platform = read_platform(checkout.environments)
+    target = target_of(platform, env, stack)
+    act_in(platform.project, target.account_id, target.region)
+    saved = provision.plan(checkout, platform, target, print_line)
+    console.print(f"Saved: {saved}")
+
+
+@app.command()
+@for_people
+def apply(
+    env: Env = None,
+    stack: Stack = None,
+    verdict: Annotated[
+        Path | None, typer.Option("--verdict", help="A review's verdict.json, which the plan has to match.")
+    ] = None,
+    directory: Directory = HERE,
+) -> None:
+    """Apply the saved plan of one stack."""
+    checkout = Checkout(directory.absolute())
+    platform = read_platform(checkout.environments)
+    target = target_of(platform, env, stack)
+    act_in(platform.project, target.account_id, target.region)
+    if verdict is not None:
+        from ops.github.reviewing import require_reviewed
+
+        provision.apply(checkout, target, print_line, partial(require_reviewed, verdict))
+    else:
+        provision.apply(checkout, target, print_line)
+
+
+@app.command()
+@for_people
+def validate(stack: Stack = None, directory: Directory = HERE) -> None:
+    """Let Terraform check the synthesized stacks."""
+    checkout = Checkout(directory.absolute())
+    every = list(targets_of(read_platform(checkout.environments)))
+    wanted = [target for target in every if stack in (None, target.stack, target.kind)]
+    if not wanted:
+        known = ", ".join(target.stack for target in every)
+        raise typer.BadParameter(f"{stack} is no stack: known are {known}.", param_hint="--stack")
+    provision.validate(checkout, wanted, lambda name: console.print(f"{name}: valid"))
+
+
+@app.command()
+@for_people
+def destroy(env: Env = None, stack: Stack = None, directory: Directory = HERE) -> None:
+    """Destroy one stack, after asking for the environment's name."""
+    checkout = Checkout(directory.absolute())
+    platform = read_platform(checkout.environments)
+    target = target_of(platform, env, stack)
+    provision.destroy(checkout, platform, target, _ask, print_line)
+
+
+@app.command()
+@for_people
+def diagram(env: Env = None, directory: Directory = HERE) -> None:
+    """Print a picture of an environment in Mermaid, which GitHub draws."""
+    from ops.github import reviewing
+
+    checkout = Checkout(directory.absolute())
+    environment = environment_of(read_platform(checkout.environments), env)
+    print(reviewing.diagram(checkout, environment), end="")
+
+
+def _ask(question: str) -> str:
+    try:
+        return input(f"{question}: ").strip()
+    except EOFError:
+        raise OpsError("Nobody answered; nothing was destroyed.") from None

@@ -1,0 +1,1 @@
+"""What every room uses: the checkout, the console, progress, AWS clients, files and errors."""

@@ -1,0 +1,71 @@
+"""Clients of AWS's APIs."""
+
+import functools
+import os
+from dataclasses import dataclass
+from typing import Any
+
+from botocore.config import Config
+from botocore.session import Session
+
+from ops.core.errors import OpsError
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """Keys that requests are signed with."""
+
+    access_key_id: str
+    secret_access_key: str
+    session_token: str | None = None
+
+    def __repr__(self) -> str:
+        return f"Credentials({self.access_key_id!r})"
+
+
+def ambient_client(service: str, region: str) -> Any:
+    """A client for whatever account and endpoint the process's environment says, as Terraform sees it."""
+    return Session().create_client(service, region_name=region)
+
+
+def isolated_client(service: str, region: str, endpoint: str, credentials: Credentials) -> Any:
+    """A client for one endpoint that takes nothing from the process's environment or the user's files."""
+    return _isolated_session().create_client(
+        service,
+        region_name=region,
+        endpoint_url=endpoint,
+        aws_access_key_id=credentials.access_key_id,
+        aws_secret_access_key=credentials.secret_access_key,
+        aws_session_token=credentials.session_token,
+        config=Config(proxies={}, s3={"addressing_style": "path"}),
+    )
+
+
+@functools.cache
+def _isolated_session() -> Session:
+    # Kept, since reading the descriptions of the APIs takes longer than most requests.
+    nothing = (None, None, None, None)
+    devnull = (None, None, os.devnull, None)
+    return Session(
+        session_vars={
+            "profile": nothing,
+            "config_file": devnull,
+            "credentials_file": devnull,
+            "ca_bundle": nothing,
+        }
+    )
+
+
+def caller_account(region: str) -> str:
+    """The id of the account that the ambient credentials are those of."""
+    return str(ambient_client("sts", region).get_caller_identity()["Account"])
+
+
+def require_account(account_id: str, region: str) -> None:
+    """Raise OpsError unless the ambient credentials are those of that account."""
+    found = caller_account(region)
+    if found != account_id:
+        raise OpsError(
+            f"The AWS credentials in use are those of account {found}; this belongs to account {account_id}. "
+            "Use that account's credentials (AWS_PROFILE, for example) and try again."
+        )

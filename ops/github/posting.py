@@ -1,0 +1,61 @@
+"""Brings a review to where it is read: a pull request's comment, the issue about drift, a job's summary."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+from ops.core.errors import OpsError
+from ops.github.reviewing import Reviewed
+from review.comment import render
+from review.drift_issue import report_drift
+from review.github import GitHub, GitHubError
+from review.posting import mark_outdated, post
+from review.summary import append_summary
+from stacks.settings import Project
+
+
+def post_comment(project: Project, reviewed: Reviewed, pull_request: int) -> str:
+    """Make the pull request's comment say what the review says; returns what was done, in words.
+
+    OpsError for what GitHub refuses. Needs GITHUB_TOKEN.
+    """
+    review = reviewed.review
+    with _github(project) as client:
+        posted = post(client, pull_request, review.marker, partial(render, review))
+    return f"The comment is {posted.outcome.value}: {posted.url}"
+
+
+def outdate_comment(project: Project, pull_request: int, key: str) -> str:
+    """Have the comment of a former commit say that it is one; returns what was done, in words."""
+    with _github(project) as client:
+        posted = mark_outdated(client, pull_request, key)
+    return f"{posted.outcome.value} {posted.url}".rstrip()
+
+
+def tell_drift(project: Project, reviewed: Reviewed) -> str:
+    """Open, update or close the issue about drift; returns what was done, in words."""
+    review = reviewed.review
+    with _github(project) as client:
+        reported = report_drift(client, review, partial(render, review))
+    return f"The issue: {reported.outcome.value} {reported.url}".rstrip()
+
+
+def tell_workflow(reviewed: Reviewed) -> None:
+    """In a job of a workflow: append the job's summary and set the outputs `verdict` and `file`."""
+    if summary := os.environ.get("GITHUB_STEP_SUMMARY"):
+        append_summary(Path(summary), reviewed.review)
+    if output := os.environ.get("GITHUB_OUTPUT"):
+        file = reviewed.directory / "verdict.json"
+        with Path(output).open("a") as opened:
+            opened.write(f"verdict={reviewed.review.verdict.words}\nfile={file}\n")
+
+
+@contextmanager
+def _github(project: Project) -> Iterator[GitHub]:
+    try:
+        with GitHub.of(os.environ, project.repository) as client:
+            yield client
+    except GitHubError as error:
+        raise OpsError(str(error)) from None

@@ -1,0 +1,227 @@
+"""Review what an environment's stacks would do, and bind an apply to what was reviewed."""
+
+import json
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Final
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from ops.core.checkout import Checkout
+from ops.core.errors import OpsError, UsageError
+from ops.github.role import act_in
+from ops.terraform import provision
+from ops.terraform.synthesis import synthesize
+from ops.terraform.targets import Target, environment_of, target_of, targets_of
+from ops.terraform.workspace import OnLine, Workspace
+from review import diagram as diagrams
+from review.canonical import changes_hash
+from review.comment import COMMENT_BUDGET, SUMMARY_BUDGET, render
+from review.markdown import path_text, visible
+from review.marker import Marker
+from review.model import Flag, Verdict
+from review.pipeline import InputError, checked_commit, pipeline_of
+from review.reading import read_stacks
+from review.report import SCHEMA, Review, review_of, verdict_json
+from review.values import pair
+from stacks.naming import network_stack, service_stack
+from stacks.settings import Environment, Platform
+
+KEY: Final = "oaktree"
+"""The key of the comment, for one who posts it."""
+
+_SHOWN: Final = 100
+"""Characters of a value on the terminal."""
+
+_NOT_TO_BE_APPLIED: Final = frozenset({Verdict.ERRORED.name, Verdict.INCOMPLETE.name})
+
+
+@dataclass(frozen=True, slots=True)
+class Reviewed:
+    """A review, and the directory with `comment.md`, `summary.md` and `verdict.json`."""
+
+    review: Review
+    directory: Path
+
+    @property
+    def failed(self) -> tuple[str, ...]:
+        """The stacks that could not be planned."""
+        return tuple(
+            each.stack.name for each in self.review.stacks if each.verdict.name in _NOT_TO_BE_APPLIED
+        )
+
+
+def targets_to_review(platform: Platform, environment: str | None, kind: str | None) -> list[Target]:
+    """The stack that is named, or without one those of the environment, or without that all there are.
+
+    UsageError as of `target_of`.
+    """
+    if kind is not None:
+        return [target_of(platform, environment, kind)]
+    if environment is None:
+        return list(targets_of(platform))
+    name = environment_of(platform, environment).name
+    return [target_of(platform, name, each) for each in ("network", "service")]
+
+
+def review(
+    checkout: Checkout,
+    platform: Platform,
+    targets: Sequence[Target],
+    on_line: OnLine,
+    commit: str = "",
+    key: str = KEY,
+) -> Reviewed:
+    """Plan each stack as far as that goes, save the plans for `apply`, and write the review.
+
+    One that cannot be planned is in the review as such and stops none of the others. Errors as of
+    `synthesize`, without which there is nothing to plan. `commit` is the one that is planned, `key`
+    tells comments apart. In a workflow each stack is planned as the role of its account, and what the
+    run is called is in the review.
+    """
+    pipeline = pipeline_of(os.environ)
+    try:
+        marker = Marker(key, checked_commit(commit or pipeline.commit), pipeline.run)
+    except InputError as error:
+        raise UsageError(str(error)) from None
+    synthesize(checkout)
+    # The plans hold sensitive values: nobody else may look into the directory, and it does not stay.
+    with TemporaryDirectory(prefix="oaktree-review-") as directory:
+        plans = Path(directory)
+        for target in targets:
+            on_line(f"Planning {target.stack}.")
+            _plan(checkout, platform, target, plans)
+        stacks = read_stacks([plans], [target.stack for target in targets])
+    made = review_of(stacks, marker, pipeline.run_url)
+    where = provision.working_root(checkout) / "review" / _name(targets)
+    _write(made, where)
+    return Reviewed(made, where)
+
+
+def told(reviewed: Reviewed) -> Iterator[str]:
+    """What a person at a terminal needs of a review, line by line."""
+    review = reviewed.review
+    yield f"{review.verdict.words}: {', '.join(each.stack.name for each in review.stacks)}"
+    for each in review.stacks:
+        problem = f" ({each.stack.problem})" if each.stack.problem else ""
+        yield f"  {each.stack.name}: {each.verdict.words}{problem}"
+        for line in each.stack.errors.splitlines():
+            yield f"    {visible(line)}"
+    flags = [flag for each in review.stacks for flag in each.flags]
+    if flags:
+        yield "Look at these first:"
+        for flag in sorted(flags, key=lambda flag: flag.concern):
+            yield from _flag(flag)
+    for name in ("comment.md", "summary.md", "verdict.json"):
+        yield f"Written: {reviewed.directory / name}"
+
+
+def require_reviewed(verdict: Path, workspace: Workspace) -> None:
+    """Nothing, if the saved plan does what the plan in a verdict file does.
+
+    UsageError when the file is no verdict, or has no such stack; OpsError when the plan there
+    failed, is incomplete, or does something else.
+    """
+    stack = _reviewed(verdict, workspace.stack)
+    if stack["verdict"] in _NOT_TO_BE_APPLIED:
+        raise OpsError(
+            f"{verdict}: the reviewed plan of {workspace.stack} is {stack['verdict']}; it cannot be applied."
+        )
+    saved = changes_hash(json.loads(workspace.show_plan()))
+    if saved != stack["changes_sha256"]:
+        raise OpsError(
+            f"The saved plan of {workspace.stack} does something else than the one in {verdict}: its changes "
+            f"have the hash {saved[:12]}, those that were reviewed {str(stack['changes_sha256'])[:12]}. "
+            "Review it again (`make review`), then apply with the new verdict."
+        )
+
+
+def diagram(checkout: Checkout, environment: Environment) -> str:
+    """A picture of an environment, in Mermaid, as the settings say now. OpsError when there is none."""
+    synthesize(checkout)
+    stacks = (network_stack(environment.name), service_stack(environment.name))
+    try:
+        return diagrams.diagram(
+            {stack: json.loads(checkout.configuration(stack).read_bytes()) for stack in stacks}
+        )
+    except diagrams.DiagramError as error:
+        raise OpsError(f"There is no picture of {environment.name}: {error}") from None
+
+
+def _plan(checkout: Checkout, platform: Platform, target: Target, plans: Path) -> None:
+    """Plan one stack and copy what came of it: its JSON, and Terraform's error if it failed."""
+    with provision.working_on(checkout, target) as workspace:
+        workspace.discard_plan()
+        try:
+            act_in(platform.project, target.account_id, target.region)
+            provision.plan_here(workspace, checkout, platform, target)
+        except (OpsError, ClientError, BotoCoreError) as error:
+            said = str(error)
+            with suppress(FileNotFoundError):
+                said = workspace.plan_error.read_text()
+            (plans / f"{target.stack}.error").write_text(said)
+        with suppress(FileNotFoundError):
+            shutil.copyfile(workspace.plan_json, plans / f"{target.stack}.json")
+
+
+def _name(targets: Sequence[Target]) -> str:
+    """What several reviews are told apart by: their environment, or the one stack of none."""
+    names = {each.environment.name if each.environment else each.stack for each in targets}
+    return names.pop() if len(names) == 1 else "all"
+
+
+def _write(review: Review, directory: Path) -> None:
+    """Write all files of a review, aside, then swapped as a whole."""
+    aside = directory.with_name(f"{directory.name}.new")
+    shutil.rmtree(aside, ignore_errors=True)
+    aside.mkdir(parents=True)
+    (aside / "comment.md").write_text(render(review, COMMENT_BUDGET))
+    (aside / "summary.md").write_text(render(review, SUMMARY_BUDGET))
+    (aside / "verdict.json").write_text(verdict_json(review))
+    shutil.rmtree(directory, ignore_errors=True)
+    aside.replace(directory)
+
+
+def _flag(flag: Flag) -> Iterator[str]:
+    yield f"  {flag.stack} {visible(flag.address)}: {flag.title}"
+    yield f"    {flag.reason}"
+    if flag.path:
+        before, after = pair(flag.before, flag.after, _SHOWN)
+        yield f"    {visible(path_text(flag.path))}: {before} -> {after}"
+    if flag.forced_by:
+        yield f"    forced by {visible(', '.join(flag.forced_by))}"
+
+
+def _reviewed(verdict: Path, stack: str) -> dict[str, Any]:
+    """What a verdict file says of a stack."""
+    try:
+        document = json.loads(verdict.read_bytes())
+    except OSError as error:
+        raise UsageError(f"VERDICT={verdict} cannot be read: {error.strerror}.") from None
+    except ValueError:
+        raise UsageError(_no_verdict(verdict)) from None
+    match document:
+        case {"schema": int(schema), "stacks": list(stacks)} if not isinstance(schema, bool):
+            if schema != SCHEMA:
+                raise UsageError(f"VERDICT={verdict} has schema {schema}; this reads schema {SCHEMA}.")
+        case _:
+            raise UsageError(_no_verdict(verdict))
+    names = []
+    for each in stacks:
+        match each:
+            case {"name": str(name), "verdict": str(), "changes_sha256": str() | None}:
+                if name == stack:
+                    return dict(each)
+                names.append(name)
+            case _:
+                raise UsageError(_no_verdict(verdict))
+    raise UsageError(f"VERDICT={verdict} has no stack {stack}; it has {', '.join(names) or 'none'}.")
+
+
+def _no_verdict(verdict: Path) -> str:
+    return f"VERDICT={verdict} is no verdict of a review; name the verdict.json that `make review` wrote."

@@ -1,0 +1,1 @@
+"""Images: the container engine, building and pushing."""

@@ -1,0 +1,267 @@
+"""The container engine of this machine: docker or podman, whichever answers."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal
+
+from ops.core.errors import OpsError
+
+_LOOPBACK: Final = re.compile(r"(127\.0\.0\.1|localhost|\[::1\])(:\d+)?/")
+_DIGEST: Final = re.compile(r"\bsha256:[0-9a-f]{64}\b")
+
+CONFINED: Final = (
+    "--read-only",
+    "--cap-drop=all",
+    "--security-opt=no-new-privileges",
+)
+"""What every container is run with: nothing of its root can be written, and it has no privilege.
+
+Source: Docker, "docker container run"; podman-run(1).
+"""
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A step of an image's history: how many bytes it adds and what made it."""
+
+    size: int
+    made_by: str
+
+
+@dataclass(frozen=True)
+class Image:
+    """An image that the engine has. `size` is that of its unpacked layers in bytes."""
+
+    id: str
+    size: int
+    layers: tuple[str, ...]
+    labels: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Engine:
+    """An engine's command line."""
+
+    kind: Literal["docker", "podman"]
+    executable: str
+
+    def build(
+        self,
+        context: Path,
+        dockerfile: Path,
+        tag: str,
+        *,
+        labels: Mapping[str, str],
+        epoch: int,
+        flags: Sequence[str] = (),
+        log: Path | None = None,
+    ) -> None:
+        """Build an image and give it a tag; what the engine says goes to `log`, or else to stderr.
+
+        `epoch` is the time in seconds that the image is to bear, `flags` go before all others.
+        """
+        # Podman gives a time to the files of layers, too, and what is cached keeps the one it was built
+        # with: so there it is the same in every build, and only the label has the commit's.
+        own = (
+            ("--format=docker", "--timestamp=0")
+            if self.kind == "podman"
+            else ("--provenance=false", f"--build-arg=SOURCE_DATE_EPOCH={epoch}")
+        )
+        what = _what(context, dockerfile, tag, labels)
+        command = (self.executable, "build", *flags, *own, *what)
+        if log is None:
+            done = subprocess.run(command, stdout=2, check=False)
+        else:
+            log.parent.mkdir(parents=True, exist_ok=True)
+            with log.open("w") as output:
+                done = subprocess.run(command, stdout=output, stderr=output, check=False)
+        if done.returncode:
+            where = f"Log: {log}" if log else "It says why above."
+            raise OpsError(f"`{self.kind} build` failed with status {done.returncode}. {where}")
+
+    def publish(
+        self,
+        context: Path,
+        dockerfile: Path,
+        tag: str,
+        *,
+        labels: Mapping[str, str],
+        epoch: int,
+        flags: Sequence[str] = (),
+    ) -> str:
+        """Build an image and push it with its provenance and its bill of materials; returns its digest.
+
+        The digest is that of an index, which holds the image and what attests it. Only BuildKit makes
+        them, so it takes docker with buildx. Source: Docker, "Build attestations", "docker buildx build".
+        """
+        if self.kind != "docker":
+            raise OpsError(
+                "Publishing takes docker with buildx: podman makes no provenance. Use `make image`."
+            )
+        with tempfile.TemporaryDirectory() as directory:
+            metadata = Path(directory, "metadata.json")
+            command = (
+                self.executable,
+                "buildx",
+                "build",
+                *flags,
+                "--push",
+                "--provenance=mode=max",
+                "--sbom=true",
+                f"--build-arg=SOURCE_DATE_EPOCH={epoch}",
+                f"--metadata-file={metadata}",
+                *_what(context, dockerfile, tag, labels),
+            )
+            if status := subprocess.run(command, stdout=2, check=False).returncode:
+                raise OpsError(f"`docker buildx build` failed with status {status}. It says why above.")
+            digest = json.loads(metadata.read_text()).get("containerimage.digest", "")
+        if not _DIGEST.fullmatch(digest):
+            raise OpsError(f"docker pushed {tag} and did not say its digest.")
+        return str(digest)
+
+    def image(self, name: str) -> Image | None:
+        """What the engine knows of an image, or None when it has none of that name."""
+        done = self._ask("image", "inspect", name)
+        if done.returncode:
+            return None
+        (found,) = json.loads(done.stdout)
+        return Image(
+            id=found["Id"].removeprefix("sha256:"),
+            size=int(found["Size"]),
+            layers=tuple(found["RootFS"]["Layers"]),
+            labels=found["Config"].get("Labels") or {},
+        )
+
+    def history(self, name: str) -> tuple[Layer, ...]:
+        """The steps that made an image, the first one first."""
+        template = "{{.Size}}\t{{.CreatedBy}}"
+        done = self._run("history", "--no-trunc", "--human=false", f"--format={template}", name)
+        steps = (line.partition("\t") for line in done.splitlines() if line)
+        return tuple(Layer(_bytes(size), made_by) for size, _, made_by in steps)[::-1]
+
+    def tag(self, name: str, other: str) -> None:
+        """Give an image another name."""
+        self._run("tag", name, other)
+
+    def log_in(self, host: str, user: str, password: str) -> None:
+        """Make a registry's password known to the engine."""
+        plain = self._without_tls(f"{host}/")
+        self._run("login", *plain, "--username", user, "--password-stdin", host, typed=password)
+
+    def push(self, name: str) -> str:
+        """Push a tagged image; returns its digest in the registry."""
+        if self.kind == "docker":
+            said = self._run("push", name)
+            if not (found := _DIGEST.search(said)):
+                raise OpsError(f"docker pushed {name} and did not say its digest: {said.strip()}")
+            return found[0]
+        with tempfile.TemporaryDirectory() as directory:
+            file = Path(directory, "digest")
+            self._run("push", *self._without_tls(name), f"--digestfile={file}", name)
+            return file.read_text().strip()
+
+    def run_command(
+        self, image: str, name: str, command: Sequence[str], variables: Sequence[str], *options: str
+    ) -> tuple[str, ...]:
+        """The command that runs a container in the foreground, on the host's network, and removes it.
+
+        `variables` are names: the values are those of the environment the command gets, so no list
+        of processes shows them. Signals reach the container.
+        """
+        # Podman would mount a writable /tmp, /run and /var/tmp, and hand on the proxies of this machine.
+        own = ("--read-only-tmpfs=false", "--http-proxy=false") if self.kind == "podman" else ()
+        return (
+            self.executable,
+            "run",
+            "--rm",
+            f"--name={name}",
+            "--network=host",
+            "--pull=never",
+            *CONFINED,
+            *own,
+            *(f"--env={variable}" for variable in variables),
+            *options,
+            image,
+            *command,
+        )
+
+    def stop(self, name: str, seconds: int) -> bool:
+        """Have a container end by its stop signal, or be killed; False when there is none."""
+        return self._ask("stop", f"--time={seconds}", name).returncode == 0
+
+    def remove(self, name: str) -> None:
+        """Remove a container if there is one, whether it runs or not."""
+        self._ask("rm", "--force", name)
+
+    def _without_tls(self, name: str) -> tuple[str, ...]:
+        """What lets podman do without TLS on the loopback, as docker does unasked."""
+        return ("--tls-verify=false",) if self.kind == "podman" and _LOOPBACK.match(name) else ()
+
+    def _ask(self, *arguments: str, typed: str | None = None) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(
+            (self.executable, *arguments), input=typed, capture_output=True, text=True, check=False
+        )
+
+    def _run(self, *arguments: str, typed: str | None = None) -> str:
+        done = self._ask(*arguments, typed=typed)
+        if done.returncode:
+            said = done.stderr.strip().splitlines() or ["it does not say why"]
+            raise OpsError(f"`{self.kind} {arguments[0]}` failed: {said[-1]}")
+        return done.stdout
+
+
+def _what(context: Path, dockerfile: Path, tag: str, labels: Mapping[str, str]) -> tuple[str, ...]:
+    """The part of a build's command line that says what is built."""
+    return (
+        *(f"--label={name}={value}" for name, value in labels.items()),
+        f"--tag={tag}",
+        f"--file={dockerfile}",
+        str(context),
+    )
+
+
+def find_engine() -> Engine:
+    """Docker or, where it does not answer, podman. OpsError when neither does."""
+    said = []
+    for name in ("docker", "podman"):
+        executable = shutil.which(name)
+        if executable is None:
+            continue
+        done = subprocess.run((executable, "info"), capture_output=True, text=True, check=False)
+        if done.returncode == 0:
+            # The package podman-docker brings podman under docker's name.
+            version = subprocess.run((executable, "--version"), capture_output=True, text=True, check=False)
+            return Engine("podman" if "podman" in version.stdout else "docker", executable)
+        complaint = done.stderr.strip().splitlines() or ["it does not say why"]
+        said.append(f"{name} does not work: {complaint[-1]}")
+    raise OpsError(
+        "No container engine answers here. "
+        + "".join(f"{line}\n" for line in said)
+        + "Install and start Docker Engine 23 or later, or podman 4.3 or later (apt-get install podman)."
+    )
+
+
+def build_flags() -> tuple[str, ...]:
+    """Flags for every build on this machine, from the environment variable `IMAGE_BUILD_FLAGS`.
+
+    Such as `--platform=linux/arm64`, or `--secret=id=pip.conf,src=<file>` for an index of one's own.
+    """
+    return tuple(os.environ.get("IMAGE_BUILD_FLAGS", "").split())
+
+
+_UNITS: Final = {"B": 1, "kB": 10**3, "KB": 10**3, "MB": 10**6, "GB": 10**9}
+
+
+def _bytes(text: str) -> int:
+    """Bytes of a size as the engines write it: a number, for podman with a unit."""
+    match = re.fullmatch(r"([\d.]+(?:e[+-]?\d+)?) ?([kKMG]?B)?", text.strip())
+    if match is None:
+        raise OpsError(f"The engine writes a size as {text!r}, which is none.")
+    return round(float(match[1]) * _UNITS[match[2] or "B"])

@@ -1,0 +1,232 @@
+"""The app's image: built from the working tree, named by its commit, pushed by digest."""
+
+import base64
+import os
+import re
+import subprocess
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from ops.core.checkout import SOURCE
+from ops.core.errors import OpsError, UsageError
+from ops.images.engine import Engine, Image, build_flags
+from stacks.naming import registry, repository_name
+from stacks.settings import Platform, Project
+
+CONTENT: Final = (".dockerignore", "docker/Dockerfile", "requirements/app.txt", "webapp")
+"""What an image is made of."""
+
+DIRTY: Final = "-dirty"
+"""Ends the tag of an image that is made of more than its commit."""
+
+_DOCKERFILE: Final = SOURCE / "docker/Dockerfile"
+_COMMIT: Final = re.compile(rf"[0-9a-f]{{7,64}}({DIRTY})?")
+_ECR: Final = re.compile(r"\d{12}\.dkr\.ecr(?:-fips)?\.[a-z0-9-]+\.amazonaws\.com(?:\.cn)?")
+
+
+@dataclass(frozen=True)
+class Named:
+    """A service's image on this machine: its name without tag, and the commit that is its tag."""
+
+    repository: str
+    commit: str
+
+    @property
+    def name(self) -> str:
+        """Repository and tag."""
+        return f"{self.repository}:{self.commit}"
+
+
+def service_of(platform: Platform, service: str) -> str:
+    """The service of that name, or without one the only one there is. UsageError names the known ones."""
+    known = sorted({name for each in platform.environments.values() for name in each.services})
+    if not service and len(known) == 1:
+        return known[0]
+    if service in known:
+        return service
+    missing = f"SERVICE={service} is no service" if service else "SERVICE is missing"
+    raise UsageError(f"{missing}: known are {', '.join(known)}.")
+
+
+def named(project: Project, service: str, commit: str) -> Named:
+    """What a service's image of a commit is called here; without a commit, that of the working tree.
+
+    UsageError when the commit is none, or there is no Git to ask.
+    """
+    commit = commit or _commit_here()
+    if not _COMMIT.fullmatch(commit):
+        raise UsageError(
+            f"COMMIT={commit} is not a commit's id: 7 to 64 hexadecimal digits (git rev-parse HEAD)."
+        )
+    return Named(repository_name(project, service), commit)
+
+
+def build(engine: Engine, project: Project, wanted: Named, log: Path | None = None) -> Image:
+    """Build the image of the working tree. OpsError when the engine cannot.
+
+    What the engine says goes to `log`, or else to stderr.
+    """
+    epoch = _epoch()
+    engine.build(
+        SOURCE,
+        _DOCKERFILE,
+        wanted.name,
+        labels=_labels(project, wanted, epoch),
+        epoch=epoch,
+        flags=build_flags(),
+        log=log,
+    )
+    return find(engine, wanted)
+
+
+def publish(engine: Engine, project: Project, service: str, wanted: Named, repository: str, ecr: Any) -> str:
+    """Build the working tree's image and push it with provenance and SBOM; returns it by digest.
+
+    An image of that commit that is there already is the one: tags never move. Errors as for `push`.
+    """
+    target = _target(project, service, wanted, repository)
+    host, _, path = target.partition("/")
+    if _ECR.fullmatch(host):
+        if digest := _pushed(ecr, project, path, wanted.commit):
+            return f"{target}@{digest}"
+        engine.log_in(host, *_password(ecr))
+    epoch = _epoch()
+    digest = engine.publish(
+        SOURCE,
+        _DOCKERFILE,
+        f"{target}:{wanted.commit}",
+        labels=_labels(project, wanted, epoch),
+        epoch=epoch,
+        flags=build_flags(),
+    )
+    return f"{target}@{digest}"
+
+
+def find(engine: Engine, wanted: Named) -> Image:
+    """The image as this machine has it. OpsError when it has not."""
+    if image := engine.image(wanted.name):
+        return image
+    raise OpsError(f"This machine has no image {wanted.name}. `make image` builds that of the working tree.")
+
+
+def push(engine: Engine, project: Project, service: str, wanted: Named, repository: str, ecr: Any) -> str:
+    """Push an image under its commit, by default to the service's own repository; returns it by digest.
+
+    `ecr` is asked for a password when the registry is one of ECR. UsageError when the image is made of
+    more than its commit, or the repository is named with a tag.
+    """
+    target = _target(project, service, wanted, repository)
+    host, _, _ = target.partition("/")
+    find(engine, wanted)
+    if _ECR.fullmatch(host):
+        engine.log_in(host, *_password(ecr))
+    there = f"{target}:{wanted.commit}"
+    engine.tag(wanted.name, there)
+    return f"{target}@{engine.push(there)}"
+
+
+def report(engine: Engine, wanted: Named) -> list[tuple[int, str]]:
+    """The layers of an image that hold something, with bytes and what made them; the sum comes last."""
+    image = find(engine, wanted)
+    rows = [(layer.size, layer.made_by) for layer in engine.history(wanted.name) if layer.size]
+    return [*rows, (image.size, "in all")]
+
+
+def _target(project: Project, service: str, wanted: Named, repository: str) -> str:
+    """The repository that an image goes to. UsageError as for `push`."""
+    if wanted.commit.endswith(DIRTY):
+        raise UsageError(
+            f"The working tree has changes that are in no commit ({', '.join(_changed())}), so the image has "
+            "no commit to be named by. Commit them, then `make image` and `make image-push`."
+        )
+    target = repository or f"{registry(project)}/{repository_name(project, service)}"
+    _, _, path = target.partition("/")
+    if not path or "@" in path or ":" in path:
+        raise UsageError(
+            f"REPOSITORY={target} is no repository: it has the form <registry>/<name>, and no tag."
+        )
+    return target
+
+
+def _pushed(ecr: Any, project: Project, path: str, commit: str) -> str:
+    """The digest under which a commit's image is in the registry, or nothing."""
+    try:
+        found = ecr.describe_images(
+            registryId=project.account_id, repositoryName=path, imageIds=[{"imageTag": commit}]
+        )
+    except ecr.exceptions.ImageNotFoundException:
+        return ""
+    return str(found["imageDetails"][0]["imageDigest"])
+
+
+def _labels(project: Project, wanted: Named, epoch: int) -> dict[str, str]:
+    """Source of the labels: OCI Image Format Specification, "Annotations"."""
+    created = datetime.fromtimestamp(epoch, UTC).isoformat().replace("+00:00", "Z")
+    labels = {
+        "title": project.name,
+        "source": f"https://github.com/{project.repository}",
+        "revision": wanted.commit,
+        "version": tomllib.loads((SOURCE / "pyproject.toml").read_text())["project"]["version"],
+        "created": created,
+    }
+    return {f"org.opencontainers.image.{name}": value for name, value in labels.items()}
+
+
+def _commit_here() -> str:
+    return _git("rev-parse", "HEAD") + (DIRTY if _changed() else "")
+
+
+def _changed() -> list[str]:
+    """Files of the image that are not as they were committed."""
+    listed = _git("status", "--porcelain", "--untracked-files=all", "--", *CONTENT)
+    return [line.split(maxsplit=1)[1] for line in listed.splitlines()]
+
+
+def _epoch() -> int:
+    """Seconds since 1970 that the image bears: `SOURCE_DATE_EPOCH`, else the time of the commit.
+
+    Source: reproducible-builds.org, "SOURCE_DATE_EPOCH".
+    """
+    if given := os.environ.get("SOURCE_DATE_EPOCH", ""):
+        if not given.isdecimal():
+            raise UsageError(f"SOURCE_DATE_EPOCH={given} is no number of seconds since 1970.")
+        return int(given)
+    try:
+        return int(_git("log", "-1", "--format=%ct"))
+    except UsageError:
+        return 0
+
+
+def _git(*arguments: str) -> str:
+    try:
+        done = subprocess.run(
+            ("git", *arguments),
+            cwd=SOURCE,
+            env=_without_git(os.environ),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    except FileNotFoundError:
+        raise UsageError("Git is not there to tell the commit. Name it: COMMIT=<commit>.") from None
+    if done.returncode:
+        raise UsageError(
+            f"Git does not tell the commit: {done.stderr.strip()}\nName it: COMMIT=<commit>."
+        ) from None
+    return done.stdout.strip()
+
+
+def _without_git(base: Mapping[str, str]) -> dict[str, str]:
+    """Without what a hook of Git sets, which would say that another repository is meant."""
+    return {name: value for name, value in base.items() if name not in ("GIT_DIR", "GIT_INDEX_FILE")}
+
+
+def _password(ecr: Any) -> tuple[str, str]:
+    """User and password of the registry, for twelve hours. Source: Amazon ECR, GetAuthorizationToken."""
+    token = ecr.get_authorization_token()["authorizationData"][0]["authorizationToken"]
+    user, _, password = base64.b64decode(token).decode().partition(":")
+    return user, password

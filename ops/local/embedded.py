@@ -1,0 +1,154 @@
+"""The embedded AWS, seen from outside: starting it, finding it, reaching it, stopping it."""
+
+import http.client
+import json
+import os
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from ops.core.checkout import SOURCE
+from ops.core.clients import Credentials, isolated_client
+from ops.core.errors import OpsError
+from ops.local import processes
+
+_NAME: Final = "embedded"
+_IDENTITY_PATH: Final = "/_oaktree"
+_START_SECONDS: Final = 300.0
+"""Answering a long journal again takes a while."""
+
+_SETTINGS: Final = {
+    # Without the real machine images and with certificates valid at once, an account is ready in no time.
+    "MOTO_EC2_LOAD_DEFAULT_AMIS": "false",
+    "MOTO_ACM_VALIDATION_WAIT": "0",
+    # Policies such as ReadOnlyAccess exist in every AWS account.
+    "MOTO_IAM_LOAD_MANAGED_POLICIES": "true",
+    # No web page may read from it.
+    "MOTO_DISABLE_GLOBAL_CORS": "true",
+    # Sets are walked in the same order in every process.
+    "PYTHONHASHSEED": "0",
+}
+
+
+@dataclass(frozen=True)
+class Embedded:
+    """An embedded AWS that runs."""
+
+    endpoint: str
+    account_id: str
+    """The account that requests belong to unless their credentials are those of another."""
+
+    def credentials(self, account_id: str) -> Credentials:
+        """Keys that act in an account; accounts other than `account_id` come into being with it."""
+        return Credentials(f"AKIA{account_id}", "embedded")
+
+    def assume(self, role: str) -> Credentials:
+        """Keys of a role, by its ARN."""
+        sts = self.client("sts", "us-east-1")
+        keys = sts.assume_role(RoleArn=role, RoleSessionName="oaktree")["Credentials"]
+        return Credentials(keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"])
+
+    def client(self, service: str, region: str, account_id: str | None = None) -> Any:
+        """A client for one service in one account, its own by default."""
+        return isolated_client(
+            service, region, self.endpoint, self.credentials(account_id or self.account_id)
+        )
+
+    def variables(self, credentials: Credentials, region: str) -> dict[str, str]:
+        """The variables that send the AWS tools here, and nowhere else."""
+        values = {
+            "AWS_ENDPOINT_URL": self.endpoint,
+            "AWS_ACCESS_KEY_ID": credentials.access_key_id,
+            "AWS_SECRET_ACCESS_KEY": credentials.secret_access_key,
+            "AWS_REGION": region,
+            "AWS_DEFAULT_REGION": region,
+            "AWS_CONFIG_FILE": os.devnull,
+            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }
+        if credentials.session_token:
+            values["AWS_SESSION_TOKEN"] = credentials.session_token
+        return values
+
+    def environment(self, account_id: str, region: str, base: Mapping[str, str]) -> dict[str, str]:
+        """The environment of a command that acts in one account here: `base` without its AWS settings."""
+        return without_aws(base) | self.variables(self.credentials(account_id), region)
+
+
+def without_aws(base: Mapping[str, str]) -> dict[str, str]:
+    """An environment without anything that says which AWS account, endpoint or proxy to use for AWS.
+
+    That includes `AWS_ENDPOINT_URL_<SERVICE>`, which goes before `AWS_ENDPOINT_URL`. Proxies stay,
+    since a provider may have to be fetched through one, but not for the loopback.
+    """
+    kept = {key: value for key, value in base.items() if not key.startswith("AWS_")}
+    for name in ("NO_PROXY", "no_proxy"):
+        kept[name] = ",".join(filter(None, (kept.get(name), "127.0.0.1,localhost")))
+    return kept
+
+
+def start_embedded(directory: Path, account_id: str) -> Embedded:
+    """The embedded AWS that keeps its memory in `directory`, started unless it runs already.
+
+    One that ran there before, and ended however it did, comes back with everything it had. OpsError
+    when it cannot start.
+    """
+    if found := find_embedded(directory):
+        return found
+    log = directory / "logs" / "embedded.log"
+    kept = {
+        key: value
+        for key, value in without_aws(os.environ).items()
+        if not key.startswith(("MOTO_", "TEST_", "PYTHON"))
+    }
+    pid = processes.start(
+        _NAME,
+        (sys.executable, "-m", "ops.local.embedded_server", str(directory)),
+        directory=directory,
+        log=log,
+        environment=kept | _SETTINGS | {"MOTO_ACCOUNT_ID": account_id, "PYTHONPATH": str(SOURCE)},
+    )
+    deadline = time.monotonic() + _START_SECONDS
+    while time.monotonic() < deadline:
+        if processes.running(_NAME, directory) != pid:
+            break
+        if found := _answering(directory, pid):
+            return found
+        time.sleep(0.1)
+    processes.stop(_NAME, directory)
+    raise OpsError(
+        f"The embedded AWS did not start: {processes.last_line(log)}\n"
+        f"Log: {log}\nIf it does not mend itself: `make down` removes it, `make up` builds it anew."
+    )
+
+
+def find_embedded(directory: Path) -> Embedded | None:
+    """The embedded AWS that runs with its memory in `directory`, or None."""
+    pid = processes.running(_NAME, directory)
+    return _answering(directory, pid) if pid else None
+
+
+def stop_embedded(directory: Path) -> bool:
+    """End it; its memory stays in `directory`. False when it did not run."""
+    return processes.stop(_NAME, directory)
+
+
+def _answering(directory: Path, pid: int) -> Embedded | None:
+    """What the record says, provided that the very process `pid` answers there."""
+    try:
+        record = json.loads((directory / "embedded.json").read_text())
+        found = Embedded(record["endpoint"], record["account_id"])
+        address = urlsplit(found.endpoint)
+        connection = http.client.HTTPConnection(str(address.hostname), address.port, timeout=5)
+        try:
+            connection.request("GET", _IDENTITY_PATH)
+            content = connection.getresponse().read()
+        finally:
+            connection.close()
+    except (OSError, ValueError, KeyError, http.client.HTTPException):
+        return None
+    return found if content == str(pid).encode() else None

@@ -1,0 +1,112 @@
+"""The embedded AWS's process: moto's server on the loopback, with a memory that lasts.
+
+Run as `python -m ops.local.embedded_server DIRECTORY`. It binds the port it had before when that is free,
+otherwise any; answers the journal's requests to itself; then writes `embedded.json` and serves.
+"""
+
+import argparse
+import json
+import os
+import platform
+import re
+import signal
+import sys
+from collections.abc import Iterable
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
+from werkzeug.serving import BaseWSGIServer, make_server
+
+from ops.local.embedded_server.journal import Journal, JournalError
+from ops.local.embedded_server.mends import mend_moto
+from ops.local.embedded_server.recording import Recording
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+HOST: Final = "127.0.0.1"
+IDENTITY_PATH: Final = "/_oaktree"
+"""Answers with the server's process id, so that nobody mistakes another server for it."""
+
+_ACCOUNT_KEY: Final = re.compile(r"Credential=AKIA(\d{12})/")
+
+
+def main() -> None:
+    """Serve until SIGTERM."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("directory", type=Path)
+    directory: Path = parser.parse_args().directory
+    signal.signal(signal.SIGTERM, _end)
+    signal.signal(signal.SIGINT, _end)
+    mend_moto()
+    record = directory / "embedded.json"
+    # moto read it when it was imported; while it is set, no request can act in another account.
+    account = os.environ.pop("MOTO_ACCOUNT_ID")
+    versions = {"moto": version("moto"), "python": platform.python_version(), "account": account}
+    application = _with_accounts(DomainDispatcherApplication(create_backend_app))
+    try:
+        recording = Recording(application, Journal(directory / "journal.jsonl", versions))
+        replayed = recording.replay()
+    except JournalError as error:
+        sys.exit(f"The embedded AWS cannot be resumed: {error}.")
+    print(f"Replayed {replayed} requests.", file=sys.stderr)
+    server = _bind(_with_identity(recording), _former_port(record))
+    aside = record.with_suffix(".new")
+    aside.write_text(json.dumps({"endpoint": f"http://{HOST}:{server.server_port}", "account_id": account}))
+    aside.replace(record)
+    try:
+        server.serve_forever()
+    finally:
+        recording.close()
+
+
+class _Handler(MotoRequestHandler):
+    def log(self, type: str, message: str, *args: object) -> None:
+        """Write no line for each request: the journal has them."""
+
+
+def _with_accounts(application: "WSGIApplication") -> "WSGIApplication":
+    """Let the access key `AKIA<account id>` act in that account, which comes into being with it."""
+
+    def answer(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        if match := _ACCOUNT_KEY.search(environ.get("HTTP_AUTHORIZATION", "")):
+            environ["HTTP_X_MOTO_ACCOUNT_ID"] = match[1]
+        return application(environ, start_response)
+
+    return answer
+
+
+def _with_identity(application: "WSGIApplication") -> "WSGIApplication":
+    def answer(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        if environ["PATH_INFO"] != IDENTITY_PATH:
+            return application(environ, start_response)
+        content = str(os.getpid()).encode()
+        start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", str(len(content)))])
+        return [content]
+
+    return answer
+
+
+def _former_port(record: Path) -> int:
+    try:
+        return int(json.loads(record.read_text())["endpoint"].rpartition(":")[2])
+    except (OSError, ValueError, KeyError):
+        return 0
+
+
+def _bind(application: "WSGIApplication", port: int) -> BaseWSGIServer:
+    # werkzeug ends the process itself, with SystemExit, when the port is taken.
+    try:
+        return make_server(HOST, port, application, threaded=True, request_handler=_Handler)
+    except (OSError, SystemExit):
+        return make_server(HOST, 0, application, threaded=True, request_handler=_Handler)
+
+
+def _end(*_: object) -> None:
+    raise SystemExit(0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,29 @@
+"""Where moto forgets or misreads what Terraform or the app needs: one mend per module, all by `mend_moto`."""
+
+from ops.local.embedded_server.mends.access_keys import look_up_access_keys_fast
+from ops.local.embedded_server.mends.autoscaling_tags import add_tag_actions
+from ops.local.embedded_server.mends.bucket_policies import leave_out_conditions
+from ops.local.embedded_server.mends.dynamodb_items import forget_items
+from ops.local.embedded_server.mends.dynamodb_transactions import make_transactions_once
+from ops.local.embedded_server.mends.ecr_registries import look_into_other_registries
+from ops.local.embedded_server.mends.ecs_services import keep_service_settings, keep_services_steady
+from ops.local.embedded_server.mends.last_use import forget_last_use
+from ops.local.embedded_server.mends.rds_subnet_groups import keep_modified_subnet_groups
+from ops.local.embedded_server.mends.rule_descriptions import keep_rule_descriptions
+from ops.local.embedded_server.mends.vpc_endpoints import route_added_tables
+
+
+def mend_moto() -> None:
+    """Make every mend; to be called before the server answers."""
+    add_tag_actions()
+    forget_items()
+    forget_last_use()
+    keep_modified_subnet_groups()
+    keep_rule_descriptions()
+    keep_service_settings()
+    keep_services_steady()
+    leave_out_conditions()
+    look_into_other_registries()
+    look_up_access_keys_fast()
+    make_transactions_once()
+    route_added_tables()

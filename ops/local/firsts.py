@@ -1,0 +1,84 @@
+"""What an account has before Terraform comes, and an embedded one lacks: images, secrets, DNS zones."""
+
+import hashlib
+import json
+import secrets
+from pathlib import Path
+from typing import Any, Final
+
+from ops.core.files import write_private
+from stacks.naming import registry, repository_name
+from stacks.settings import Project, SecretReference
+
+COMMIT: Final = "0" * 40
+"""Stands for the working tree, which may be no commit."""
+
+_HASHED_SUFFIX: Final = "_SHA256"
+_MANIFEST_TYPE: Final = "application/vnd.oci.image.manifest.v1+json"
+
+
+def put_image(ecr: Any, project: Project, service: str) -> str:
+    """Put a manifest with one empty layer into a service's repository; returns the image by digest.
+
+    Nothing ever pulls it: it stands where an image built by the pipeline will.
+    Source of the manifest's form: OCI Image Format Specification, "Image Manifest".
+    """
+    empty = {"digest": f"sha256:{hashlib.sha256(b'{}').hexdigest()}", "size": 2}
+    manifest = {
+        "schemaVersion": 2,
+        "mediaType": _MANIFEST_TYPE,
+        "config": {"mediaType": "application/vnd.oci.image.config.v1+json", **empty},
+        "layers": [{"mediaType": "application/vnd.oci.empty.v1+json", **empty}],
+    }
+    repository = repository_name(project, service)
+    tag = "first"
+    found = [
+        image["imageId"]["imageDigest"]
+        for image in ecr.batch_get_image(repositoryName=repository, imageIds=[{"imageTag": tag}])["images"]
+    ]
+    if not found:
+        put = ecr.put_image(
+            repositoryName=repository,
+            imageManifest=json.dumps(manifest),
+            imageManifestMediaType=_MANIFEST_TYPE,
+            imageTag=tag,
+        )
+        found = [put["image"]["imageId"]["imageDigest"]]
+    return f"{registry(project)}/{repository}@{found[0]}"
+
+
+def put_secret(client: Any, name: str, reference: SecretReference, token: Path) -> bool:
+    """Make up a secret's value where a service refers to one; False when it has a value already.
+
+    `client` is one of the reference's store. A secret that is the SHA-256 of a token is that of the
+    token in the file `token`, which only its owner can read.
+    """
+    value = secrets.token_urlsafe(32)
+    if name.endswith(_HASHED_SUFFIX):
+        value = hashlib.sha256(_token(token).encode()).hexdigest()
+    if reference.store == "ssm":
+        try:
+            client.put_parameter(Name=reference.name, Value=value, Type="SecureString")
+        except client.exceptions.ParameterAlreadyExists:
+            return False
+        return True
+    try:
+        client.create_secret(Name=reference.name, SecretString=value)
+    except client.exceptions.ResourceExistsException:
+        return False
+    return True
+
+
+def put_hosted_zone(route53: Any, name: str) -> bool:
+    """Have a public hosted zone, which on AWS comes with the domain; False when it is there already."""
+    found = route53.list_hosted_zones_by_name(DNSName=name)["HostedZones"]
+    if any(zone["Name"] == f"{name}." and not zone["Config"]["PrivateZone"] for zone in found):
+        return False
+    route53.create_hosted_zone(Name=name, CallerReference=name)
+    return True
+
+
+def _token(file: Path) -> str:
+    if not file.exists():
+        write_private(file, secrets.token_urlsafe(32).encode())
+    return file.read_text()

@@ -1,0 +1,131 @@
+"""Processes that go on in the background after the command that started them has ended.
+
+Each holds an exclusive lock on `<name>.pid` from before its first instruction: the lock's open file
+is handed to it and closes with it. So whoever finds the file locked knows that the process id in it
+is this process and not a later one that was given the same number. Looking takes the lock, too, but
+shared: many can look at once.
+"""
+
+import fcntl
+import os
+import signal
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+from typing import TextIO
+
+from ops.core.errors import OpsError
+
+_POLL = 0.05
+"""Seconds between looks at a process that is coming or going."""
+
+
+def start(
+    name: str, command: Sequence[str], *, directory: Path, log: Path, environment: Mapping[str, str]
+) -> int:
+    """Start a program in a session of its own, its output appended to `log`; returns its process id.
+
+    `command` begins with the program's absolute path. OpsError when one of that name runs already.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    log.parent.mkdir(parents=True, exist_ok=True)
+    # An interrupt must not come between starting a program and writing its id, or nobody could end it.
+    # Python hands signals to the main thread alone. Blocking them there would not do: while another
+    # thread draws the progress, the system hands them to that one, and Python passes them on.
+    with ThreadPoolExecutor(max_workers=1) as uninterrupted:
+        started = uninterrupted.submit(_start, directory / f"{name}.pid", command, log, environment)
+        return started.result()
+
+
+def _start(path: Path, command: Sequence[str], log: Path, environment: Mapping[str, str]) -> int:
+    with (
+        path.open("a+") as file,
+        log.open("ab") as output,
+        Path(os.devnull).open() as nothing,
+    ):
+        if not _locked(file):
+            raise OpsError(f"{path.stem} runs already ({path} is held)")
+        file.truncate(0)
+        os.set_inheritable(file.fileno(), True)
+        pid = os.posix_spawn(
+            command[0],
+            list(command),
+            environment,
+            file_actions=[
+                (os.POSIX_SPAWN_DUP2, nothing.fileno(), 0),
+                (os.POSIX_SPAWN_DUP2, output.fileno(), 1),
+                (os.POSIX_SPAWN_DUP2, output.fileno(), 2),
+            ],
+            setsid=True,
+            setsigmask=(),
+            setsigdef=(signal.SIGINT, signal.SIGTERM, signal.SIGHUP),
+        )
+        file.write(str(pid))
+    return pid
+
+
+def running(name: str, directory: Path) -> int | None:
+    """The process id of the program of that name, or None when none runs."""
+    path = directory / f"{name}.pid"
+    try:
+        file = path.open()
+    except FileNotFoundError:
+        return None
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return _recorded(path)
+        return None
+
+
+def stop(name: str, directory: Path, patience: float = 15.0) -> bool:
+    """End a program and whatever it started; False when none ran.
+
+    It is asked with SIGTERM and, after `patience` seconds, made to with SIGKILL.
+    """
+    pid = running(name, directory)
+    if pid is None:
+        return False
+    for sent in (signal.SIGTERM, signal.SIGKILL):
+        with suppress(ProcessLookupError):
+            os.killpg(pid, sent)
+        deadline = time.monotonic() + patience
+        while time.monotonic() < deadline:
+            if running(name, directory) is None:
+                _reap(pid)
+                return True
+            time.sleep(_POLL)
+    raise OpsError(f"{name} (process {pid}) does not end, not even by SIGKILL")
+
+
+def last_line(log: Path) -> str:
+    """What a program said last."""
+    lines = log.read_text(errors="replace").strip().splitlines() if log.exists() else []
+    return lines[-1] if lines else "it said nothing"
+
+
+def _locked(file: TextIO) -> bool:
+    """Lock a file for good; False when a program has it. Somebody who looks has it for a moment only."""
+    for _ in range(20):
+        with suppress(BlockingIOError):
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        time.sleep(_POLL)
+    return False
+
+
+def _recorded(path: Path) -> int:
+    for _ in range(20):
+        if text := path.read_text().strip():
+            return int(text)
+        time.sleep(_POLL)  # whoever holds the lock is between starting the program and writing its id
+    raise OpsError(f"{path} is held by a process that did not write its id; end it, then try again")
+
+
+def _reap(pid: int) -> None:
+    """Collect the exit status, in case the process was started by this very one."""
+    with suppress(ChildProcessError):
+        os.waitpid(pid, 0)

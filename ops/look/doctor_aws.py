@@ -1,0 +1,173 @@
+"""The doctor's checks of AWS: whose credentials these are, whether they fit, and what holds the states."""
+
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    HTTPClientError,
+    NoCredentialsError,
+    ProfileNotFound,
+    SSOError,
+    TokenRetrievalError,
+)
+from botocore.exceptions import ConnectionError as AwsConnectionError
+from botocore.session import Session
+
+from ops.core.clients import ambient_client
+from ops.core.errors import OpsError
+from ops.look.doctor import Check, Finding, Level
+from ops.terraform.states import StateBucket
+from stacks.naming import state_bucket
+from stacks.settings import Environment, Platform
+
+_SIGN_IN: Final = "aws sso login, or set AWS_PROFILE or the AWS_ACCESS_KEY_ID family anew"
+_GET_KEYS: Final = "Set AWS_PROFILE, or sign in with aws sso login or aws configure."
+_CODES: Final = {
+    "ExpiredToken": "the credentials have expired",
+    "ExpiredTokenException": "the credentials have expired",
+    "InvalidClientTokenId": "AWS does not know these credentials",
+    "UnrecognizedClientException": "AWS does not know these credentials",
+    "SignatureDoesNotMatch": "the secret key does not belong to the key id, or this machine's clock is wrong",
+    "RequestTimeTooSkewed": "this machine's clock is wrong",
+}
+
+
+@dataclass
+class AwsChecks:
+    """Checks that build on each other: without an identity there is nothing more to ask.
+
+    `environment` is the one that is to be worked on, if any.
+    """
+
+    platform: Platform
+    environment: Environment | None
+    account: str = ""
+
+    def checks(self) -> Iterable[Check]:
+        """All of them, in order."""
+        yield Check("AWS endpoint", lambda: endpoint(os.environ))
+        yield Check("AWS credentials", self.identity)
+        if self.account:
+            yield Check("AWS account", self.belongs)
+            yield Check("AWS region", self.region)
+            yield Check("state bucket", self.states)
+
+    def identity(self) -> Iterator[Finding]:
+        """Whose credentials these are."""
+        name = "AWS credentials"
+        region = self.environment.region if self.environment else self.platform.project.region
+        try:
+            found = ambient_client("sts", region).get_caller_identity()
+        except NoCredentialsError:
+            level: Level = "wrong" if self.environment else "note"
+            yield Finding(name, level, "there are none; make up needs none, all else on AWS does", _GET_KEYS)
+        except ProfileNotFound as error:
+            yield Finding(
+                name, "wrong", f"AWS_PROFILE: {error}", "aws configure list-profiles names those there are"
+            )
+        except (SSOError, TokenRetrievalError) as error:
+            yield Finding(name, "wrong", str(error), "aws sso login")
+        except ClientError as error:
+            code = error.response["Error"]["Code"]
+            yield Finding(name, "wrong", _CODES.get(code, str(error)), _SIGN_IN)
+        except (AwsConnectionError, HTTPClientError) as error:
+            mend = "Check the network, HTTPS_PROXY and AWS_ENDPOINT_URL."
+            yield Finding(name, "wrong", f"AWS cannot be reached: {error}", mend)
+        except BotoCoreError as error:
+            yield Finding(name, "wrong", str(error), _GET_KEYS)
+        else:
+            self.account = found["Account"]
+            if found["Arn"].endswith(":root"):
+                yield Finding(name, "note", f"{found['Arn']}: the account's root user", "Use a role instead.")
+            else:
+                yield Finding(name, "ok", found["Arn"])
+
+    def belongs(self) -> Iterator[Finding]:
+        """Whether the account is that of the environment, or of any."""
+        name = "AWS account"
+        project = self.platform.project
+        here = [each.name for each in self.platform.environments.values() if each.account_id == self.account]
+        if self.environment and self.environment.account_id != self.account:
+            text = f"{self.account}; {self.environment.name} is in {self.environment.account_id}"
+            yield Finding(name, "wrong", text, "Use that account's credentials (AWS_PROFILE, for example).")
+        elif not here and self.account != project.account_id:
+            text = f"{self.account}, which no file in environments/ names"
+            yield Finding(name, "wrong", text, "Use another account's credentials, or change `account_id`.")
+        else:
+            of_project = [f"{project.name}'s own"] if self.account == project.account_id else []
+            yield Finding(name, "ok", f"{self.account} ({', '.join((*of_project, *here))})")
+
+    def region(self) -> Iterator[Finding]:
+        """Whether the AWS CLI by itself works in the region of the environment; make's commands do."""
+        name = "AWS region"
+        wanted = self.environment.region if self.environment else self.platform.project.region
+        found = Session().get_config_variable("region")
+        if found is None:
+            text = f"none is set; make's commands use {wanted}, the AWS CLI by hand needs it"
+            yield Finding(name, "note", text, f"export AWS_REGION={wanted}")
+        elif found != wanted:
+            text = f"{found} is set; make's commands use {wanted}, the AWS CLI by hand does not"
+            yield Finding(name, "note", text, f"export AWS_REGION={wanted}")
+        else:
+            yield Finding(name, "ok", found)
+
+    def states(self) -> Iterator[Finding]:
+        """Whether the state bucket is there and may be read, and who has locked what in it."""
+        name = "state bucket"
+        project = self.platform.project
+        states = StateBucket(ambient_client("s3", project.region), state_bucket(project))
+        try:
+            if not states.exists():
+                env = self.environment.name if self.environment else "<environment>"
+                text = f"{states.name} does not exist yet: nothing is deployed"
+                yield Finding(name, "note", text, f"make bootstrap ENV={env}")
+                return
+            stacks = states.stacks()
+            locked = list(state_locks(states))
+        except OpsError as error:
+            yield Finding(name, "wrong", str(error))
+            return
+        except ClientError as error:
+            code = error.response["Error"]["Code"]
+            yield Finding(name, "wrong", f"{states.name} cannot be read: {code}", "Use a role that may.")
+            return
+        yield Finding(name, "ok", f"{states.name} holds {', '.join(stacks) or 'no state yet'}")
+        for text, key in locked:
+            mend = f"If that is not at work any more: aws s3 rm s3://{states.name}/{key}"
+            yield Finding("state lock", "note", text, mend)
+
+
+def endpoint(variables: Mapping[str, str]) -> Iterator[Finding]:
+    """Where requests go instead of to AWS, if anywhere."""
+    named = {name: value for name, value in sorted(variables.items()) if name.startswith("AWS_ENDPOINT_URL")}
+    if named and variables.get("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "").lower() != "true":
+        told = ", ".join(f"{name}={value}" for name, value in named.items())
+        yield Finding("AWS endpoint", "note", f"{told}: this is not AWS itself", f"unset {' '.join(named)}")
+    else:
+        yield Finding("AWS endpoint", "ok", "AWS itself")
+
+
+def state_locks(states: StateBucket) -> Iterator[tuple[str, str]]:
+    """What is locked by whom since when, and the lock's key.
+
+    Source of the content: Terraform's lock info, `Operation`, `Who` and `Created`.
+    """
+    pages = states.s3.get_paginator("list_objects_v2").paginate(Bucket=states.name)
+    keys = [
+        each["Key"] for page in pages for each in page.get("Contents", ()) if each["Key"].endswith(".tflock")
+    ]
+    for key in keys:
+        stack = key.removesuffix(".tflock").removesuffix(".tfstate")
+        try:
+            content: Any = json.loads(states.s3.get_object(Bucket=states.name, Key=key)["Body"].read())
+            told = f"{content['Who']} since {content['Created']} ({content['Operation']})"
+        except states.s3.exceptions.NoSuchKey:
+            continue
+        except (ClientError, ValueError, KeyError, TypeError):
+            told = "somebody"
+        yield f"{stack} is locked by {told}", key

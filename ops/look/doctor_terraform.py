@@ -1,0 +1,137 @@
+"""The doctor's checks of Terraform: which it is, its provider, what is locked and what synthesized."""
+
+import json
+import os
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Final
+
+from ops.core.checkout import SOURCE, Checkout
+from ops.look.doctor import Check, Finding
+from ops.terraform import fetch, providers
+from ops.terraform.binary import find_terraform
+
+_LOCK: Final = re.compile(r'^provider "([^"]+)" \{\s*version\s*=\s*"([^"]+)"', re.MULTILINE)
+_EXACT: Final = re.compile(r"=?\s*(\d+\.\d+\.\d+\S*)")
+
+
+def terraform_checks(checkout: Checkout) -> tuple[Check, ...]:
+    """Checks of what plans and applies."""
+    return (
+        Check("Terraform", terraform),
+        Check("provider source", lambda: provider_source(checkout, os.environ)),
+        Check("provider lock", lambda: provider_locks(checkout)),
+        Check("synthesis", lambda: synthesis(checkout)),
+    )
+
+
+def terraform() -> Iterator[Finding]:
+    """Whether there is one that is recent enough."""
+    found = fetch.find()
+    if found is None:
+        least = ".".join(map(str, fetch.MINIMUM))
+        text = f"neither terraform nor tofu of version {least} or later is in .tools or on PATH"
+        yield Finding("Terraform", "wrong", text, "make setup")
+    else:
+        yield Finding("Terraform", "ok", f"{found.version} ({found.path})")
+
+
+def provider_source(checkout: Checkout, variables: Mapping[str, str]) -> Iterator[Finding]:
+    """Whether the places that variables name for providers are there and hold what the stacks need."""
+    name = "provider source"
+    if configuration := variables.get("TF_CLI_CONFIG_FILE"):
+        if Path(configuration).is_file():
+            yield Finding(name, "ok", f"as TF_CLI_CONFIG_FILE={configuration} says")
+            return
+        text = f"TF_CLI_CONFIG_FILE={configuration} is no file; make's commands leave it out, terraform warns"
+        yield Finding(name, "note", text, "unset TF_CLI_CONFIG_FILE")
+    mirror = variables.get("TF_PLUGIN_MIRROR")
+    if not mirror:
+        yield _unnamed_source(checkout, name)
+        return
+    held = list(Path(mirror).glob(f"*/{providers.AWS}/*"))
+    version = _EXACT.fullmatch(_wanted(checkout).get(providers.AWS, ""))
+    if not Path(mirror).is_dir():
+        text, wrong = f"TF_PLUGIN_MIRROR={mirror} is no directory", True
+    elif not held:
+        text, wrong = f"TF_PLUGIN_MIRROR={mirror} holds no {providers.AWS}: it comes from its registry", False
+    elif version and not any(version[1] in path.name for path in held):
+        text, wrong = f"TF_PLUGIN_MIRROR={mirror} does not hold {providers.AWS} {version[1]}", True
+    else:
+        yield Finding(name, "ok", f"the directory TF_PLUGIN_MIRROR={mirror}")
+        return
+    mend = "terraform providers mirror DIRECTORY fills one; or unset TF_PLUGIN_MIRROR"
+    yield Finding(name, "wrong" if wrong else "note", text, mend)
+
+
+def _unnamed_source(checkout: Checkout, name: str) -> Finding:
+    """Say where the provider comes from while no variable names a place."""
+    if providers.own_configuration().exists():
+        return Finding(name, "ok", f"as {providers.own_configuration()} says")
+    terraform = find_terraform(checkout.state)
+    if providers.answers(terraform.registry):
+        return Finding(name, "ok", f"{terraform.registry}, which answers; kept in .oaktree/plugin-cache")
+    if found := providers.find_mirror(terraform.registry, terraform.plugin_cache):
+        return Finding(name, "ok", f"{found}, since {terraform.registry} cannot be reached")
+    text = f"{terraform.registry} cannot be reached, and no mirror of it is on this machine"
+    return Finding(name, "wrong", text, providers.HOW_TO_MIRROR)
+
+
+def provider_locks(checkout: Checkout) -> Iterator[Finding]:
+    """Whether the lock files of the working directories have the versions that the stacks ask for."""
+    files = [checkout.state / "terraform.lock.hcl", *checkout.state.glob("*/*/.terraform.lock.hcl")]
+    wanted = _wanted(checkout)
+    others: dict[Path, str] = {}
+    versions = set()
+    for file in files:
+        if not file.exists():
+            continue
+        for source, version in _LOCK.findall(file.read_text()):
+            short = "/".join(source.split("/")[-2:])
+            versions.add(f"{short} {version}")
+            pinned = _EXACT.fullmatch(wanted.get(short, ""))
+            if pinned and pinned[1] != version:
+                others[file] = f"{short} is locked at {version}, the stacks ask for {pinned[1]}"
+    if others:
+        told = "; ".join(sorted(set(others.values())))
+        paths = " ".join(str(path) for path in others)
+        yield Finding("provider lock", "wrong", told, f"rm {paths} (the next plan writes it anew)")
+    else:
+        text = ", ".join(sorted(versions)) or "none yet; the first plan writes it"
+        yield Finding("provider lock", "ok", text)
+
+
+def synthesis(checkout: Checkout) -> Iterator[Finding]:
+    """Whether `cdktf.out` is newer than what it is made of; plan and apply write it anew themselves."""
+    manifest = checkout.synthesized / "manifest.json"
+    if not manifest.exists():
+        yield Finding("synthesis", "ok", "nothing synthesized yet; make plan does it")
+        return
+    written = manifest.stat().st_mtime
+    newer = [file for file in _sources(checkout) if file.stat().st_mtime > written]
+    if newer:
+        more = f" and {len(newer) - 1} more" if len(newer) > 1 else ""
+        text = f"cdktf.out is older than {newer[0].name}{more}; make plan writes it anew"
+        yield Finding("synthesis", "note", text, "make synth")
+    else:
+        yield Finding("synthesis", "ok", "cdktf.out is newer than all it is made of")
+
+
+def _sources(checkout: Checkout) -> list[Path]:
+    return [
+        checkout.program,
+        SOURCE / "webapp" / "contract.py",
+        checkout.environments,
+        *sorted(checkout.environments.glob("*.toml")),
+        *sorted((SOURCE / "stacks").rglob("*.py")),
+    ]
+
+
+def _wanted(checkout: Checkout) -> dict[str, str]:
+    """The version constraints of the synthesized stacks, by provider; empty before the first synthesis."""
+    wanted: dict[str, str] = {}
+    for file in checkout.synthesized.glob("stacks/*/cdk.tf.json"):
+        providers = json.loads(file.read_text())["terraform"]["required_providers"]
+        wanted |= {each["source"].lower(): each["version"] for each in providers.values()}
+    return wanted

@@ -1,0 +1,161 @@
+"""A shell, or another command, in a running task, by the AWS CLI and its session plugin.
+
+Source: Amazon ECS Developer Guide, "Monitor Amazon ECS containers with ECS Exec".
+"""
+
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from ops.core.errors import OpsError
+from stacks.naming import base, load_balancer_name
+from stacks.settings import Environment, Project
+
+SHELL: Final = "/bin/sh"
+
+INSTALL: Final = {
+    "aws": 'Install the AWS CLI: AWS CLI User Guide, "Installing or updating to the latest version".',
+    "session-manager-plugin": (
+        'Install it: AWS Systems Manager User Guide, "Install the Session Manager plugin for the AWS CLI".'
+    ),
+}
+"""Where it is told how to get the programs."""
+
+_AGENT: Final = "ExecuteCommandAgent"
+_MOST_DESCRIBED: Final = 100
+"""Tasks in one DescribeTasks."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """The programs that open a session: absolute paths."""
+
+    aws: str
+    plugin: str
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A running task that takes commands."""
+
+    arn: str
+    cluster: str
+    container: str
+
+    @property
+    def id(self) -> str:
+        """The last part of its ARN."""
+        return self.arn.rpartition("/")[2]
+
+
+def find_tools() -> Tools:
+    """The AWS CLI and its session plugin on PATH. OpsError says what is missing and how to get it."""
+    aws, plugin = shutil.which("aws"), shutil.which("session-manager-plugin")
+    if aws and plugin:
+        return Tools(aws, plugin)
+    missing = [name for name, path in (("aws", aws), ("session-manager-plugin", plugin)) if not path]
+    raise OpsError("\n".join(f"{name} is not on PATH. {INSTALL[name]}" for name in missing))
+
+
+def find_task(ecs: Any, project: Project, environment: Environment, service: str) -> Task:
+    """The newest running task of a service that takes commands.
+
+    OpsError when none runs, when `exec` is off for the service, or on but not in force yet.
+    """
+    cluster = base(project.name, environment.name)
+    name = load_balancer_name(project.name, environment.name, service)
+    try:
+        found = ecs.describe_services(cluster=cluster, services=[name])["services"]
+    except ecs.exceptions.ClusterNotFoundException:
+        found = []
+    active = next((each for each in found if each["status"] == "ACTIVE"), None)
+    if active is None:
+        raise OpsError(
+            f"ECS has no service {name}. `make status ENV={environment.name}` shows what is deployed."
+        )
+    if not active.get("enableExecuteCommand"):
+        raise OpsError(_switched_off(environment, service))
+    running = [task for task in _tasks(ecs, cluster, name) if task["lastStatus"] == "RUNNING"]
+    if not running:
+        raise OpsError(
+            f"No task of {service} runs in {environment.name}. `make status ENV={environment.name}` shows "
+            "what ECS says."
+        )
+    enabled = [task for task in running if task.get("enableExecuteCommand")]
+    if not enabled:
+        raise OpsError(
+            f"The tasks of {service} were started before `exec` was switched on. The next deployment starts "
+            f"others: `aws ecs update-service --cluster {cluster} --service {name} --force-new-deployment "
+            f"--region {environment.region}` makes one now."
+        )
+    reasons = {task["taskArn"]: _not_ready(task, service) for task in enabled}
+    ready = [task for task in enabled if not reasons[task["taskArn"]]]
+    if not ready:
+        newest = max(enabled, key=_started)["taskArn"]
+        raise OpsError(
+            f"The agent that takes commands in the task {newest.rpartition('/')[2]} is {reasons[newest]}. "
+            "It needs some seconds after a task's start, and a way to Systems Manager: with `nat = "
+            '"none"`, `ssmmessages` in `network.endpoints` (docs/settings.md).'
+        )
+    return Task(max(ready, key=_started)["taskArn"], cluster, service)
+
+
+def command(tools: Tools, task: Task, region: str, line: str) -> tuple[str, ...]:
+    """What to run: the AWS CLI, which starts the session plugin. `line` is split in the container."""
+    options = {
+        "--region": region,
+        "--cluster": task.cluster,
+        "--task": task.arn,
+        "--container": task.container,
+        "--command": line,
+    }
+    flat = (part for option in options.items() for part in option)
+    return (tools.aws, "ecs", "execute-command", "--interactive", *flat)
+
+
+def _switched_off(environment: Environment, service: str) -> str:
+    settings = environment.services[service]
+    if settings.exec:
+        return (
+            f"ECS Exec is off for {service}, and on in the settings: apply them with "
+            f"`make plan ENV={environment.name} STACK=service` and `make apply ENV={environment.name} "
+            "STACK=service`."
+        )
+    also = ""
+    if settings.read_only_root:
+        also = ' and `writable_paths = ["/managed-agents", "/var/lib/amazon/ssm", "/var/log/amazon/ssm"]`'
+    return (
+        f"ECS Exec is off for {service}. Set `exec = true`{also} in [services.{service}] of "
+        f"environments/{environment.name}.toml (docs/settings.md), then plan and apply "
+        f"the service stack of {environment.name}."
+    )
+
+
+def _tasks(ecs: Any, cluster: str, service: str) -> Iterator[Mapping[str, Any]]:
+    pages = ecs.get_paginator("list_tasks").paginate(
+        cluster=cluster, serviceName=service, desiredStatus="RUNNING"
+    )
+    for page in pages:
+        # One page of ListTasks is at most what DescribeTasks takes.
+        arns = page["taskArns"][:_MOST_DESCRIBED]
+        if arns:
+            described = ecs.describe_tasks(cluster=cluster, tasks=arns)["tasks"]
+            yield from (task for task in described if task.get("group") == f"service:{service}")
+
+
+def _started(task: Mapping[str, Any]) -> float:
+    at = task.get("startedAt") or task.get("createdAt")
+    return at.timestamp() if at else 0.0
+
+
+def _not_ready(task: Mapping[str, Any], container: str) -> str:
+    """The agent's status and reason, or nothing when it takes commands."""
+    for each in task.get("containers", ()):
+        if each["name"] == container:
+            for agent in each.get("managedAgents", ()):
+                if agent["name"] == _AGENT and agent["lastStatus"] != "RUNNING":
+                    reason = agent.get("reason", "")
+                    return f"{agent['lastStatus']}{f' ({reason})' if reason else ''}"
+            return ""
+    return f"missing: the task has no container {container}"

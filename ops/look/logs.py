@@ -1,0 +1,117 @@
+"""The log of a service, from CloudWatch Logs: what was said since some time, and what is said from now on.
+
+Source: CloudWatch Logs API Reference, FilterLogEvents.
+"""
+
+import re
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from botocore.exceptions import ClientError, HTTPClientError
+from botocore.exceptions import ConnectionError as AwsConnectionError
+
+from ops.core.errors import OpsError, UsageError
+
+OVERLAP: Final = 60_000
+"""Milliseconds that each look of `follow` goes back: events of several tasks arrive out of order."""
+
+INTERVAL: Final = 2.0
+"""Seconds between two looks; CloudWatch Logs allows five a second in an account and region."""
+
+_SPAN: Final = re.compile(r"([1-9]\d{0,5})([smhdw])")
+_UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+_RFC_3339: Final = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)")
+_PASSING: Final = frozenset(
+    {"ThrottlingException", "ServiceUnavailableException", "InternalFailure", "LimitExceededException"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A log event. `at` is in milliseconds since the epoch."""
+
+    id: str
+    at: int
+    stream: str
+    message: str
+
+
+def start_of(since: str, now: datetime) -> int:
+    """When `SINCE` is, in milliseconds since the epoch. UsageError for what is no time, or is yet to come."""
+    if span := _SPAN.fullmatch(since):
+        try:
+            start = now - timedelta(**{_UNITS[span[2]]: int(span[1])})
+        except OverflowError:
+            start = datetime.fromtimestamp(0, UTC)
+        return max(0, _milliseconds(start))
+    try:
+        if not _RFC_3339.fullmatch(since):
+            raise ValueError(since)
+        start = datetime.fromisoformat(since.upper())
+        milliseconds = _milliseconds(start)
+    except (ValueError, OverflowError):
+        raise UsageError(
+            f"SINCE={since} is no time: it is how long ago, such as 30s, 15m, 2h, 1d or 1w, or a time such "
+            "as 2026-01-31T09:00:00Z."
+        ) from None
+    if start > now:
+        raise UsageError(f"SINCE={since} is yet to come: it is now {now.isoformat(timespec='seconds')}.")
+    return max(0, milliseconds)
+
+
+def read(client: Any, group: str, start: int) -> Iterator[Event]:
+    """The events of a log group from a time on, the oldest first. OpsError when there is no such group.
+
+    The order is CloudWatch's: by the event's time, over all streams.
+    """
+    # Without `interleaved`, which AWS has always taken for true since 2019, others keep streams apart.
+    pages = client.get_paginator("filter_log_events").paginate(
+        logGroupName=group, startTime=start, interleaved=True
+    )
+    try:
+        for page in pages:
+            for event in page["events"]:
+                yield Event(event["eventId"], event["timestamp"], event["logStreamName"], event["message"])
+    except client.exceptions.ResourceNotFoundException:
+        raise OpsError(f"There is no log group {group}.") from None
+
+
+def follow(
+    client: Any,
+    group: str,
+    start: int,
+    on_trouble: Callable[[str], None],
+    pause: Callable[[float], None] = time.sleep,
+) -> Iterator[Event]:
+    """The events of a log group from a time on, and then those to come, each once, without end.
+
+    An event that arrives more than `OVERLAP` behind the newest one is missed. While CloudWatch cannot
+    be reached or asks for patience, `on_trouble` is told once and the next look comes later.
+    """
+    newest = start
+    seen: dict[str, int] = {}
+    wait = INTERVAL
+    while True:
+        try:
+            for event in read(client, group, max(start, newest - OVERLAP)):
+                newest = max(newest, event.at)
+                if event.id not in seen:
+                    seen[event.id] = event.at
+                    yield event
+        except (AwsConnectionError, HTTPClientError, ClientError) as error:
+            if isinstance(error, ClientError) and error.response["Error"]["Code"] not in _PASSING:
+                raise
+            if wait == INTERVAL:
+                on_trouble(f"{error} Trying again.")
+            wait = min(wait * 2, 30.0)
+        else:
+            wait = INTERVAL
+        seen = {key: at for key, at in seen.items() if at >= newest - OVERLAP}
+        pause(wait)
+
+
+def _milliseconds(at: datetime) -> int:
+    return int(at.timestamp() * 1000)

@@ -1,0 +1,87 @@
+"""What the stacks of an environment say about themselves: the outputs in their states."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from rich.text import Text
+
+from ops.core.errors import OpsError, UsageError
+from ops.terraform.states import StateBucket
+from stacks.naming import foundation_stack, network_stack, service_stack, state_key
+from stacks.settings import Environment, Project
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """An output of a stack; `value` is any JSON."""
+
+    stack: str
+    name: str
+    value: object
+    sensitive: bool
+
+
+def stacks_of(project: Project, environment: Environment) -> tuple[str, ...]:
+    """The stacks whose outputs concern an environment, each after those it builds on."""
+    return (
+        foundation_stack(project, environment.account_id),
+        network_stack(environment.name),
+        service_stack(environment.name),
+    )
+
+
+def read(states: StateBucket, stack: str) -> tuple[Output, ...] | None:
+    """The outputs of a stack by name, or None when it has no state. OpsError for what is no state.
+
+    Source of the form: the state files of Terraform 1 and OpenTofu 1, format version 4.
+    """
+    if not states.has(stack):
+        return None
+    key = state_key(stack)
+    content = states.s3.get_object(Bucket=states.name, Key=key)["Body"].read()
+    try:
+        found = json.loads(content).get("outputs", {})
+        return tuple(
+            Output(stack, name, found[name]["value"], bool(found[name].get("sensitive")))
+            for name in sorted(found)
+        )
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise OpsError(
+            f"s3://{states.name}/{key} cannot be read as a Terraform state. The bucket keeps its former "
+            "versions."
+        ) from None
+
+
+def one(outputs: Iterator[Output], name: str) -> Output:
+    """The output of that name, of the stack that comes last. UsageError names those there are."""
+    found = {output.name: output for output in outputs}
+    if name not in found:
+        known = f"known are {', '.join(sorted(found))}" if found else "there are none yet"
+        raise UsageError(f"NAME={name} is no output: {known}.")
+    return found[name]
+
+
+def text(value: object) -> str:
+    """A value in one line: text as it is, all else as JSON."""
+    return value if isinstance(value, str) else json.dumps(value, sort_keys=True)
+
+
+def as_json(found: Sequence[Output]) -> dict[str, object]:
+    """Outputs by name; instead of a sensitive one's value there is only that it is."""
+    return {
+        output.name: {"sensitive": True} if output.sensitive else {"value": output.value} for output in found
+    }
+
+
+def lines(found: Mapping[str, Sequence[Output] | None]) -> Iterator[Text]:
+    """What each stack has, under its name; of a sensitive output not the value."""
+    names = [output.name for of in found.values() for output in of or ()]
+    width = max(map(len, names), default=0)
+    for stack, of in found.items():
+        yield Text.assemble(
+            (stack, "bold"), "" if of else (" has none" if of == () else " is not applied yet")
+        )
+        for output in of or ():
+            shown = "(sensitive; NAME= prints it)" if output.sensitive else text(output.value)
+            yield Text(f"  {output.name:<{width}}  {shown}")

@@ -1,0 +1,65 @@
+"""Which release a person means: one of a record's versions, or an image by its tag."""
+
+import re
+from collections.abc import Sequence
+from typing import Final
+
+from ops.core.errors import OpsError, UsageError
+from ops.releases.records import Recorded, Release
+
+_VERSION: Final = re.compile(r"[1-9][0-9]{0,5}")
+_COMMIT: Final = re.compile(r"[0-9a-f]{7,64}")
+_DIGEST: Final = re.compile(r"(?:\S+@)?(sha256:[0-9a-f]{7,64})")
+
+
+def chosen(history: Sequence[Recorded], to: str) -> tuple[int, Release]:
+    """The version and release that `TO=` means: a version's number, a commit or a digest, or their beginning.
+
+    `history` has the newest first, and of several versions of one release that is taken. UsageError
+    when `to` is none of these, or begins more than one; OpsError when no version kept is meant.
+    """
+    readable = [(recorded.version, recorded.release) for recorded in history if recorded.release]
+    if _VERSION.fullmatch(to):
+        return _version(history, readable, int(to))
+    if _COMMIT.fullmatch(to):
+        found = [each for each in readable if each[1].commit.startswith(to)]
+    elif digest := _DIGEST.fullmatch(to):
+        found = [each for each in readable if each[1].digest.startswith(digest[1])]
+    else:
+        raise UsageError(
+            f"TO={to} is neither a version's number, nor a commit nor a digest (sha256:...), of which the "
+            "first seven digits do. `make releases` lists them."
+        )
+    if not found:
+        raise OpsError(f"No version that SSM has kept is of {to}. `make releases` lists them.")
+    meant = {(release.image, release.commit) for _, release in found}
+    if len(meant) > 1:
+        versions = ", ".join(str(version) for version, _ in found)
+        raise UsageError(f"TO={to} is of several releases (versions {versions}). Name the version.")
+    return found[0]
+
+
+def commit_of(tags: Sequence[str], image: str) -> str:
+    """The commit that an image's tags name. UsageError when they name none, or several."""
+    commits = [tag for tag in tags if _COMMIT.fullmatch(tag)]
+    if len(commits) == 1:
+        return commits[0]
+    named = f"its tags are {', '.join(tags)}" if tags else "it has no tag"
+    raise UsageError(
+        f"COMMIT is missing, and the registry does not tell the one commit of {image}: {named}. "
+        "Name the commit: COMMIT=<commit>."
+    )
+
+
+def _version(
+    history: Sequence[Recorded], readable: Sequence[tuple[int, Release]], wanted: int
+) -> tuple[int, Release]:
+    for version, release in readable:
+        if version == wanted:
+            return version, release
+    if any(recorded.version == wanted for recorded in history):
+        raise OpsError(f"Version {wanted} is no release record that can be read. `make releases` lists them.")
+    raise OpsError(
+        f"There is no version {wanted}: SSM has kept the versions {history[-1].version} to "
+        f"{history[0].version}. `make releases` lists them."
+    )

@@ -1,0 +1,273 @@
+"""The release record: which image a service runs in an environment, by digest, in SSM.
+
+Terraform reads it; this is the only writer. SSM keeps its former versions, a hundred of them.
+"""
+
+import json
+import os
+import pwd
+import re
+from dataclasses import asdict, dataclass, fields
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from botocore.exceptions import ClientError
+
+from ops.core.errors import OpsError, UsageError
+from ops.releases.lock import locked
+from stacks.naming import registry, release_lock, release_parameter, repository_name
+from stacks.settings import Environment, Project
+
+_DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}")
+_COMMIT: Final = re.compile(r"[0-9a-f]{7,64}")
+
+
+@dataclass(frozen=True)
+class Release:
+    """One version of a release record. `at` is the time in RFC 3339, UTC; `why` may be empty."""
+
+    image: str
+    commit: str
+    by: str
+    at: str
+    why: str = ""
+
+    @property
+    def digest(self) -> str:
+        """The image's digest: `sha256:` and 64 hexadecimal digits."""
+        return self.image.partition("@")[2]
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """What SSM holds as one version of a record; `release` is None when it cannot be read as one."""
+
+    version: int
+    release: Release | None
+
+
+@dataclass(frozen=True)
+class Releases:
+    """The release records of one environment.
+
+    `ssm` acts in the environment's account, `ecr` in the project's.
+    """
+
+    project: Project
+    environment: Environment
+    ssm: Any
+    ecr: Any
+
+    def latest(self, service: str) -> Recorded | None:
+        """The version of a service's record that is in force, or None when it was never released."""
+        try:
+            found = self.ssm.get_parameter(Name=self._parameter(service))
+        except self.ssm.exceptions.ParameterNotFound:
+            return None
+        return _recorded(found["Parameter"])
+
+    def current(self, service: str) -> Release | None:
+        """What a service is to run, or None when it was never released or nobody can read what."""
+        latest = self.latest(service)
+        return latest.release if latest else None
+
+    def deployable(self, service: str) -> Release | None:
+        """What a service is to run, if the registry still has it.
+
+        A record outlives its environment and its registry. OpsError when the registry does not say.
+        """
+        current = self.current(service)
+        return current if current and self.tags(current.image) is not None else None
+
+    def history(self, service: str) -> tuple[Recorded, ...]:
+        """Every version that SSM has kept, the newest first; empty when it was never released."""
+        pages = self.ssm.get_paginator("get_parameter_history").paginate(Name=self._parameter(service))
+        try:
+            versions = [_recorded(version) for page in pages for version in page["Parameters"]]
+        except self.ssm.exceptions.ParameterNotFound:
+            return ()
+        return tuple(sorted(versions, key=lambda recorded: recorded.version, reverse=True))
+
+    def former(self, service: str) -> Recorded | None:
+        """The newest version that names another image or commit than the one in force, if there is one."""
+        history = self.history(service)
+        current = _what(history[0]) if history else None
+        return next(
+            (recorded for recorded in history if recorded.release and _what(recorded) != current), None
+        )
+
+    def record(
+        self,
+        service: str,
+        image: str,
+        commit: str,
+        why: str = "",
+        expected_version: int | None = None,
+    ) -> bool:
+        """Make an image the one that a service runs; False when it is already.
+
+        `expected_version` is the version in force that the decision was based on, 0 for none; by
+        default it is looked up first. UsageError when service, image or commit is not what it has to
+        be. OpsError when the registry does not have the image, or has it without a tag and so will
+        delete it, and when somebody else records, or has recorded, something else meanwhile.
+        """
+        self.check(service, image, commit)
+        before = self.latest(service)
+        if expected_version is None:
+            expected_version = before.version if before else 0
+        self.kept_tags(image)
+        if before and before.version == expected_version and _what(before) == (image, commit):
+            return False
+        by = who()
+        lock = release_lock(self.project, self.environment.name, service)
+        at_work = f"recording a release of {service} in {self.environment.name}"
+        with locked(self.ssm, lock, by, at_work):
+            latest = self.latest(service)
+            if (latest.version if latest else 0) != expected_version:
+                if latest and _what(latest) == (image, commit):
+                    return False
+                raise OpsError(f"{self._told(latest)} meanwhile, so nothing was recorded. {self._look()}")
+            self._write(service, Release(image, commit, by, _now(), why), latest)
+        return True
+
+    def tags(self, image: str) -> tuple[str, ...] | None:
+        """The tags that an image has in the registry, or None when it is not there.
+
+        OpsError when the registry does not say.
+        """
+        name, _, digest = image.partition("@")
+        host, _, repository = name.partition("/")
+        try:
+            found = self.ecr.describe_images(
+                registryId=self.project.account_id,
+                repositoryName=repository,
+                imageIds=[{"imageDigest": digest}],
+            )
+        except (self.ecr.exceptions.ImageNotFoundException, self.ecr.exceptions.RepositoryNotFoundException):
+            return None
+        except ClientError as error:
+            raise OpsError(
+                f"The registry {host} could not be asked for the image: {error.response['Error']['Message']}"
+            ) from None
+        return tuple(found["imageDetails"][0].get("imageTags", ()))
+
+    def _write(self, service: str, release: Release, before: Recorded | None) -> None:
+        """Write the next version. OpsError when somebody wrote one without the lock."""
+        try:
+            written = self.ssm.put_parameter(
+                Name=self._parameter(service),
+                Value=json.dumps(asdict(release)),
+                Type="String",
+                Overwrite=before is not None,
+            )["Version"]
+        except self.ssm.exceptions.ParameterAlreadyExists:
+            if self.current(service) == release:
+                return  # sent once more, since the first answer was lost
+            raise OpsError(f"Somebody recorded a release meanwhile, so nothing was. {self._look()}") from None
+        expected = before.version if before else 0
+        if written == expected + 1:
+            return
+        # A write whose answer was lost is sent once more: then both versions are this one.
+        between = [found for found in self.history(service) if expected < found.version < written]
+        if other := next((found for found in between if found.release != release), None):
+            raise OpsError(
+                f"{self._told(other)} at the same time, and this release is version {written}, in force now. "
+                f"{self._look()}"
+            )
+
+    def _told(self, recorded: Recorded | None) -> str:
+        if recorded is None:
+            return "Somebody removed the record"
+        release = recorded.release
+        if release is None:
+            return f"Somebody wrote what is no release record (version {recorded.version})"
+        return f"{release.by} recorded {release.image} of {release.commit} (version {recorded.version})"
+
+    def _look(self) -> str:
+        return f"Look at `make releases ENV={self.environment.name}` and try again if it is still right."
+
+    def _parameter(self, service: str) -> str:
+        return release_parameter(self.project, self.environment.name, service)
+
+    def check(self, service: str, image: str, commit: str) -> None:
+        """Raise UsageError when service, image or commit is not what it has to be."""
+        self.check_image(service, image)
+        if not _COMMIT.fullmatch(commit):
+            raise UsageError(
+                f"COMMIT={commit} is not a commit's id: 7 to 64 hexadecimal digits (git rev-parse HEAD)."
+            )
+
+    def check_image(self, service: str, image: str) -> None:
+        """Raise UsageError when that is no service, or no image of it by digest."""
+        if service not in self.environment.services:
+            known = ", ".join(self.environment.services)
+            raise UsageError(
+                f"SERVICE={service} is no service of {self.environment.name}: known are {known}."
+            )
+        repository = f"{registry(self.project)}/{repository_name(self.project, service)}"
+        name, _, digest = image.partition("@")
+        if name != repository or not _DIGEST.fullmatch(digest):
+            raise UsageError(
+                f"IMAGE={image} is not an image of this service by digest: it has the form "
+                f"{repository}@sha256:<64 hexadecimal digits>. A tag does not do, since it may move."
+            )
+
+    def kept_tags(self, image: str) -> tuple[str, ...]:
+        """The tags of an image that the registry has and keeps. OpsError when it has or keeps it not."""
+        name, _, digest = image.partition("@")
+        host, _, repository = name.partition("/")
+        tags = self.tags(image)
+        if tags is None:
+            raise OpsError(
+                f"The registry {host} has no image {digest} in {repository}. Push the image first; "
+                "`docker buildx imagetools inspect` shows an image's digest."
+            )
+        if not tags:
+            raise OpsError(
+                f"The image {digest} in {repository} has no tag, and the registry deletes an image without "
+                f"one {self.project.untagged_image_days} days after its push. Push it with its commit as "
+                f"tag ({name}:<commit>), then release it."
+            )
+        return tags
+
+
+def who() -> str:
+    """Who records a release: in a workflow whoever set it off, else the user of this machine."""
+    if os.environ.get("GITHUB_ACTIONS") == "true" and (actor := os.environ.get("GITHUB_ACTOR")):
+        return f"{actor} (GitHub)"
+    return user_name(os.getuid())
+
+
+def user_name(uid: int) -> str:
+    """The name of a user of this machine, or the number itself when it has none, as in a container."""
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def _what(recorded: Recorded) -> tuple[str, str] | None:
+    return (recorded.release.image, recorded.release.commit) if recorded.release else None
+
+
+def _recorded(parameter: Any) -> Recorded:
+    return Recorded(parameter["Version"], _release(parameter["Value"]))
+
+
+def _release(text: str) -> Release | None:
+    try:
+        content = json.loads(text)
+    except ValueError:
+        return None
+    if not isinstance(content, dict):
+        return None
+    said = {field.name: content[field.name] for field in fields(Release) if field.name in content}
+    try:
+        release = Release(**said)
+    except TypeError:
+        return None
+    return release if all(isinstance(value, str) for value in said.values()) else None

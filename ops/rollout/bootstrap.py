@@ -1,0 +1,241 @@
+"""The first deployment of an environment: from an empty account to a service that runs.
+
+It only ever creates: what is there and would be changed is left to `make plan` and `make apply`,
+where a person sees what changes. So it may be run again at any point, and goes on from there.
+"""
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from ops.core.checkout import Checkout
+from ops.core.clients import ambient_client
+from ops.core.errors import OpsError, UsageError
+from ops.core.progress import Progress
+from ops.images import image as images
+from ops.images.engine import find_engine
+from ops.local import firsts
+from ops.local.stand_in import StandIn, stand_in
+from ops.releases.choice import commit_of
+from ops.releases.records import Releases
+from ops.rollout.prerequisites import missing
+from ops.terraform.binary import find_terraform
+from ops.terraform.phases import Phases, Place
+from ops.terraform.workspace import OnLine, Workspace
+from stacks.naming import foundation_stack, network_stack, repository_name, service_stack
+from stacks.settings import Environment, Platform
+
+_BEGUN: Final = "terraform.tfstate"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A part of the way, what there is to do for it, and whether it was done before."""
+
+    name: str
+    what: str
+    done: bool
+
+
+class Bootstrap:
+    """The first deployment of one environment with the ambient credentials, which are of its account.
+
+    `image` and `commit` may be empty: then the image is built from the working tree, and pushed.
+    """
+
+    def __init__(
+        self,
+        checkout: Checkout,
+        platform: Platform,
+        environment: Environment,
+        progress: Progress,
+        image: str = "",
+        commit: str = "",
+    ) -> None:
+        self._checkout = checkout
+        self._project = platform.project
+        self._environment = environment
+        self._image = image
+        self._commit = commit
+        resume = f"`make bootstrap ENV={environment.name}` resumes"
+        self._phases = Phases(checkout, platform, environment, progress, resume)
+        self._place = Place(
+            terraform=find_terraform(checkout.state),
+            client=lambda service, region, _: ambient_client(service, region),
+            environment=lambda _: os.environ,
+            directory=checkout.local if os.environ.get("AWS_ENDPOINT_URL") else checkout.aws,
+        )
+        self._stand_in: StandIn | None = stand_in(checkout, platform.project, environment)
+
+    def steps(self) -> tuple[Step, ...]:
+        """What it will do, and what is done already; changes nothing.
+
+        OpsError or UsageError when it could not end well: a secret, an image or the project's own
+        foundation is missing.
+        """
+        environment, states = self._environment, self._phases.states(self._place)
+        founded = states.exists()
+        foundation = self._foundation(founded)
+        release = tuple(self._release(service, founded) for service in environment.services)
+        self._require_prerequisites()
+        stacks = (network_stack(environment.name), service_stack(environment.name))
+        there = {stack: len(states.resources(stack)) if founded else 0 for stack in stacks}
+        return (
+            foundation,
+            *release,
+            *(
+                Step(stack, f"{count} resources; what is missing is added" if count else "apply", bool(count))
+                for stack, count in there.items()
+            ),
+        )
+
+    def run(self) -> Mapping[str, str]:
+        """Do what is not done yet. PhaseError says which phase failed.
+
+        Returns the address of each service that runs on this machine, in ECS's stead.
+        """
+        self._phases.synthesis()
+        self._phases.foundation(self._place, self._environment.account_id, _create)
+        with self._phases.phase("images") as phase:
+            releases = self._phases.records(self._place)
+            found = {
+                service: self._first(releases, service)
+                for service in self._environment.services
+                if releases.deployable(service) is None
+            }
+            phase.result = f"for {', '.join(found)}" if found else "unchanged"
+        self._phases.releases(self._place, found, "first release")
+        self._phases.network_and_service(self._place, _create)
+        return dict(self._apps())
+
+    def _foundation(self, founded: bool) -> Step:
+        project, account_id = self._project, self._environment.account_id
+        stack = foundation_stack(project, account_id)
+        states = self._phases.states(self._place)
+        own = account_id == project.account_id
+        if not own and not founded:
+            raise OpsError(
+                f"{self._environment.name} is in account {account_id}, and the state bucket {states.name} of "
+                f"account {project.account_id} is not there. Its foundation comes first: with that account's "
+                "credentials, `make plan STACK=foundation` and `make apply STACK=foundation`."
+            )
+        if founded and states.has(stack):
+            count = len(states.resources(stack))
+            return Step(stack, f"{count} resources; what is missing is added", bool(count))
+        begun = (self._phases.workspace(self._place, stack, account_id).directory / _BEGUN).exists()
+        if own and founded and not begun:
+            raise OpsError(
+                f"The state bucket {states.name} is there, and neither it nor this directory has the state "
+                f"of {stack}: somebody began elsewhere. Go on there, or remove what it made, then try again."
+            )
+        moved = ", then move its state to the bucket" if own else ""
+        return Step(stack, f"{'go on with what was begun' if begun else 'apply'}{moved}", done=False)
+
+    def _release(self, service: str, founded: bool) -> Step:
+        """The first image of a service and its record."""
+        name = f"release of {service}"
+        releases = self._phases.records(self._place)
+        own = self._own_image(releases, service)
+        if current := releases.deployable(service):
+            if own and own != current.image:
+                raise UsageError(
+                    f"{self._environment.name} has a release of {service} already, {current.image}; "
+                    f"`make deploy ENV={self._environment.name} IMAGE=...` brings another one."
+                )
+            return Step(name, f"{current.image} of {current.commit}", done=True)
+        if own and not founded:
+            raise UsageError(
+                f"IMAGE={own} cannot be there before its repository, which comes with the foundation. Leave "
+                "it out to have the working tree's image built and pushed, or `make plan STACK=foundation` "
+                "and `make apply STACK=foundation`, push it, and try again."
+            )
+        if own:
+            return Step(name, f"record {own} of {self._commit_of(releases, own)}", done=False)
+        if self._environment.account_id != self._project.account_id:
+            raise UsageError(
+                f"IMAGE is missing: {self._environment.name} is in another account than the registry, so no "
+                f"image can be pushed from here. `make releases ENV=` of an environment in account "
+                f"{self._project.account_id} names some."
+            )
+        if self._stand_in:
+            return Step(name, "record what stands for an image on the embedded AWS", done=False)
+        wanted = images.named(self._project, service, self._commit)
+        if wanted.commit.endswith(images.DIRTY):
+            raise UsageError(
+                "The working tree has changes that are in no commit, so the first image would have none to "
+                "be named by. Commit them, or name an image that is in the registry: IMAGE=<image>."
+            )
+        engine = find_engine()
+        return Step(name, f"build {wanted.name} with {engine.kind}, push and record it", done=False)
+
+    def _first(self, releases: Releases, service: str) -> tuple[str, str]:
+        """The image and commit that a service's first record names; built and pushed where none was given."""
+        ecr = releases.ecr
+        if own := self._own_image(releases, service):
+            return own, self._commit_of(releases, own)
+        if self._stand_in:
+            return firsts.put_image(ecr, self._project, service), firsts.COMMIT
+        engine = find_engine()
+        wanted = images.named(self._project, service, self._commit)
+        if engine.kind == "docker":
+            return images.publish(engine, self._project, service, wanted, "", ecr), wanted.commit
+        images.build(engine, self._project, wanted)
+        return images.push(engine, self._project, service, wanted, "", ecr), wanted.commit
+
+    def _own_image(self, releases: Releases, service: str) -> str:
+        """`IMAGE=`, when it is one of this service."""
+        if not self._image:
+            return ""
+        path = self._image.partition("@")[0].partition("/")[2]
+        services = self._environment.services
+        if path not in [repository_name(self._project, each) for each in services]:
+            releases.check_image(service, self._image)
+        if path != repository_name(self._project, service):
+            return ""
+        releases.check_image(service, self._image)
+        return self._image
+
+    def _commit_of(self, releases: Releases, image: str) -> str:
+        return self._commit or commit_of(releases.kept_tags(image), image)
+
+    def _require_prerequisites(self) -> None:
+        region = self._environment.region
+        clients = [ambient_client(name, region) for name in ("ssm", "secretsmanager", "route53")]
+        if lacking := list(missing(self._environment, *clients)):
+            raise OpsError(
+                f"{self._environment.name} refers to what is not there. Create it first, with the value in "
+                "the variable VALUE where one is asked for:\n" + "\n".join(lacking)
+            )
+
+    def _apps(self) -> Iterator[tuple[str, str]]:
+        """On the embedded AWS no container runs: the apps do, on this machine."""
+        if self._stand_in:
+            for service in self._environment.services:
+                with self._phases.phase(f"app {service}") as phase:
+                    yield service, self._stand_in.run(service, phase)
+
+
+def beyond_creation(plan: Any) -> list[str]:
+    """The addresses of what a plan would change or remove; what a creation left half-made may be replaced.
+
+    Source: Terraform's documentation, "JSON Output Format", `actions` and `action_reason`.
+    """
+    return [
+        change["address"]
+        for change in plan.get("resource_changes") or ()
+        if not {"no-op", "read", "create"}.issuperset(change["change"]["actions"])
+        and change.get("action_reason") != "replace_because_tainted"
+    ]
+
+
+def _create(workspace: Workspace, on_line: OnLine) -> None:
+    """Apply a stack if that only creates. OpsError when it would change or remove something."""
+    if there := beyond_creation(workspace.plan(on_line=on_line)):
+        workspace.discard_plan()
+        more = f" and {len(there) - 3} more" if len(there) > 3 else ""
+        raise OpsError(
+            f"{workspace.stack} is there, and it would be changed ({', '.join(there[:3])}{more}). Nothing "
+            "was applied: look at the change with `make plan`, apply it with `make apply`, then try again."
+        )
+    workspace.apply_plan(on_line=on_line)

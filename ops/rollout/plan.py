@@ -1,0 +1,109 @@
+"""Plans a release: what it changes in a service stack, and whether a release may do that.
+
+Source of the forms: Terraform's documentation, "JSON Output Format", format version 1.
+"""
+
+import json
+from collections.abc import Iterator
+from typing import Any, Final
+
+from ops.core.checkout import Checkout
+from ops.core.errors import OpsError
+from ops.core.progress import Phase
+from ops.rollout import standing
+from ops.terraform.provision import init
+from ops.terraform.synthesis import synthesize
+from ops.terraform.targets import Target
+from ops.terraform.workspace import Workspace
+from stacks.settings import Platform
+
+_REPLACED_BY_EVERY_RELEASE: Final = "aws_ecs_task_definition"
+_FORMAT: Final = "1"
+_HARMLESS: Final = frozenset({"no-op", "read", "create", "update"})
+
+
+def plan_release(
+    checkout: Checkout, platform: Platform, target: Target, workspace: Workspace, phase: Phase
+) -> frozenset[str]:
+    """Save a plan; returns the names of the ECS services that it changes.
+
+    OpsError, and no plan is left, when it does more than a release may.
+    """
+    synthesize(checkout)
+    workspace.take(checkout.configuration(target.stack))
+    init(workspace, platform, target)
+    plan = workspace.plan()
+    added, changed, destroyed = counts(plan)
+    phase.result = f"{added} to add, {changed} to change, {destroyed} to destroy"
+    if changes_nothing(plan):
+        phase.result = "nothing to change"
+    if (found := refusals(plan)) and target.environment:
+        workspace.discard_plan()
+        raise OpsError(standing.refused(target.environment.name, target.stack, found))
+    return frozenset(changed_services(plan))
+
+
+def applied_task_definition(workspace: Workspace, family: str) -> str:
+    """The ARN of the task definition that was applied last. OpsError when the state has none of that family.
+
+    The state knows, and ECS does not: it may have gone back to a former one already.
+    Source of the form: the state files of Terraform 1 and OpenTofu 1, format version 4.
+    """
+    for resource in json.loads(workspace.pull_state() or "{}").get("resources", ()):
+        for instance in resource["instances"] if resource["type"] == _REPLACED_BY_EVERY_RELEASE else ():
+            if instance["attributes"]["family"] == family and "deposed" not in instance:
+                return str(instance["attributes"]["arn"])
+    raise OpsError(f"The state of {workspace.stack} has no task definition {family}.")
+
+
+def refusals(plan: Any) -> list[str]:
+    """Why a plan is not to be applied without a person's review; empty when a release may do all of it.
+
+    A release changes and adds; it replaces task definitions, which have a new revision each time, and
+    deletes and forgets nothing else.
+    """
+    if str(plan.get("format_version", "")).partition(".")[0] != _FORMAT:
+        return [f"the plan has a format that is not known here: {plan.get('format_version')}"]
+    if plan.get("errored"):
+        return ["the plan failed half-way"]
+    if plan.get("complete") is False and plan.get("applyable") is True:
+        return ["the plan leaves out a part that only a later one will show"]
+    return [
+        f"{change['address']} would be {_verb(change)}"
+        for change in plan.get("resource_changes") or ()
+        if not _HARMLESS.issuperset(change["change"]["actions"])
+        and change["type"] != _REPLACED_BY_EVERY_RELEASE
+    ]
+
+
+def counts(plan: Any) -> tuple[int, int, int]:
+    """How many resources are added, changed and destroyed, as Terraform counts them."""
+    actions = [change["change"]["actions"] for change in plan.get("resource_changes") or ()]
+    added, changed, destroyed = (
+        sum(action in each for each in actions) for action in ("create", "update", "delete")
+    )
+    return added, changed, destroyed
+
+
+def changes_nothing(plan: Any) -> bool:
+    """Whether applying would leave everything as it is, outputs too."""
+    outputs = (plan.get("output_changes") or {}).values()
+    return not any(counts(plan)) and all(change["actions"] == ["no-op"] for change in outputs)
+
+
+def changed_services(plan: Any) -> Iterator[str]:
+    """The names of the ECS services that a plan creates or changes."""
+    for change in plan.get("resource_changes") or ():
+        if change["type"] == "aws_ecs_service" and {"create", "update"}.intersection(
+            change["change"]["actions"]
+        ):
+            yield str(change["change"]["after"]["name"])
+
+
+def _verb(change: Any) -> str:
+    actions = set(change["change"]["actions"])
+    if actions == {"create", "delete"}:
+        attributes = (".".join(map(str, path)) for path in change["change"].get("replace_paths") or ())
+        because = ", ".join(attributes)
+        return f"replaced: deleted and created anew{f' (because of {because})' if because else ''}"
+    return "deleted" if actions == {"delete"} else f"touched by {', '.join(sorted(actions))}"

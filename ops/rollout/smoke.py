@@ -1,0 +1,134 @@
+"""Asks a deployed service whether it works and whether it is the release it has to be."""
+
+import ipaddress
+import json
+import re
+import time
+from dataclasses import dataclass
+from typing import Any, Final
+
+import httpx
+
+from ops.core.errors import OpsError, ReleaseFailedError, UsageError
+from ops.core.progress import Phase
+from ops.core.words import minutes, printable
+from stacks.naming import load_balancer_name
+from stacks.settings import Environment, Project
+from webapp import contract
+
+SECONDS: Final = 180.0
+"""What a new name or load balancer is given to be known everywhere."""
+
+INTERVAL: Final = 2.0
+TIMES: Final = 3
+"""Good answers in a row, each over a connection of its own: there may be several tasks behind an address."""
+
+_ADDRESS: Final = re.compile(r"https?://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?/?")
+_REQUEST_SECONDS: Final = 10.0
+_LARGEST: Final = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """The release that has to answer."""
+
+    digest: str
+    commit: str
+
+
+def address_of(elb: Any, project: Project, environment: Environment, service: str) -> str:
+    """Where a service is reached: its domain, else its load balancer. OpsError when there is neither yet."""
+    if domain := environment.services[service].domain:
+        return f"https://{domain}"
+    name = load_balancer_name(project.name, environment.name, service)
+    try:
+        found = elb.describe_load_balancers(Names=[name])["LoadBalancers"]
+    except elb.exceptions.LoadBalancerNotFoundException:
+        raise OpsError(
+            f"There is no load balancer {name} yet. Deploy first, or say where {service} answers: ADDRESS="
+        ) from None
+    return f"http://{found[0]['DNSName']}"
+
+
+def checked_address(address: str) -> str:
+    """An address without its last slash. UsageError unless it is http or https with a host and no more."""
+    if not _ADDRESS.fullmatch(address):
+        raise UsageError(f"ADDRESS={address} is not an address such as https://www.example.com.")
+    return address.rstrip("/")
+
+
+def smoke_test(
+    address: str, expected: Expected, phase: Phase, seconds: float = SECONDS, interval: float = INTERVAL
+) -> None:
+    """Ask until a service answers as it has to, `TIMES` times in a row.
+
+    ReleaseFailedError when it does not within `seconds`.
+    """
+    deadline = time.monotonic() + seconds
+    good = 0
+    while True:
+        wrong = look(address, expected)
+        good = 0 if wrong else good + 1
+        if good == TIMES:
+            phase.result = f"{address} answers as {short(expected)}"
+            return
+        phase.detail = wrong or f"{address} answers"
+        if wrong and time.monotonic() >= deadline:
+            raise ReleaseFailedError(f"The smoke test failed after {minutes(seconds)}: {wrong}.")
+        if wrong:
+            time.sleep(max(0.0, min(interval, deadline - time.monotonic())))
+
+
+def look(address: str, expected: Expected) -> str:
+    """What is wrong with a service's answers right now; empty when nothing is."""
+    # A proxy for the way out is none for this machine.
+    with httpx.Client(timeout=_REQUEST_SECONDS, trust_env=not _is_here(address)) as client:
+        for path in (contract.HEALTH_PATH, contract.READY_PATH):
+            if wrong := _ask(client, address + path)[0]:
+                return wrong
+        wrong, content = _ask(client, address + contract.STATUS_PATH)
+    return wrong or _other_release(address + contract.STATUS_PATH, content, expected)
+
+
+def short(release: Expected) -> str:
+    """A release for a person: the beginnings of its commit and digest."""
+    return f"{release.commit[:12]} ({release.digest[:19]})"
+
+
+def _ask(client: httpx.Client, url: str) -> tuple[str, bytes]:
+    """What is wrong with one answer, and its content."""
+    content = b""
+    try:
+        with client.stream("GET", url) as answer:
+            if answer.status_code != httpx.codes.OK:
+                location = answer.headers.get("location", "")
+                to = f" and sends to {printable(location)}" if location else ""
+                return f"{url} answers {answer.status_code}{to}", b""
+            for piece in answer.iter_bytes():
+                content += piece
+                if len(content) > _LARGEST:
+                    return f"{url} answers with more than {_LARGEST:,} bytes", b""
+    except httpx.TimeoutException:
+        return f"{url} does not answer within {_REQUEST_SECONDS:.0f} s", b""
+    except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:
+        return f"{url} does not answer ({printable(str(error)) or type(error).__name__})", b""
+    return "", content
+
+
+def _other_release(url: str, content: bytes, expected: Expected) -> str:
+    try:
+        release = json.loads(content)["release"]
+        found = Expected(str(release["digest"]), str(release["commit"]))
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return f"{url} does not say which release it is"
+    if found != expected:
+        return f"{url} is {printable(short(found))}, and {short(expected)} is what has to run"
+    return ""
+
+
+def _is_here(address: str) -> bool:
+    host = httpx.URL(address).host
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -1,0 +1,170 @@
+"""Watches ECS bring a new task definition into a service.
+
+Source of the states: Amazon ECS API Reference, "Deployment".
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from ops.core.errors import OpsError, ReleaseFailedError
+from ops.core.progress import Phase
+from ops.core.words import minutes, printable
+from ops.rollout.ecs_service import Deployment, Service, read_service
+
+Say = Callable[[str], None]
+"""Gets a line that stays on the screen."""
+
+INTERVAL: Final = 2.0
+"""Seconds between two looks at a service."""
+
+_ABSENCE: Final = 15
+"""Looks in a row at which ECS may not know of a deployment yet: its answers lag behind an update."""
+
+_SILENCE: Final = 15
+"""Looks in a row at which ECS may not answer."""
+
+_FEWEST_FAILURES, _MOST_FAILURES = 3, 200
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a rollout is doing."""
+
+    state: Literal["unknown", "under way", "completed", "failed"]
+    reason: str = ""
+
+
+@dataclass
+class Watch:
+    """One service under observation: of its events, those are told that were not there at `begin`."""
+
+    ecs: Any
+    cluster: str
+    name: str
+    interval: float = INTERVAL
+    _known: set[str] = field(default_factory=set)
+
+    def begin(self) -> Service | None:
+        """Look at the service before anything is done to it; None when there is none yet."""
+        service = read_service(self.ecs, self.cluster, self.name)
+        if service:
+            self._known.update(event.id for event in service.events)
+        return service
+
+    def wait(self, task_definition: str, seconds: float, phase: Phase, say: Say, *, live: bool) -> Service:
+        """Wait until a task definition is in service. ReleaseFailedError when it does not get there.
+
+        `say` gets ECS's events, and unless somebody sees the phase live, its progress too. OpsError
+        when ECS cannot be asked any more: how it went is not known then.
+        """
+        deadline = time.monotonic() + seconds
+        seen = False
+        absent = silent = 0
+        told = ""
+        while True:
+            try:
+                service = read_service(self.ecs, self.cluster, self.name)
+                silent = 0
+            except (ClientError, BotoCoreError) as error:
+                silent += 1
+                phase.detail = f"ECS does not answer: {error}"
+                if silent >= _SILENCE:
+                    raise OpsError(f"ECS cannot be asked how the rollout is doing: {error}") from None
+                self._pause(deadline)
+                continue
+            if service is None:
+                raise OpsError(f"The cluster {self.cluster} has no service {self.name}.")
+            self._tell_events(service, say)
+            outcome = outcome_of(service, task_definition)
+            phase.detail = progress_of(service, task_definition)
+            if phase.detail != told and not live:
+                say(phase.detail)
+            told = phase.detail
+            if outcome.state == "unknown":
+                absent += 1
+                if seen or absent >= _ABSENCE:
+                    raise ReleaseFailedError(_elsewhere(service, task_definition), [told])
+            else:
+                seen, absent = True, 0
+            if outcome.state == "completed":
+                return service
+            if outcome.state == "failed":
+                raise ReleaseFailedError(outcome.reason, [told])
+            if time.monotonic() >= deadline:
+                raise ReleaseFailedError(
+                    f"The rollout was not complete after {minutes(seconds)}: {phase.detail}."
+                )
+            self._pause(deadline)
+
+    def _pause(self, deadline: float) -> None:
+        time.sleep(max(0.0, min(self.interval, deadline - time.monotonic())))
+
+    def _tell_events(self, service: Service, say: Say) -> None:
+        for event in service.events:
+            if event.id not in self._known:
+                self._known.add(event.id)
+                say(f"{event.at} {printable(event.message)}")
+
+
+def outcome_of(service: Service, task_definition: str) -> Outcome:
+    """How the rollout of a task definition is doing; `unknown` when ECS has no deployment of it."""
+    primary, ours = service.primary, service.of(task_definition)
+    if ours is None:
+        return Outcome("unknown")
+    if primary is None or primary.task_definition != task_definition:
+        if ours.state == "FAILED" and primary:
+            went_back = f"ECS went back to {revision(primary.task_definition)}."
+            return Outcome("failed", f"{_reason(ours)} {went_back}")
+        return Outcome("failed", _elsewhere(service, task_definition))
+    if primary.state == "FAILED":
+        return Outcome("failed", _reason(primary))
+    steady = len(service.deployments) == 1 and primary.running == primary.desired
+    if primary.state == "COMPLETED" or (not primary.state and steady):
+        return Outcome("completed")
+    return Outcome("under way")
+
+
+def progress_of(service: Service, task_definition: str) -> str:
+    """Tasks new and old, and how near the circuit breaker is, in one line."""
+    ours = service.of(task_definition)
+    old = sum(found.running for found in service.deployments if found is not ours)
+    parts = []
+    if ours:
+        pending = f", {ours.pending} starting" if ours.pending else ""
+        parts.append(f"new tasks: {ours.running} of {ours.desired} running{pending}")
+        if ours.failed:
+            limit = f" (ECS gives up at {failures_allowed(ours.desired)})" if service.breaks else ""
+            parts.append(f"failed: {ours.failed}{limit}")
+    else:
+        parts.append("new tasks: none yet")
+    parts.append(f"old tasks: {old} running")
+    return "; ".join(parts)
+
+
+def failures_allowed(desired: int) -> int:
+    """The failed tasks at which the circuit breaker undoes a deployment of `desired` tasks.
+
+    Source: Amazon ECS Developer Guide, "How the Amazon ECS deployment circuit breaker detects
+    failures": half of the tasks, rounded up, but not less than 3 and not more than 200.
+    """
+    return min(max((desired + 1) // 2, _FEWEST_FAILURES), _MOST_FAILURES)
+
+
+def revision(task_definition: str) -> str:
+    """`family:revision` of an ARN."""
+    return task_definition.rpartition("/")[2]
+
+
+def _reason(deployment: Deployment) -> str:
+    told = printable(deployment.reason) or f"ECS gave the deployment {deployment.id} up."
+    return told if told.endswith(".") else f"{told}."
+
+
+def _elsewhere(service: Service, task_definition: str) -> str:
+    primary = service.primary
+    now = revision(primary.task_definition) if primary else "nothing"
+    return f"ECS brings in {now} instead of {revision(task_definition)}."

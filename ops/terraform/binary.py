@@ -1,0 +1,232 @@
+"""Runs Terraform or OpenTofu: where it is, what environment it gets, how its errors are told."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from ops.core.errors import OpsError
+from ops.terraform import fetch, providers
+
+INTERRUPT_PATIENCE: Final = 300.0
+"""Seconds an interrupted Terraform is given to end what is in flight, write its state and unlock it."""
+
+_POLL: Final = 0.1
+"""Seconds between looks at a running Terraform's output."""
+
+_LONGEST_LINE: Final = 300
+_MOST_LINES: Final = 30
+
+_SOURCE: Final = re.compile(r"\s+\d+: ")
+"""How Terraform quotes a line of a configuration."""
+
+_COLOUR: Final = re.compile(r"\x1b\[[0-9;]*m")
+
+
+class TerraformError(OpsError):
+    """A Terraform command failed. `errors` are the `Error:` blocks of its output, `log` all of it."""
+
+    def __init__(self, command: str, exit_status: int, log: Path | None, errors: Sequence[str]) -> None:
+        self.command = command
+        self.exit_status = exit_status
+        self.log = log
+        self.errors = tuple(errors)
+        blocks = "".join(f"\n{block}" for block in errors)
+        where = f"\nLog: {log}" if log else ""
+        super().__init__(f"`{command}` failed with exit status {exit_status}.{blocks}{where}")
+
+
+@dataclass(frozen=True)
+class Terraform:
+    """An executable, and the directory in which what several working directories share is kept."""
+
+    executable: Path
+    version: str
+    shared: Path
+
+    @property
+    def plugin_cache(self) -> Path:
+        """Providers that were fetched, each once for all working directories."""
+        return self.shared / "plugin-cache"
+
+    @property
+    def registry(self) -> str:
+        """The host of the registry that this executable asks for providers."""
+        return providers.HOSTS.get(self.executable.name, providers.HOSTS["terraform"])
+
+    @property
+    def lock_file(self) -> Path:
+        """The providers' checksums as they were first seen; see `Workspace.init`."""
+        return self.shared / "terraform.lock.hcl"
+
+    def environment(self, base: Mapping[str, str]) -> dict[str, str]:
+        """The environment for a command: `base`, and how Terraform finds providers and behaves.
+
+        The provider comes from where `TF_CLI_CONFIG_FILE` says when that file exists, else from a mirror
+        (see `ops.terraform.providers`), else from Terraform's own defaults. OpsError when
+        `TF_PLUGIN_MIRROR` is not a directory.
+
+        Source: Terraform's documentation, "Environment Variables" and "CLI Configuration File".
+        """
+        # Working directories here are Terraform's only ones, and have the default workspace only.
+        dropped = ("TF_DATA_DIR", "TF_WORKSPACE", "TF_CLI_CONFIG_FILE")
+        result = {key: value for key, value in base.items() if key not in dropped}
+        mirror = None
+        if named := providers.named_configuration(base):
+            result["TF_CLI_CONFIG_FILE"] = str(named)
+        elif mirror := providers.mirror(base, self.registry, self.plugin_cache):
+            result["TF_CLI_CONFIG_FILE"] = str(self._configuration(mirror))
+        self.plugin_cache.mkdir(parents=True, exist_ok=True)
+        # A cache that serves as the mirror would be copied onto itself.
+        cache = {} if mirror == self.plugin_cache else {"TF_PLUGIN_CACHE_DIR": str(self.plugin_cache)}
+        return result | {
+            **cache,
+            "TF_IN_AUTOMATION": "1",
+            "TF_INPUT": "0",
+            "CHECKPOINT_DISABLE": "1",
+        }
+
+    def run(
+        self,
+        arguments: Sequence[str],
+        *,
+        directory: Path,
+        log: Path,
+        environment: Mapping[str, str],
+        on_line: Callable[[str], None] | None = None,
+    ) -> None:
+        """Run a command in a working directory, its output in `log`.
+
+        `on_line` gets each line as it comes, without colours. TerraformError for an exit status
+        other than 0. An interrupt is passed on once and Terraform ends by itself; a second one
+        makes it give up at once.
+        """
+        log.parent.mkdir(parents=True, exist_ok=True)
+        command = (str(self.executable), *arguments, "-no-color")
+        # Writing to a file and not to us, it goes on undisturbed should we be killed. In a session
+        # of its own it gets an interrupt from us alone and not from the terminal as well.
+        with log.open("wb") as output, log.open(encoding="utf-8", errors="replace") as lines:
+            process = subprocess.Popen(
+                command,
+                cwd=directory,
+                env=self.environment(environment),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+            try:
+                while _running(process):
+                    _hand_on(lines.read(), on_line)
+            except BaseException:
+                _interrupt(process)
+                raise
+            _hand_on(lines.read(), on_line)
+        if process.returncode:
+            told = f"{self.executable.name} {' '.join(arguments)}"
+            raise TerraformError(told, process.returncode, log, error_blocks(log.read_text(errors="replace")))
+
+    def read(self, arguments: Sequence[str], *, directory: Path, environment: Mapping[str, str]) -> bytes:
+        """Run a command in a working directory for what it prints, such as a plan or a state.
+
+        That holds every sensitive value in plain text, so it goes to nobody but the caller and into no
+        log. TerraformError for an exit status other than 0.
+        """
+        done = subprocess.run(
+            (str(self.executable), *arguments, "-no-color"),
+            cwd=directory,
+            env=self.environment(environment),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            check=False,
+        )
+        if done.returncode:
+            told = f"{self.executable.name} {' '.join(arguments)}"
+            errors = error_blocks(done.stderr.decode(errors="replace"))
+            raise TerraformError(told, done.returncode, None, errors)
+        return done.stdout
+
+    def _configuration(self, mirror: Path) -> Path:
+        path = self.shared / "terraform.rc"
+        content = providers.mirror_configuration(mirror)
+        if not path.exists() or path.read_text() != content:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            aside = path.with_suffix(f".{os.getpid()}")
+            aside.write_text(content)
+            aside.replace(path)
+        return path
+
+
+def find_terraform(shared: Path) -> Terraform:
+    """`.tools/terraform`, or Terraform or OpenTofu from PATH. OpsError when none is recent enough."""
+    found = fetch.find()
+    if found is None:
+        least = ".".join(map(str, fetch.MINIMUM))
+        raise OpsError(
+            f"Neither terraform nor tofu of version {least} or later is on PATH. Run `make setup`."
+        )
+    return Terraform(found.path, found.version, shared)
+
+
+def error_blocks(output: str) -> list[str]:
+    """The errors in Terraform's output, each without its frame and as short as a person will read."""
+    blocks: list[list[str]] = []
+    inside = False
+    for raw in _COLOUR.sub("", output).splitlines():
+        line = raw.removeprefix("│").removeprefix(" ") if raw.startswith("│") else raw
+        if line.startswith("Error:"):
+            blocks.append([])
+            inside = True
+        elif line.startswith(("╵", "╷", "Warning:")):
+            inside = False
+        if inside:
+            blocks[-1].append(line)
+    return [_shortened(block) for block in blocks]
+
+
+def _shortened(block: Sequence[str]) -> str:
+    lines = [
+        line if len(line) <= _LONGEST_LINE else f"{line[:_LONGEST_LINE]}..."
+        for line in block
+        # The whole configuration is one line, which says nothing about the error.
+        if len(line) <= _LONGEST_LINE or not _SOURCE.match(line)
+    ]
+    if len(lines) > _MOST_LINES:
+        lines = [*lines[:_MOST_LINES], "(the log has the rest)"]
+    return "\n".join(lines).strip()
+
+
+def _running(process: "subprocess.Popen[bytes]") -> bool:
+    try:
+        process.wait(_POLL)
+    except subprocess.TimeoutExpired:
+        return True
+    return False
+
+
+def _hand_on(text: str, on_line: Callable[[str], None] | None) -> None:
+    if on_line:
+        for line in text.splitlines():
+            on_line(_COLOUR.sub("", line))
+
+
+def _interrupt(process: "subprocess.Popen[bytes]") -> None:
+    """End a running Terraform: gently, and if interrupted again while waiting, at once."""
+    process.send_signal(signal.SIGINT)
+    print("Interrupted: waiting for Terraform to write its state and release its lock.", file=sys.stderr)
+    try:
+        process.wait(INTERRUPT_PATIENCE)
+    except (KeyboardInterrupt, subprocess.TimeoutExpired):
+        process.send_signal(signal.SIGINT)
+        with suppress(KeyboardInterrupt, subprocess.TimeoutExpired):
+            process.wait(10)
+    if process.poll() is None:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()

@@ -1,0 +1,152 @@
+"""The phases that bring an environment, which `make up` and `make bootstrap` share.
+
+Each looks at what is there and does only what is missing, so a run after an interruption, a failure
+or a change resumes where it has to.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from ops.core.checkout import Checkout
+from ops.core.errors import OpsError
+from ops.core.progress import Phase, Progress
+from ops.releases.records import Releases
+from ops.terraform import foundation
+from ops.terraform.binary import Terraform
+from ops.terraform.states import StateBucket
+from ops.terraform.synthesis import synthesize
+from ops.terraform.workspace import OnLine, Workspace
+from stacks.naming import foundation_stack, network_stack, service_stack, state_bucket
+from stacks.settings import Environment, Platform
+
+_APPLIED: Final = re.compile(r"Apply complete! Resources: (\d+) added, (\d+) changed, (\d+) destroyed")
+_STEP: Final = re.compile(r"[\w.\[\]\"-]+: (Creating|Modifying|Destroying|Still \w+|Refreshing|Reading)")
+
+
+class PhaseError(OpsError):
+    """A phase failed; `phase` says which, the cause says why, and the end of the text how to resume."""
+
+    def __init__(self, phase: str, cause: Exception, resume: str) -> None:
+        self.phase = phase
+        self.status = cause.status if isinstance(cause, OpsError) else 1
+        super().__init__(f"The phase {phase} failed. {cause}\nWhat was done before stays: {resume}.")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """An AWS: clients and Terraform's environment by account, and where its working directories are.
+
+    `client` takes service, region and account.
+    """
+
+    terraform: Terraform
+    client: Callable[[str, str, str], Any]
+    environment: Callable[[str], Mapping[str, str]]
+    directory: Path
+
+
+Apply = Callable[[Workspace, OnLine], None]
+"""Applies a stack whose directory is initialized; `Workspace.apply` or something more careful."""
+
+
+class Phases:
+    """One run: whose environment is brought, who is told, and what resumes it when it fails."""
+
+    def __init__(
+        self,
+        checkout: Checkout,
+        platform: Platform,
+        environment: Environment,
+        progress: Progress,
+        resume: str,
+    ) -> None:
+        self._checkout = checkout
+        self._platform = platform
+        self._project = platform.project
+        self._environment = environment
+        self._progress = progress
+        self._resume = resume
+
+    @contextmanager
+    def phase(self, name: str) -> Iterator[Phase]:
+        """Show a phase while the block runs. PhaseError when it fails for a reason that can be told."""
+        with self._progress.phase(name) as phase:
+            try:
+                yield phase
+            except (OpsError, ClientError, BotoCoreError, OSError) as error:
+                raise PhaseError(name, error, self._resume) from error
+
+    def synthesis(self) -> None:
+        """Write every stack's Terraform JSON."""
+        with self.phase("synthesis"):
+            synthesize(self._checkout)
+
+    def foundation(self, place: Place, account_id: str, apply: Apply) -> None:
+        """Apply an account's foundation; the project's keeps its state beside it until it has a bucket."""
+        stack = foundation_stack(self._project, account_id)
+        with self.phase(stack) as phase:
+            workspace = self.workspace(place, stack, account_id)
+            with workspace.reserved():
+                workspace.take(self._checkout.configuration(stack))
+                if account_id == self._project.account_id:
+                    foundation.init(workspace, self.states(place))
+                else:
+                    workspace.init("-reconfigure")
+                apply(workspace, _watch(phase))
+                foundation.settle(workspace)
+
+    def releases(self, place: Place, images: Mapping[str, tuple[str, str]], why: str = "") -> None:
+        """Record the image and commit of each service without a release, or whose image is gone."""
+        with self.phase("releases") as phase:
+            releases = self.records(place)
+            missing = [name for name in self._environment.services if releases.deployable(name) is None]
+            for service in missing:
+                releases.record(service, *images[service], why)
+            phase.result = f"recorded for {', '.join(missing)}" if missing else "unchanged"
+
+    def network_and_service(self, place: Place, apply: Apply) -> None:
+        """Apply the environment's own two stacks."""
+        name = self._environment.name
+        for stack in (network_stack(name), service_stack(name)):
+            with self.phase(stack) as phase:
+                workspace = self.workspace(place, stack, self._environment.account_id)
+                with workspace.reserved():
+                    workspace.take(self._checkout.configuration(stack))
+                    workspace.init("-reconfigure")
+                    apply(workspace, _watch(phase))
+
+    def workspace(self, place: Place, stack: str, account_id: str) -> Workspace:
+        """A stack's working directory."""
+        return Workspace(stack, place.directory, place.terraform, place.environment(account_id))
+
+    def states(self, place: Place) -> StateBucket:
+        """The bucket of the states, which belongs to the project's account."""
+        project = self._project
+        return StateBucket(place.client("s3", project.region, project.account_id), state_bucket(project))
+
+    def records(self, place: Place) -> Releases:
+        """The environment's release records."""
+        project, environment = self._project, self._environment
+        ssm = place.client("ssm", environment.region, environment.account_id)
+        ecr = place.client("ecr", project.region, project.account_id)
+        return Releases(project, environment, ssm, ecr)
+
+
+def _watch(phase: Phase) -> OnLine:
+    """Let a phase show what Terraform is at, and in the end what it did."""
+
+    def see(line: str) -> None:
+        if match := _APPLIED.search(line):
+            added, changed, destroyed = match.groups()
+            done = f"{added} added, {changed} changed, {destroyed} destroyed"
+            phase.result = "unchanged" if match.groups() == ("0", "0", "0") else done
+        elif _STEP.match(line):
+            phase.detail = line.strip()
+
+    return see

@@ -1,0 +1,133 @@
+"""Where Terraform takes providers from: their registry, or a mirror where that cannot be reached.
+
+Source: Terraform's documentation, "CLI Configuration File", "Implied Local Mirror Directories".
+"""
+
+import functools
+import itertools
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+from urllib.error import HTTPError
+from urllib.request import urlopen
+
+from ops.core.errors import OpsError
+
+AWS: Final = "hashicorp/aws"
+HOSTS: Final = {"terraform": "registry.terraform.io", "tofu": "registry.opentofu.org"}
+"""The registry that each executable asks."""
+
+TIMEOUT: Final = 5.0
+"""Seconds after which a registry counts as out of reach."""
+
+_SYSTEM_FOLDERS: Final = ("/opt", "/srv", "/usr/share", "/usr/local", "/usr/lib", "/var/lib", "/var/cache")
+_DEPTH: Final = 3
+"""How many folders below one of these a mirror may lie."""
+
+HOW_TO_MIRROR: Final = (
+    "Where the registry can be reached, `terraform providers mirror DIRECTORY` fills one; copy it here and "
+    "set TF_PLUGIN_MIRROR=DIRECTORY. Through a proxy, set HTTPS_PROXY."
+)
+
+
+def own_configuration() -> Path:
+    """Return the file in which a person may have told Terraform where to look."""
+    return Path.home() / ".terraformrc"
+
+
+def named_configuration(variables: Mapping[str, str]) -> Path | None:
+    """Return the CLI configuration that TF_CLI_CONFIG_FILE names, if that file exists."""
+    named = variables.get("TF_CLI_CONFIG_FILE")
+    return Path(named) if named and Path(named).is_file() else None
+
+
+def mirror(variables: Mapping[str, str], host: str, cache: Path) -> Path | None:
+    """Return the mirror to use: TF_PLUGIN_MIRROR, or one that is found while the registry is out of reach.
+
+    `cache` is Terraform's plugin cache, which has a mirror's form and serves as one. None means that
+    Terraform's own ways are used. OpsError when TF_PLUGIN_MIRROR is not a directory.
+    """
+    if named := variables.get("TF_PLUGIN_MIRROR"):
+        if not Path(named).is_dir():
+            raise OpsError(
+                f"TF_PLUGIN_MIRROR={named} is not a directory. Name one that holds {host}/{AWS}, or unset it "
+                "to fetch the provider from its registry."
+            )
+        return Path(named).absolute()
+    return _stand_in(host, cache)
+
+
+@functools.cache
+def _stand_in(host: str, cache: Path) -> Path | None:
+    """Look once per process for a mirror in place of a registry that does not answer, and say so."""
+    if own_configuration().exists() or answers(host):
+        return None
+    if found := find_mirror(host, cache):
+        print(f"{host} cannot be reached: providers come from {found}.", file=sys.stderr)
+    return found
+
+
+@functools.cache
+def answers(host: str) -> bool:
+    """Whether a registry can be reached, through the proxy that the environment names if there is one.
+
+    Source: Terraform's documentation, "Remote Service Discovery".
+    """
+    try:
+        with urlopen(f"https://{host}/.well-known/terraform.json", timeout=TIMEOUT):
+            return True
+    except HTTPError as error:
+        with error:
+            return True
+    except OSError:
+        return False
+
+
+def find_mirror(host: str, cache: Path) -> Path | None:
+    """Return the first folder on this machine that holds the AWS provider as a mirror does."""
+    candidates = itertools.chain((cache,), _candidates(host))
+    return next((found for found in candidates if any((found / host / AWS).glob("*"))), None)
+
+
+def mirror_configuration(directory: Path) -> str:
+    """Return a CLI configuration that takes from a mirror what it holds, and the rest from registries."""
+    held = sorted(
+        {"/".join(path.relative_to(directory).parts) for path in directory.glob("*/*/*") if path.is_dir()}
+    )
+    providers = ", ".join(f'"{provider}"' for provider in held)
+    path = str(directory).replace("\\", "\\\\").replace('"', '\\"')
+    return f"""provider_installation {{
+  filesystem_mirror {{
+    path    = "{path}"
+    include = [{providers}]
+  }}
+  direct {{
+    exclude = [{providers}]
+  }}
+}}
+"""
+
+
+def _candidates(host: str) -> Iterator[Path]:
+    home = Path.home()
+    yield Path("terraform.d/plugins").absolute()
+    yield home / ".terraform.d/plugins"
+    yield home / "Library/Application Support/io.terraform/plugins"
+    yield Path(os.environ.get("XDG_DATA_HOME") or home / ".local/share") / "terraform/plugins"
+    for folder in (*map(Path, _SYSTEM_FOLDERS), home):
+        yield from _holding(folder, host, _DEPTH)
+
+
+def _holding(folder: Path, host: str, depth: int) -> Iterator[Path]:
+    """Yield the folders that hold one of the host's name, at most `depth` levels down, nearest first."""
+    below = []
+    with suppress(OSError), os.scandir(folder) as entries:
+        below = sorted(entry.name for entry in entries if entry.is_dir(follow_symlinks=False))
+    if host in below:
+        yield folder
+    elif depth:
+        for name in below:
+            yield from _holding(folder / name, host, depth - 1)

@@ -1,0 +1,255 @@
+"""Plan, apply and destroy one stack, on AWS or on an embedded one, whichever the environment says."""
+
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from ops.core.checkout import Checkout
+from ops.core.clients import ambient_client
+from ops.core.errors import OpsError
+from ops.core.files import exclusive
+from ops.terraform import foundation
+from ops.terraform.binary import find_terraform
+from ops.terraform.states import StateBucket
+from ops.terraform.synthesis import synthesize
+from ops.terraform.targets import Target, targets_of
+from ops.terraform.workspace import OnLine, Workspace
+from stacks.naming import (
+    foundation_stack,
+    load_balancer_name,
+    network_stack,
+    service_stack,
+    state_bucket,
+)
+from stacks.settings import Environment, Platform
+
+AskName = Callable[[str], str]
+"""Asks a person to type a name; gets the question, returns what was typed."""
+
+
+def validate(checkout: Checkout, targets: list[Target], on_done: OnLine) -> None:
+    """`terraform validate` of stacks; `on_done` gets the name of each that is valid.
+
+    Needs no credentials. TerraformError for the first that is not valid.
+    """
+    synthesize(checkout)
+    root = checkout.state / "validate"
+    terraform = find_terraform(checkout.state)
+
+    def one(target: Target) -> str:
+        workspace = Workspace(target.stack, root, terraform, os.environ)
+        workspace.take(checkout.configuration(target.stack))
+        workspace.init("-backend=false")
+        workspace.validate()
+        return target.stack
+
+    # Terraform spends most of the time in one thread, reading the provider's schema.
+    with exclusive(root / "lock"), ThreadPoolExecutor(max_workers=2) as pool:
+        for stack in pool.map(one, targets):
+            on_done(stack)
+
+
+def plan(checkout: Checkout, platform: Platform, target: Target, on_line: OnLine) -> Path:
+    """Plan a stack and save the plan for `apply`; returns where it is."""
+    synthesize(checkout)
+    with working_on(checkout, target) as workspace:
+        plan_here(workspace, checkout, platform, target, on_line)
+        return workspace.saved_plan
+
+
+def plan_here(
+    workspace: Workspace,
+    checkout: Checkout,
+    platform: Platform,
+    target: Target,
+    on_line: OnLine | None = None,
+) -> None:
+    """Plan a stack as it is synthesized; a plan that was saved before is gone, however this ends."""
+    workspace.discard_plan()
+    workspace.take(checkout.configuration(target.stack))
+    init(workspace, platform, target)
+    workspace.plan(on_line=on_line)
+
+
+def apply(
+    checkout: Checkout, target: Target, on_line: OnLine, require: Callable[[Workspace], None] | None = None
+) -> None:
+    """Apply exactly the saved plan of a stack, then remove it.
+
+    OpsError when there is none, or when the settings or the code say something else than they did
+    when it was made; `require` may refuse it as well.
+    """
+    with working_on(checkout, target) as workspace:
+        again = f"Run `{_make('plan', target)}`, look at it, then apply."
+        if not workspace.saved_plan.exists():
+            raise OpsError(f"There is no saved plan of {target.stack} ({workspace.saved_plan}). {again}")
+        synthesize(checkout)
+        if not workspace.planned_from(checkout.configuration(target.stack)):
+            raise OpsError(
+                f"The configuration of {target.stack} has changed since its plan was saved. {again}"
+            )
+        if require:
+            require(workspace)
+        workspace.apply_plan(on_line=on_line)
+        foundation.settle(workspace)
+
+
+def destroy(
+    checkout: Checkout, platform: Platform, target: Target, ask_name: AskName, on_line: OnLine
+) -> None:
+    """Destroy a stack after a person has typed the name of what it belongs to.
+
+    OpsError, before anything is touched, for a protected one, be it in the settings or still in what
+    was applied, for one that others build on, and for any other name.
+    """
+    _refuse_protected(checkout, platform, target)
+    synthesize(checkout)
+    with working_on(checkout, target) as workspace:
+        states = _states(platform)
+        _refuse_in_use(platform, target, states)
+        _refuse_still_protected(target, states)
+        name = target.environment.name if target.environment else platform.project.name
+        kind = "environment" if target.environment else "project"
+        typed = ask_name(
+            f"This destroys the stack {target.stack} in account {target.account_id}. "
+            f"Type the {kind}'s name to go on"
+        )
+        if typed != name:
+            raise OpsError(f"{typed!r} is not the {kind}'s name; nothing was destroyed.")
+        workspace.take(checkout.configuration(target.stack))
+        workspace.discard_plan()
+        if _holds_states(platform, target):
+            foundation.destroy(workspace, states, on_line=on_line)
+        else:
+            init(workspace, platform, target)
+            workspace.destroy(on_line=on_line)
+    if target.kind == "service" and target.environment:
+        _deregister_tasks(platform, target.environment, on_line)
+
+
+def _deregister_tasks(platform: Platform, environment: Environment, on_line: OnLine) -> None:
+    ecs = ambient_client("ecs", environment.region)
+    for service in environment.services:
+        family = load_balancer_name(platform.project.name, environment.name, service)
+        if count := deregister_family(ecs, family):
+            on_line(f"Deregistered {count} revisions of the task definition {family}.")
+
+
+def deregister_family(ecs: Any, family: str) -> int:
+    """Deregister every active revision of a family; returns how many there were.
+
+    Source: Amazon ECS API Reference, ListTaskDefinitions (whose prefix also finds longer names) and
+    DeregisterTaskDefinition.
+    """
+    pages = ecs.get_paginator("list_task_definitions").paginate(familyPrefix=family, status="ACTIVE")
+    revisions = [
+        arn
+        for page in pages
+        for arn in page["taskDefinitionArns"]
+        if arn.rpartition("/")[2].rpartition(":")[0] == family
+    ]
+    for arn in revisions:
+        ecs.deregister_task_definition(taskDefinition=arn)
+    return len(revisions)
+
+
+def _holds_states(platform: Platform, target: Target) -> bool:
+    return target.stack == foundation_stack(platform.project, platform.project.account_id)
+
+
+def init(workspace: Workspace, platform: Platform, target: Target) -> None:
+    """`terraform init` with the state where it is. OpsError when there is no state bucket yet."""
+    states = _states(platform)
+    if _holds_states(platform, target):
+        foundation.init(workspace, states)
+    elif states.exists():
+        workspace.init("-reconfigure")
+    else:
+        raise OpsError(
+            f"The state bucket {states.name} does not exist yet; it comes with the project's foundation. "
+            "Run `make plan STACK=foundation` and `make apply STACK=foundation` first."
+        )
+
+
+def _states(platform: Platform) -> StateBucket:
+    project = platform.project
+    return StateBucket(ambient_client("s3", project.region), state_bucket(project))
+
+
+def working_root(checkout: Checkout) -> Path:
+    """Where the working directories are.
+
+    Never the same for AWS and for another endpoint: a saved plan belongs to one of them.
+    """
+    return checkout.local if os.environ.get("AWS_ENDPOINT_URL") else checkout.aws
+
+
+@contextmanager
+def working_on(checkout: Checkout, target: Target) -> Iterator[Workspace]:
+    """A stack's working directory, for this process alone."""
+    root = working_root(checkout)
+    workspace = Workspace(target.stack, root, find_terraform(checkout.state), os.environ)
+    with workspace.reserved():
+        yield workspace
+
+
+def _refuse_protected(checkout: Checkout, platform: Platform, target: Target) -> None:
+    if target.environment:
+        holders = [target.environment]
+    else:
+        holders = [e for e in platform.environments.values() if e.account_id == target.account_id]
+    files = [f"{environment.name}.toml" for environment in holders if environment.protected]
+    if target.kind == "foundation" and platform.project.protected:
+        files = ["project.toml"]
+    if files:
+        raise OpsError(
+            f"{target.stack} is protected: {checkout.environments / files[0]} has `protected = true`. To "
+            "destroy it, set `protected = false` there, plan and apply, so that its resources lose their "
+            "protection too, then try again."
+        )
+    if target.kind == "service" and target.environment and target.environment.data.deletion_protection:
+        raise OpsError(
+            f"The table of {target.stack} is protected: "
+            f"{checkout.environments / target.environment.name}.toml has `deletion_protection = true` in "
+            "[data]. To destroy it, set that to false, plan and apply, then try again."
+        )
+
+
+def _refuse_still_protected(target: Target, states: StateBucket) -> None:
+    """OpsError while what is applied is protected, though the settings no longer say so."""
+    if states.exists() and (left := states.protections(target.stack)):
+        raise OpsError(
+            f"{target.stack} cannot be destroyed: what is applied is still protected ({', '.join(left)}). "
+            f"Run `{_make('plan', target)}` and `{_make('apply', target)}` first."
+        )
+
+
+def _refuse_in_use(platform: Platform, target: Target, states: StateBucket) -> None:
+    """OpsError while a stack that builds on this one still has resources."""
+    if target.kind == "service" or not states.exists():
+        return
+    if target.environment:
+        users = [service_stack(target.environment.name)]
+    else:
+        users = [
+            stack
+            for environment in platform.environments.values()
+            if environment.account_id == target.account_id
+            for stack in (service_stack(environment.name), network_stack(environment.name))
+        ]
+        if _holds_states(platform, target):
+            users += [t.stack for t in targets_of(platform) if t.kind == "foundation" and t != target]
+    for user in users:
+        if left := states.resources(user):
+            raise OpsError(
+                f"{target.stack} cannot be destroyed while {user} has resources ({len(left)}, such as "
+                f"{left[0]}). Destroy {user} first."
+            )
+
+
+def _make(command: str, target: Target) -> str:
+    environment = f"ENV={target.environment.name} " if target.environment else ""
+    return f"make {command} {environment}STACK={target.kind}"

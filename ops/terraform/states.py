@@ -1,0 +1,99 @@
+"""The S3 bucket that holds every stack's Terraform state."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from botocore.exceptions import ClientError
+
+from ops.core.errors import OpsError
+from stacks.naming import state_key
+
+_PROTECTIONS: Final[Mapping[str, Mapping[str, bool]]] = {
+    "aws_dynamodb_table": {"deletion_protection_enabled": True},
+    "aws_ecr_repository": {"force_delete": False},
+    "aws_lb": {"enable_deletion_protection": True},
+    "aws_s3_bucket": {"force_destroy": False},
+}
+"""Attributes, and the value with which AWS or the provider refuses to delete.
+
+Source: the AWS provider's documentation of each resource.
+"""
+
+
+@dataclass(frozen=True)
+class StateBucket:
+    """A state bucket that may not exist yet, and an S3 client that may read it."""
+
+    s3: Any
+    name: str
+
+    def exists(self) -> bool:
+        """Whether there is a bucket of that name. OpsError when it may not be looked at."""
+        return self._found(lambda: self.s3.head_bucket(Bucket=self.name))
+
+    def has(self, stack: str) -> bool:
+        """Whether a stack's state is there."""
+        return self._found(lambda: self.s3.head_object(Bucket=self.name, Key=state_key(stack)))
+
+    def stacks(self) -> tuple[str, ...]:
+        """The stacks whose states are there."""
+        suffix = state_key("")
+        keys = (entry["Key"] for entry in self._pages("list_objects_v2", "Contents"))
+        return tuple(sorted(key.removesuffix(suffix) for key in keys if key.endswith(suffix)))
+
+    def resources(self, stack: str) -> tuple[str, ...]:
+        """Addresses of what a stack's state holds, without data sources; empty when there is no state."""
+        return tuple(_address(resource) for resource in self._managed(stack) if resource["instances"])
+
+    def protections(self, stack: str) -> tuple[str, ...]:
+        """What in a stack's state keeps its destruction from succeeding: address, attribute and value."""
+        return tuple(
+            f"{_address(resource)} has {attribute} = {str(value).lower()}"
+            for resource in self._managed(stack)
+            for attribute, value in _PROTECTIONS.get(resource["type"], {}).items()
+            if any(instance["attributes"].get(attribute) is value for instance in resource["instances"])
+        )
+
+    def release_locks(self) -> int:
+        """Remove every lock; returns how many there were. Only for when nobody can be holding one."""
+        locks = [e["Key"] for e in self._pages("list_objects_v2", "Contents") if e["Key"].endswith(".tflock")]
+        for key in locks:
+            self.s3.delete_object(Bucket=self.name, Key=key)
+        return len(locks)
+
+    def empty(self) -> None:
+        """Delete every version of every object, without which S3 deletes no bucket."""
+        for kind in ("Versions", "DeleteMarkers"):
+            for entry in list(self._pages("list_object_versions", kind)):
+                self.s3.delete_object(Bucket=self.name, Key=entry["Key"], VersionId=entry["VersionId"])
+
+    def _managed(self, stack: str) -> list[Any]:
+        if not self.has(stack):
+            return []
+        content = self.s3.get_object(Bucket=self.name, Key=state_key(stack))["Body"].read()
+        return [item for item in json.loads(content).get("resources", ()) if item["mode"] == "managed"]
+
+    def _pages(self, operation: str, kind: str) -> Iterator[Any]:
+        for page in self.s3.get_paginator(operation).paginate(Bucket=self.name):
+            yield from page.get(kind, ())
+
+    def _found(self, ask: Any) -> bool:
+        try:
+            ask()
+        except ClientError as error:
+            match error.response["ResponseMetadata"]["HTTPStatusCode"]:
+                case 404:
+                    return False
+                case 403:
+                    raise OpsError(
+                        f"The AWS credentials in use may not read the state bucket {self.name}. "
+                        "Use those of the project's account, or of a role that may."
+                    ) from None
+            raise
+        return True
+
+
+def _address(resource: Any) -> str:
+    return f"{resource['type']}.{resource['name']}"

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from ops.core.ecs import read_service
 from ops.core.errors import OpsError
 from ops.core.files import directory_locked
 from ops.images.engine import Engine
@@ -54,10 +55,10 @@ def read_container(embedded: Embedded, project: Project, environment: Environmen
     ecs = embedded.client("ecs", environment.region, environment.account_id)
     cluster = base(project.name, environment.name)
     name = load_balancer_name(project.name, environment.name, service)
-    found = ecs.describe_services(cluster=cluster, services=[name])["services"]
-    if not found:
+    found = read_service(ecs, cluster, name)
+    if found is None:
         raise OpsError(f"The ECS cluster {cluster} of the embedded AWS has no service {name}.")
-    definition = ecs.describe_task_definition(taskDefinition=found[0]["taskDefinition"])["taskDefinition"]
+    definition = ecs.describe_task_definition(taskDefinition=found.task_definition)["taskDefinition"]
     arn = definition["taskDefinitionArn"]
     containers = {container["name"]: container for container in definition["containerDefinitions"]}
     if service not in containers:

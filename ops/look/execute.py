@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from ops.core.ecs import read_service
 from ops.core.errors import OpsError
 from stacks.naming import base, load_balancer_name
 from stacks.settings import Environment, Project
@@ -65,16 +66,12 @@ def find_task(ecs: Any, project: Project, environment: Environment, service: str
     """
     cluster = base(project.name, environment.name)
     name = load_balancer_name(project.name, environment.name, service)
-    try:
-        found = ecs.describe_services(cluster=cluster, services=[name])["services"]
-    except ecs.exceptions.ClusterNotFoundException:
-        found = []
-    active = next((each for each in found if each["status"] == "ACTIVE"), None)
-    if active is None:
+    found = read_service(ecs, cluster, name)
+    if found is None or found.status != "ACTIVE":
         raise OpsError(
             f"ECS has no service {name}. `make status ENV={environment.name}` shows what is deployed."
         )
-    if not active.get("enableExecuteCommand"):
+    if not found.takes_commands:
         raise OpsError(_switched_off(environment, service))
     running = [task for task in _tasks(ecs, cluster, name) if task["lastStatus"] == "RUNNING"]
     if not running:

@@ -7,7 +7,7 @@ from typing import Final
 
 from rich.text import Text
 
-from ops.look.logs import Event
+from ops.look.logs import LogEvent
 
 _COLOURS: Final = {
     "debug": "dim",
@@ -28,7 +28,7 @@ _CONTROLS: Final = {
 }
 
 
-def readable(event: Event) -> Text:
+def readable(event: LogEvent) -> Text:
     """An event in one line; of an error's traceback, each line follows indented.
 
     A message that is no JSON object with a `message` of its own is shown as it is. Control
@@ -88,7 +88,7 @@ def _value(value: object) -> str:
     return clean(json.dumps(value, ensure_ascii=False))
 
 
-def _time(event: Event, content: Mapping[str, object]) -> str:
+def _time(event: LogEvent, content: Mapping[str, object]) -> str:
     """When the app says it was, which is more exact; else when CloudWatch was told."""
     try:
         at = datetime.fromisoformat(str(content["time"])).astimezone(UTC)

@@ -30,7 +30,7 @@ _PASSING: Final = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
+class LogEvent:
     """A log event. `at` is in milliseconds since the epoch."""
 
     id: str
@@ -62,7 +62,7 @@ def start_of(since: str, now: datetime) -> int:
     return max(0, milliseconds)
 
 
-def read(client: Any, group: str, start: int) -> Iterator[Event]:
+def read(client: Any, group: str, start: int) -> Iterator[LogEvent]:
     """The events of a log group from a time on, the oldest first. OpsError when there is no such group.
 
     The order is CloudWatch's: by the event's time, over all streams.
@@ -74,7 +74,7 @@ def read(client: Any, group: str, start: int) -> Iterator[Event]:
     try:
         for page in pages:
             for event in page["events"]:
-                yield Event(event["eventId"], event["timestamp"], event["logStreamName"], event["message"])
+                yield LogEvent(event["eventId"], event["timestamp"], event["logStreamName"], event["message"])
     except client.exceptions.ResourceNotFoundException:
         raise OpsError(f"There is no log group {group}.") from None
 
@@ -85,7 +85,7 @@ def follow(
     start: int,
     on_trouble: Callable[[str], None],
     pause: Callable[[float], None] = time.sleep,
-) -> Iterator[Event]:
+) -> Iterator[LogEvent]:
     """The events of a log group from a time on, and then those to come, each once, without end.
 
     An event that arrives more than `OVERLAP` behind the newest one is missed. While CloudWatch cannot

@@ -1,28 +1,18 @@
 """How the services of an environment are: tasks, image, deployments, alarms, last release."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
+from ops.core.ecs import Deployment, Image, read_image, read_service, revision
 from ops.releases.records import Releases
 from stacks.naming import alarm_prefix, base, load_balancer_name
 from stacks.settings import Environment, Project
 
-COMMIT: Final = "COMMIT"
-"""The container's variable that holds the commit; a name of the app's contract."""
-
 
 @dataclass(frozen=True, slots=True)
-class Image:
-    """What a task definition runs: an image by digest, and the commit it was built from."""
-
-    image: str
-    commit: str
-
-
-@dataclass(frozen=True, slots=True)
-class Deployment:
+class Rollout:
     """One of a service's deployments. `state` and `reason` are ECS's rollout state and its reason.
 
     `primary` is the one that ECS brings in or keeps; any other is on its way out. `revision` is
@@ -42,8 +32,8 @@ class Deployment:
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
-    """What ECS says about a service."""
+class LastEvent:
+    """What ECS reported last about a service."""
 
     at: datetime
     message: str
@@ -87,8 +77,8 @@ class ServiceStatus:
 
     service: str
     tasks: Tasks | None
-    deployments: tuple[Deployment, ...]
-    last_event: Event | None
+    deployments: tuple[Rollout, ...]
+    last_event: LastEvent | None
     alarms: Alarms
     release: LastRelease | None
 
@@ -116,52 +106,38 @@ class Reader:
 
     def read(self, service: str) -> ServiceStatus:
         """How a service is. ClientError when AWS does not say."""
-        found = self._service(service)
+        cluster = base(self.project.name, self.environment.name)
+        name = load_balancer_name(self.project.name, self.environment.name, service)
+        found = read_service(self.ecs, cluster, name)
+        newest = found.events[-1] if found and found.events else None
         return ServiceStatus(
             service=service,
-            tasks=_tasks(found) if found else None,
-            deployments=self._deployments(service, found) if found else (),
-            last_event=_last_event(found) if found else None,
+            tasks=Tasks(found.running, found.pending, found.desired) if found else None,
+            deployments=self._rollouts(service, found.deployments) if found else (),
+            last_event=LastEvent(newest.at, newest.message) if newest else None,
             alarms=self._alarms(service),
             release=self._release(service),
         )
 
-    def _service(self, service: str) -> Mapping[str, Any] | None:
-        cluster = base(self.project.name, self.environment.name)
-        name = load_balancer_name(self.project.name, self.environment.name, service)
-        try:
-            found = self.ecs.describe_services(cluster=cluster, services=[name])["services"]
-        except self.ecs.exceptions.ClusterNotFoundException:
-            return None
-        # A deleted service is described for a while yet.
-        return next((each for each in found if each["status"] != "INACTIVE"), None)
-
-    def _deployments(self, service: str, found: Mapping[str, Any]) -> tuple[Deployment, ...]:
-        definitions = {each["taskDefinition"] for each in found["deployments"]}
-        images = {definition: self._image(service, definition) for definition in definitions}
-        deployments = [
-            Deployment(
-                primary=each["status"] == "PRIMARY",
-                revision=each["taskDefinition"].rpartition("/")[2],
-                runs=images[each["taskDefinition"]],
-                state=each.get("rolloutState", "IN_PROGRESS"),
-                reason=each.get("rolloutStateReason", ""),
-                running=each["runningCount"],
-                pending=each["pendingCount"],
-                desired=each["desiredCount"],
-                failed=each.get("failedTasks", 0),
-                since=each["createdAt"],
+    def _rollouts(self, service: str, deployments: Sequence[Deployment]) -> tuple[Rollout, ...]:
+        definitions = {each.task_definition for each in deployments}
+        images = {definition: read_image(self.ecs, definition, service) for definition in definitions}
+        rollouts = [
+            Rollout(
+                primary=each.status == "PRIMARY",
+                revision=revision(each.task_definition),
+                runs=images[each.task_definition] or Image("", ""),
+                state=each.state or "IN_PROGRESS",
+                reason=each.reason,
+                running=each.running,
+                pending=each.pending,
+                desired=each.desired,
+                failed=each.failed,
+                since=each.since,
             )
-            for each in found["deployments"]
+            for each in deployments
         ]
-        return tuple(sorted(deployments, key=lambda each: not each.primary))
-
-    def _image(self, service: str, definition: str) -> Image:
-        described = self.ecs.describe_task_definition(taskDefinition=definition)["taskDefinition"]
-        containers = described["containerDefinitions"]
-        container = next((each for each in containers if each["name"] == service), containers[0])
-        variables = {each["name"]: each["value"] for each in container.get("environment", ())}
-        return Image(container["image"], variables.get(COMMIT, ""))
+        return tuple(sorted(rollouts, key=lambda each: not each.primary))
 
     def _alarms(self, service: str) -> Alarms:
         prefix = alarm_prefix(self.project.name, self.environment.name, service)
@@ -182,13 +158,3 @@ class Reader:
         if release is None:
             return LastRelease(latest.version)
         return LastRelease(latest.version, release.image, release.commit, release.by, release.at, release.why)
-
-
-def _tasks(found: Mapping[str, Any]) -> Tasks:
-    return Tasks(found["runningCount"], found["pendingCount"], found["desiredCount"])
-
-
-def _last_event(found: Mapping[str, Any]) -> Event | None:
-    events = found.get("events") or ()
-    newest = max(events, key=lambda event: event["createdAt"], default=None)
-    return Event(newest["createdAt"], newest["message"]) if newest else None

@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 from rich.table import Table
 from rich.text import Text
 
-from ops.look.status import Alarms, Deployment, Image, LastRelease, ServiceStatus
+from ops.core.ecs import Image
+from ops.look.status import Alarms, LastRelease, Rollout, ServiceStatus
 from stacks.settings import Environment
 
 _DIGITS = 12
@@ -27,7 +28,7 @@ def table(statuses: Sequence[ServiceStatus], now: datetime) -> Table:
             Text(status.service, "bold"),
             _tasks(status),
             _image(status),
-            _lines(_deployment(each, now) for each in status.deployments) or Text("none", "dim"),
+            _lines(_rollout(each, now) for each in status.deployments) or Text("none", "dim"),
             _alarms(status.alarms),
             _release(status.release, now),
         )
@@ -83,7 +84,7 @@ def _image(status: ServiceStatus) -> Text:
     return text if status.is_deployed else text.append("\nnot as recorded", "yellow")
 
 
-def _deployment(each: Deployment, now: datetime) -> Text:
+def _rollout(each: Rollout, now: datetime) -> Text:
     state = each.state if each.primary else "going away"
     return Text.assemble(
         f"{each.revision.rpartition(':')[2]} ",

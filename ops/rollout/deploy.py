@@ -1,7 +1,7 @@
-"""Brings recorded releases into force and sees to it that they work, or takes them back.
+"""Deploys the recorded releases of an environment and sees that they work, or brings back what ran before.
 
-Record, plan, apply, wait for ECS, smoke test, bake. What fails after the plan is undone: the record
-names again what ran before, and that is planned, applied and waited for.
+Record, plan, apply, wait for ECS, smoke test, bake. What fails after the plan is undone: the record names
+the previous release again, which is planned, applied and waited for.
 """
 
 import re
@@ -13,15 +13,15 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from ops.core.checkout import Checkout
 from ops.core.clients import ambient_client
+from ops.core.ecs import Image
 from ops.core.errors import OpsError, ReleaseFailedError
 from ops.core.progress import Phase, Progress
 from ops.core.words import minutes
 from ops.local.stand_in import stand_in
 from ops.releases.records import Releases
-from ops.rollout import standing
-from ops.rollout.deployed import Deployed, Release
+from ops.rollout.deployed import Deployed
 from ops.rollout.plan import applied_task_definition, plan_release
-from ops.rollout.smoke import SECONDS, short, smoke_test
+from ops.rollout.smoke import SECONDS, Expected, short, smoke_test
 from ops.rollout.watch import Say
 from ops.terraform.binary import TerraformError
 from ops.terraform.provision import working_on
@@ -60,20 +60,21 @@ def deploy(
 ) -> None:
     """Deploy what is recorded for the services of an environment, or what `order` names.
 
-    OpsError when it was not done, or was done and undone; the text says which and what to do. After
-    an interrupt, `say` gets where things stand.
+    Raises OpsError when it was not done, or was done and undone; the text says which, and what to do.
+    After an interrupt, `say` gets where things stand.
     """
-    run = _Deploy(checkout, platform, environment, order, progress, say)
+    deployment = _Deployment(checkout, platform, environment, order, progress, say)
     try:
-        run.run()
+        with working_on(checkout, deployment.target) as workspace:
+            deployment.run(workspace)
     except KeyboardInterrupt:
-        say(run.stands)
+        say(deployment.stands)
         raise
     except _ToldError:
         raise
     except (OpsError, ClientError, BotoCoreError, OSError) as error:
         words = f"AWS: {error}" if isinstance(error, ClientError | BotoCoreError) else str(error)
-        told = OpsError(f"{words}\n{run.stands}")
+        told = OpsError(f"{words}\n{deployment.stands}")
         told.status = error.status if isinstance(error, OpsError) else 1
         raise told from error
 
@@ -84,15 +85,19 @@ class _ToldError(OpsError):
 
 @dataclass(frozen=True, slots=True)
 class _Watched:
-    """A service, and the version of its record that is being deployed."""
+    """A service, the version of its record that is deployed, and the image that the version names."""
 
     deployed: Deployed
     version: int
-    release: Release
+    image: Image
+
+    @property
+    def service(self) -> str:
+        return self.deployed.service
 
 
-class _Deploy:
-    """One run. `stands` says at any time what an interruption leaves."""
+class _Deployment:
+    """One run. `stands` says at any time what an interruption leaves; each step sets it."""
 
     def __init__(
         self,
@@ -103,142 +108,163 @@ class _Deploy:
         progress: Progress,
         say: Say,
     ) -> None:
-        self.stands = standing.NOTHING
+        project, name = platform.project, environment.name
+        self.target = target_of(platform, name, "service")
+        self.stands = "Nothing was changed."
+        self._undoing = False
         self._checkout = checkout
         self._platform = platform
-        self._name = environment.name
+        self._name = name
         self._order = order
         self._progress = progress
         self._say = say
-        self._target = target_of(platform, environment.name, "service")
-        project = platform.project
         ssm, ecr = ambient_client("ssm", environment.region), ambient_client("ecr", project.region)
         self._releases = Releases(project, environment, ssm, ecr)
         self._stand_in = stand_in(checkout, project, environment)
         self._all = [Deployed(project, environment, service) for service in environment.services]
+        self._go_back = f"`make rollback ENV={name}` and `make deploy ENV={name}` go back to the previous one"
 
-    def run(self) -> None:
+    def run(self, workspace: Workspace) -> None:
         started = time.monotonic()
-        with working_on(self._checkout, self._target) as workspace:
-            for deployed in self._all:
-                deployed.begin(alarms=self._order.bake > 0)
-            self._record()
-            watched = self._plan(workspace)
-            self.stands = standing.applying(self._name)
-            try:
-                self._apply(workspace)
-                self.stands = standing.applied(self._name)
-                self._wait(workspace, watched)
-                self._test(watched)
-            except ReleaseFailedError as failure:
-                self._undo(workspace, watched, failure)
+        for deployed in self._all:
+            deployed.begin(alarms=self._order.bake > 0)
+        self._record()
+        watched = self._plan(workspace)
+        try:
+            self._apply(workspace)
+            self._wait(workspace, watched)
+            self._test(watched)
+            self._bake(watched)
+        except ReleaseFailedError as failure:
+            self._undo(workspace, watched, failure)
         for each in watched:
-            now = f"{self._name}: {each.deployed.service} runs {short(each.release.expected)}"
-            unchanged = ", as before" if each.deployed.before == each.release else ""
-            self._say(f"{now}{unchanged}. It took {minutes(time.monotonic() - started)}.")
+            unchanged = ", as before" if each.deployed.before == each.image else ""
+            runs = f"{self._name}: {each.service} runs {_short(each.image)}{unchanged}."
+            self._say(f"{runs} It took {minutes(time.monotonic() - started)}.")
 
     def _record(self) -> None:
-        order = self._order
+        """Record the image that was named, if one was."""
+        order, name = self._order, self._name
         if not order.image:
             return
         (service,) = order.services
         with self._progress.phase(f"record {service}") as phase:
             changed = self._releases.record(service, order.image, order.commit)
-            told = short(Release(order.image, order.commit).expected)
-            phase.result = told if changed else f"{told}, unchanged"
-        self.stands = standing.recorded(self._name)
+            unchanged = "" if changed else ", unchanged"
+            phase.result = f"{_short(Image(order.image, order.commit))}{unchanged}"
+        self._leaves(
+            f"The release is recorded and not deployed. `make deploy ENV={name}` deploys it; "
+            f"`make rollback ENV={name}` records the previous one again."
+        )
 
     def _plan(self, workspace: Workspace) -> list[_Watched]:
-        """Plan; returns the services to watch: those that were asked for and those that it changes."""
-        with self._progress.phase(f"plan {self._target.stack}") as phase:
-            recorded = [self._watched(deployed) for deployed in self._all]
-            changed = plan_release(self._checkout, self._platform, self._target, workspace, phase)
-            if recorded != [self._watched(deployed) for deployed in self._all]:
+        """Plan; returns the services to watch: those that were asked for and those that the plan changes."""
+        with self._progress.phase(f"plan {self.target.stack}") as phase:
+            recorded = [self._recorded(deployed) for deployed in self._all]
+            changed = plan_release(self._checkout, self._platform, self.target, workspace, phase)
+            if recorded != [self._recorded(deployed) for deployed in self._all]:
                 raise OpsError("Somebody recorded another release meanwhile. Try again.")
         watched = [
-            each
-            for each in recorded
-            if each.deployed.service in self._order.services or each.deployed.name in changed
+            each for each in recorded if each.service in self._order.services or each.deployed.name in changed
         ]
         for each in watched:
             before = each.deployed.before
-            now = f"{each.deployed.service}: {short(each.release.expected)}"
-            if before != each.release:
-                now += f" in place of {short(before.expected)}" if before else ", its first release"
-            self._indented(now)
+            place = f" in place of {_short(before)}" if before else ", its first release"
+            self._indented(f"{each.service}: {_short(each.image)}{'' if before == each.image else place}")
         return watched
 
-    def _watched(self, deployed: Deployed) -> _Watched:
+    def _recorded(self, deployed: Deployed) -> _Watched:
         found = self._releases.latest(deployed.service)
         if found is None or found.release is None:
             raise OpsError(
                 f"{self._name} has no release of {deployed.service} that can be read. Make one: "
                 f"`make deploy ENV={self._name} SERVICE={deployed.service} IMAGE=<repository>@<digest>`."
             )
-        return _Watched(deployed, found.version, Release(found.release.image, found.release.commit))
+        return _Watched(deployed, found.version, Image(found.release.image, found.release.commit))
 
     def _apply(self, workspace: Workspace) -> None:
-        with self._progress.phase(f"apply {self._target.stack}") as phase:
+        self._leaves(
+            "The apply was under way, so a part of it may be in force. "
+            f"`make deploy ENV={self._name}` does the rest; {self._go_back}."
+        )
+        with self._progress.phase(f"apply {self.target.stack}") as phase:
             try:
                 workspace.apply_plan(on_line=_steps(phase))
             except TerraformError as error:
                 raise ReleaseFailedError("The apply failed.", str(error).splitlines()) from None
+        self._leaves(
+            "The release is applied; ECS goes on with it, and nobody has tested it. "
+            f"`make deploy ENV={self._name}` goes on waiting and tests it; {self._go_back}."
+        )
 
     def _wait(self, workspace: Workspace, watched: list[_Watched]) -> None:
-        for deployed in (each.deployed for each in watched):
-            wanted = applied_task_definition(workspace, deployed.name)
-            with self._progress.phase(f"rollout {deployed.service}") as phase:
-                deployed.wait(wanted, self._order.limit, phase, self._indented, live=self._progress.live)
+        """Wait for ECS; on the embedded AWS, run the apps in its stead."""
+        for each in watched:
+            wanted = applied_task_definition(workspace, each.deployed.name)
+            with self._progress.phase(f"rollout {each.service}") as phase:
+                each.deployed.wait(wanted, self._order.limit, phase, self._indented, live=self._progress.live)
+            if self._stand_in:
+                with self._progress.phase(f"app {each.service}") as phase:
+                    self._stand_in.run(each.service, phase)
 
     def _test(self, watched: list[_Watched]) -> None:
         for each in watched:
-            own = self._run_here(each.deployed.service)
+            own = self._stand_in.address(each.service) if self._stand_in else ""
             address = self._order.address or own or each.deployed.address()
-            with self._progress.phase(f"smoke test {each.deployed.service}") as phase:
-                smoke_test(address, each.release.expected, phase, min(SECONDS, self._order.limit))
-        for deployed in (each.deployed for each in watched):
-            if self._order.bake:
-                with self._progress.phase(f"bake {deployed.service}") as phase:
-                    deployed.bake(self._order.bake, phase, self._indented)
+            with self._progress.phase(f"smoke test {each.service}") as phase:
+                smoke_test(address, Expected.of(each.image), phase, min(SECONDS, self._order.limit))
 
-    def _run_here(self, service: str) -> str:
-        """On the embedded AWS, what ECS does elsewhere; returns the app's address, elsewhere nothing."""
-        if not self._stand_in:
-            return ""
-        with self._progress.phase(f"app {service}") as phase:
-            return self._stand_in.run(service, phase)
+    def _bake(self, watched: list[_Watched]) -> None:
+        for each in watched if self._order.bake else ():
+            with self._progress.phase(f"bake {each.service}") as phase:
+                each.deployed.bake(self._order.bake, phase, self._indented)
 
     def _undo(self, workspace: Workspace, watched: list[_Watched], failure: ReleaseFailedError) -> None:
-        """Bring back what ran before; raises in any case, with all there is to tell."""
-        told = "\n  ".join((failure.reason, *failure.details))
-        changed = [
-            (each, before) for each in watched if (before := each.deployed.before) and before != each.release
-        ]
+        """Bring back what ran before; raises in any case, with all there is to say."""
+        name, told = self._name, "\n  ".join((failure.reason, *failure.details))
+        previous = [(each, each.deployed.before) for each in watched]
+        changed = [(each, before) for each, before in previous if before and before != each.image]
+        if not changed and all(before is None for _, before in previous):
+            raise _ToldError(
+                f"{name}: the release failed. This is the first one, so there is none to go back to: it "
+                "stays in force. Mend what is wrong and deploy again, or remove it all with "
+                f"`make destroy ENV={name} STACK=service`.\n{told}"
+            )
         if not changed:
-            first = all(each.deployed.before is None for each in watched)
-            words = standing.first(self._name) if first else standing.same(self._name)
-            raise _ToldError(f"{self._name}: the release failed. {words}\n{told}")
+            raise _ToldError(
+                f"{name}: the release failed. The same one ran before, so nothing was undone; "
+                f"{self._go_back}.\n{told}"
+            )
         self._say(f"\n{told}\n\nUndoing the release:")
-        self.stands = standing.failed(self._name, failure.reason)
+        self._leaves(
+            f"The release failed ({failure.reason.rstrip('.')}) and is not undone, or only in part. `make "
+            f"releases ENV={name}` shows what is recorded, `make deploy ENV={name}` brings it into force."
+        )
+        self._undoing = True
         for each, before in changed:
-            service = each.deployed.service
-            with self._progress.phase(f"record {service}") as phase:
+            with self._progress.phase(f"record {each.service}") as phase:
                 why = f"undoes version {each.version}: {failure.reason[:_LONGEST_WHY]}"
-                self._releases.record(service, before.image, before.commit, why, each.version)
-                phase.result = f"{short(before.expected)} again"
+                self._releases.record(each.service, before.image, before.commit, why, each.version)
+                phase.result = f"{_short(before)} again"
         again = self._plan(workspace)
         try:
             self._apply(workspace)
             self._wait(workspace, again)
-            for each in again:
-                self._run_here(each.deployed.service)
         except ReleaseFailedError as second:
             raise OpsError(f"Undoing it failed too: {second}") from None
-        runs = ", ".join(f"{each.deployed.service} runs {short(before.expected)}" for each, before in changed)
-        raise _ToldError(f"{self._name}: the release failed and was undone: {runs} again.\n{failure.reason}")
+        runs = ", ".join(f"{each.service} runs {_short(before)}" for each, before in changed)
+        raise _ToldError(f"{name}: the release failed and was undone: {runs} again.\n{failure.reason}")
+
+    def _leaves(self, words: str) -> None:
+        if not self._undoing:
+            self.stands = words
 
     def _indented(self, line: str) -> None:
         self._say(f"    {line}")
+
+
+def _short(image: Image) -> str:
+    return short(Expected.of(image))
 
 
 def _steps(phase: Phase) -> OnLine:

@@ -1,31 +1,17 @@
 """One service of an environment while a release of it is being deployed."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
 
 from ops.core.clients import ambient_client
+from ops.core.ecs import Image, read_image, revision
 from ops.core.errors import ReleaseFailedError
 from ops.core.progress import Phase
 from ops.rollout.bake import bake, raised, read_alarms
 from ops.rollout.failed_tasks import failed_tasks
-from ops.rollout.smoke import Expected, address_of
-from ops.rollout.watch import Say, Watch, revision
+from ops.rollout.smoke import address_of
+from ops.rollout.watch import Say, Watch
 from stacks.naming import alarm_prefix, base, load_balancer_name
 from stacks.settings import Environment, Project
-
-
-@dataclass(frozen=True, slots=True)
-class Release:
-    """An image by digest, and its commit."""
-
-    image: str
-    commit: str
-
-    @property
-    def expected(self) -> Expected:
-        """What the smoke test is to find."""
-        return Expected(self.image.partition("@")[2], self.commit)
 
 
 class Deployed:
@@ -34,7 +20,7 @@ class Deployed:
     def __init__(self, project: Project, environment: Environment, service: str) -> None:
         self.service = service
         self.name = load_balancer_name(project.name, environment.name, service)
-        self.before: Release | None = None
+        self.before: Image | None = None
         """What was last brought into service as a whole; None when nothing was."""
 
         self._project = project
@@ -49,7 +35,7 @@ class Deployed:
         """Look at everything before anything is done to it; at the alarms only if there will be a bake."""
         found = self._watch.begin()
         settled = found.settled if found else None
-        self.before = self._release_of(settled.task_definition) if settled else None
+        self.before = read_image(self._ecs, settled.task_definition, self.service) if settled else None
         self._raised = raised(read_alarms(self._cloudwatch, self._alarms)) if alarms else frozenset()
 
     def wait(self, task_definition: str, limit: float, phase: Phase, say: Say, *, live: bool) -> None:
@@ -75,15 +61,3 @@ class Deployed:
     def _failed_tasks(self, task_definition: str) -> Iterator[str]:
         logs = ambient_client("logs", self._environment.region)
         return failed_tasks(self._ecs, logs, self._watch.cluster, self.name, task_definition)
-
-    def _release_of(self, task_definition: str) -> Release | None:
-        for container in self._containers(task_definition):
-            if container["name"] == self.service:
-                variables = {item["name"]: item["value"] for item in container.get("environment", ())}
-                return Release(container["image"], variables.get("COMMIT", ""))
-        return None
-
-    def _containers(self, task_definition: str) -> list[Any]:
-        found = self._ecs.describe_task_definition(taskDefinition=task_definition)["taskDefinition"]
-        containers: list[Any] = found["containerDefinitions"]
-        return containers

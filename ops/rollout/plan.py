@@ -10,7 +10,6 @@ from typing import Any, Final
 from ops.core.checkout import Checkout
 from ops.core.errors import OpsError
 from ops.core.progress import Phase
-from ops.rollout import standing
 from ops.terraform.provision import init
 from ops.terraform.synthesis import synthesize
 from ops.terraform.targets import Target
@@ -39,7 +38,11 @@ def plan_release(
         phase.result = "nothing to change"
     if (found := refusals(plan)) and target.environment:
         workspace.discard_plan()
-        raise OpsError(standing.refused(target.environment.name, target.stack, found))
+        named, told = f"ENV={target.environment.name} STACK=service", "\n  ".join(("", *found))
+        raise OpsError(
+            f"The plan of {target.stack} does more than a release may, so nothing was applied:{told}\n"
+            f"If that is what you want, look at it (`make plan {named}`) and apply it (`make apply {named}`)."
+        )
     return frozenset(changed_services(plan))
 
 

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import httpx
 
+from ops.core.ecs import Image
 from ops.core.errors import OpsError, ReleaseFailedError, UsageError
 from ops.core.progress import Phase
 from ops.core.words import minutes, printable
@@ -34,6 +35,11 @@ class Expected:
 
     digest: str
     commit: str
+
+    @classmethod
+    def of(cls, image: Image) -> "Expected":
+        """Return what an image's app says of itself."""
+        return cls(image.digest, image.commit)
 
 
 def address_of(elb: Any, project: Project, environment: Environment, service: str) -> str:

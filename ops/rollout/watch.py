@@ -10,10 +10,10 @@ from typing import Any, Final, Literal
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from ops.core.ecs import Deployment, Service, read_service, revision
 from ops.core.errors import OpsError, ReleaseFailedError
 from ops.core.progress import Phase
 from ops.core.words import minutes, printable
-from ops.rollout.ecs_service import Deployment, Service, read_service
 
 Say = Callable[[str], None]
 """Gets a line that stays on the screen."""
@@ -107,7 +107,7 @@ class Watch:
         for event in service.events:
             if event.id not in self._known:
                 self._known.add(event.id)
-                say(f"{event.at} {printable(event.message)}")
+                say(f"{event.at.astimezone():%H:%M:%S} {printable(event.message)}")
 
 
 def outcome_of(service: Service, task_definition: str) -> Outcome:
@@ -152,11 +152,6 @@ def failures_allowed(desired: int) -> int:
     failures": half of the tasks, rounded up, but not less than 3 and not more than 200.
     """
     return min(max((desired + 1) // 2, _FEWEST_FAILURES), _MOST_FAILURES)
-
-
-def revision(task_definition: str) -> str:
-    """`family:revision` of an ARN."""
-    return task_definition.rpartition("/")[2]
 
 
 def _reason(deployment: Deployment) -> str:

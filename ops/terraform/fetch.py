@@ -36,14 +36,14 @@ TIMEOUT: Final = 60
 
 
 @dataclass(frozen=True)
-class Release:
+class Distribution:
     """A Terraform release and the SHA-256 of its archive for each platform, as `<system>_<machine>`."""
 
     version: str
     checksums: Mapping[str, str]
 
 
-PINNED: Final = Release(
+PINNED: Final = Distribution(
     version="1.11.4",
     checksums={
         "darwin_amd64": "a56d5002b9f7647291faccc3dd1a70350e60fb61e4c45037629508b8fdc2575b",
@@ -90,7 +90,7 @@ def platform_name(system: str, machine: str) -> str:
     return name
 
 
-def fetch(release: Release, platform_: str, base_url: str, directory: Path) -> Path:
+def fetch(release: Distribution, platform_: str, base_url: str, directory: Path) -> Path:
     """Puts the release's `terraform` into the directory and returns its path.
 
     The archive is downloaded and unpacked aside; what the directory held is replaced only when the

@@ -147,7 +147,7 @@ def test_a_same_release_that_fails_its_test_is_not_undone(here: Desk, app: FakeA
     assert done.returncode == 1
     assert done.stderr.startswith(
         "dev: the release failed. The same one ran before, so nothing was undone; `make rollback ENV=dev` "
-        "and `make deploy ENV=dev` go back to the former one.\nThe smoke test failed after "
+        "and `make deploy ENV=dev` go back to the previous one.\nThe smoke test failed after "
     )
 
 
@@ -266,7 +266,7 @@ def test_a_plan_that_would_replace_a_table_is_refused(here: Desk, embedded: Embe
         "If that is what you want, look at it (`make plan ENV=dev STACK=service`) and apply it "
         "(`make apply ENV=dev STACK=service`).\n"
         "The release is recorded and not deployed. `make deploy ENV=dev` deploys it; `make rollback ENV=dev` "
-        "records the former one again.\n"
+        "records the previous one again.\n"
     )
     assert embedded.client("dynamodb", REGION).list_tables()["TableNames"] == ["oaktree-dev-status"]
     assert running(embedded) == COMMITS[7]

@@ -22,7 +22,7 @@ from ops.core.errors import OpsError, UsageError
 from ops.local.embedded import Embedded, start_embedded, stop_embedded
 from ops.look import logs
 from ops.look.log_lines import clean, readable, short_name
-from ops.look.logs import Event
+from ops.look.logs import LogEvent
 from tests.ops.amending import amending
 from tests.ops.conftest import ACCOUNT, REGION, Desk
 from webapp.logs import JsonFormatter
@@ -204,8 +204,8 @@ def test_following_ends_with_an_error_that_does_not_pass(client: Any, group: str
     client.meta.events.unregister("before-call.*", refuse)
 
 
-def event(message: str, at: int = 1_700_000_000_123, stream: str = TASK_1) -> Event:
-    return Event("1", at, stream, message)
+def event(message: str, at: int = 1_700_000_000_123, stream: str = TASK_1) -> LogEvent:
+    return LogEvent("1", at, stream, message)
 
 
 def test_a_line_of_the_app_is_shown_with_its_members_behind() -> None:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -10,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ops.core.clients import Credentials, isolated_client
+from ops.core.ecs import Deployment, Service, read_service
 from ops.core.errors import OpsError, ReleaseFailedError
 from ops.core.progress import Phase
 from ops.core.words import minutes, printable
 from ops.local.embedded import Embedded
-from ops.rollout.ecs_service import Deployment, Service, read_service
 from ops.rollout.failed_tasks import failed_tasks
 from ops.rollout.watch import Watch, failures_allowed, outcome_of, progress_of
 from tests.ops.conftest import ACCOUNT, REGION
@@ -27,11 +28,12 @@ GROUP = "/oaktree/dev/web"
 
 def deployment(task_definition: str, status: Any = "PRIMARY", state: Any = "IN_PROGRESS", **more: Any) -> Any:
     figures: dict[str, Any] = {"reason": "", "desired": 2, "running": 0, "pending": 0, "failed": 0} | more
+    figures["since"] = datetime(2026, 1, 1, tzinfo=UTC)
     return Deployment(f"ecs-svc/{task_definition[-1]}", status, task_definition, state, **figures)
 
 
 def service(*deployments: Deployment) -> Service:
-    return Service("ACTIVE", deployments, (), breaks=True)
+    return Service("ACTIVE", NEW, deployments, (), 2, 0, 0, breaks=True, takes_commands=False)
 
 
 @pytest.mark.parametrize(

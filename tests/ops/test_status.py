@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
+from ops.core.ecs import COMMIT
 from ops.local.embedded import Embedded
-from ops.look.status import COMMIT
 from stacks.reading import read_platform
 from tests.ops.amending import Amended, amending
 from tests.ops.conftest import ACCOUNT, REGION, Desk

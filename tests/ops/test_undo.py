@@ -11,21 +11,20 @@ import pytest
 from rich.console import Console
 
 from ops.core.checkout import Checkout
+from ops.core.ecs import Image
 from ops.core.errors import OpsError, ReleaseFailedError
 from ops.core.progress import Phase, Progress
-from ops.releases.records import Recorded
-from ops.releases.records import Release as Record
+from ops.releases.records import Recorded, Release
 from ops.rollout import deploy
 from ops.rollout import plan as release_plan
 from ops.rollout.deploy import Order
-from ops.rollout.deployed import Release
 from ops.terraform.targets import target_of
 from stacks.reading import read_platform
 from stacks.settings import Platform
 from tests.places import ENVIRONMENTS
 
 IMAGE = "111111111111.dkr.ecr.eu-central-1.amazonaws.com/oaktree/web@sha256:"
-BEFORE, NEXT, OTHER = (Release(IMAGE + digit * 64, f"abcdef{digit}") for digit in "123")
+BEFORE, NEXT, OTHER = (Image(IMAGE + digit * 64, f"abcdef{digit}") for digit in "123")
 
 
 def nothing(*_: object) -> None:
@@ -36,16 +35,16 @@ def nothing(*_: object) -> None:
 class World:
     """What is recorded, what was applied and waited for, and what happens on the way."""
 
-    records: list[Release]
-    applied: list[Release] = field(default_factory=list)
-    waited: list[Release] = field(default_factory=list)
+    records: list[Image]
+    applied: list[Image] = field(default_factory=list)
+    waited: list[Image] = field(default_factory=list)
     while_planning: Callable[[], None] = nothing
     while_testing: Callable[[], None] = nothing
 
     def latest(self, _: str) -> Recorded:
         """As `Releases.latest`."""
         now = self.records[-1]
-        return Recorded(len(self.records), Record(now.image, now.commit, "ada", "2026-01-01T00:00:00Z"))
+        return Recorded(len(self.records), Release(now.image, now.commit, "ada", "2026-01-01T00:00:00Z"))
 
     def record(
         self, _: str, image: str, commit: str, why: str = "", expected_version: int | None = None
@@ -54,7 +53,7 @@ class World:
         assert why or not self.applied, "an undo says why"
         if expected_version not in (None, len(self.records)):
             raise OpsError("Somebody recorded something meanwhile, so nothing was recorded.")
-        self.records.append(Release(image, commit))
+        self.records.append(Image(image, commit))
         return True
 
 
@@ -118,7 +117,7 @@ def fail() -> None:
     raise ReleaseFailedError("It answers 500.")
 
 
-def run(platform: Platform, release: Release | None = None) -> None:
+def run(platform: Platform, release: Image | None = None) -> None:
     """Deploy what is recorded, or a release that is recorded first."""
     order = Order(("web",), release.image, release.commit) if release else Order(("web",))
     progress = Progress(Console(file=io.StringIO()))

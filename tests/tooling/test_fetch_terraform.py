@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from ops.terraform.fetch import PINNED, FetchError, Release, fetch, find, platform_name
+from ops.terraform.fetch import PINNED, Distribution, FetchError, fetch, find, platform_name
 from tests.places import ROOT
 from tests.serving import serving
 
@@ -27,7 +27,7 @@ def _archive() -> bytes:
 
 
 ARCHIVE = _archive()
-RELEASE = Release("9.9.9", {"linux_amd64": hashlib.sha256(ARCHIVE).hexdigest()})
+RELEASE = Distribution("9.9.9", {"linux_amd64": hashlib.sha256(ARCHIVE).hexdigest()})
 
 
 @contextmanager

@@ -19,11 +19,11 @@ from ops.core.console import complaints, console, for_people
 from ops.core.errors import OpsError, UsageError
 from ops.local.stand_in import stand_in
 from ops.look import doctor as doctors
-from ops.look import execute, log_lines, logs, outputs, status_table
+from ops.look import execute, logs, outputs
 from ops.look.doctor_aws import AwsChecks
 from ops.look.doctor_desk import desk_checks
 from ops.look.doctor_terraform import terraform_checks
-from ops.look.status import Reader
+from ops.look.status import Reader, remarks, table
 from ops.terraform.states import StateBucket
 from ops.terraform.targets import environment_of
 from stacks.naming import log_group, state_bucket
@@ -76,8 +76,8 @@ def status(
         Text.assemble((environment.name, "bold"), f": account {environment.account_id}, {region}\n")
     )
     wide = console if console.is_terminal else Console(width=_UNWRAPPED)
-    wide.print(status_table.table(statuses, datetime.now(UTC)), soft_wrap=False)
-    told = [remark for each in statuses for remark in status_table.remarks(environment, each)]
+    wide.print(table(statuses, datetime.now(UTC)), soft_wrap=False)
+    told = [remark for each in statuses for remark in remarks(environment, each)]
     if told:
         console.print()
     for remark in told:
@@ -111,7 +111,7 @@ def show_logs(
     shown = 0
     try:
         for event in events:
-            console.print(log_lines.readable(event))
+            console.print(logs.readable(event))
             shown += 1
     except KeyboardInterrupt:
         # The only way to end `--follow`, so nothing to tell.

@@ -3,12 +3,19 @@
 Source of states and names: Amazon ECS API Reference, "Service", "Deployment" and "ServiceEvent".
 """
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Literal
 
 COMMIT: Final = "COMMIT"
 """The container's variable that holds the commit; a name of the app's contract."""
+
+
+DIGEST: Final = re.compile(r"\bsha256:[0-9a-f]{64}\b")
+
+COMMIT_ID: Final = re.compile(r"[0-9a-f]{7,64}")
+"""A commit, in full or shortened."""
 
 
 @dataclass(frozen=True, slots=True)

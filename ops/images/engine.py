@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
+from ops.core.ecs import DIGEST
 from ops.core.errors import OpsError
 
 _LOOPBACK: Final = re.compile(r"(127\.0\.0\.1|localhost|\[::1\])(:\d+)?/")
-_DIGEST: Final = re.compile(r"\bsha256:[0-9a-f]{64}\b")
 
 CONFINED: Final = (
     "--read-only",
@@ -122,7 +122,7 @@ class Engine:
             if status := subprocess.run(command, stdout=2, check=False).returncode:
                 raise OpsError(f"`docker buildx build` failed with status {status}. It says why above.")
             digest = json.loads(metadata.read_text()).get("containerimage.digest", "")
-        if not _DIGEST.fullmatch(digest):
+        if not DIGEST.fullmatch(digest):
             raise OpsError(f"docker pushed {tag} and did not say its digest.")
         return str(digest)
 
@@ -159,7 +159,7 @@ class Engine:
         """Push a tagged image; returns its digest in the registry."""
         if self.kind == "docker":
             said = self._run("push", name)
-            if not (found := _DIGEST.search(said)):
+            if not (found := DIGEST.search(said)):
                 raise OpsError(f"docker pushed {name} and did not say its digest: {said.strip()}")
             return found[0]
         with tempfile.TemporaryDirectory() as directory:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from ops.core.checkout import SOURCE
+from ops.core.ecs import COMMIT_ID
 from ops.core.errors import OpsError, UsageError
 from ops.images.engine import Engine, Image, build_flags
 from stacks.naming import registry, repository_name
@@ -24,7 +25,6 @@ DIRTY: Final = "-dirty"
 """Ends the tag of an image that is made of more than its commit."""
 
 _DOCKERFILE: Final = SOURCE / "docker/Dockerfile"
-_COMMIT: Final = re.compile(rf"[0-9a-f]{{7,64}}({DIRTY})?")
 _ECR: Final = re.compile(r"\d{12}\.dkr\.ecr(?:-fips)?\.[a-z0-9-]+\.amazonaws\.com(?:\.cn)?")
 
 
@@ -58,7 +58,7 @@ def named(project: Project, service: str, commit: str) -> Named:
     UsageError when the commit is none, or there is no Git to ask.
     """
     commit = commit or _commit_here()
-    if not _COMMIT.fullmatch(commit):
+    if not COMMIT_ID.fullmatch(commit.removesuffix(DIRTY)):
         raise UsageError(
             f"COMMIT={commit} is not a commit's id: 7 to 64 hexadecimal digits (git rev-parse HEAD)."
         )

@@ -1,14 +1,23 @@
 """How the services of an environment are: tasks, image, deployments, alarms, last release."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
+
+from rich.table import Table
+from rich.text import Text
 
 from ops.core.ecs import Deployment, Image, read_image, read_service, revision
 from ops.releases.records import Releases
 from stacks.naming import alarm_prefix, base, load_balancer_name
 from stacks.settings import Environment, Project
+
+
+_DIGITS = 12
+"""Of a digest or a commit, enough to tell it from others."""
+
+_COLOURS = {"COMPLETED": "green", "IN_PROGRESS": "yellow", "FAILED": "red"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,3 +167,134 @@ class Reader:
         if release is None:
             return LastRelease(latest.version)
         return LastRelease(latest.version, release.image, release.commit, release.by, release.at, release.why)
+
+
+def table(statuses: Sequence[ServiceStatus], now: datetime) -> Table:
+    """A row for each service."""
+    made = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    for title in ("SERVICE", "TASKS", "IMAGE", "DEPLOYMENTS"):
+        made.add_column(title, no_wrap=True)
+    for title in ("ALARMS", "LAST RELEASE"):
+        made.add_column(title, overflow="fold")
+    for status in statuses:
+        made.add_row(
+            Text(status.service, "bold"),
+            _tasks(status),
+            _image(status),
+            _lines(_rollout(each, now) for each in status.deployments) or Text("none", "dim"),
+            _alarms(status.alarms),
+            _release(status.release, now),
+        )
+    return made
+
+
+def remarks(environment: Environment, status: ServiceStatus) -> Iterator[str]:
+    """What is not as it should be with a service, and the command that mends it."""
+    name, service, release = environment.name, status.service, status.release
+    if release is None:
+        yield (
+            f"{service} was never released: `make release ENV={name} SERVICE={service} IMAGE=` records an "
+            f"image, and `make bootstrap ENV={name}` does all that a first deployment takes."
+        )
+    elif not release.image:
+        yield (
+            f"{service}: version {release.version} of the release record cannot be read; `make rollback "
+            f"ENV={name} SERVICE={service} TO=<version>` restores one that can."
+        )
+    elif not status.deployments:
+        yield f"{service} is recorded, not deployed: `make bootstrap ENV={name}` does what is missing."
+    elif not status.is_deployed:
+        yield (
+            f"{service}: {_what(Image(release.image, release.commit))} is recorded, not deployed: "
+            f"`make deploy ENV={name} SERVICE={service}` brings it into force."
+        )
+    for each in status.deployments:
+        if each.primary and each.state != "COMPLETED":
+            failed = f", {_count(each.failed, 'task')} failed so far" if each.failed else ""
+            yield f"{service}: rollout of {each.revision} {each.state}{failed}. {each.reason}".strip()
+    if status.tasks and status.tasks.running < status.tasks.desired and status.last_event:
+        yield f"{service}: ECS said at {_time(status.last_event.at)}: {status.last_event.message}"
+    if status.alarms.raised:
+        yield (
+            f"{service}: raised: {', '.join(status.alarms.raised)}; `make logs ENV={name} SERVICE={service} "
+            "SINCE=1h` shows what the app says."
+        )
+
+
+def _tasks(status: ServiceStatus) -> Text:
+    if status.tasks is None:
+        return Text("not in ECS", "yellow")
+    tasks = status.tasks
+    text = Text(f"{tasks.running} of {tasks.desired}", "green" if tasks.running >= tasks.desired else "red")
+    return text.append(f"\n{tasks.pending} pending", "yellow") if tasks.pending else text
+
+
+def _image(status: ServiceStatus) -> Text:
+    runs = status.runs
+    if runs is None:
+        return Text("none", "dim")
+    text = Text("\nof ".join(_short(runs)))
+    return text if status.is_deployed else text.append("\nnot as recorded", "yellow")
+
+
+def _rollout(each: Rollout, now: datetime) -> Text:
+    state = each.state if each.primary else "going away"
+    return Text.assemble(
+        f"{each.revision.rpartition(':')[2]} ",
+        (state, _COLOURS.get(state, "dim")),
+        f"\n  {each.running} of {each.desired}, {_ago(each.since, now)}",
+    )
+
+
+def _alarms(alarms: Alarms) -> Text:
+    others = [f"{len(alarms.fine)} OK"] if alarms.fine else []
+    if alarms.unknown:
+        others.append(f"{len(alarms.unknown)} without data")
+    raised = (Text(f"ALARM {name}", "red") for name in alarms.raised)
+    return _lines((*raised, *map(Text, others))) or Text("none", "dim")
+
+
+def _release(release: LastRelease | None, now: datetime) -> Text:
+    if release is None:
+        return Text("never", "yellow")
+    text = Text(f"version {release.version}")
+    if not release.image:
+        return text.append("\ncannot be read", "yellow")
+    try:
+        when = _ago(datetime.fromisoformat(release.at), now)
+    except (ValueError, TypeError):
+        when = release.at
+    text.append(f"\n{when} by {release.by}")
+    return text.append(f"\n{release.why}", "dim") if release.why else text
+
+
+def _what(image: Image) -> str:
+    return " of commit ".join(_short(image))
+
+
+def _short(image: Image) -> tuple[str, ...]:
+    """The beginnings of digest and commit; an image that is not by digest in full."""
+    name, _, digest = image.image.rpartition("@sha256:")
+    short = digest[:_DIGITS] if name else image.image
+    return (short, image.commit[:_DIGITS]) if image.commit else (short,)
+
+
+def _ago(then: datetime, now: datetime) -> str:
+    """How long ago, in the largest unit that fits at least once."""
+    seconds = max(0, int((now - then).total_seconds()))
+    for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
+        if count := seconds // size:
+            return f"{count} {unit} ago"
+    return "just now"
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number} {word}" if number == 1 else f"{number} {word}s"
+
+
+def _time(at: datetime) -> str:
+    return at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def _lines(texts: Iterator[Text] | Sequence[Text]) -> Text:
+    return Text("\n").join(texts)

@@ -4,11 +4,11 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
+from ops.core.ecs import COMMIT_ID
 from ops.core.errors import OpsError, UsageError
 from ops.releases.records import Recorded, Release
 
 _VERSION: Final = re.compile(r"[1-9][0-9]{0,5}")
-_COMMIT: Final = re.compile(r"[0-9a-f]{7,64}")
 _DIGEST: Final = re.compile(r"(?:\S+@)?(sha256:[0-9a-f]{7,64})")
 
 
@@ -21,7 +21,7 @@ def chosen(history: Sequence[Recorded], to: str) -> tuple[int, Release]:
     readable = [(recorded.version, recorded.release) for recorded in history if recorded.release]
     if _VERSION.fullmatch(to):
         return _version(history, readable, int(to))
-    if _COMMIT.fullmatch(to):
+    if COMMIT_ID.fullmatch(to):
         found = [each for each in readable if each[1].commit.startswith(to)]
     elif digest := _DIGEST.fullmatch(to):
         found = [each for each in readable if each[1].digest.startswith(digest[1])]
@@ -41,7 +41,7 @@ def chosen(history: Sequence[Recorded], to: str) -> tuple[int, Release]:
 
 def commit_of(tags: Sequence[str], image: str) -> str:
     """The commit that an image's tags name. UsageError when they name none, or several."""
-    commits = [tag for tag in tags if _COMMIT.fullmatch(tag)]
+    commits = [tag for tag in tags if COMMIT_ID.fullmatch(tag)]
     if len(commits) == 1:
         return commits[0]
     named = f"its tags are {', '.join(tags)}" if tags else "it has no tag"

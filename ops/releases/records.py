@@ -6,20 +6,17 @@ Terraform reads it; this is the only writer. SSM keeps its former versions, a hu
 import json
 import os
 import pwd
-import re
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any
 
 from botocore.exceptions import ClientError
 
+from ops.core.ecs import COMMIT_ID, DIGEST
 from ops.core.errors import OpsError, UsageError
 from ops.releases.lock import locked
 from stacks.naming import registry, release_lock, release_parameter, repository_name
 from stacks.settings import Environment, Project
-
-_DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}")
-_COMMIT: Final = re.compile(r"[0-9a-f]{7,64}")
 
 
 @dataclass(frozen=True)
@@ -192,7 +189,7 @@ class Releases:
     def check(self, service: str, image: str, commit: str) -> None:
         """Raise UsageError when service, image or commit is not what it has to be."""
         self.check_image(service, image)
-        if not _COMMIT.fullmatch(commit):
+        if not COMMIT_ID.fullmatch(commit):
             raise UsageError(
                 f"COMMIT={commit} is not a commit's id: 7 to 64 hexadecimal digits (git rev-parse HEAD)."
             )
@@ -206,7 +203,7 @@ class Releases:
             )
         repository = f"{registry(self.project)}/{repository_name(self.project, service)}"
         name, _, digest = image.partition("@")
-        if name != repository or not _DIGEST.fullmatch(digest):
+        if name != repository or not DIGEST.fullmatch(digest):
             raise UsageError(
                 f"IMAGE={image} is not an image of this service by digest: it has the form "
                 f"{repository}@sha256:<64 hexadecimal digits>. A tag does not do, since it may move."

@@ -11,9 +11,9 @@ from typing import Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from ops.core.console import minutes, printable
 from ops.core.errors import OpsError, ReleaseFailedError
 from ops.core.progress import Phase
-from ops.core.words import minutes, printable
 from ops.rollout.watch import Say
 
 INTERVAL: Final = 15.0

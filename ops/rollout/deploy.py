@@ -4,7 +4,6 @@ Record, plan, apply, wait for ECS, smoke test, bake. What fails after the plan i
 the previous release again, which is planned, applied and waited for.
 """
 
-import re
 import time
 from dataclasses import dataclass
 from typing import Final
@@ -13,10 +12,10 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from ops.core.checkout import Checkout
 from ops.core.clients import ambient_client
+from ops.core.console import minutes
 from ops.core.ecs import Image
 from ops.core.errors import OpsError, ReleaseFailedError
-from ops.core.progress import Phase, Progress
-from ops.core.words import minutes
+from ops.core.progress import Progress
 from ops.local.stand_in import stand_in
 from ops.releases.records import Releases
 from ops.rollout.deployed import Deployed
@@ -24,12 +23,11 @@ from ops.rollout.plan import applied_task_definition, plan_release
 from ops.rollout.smoke import SECONDS, Expected, short, smoke_test
 from ops.rollout.watch import Say
 from ops.terraform.binary import TerraformError
+from ops.terraform.phases import watch
 from ops.terraform.provision import working_on
 from ops.terraform.targets import target_of
-from ops.terraform.workspace import OnLine, Workspace
+from ops.terraform.workspace import Workspace
 from stacks.settings import Environment, Platform
-
-_STEP: Final = re.compile(r"[\w.\[\]\"-]+: (Creating|Modifying|Destroying|Still \w+)")
 
 _LONGEST_WHY: Final = 200
 
@@ -189,7 +187,7 @@ class _Deployment:
         )
         with self._progress.phase(f"apply {self.target.stack}") as phase:
             try:
-                workspace.apply_plan(on_line=_steps(phase))
+                workspace.apply_plan(on_line=watch(phase))
             except TerraformError as error:
                 raise ReleaseFailedError("The apply failed.", str(error).splitlines()) from None
         self._leaves(
@@ -265,15 +263,3 @@ class _Deployment:
 
 def _short(image: Image) -> str:
     return short(Expected.of(image))
-
-
-def _steps(phase: Phase) -> OnLine:
-    """Let a phase show what Terraform is at, and in the end what it did."""
-
-    def see(line: str) -> None:
-        if line.startswith("Apply complete!"):
-            phase.result = line.removeprefix("Apply complete! Resources: ").rstrip(".")
-        elif _STEP.match(line):
-            phase.detail = line.strip()
-
-    return see

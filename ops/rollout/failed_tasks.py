@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from ops.core.words import printable
+from ops.core.console import printable
 
 _TASKS: Final = 3
 _LINES: Final = 20

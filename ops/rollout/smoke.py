@@ -9,10 +9,10 @@ from typing import Any, Final
 
 import httpx
 
+from ops.core.console import minutes, printable
 from ops.core.ecs import Image
 from ops.core.errors import OpsError, ReleaseFailedError, UsageError
 from ops.core.progress import Phase
-from ops.core.words import minutes, printable
 from stacks.naming import load_balancer_name
 from stacks.settings import Environment, Project
 from webapp import contract

@@ -10,10 +10,10 @@ from typing import Any, Final, Literal
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from ops.core.console import minutes, printable
 from ops.core.ecs import Deployment, Service, read_service, revision
 from ops.core.errors import OpsError, ReleaseFailedError
 from ops.core.progress import Phase
-from ops.core.words import minutes, printable
 
 Say = Callable[[str], None]
 """Gets a line that stays on the screen."""

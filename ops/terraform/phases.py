@@ -98,7 +98,7 @@ class Phases:
                     foundation.init(workspace, self.states(place))
                 else:
                     workspace.init("-reconfigure")
-                apply(workspace, _watch(phase))
+                apply(workspace, watch(phase))
                 foundation.settle(workspace)
 
     def releases(self, place: Place, images: Mapping[str, tuple[str, str]], why: str = "") -> None:
@@ -119,7 +119,7 @@ class Phases:
                 with workspace.reserved():
                     workspace.take(self._checkout.configuration(stack))
                     workspace.init("-reconfigure")
-                    apply(workspace, _watch(phase))
+                    apply(workspace, watch(phase))
 
     def workspace(self, place: Place, stack: str, account_id: str) -> Workspace:
         """A stack's working directory."""
@@ -138,8 +138,8 @@ class Phases:
         return Releases(project, environment, ssm, ecr)
 
 
-def _watch(phase: Phase) -> OnLine:
-    """Let a phase show what Terraform is at, and in the end what it did."""
+def watch(phase: Phase) -> OnLine:
+    """Show in a phase what Terraform is doing, and in the end what it did."""
 
     def see(line: str) -> None:
         if match := _APPLIED.search(line):

@@ -102,13 +102,6 @@ def test_the_state_of_every_stack_is_in_the_bucket(desk: Desk) -> None:
     assert {item["Key"] for item in listed} == {f"{stack}.tfstate" for stack in STACKS}
 
 
-def test_a_second_up_changes_nothing(desk: Desk) -> None:
-    done = desk.ops("up", "--env", "dev")
-    assert succeeded(done)
-    # Every stack, the release, and the app.
-    assert len(re.findall(r"unchanged", done.stdout)) == len(STACKS) + 2, done.stdout
-
-
 def test_tags_reach_the_service_and_what_it_starts(desk: Desk) -> None:
     ecs = desk.embedded.client("ecs", REGION, ACCOUNT)
     (service,) = ecs.describe_services(cluster="oaktree-dev", services=["oaktree-dev-web"], include=["TAGS"])[

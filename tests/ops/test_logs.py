@@ -21,8 +21,7 @@ from ops.core.checkout import SOURCE
 from ops.core.errors import OpsError, UsageError
 from ops.local.embedded import Embedded, start_embedded, stop_embedded
 from ops.look import logs
-from ops.look.log_lines import clean, readable, short_name
-from ops.look.logs import LogEvent
+from ops.look.logs import LogEvent, clean, readable, short_name
 from tests.ops.amending import amending
 from tests.ops.conftest import ACCOUNT, REGION, Desk
 from webapp.logs import JsonFormatter

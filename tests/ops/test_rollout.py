@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ops.core.clients import Credentials, isolated_client
+from ops.core.console import minutes, printable
 from ops.core.ecs import Deployment, Service, read_service
 from ops.core.errors import OpsError, ReleaseFailedError
 from ops.core.progress import Phase
-from ops.core.words import minutes, printable
 from ops.local.embedded import Embedded
 from ops.rollout.failed_tasks import failed_tasks
 from ops.rollout.watch import Watch, failures_allowed, outcome_of, progress_of

@@ -13,7 +13,6 @@ from ops.releases.records import Releases
 from stacks.naming import alarm_prefix, base, load_balancer_name
 from stacks.settings import Environment, Project
 
-
 _DIGITS = 12
 """Of a digest or a commit, enough to tell it from others."""
 

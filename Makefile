@@ -46,7 +46,7 @@ setup: $(ready) ## Make .venv with all that the other commands need; they do it 
 	@:
 
 .PHONY: lock
-lock: $(ready) ## Write the locks anew; UPGRADE=1 takes newer versions too [UPGRADE=]
+lock: $(ready) ## Write the locks again; UPGRADE=1 takes newer versions too [UPGRADE=]
 	@for name in setup app dev; do \
 	  echo "lock: requirements/$$name.txt"; \
 	  $(compile) $${UPGRADE:+--upgrade} requirements/$$name.in --output-file requirements/$$name.txt >/dev/null || exit 2; \
@@ -91,7 +91,7 @@ review: $(ready) ## Plan all stacks, those of an environment, or one, and write 
 	  $${PR:+--pull-request "$$PR"}
 
 .PHONY: review-outdated
-review-outdated: $(ready) ## Mark the comment of a pull request as outdated if it is of a former commit [PR=]
+review-outdated: $(ready) ## Mark the comment of a pull request as outdated if it is of a previous commit [PR=]
 	@$(ops) review-outdated $${PR:+--pull-request "$$PR"}
 
 .PHONY: drift
@@ -125,11 +125,11 @@ promote: $(ready) ## Record in one environment what another one's record names [
 	@$(ops) promote $${FROM:+--from "$$FROM"} $${TO:+--to "$$TO"} $${SERVICE:+--service "$$SERVICE"}
 
 .PHONY: rollback
-rollback: $(ready) ## Record a former release again: the one before, or of a version, commit or digest [ENV= SERVICE= TO=]
+rollback: $(ready) ## Record a previous release again: the one before, or of a version, commit or digest [ENV= SERVICE= TO=]
 	@$(ops) rollback $${ENV:+--env "$$ENV"} $${SERVICE:+--service "$$SERVICE"} $${TO:+--to "$$TO"}
 
 .PHONY: deploy
-deploy: $(ready) ## Bring the record into force, wait, test, and undo what fails [ENV= SERVICE= IMAGE= COMMIT= BAKE= TIMEOUT= ADDRESS=]
+deploy: $(ready) ## Deploy what is recorded, wait, test, and undo what fails [ENV= SERVICE= IMAGE= COMMIT= BAKE= TIMEOUT= ADDRESS=]
 	@$(ops) deploy $${ENV:+--env "$$ENV"} $${SERVICE:+--service "$$SERVICE"} \
 	  $${IMAGE:+--image "$$IMAGE"} $${COMMIT:+--commit "$$COMMIT"} $${BAKE:+--bake "$$BAKE"} \
 	  $${TIMEOUT:+--timeout "$$TIMEOUT"} $${ADDRESS:+--address "$$ADDRESS"}
@@ -157,7 +157,7 @@ outputs: $(ready) ## Show the outputs of an environment's stacks, or one of them
 	@$(ops) outputs $${ENV:+--env "$$ENV"} $${NAME:+--name "$$NAME"} $${JSON:+--json}
 
 .PHONY: doctor
-doctor: $(ready) ## Look at tools, versions, locks, credentials and account, and say what mends them [ENV=]
+doctor: $(ready) ## Look at tools, versions, locks, credentials and account, and say how to fix it [ENV=]
 	@$(ops) doctor $${ENV:+--env "$$ENV"}
 
 .PHONY: image
@@ -216,7 +216,7 @@ coverage: $(ready) $(cdktf) ## Measure the branches that tests reach, in subproc
 	done; exit $$status
 
 .PHONY: record-plans
-record-plans: $(ready) ## Plan anew what the golden comments are about, where the stacks have changed since; takes minutes
+record-plans: $(ready) ## Plan again what the golden comments are about, where the stacks have changed since; takes minutes
 	@$(python) -m tests.review.recording
 
 .PHONY: bench-synth

@@ -1,7 +1,7 @@
 """Makes `.venv` from a bare Python: the locked packages, Node, and a Terraform that is recent enough.
 
 Runs before anything is installed, so it needs the standard library only. `COMPLETE` is written last:
-an environment without it was interrupted and is made anew, so what is half installed is never used.
+an environment without it was interrupted and is made again, so what is half installed is never used.
 """
 
 import ast
@@ -55,7 +55,7 @@ def _prepare_environment() -> None:
 
 
 def _bare_python() -> Path:
-    # This may be the Python of the very environment that is made anew, whose bin is on make's PATH.
+    # This may be the Python of the very environment that is made again, whose bin is on make's PATH.
     name = f"python{sys.version_info.major}.{sys.version_info.minor}"
     return Path(sys.base_prefix, "bin", name)
 

@@ -53,7 +53,7 @@ def review_outdated(
     pull_request: Annotated[int, typer.Option("--pull-request", min=1, help="Its number.")],
     directory: Directory = HERE,
 ) -> None:
-    """Mark a pull request's comment as outdated if it is of a former commit; needs GITHUB_TOKEN."""
+    """Mark a pull request's comment as outdated if it is of a previous commit; needs GITHUB_TOKEN."""
     from ops.github import posting, reviewing
 
     platform = read_platform(Checkout(directory.absolute()).environments)

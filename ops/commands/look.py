@@ -176,7 +176,7 @@ def show_outputs(
 @app.command()
 @for_people
 def doctor(env: Env = None, directory: Directory = HERE) -> None:
-    """Look at tools, versions, locks, credentials, account and region, and tell what mends what is wrong."""
+    """Look at tools, versions, locks, credentials, account and region, and say how to fix what is wrong."""
     checkout = Checkout(directory.absolute())
     try:
         platform = read_platform(checkout.environments)

@@ -62,7 +62,7 @@ def list_releases(env: Env = None, service: Service = "", directory: Directory =
         return
     for line in _table(history):
         console.print(line)
-    console.print("* is in force. `make rollback ENV= TO=<version>` records a former one again.")
+    console.print("* is the current one. `make rollback ENV= TO=<version>` records a previous one again.")
 
 
 @app.command()
@@ -100,7 +100,7 @@ def rollback(
     ] = "",
     directory: Directory = HERE,
 ) -> None:
-    """Record a former release of a service again."""
+    """Record a previous release of a service again."""
     platform = read_platform(Checkout(directory.absolute()).environments)
     environment = environment_of(platform, env)
     service = images.service_of(platform, service)
@@ -125,7 +125,7 @@ def rollback(
     releases.record(service, former.image, former.commit, why, expected_version=history[0].version)
     console.print(
         f"{environment.name} {service}: version {version} is recorded again, {former.image} of "
-        f"{former.commit}. `make deploy ENV={environment.name}` brings it into force."
+        f"{former.commit}. `make deploy ENV={environment.name}` deploys it."
     )
 
 

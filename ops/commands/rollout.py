@@ -47,7 +47,7 @@ def deploy_command(
     address: Address = "",
     directory: Directory = HERE,
 ) -> None:
-    """Bring what is recorded into force, wait for it and test it; undo it when it does not work."""
+    """Deploy what is recorded, wait for it and test it; undo it when it does not work."""
     checkout = Checkout(directory.absolute())
     platform = read_platform(checkout.environments)
     environment = environment_of(platform, env)

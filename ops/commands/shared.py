@@ -40,5 +40,5 @@ def service_in(environment: Environment, service: str) -> str:
         return known[0]
     if service in known:
         return service
-    missing = f"SERVICE={service} is no service of {environment.name}" if service else "SERVICE is missing"
+    missing = f"SERVICE={service} is not a service of {environment.name}" if service else "SERVICE is missing"
     raise UsageError(f"{missing}: known are {', '.join(known)}.")

@@ -28,7 +28,7 @@ def post_comment(project: Project, reviewed: Reviewed, pull_request: int) -> str
 
 
 def outdate_comment(project: Project, pull_request: int, key: str) -> str:
-    """Have the comment of a former commit say that it is one; returns what was done, in words."""
+    """Have the comment of a previous commit say that it is one; returns what was done, in words."""
     with _github(project) as client:
         posted = mark_outdated(client, pull_request, key)
     return f"{posted.outcome.value} {posted.url}".rstrip()

@@ -124,7 +124,7 @@ def told(reviewed: Reviewed) -> Iterator[str]:
 def require_reviewed(verdict: Path, workspace: Workspace) -> None:
     """Nothing, if the saved plan does what the plan in a verdict file does.
 
-    UsageError when the file is no verdict, or has no such stack; OpsError when the plan there
+    UsageError when the file is not a verdict, or has no such stack; OpsError when the plan there
     failed, is incomplete, or does something else.
     """
     stack = _reviewed(verdict, workspace.stack)
@@ -224,4 +224,4 @@ def _reviewed(verdict: Path, stack: str) -> dict[str, Any]:
 
 
 def _no_verdict(verdict: Path) -> str:
-    return f"VERDICT={verdict} is no verdict of a review; name the verdict.json that `make review` wrote."
+    return f"VERDICT={verdict} is not a verdict of a review; name the verdict.json that `make review` wrote."

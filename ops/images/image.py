@@ -48,7 +48,7 @@ def service_of(platform: Platform, service: str) -> str:
         return known[0]
     if service in known:
         return service
-    missing = f"SERVICE={service} is no service" if service else "SERVICE is missing"
+    missing = f"SERVICE={service} is not a service" if service else "SERVICE is missing"
     raise UsageError(f"{missing}: known are {', '.join(known)}.")
 
 
@@ -147,7 +147,7 @@ def _target(project: Project, service: str, wanted: Named, repository: str) -> s
     _, _, path = target.partition("/")
     if not path or "@" in path or ":" in path:
         raise UsageError(
-            f"REPOSITORY={target} is no repository: it has the form <registry>/<name>, and no tag."
+            f"REPOSITORY={target} is not a repository: it has the form <registry>/<name>, and no tag."
         )
     return target
 
@@ -193,7 +193,7 @@ def _epoch() -> int:
     """
     if given := os.environ.get("SOURCE_DATE_EPOCH", ""):
         if not given.isdecimal():
-            raise UsageError(f"SOURCE_DATE_EPOCH={given} is no number of seconds since 1970.")
+            raise UsageError(f"SOURCE_DATE_EPOCH={given} is not a number of seconds since 1970.")
         return int(given)
     try:
         return int(_git("log", "-1", "--format=%ct"))

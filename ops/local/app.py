@@ -24,7 +24,7 @@ from webapp import contract
 
 _READY_SECONDS: Final = 60.0
 _PATIENCE_SECONDS: Final = 10.0
-"""One that runs and is not ready right now, since the machine is busy, is not started anew for that."""
+"""One that runs and is not ready right now, since the machine is busy, is not started again for that."""
 
 _TRIES: Final = 3
 
@@ -83,7 +83,7 @@ def run_app(
     directory: Path,
     runner: Runner,
 ) -> RunningApp:
-    """Have the app of a container run, started anew only when something about it changed.
+    """Have the app of a container run, started again only when something about it changed.
 
     Its environment is the container's and nothing else, but for what on AWS comes with a task (keys
     of its role) and what the runner needs. OpsError when it does not get ready.
@@ -220,7 +220,7 @@ def _secret(embedded: Embedded, environment: Environment, reference: str) -> str
 
 
 def _fingerprint(embedded: Embedded, container: Container, runner: Runner) -> str:
-    """Changes when the app has to be started anew: with its configuration, code or image, or endpoint."""
+    """Changes when the app has to be started again: with its configuration, code or image, or endpoint."""
     configuration = (runner.identity, embedded.endpoint, container.task_definition, *_sorted(container))
     return hashlib.sha256(json.dumps(configuration).encode()).hexdigest()
 

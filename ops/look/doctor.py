@@ -1,4 +1,4 @@
-"""What commands need, looked at one by one: each is there, or what is wrong with it and what mends it."""
+"""What commands need, looked at one by one: each is there, or what is wrong with it and how to fix it."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass

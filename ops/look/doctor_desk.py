@@ -136,7 +136,7 @@ def git(source: Path) -> Iterator[Finding]:
         return
     found = _said((executable, "-C", str(source), "rev-parse", "--short", "HEAD"))
     if found is None:
-        text = "this is no checkout with a commit, so images have no name"
+        text = "this checkout has no commit, so images have no name"
         yield Finding("git", "note", text, "Give COMMIT= to the commands for images, or clone with git.")
     else:
         yield Finding("git", "ok", f"{version.removeprefix('git version ')}, at {found}")

@@ -44,7 +44,9 @@ def provider_source(checkout: Checkout, variables: Mapping[str, str]) -> Iterato
         if Path(configuration).is_file():
             yield Finding(name, "ok", f"as TF_CLI_CONFIG_FILE={configuration} says")
             return
-        text = f"TF_CLI_CONFIG_FILE={configuration} is no file; make's commands leave it out, terraform warns"
+        text = (
+            f"TF_CLI_CONFIG_FILE={configuration} is not a file; make's commands leave it out, terraform warns"
+        )
         yield Finding(name, "note", text, "unset TF_CLI_CONFIG_FILE")
     mirror = variables.get("TF_PLUGIN_MIRROR")
     if not mirror:
@@ -53,7 +55,7 @@ def provider_source(checkout: Checkout, variables: Mapping[str, str]) -> Iterato
     held = list(Path(mirror).glob(f"*/{providers.AWS}/*"))
     version = _EXACT.fullmatch(_wanted(checkout).get(providers.AWS, ""))
     if not Path(mirror).is_dir():
-        text, wrong = f"TF_PLUGIN_MIRROR={mirror} is no directory", True
+        text, wrong = f"TF_PLUGIN_MIRROR={mirror} is not a directory", True
     elif not held:
         text, wrong = f"TF_PLUGIN_MIRROR={mirror} holds no {providers.AWS}: it comes from its registry", False
     elif version and not any(version[1] in path.name for path in held):
@@ -96,14 +98,14 @@ def provider_locks(checkout: Checkout) -> Iterator[Finding]:
     if others:
         told = "; ".join(sorted(set(others.values())))
         paths = " ".join(str(path) for path in others)
-        yield Finding("provider lock", "wrong", told, f"rm {paths} (the next plan writes it anew)")
+        yield Finding("provider lock", "wrong", told, f"rm {paths} (the next plan writes it again)")
     else:
         text = ", ".join(sorted(versions)) or "none yet; the first plan writes it"
         yield Finding("provider lock", "ok", text)
 
 
 def synthesis(checkout: Checkout) -> Iterator[Finding]:
-    """Whether `cdktf.out` is newer than what it is made of; plan and apply write it anew themselves."""
+    """Whether `cdktf.out` is newer than what it is made of; plan and apply write it again themselves."""
     manifest = checkout.synthesized / "manifest.json"
     if not manifest.exists():
         yield Finding("synthesis", "ok", "nothing synthesized yet; make plan does it")
@@ -112,7 +114,7 @@ def synthesis(checkout: Checkout) -> Iterator[Finding]:
     newer = [file for file in _sources(checkout) if file.stat().st_mtime > written]
     if newer:
         more = f" and {len(newer) - 1} more" if len(newer) > 1 else ""
-        text = f"cdktf.out is older than {newer[0].name}{more}; make plan writes it anew"
+        text = f"cdktf.out is older than {newer[0].name}{more}; make plan writes it again"
         yield Finding("synthesis", "note", text, "make synth")
     else:
         yield Finding("synthesis", "ok", "cdktf.out is newer than all it is made of")

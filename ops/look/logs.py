@@ -61,7 +61,7 @@ class LogEvent:
 
 
 def start_of(since: str, now: datetime) -> int:
-    """When `SINCE` is, in milliseconds since the epoch. UsageError for what is no time, or is yet to come."""
+    """When `SINCE` is, in milliseconds since the epoch. UsageError for no time, or one that is yet to come."""
     if span := _SPAN.fullmatch(since):
         try:
             start = now - timedelta(**{_UNITS[span[2]]: int(span[1])})
@@ -75,8 +75,8 @@ def start_of(since: str, now: datetime) -> int:
         milliseconds = _milliseconds(start)
     except (ValueError, OverflowError):
         raise UsageError(
-            f"SINCE={since} is no time: it is how long ago, such as 30s, 15m, 2h, 1d or 1w, or a time such "
-            "as 2026-01-31T09:00:00Z."
+            f"SINCE={since} is not a time: it is how long ago, such as 30s, 15m, 2h, 1d or 1w, or a time "
+            "such as 2026-01-31T09:00:00Z."
         ) from None
     if start > now:
         raise UsageError(f"SINCE={since} is yet to come: it is now {now.isoformat(timespec='seconds')}.")

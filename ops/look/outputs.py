@@ -32,7 +32,7 @@ def stacks_of(project: Project, environment: Environment) -> tuple[str, ...]:
 
 
 def read(states: StateBucket, stack: str) -> tuple[Output, ...] | None:
-    """The outputs of a stack by name, or None when it has no state. OpsError for what is no state.
+    """The outputs of a stack by name, or None when it has no state. OpsError for what is not a state.
 
     Source of the form: the state files of Terraform 1 and OpenTofu 1, format version 4.
     """
@@ -48,7 +48,7 @@ def read(states: StateBucket, stack: str) -> tuple[Output, ...] | None:
         )
     except (ValueError, KeyError, TypeError, AttributeError):
         raise OpsError(
-            f"s3://{states.name}/{key} cannot be read as a Terraform state. The bucket keeps its former "
+            f"s3://{states.name}/{key} cannot be read as a Terraform state. The bucket keeps its previous "
             "versions."
         ) from None
 
@@ -58,7 +58,7 @@ def one(outputs: Iterator[Output], name: str) -> Output:
     found = {output.name: output for output in outputs}
     if name not in found:
         known = f"known are {', '.join(sorted(found))}" if found else "there are none yet"
-        raise UsageError(f"NAME={name} is no output: {known}.")
+        raise UsageError(f"NAME={name} is not an output: {known}.")
     return found[name]
 
 

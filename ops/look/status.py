@@ -188,7 +188,7 @@ def table(statuses: Sequence[ServiceStatus], now: datetime) -> Table:
 
 
 def remarks(environment: Environment, status: ServiceStatus) -> Iterator[str]:
-    """What is not as it should be with a service, and the command that mends it."""
+    """What is not as it should be with a service, and the command that fixes it."""
     name, service, release = environment.name, status.service, status.release
     if release is None:
         yield (
@@ -205,7 +205,7 @@ def remarks(environment: Environment, status: ServiceStatus) -> Iterator[str]:
     elif not status.is_deployed:
         yield (
             f"{service}: {_what(Image(release.image, release.commit))} is recorded, not deployed: "
-            f"`make deploy ENV={name} SERVICE={service}` brings it into force."
+            f"`make deploy ENV={name} SERVICE={service}` deploys it."
         )
     for each in status.deployments:
         if each.primary and each.state != "COMPLETED":

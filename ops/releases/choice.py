@@ -58,7 +58,9 @@ def _version(
         if version == wanted:
             return version, release
     if any(recorded.version == wanted for recorded in history):
-        raise OpsError(f"Version {wanted} is no release record that can be read. `make releases` lists them.")
+        raise OpsError(
+            f"Version {wanted} is not a release record that can be read. `make releases` lists them."
+        )
     raise OpsError(
         f"There is no version {wanted}: SSM has kept the versions {history[-1].version} to "
         f"{history[0].version}. `make releases` lists them."

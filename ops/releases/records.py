@@ -1,6 +1,6 @@
 """The release record: which image a service runs in an environment, by digest, in SSM.
 
-Terraform reads it; this is the only writer. SSM keeps its former versions, a hundred of them.
+Terraform reads it; this is the only writer. SSM keeps its previous versions, a hundred of them.
 """
 
 import json
@@ -177,7 +177,7 @@ class Releases:
             return "Somebody removed the record"
         release = recorded.release
         if release is None:
-            return f"Somebody wrote what is no release record (version {recorded.version})"
+            return f"Somebody wrote something that is not a release record (version {recorded.version})"
         return f"{release.by} recorded {release.image} of {release.commit} (version {recorded.version})"
 
     def _look(self) -> str:
@@ -195,11 +195,11 @@ class Releases:
             )
 
     def check_image(self, service: str, image: str) -> None:
-        """Raise UsageError when that is no service, or no image of it by digest."""
+        """Raise UsageError when that is not a service, or no image of it by digest."""
         if service not in self.environment.services:
             known = ", ".join(self.environment.services)
             raise UsageError(
-                f"SERVICE={service} is no service of {self.environment.name}: known are {known}."
+                f"SERVICE={service} is not a service of {self.environment.name}: known are {known}."
             )
         repository = f"{registry(self.project)}/{repository_name(self.project, service)}"
         name, _, digest = image.partition("@")

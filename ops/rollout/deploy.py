@@ -225,7 +225,7 @@ class _Deployment:
         if not changed and all(before is None for _, before in previous):
             raise _ToldError(
                 f"{name}: the release failed. This is the first one, so there is none to go back to: it "
-                "stays in force. Mend what is wrong and deploy again, or remove it all with "
+                "stays in force. Fix what is wrong and deploy again, or remove it all with "
                 f"`make destroy ENV={name} STACK=service`.\n{told}"
             )
         if not changed:
@@ -236,7 +236,7 @@ class _Deployment:
         self._say(f"\n{told}\n\nUndoing the release:")
         self._leaves(
             f"The release failed ({failure.reason.rstrip('.')}) and is not undone, or only in part. `make "
-            f"releases ENV={name}` shows what is recorded, `make deploy ENV={name}` brings it into force."
+            f"releases ENV={name}` shows what is recorded, `make deploy ENV={name}` deploys it."
         )
         self._undoing = True
         for each, before in changed:

@@ -29,7 +29,7 @@ def failed_tasks(ecs: Any, logs: Any, cluster: str, service: str, task_definitio
         yield f"ECS could not be asked for its stopped tasks: {error}"
         return
     if not tasks:
-        yield "ECS tells of no stopped task of it; it keeps them for about an hour."
+        yield "ECS reports no stopped task of it; it keeps them for about an hour."
         return
     yield "Tasks that stopped last:"
     for task in tasks[:_TASKS]:

@@ -49,7 +49,7 @@ def plan_release(
 def applied_task_definition(workspace: Workspace, family: str) -> str:
     """The ARN of the task definition that was applied last. OpsError when the state has none of that family.
 
-    The state knows, and ECS does not: it may have gone back to a former one already.
+    The state knows, and ECS does not: it may have gone back to a previous one already.
     Source of the form: the state files of Terraform 1 and OpenTofu 1, format version 4.
     """
     for resource in json.loads(workspace.pull_state() or "{}").get("resources", ()):
@@ -108,5 +108,5 @@ def _verb(change: Any) -> str:
     if actions == {"create", "delete"}:
         attributes = (".".join(map(str, path)) for path in change["change"].get("replace_paths") or ())
         because = ", ".join(attributes)
-        return f"replaced: deleted and created anew{f' (because of {because})' if because else ''}"
+        return f"replaced: deleted and created again{f' (because of {because})' if because else ''}"
     return "deleted" if actions == {"delete"} else f"touched by {', '.join(sorted(actions))}"

@@ -41,7 +41,7 @@ def target_of(platform: Platform, environment: str | None, kind: str | None) -> 
     UsageError says what may be named.
     """
     if kind not in get_args(Kind):
-        found = "is missing" if kind is None else f"{kind!r} is no kind of stack"
+        found = "is missing" if kind is None else f"{kind!r} is not a kind of stack"
         raise UsageError(f"STACK {found}: it is one of {', '.join(get_args(Kind))}.")
     if environment is None and kind == "foundation":
         return _foundation(platform, platform.project.account_id)
@@ -58,7 +58,7 @@ def environment_of(platform: Platform, name: str | None, variable: str = "ENV") 
         raise UsageError(f"{variable} is missing: it is one of {known}.")
     if name not in platform.environments:
         raise UsageError(
-            f"{variable}={name} is no environment: known are {known} (one file each in environments/)."
+            f"{variable}={name} is not an environment: known are {known} (one file each in environments/)."
         )
     return platform.environments[name]
 

@@ -168,7 +168,7 @@ class Workspace:
         return json.loads(plan)
 
     def show_plan(self) -> bytes:
-        """The saved plan as JSON, read anew, which takes Terraform seconds."""
+        """The saved plan as JSON, read again, which takes Terraform seconds."""
         return self._read("show", "-json", self.saved_plan.name)
 
     def pull_state(self) -> bytes:

@@ -67,4 +67,4 @@ def test_podman_under_the_name_of_docker_is_known(tmp_path: Path, monkeypatch: p
 def test_a_date_that_is_none_is_refused(wrong: str) -> None:
     done = run_ops("image", "--commit", COMMIT, SOURCE_DATE_EPOCH=wrong)
     assert done.returncode == 2
-    assert f"SOURCE_DATE_EPOCH={wrong} is no number of seconds since 1970." in done.stderr
+    assert f"SOURCE_DATE_EPOCH={wrong} is not a number of seconds since 1970." in done.stderr

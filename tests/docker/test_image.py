@@ -307,7 +307,7 @@ def test_changes_in_no_commit_are_not_pushed() -> None:
 def test_a_repository_is_named_without_a_tag(wrong: str) -> None:
     done = run_ops("image-push", "--commit", COMMIT, "--repository", wrong)
     assert done.returncode == 2
-    assert f"REPOSITORY={wrong} is no repository" in done.stderr
+    assert f"REPOSITORY={wrong} is not a repository" in done.stderr
 
 
 def test_an_image_that_is_not_there_is_told_with_what_builds_it() -> None:

@@ -37,7 +37,7 @@ def test_unprotected_it_is_destroyed_and_nothing_else(desk: Clone, brought_up: P
         assert succeeded(desk.make(PROD, "destroy", "ENV=prod", f"STACK={kind}", typed="prod\n"))
     made = list(calls.calls(desk.memory, {}, first))
     assert any(call.action == "ecs:DeleteService" for call in made)
-    # Former revisions are deregistered by `make destroy` itself, which no workflow runs.
+    # Previous revisions are deregistered by `make destroy` itself, which no workflow runs.
     assert beyond(role, made, f"AKIA{PROD}", BUCKET) <= {"ecs:ListTaskDefinitions"}
     assert succeeded(desk.make(PROD, "destroy", "ENV=prod", "STACK=foundation", typed="oaktree\n"))
     empty = bootstrapped(brought_up).empty[PROD]

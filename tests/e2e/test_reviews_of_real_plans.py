@@ -1,6 +1,6 @@
 """One of the stories behind the recorded plans, planned for real: what records them works.
 
-`tests/review/test_golden.py` says of all of them whether their plans have to be made anew.
+`tests/review/test_golden.py` says of all of them whether their plans have to be made again.
 """
 
 from pathlib import Path

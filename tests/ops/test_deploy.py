@@ -261,7 +261,7 @@ def test_a_plan_that_would_replace_a_table_is_refused(here: Desk, embedded: Embe
     assert phases(done.stdout) == ["+ record web", "x plan dev-service"]
     assert done.stderr == (
         "The plan of dev-service does more than a release may, so nothing was applied:\n"
-        "  aws_dynamodb_table.status would be replaced: deleted and created anew "
+        "  aws_dynamodb_table.status would be replaced: deleted and created again "
         "(because of triggers_replace)\n"
         "If that is what you want, look at it (`make plan ENV=dev STACK=service`) and apply it "
         "(`make apply ENV=dev STACK=service`).\n"
@@ -298,11 +298,11 @@ def test_a_release_that_somebody_recorded_meanwhile_is_left_alone(
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (("--env", "nowhere"), "ENV=nowhere is no environment"),
-        (("--env", "dev", "--service", "api"), "SERVICE=api is no service of dev: known are web."),
+        (("--env", "nowhere"), "ENV=nowhere is not an environment"),
+        (("--env", "dev", "--service", "api"), "SERVICE=api is not a service of dev: known are web."),
         (("--env", "dev", "--commit", "abcdef0"), "COMMIT= is the commit of an image: IMAGE is missing."),
         (("--env", "dev", "--image", "web:latest"), "IMAGE=web:latest is not an image of this service"),
-        (("--env", "dev", "--address", "there"), "ADDRESS=there is not an address such as"),
+        (("--env", "dev", "--address", "there"), "ADDRESS=there is no address such as"),
         (("--env", "dev", "--bake", "-1"), "--bake"),
     ],
 )

@@ -182,7 +182,7 @@ def checkout(tmp_path: Path) -> Checkout:
 def test_where_the_provider_comes_from_is_told(checkout: Checkout) -> None:
     here = checkout.directory
     ((level, text),) = source_of(checkout, TF_PLUGIN_MIRROR=str(here / "none"))
-    assert (level, text) == ("wrong", f"TF_PLUGIN_MIRROR={here / 'none'} is no directory")
+    assert (level, text) == ("wrong", f"TF_PLUGIN_MIRROR={here / 'none'} is not a directory")
     mirror = here / "mirror"
     (mirror / "registry.terraform.io").mkdir(parents=True)
     assert source_of(checkout, TF_PLUGIN_MIRROR=str(mirror))[0][0] == "note"
@@ -209,7 +209,7 @@ def test_a_provider_locked_at_another_version_is_told(checkout: Checkout) -> Non
     theirs.write_text(form.replace("VERSION", "5.99.0"))
     level, text, mend = only(doctor_terraform.provider_locks(checkout))
     assert (level, text) == ("wrong", "hashicorp/aws is locked at 5.99.0, the stacks ask for 5.100.0")
-    assert mend == f"rm {theirs} (the next plan writes it anew)"
+    assert mend == f"rm {theirs} (the next plan writes it again)"
     theirs.write_text(form.replace("VERSION", "5.100.0"))
     assert only(doctor_terraform.provider_locks(checkout)) == ("ok", "hashicorp/aws 5.100.0", "")
 
@@ -227,7 +227,7 @@ def test_a_synthesis_older_than_a_settings_file_is_noted(checkout: Checkout) -> 
     os.utime(file, (later + 1, later + 1))
     level, text, mend = only(doctor_terraform.synthesis(checkout))
     assert (level, mend) == ("note", "make synth")
-    assert text == "cdktf.out is older than dev.toml; make plan writes it anew"
+    assert text == "cdktf.out is older than dev.toml; make plan writes it again"
 
 
 def test_without_a_terraform_make_setup_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -239,7 +239,7 @@ def test_without_a_terraform_make_setup_is_told(monkeypatch: pytest.MonkeyPatch,
 
 
 def findings(desk: Desk, *arguments: str, **variables: str) -> tuple[int, Mapping[str, str]]:
-    """Exit status, and by name what was found about AWS: mark, text, and what mends it."""
+    """Exit status, and by name what was found about AWS: mark, text, and how to fix it."""
     # To ask an engine takes longer than all else, and says nothing about AWS.
     programs = desk.checkout.directory / "programs"
     programs.mkdir(exist_ok=True)
@@ -344,7 +344,7 @@ def test_a_state_that_is_locked_is_noted_with_who_and_since_when(here: Desk, emb
 def test_an_unknown_environment_is_told_with_status_2(desk: Desk) -> None:
     done = desk.run("doctor", "--env", "dve")
     assert done.returncode == 2
-    assert "ENV=dve is no environment: known are dev" in done.stderr
+    assert "ENV=dve is not an environment: known are dev" in done.stderr
 
 
 def test_a_state_bucket_that_may_not_be_read_is_told(here: Desk, embedded: Embedded) -> None:

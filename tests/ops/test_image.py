@@ -45,7 +45,7 @@ def test_one_of_several_services_is_named(tmp_path: Path) -> None:
     assert service_of(two, "api") == "api"
     with pytest.raises(OpsError, match=r"SERVICE is missing: known are api, web\."):
         service_of(two, "")
-    with pytest.raises(UsageError, match=r"SERVICE=worker is no service: known are api, web\."):
+    with pytest.raises(UsageError, match=r"SERVICE=worker is not a service: known are api, web\."):
         service_of(two, "worker")
 
 

@@ -88,7 +88,7 @@ def test_since_is_how_long_ago_or_a_time(since: str, ago: timedelta) -> None:
     ],
 )
 def test_what_is_no_time_is_told_with_what_is(wrong: str) -> None:
-    with pytest.raises(UsageError, match=r"is no time: it is how long ago, such as 30s, 15m"):
+    with pytest.raises(UsageError, match=r"is not a time: it is how long ago, such as 30s, 15m"):
         logs.start_of(wrong, NOW)
 
 
@@ -298,7 +298,7 @@ def test_the_command_tells_what_makes_the_group(here: Desk) -> None:
 def test_bad_input_is_told_before_aws_is_asked(desk: Desk) -> None:
     done = show(desk, "--since", "soon")
     assert done.returncode == 2
-    assert "SINCE=soon is no time" in done.stderr
+    assert "SINCE=soon is not a time" in done.stderr
 
 
 @pytest.mark.usefixtures("group")

@@ -18,7 +18,7 @@ ACTIONS = {
     "replaced": ["delete", "create"],
     "created before it is deleted": ["create", "delete"],
     "forgotten": ["forget"],
-    "forgotten and created anew": ["create", "forget"],
+    "forgotten and created again": ["create", "forget"],
 }
 APPLIED = """{"version": 4, "resources": [
   {"type": "aws_iam_role", "instances": [{"attributes": {"arn": "a role"}}]},
@@ -96,7 +96,7 @@ def test_a_replacement_says_because_of_what() -> None:
     replaced = plan(("aws_dynamodb_table", ["delete", "create"]))
     replaced["resource_changes"][0]["change"]["replace_paths"] = [["name"], ["attribute", 0, "type"]]
     (told,) = refusals(replaced)
-    assert told.endswith("would be replaced: deleted and created anew (because of name, attribute.0.type)")
+    assert told.endswith("would be replaced: deleted and created again (because of name, attribute.0.type)")
 
 
 def test_a_plan_that_failed_half_way_is_refused() -> None:
@@ -125,7 +125,7 @@ def test_counts_are_terraforms(drawn: list[tuple[str, str]]) -> None:
     twice = ("replaced", "created before it is deleted")
     assert changed == whats.count("changed")
     assert destroyed == whats.count("deleted") + sum(map(whats.count, twice))
-    assert added == sum(map(whats.count, ("added", "forgotten and created anew", *twice)))
+    assert added == sum(map(whats.count, ("added", "forgotten and created again", *twice)))
     assert changes_nothing(found) == (added + changed + destroyed == 0)
 
 

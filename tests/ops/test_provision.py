@@ -212,12 +212,15 @@ def test_a_destroyed_foundation_can_be_built_again(here: Desk, embedded: Embedde
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (("plan", "--env", "dve", "--stack", "network"), "ENV=dve is no environment: known are dev"),
+        (("plan", "--env", "dve", "--stack", "network"), "ENV=dve is not an environment: known are dev"),
         (("plan", "--stack", "network"), "ENV is missing: it is one of dev."),
         (("plan", "--env", "dev"), "STACK is missing: it is one of foundation, network, service."),
-        (("apply", "--env", "dev", "--stack", "net"), "'net' is no kind of stack"),
-        (("up", "--env", "dve"), "ENV=dve is no environment: known are dev"),
-        (("validate", "--stack", "net"), "net is no stack: known are foundation, dev-network, dev-service."),
+        (("apply", "--env", "dev", "--stack", "net"), "'net' is not a kind of stack"),
+        (("up", "--env", "dve"), "ENV=dve is not an environment: known are dev"),
+        (
+            ("validate", "--stack", "net"),
+            "net is not a stack: known are foundation, dev-network, dev-service.",
+        ),
     ],
 )
 def test_bad_input_is_told_with_status_2(desk: Desk, arguments: tuple[str, ...], told: str) -> None:

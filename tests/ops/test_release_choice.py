@@ -47,7 +47,7 @@ def test_of_several_versions_of_a_release_the_newest_is_meant(to: str, version: 
         ("main", UsageError, "TO=main is neither"),
         ("sha256:333", UsageError, "TO=sha256:333 is neither"),
         ("ccccccc", OpsError, "No version that SSM has kept is of ccccccc."),
-        ("7", OpsError, "Version 7 is no release record that can be read."),
+        ("7", OpsError, "Version 7 is not a release record that can be read."),
         ("4", OpsError, "There is no version 4: SSM has kept the versions 5 to 9."),
     ],
 )

@@ -79,9 +79,7 @@ def test_nothing_was_released_yet(here: Desk, images: dict[str, str]) -> None:
 def test_a_release_takes_the_commit_from_the_tag(here: Desk, images: dict[str, str]) -> None:
     done = here.run("release", "--env", "dev", "--image", images[FIRST])
     assert (done.returncode, done.stderr) == (0, "")
-    assert (
-        done.stdout == f"dev web: {images[FIRST]} is recorded; `make deploy ENV=dev` brings it into force.\n"
-    )
+    assert done.stdout == f"dev web: {images[FIRST]} is recorded; `make deploy ENV=dev` deploys it.\n"
     assert here.run("release", "--env", "dev", "--image", images[FIRST]).stdout == "dev web: unchanged.\n"
     assert rows(here.run("releases", "--env", "dev")) == [("*", "1", FIRST, "")]
 
@@ -165,7 +163,7 @@ def test_a_rollback_goes_to_a_version_a_commit_or_a_digest(here: Desk, images: d
     [
         ("4", 1, "Version 4 is the release that is recorded now"),
         ("99", 1, "There is no version 99: SSM has kept the versions 1 to 10. `make releases` lists them."),
-        ("9", 1, "Version 9 is no release record that can be read."),
+        ("9", 1, "Version 9 is not a release record that can be read."),
         ("abcdef0", 1, "No version that SSM has kept is of abcdef0."),
         ("0", 2, "TO=0 is neither a version's number, nor a commit nor a digest"),
         ("latest", 2, "TO=latest is neither"),
@@ -203,12 +201,12 @@ def test_an_image_that_is_gone_is_not_gone_back_to(
     [
         (
             ("promote", "--from", "dve", "--to", "dev"),
-            "FROM=dve is no environment: known are dev, prod, staging",
+            "FROM=dve is not an environment: known are dev, prod, staging",
         ),
         (("promote", "--from", "dev"), "TO is missing: it is one of dev, prod, staging."),
         (("promote", "--to", "dev"), "FROM is missing"),
         (("rollback",), "ENV is missing"),
-        (("releases", "--env", "dev", "--service", "api"), "SERVICE=api is no service: known are web."),
+        (("releases", "--env", "dev", "--service", "api"), "SERVICE=api is not a service: known are web."),
         (("release", "--env", "dev"), "IMAGE= is not an image of this service by digest"),
     ],
 )

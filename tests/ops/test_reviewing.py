@@ -178,11 +178,11 @@ STACK = {"name": "dev-network", "verdict": "SAFE", "changes_sha256": "0" * 64}
 @pytest.mark.parametrize(
     ("content", "error", "told"),
     [
-        ("", UsageError, "is no verdict of a review"),
-        ("[]", UsageError, "is no verdict of a review"),
-        ({"resource_changes": []}, UsageError, "is no verdict of a review"),
-        ({"schema": True, "stacks": [STACK]}, UsageError, "is no verdict of a review"),
-        ({"schema": 1, "stacks": [{"name": "dev-network"}]}, UsageError, "is no verdict of a review"),
+        ("", UsageError, "is not a verdict of a review"),
+        ("[]", UsageError, "is not a verdict of a review"),
+        ({"resource_changes": []}, UsageError, "is not a verdict of a review"),
+        ({"schema": True, "stacks": [STACK]}, UsageError, "is not a verdict of a review"),
+        ({"schema": 1, "stacks": [{"name": "dev-network"}]}, UsageError, "is not a verdict of a review"),
         ({"schema": 9, "stacks": [STACK]}, UsageError, "has schema 9; this reads schema 1"),
         (
             {"schema": 1, "stacks": [STACK | {"name": "prod-network"}]},
@@ -209,7 +209,7 @@ def test_a_verdict_that_does_not_do_is_refused_in_words(
 
 @pytest.mark.parametrize(
     ("content", "told"),
-    [(None, "cannot be read: No such file or directory."), ("{", "is no verdict of a review; name the")],
+    [(None, "cannot be read: No such file or directory."), ("{", "is not a verdict of a review; name the")],
 )
 def test_a_file_that_is_no_verdict_is_bad_input(
     here: Desk, tmp_path: Path, content: str | None, told: str
@@ -252,8 +252,8 @@ def test_a_plan_that_can_no_longer_be_made_leaves_no_old_one(here: Desk) -> None
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (("--env", "moon"), "ENV=moon is no environment"),
-        (("--env", "dev", "--stack", "moon"), "'moon' is no kind of stack"),
+        (("--env", "moon"), "ENV=moon is not an environment"),
+        (("--env", "dev", "--stack", "moon"), "'moon' is not a kind of stack"),
     ],
 )
 def test_what_is_to_be_reviewed_has_to_be_known(here: Desk, arguments: tuple[str, ...], told: str) -> None:

@@ -265,7 +265,7 @@ def test_failed_tasks_are_told_with_the_last_lines_of_the_newest(
     assert watch.begin()
     logs = embedded.client("logs", REGION)
     assert list(failed_tasks(watch.ecs, logs, CLUSTER, NAME, wanted)) == [
-        "ECS tells of no stopped task of it; it keeps them for about an hour."
+        "ECS reports no stopped task of it; it keeps them for about an hour."
     ]
     stub.stopped = [task("older", 100.0, exit_status=2), task("newest", 200.0, exit_status=1)]
     stub.stopped.append(task("other", 300.0, exit_status=3) | {"taskDefinitionArn": OLD})

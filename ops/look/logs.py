@@ -61,7 +61,7 @@ class LogEvent:
 
 
 def start_of(since: str, now: datetime) -> int:
-    """When `SINCE` is, in milliseconds since the epoch. UsageError for no time, or one that is yet to come."""
+    """Return when `SINCE` is, in milliseconds since the epoch. Raises UsageError for no time, or the future."""
     if span := _SPAN.fullmatch(since):
         try:
             start = now - timedelta(**{_UNITS[span[2]]: int(span[1])})

@@ -61,7 +61,7 @@ class LogEvent:
 
 
 def start_of(since: str, now: datetime) -> int:
-    """Return when `SINCE` is, in milliseconds since the epoch. Raises UsageError for no time, or the future."""
+    """Return when `SINCE` is, in milliseconds since the epoch. Raises UsageError for none, or the future."""
     if span := _SPAN.fullmatch(since):
         try:
             start = now - timedelta(**{_UNITS[span[2]]: int(span[1])})

@@ -9,7 +9,6 @@ from typing import Final
 
 from stacks.addressing import Tier
 from stacks.settings import Environment, Platform, Project
-from webapp import contract
 
 
 def foundation_stack(project: Project, account_id: str) -> str:
@@ -100,13 +99,13 @@ def load_balancer_name(project: str, environment: str, service: str) -> str:
     return f"{base(project, environment)}-{service}"
 
 
-def target_group_name(project: str, environment: str, service: str) -> str:
+def target_group_name(project: str, environment: str, service: str, port: int) -> str:
     """A name that changes with what AWS cannot change in place.
 
     So a replacement can be created and put into the listener before the former is deleted, which
     AWS refuses while a listener uses it.
     """
-    immutable = f"{contract.PORT} HTTP ip"
+    immutable = f"{port} HTTP ip"
     suffix = sha256(immutable.encode()).hexdigest()[:4]
     return f"{load_balancer_name(project, environment, service)}-{suffix}"
 
@@ -127,6 +126,11 @@ def role_name(project: str, environment: str, what: str) -> str:
 def workload_boundary(project: str) -> str:
     """The IAM policy that bounds every role an environment creates."""
     return f"{project}-workload-boundary"
+
+
+def workload_boundary_arn(project: str, account_id: str) -> str:
+    """The ARN of that policy, of which each account in use has one."""
+    return f"arn:aws:iam::{account_id}:policy/{workload_boundary(project)}"
 
 
 GITHUB_SESSION_SECONDS: Final[Mapping[str, int]] = {"plan": 3600, "push": 3600, "deploy": 7200}
@@ -151,14 +155,16 @@ def access_log_bucket(project: str, environment: Environment) -> str:
     return f"{base(project, environment.name)}-access-logs-{environment.account_id}"
 
 
-def limited_names(project: str, environment: Environment, service: str) -> Iterator[tuple[str, str, int]]:
+def limited_names(
+    project: str, environment: Environment, service: str, port: int
+) -> Iterator[tuple[str, str, int]]:
     """The names that AWS limits: what it names, the name, and the limit in characters.
 
     A load balancer has the limit of its target group, whose name is longer.
     Sources: Elastic Load Balancing API, CreateLoadBalancer and CreateTargetGroup (32); IAM User
     Guide, "IAM and AWS STS quotas" (64); Amazon S3 User Guide, "Bucket naming rules" (63).
     """
-    yield "the target group", target_group_name(project, environment.name, service), 32
+    yield "the target group", target_group_name(project, environment.name, service, port), 32
     yield "the execution role", role_name(project, environment.name, f"{service}-execution"), 64
     yield "the access log bucket", access_log_bucket(project, environment), 63
 

@@ -184,7 +184,7 @@ def deploy_service(platform: Platform, account_id: str) -> tuple[Statement, ...]
     name = project.name
     roles = f"arn:aws:iam::{account_id}:role/{name}-*"
     github = f"arn:aws:iam::{account_id}:role/{naming.github_role(name, '*')}"
-    boundary = f"arn:aws:iam::{account_id}:policy/{naming.workload_boundary(name)}"
+    boundary = naming.workload_boundary_arn(name, account_id)
     _, *own = naming.stacks_of_account(platform, account_id)
     access_logs = f"arn:aws:s3:::{name}-*-access-logs-{account_id}"
     return (

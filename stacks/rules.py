@@ -8,7 +8,7 @@ from stacks import fargate, naming
 from stacks.addressing import LARGEST_VPC_PREFIX, AddressError, plan_addresses
 from stacks.problems import Problem, nearest
 from stacks.settings import Environment, Network, Project, Service
-from webapp import contract
+from stacks.workloads import program_of
 
 FEWEST_ZONES: Final = 2
 """An Application Load Balancer needs subnets in two zones. Source: its User Guide, "Subnets"."""
@@ -85,6 +85,7 @@ def network_problems(network: Network) -> Iterator[Problem]:
 
 def service_problems(service: Service) -> Iterator[Problem]:
     """What is wrong within `[services.<name>]`; keys are relative to it."""
+    program = program_of(service)
     if found := fargate.problem_with(service.cpu, service.memory):
         key, allowed = found
         yield Problem((key,), getattr(service, key), f"Fargate does not sell this; {allowed}")
@@ -100,11 +101,11 @@ def service_problems(service: Service) -> Iterator[Problem]:
             service.keep_alive,
             f"more than idle_timeout = {service.idle_timeout}, or the load balancer answers 502 now and then",
         )
-    if service.idle_timeout <= contract.HEARTBEAT:
+    if service.idle_timeout <= program.heartbeat:
         yield Problem(
             ("idle_timeout",),
             service.idle_timeout,
-            f"more than {contract.HEARTBEAT}, or the load balancer ends the app's event streams",
+            f"more than {program.heartbeat}, or the load balancer ends the app's event streams",
         )
     if service.health_check.timeout >= service.health_check.interval:
         yield Problem(
@@ -121,9 +122,9 @@ def service_problems(service: Service) -> Iterator[Problem]:
             None,
             f"fewer: {len(service.allowed_cidrs)} CIDRs make {rules} rules, a group takes {RULES_OF_A_GROUP}",
         )
-    for name in sorted(service.secrets.keys() - contract.secret_names()):
+    for name in sorted(service.secrets.keys() - program.secrets):
         yield Problem(
-            ("secrets", name), None, f"the app has no such secret; {nearest(name, contract.secret_names())}"
+            ("secrets", name), None, f"the app has no such secret; {nearest(name, program.secrets)}"
         )
 
 
@@ -163,7 +164,7 @@ def needed_endpoints(service: Service) -> frozenset[str]:
     Source: Amazon ECR User Guide, "Considerations for Amazon ECR VPC endpoints"; Amazon ECS
     Developer Guide, "Interface VPC endpoints".
     """
-    prefixes = {action.split(":")[0] for grant in contract.GRANTS for action in grant.actions}
+    prefixes = {action.split(":")[0] for grant in program_of(service).grants for action in grant.actions}
     of_the_app = {_ENDPOINT_OF_PREFIX[prefix] for prefix in prefixes & _ENDPOINT_OF_PREFIX.keys()}
     of_secrets = {_ENDPOINT_OF_PREFIX[reference.store] for reference in service.secrets.values()}
     of_exec = {"ssmmessages"} if service.exec else set()
@@ -205,7 +206,8 @@ def _exec_problems(service: Service) -> Iterator[Problem]:
 
 
 def _name_problems(project: Project, environment: Environment, service: str) -> Iterator[Problem]:
-    for what, name, limit in naming.limited_names(project.name, environment, service):
+    port = program_of(environment.services[service]).port
+    for what, name, limit in naming.limited_names(project.name, environment, service, port):
         if len(name) > limit:
             yield Problem(
                 (),

@@ -4,12 +4,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from stacks import naming
 from stacks.bindings import CloudwatchMetricAlarm, Construct
 from stacks.constructs.alarm_topic import AlarmTopic
 from stacks.constructs.cluster import Cluster
 from stacks.constructs.load_balancer import LoadBalancer
-from stacks.settings import Environment, Project
+from stacks.workloads import Workload
 
 
 @dataclass(frozen=True)
@@ -34,21 +33,17 @@ class Alarms:
     def __init__(
         self,
         scope: Construct,
-        key: str,
-        project: Project,
-        environment: Environment,
+        workload: Workload,
         cluster: Cluster,
         balancer: LoadBalancer,
         topic: AlarmTopic,
     ) -> None:
         self.deployment_alarm_names: list[str] = []
-        name = naming.load_balancer_name(project.name, environment.name, key)
-        prefix = naming.alarm_prefix(project.name, environment.name, key)
-        for alarm in _alarms(name, cluster, balancer):
+        for alarm in _alarms(workload.name, cluster, balancer):
             metric_alarm = CloudwatchMetricAlarm(
                 scope,
-                f"{key}_{alarm.name.replace('-', '_')}",
-                alarm_name=f"{prefix}{alarm.name}",
+                f"{workload.key}_{alarm.name.replace('-', '_')}",
+                alarm_name=f"{workload.alarm_prefix}{alarm.name}",
                 alarm_description=alarm.description,
                 namespace=alarm.namespace,
                 metric_name=alarm.metric,

@@ -10,7 +10,7 @@ from stacks.bindings import (
 from stacks.constructs.cluster import Cluster
 from stacks.constructs.load_balancer import LoadBalancer
 from stacks.constructs.web_service import WebService
-from stacks.settings import Scaling
+from stacks.workloads import Workload
 
 SECONDS_BETWEEN_ADDING = 60
 SECONDS_BETWEEN_REMOVING = 300
@@ -25,12 +25,12 @@ class Autoscaling:
     def __init__(
         self,
         scope: Construct,
-        key: str,
-        scaling: Scaling,
+        workload: Workload,
         cluster: Cluster,
         service: WebService,
         balancer: LoadBalancer,
     ) -> None:
+        key, scaling = workload.key, workload.scaling
         target = AppautoscalingTarget(
             scope,
             f"{key}_scaling",

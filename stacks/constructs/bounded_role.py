@@ -1,11 +1,15 @@
 """A role of a workload, which can never do more than the project's boundary admits."""
 
 from collections.abc import Sequence
+from typing import Literal
 
 from stacks import naming, policies
-from stacks.bindings import Construct, IamRole, IamRolePolicy
+from stacks.bindings import IamRole, IamRolePolicy
+from stacks.constructs.platform_stack import PlatformStack
 from stacks.policies import Statement
-from stacks.settings import Project
+
+AssumedBy = Literal["ecs-tasks.amazonaws.com", "vpc-flow-logs.amazonaws.com"]
+"""The AWS services that may act as a role of an environment."""
 
 
 class BoundedRole:
@@ -17,14 +21,12 @@ class BoundedRole:
 
     def __init__(
         self,
-        scope: Construct,
+        scope: PlatformStack,
         key: str,
         *,
         name: str,
         description: str,
-        project: Project,
-        account_id: str,
-        trust: str,
+        service: AssumedBy,
         statements: Sequence[Statement],
     ) -> None:
         role = IamRole(
@@ -32,8 +34,8 @@ class BoundedRole:
             key,
             name=name,
             description=description,
-            assume_role_policy=trust,
-            permissions_boundary=f"arn:aws:iam::{account_id}:policy/{naming.workload_boundary(project.name)}",
+            assume_role_policy=policies.service_trust(service, scope.account_id),
+            permissions_boundary=naming.workload_boundary_arn(scope.project.name, scope.account_id),
         )
         self.arn = role.arn
         self.policy = IamRolePolicy(

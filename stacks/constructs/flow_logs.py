@@ -1,8 +1,10 @@
 """A record of the VPC's traffic (EC2.6)."""
 
-from stacks import naming, policies
-from stacks.bindings import CloudwatchLogGroup, Construct, FlowLog
+from stacks import naming
+from stacks.bindings import FlowLog
 from stacks.constructs.bounded_role import BoundedRole
+from stacks.constructs.log_group import LogGroup
+from stacks.constructs.platform_stack import PlatformStack
 from stacks.constructs.vpc import PlatformVpc
 from stacks.policies import Statement
 from stacks.settings import Environment, Project
@@ -17,24 +19,18 @@ class FlowLogs:
     """
 
     def __init__(
-        self, scope: Construct, project: Project, environment: Environment, vpc: PlatformVpc
+        self, scope: PlatformStack, project: Project, environment: Environment, vpc: PlatformVpc
     ) -> None:
         if environment.network.flow_logs == "off":
             return
-        group = CloudwatchLogGroup(
-            scope,
-            "flow_log_events",
-            name=naming.log_group(project.name, environment.name, "flow-logs"),
-            retention_in_days=environment.logs.retention_days,
-        )
+        name = naming.log_group(project.name, environment.name, "flow-logs")
+        group = LogGroup(scope, "flow_log_events", name, environment)
         role = BoundedRole(
             scope,
             "flow_log_role",
             name=naming.role_name(project.name, environment.name, "flow-logs"),
             description="Writes the VPC's flow logs",
-            project=project,
-            account_id=environment.account_id,
-            trust=policies.service_trust("vpc-flow-logs.amazonaws.com", environment.account_id),
+            service="vpc-flow-logs.amazonaws.com",
             statements=[
                 Statement(
                     "WriteFlowLogs",

@@ -15,7 +15,7 @@ from stacks.bindings import (
 )
 from stacks.policies import Condition, Statement
 from stacks.settings import Project
-from webapp import contract
+from stacks.workloads import STATUS, Resource
 
 PULL_ACTIONS = ("ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer")
 """What pulling an image takes. Source: Amazon ECR User Guide, "Repository policy examples"."""
@@ -88,7 +88,7 @@ def _let_pull(project: Project, service: str, account_ids: Sequence[str]) -> Sta
 
 def _let_check(project: Project, service: str, account_ids: Sequence[str]) -> Statement:
     """What the app itself asks about its image."""
-    grants = [grant for grant in contract.GRANTS if grant.resource is contract.Resource.IMAGES]
+    grants = [grant for grant in STATUS.grants if grant.resource is Resource.IMAGES]
     return Statement(
         "CheckByTaskRoles",
         actions=[action for grant in grants for action in grant.actions],

@@ -2,7 +2,6 @@
 
 from typing import Final
 
-from stacks import naming
 from stacks.bindings import (
     Construct,
     DataAwsRoute53Zone,
@@ -21,8 +20,7 @@ from stacks.constructs.access_log_bucket import AccessLogBucket
 from stacks.constructs.certificate import Certificate
 from stacks.constructs.service_groups import ServiceGroups
 from stacks.network import NetworkStack
-from stacks.settings import Environment, Project, Service
-from webapp import contract
+from stacks.workloads import Workload
 
 TLS_POLICY: Final = "ELBSecurityPolicy-TLS13-1-2-Res-2021-06"
 """TLS 1.2 and 1.3 without weak ciphers (ELB.17)."""
@@ -31,25 +29,23 @@ TLS_POLICY: Final = "ELBSecurityPolicy-TLS13-1-2-Res-2021-06"
 class LoadBalancer:
     """An Application Load Balancer in the public tier: HTTPS with a redirect, or HTTP without a domain.
 
-    `url` is where the service is reached; `listener` is what forwards to `target_group_arn`.
+    `url` is where the service is reached; `listener` is what forwards to `target_group_arn`; `groups`
+    are the security groups of both ends.
     """
 
     def __init__(
         self,
         scope: Construct,
-        key: str,
-        project: Project,
-        environment: Environment,
+        workload: Workload,
         network: NetworkStack,
         groups: ServiceGroups,
         access_logs: AccessLogBucket,
     ) -> None:
-        service = environment.services[key]
-        name = naming.load_balancer_name(project.name, environment.name, key)
+        key, service = workload.key, workload.settings
         balancer = Lb(
             scope,
             f"{key}_balancer",
-            name=name,
+            name=workload.name,
             load_balancer_type="application",
             internal=False,
             subnets=list(network.public.ids.values()),
@@ -57,14 +53,15 @@ class LoadBalancer:
             idle_timeout=service.idle_timeout,
             drop_invalid_header_fields=True,
             desync_mitigation_mode="defensive",
-            enable_deletion_protection=environment.protected,
+            enable_deletion_protection=workload.environment.protected,
             access_logs=LbAccessLogs(bucket=access_logs.name, prefix=key, enabled=True),
             # AWS tries to write to the bucket at once; Terraform cannot see that it needs the policy for it.
             depends_on=[access_logs.policy],
         )
         self.arn_suffix = balancer.arn_suffix
         self.dns_name = balancer.dns_name
-        target_group = self._target_group(scope, key, project, environment, network)
+        self.groups = groups
+        target_group = _target_group(scope, workload, network)
         self.target_group_arn = target_group.arn
         self.target_group_arn_suffix = target_group.arn_suffix
 
@@ -112,31 +109,29 @@ class LoadBalancer:
             )
             self.url = f"http://{balancer.dns_name}"
 
-    def _target_group(
-        self, scope: Construct, key: str, project: Project, environment: Environment, network: NetworkStack
-    ) -> LbTargetGroup:
-        service = environment.services[key]
-        return LbTargetGroup(
-            scope,
-            f"{key}_targets",
-            name=naming.target_group_name(project.name, environment.name, key),
-            vpc_id=network.vpc.id,
-            target_type="ip",
-            protocol="HTTP",
-            port=contract.PORT,
-            deregistration_delay=str(service.deregistration_delay),
-            health_check=_health_check(service),
-            lifecycle=TerraformResourceLifecycle(create_before_destroy=True),
-        )
+
+def _target_group(scope: Construct, workload: Workload, network: NetworkStack) -> LbTargetGroup:
+    return LbTargetGroup(
+        scope,
+        f"{workload.key}_targets",
+        name=workload.target_group,
+        vpc_id=network.vpc.id,
+        target_type="ip",
+        protocol="HTTP",
+        port=workload.program.port,
+        deregistration_delay=str(workload.settings.deregistration_delay),
+        health_check=_health_check(workload),
+        lifecycle=TerraformResourceLifecycle(create_before_destroy=True),
+    )
 
 
-def _health_check(service: Service) -> LbTargetGroupHealthCheck:
-    check = service.health_check
+def _health_check(workload: Workload) -> LbTargetGroupHealthCheck:
+    check = workload.settings.health_check
     return LbTargetGroupHealthCheck(
         enabled=True,
         protocol="HTTP",
         port="traffic-port",
-        path=contract.HEALTH_PATH,
+        path=workload.program.health_path,
         matcher="200",
         interval=check.interval,
         timeout=check.timeout,

@@ -16,11 +16,11 @@ from stacks.bindings import Construct, NetworkAcl, NetworkAclAssociation, Networ
 from stacks.constructs.internet_routes import ANYWHERE
 from stacks.constructs.subnets import TierSubnets
 from stacks.constructs.vpc import PlatformVpc
-from webapp import contract
+from stacks.workloads import STATUS
 
 HTTP: Final = (80, 80)
 HTTPS: Final = (443, 443)
-APP: Final = (contract.PORT, contract.PORT)
+APP: Final = (STATUS.port, STATUS.port)
 DATABASES: Final = {"mysql": (3306, 3306), "postgresql": (5432, 5432)}
 
 LINUX_EPHEMERAL: Final = (32768, 65535)

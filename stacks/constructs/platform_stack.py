@@ -24,7 +24,7 @@ class PlatformStack(TerraformStack):
     """A stack in one account and region, with its state in the project's bucket.
 
     `tags` become a Terraform local and from there the provider's default tags: the one place where
-    tags are written.
+    tags are written. `project` and `account_id` are what its roles are bounded by.
     """
 
     def __init__(
@@ -38,6 +38,8 @@ class PlatformStack(TerraformStack):
         tags: Mapping[str, str],
     ) -> None:
         super().__init__(app, name)
+        self.project = project
+        self.account_id = account_id
         self.add_override("terraform.required_version", TERRAFORM_VERSION)
         backend = S3Backend(
             self,

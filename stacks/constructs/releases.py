@@ -1,5 +1,7 @@
 """The release records of an environment: which image each service runs."""
 
+from collections.abc import Sequence
+
 from stacks import naming
 from stacks.bindings import (
     Construct,
@@ -9,6 +11,7 @@ from stacks.bindings import (
     TerraformResourceLifecycle,
 )
 from stacks.settings import Environment, Project
+from stacks.workloads import Workload
 
 
 class Releases:
@@ -18,7 +21,9 @@ class Releases:
     `image` by digest and a `commit`; it is no secret, so plans show it.
     """
 
-    def __init__(self, scope: Construct, project: Project, environment: Environment) -> None:
+    def __init__(
+        self, scope: Construct, project: Project, environment: Environment, workloads: Sequence[Workload]
+    ) -> None:
         self.images: dict[str, str] = {}
         self.commits: dict[str, str] = {}
         DataAwsSsmParametersByPath(
@@ -28,21 +33,16 @@ class Releases:
             recursive=False,
             with_decryption=False,
             lifecycle=TerraformResourceLifecycle(
-                postcondition=[
-                    condition
-                    for service in environment.services
-                    for condition in _conditions(project, environment.name, service)
-                ]
+                postcondition=[condition for workload in workloads for condition in _conditions(workload)]
             ),
         )
-        for service in environment.services:
-            parameter = naming.release_parameter(project, environment.name, service)
-            record = _record("data.aws_ssm_parameters_by_path.releases", parameter)
+        for workload in workloads:
+            record = _record("data.aws_ssm_parameters_by_path.releases", workload.release_parameter)
             # A local without quotes in its name: it is used within JSON text.
-            local = f"{service}_release"
+            local = f"{workload.key}_release"
             TerraformLocal(scope, local, f"${{{record}}}")
-            self.images[service] = f"${{local.{local}.image}}"
-            self.commits[service] = f"${{local.{local}.commit}}"
+            self.images[workload.key] = f"${{local.{local}.image}}"
+            self.commits[workload.key] = f"${{local.{local}.commit}}"
 
 
 def _record(source: str, parameter: str) -> str:
@@ -50,9 +50,9 @@ def _record(source: str, parameter: str) -> str:
     return f'jsondecode(nonsensitive({source}.values)[index({source}.names, "{parameter}")])'
 
 
-def _conditions(project: Project, environment: str, service: str) -> tuple[Postcondition, Postcondition]:
-    parameter = naming.release_parameter(project, environment, service)
-    repository = f"{naming.registry(project)}/{naming.repository_name(project, service)}"
+def _conditions(workload: Workload) -> tuple[Postcondition, Postcondition]:
+    environment, service = workload.environment.name, workload.key
+    parameter, repository = workload.release_parameter, workload.repository
     pattern = "^" + repository.replace(".", "[.]") + "@sha256:[0-9a-f]{64}$"
     remedy = (
         f"make release ENV={environment} SERVICE={service} IMAGE={repository}@sha256:<digest> COMMIT=<commit>"

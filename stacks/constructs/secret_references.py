@@ -1,7 +1,7 @@
 """Where a service's secrets are, as ECS and IAM name them."""
 
 from stacks.bindings import Construct, DataAwsSecretsmanagerSecret
-from stacks.settings import Environment
+from stacks.workloads import Workload
 
 
 class SecretReferences:
@@ -12,14 +12,16 @@ class SecretReferences:
     Source: Amazon ECS Developer Guide, "Pass sensitive data to an Amazon ECS container".
     """
 
-    def __init__(self, scope: Construct, key: str, environment: Environment) -> None:
+    def __init__(self, scope: Construct, workload: Workload) -> None:
+        here = f"{workload.environment.region}:{workload.environment.account_id}"
         self.value_from: dict[str, str] = {}
-        for variable, reference in sorted(environment.services[key].secrets.items()):
+        for variable, reference in sorted(workload.secrets.items()):
             if reference.store == "ssm":
-                parameter = f"arn:aws:ssm:{environment.region}:{environment.account_id}:parameter"
-                self.value_from[variable] = f"{parameter}{reference.name}"
+                self.value_from[variable] = f"arn:aws:ssm:{here}:parameter{reference.name}"
             else:
-                secret = DataAwsSecretsmanagerSecret(scope, f"{key}_{variable.lower()}", name=reference.name)
+                secret = DataAwsSecretsmanagerSecret(
+                    scope, f"{workload.key}_{variable.lower()}", name=reference.name
+                )
                 self.value_from[variable] = secret.arn
         self.ssm_arns = [arn for arn in self.value_from.values() if arn.startswith("arn:aws:ssm:")]
         self.secretsmanager_arns = [arn for arn in self.value_from.values() if arn not in self.ssm_arns]

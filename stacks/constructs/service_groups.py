@@ -12,23 +12,21 @@ from stacks.bindings import (
 )
 from stacks.constructs.internet_routes import ANYWHERE
 from stacks.network import NetworkStack
-from stacks.settings import Environment
-from webapp import contract
+from stacks.workloads import Workload
 
 HTTPS = 443
 
 
 class ServiceGroups:
-    """The security groups of a service's load balancer and of its tasks.
+    """The security groups of a service's load balancer and of its tasks, which run in `task_subnet_ids`.
 
     Who may reach the load balancer is a Terraform variable, `<service>_allowed_cidrs`, so that it
     can be narrowed at apply time without a synthesis.
     """
 
-    def __init__(
-        self, scope: Construct, key: str, name: str, environment: Environment, network: NetworkStack
-    ) -> None:
-        service = environment.services[key]
+    def __init__(self, scope: Construct, workload: Workload, network: NetworkStack) -> None:
+        key, name, port = workload.key, workload.name, workload.program.port
+        service, environment = workload.settings, workload.environment
         balancer = SecurityGroup(
             scope,
             f"{key}_balancer_group",
@@ -47,6 +45,7 @@ class ServiceGroups:
         )
         self.balancer_id = balancer.id
         self.task_id = task.id
+        self.task_subnet_ids = list(network.private.ids.values())
 
         # A name that a shell can export: TF_VAR_<name>.
         variable = f"{key.replace('-', '_')}_allowed_cidrs"
@@ -72,7 +71,7 @@ class ServiceGroups:
             ],
         )
         each = TerraformIterator.from_list(allowed.list_value)
-        for protocol, port in (("http", 80), *((("https", HTTPS),) if service.domain else ())):
+        for protocol, open_port in (("http", 80), *((("https", HTTPS),) if service.domain else ())):
             VpcSecurityGroupIngressRule(
                 scope,
                 f"{key}_balancer_from_{protocol}",
@@ -81,8 +80,8 @@ class ServiceGroups:
                 description=f"{protocol.upper()} from those who may",
                 cidr_ipv4=Token.as_string(each.value),
                 ip_protocol="tcp",
-                from_port=port,
-                to_port=port,
+                from_port=open_port,
+                to_port=open_port,
                 tags={"Name": f"{name}-balancer-from-{protocol}"},
             )
         VpcSecurityGroupEgressRule(
@@ -92,8 +91,8 @@ class ServiceGroups:
             description="To the tasks",
             referenced_security_group_id=task.id,
             ip_protocol="tcp",
-            from_port=contract.PORT,
-            to_port=contract.PORT,
+            from_port=port,
+            to_port=port,
             tags={"Name": f"{name}-balancer-to-task"},
         )
         VpcSecurityGroupIngressRule(
@@ -103,8 +102,8 @@ class ServiceGroups:
             description="From the load balancer",
             referenced_security_group_id=balancer.id,
             ip_protocol="tcp",
-            from_port=contract.PORT,
-            to_port=contract.PORT,
+            from_port=port,
+            to_port=port,
             tags={"Name": f"{name}-task-from-balancer"},
         )
         for gateway, prefix_list in network.endpoints.prefix_list_ids.items():

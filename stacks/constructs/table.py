@@ -1,4 +1,4 @@
-"""The app's DynamoDB table, with the keys that the app's contract names."""
+"""The app's DynamoDB table, with the keys that the app asks for."""
 
 from stacks import naming
 from stacks.bindings import (
@@ -10,7 +10,7 @@ from stacks.bindings import (
     TerraformResourceLifecycle,
 )
 from stacks.settings import Environment, Project
-from webapp import contract
+from stacks.workloads import STATUS
 
 
 class Table:
@@ -25,13 +25,13 @@ class Table:
             "table",
             name=naming.table_name(project.name, environment),
             billing_mode="PAY_PER_REQUEST",
-            hash_key=contract.PARTITION_KEY,
-            range_key=contract.SORT_KEY,
+            hash_key=STATUS.partition_key,
+            range_key=STATUS.sort_key,
             attribute=[
-                DynamodbTableAttribute(name=contract.PARTITION_KEY, type="S"),
-                DynamodbTableAttribute(name=contract.SORT_KEY, type="S"),
+                DynamodbTableAttribute(name=STATUS.partition_key, type="S"),
+                DynamodbTableAttribute(name=STATUS.sort_key, type="S"),
             ],
-            ttl=DynamodbTableTtl(attribute_name=contract.EXPIRY_ATTRIBUTE, enabled=True),
+            ttl=DynamodbTableTtl(attribute_name=STATUS.expiry_attribute, enabled=True),
             point_in_time_recovery=DynamodbTablePointInTimeRecovery(
                 enabled=environment.data.point_in_time_recovery
             ),

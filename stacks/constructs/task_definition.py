@@ -1,9 +1,9 @@
-"""What runs: one container, as the app's contract and the service's settings say."""
+"""What runs: one container, as a workload says."""
 
 import json
+from collections.abc import Mapping
 from hashlib import sha256
 
-from stacks import naming
 from stacks.bindings import (
     Construct,
     EcsTaskDefinition,
@@ -13,80 +13,55 @@ from stacks.bindings import (
 )
 from stacks.constructs.secret_references import SecretReferences
 from stacks.constructs.service_roles import ServiceRoles
-from stacks.settings import Environment, Project, Service
-from webapp import contract
+from stacks.workloads import Reference, Workload
 
 LOG_BUFFER = "25m"
 """Room for log events while CloudWatch is slow; beyond it events are lost rather than requests."""
-
-SECONDS_KEPT_FOR_STOPPING = 5
-"""Of the stop timeout, what the app does not spend on requests in flight."""
 
 
 class TaskDefinition:
     """A Fargate task definition with one container, named like the service.
 
-    The container runs as the contract's user, with a read-only root unless told otherwise, an init
-    process, no Linux capability, and no secret by value.
+    The container runs as the program's user, with a read-only root unless told otherwise, an init
+    process, no Linux capability, and no secret by value. `references` are what its variables may say;
+    `roles` must be able to do what they may before a task starts.
     """
 
     def __init__(
         self,
         scope: Construct,
-        key: str,
-        project: Project,
-        environment: Environment,
-        *,
-        image: str,
-        commit: str,
-        table_name: str,
-        log_group_name: str,
+        workload: Workload,
+        references: Mapping[Reference, str],
         roles: ServiceRoles,
         secrets: SecretReferences,
     ) -> None:
-        service = environment.services[key]
-        name = naming.load_balancer_name(project.name, environment.name, key)
-        environment_variables = contract.environment_of(
-            contract.Configuration(
-                environment=environment.name,
-                service=key,
-                aws_region=environment.region,
-                table=table_name,
-                # Names and no references: the ECS service refers to this task definition.
-                cluster=naming.base(project.name, environment.name),
-                ecs_service=name,
-                alarm_prefix=naming.alarm_prefix(project.name, environment.name, key),
-                log_group=log_group_name,
-                image=image,
-                commit=commit,
-                keep_alive=service.keep_alive,
-                shutdown_timeout=service.stop_timeout - SECONDS_KEPT_FOR_STOPPING,
-            )
-        )
+        key, service, program = workload.key, workload.settings, workload.program
+        variables = {
+            name: references[value] if isinstance(value, Reference) else value
+            for name, value in workload.variables.items()
+        }
         container = {
             "name": key,
-            "image": image,
+            "image": references[Reference.IMAGE],
             "essential": True,
-            "command": list(contract.COMMAND),
-            "user": contract.USER,
+            "command": list(program.command),
+            "user": program.user,
             "readonlyRootFilesystem": service.read_only_root,
             "linuxParameters": {"initProcessEnabled": True, "capabilities": {"drop": ["ALL"]}},
             "stopTimeout": service.stop_timeout,
-            "portMappings": [{"containerPort": contract.PORT, "hostPort": contract.PORT, "protocol": "tcp"}],
-            "healthCheck": _health_check(service),
+            "portMappings": [{"containerPort": program.port, "hostPort": program.port, "protocol": "tcp"}],
+            "healthCheck": _health_check(workload),
             "logConfiguration": {
                 "logDriver": "awslogs",
                 "options": {
-                    "awslogs-group": log_group_name,
-                    "awslogs-region": environment.region,
+                    "awslogs-group": references[Reference.LOG_GROUP],
+                    "awslogs-region": workload.environment.region,
                     "awslogs-stream-prefix": key,
                     "mode": "non-blocking",
                     "max-buffer-size": LOG_BUFFER,
                 },
             },
-            "environment": [
-                {"name": name, "value": value} for name, value in sorted(environment_variables.items())
-            ],
+            "environment": [{"name": name, "value": value} for name, value in sorted(variables.items())],
             "secrets": [
                 {"name": name, "valueFrom": source} for name, source in sorted(secrets.value_from.items())
             ],
@@ -100,7 +75,7 @@ class TaskDefinition:
         definition = EcsTaskDefinition(
             scope,
             f"{key}_task",
-            family=name,
+            family=workload.name,
             requires_compatibilities=["FARGATE"],
             network_mode="awsvpc",
             cpu=str(service.cpu),
@@ -118,12 +93,13 @@ class TaskDefinition:
             lifecycle=TerraformResourceLifecycle(create_before_destroy=True),
         )
         self.arn = definition.arn
+        self.roles = roles
 
 
-def _health_check(service: Service) -> dict[str, object]:
-    check = service.health_check
+def _health_check(workload: Workload) -> dict[str, object]:
+    check = workload.settings.health_check
     return {
-        "command": ["CMD", *contract.HEALTH_COMMAND],
+        "command": ["CMD", *workload.program.health_command],
         "interval": check.interval,
         "timeout": check.timeout,
         "retries": check.unhealthy_threshold,

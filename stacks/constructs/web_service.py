@@ -1,6 +1,5 @@
 """What keeps the tasks running and brings new releases in."""
 
-from stacks import naming
 from stacks.bindings import (
     Construct,
     EcsService,
@@ -14,12 +13,8 @@ from stacks.bindings import (
 from stacks.constructs.alarms import Alarms
 from stacks.constructs.cluster import Cluster
 from stacks.constructs.load_balancer import LoadBalancer
-from stacks.constructs.service_groups import ServiceGroups
-from stacks.constructs.service_roles import ServiceRoles
 from stacks.constructs.task_definition import TaskDefinition
-from stacks.network import NetworkStack
-from stacks.settings import Environment, Project
-from webapp import contract
+from stacks.workloads import Workload
 
 TASKS_NEVER_ON_SPOT = 2
 
@@ -34,39 +29,34 @@ class WebService:
     def __init__(
         self,
         scope: Construct,
-        key: str,
-        project: Project,
-        environment: Environment,
-        network: NetworkStack,
+        workload: Workload,
         cluster: Cluster,
         balancer: LoadBalancer,
-        groups: ServiceGroups,
-        roles: ServiceRoles,
         task: TaskDefinition,
         alarms: Alarms,
     ) -> None:
-        service = environment.services[key]
+        key, service = workload.key, workload.settings
         ecs_service = EcsService(
             scope,
             f"{key}_service",
-            name=naming.load_balancer_name(project.name, environment.name, key),
+            name=workload.name,
             cluster=cluster.arn,
             task_definition=task.arn,
             platform_version="LATEST",
-            desired_count=service.scaling.min_capacity,
+            desired_count=workload.scaling.min_capacity,
             capacity_provider_strategy=_capacity(service.spot_percent),
             # Without it the provider replaces the service when the strategy changes.
             force_new_deployment=True,
             network_configuration=EcsServiceNetworkConfiguration(
-                subnets=list(network.private.ids.values()),
-                security_groups=[groups.task_id],
+                subnets=balancer.groups.task_subnet_ids,
+                security_groups=[balancer.groups.task_id],
                 assign_public_ip=False,
             ),
             load_balancer=[
                 EcsServiceLoadBalancer(
                     target_group_arn=balancer.target_group_arn,
                     container_name=key,
-                    container_port=contract.PORT,
+                    container_port=workload.program.port,
                 )
             ],
             health_check_grace_period_seconds=service.health_check.grace_period,
@@ -84,8 +74,8 @@ class WebService:
             depends_on=[
                 balancer.listener,
                 cluster.capacity_providers,
-                roles.execution.policy,
-                roles.task.policy,
+                task.roles.execution.policy,
+                task.roles.task.policy,
             ],
         )
         self.name = ecs_service.name

@@ -7,7 +7,7 @@ from stacks.bindings import Construct, IamPolicy
 from stacks.constructs.image_repository import PULL_ACTIONS
 from stacks.policies import Statement
 from stacks.settings import Project
-from webapp import contract
+from stacks.workloads import STATUS, Resource
 
 EXEC_ACTIONS = (
     "ssmmessages:CreateControlChannel",
@@ -70,15 +70,15 @@ def _of_the_app(project: Project, account_id: str) -> Iterator[Statement]:
     """One statement for each kind of resource that the app acts on."""
     name = project.name
     resources = {
-        contract.Resource.TABLE: f"arn:aws:dynamodb:*:{account_id}:table/{name}-*",
-        contract.Resource.ECS_SERVICE: f"arn:aws:ecs:*:{account_id}:service/{name}-*",
-        contract.Resource.IMAGES: naming.repository_arn(project, "*"),
-        contract.Resource.ALARMS: f"arn:aws:cloudwatch:*:{account_id}:alarm:*",
-        contract.Resource.LOG_GROUP: _log_groups(project, account_id),
-        contract.Resource.ANY: "*",
+        Resource.TABLE: f"arn:aws:dynamodb:*:{account_id}:table/{name}-*",
+        Resource.ECS_SERVICE: f"arn:aws:ecs:*:{account_id}:service/{name}-*",
+        Resource.IMAGES: naming.repository_arn(project, "*"),
+        Resource.ALARMS: f"arn:aws:cloudwatch:*:{account_id}:alarm:*",
+        Resource.LOG_GROUP: _log_groups(project, account_id),
+        Resource.ANY: "*",
     }
     for kind, arn in resources.items():
-        actions = {action for grant in contract.GRANTS if grant.resource is kind for action in grant.actions}
+        actions = {action for grant in STATUS.grants if grant.resource is kind for action in grant.actions}
         if actions:
             yield Statement(f"App{kind.title().replace('_', '')}", sorted(actions), [arn])
 

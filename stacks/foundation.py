@@ -1,6 +1,6 @@
 """`foundation`: what an account has once, before any environment: state, registry, and who may deploy."""
 
-from stacks import naming
+from stacks import kinds
 from stacks.bindings import App
 from stacks.constructs.github_roles import GithubRoles
 from stacks.constructs.image_repository import ImageRepository
@@ -15,14 +15,7 @@ class FoundationStack(PlatformStack):
 
     def __init__(self, app: App, platform: Platform, account_id: str) -> None:
         project = platform.project
-        super().__init__(
-            app,
-            naming.foundation_stack(project, account_id),
-            project=project,
-            account_id=account_id,
-            region=project.region,
-            tags=naming.foundation_tags(project),
-        )
+        super().__init__(app, project, kinds.FOUNDATION.of_account(project, account_id))
         here = [
             name
             for name, environment in platform.environments.items()

@@ -7,35 +7,29 @@ from collections.abc import Iterator, Mapping
 from hashlib import sha256
 from typing import Final
 
+from stacks import kinds
 from stacks.addressing import Tier
 from stacks.settings import Environment, Platform, Project
 
 
 def foundation_stack(project: Project, account_id: str) -> str:
     """`foundation` for the project's own account, `foundation-<account id>` for another."""
-    return "foundation" if account_id == project.account_id else f"foundation-{account_id}"
+    return kinds.FOUNDATION.of_account(project, account_id).name
 
 
 def network_stack(environment: str) -> str:
     """The stack of an environment's network, such as `dev-network`."""
-    return f"{environment}-network"
+    return kinds.NETWORK.name_in(environment)
 
 
 def service_stack(environment: str) -> str:
     """The stack of an environment's services, such as `dev-service`."""
-    return f"{environment}-service"
+    return kinds.SERVICE.name_in(environment)
 
 
 def stacks_of_account(platform: Platform, account_id: str) -> tuple[str, ...]:
     """Every stack of one account, in the order in which they build on each other."""
-    here = [
-        name for name, environment in platform.environments.items() if environment.account_id == account_id
-    ]
-    return (
-        foundation_stack(platform.project, account_id),
-        *(network_stack(name) for name in here),
-        *(service_stack(name) for name in here),
-    )
+    return tuple(stack.name for stack in kinds.stacks_of_account(platform, account_id))
 
 
 def state_bucket(project: Project) -> str:
@@ -179,22 +173,14 @@ def subnet_id(tier: Tier, zone: str) -> str:
     return f"{tier}_{zone}"
 
 
-def foundation_tags(project: Project) -> dict[str, str]:
-    """Tags of what all environments share."""
-    return _tags(project, "shared", project.owner, project.cost_centre)
-
-
-def environment_tags(project: Project, environment: Environment) -> dict[str, str]:
-    """Tags of everything in an environment."""
-    return _tags(project, environment.name, environment.owner, environment.cost_centre)
-
-
-def _tags(project: Project, environment: str, owner: str, cost_centre: str) -> dict[str, str]:
+def tags(project: Project, environment: Environment | None) -> dict[str, str]:
+    """Tags of everything in an environment, or without one of what all environments share."""
+    whose = environment or project
     return {
         "project": project.name,
-        "environment": environment,
-        "owner": owner,
-        "cost-centre": cost_centre,
+        "environment": environment.name if environment else "shared",
+        "owner": whose.owner,
+        "cost-centre": whose.cost_centre,
         "managed-by": "terraform",
         "repository": project.repository,
     }

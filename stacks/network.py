@@ -1,6 +1,6 @@
 """`<env>-network`: where an environment lives, and what may cross its borders."""
 
-from stacks import naming
+from stacks import kinds, naming
 from stacks.addressing import Tier, plan_addresses
 from stacks.bindings import App
 from stacks.constructs.database_subnets import DatabaseSubnets
@@ -18,14 +18,7 @@ class NetworkStack(PlatformStack):
     """VPC, subnets, gateways, routes, ACLs, endpoints and flow logs of one environment."""
 
     def __init__(self, app: App, project: Project, environment: Environment) -> None:
-        super().__init__(
-            app,
-            naming.network_stack(environment.name),
-            project=project,
-            account_id=environment.account_id,
-            region=environment.region,
-            tags=naming.environment_tags(project, environment),
-        )
+        super().__init__(app, project, kinds.NETWORK.of_environment(environment))
         network, region = environment.network, environment.region
         name = naming.base(project.name, environment.name)
         plan = plan_addresses(network.cidr, network.availability_zones, network.zone_slots)

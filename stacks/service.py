@@ -1,6 +1,6 @@
 """`<env>-service`: what an environment runs."""
 
-from stacks import naming
+from stacks import kinds
 from stacks.bindings import App
 from stacks.constructs.access_log_bucket import AccessLogBucket
 from stacks.constructs.alarm_topic import AlarmTopic
@@ -26,14 +26,7 @@ class ServiceStack(PlatformStack):
     """Cluster, table and topic of one environment, and all that each of its services needs."""
 
     def __init__(self, app: App, project: Project, environment: Environment, network: NetworkStack) -> None:
-        super().__init__(
-            app,
-            naming.service_stack(environment.name),
-            project=project,
-            account_id=environment.account_id,
-            region=environment.region,
-            tags=naming.environment_tags(project, environment),
-        )
+        super().__init__(app, project, kinds.SERVICE.of_environment(environment))
         self._network = network
         self._cluster = Cluster(self, project, environment)
         self._table = Table(self, project, environment)

@@ -4,11 +4,12 @@ import shutil
 import tempfile
 from pathlib import Path
 
+from stacks import kinds
 from stacks.bindings import App
 from stacks.foundation import FoundationStack
 from stacks.network import NetworkStack
 from stacks.service import ServiceStack
-from stacks.settings import Platform
+from stacks.settings import Environment, Platform
 
 
 def synthesize(platform: Platform, outdir: Path) -> None:
@@ -21,11 +22,7 @@ def synthesize(platform: Platform, outdir: Path) -> None:
     try:
         fresh = aside / "new"
         app = App(outdir=str(fresh))
-        for account_id in platform.account_ids():
-            FoundationStack(app, platform, account_id)
-        for environment in platform.environments.values():
-            network = NetworkStack(app, platform.project, environment)
-            ServiceStack(app, platform.project, environment, network)
+        _create_stacks(app, platform)
         app.synth()
         if outdir.exists():
             outdir.rename(aside / "former")
@@ -34,3 +31,18 @@ def synthesize(platform: Platform, outdir: Path) -> None:
         if (aside / "former").exists() and not outdir.exists():
             (aside / "former").rename(outdir)
         shutil.rmtree(aside)
+
+
+def _create_stacks(app: App, platform: Platform) -> None:
+    project = platform.project
+    networks: dict[str, NetworkStack] = {}
+    for stack in kinds.stacks(platform):
+        match stack:
+            case kinds.Stack(kind=kinds.FOUNDATION):
+                FoundationStack(app, platform, stack.account_id)
+            case kinds.Stack(kind=kinds.NETWORK, environment=Environment(name=name) as environment):
+                networks[name] = NetworkStack(app, project, environment)
+            case kinds.Stack(kind=kinds.SERVICE, environment=Environment(name=name) as environment):
+                ServiceStack(app, project, environment, networks[name])
+            case _:
+                raise NotImplementedError(f"no class creates stacks of the kind {stack.kind.name}")

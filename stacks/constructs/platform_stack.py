@@ -1,6 +1,5 @@
 """What every stack has: its state's place, the provider pinned to one account, and the tags."""
 
-from collections.abc import Mapping
 from typing import Final
 
 from stacks import naming
@@ -14,6 +13,7 @@ from stacks.bindings import (
     TerraformStack,
     Token,
 )
+from stacks.kinds import Stack
 from stacks.settings import Project
 
 TERRAFORM_VERSION: Final = ">= 1.10"
@@ -23,39 +23,30 @@ TERRAFORM_VERSION: Final = ">= 1.10"
 class PlatformStack(TerraformStack):
     """A stack in one account and region, with its state in the project's bucket.
 
-    `tags` become a Terraform local and from there the provider's default tags: the one place where
+    Its tags become a Terraform local and from there the provider's default tags: the one place where
     tags are written. `project` and `account_id` are what its roles are bounded by.
     """
 
-    def __init__(
-        self,
-        app: App,
-        name: str,
-        *,
-        project: Project,
-        account_id: str,
-        region: str,
-        tags: Mapping[str, str],
-    ) -> None:
-        super().__init__(app, name)
+    def __init__(self, app: App, project: Project, stack: Stack) -> None:
+        super().__init__(app, stack.name)
         self.project = project
-        self.account_id = account_id
+        self.account_id = stack.account_id
         self.add_override("terraform.required_version", TERRAFORM_VERSION)
         backend = S3Backend(
             self,
             bucket=naming.state_bucket(project),
-            key=naming.state_key(name),
+            key=naming.state_key(stack.name),
             region=project.region,
             encrypt=True,
         )
         # CDKTF 0.21 knows the backend's keys of Terraform 1.9 only.
         backend.add_override("use_lockfile", True)
-        self.tags = TerraformLocal(self, "tags", dict(tags))
+        self.tags = TerraformLocal(self, "tags", naming.tags(project, stack.environment))
         AwsProvider(
             self,
             "aws",
-            region=region,
-            allowed_account_ids=[account_id],
+            region=stack.region,
+            allowed_account_ids=[stack.account_id],
             default_tags=[AwsProviderDefaultTags(tags=Token.as_string_map(self.tags.fqn))],
         )
 

@@ -3,7 +3,8 @@
     .venv/bin/python -O main.py [--environments DIRECTORY] [--outdir DIRECTORY]
 
 Without `-O`, jsii checks the type of every argument: for a construct that is being written. Exit
-status 2 when the settings cannot be used; what was synthesized before is then untouched.
+status 2 when the settings cannot be used, or ask for more than AWS allows; what was synthesized before
+is then untouched.
 """
 
 import argparse
@@ -11,7 +12,7 @@ import os
 import sys
 from pathlib import Path
 
-from stacks.problems import SettingsError, UnknownBindingsError
+from stacks.problems import QuotaError, SettingsError, UnknownBindingsError
 from stacks.reading import read_platform
 
 # Relative, as a person would name it in this directory.
@@ -35,6 +36,9 @@ def main() -> int:
         from stacks.synthesis import synthesize
 
         synthesize(platform, arguments.outdir)
+    except QuotaError as error:
+        print(error, file=sys.stderr)
+        return 2
     except (UnknownBindingsError, OSError) as error:
         print(error, file=sys.stderr)
         return 1

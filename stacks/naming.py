@@ -42,6 +42,11 @@ def state_key(stack: str) -> str:
     return f"{stack}.tfstate"
 
 
+def state_arn(project: Project, stack: str) -> str:
+    """The ARN of that object."""
+    return f"arn:aws:s3:::{state_bucket(project)}/{state_key(stack)}"
+
+
 def registry(project: Project) -> str:
     """Host name of the project's private ECR registry."""
     return f"{project.account_id}.dkr.ecr.{project.region}.amazonaws.com"

@@ -1,15 +1,42 @@
 """What the GitHub roles may do, as policy statements.
 
+What deploying takes is written beside each construct, as its `DEPLOY` or `deploy`, and gathered here.
+
 Where AWS lets a permission be limited to an ARN, it is: to names that begin with the project's.
 Where it does not (most of EC2, every list of things), the resource is `*`.
 
 Source of actions and their resources: AWS Service Authorization Reference.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from stacks import naming
-from stacks.policies import Statement
+from stacks import kinds, naming
+from stacks.constructs import (
+    access_log_bucket,
+    alarm_topic,
+    alarms,
+    autoscaling,
+    bounded_role,
+    certificate,
+    cluster,
+    database_subnets,
+    endpoints,
+    flow_logs,
+    internet_routes,
+    load_balancer,
+    log_group,
+    network_acls,
+    platform_stack,
+    releases,
+    service_groups,
+    subnets,
+    table,
+    task_definition,
+    vpc,
+    web_service,
+)
+from stacks.kinds import Kind
+from stacks.policies import Statement, merged
 from stacks.settings import Platform, Project
 
 
@@ -113,303 +140,63 @@ def push(project: Project) -> tuple[Statement, ...]:
     )
 
 
-def deploy_network(project: Project, account_id: str) -> tuple[Statement, ...]:
-    """What applying a network stack takes beyond reading."""
-    name = project.name
-    things = (
-        "InternetGateway",
-        "NatGateway",
-        "NetworkAcl",
-        "NetworkAclEntry",
-        "Route",
-        "RouteTable",
-        "SecurityGroup",
-        "Subnet",
-        "Vpc",
-    )
-    return (
-        Statement(
-            "ChangeNetworks",
-            actions=[
-                *(f"ec2:{verb}{thing}" for verb in ("Create", "Delete") for thing in things),
-                "ec2:AllocateAddress",
-                "ec2:AssociateRouteTable",
-                "ec2:AttachInternetGateway",
-                "ec2:AuthorizeSecurityGroupEgress",
-                "ec2:AuthorizeSecurityGroupIngress",
-                "ec2:CreateFlowLogs",
-                "ec2:CreateTags",
-                "ec2:CreateVpcEndpoint",
-                "ec2:DeleteFlowLogs",
-                "ec2:DeleteTags",
-                "ec2:DeleteVpcEndpoints",
-                "ec2:DetachInternetGateway",
-                "ec2:DisassociateAddress",
-                "ec2:DisassociateRouteTable",
-                "ec2:ModifySecurityGroupRules",
-                "ec2:ModifySubnetAttribute",
-                "ec2:ModifyVpcAttribute",
-                "ec2:ModifyVpcEndpoint",
-                "ec2:ReleaseAddress",
-                "ec2:ReplaceNetworkAclAssociation",
-                "ec2:ReplaceNetworkAclEntry",
-                "ec2:ReplaceRoute",
-                "ec2:ReplaceRouteTableAssociation",
-                "ec2:RevokeSecurityGroupEgress",
-                "ec2:RevokeSecurityGroupIngress",
-                "ec2:UpdateSecurityGroupRuleDescriptionsEgress",
-                "ec2:UpdateSecurityGroupRuleDescriptionsIngress",
-                # An interface endpoint with private DNS brings a hosted zone of AWS's own.
-                "route53:AssociateVPCWithHostedZone",
-            ],
-            resources=["*"],
-        ),
-        Statement(
-            "ChangeDatabaseSubnets",
-            actions=[
-                "rds:AddTagsToResource",
-                "rds:CreateDBSubnetGroup",
-                "rds:DeleteDBSubnetGroup",
-                "rds:ModifyDBSubnetGroup",
-                "rds:RemoveTagsFromResource",
-            ],
-            resources=[f"arn:aws:rds:*:{account_id}:subgrp:{name}-*"],
-        ),
-    )
+def deploy(platform: Platform, account_id: str) -> Mapping[Kind, tuple[Statement, ...]]:
+    """What applying each kind of an environment's stacks takes beyond reading, as the constructs say.
 
-
-def deploy_service(platform: Platform, account_id: str) -> tuple[Statement, ...]:
-    """What applying a service stack takes beyond reading, and the roles and log groups of both stacks."""
+    A statement that an earlier kind needs as well is only there: one role has them all.
+    """
     project = platform.project
-    name = project.name
-    roles = f"arn:aws:iam::{account_id}:role/{name}-*"
-    github = f"arn:aws:iam::{account_id}:role/{naming.github_role(name, '*')}"
-    boundary = naming.workload_boundary_arn(name, account_id)
-    _, *own = naming.stacks_of_account(platform, account_id)
-    access_logs = f"arn:aws:s3:::{name}-*-access-logs-{account_id}"
+    linked_roles = (cluster.LINKED_ROLE, autoscaling.LINKED_ROLE, load_balancer.LINKED_ROLE)
+    needed = {
+        kinds.NETWORK: (
+            *platform_stack.deploy(platform, account_id),
+            *vpc.DEPLOY,
+            *subnets.DEPLOY,
+            *internet_routes.DEPLOY,
+            *network_acls.DEPLOY,
+            *endpoints.DEPLOY,
+            *flow_logs.DEPLOY,
+            *log_group.deploy(project, account_id),
+            *bounded_role.deploy(project, account_id),
+            *database_subnets.deploy(project, account_id),
+        ),
+        kinds.SERVICE: (
+            *platform_stack.deploy(platform, account_id),
+            *_service_linked_roles(account_id, linked_roles),
+            *table.deploy(project, account_id),
+            *alarm_topic.DEPLOY,
+            *access_log_bucket.deploy(project, account_id),
+            *releases.deploy(project, account_id),
+            *log_group.deploy(project, account_id),
+            *service_groups.DEPLOY,
+            *load_balancer.deploy(project, account_id),
+            *certificate.deploy(account_id),
+            *bounded_role.deploy(project, account_id),
+            *task_definition.DEPLOY,
+            *alarms.deploy(project, account_id),
+            *web_service.deploy(project, account_id),
+            *autoscaling.DEPLOY,
+        ),
+    }
+    found: dict[Kind, tuple[Statement, ...]] = {}
+    for kind in kinds.OF_ENVIRONMENT:
+        earlier = [statement for statements in found.values() for statement in statements]
+        found[kind] = tuple(each for each in merged(needed[kind]) if each not in earlier)
+    return found
+
+
+def _service_linked_roles(account_id: str, services: Sequence[str]) -> tuple[Statement, ...]:
+    """The roles that AWS creates for itself with the first resource of a service in an account."""
     return (
-        Statement(
-            "ChangeServices",
-            actions=[
-                "ecs:CreateCluster",
-                "ecs:CreateService",
-                "ecs:DeleteCluster",
-                "ecs:DeleteService",
-                "ecs:PutClusterCapacityProviders",
-                "ecs:TagResource",
-                "ecs:UntagResource",
-                "ecs:UpdateCluster",
-                "ecs:UpdateClusterSettings",
-                "ecs:UpdateService",
-            ],
-            resources=[
-                f"arn:aws:ecs:*:{account_id}:{kind}/{name}-*"
-                for kind in ("cluster", "service", "task-definition")
-            ],
-        ),
-        # Scalable targets have ids that no policy can name.
-        Statement(
-            "ChangeTasksAndScaling",
-            actions=[
-                "application-autoscaling:DeleteScalingPolicy",
-                "application-autoscaling:DeregisterScalableTarget",
-                "application-autoscaling:PutScalingPolicy",
-                "application-autoscaling:RegisterScalableTarget",
-                "application-autoscaling:TagResource",
-                "application-autoscaling:UntagResource",
-                "ecs:DeregisterTaskDefinition",
-                "ecs:RegisterTaskDefinition",
-            ],
-            resources=["*"],
-        ),
-        Statement(
-            "ChangeLoadBalancers",
-            actions=[
-                *(
-                    f"elasticloadbalancing:{verb}{thing}"
-                    for verb in ("Create", "Delete", "Modify")
-                    for thing in ("Listener", "TargetGroup")
-                ),
-                "elasticloadbalancing:AddTags",
-                "elasticloadbalancing:CreateLoadBalancer",
-                "elasticloadbalancing:DeleteLoadBalancer",
-                "elasticloadbalancing:ModifyListenerAttributes",
-                "elasticloadbalancing:ModifyLoadBalancerAttributes",
-                "elasticloadbalancing:ModifyTargetGroupAttributes",
-                "elasticloadbalancing:RemoveTags",
-                "elasticloadbalancing:SetIpAddressType",
-                "elasticloadbalancing:SetSecurityGroups",
-                "elasticloadbalancing:SetSubnets",
-            ],
-            resources=[
-                f"arn:aws:elasticloadbalancing:*:{account_id}:{kind}/{name}-*"
-                for kind in ("loadbalancer/app", "listener/app", "targetgroup")
-            ],
-        ),
-        Statement(
-            "ChangeTables",
-            actions=[
-                "dynamodb:CreateTable",
-                "dynamodb:DeleteTable",
-                "dynamodb:TagResource",
-                "dynamodb:UntagResource",
-                "dynamodb:UpdateContinuousBackups",
-                "dynamodb:UpdateTable",
-                "dynamodb:UpdateTimeToLive",
-            ],
-            resources=[f"arn:aws:dynamodb:*:{account_id}:table/{name}-*"],
-        ),
-        Statement(
-            "ChangeLogs",
-            actions=[
-                "logs:CreateLogGroup",
-                "logs:DeleteLogGroup",
-                "logs:PutRetentionPolicy",
-                "logs:TagResource",
-                "logs:UntagResource",
-            ],
-            resources=[f"arn:aws:logs:*:{account_id}:log-group:/{name}/*"],
-        ),
-        Statement(
-            "ChangeAlarms",
-            actions=[
-                "cloudwatch:DeleteAlarms",
-                "cloudwatch:PutMetricAlarm",
-                "cloudwatch:TagResource",
-                "cloudwatch:UntagResource",
-                "sns:CreateTopic",
-                "sns:DeleteTopic",
-                "sns:SetTopicAttributes",
-                "sns:Subscribe",
-                "sns:TagResource",
-                "sns:UntagResource",
-            ],
-            resources=[
-                f"arn:aws:cloudwatch:*:{account_id}:alarm:{name}-*",
-                f"arn:aws:sns:*:{account_id}:{name}-*",
-            ],
-        ),
-        Statement(
-            "ChangeBuckets",
-            actions=[
-                "s3:CreateBucket",
-                "s3:DeleteBucket",
-                "s3:DeleteBucketPolicy",
-                "s3:ListBucketVersions",
-                "s3:PutBucketOwnershipControls",
-                "s3:PutBucketPolicy",
-                "s3:PutBucketPublicAccessBlock",
-                "s3:PutBucketTagging",
-                "s3:PutBucketVersioning",
-                "s3:PutEncryptionConfiguration",
-                "s3:PutLifecycleConfiguration",
-            ],
-            resources=[access_logs],
-        ),
-        # An unprotected bucket is emptied before it is deleted.
-        Statement(
-            "EmptyBuckets",
-            actions=["s3:DeleteObject", "s3:DeleteObjectVersion"],
-            resources=[f"{access_logs}/*"],
-        ),
-        Statement(
-            "ChangeNamesAndCertificates",
-            actions=[
-                "acm:AddTagsToCertificate",
-                "acm:DeleteCertificate",
-                "acm:RemoveTagsFromCertificate",
-                "route53:ChangeResourceRecordSets",
-            ],
-            resources=[f"arn:aws:acm:*:{account_id}:certificate/*", "arn:aws:route53:::hostedzone/*"],
-        ),
-        Statement("WithoutResource", actions=["acm:RequestCertificate", "sns:Unsubscribe"], resources=["*"]),
-        # The first cluster, load balancer and scalable target of an account each bring a role of AWS's own.
         Statement(
             "CreateServiceLinkedRoles",
             actions=["iam:CreateServiceLinkedRole"],
             resources=[f"arn:aws:iam::{account_id}:role/aws-service-role/*"],
-            conditions={
-                "StringEquals": {
-                    "iam:AWSServiceName": [
-                        "ecs.amazonaws.com",
-                        "ecs.application-autoscaling.amazonaws.com",
-                        "elasticloadbalancing.amazonaws.com",
-                    ]
-                }
-            },
+            conditions={"StringEquals": {"iam:AWSServiceName": services}},
         ),
-        Statement(
-            "CreateBoundedRoles",
-            actions=["iam:CreateRole", "iam:PutRolePermissionsBoundary", "iam:PutRolePolicy"],
-            resources=[roles],
-            conditions={"StringEquals": {"iam:PermissionsBoundary": boundary}},
-        ),
-        Statement(
-            "ChangeRoles",
-            actions=[
-                "iam:DeleteRole",
-                "iam:DeleteRolePolicy",
-                "iam:ListInstanceProfilesForRole",
-                "iam:TagRole",
-                "iam:UntagRole",
-                "iam:UpdateAssumeRolePolicy",
-                "iam:UpdateRole",
-                "iam:UpdateRoleDescription",
-            ],
-            resources=[roles],
-        ),
-        Statement(
-            "PassRolesToServices",
-            actions=["iam:PassRole"],
-            resources=[roles],
-            conditions={
-                "StringEquals": {
-                    "iam:PassedToService": ["ecs-tasks.amazonaws.com", "vpc-flow-logs.amazonaws.com"]
-                }
-            },
-        ),
-        Statement(
-            "NeverItsOwnRoles",
-            effect="Deny",
-            actions=[
-                "iam:DeleteRole*",
-                "iam:PassRole",
-                "iam:PutRole*",
-                "iam:TagRole",
-                "iam:UntagRole",
-                "iam:UpdateAssumeRolePolicy",
-                "iam:UpdateRole*",
-            ],
-            resources=[github],
-        ),
-        Statement(
-            "WriteReleases",
-            actions=["ssm:PutParameter"],
-            resources=[f"arn:aws:ssm:*:{account_id}:parameter{naming.release_path(name, '*')}/*"],
-        ),
-        # Who records a release holds a lock, a parameter beside the record.
-        Statement(
-            "LockReleases",
-            actions=["ssm:DeleteParameter", "ssm:PutParameter"],
-            resources=[f"arn:aws:ssm:*:{account_id}:parameter{naming.release_lock_path(name, '*')}/*"],
-        ),
-        # Why a deployment failed: its stopped tasks, and the last lines of their logs.
-        Statement(
-            "ListTasks",
-            actions=["ecs:ListTasks"],
-            resources=["*"],
-            conditions={"ArnLike": {"ecs:cluster": f"arn:aws:ecs:*:{account_id}:cluster/{name}-*"}},
-        ),
-        Statement(
-            "ReadLogs",
-            actions=["logs:GetLogEvents"],
-            resources=[f"arn:aws:logs:*:{account_id}:log-group:/{name}/*:log-stream:*"],
-        ),
-        Statement("WriteStates", actions=["s3:PutObject"], resources=_states(project, own)),
     )
 
 
 def _states(project: Project, stacks: Sequence[str], suffix: str = "") -> list[str]:
     """The states of some stacks in the state bucket, or what stands beside them."""
-    bucket = f"arn:aws:s3:::{naming.state_bucket(project)}"
-    return [f"{bucket}/{naming.state_key(stack)}{suffix}" for stack in stacks]
+    return [f"{naming.state_arn(project, stack)}{suffix}" for stack in stacks]

@@ -1,9 +1,21 @@
 """IAM policy documents as text. Source: IAM User Guide, "IAM JSON policy element reference"."""
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Literal
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final, Literal
+
+from stacks.problems import QuotaError
+
+MANAGED_POLICY_CHARACTERS: Final = 6144
+"""Most characters of a managed policy, white space not counted.
+
+Source: IAM User Guide, "IAM and AWS STS quotas".
+"""
+
+POLICIES_OF_A_ROLE: Final = 10
+"""Most managed policies of a role, unless AWS raises the quota. Source: the same page."""
 
 Condition = Mapping[str, Mapping[str, str | Sequence[str]]]
 
@@ -23,6 +35,36 @@ class Statement:
 def document(*statements: Statement) -> str:
     """The policy document of some statements, in their order."""
     return json.dumps({"Version": "2012-10-17", "Statement": [_element(item) for item in statements]})
+
+
+def managed_document(name: str, *statements: Statement) -> str:
+    """The policy document of a managed policy.
+
+    Raises QuotaError when it is longer than IAM allows.
+    """
+    text = document(*statements)
+    size = len(re.sub(r"\s", "", text))
+    if size > MANAGED_POLICY_CHARACTERS:
+        raise QuotaError(
+            f"The IAM policy {name} would have {size} characters without white space; AWS allows "
+            f"{MANAGED_POLICY_CHARACTERS}. Policies grow with the environments of an account: move some to "
+            "another account."
+        )
+    return text
+
+
+def merged(statements: Iterable[Statement]) -> tuple[Statement, ...]:
+    """Statements with those of the same Sid joined into one, which has the actions of all, sorted.
+
+    Raises ValueError when statements of the same Sid differ in more than their actions.
+    """
+    found: dict[str, Statement] = {}
+    for statement in statements:
+        first = found.setdefault(statement.sid, statement)
+        if replace(first, actions=()) != replace(statement, actions=()):
+            raise ValueError(f"two statements {statement.sid} differ in more than their actions")
+        found[statement.sid] = replace(first, actions=sorted({*first.actions, *statement.actions}))
+    return tuple(found.values())
 
 
 def service_trust(service: str, account_id: str) -> str:

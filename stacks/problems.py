@@ -35,6 +35,10 @@ class UnknownBindingsError(Exception):
     """The installed jsii or provider package is not as `stacks/jsii_loading.py` relies on."""
 
 
+class QuotaError(Exception):
+    """What the settings ask for is more than AWS allows; the text says what, how much, and the limit."""
+
+
 class SettingsError(Exception):
     """The settings cannot be used; `problems` are all that was found in all files, in a fixed order."""
 

@@ -1,9 +1,14 @@
 """Who is told when something is wrong (CloudWatch.15)."""
 
+from typing import Final
+
 from stacks import naming, policies
 from stacks.bindings import Construct, SnsTopic, SnsTopicPolicy, SnsTopicSubscription
 from stacks.policies import Statement
 from stacks.settings import Environment, Project
+
+DEPLOY: Final = (Statement("WithoutResource", actions=["sns:Unsubscribe"], resources=["*"]),)
+"""What the deploy role needs for a subscription; `stacks/constructs/alarms.py` has the rest."""
 
 
 class AlarmTopic:

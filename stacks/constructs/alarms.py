@@ -8,6 +8,8 @@ from stacks.bindings import CloudwatchMetricAlarm, Construct
 from stacks.constructs.alarm_topic import AlarmTopic
 from stacks.constructs.cluster import Cluster
 from stacks.constructs.load_balancer import LoadBalancer
+from stacks.policies import Statement
+from stacks.settings import Project
 from stacks.workloads import Workload
 
 
@@ -115,4 +117,30 @@ def _alarms(service: str, cluster: Cluster, balancer: LoadBalancer) -> Iterator[
     )
     yield Alarm(
         "memory", "Memory is nearly used up", ecs, "MemoryUtilization", "Average", above, 90, 10, tasks
+    )
+
+
+def deploy(project: Project, account_id: str) -> tuple[Statement, ...]:
+    """What the deploy role needs for alarms, and for the topic that they publish to."""
+    name = project.name
+    return (
+        Statement(
+            "ChangeAlarms",
+            actions=[
+                "cloudwatch:DeleteAlarms",
+                "cloudwatch:PutMetricAlarm",
+                "cloudwatch:TagResource",
+                "cloudwatch:UntagResource",
+                "sns:CreateTopic",
+                "sns:DeleteTopic",
+                "sns:SetTopicAttributes",
+                "sns:Subscribe",
+                "sns:TagResource",
+                "sns:UntagResource",
+            ],
+            resources=[
+                f"arn:aws:cloudwatch:*:{account_id}:alarm:{name}-*",
+                f"arn:aws:sns:*:{account_id}:{name}-*",
+            ],
+        ),
     )

@@ -1,5 +1,7 @@
 """How many tasks there are."""
 
+from typing import Final
+
 from stacks.bindings import (
     AppautoscalingPolicy,
     AppautoscalingPolicyTargetTrackingScalingPolicyConfiguration,
@@ -10,10 +12,31 @@ from stacks.bindings import (
 from stacks.constructs.cluster import Cluster
 from stacks.constructs.load_balancer import LoadBalancer
 from stacks.constructs.web_service import WebService
+from stacks.policies import Statement
 from stacks.workloads import Workload
 
 SECONDS_BETWEEN_ADDING = 60
 SECONDS_BETWEEN_REMOVING = 300
+
+LINKED_ROLE: Final = "ecs.application-autoscaling.amazonaws.com"
+"""The service whose linked role comes with the first scalable target of an account."""
+
+DEPLOY: Final = (
+    # Scalable targets have ids that no policy can name.
+    Statement(
+        "ChangeTasksAndScaling",
+        actions=[
+            "application-autoscaling:DeleteScalingPolicy",
+            "application-autoscaling:DeregisterScalableTarget",
+            "application-autoscaling:PutScalingPolicy",
+            "application-autoscaling:RegisterScalableTarget",
+            "application-autoscaling:TagResource",
+            "application-autoscaling:UntagResource",
+        ],
+        resources=["*"],
+    ),
+)
+"""What the deploy role needs for scaling."""
 
 
 class Autoscaling:

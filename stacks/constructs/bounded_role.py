@@ -1,12 +1,13 @@
 """A role of a workload, which can never do more than the project's boundary admits."""
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, get_args
 
 from stacks import naming, policies
 from stacks.bindings import IamRole, IamRolePolicy
 from stacks.constructs.platform_stack import PlatformStack
 from stacks.policies import Statement
+from stacks.settings import Project
 
 AssumedBy = Literal["ecs-tasks.amazonaws.com", "vpc-flow-logs.amazonaws.com"]
 """The AWS services that may act as a role of an environment."""
@@ -45,3 +46,53 @@ class BoundedRole:
             role=role.id,
             policy=policies.document(*statements),
         )
+
+
+def deploy(project: Project, account_id: str) -> tuple[Statement, ...]:
+    """What the deploy role needs for roles under the boundary, and what it must never do to its own."""
+    name = project.name
+    roles = f"arn:aws:iam::{account_id}:role/{name}-*"
+    github = f"arn:aws:iam::{account_id}:role/{naming.github_role(name, '*')}"
+    boundary = naming.workload_boundary_arn(name, account_id)
+    return (
+        Statement(
+            "CreateBoundedRoles",
+            actions=["iam:CreateRole", "iam:PutRolePermissionsBoundary", "iam:PutRolePolicy"],
+            resources=[roles],
+            conditions={"StringEquals": {"iam:PermissionsBoundary": boundary}},
+        ),
+        Statement(
+            "ChangeRoles",
+            actions=[
+                "iam:DeleteRole",
+                "iam:DeleteRolePolicy",
+                "iam:ListInstanceProfilesForRole",
+                "iam:TagRole",
+                "iam:UntagRole",
+                "iam:UpdateAssumeRolePolicy",
+                "iam:UpdateRole",
+                "iam:UpdateRoleDescription",
+            ],
+            resources=[roles],
+        ),
+        Statement(
+            "PassRolesToServices",
+            actions=["iam:PassRole"],
+            resources=[roles],
+            conditions={"StringEquals": {"iam:PassedToService": list(get_args(AssumedBy))}},
+        ),
+        Statement(
+            "NeverItsOwnRoles",
+            effect="Deny",
+            actions=[
+                "iam:DeleteRole*",
+                "iam:PassRole",
+                "iam:PutRole*",
+                "iam:TagRole",
+                "iam:UntagRole",
+                "iam:UpdateAssumeRolePolicy",
+                "iam:UpdateRole*",
+            ],
+            resources=[github],
+        ),
+    )

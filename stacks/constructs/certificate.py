@@ -7,6 +7,7 @@ from stacks.bindings import (
     Route53Record,
     TerraformResourceLifecycle,
 )
+from stacks.policies import Statement
 
 
 class Certificate:
@@ -38,3 +39,20 @@ class Certificate:
             validation_record_fqdns=[record.fqdn],
         )
         self.arn = validation.certificate_arn
+
+
+def deploy(account_id: str) -> tuple[Statement, ...]:
+    """What the deploy role needs for certificates, and for the records that prove and name a domain."""
+    return (
+        Statement(
+            "ChangeNamesAndCertificates",
+            actions=[
+                "acm:AddTagsToCertificate",
+                "acm:DeleteCertificate",
+                "acm:RemoveTagsFromCertificate",
+                "route53:ChangeResourceRecordSets",
+            ],
+            resources=[f"arn:aws:acm:*:{account_id}:certificate/*", "arn:aws:route53:::hostedzone/*"],
+        ),
+        Statement("WithoutResource", actions=["acm:RequestCertificate"], resources=["*"]),
+    )

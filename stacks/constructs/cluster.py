@@ -1,8 +1,13 @@
 """Where an environment's tasks run."""
 
+from typing import Final
+
 from stacks import naming
 from stacks.bindings import Construct, EcsCluster, EcsClusterCapacityProviders, EcsClusterSetting
 from stacks.settings import Environment, Project
+
+LINKED_ROLE: Final = "ecs.amazonaws.com"
+"""The service whose linked role comes with the first cluster of an account."""
 
 
 class Cluster:

@@ -2,6 +2,8 @@
 
 from stacks.bindings import Construct, DbSubnetGroup
 from stacks.constructs.subnets import TierSubnets
+from stacks.policies import Statement
+from stacks.settings import Project
 
 
 class DatabaseSubnets:
@@ -17,3 +19,21 @@ class DatabaseSubnets:
             tags={"Name": name},
         )
         self.name = group.name
+
+
+def deploy(project: Project, account_id: str) -> tuple[Statement, ...]:
+    """What the deploy role needs for this."""
+    name = project.name
+    return (
+        Statement(
+            "ChangeDatabaseSubnets",
+            actions=[
+                "rds:AddTagsToResource",
+                "rds:CreateDBSubnetGroup",
+                "rds:DeleteDBSubnetGroup",
+                "rds:ModifyDBSubnetGroup",
+                "rds:RemoveTagsFromResource",
+            ],
+            resources=[f"arn:aws:rds:*:{account_id}:subgrp:{name}-*"],
+        ),
+    )

@@ -1,9 +1,32 @@
 """Ways from the VPC to AWS services that do not lead through the internet."""
 
+from typing import Final
+
 from stacks.bindings import Construct, SecurityGroup, VpcEndpoint
 from stacks.constructs.subnets import TierSubnets
 from stacks.constructs.vpc import PlatformVpc
+from stacks.policies import Statement
 from stacks.settings import Network
+
+DEPLOY: Final = (
+    Statement(
+        "ChangeNetworks",
+        actions=[
+            "ec2:CreateSecurityGroup",
+            "ec2:CreateTags",
+            "ec2:CreateVpcEndpoint",
+            "ec2:DeleteSecurityGroup",
+            "ec2:DeleteTags",
+            "ec2:DeleteVpcEndpoints",
+            "ec2:ModifyVpcEndpoint",
+            "ec2:RevokeSecurityGroupEgress",
+            # An interface endpoint with private DNS brings a hosted zone of AWS's own.
+            "route53:AssociateVPCWithHostedZone",
+        ],
+        resources=["*"],
+    ),
+)
+"""What the deploy role needs for this. EC2's ids cannot be foreseen."""
 
 
 class Endpoints:

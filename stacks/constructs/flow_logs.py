@@ -1,5 +1,7 @@
 """A record of the VPC's traffic (EC2.6)."""
 
+from typing import Final
+
 from stacks import naming
 from stacks.bindings import FlowLog
 from stacks.constructs.bounded_role import BoundedRole
@@ -10,6 +12,20 @@ from stacks.policies import Statement
 from stacks.settings import Environment, Project
 
 TRAFFIC_TYPES = {"rejected": "REJECT", "all": "ALL"}
+
+DEPLOY: Final = (
+    Statement(
+        "ChangeNetworks",
+        actions=[
+            "ec2:CreateFlowLogs",
+            "ec2:CreateTags",
+            "ec2:DeleteFlowLogs",
+            "ec2:DeleteTags",
+        ],
+        resources=["*"],
+    ),
+)
+"""What the deploy role needs for this. EC2's ids cannot be foreseen."""
 
 
 class FlowLogs:

@@ -16,6 +16,7 @@ from stacks.bindings import (
     IamRolePolicyAttachment,
 )
 from stacks.policies import Statement
+from stacks.problems import QuotaError
 from stacks.settings import Platform
 
 ISSUER: Final = "token.actions.githubusercontent.com"
@@ -28,7 +29,8 @@ class GithubRoles:
 
     - plan: reads what stacks are made of, and their state; for pull requests, main and environments.
     - push: pushes images to the project's repositories; for main; only beside the registry.
-    - deploy: what network and service stacks need; for jobs in one of the account's environments.
+    - deploy: what the stacks of environments need, a policy for each kind; for jobs in one of the
+      account's environments.
     """
 
     def __init__(
@@ -56,29 +58,34 @@ class GithubRoles:
             push = self._policy("push", "Pushes the project's images", permissions.push(project))
             self._role("push", [MAIN_BRANCH], [push])
         if environments:
-            network = self._policy(
-                "deploy-network", "Changes networks", permissions.deploy_network(project, account_id)
-            )
-            service = self._policy(
-                "deploy-service", "Changes services", permissions.deploy_service(platform, account_id)
-            )
-            self._role("deploy", in_environments, [read, network, service])
+            deploy = [
+                self._policy(f"deploy-{kind.name}", f"Changes {kind.name}s", statements)
+                for kind, statements in permissions.deploy(platform, account_id).items()
+            ]
+            self._role("deploy", in_environments, [read, *deploy])
 
     def _policy(self, duty: str, description: str, statements: Sequence[Statement]) -> IamPolicy:
+        name = naming.github_role(self._project.name, duty)
         return IamPolicy(
             self._scope,
             f"github_{duty.replace('-', '_')}_policy",
-            name=naming.github_role(self._project.name, duty),
+            name=name,
             description=description,
-            policy=policies.document(*statements),
+            policy=policies.managed_document(name, *statements),
         )
 
     def _role(self, duty: str, subjects: Sequence[str], allowed: Sequence[IamPolicy]) -> None:
         repository = self._project.repository
+        name = naming.github_role(self._project.name, duty)
+        if len(allowed) > policies.POLICIES_OF_A_ROLE:
+            raise QuotaError(
+                f"The IAM role {name} would have {len(allowed)} managed policies; AWS allows "
+                f"{policies.POLICIES_OF_A_ROLE}."
+            )
         role = IamRole(
             self._scope,
             f"github_{duty}",
-            name=naming.github_role(self._project.name, duty),
+            name=name,
             description=f"Assumed by GitHub workflows of {repository} to {duty}",
             max_session_duration=naming.GITHUB_SESSION_SECONDS[duty],
             assume_role_policy=policies.document(

@@ -1,11 +1,34 @@
 """The ways to the internet: from the public tier by the gateway, from the private tier by NAT."""
 
+from typing import Final
+
 from stacks.bindings import Construct, Eip, NatGateway, Route
 from stacks.constructs.subnets import TierSubnets
 from stacks.constructs.vpc import PlatformVpc
+from stacks.policies import Statement
 from stacks.settings import Network
 
 ANYWHERE = "0.0.0.0/0"
+
+DEPLOY: Final = (
+    Statement(
+        "ChangeNetworks",
+        actions=[
+            "ec2:AllocateAddress",
+            "ec2:CreateNatGateway",
+            "ec2:CreateRoute",
+            "ec2:CreateTags",
+            "ec2:DeleteNatGateway",
+            "ec2:DeleteRoute",
+            "ec2:DeleteTags",
+            "ec2:DisassociateAddress",
+            "ec2:ReleaseAddress",
+            "ec2:ReplaceRoute",
+        ],
+        resources=["*"],
+    ),
+)
+"""What the deploy role needs for this. EC2's ids cannot be foreseen."""
 
 
 class InternetRoutes:

@@ -20,10 +20,15 @@ from stacks.constructs.access_log_bucket import AccessLogBucket
 from stacks.constructs.certificate import Certificate
 from stacks.constructs.service_groups import ServiceGroups
 from stacks.network import NetworkStack
+from stacks.policies import Statement
+from stacks.settings import Project
 from stacks.workloads import Workload
 
 TLS_POLICY: Final = "ELBSecurityPolicy-TLS13-1-2-Res-2021-06"
 """TLS 1.2 and 1.3 without weak ciphers (ELB.17)."""
+
+LINKED_ROLE: Final = "elasticloadbalancing.amazonaws.com"
+"""The service whose linked role comes with the first load balancer of an account."""
 
 
 class LoadBalancer:
@@ -144,4 +149,35 @@ def _to_https() -> LbListenerDefaultAction:
     return LbListenerDefaultAction(
         type="redirect",
         redirect=LbListenerDefaultActionRedirect(port="443", protocol="HTTPS", status_code="HTTP_301"),
+    )
+
+
+def deploy(project: Project, account_id: str) -> tuple[Statement, ...]:
+    """What the deploy role needs for a balancer, its listeners and its target groups."""
+    name = project.name
+    return (
+        Statement(
+            "ChangeLoadBalancers",
+            actions=[
+                *(
+                    f"elasticloadbalancing:{verb}{thing}"
+                    for verb in ("Create", "Delete", "Modify")
+                    for thing in ("Listener", "TargetGroup")
+                ),
+                "elasticloadbalancing:AddTags",
+                "elasticloadbalancing:CreateLoadBalancer",
+                "elasticloadbalancing:DeleteLoadBalancer",
+                "elasticloadbalancing:ModifyListenerAttributes",
+                "elasticloadbalancing:ModifyLoadBalancerAttributes",
+                "elasticloadbalancing:ModifyTargetGroupAttributes",
+                "elasticloadbalancing:RemoveTags",
+                "elasticloadbalancing:SetIpAddressType",
+                "elasticloadbalancing:SetSecurityGroups",
+                "elasticloadbalancing:SetSubnets",
+            ],
+            resources=[
+                f"arn:aws:elasticloadbalancing:*:{account_id}:{kind}/{name}-*"
+                for kind in ("loadbalancer/app", "listener/app", "targetgroup")
+            ],
+        ),
     )

@@ -1,7 +1,8 @@
 """A log group of CloudWatch Logs."""
 
 from stacks.bindings import CloudwatchLogGroup, Construct
-from stacks.settings import Environment
+from stacks.policies import Statement
+from stacks.settings import Environment, Project
 
 
 class LogGroup:
@@ -16,3 +17,21 @@ class LogGroup:
         )
         self.name = group.name
         self.arn = group.arn
+
+
+def deploy(project: Project, account_id: str) -> tuple[Statement, ...]:
+    """What the deploy role needs for log groups."""
+    name = project.name
+    return (
+        Statement(
+            "ChangeLogs",
+            actions=[
+                "logs:CreateLogGroup",
+                "logs:DeleteLogGroup",
+                "logs:PutRetentionPolicy",
+                "logs:TagResource",
+                "logs:UntagResource",
+            ],
+            resources=[f"arn:aws:logs:*:{account_id}:log-group:/{name}/*"],
+        ),
+    )

@@ -16,7 +16,26 @@ from stacks.bindings import Construct, NetworkAcl, NetworkAclAssociation, Networ
 from stacks.constructs.internet_routes import ANYWHERE
 from stacks.constructs.subnets import TierSubnets
 from stacks.constructs.vpc import PlatformVpc
+from stacks.policies import Statement
 from stacks.workloads import STATUS
+
+DEPLOY: Final = (
+    Statement(
+        "ChangeNetworks",
+        actions=[
+            "ec2:CreateNetworkAcl",
+            "ec2:CreateNetworkAclEntry",
+            "ec2:CreateTags",
+            "ec2:DeleteNetworkAcl",
+            "ec2:DeleteNetworkAclEntry",
+            "ec2:DeleteTags",
+            "ec2:ReplaceNetworkAclAssociation",
+            "ec2:ReplaceNetworkAclEntry",
+        ],
+        resources=["*"],
+    ),
+)
+"""What the deploy role needs for this. EC2's ids cannot be foreseen."""
 
 HTTP: Final = (80, 80)
 HTTPS: Final = (443, 443)

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from stacks import naming
+from stacks import kinds, naming
 from stacks.bindings import (
     App,
     AwsProvider,
@@ -14,7 +14,8 @@ from stacks.bindings import (
     Token,
 )
 from stacks.kinds import Stack
-from stacks.settings import Project
+from stacks.policies import Statement
+from stacks.settings import Platform, Project
 
 TERRAFORM_VERSION: Final = ">= 1.10"
 """The first version whose S3 backend locks by itself. Source: Terraform, "Backend Type: s3"."""
@@ -54,3 +55,10 @@ class PlatformStack(TerraformStack):
         """Show a value after `terraform apply`, with a sentence on what it is."""
         output = TerraformOutput(self, f"output_{name}", value=value, description=description)
         output.override_logical_id(name)
+
+
+def deploy(platform: Platform, account_id: str) -> tuple[Statement, ...]:
+    """What the deploy role needs to keep the states of the environments in its account."""
+    own = [stack for stack in kinds.stacks_of_account(platform, account_id) if stack.environment]
+    states = [naming.state_arn(platform.project, stack.name) for stack in own]
+    return (Statement("WriteStates", actions=["s3:PutObject"], resources=states),)

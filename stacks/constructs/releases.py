@@ -10,6 +10,7 @@ from stacks.bindings import (
     TerraformLocal,
     TerraformResourceLifecycle,
 )
+from stacks.policies import Statement
 from stacks.settings import Environment, Project
 from stacks.workloads import Workload
 
@@ -75,5 +76,23 @@ def _conditions(workload: Workload) -> tuple[Postcondition, Postcondition]:
                 f"The release record {parameter} does not name an image of {repository} by digest and its "
                 f"commit. Write it anew: {remedy}"
             ),
+        ),
+    )
+
+
+def deploy(project: Project, account_id: str) -> tuple[Statement, ...]:
+    """What the deploy role needs to record a release."""
+    name = project.name
+    return (
+        Statement(
+            "WriteReleases",
+            actions=["ssm:PutParameter"],
+            resources=[f"arn:aws:ssm:*:{account_id}:parameter{naming.release_path(name, '*')}/*"],
+        ),
+        # Who records a release holds a lock, a parameter beside the record.
+        Statement(
+            "LockReleases",
+            actions=["ssm:DeleteParameter", "ssm:PutParameter"],
+            resources=[f"arn:aws:ssm:*:{account_id}:parameter{naming.release_lock_path(name, '*')}/*"],
         ),
     )

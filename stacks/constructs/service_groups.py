@@ -1,5 +1,7 @@
 """Who may talk to whom: internet -> load balancer -> task -> AWS, each step a rule with a name."""
 
+from typing import Final
+
 from stacks.bindings import (
     Construct,
     SecurityGroup,
@@ -12,9 +14,31 @@ from stacks.bindings import (
 )
 from stacks.constructs.internet_routes import ANYWHERE
 from stacks.network import NetworkStack
+from stacks.policies import Statement
 from stacks.workloads import Workload
 
 HTTPS = 443
+
+DEPLOY: Final = (
+    Statement(
+        "ChangeNetworks",
+        actions=[
+            "ec2:AuthorizeSecurityGroupEgress",
+            "ec2:AuthorizeSecurityGroupIngress",
+            "ec2:CreateSecurityGroup",
+            "ec2:CreateTags",
+            "ec2:DeleteSecurityGroup",
+            "ec2:DeleteTags",
+            "ec2:ModifySecurityGroupRules",
+            "ec2:RevokeSecurityGroupEgress",
+            "ec2:RevokeSecurityGroupIngress",
+            "ec2:UpdateSecurityGroupRuleDescriptionsEgress",
+            "ec2:UpdateSecurityGroupRuleDescriptionsIngress",
+        ],
+        resources=["*"],
+    ),
+)
+"""What the deploy role needs for this. EC2's ids cannot be foreseen."""
 
 
 class ServiceGroups:

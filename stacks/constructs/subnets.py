@@ -1,9 +1,32 @@
 """The subnets and route tables of one tier, one of each in every zone."""
 
+from typing import Final
+
 from stacks import naming
 from stacks.addressing import AddressPlan, Tier
 from stacks.bindings import Construct, RouteTable, RouteTableAssociation, Subnet
 from stacks.constructs.vpc import PlatformVpc
+from stacks.policies import Statement
+
+DEPLOY: Final = (
+    Statement(
+        "ChangeNetworks",
+        actions=[
+            "ec2:AssociateRouteTable",
+            "ec2:CreateRouteTable",
+            "ec2:CreateSubnet",
+            "ec2:CreateTags",
+            "ec2:DeleteRouteTable",
+            "ec2:DeleteSubnet",
+            "ec2:DeleteTags",
+            "ec2:DisassociateRouteTable",
+            "ec2:ModifySubnetAttribute",
+            "ec2:ReplaceRouteTableAssociation",
+        ],
+        resources=["*"],
+    ),
+)
+"""What the deploy role needs for this. EC2's ids cannot be foreseen."""
 
 
 class TierSubnets:

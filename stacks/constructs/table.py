@@ -9,6 +9,7 @@ from stacks.bindings import (
     DynamodbTableTtl,
     TerraformResourceLifecycle,
 )
+from stacks.policies import Statement
 from stacks.settings import Environment, Project
 from stacks.workloads import STATUS
 
@@ -40,3 +41,23 @@ class Table:
         )
         self.name = table.name
         self.arn = table.arn
+
+
+def deploy(project: Project, account_id: str) -> tuple[Statement, ...]:
+    """What the deploy role needs for tables."""
+    name = project.name
+    return (
+        Statement(
+            "ChangeTables",
+            actions=[
+                "dynamodb:CreateTable",
+                "dynamodb:DeleteTable",
+                "dynamodb:TagResource",
+                "dynamodb:UntagResource",
+                "dynamodb:UpdateContinuousBackups",
+                "dynamodb:UpdateTable",
+                "dynamodb:UpdateTimeToLive",
+            ],
+            resources=[f"arn:aws:dynamodb:*:{account_id}:table/{name}-*"],
+        ),
+    )

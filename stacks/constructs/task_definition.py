@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from hashlib import sha256
+from typing import Final
 
 from stacks.bindings import (
     Construct,
@@ -13,10 +14,20 @@ from stacks.bindings import (
 )
 from stacks.constructs.secret_references import SecretReferences
 from stacks.constructs.service_roles import ServiceRoles
+from stacks.policies import Statement
 from stacks.workloads import Reference, Workload
 
 LOG_BUFFER = "25m"
 """Room for log events while CloudWatch is slow; beyond it events are lost rather than requests."""
+
+DEPLOY: Final = (
+    Statement(
+        "ChangeTasksAndScaling",
+        actions=["ecs:DeregisterTaskDefinition", "ecs:RegisterTaskDefinition"],
+        resources=["*"],
+    ),
+)
+"""What the deploy role needs for revisions. Neither action can be limited to a family."""
 
 
 class TaskDefinition:

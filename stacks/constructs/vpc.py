@@ -1,5 +1,7 @@
 """The VPC, with everything that AWS puts into it by default closed."""
 
+from typing import Final
+
 from stacks.bindings import (
     Construct,
     DefaultNetworkAcl,
@@ -8,7 +10,31 @@ from stacks.bindings import (
     InternetGateway,
     Vpc,
 )
+from stacks.policies import Statement
 from stacks.settings import Network
+
+DEPLOY: Final = (
+    Statement(
+        "ChangeNetworks",
+        actions=[
+            "ec2:AttachInternetGateway",
+            "ec2:CreateInternetGateway",
+            "ec2:CreateTags",
+            "ec2:CreateVpc",
+            "ec2:DeleteInternetGateway",
+            "ec2:DeleteNetworkAclEntry",
+            "ec2:DeleteRoute",
+            "ec2:DeleteTags",
+            "ec2:DeleteVpc",
+            "ec2:DetachInternetGateway",
+            "ec2:ModifyVpcAttribute",
+            "ec2:RevokeSecurityGroupEgress",
+            "ec2:RevokeSecurityGroupIngress",
+        ],
+        resources=["*"],
+    ),
+)
+"""What the deploy role needs for this. EC2's ids cannot be foreseen."""
 
 
 class PlatformVpc:

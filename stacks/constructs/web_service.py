@@ -14,6 +14,8 @@ from stacks.constructs.alarms import Alarms
 from stacks.constructs.cluster import Cluster
 from stacks.constructs.load_balancer import LoadBalancer
 from stacks.constructs.task_definition import TaskDefinition
+from stacks.policies import Statement
+from stacks.settings import Project
 from stacks.workloads import Workload
 
 TASKS_NEVER_ON_SPOT = 2
@@ -96,3 +98,41 @@ def _capacity(spot_percent: int) -> list[EcsServiceCapacityProviderStrategy]:
             EcsServiceCapacityProviderStrategy(capacity_provider="FARGATE_SPOT", base=0, weight=spot_percent)
         )
     return strategy
+
+
+def deploy(project: Project, account_id: str) -> tuple[Statement, ...]:
+    """What the deploy role needs to bring a service, its cluster and its tasks, and to see why it failed."""
+    name = project.name
+    return (
+        Statement(
+            "ChangeServices",
+            actions=[
+                "ecs:CreateCluster",
+                "ecs:CreateService",
+                "ecs:DeleteCluster",
+                "ecs:DeleteService",
+                "ecs:PutClusterCapacityProviders",
+                "ecs:TagResource",
+                "ecs:UntagResource",
+                "ecs:UpdateCluster",
+                "ecs:UpdateClusterSettings",
+                "ecs:UpdateService",
+            ],
+            resources=[
+                f"arn:aws:ecs:*:{account_id}:{kind}/{name}-*"
+                for kind in ("cluster", "service", "task-definition")
+            ],
+        ),
+        # Why a deployment failed: its stopped tasks, and the last lines of their logs.
+        Statement(
+            "ListTasks",
+            actions=["ecs:ListTasks"],
+            resources=["*"],
+            conditions={"ArnLike": {"ecs:cluster": f"arn:aws:ecs:*:{account_id}:cluster/{name}-*"}},
+        ),
+        Statement(
+            "ReadLogs",
+            actions=["logs:GetLogEvents"],
+            resources=[f"arn:aws:logs:*:{account_id}:log-group:/{name}/*:log-stream:*"],
+        ),
+    )

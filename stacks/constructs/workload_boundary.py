@@ -31,7 +31,8 @@ class WorkloadBoundary:
             "workload_boundary",
             name=naming.workload_boundary(name),
             description="The most that a role of a workload can do",
-            policy=policies.document(
+            policy=policies.managed_document(
+                naming.workload_boundary(name),
                 *_of_the_app(project, account_id),
                 Statement(
                     "Logs",

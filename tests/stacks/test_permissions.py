@@ -1,0 +1,101 @@
+"""What the deploy role may do: gathered from the constructs, a policy for each kind, within IAM's quotas."""
+
+import json
+import pkgutil
+import re
+from fnmatch import fnmatchcase
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+from stacks import constructs, kinds, permissions, policies
+from stacks.policies import Statement, managed_document, merged
+from stacks.problems import QuotaError
+from stacks.reading import read_platform
+from tests.places import ENVIRONMENTS
+from tests.stacks.platform_files import environment, write_platform
+from tests.stacks.terraform_json import Stack
+from tests.stacks.test_synthesis import run_main
+
+PLATFORM = read_platform(ENVIRONMENTS)
+
+
+def test_every_kind_of_an_environments_stacks_has_a_policy(stacks: dict[str, Stack]) -> None:
+    for foundation in ("foundation", "foundation-222222222222"):
+        found = set(stacks[foundation].all("aws_iam_policy"))
+        assert {f"github_deploy_{kind.name}_policy" for kind in kinds.OF_ENVIRONMENT} <= found
+
+
+def test_every_construct_that_says_what_it_needs_is_asked() -> None:
+    for module in pkgutil.iter_modules(constructs.__path__):
+        construct = import_module(f"stacks.constructs.{module.name}")
+        if hasattr(construct, "DEPLOY") or hasattr(construct, "deploy") or hasattr(construct, "LINKED_ROLE"):
+            assert getattr(permissions, module.name) is construct
+
+
+@pytest.mark.parametrize(
+    ("kind", "action"),
+    [
+        (kinds.NETWORK, "ec2:CreateVpc"),
+        (kinds.NETWORK, "ec2:CreateSecurityGroup"),
+        (kinds.NETWORK, "iam:CreateRole"),
+        (kinds.NETWORK, "logs:CreateLogGroup"),
+        (kinds.SERVICE, "ec2:AuthorizeSecurityGroupIngress"),
+        (kinds.SERVICE, "ecs:CreateService"),
+        (kinds.SERVICE, "iam:CreateServiceLinkedRole"),
+        (kinds.SERVICE, "elasticloadbalancing:CreateLoadBalancer"),
+    ],
+)
+def test_a_kinds_policy_allows_what_its_own_stack_creates(kind: kinds.Kind, action: str) -> None:
+    statements = permissions.deploy(PLATFORM, PLATFORM.project.account_id)[kind]
+    assert any(fnmatchcase(action, allowed) for each in statements for allowed in each.actions)
+
+
+def test_no_statement_is_in_two_policies() -> None:
+    network, service = permissions.deploy(PLATFORM, PLATFORM.project.account_id).values()
+    assert not [statement for statement in service if statement in network]
+
+
+def test_statements_of_one_sid_are_joined() -> None:
+    one, other = Statement("A", ["b:B", "a:A"], ["*"]), Statement("A", ["c:C", "a:A"], ["*"])
+    assert merged([one, Statement("B", ["a:A"], ["*"]), other]) == (
+        Statement("A", ["a:A", "b:B", "c:C"], ["*"]),
+        Statement("B", ["a:A"], ["*"]),
+    )
+
+
+def test_statements_of_one_sid_must_differ_in_their_actions_only() -> None:
+    with pytest.raises(ValueError, match="two statements A differ"):
+        merged([Statement("A", ["a:A"], ["*"]), Statement("A", ["a:A"], ["arn:aws:s3:::bucket"])])
+
+
+def test_a_managed_policy_may_have_6144_characters_without_white_space() -> None:
+    def resources(characters: int) -> Statement:
+        return Statement("A", ["a:A"], ["x" * characters])
+
+    rest = len(re.sub(r"\s", "", managed_document("small", resources(0))))
+    fits = managed_document("fits", resources(6144 - rest))
+    assert len(json.dumps(json.loads(fits), separators=(",", ":"))) == 6144
+    with pytest.raises(QuotaError, match=r"IAM policy large would have 6145 characters .* AWS allows 6144"):
+        managed_document("large", resources(6145 - rest))
+
+
+def test_an_account_with_too_many_environments_is_refused_in_one_line(tmp_path: Path) -> None:
+    many = {
+        f"env{number}": environment(network=f'network = {{ cidr = "10.{number}.0.0/16" }}\n')
+        for number in range(20)
+    }
+    environments = write_platform(tmp_path / "environments", **many)
+    result = run_main("--environments", environments, "--outdir", tmp_path / "cdktf.out")
+    assert (result.returncode, len(result.stderr.splitlines())) == (2, 1)
+    assert re.match(r"The IAM policy oaktree-github-read would have \d+ characters", result.stderr)
+    assert not (tmp_path / "cdktf.out").exists()
+
+
+def test_a_role_may_have_ten_managed_policies(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    from stacks.synthesis import synthesize
+
+    monkeypatch.setattr(policies, "POLICIES_OF_A_ROLE", 2)
+    with pytest.raises(QuotaError, match="role oaktree-github-deploy would have 3 managed policies"):
+        synthesize(PLATFORM, tmp_path / "cdktf.out")

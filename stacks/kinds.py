@@ -50,17 +50,17 @@ class Kind:
     """Whether its task definitions outlive it, to be deregistered when it is destroyed."""
 
     def of_account(self, project: Project, account_id: str) -> "Stack":
-        """The account's stack of this kind."""
+        """Returns the account's stack of this kind."""
         name = self.name if account_id == project.account_id else f"{self.name}-{account_id}"
         return Stack(self, name, account_id, project.region)
 
     def of_environment(self, environment: Environment) -> "Stack":
-        """The environment's stack of this kind."""
+        """Returns the environment's stack of this kind."""
         name = self.name_in(environment.name)
         return Stack(self, name, environment.account_id, environment.region, environment)
 
     def name_in(self, environment: str) -> str:
-        """The name of an environment's stack of this kind, such as `dev-network`."""
+        """Names an environment's stack of this kind, such as `dev-network`."""
         return f"{environment}-{self.name}"
 
 
@@ -105,7 +105,7 @@ RELEASED: Final = tuple(kind for kind in KINDS if kind.released)
 
 
 def stacks(platform: Platform) -> Iterator[Stack]:
-    """Every stack of the platform: all accounts' first, then one environment after the other."""
+    """Yields every stack of the platform: the accounts' first, then environment by environment."""
     for account_id in platform.account_ids():
         for kind in OF_ACCOUNT:
             yield kind.of_account(platform.project, account_id)
@@ -115,7 +115,7 @@ def stacks(platform: Platform) -> Iterator[Stack]:
 
 
 def stacks_of_account(platform: Platform, account_id: str) -> tuple[Stack, ...]:
-    """Every stack in one account: its own, then kind by kind those of its environments."""
+    """Returns every stack in one account: its own, then those of its environments, kind by kind."""
     here = [each for each in platform.environments.values() if each.account_id == account_id]
     return (
         *(kind.of_account(platform.project, account_id) for kind in OF_ACCOUNT),
@@ -124,7 +124,7 @@ def stacks_of_account(platform: Platform, account_id: str) -> tuple[Stack, ...]:
 
 
 def stacks_for_environment(project: Project, environment: Environment) -> tuple[Stack, ...]:
-    """Every stack that concerns an environment, each after those it builds on."""
+    """Returns the stacks that concern an environment, each after those it builds on."""
     return (
         *(kind.of_account(project, environment.account_id) for kind in OF_ACCOUNT),
         *(kind.of_environment(environment) for kind in OF_ENVIRONMENT),
@@ -132,7 +132,7 @@ def stacks_for_environment(project: Project, environment: Environment) -> tuple[
 
 
 def dependents(platform: Platform, stack: Stack) -> tuple[Stack, ...]:
-    """Every stack that has to be destroyed before this one, in that order.
+    """Returns the stacks that must be destroyed before this one, in that order.
 
     An environment's stack has its later kinds as dependents; an account's has all stacks of its
     environments, and the project's own foundation, whose bucket holds every state, has those of other

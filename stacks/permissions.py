@@ -141,9 +141,9 @@ def push(project: Project) -> tuple[Statement, ...]:
 
 
 def deploy(platform: Platform, account_id: str) -> Mapping[Kind, tuple[Statement, ...]]:
-    """What applying each kind of an environment's stacks takes beyond reading, as the constructs say.
+    """Gathers what applying each kind of an environment's stacks takes beyond reading.
 
-    A statement that an earlier kind needs as well is only there: one role has them all.
+    A statement that two kinds need is in the earlier kind's policy only: the deploy role has both policies.
     """
     project = platform.project
     linked_roles = (cluster.LINKED_ROLE, autoscaling.LINKED_ROLE, load_balancer.LINKED_ROLE)
@@ -186,7 +186,7 @@ def deploy(platform: Platform, account_id: str) -> Mapping[Kind, tuple[Statement
 
 
 def _service_linked_roles(account_id: str, services: Sequence[str]) -> tuple[Statement, ...]:
-    """The roles that AWS creates for itself with the first resource of a service in an account."""
+    """Lets AWS create the roles that come with an account's first resource of a service."""
     return (
         Statement(
             "CreateServiceLinkedRoles",

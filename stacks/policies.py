@@ -38,7 +38,7 @@ def document(*statements: Statement) -> str:
 
 
 def managed_document(name: str, *statements: Statement) -> str:
-    """The policy document of a managed policy.
+    """Returns the policy document of a managed policy.
 
     Raises QuotaError when it is longer than IAM allows.
     """
@@ -54,7 +54,7 @@ def managed_document(name: str, *statements: Statement) -> str:
 
 
 def merged(statements: Iterable[Statement]) -> tuple[Statement, ...]:
-    """Statements with those of the same Sid joined into one, which has the actions of all, sorted.
+    """Joins statements of the same Sid into one with the actions of all, sorted.
 
     Raises ValueError when statements of the same Sid differ in more than their actions.
     """

@@ -154,7 +154,7 @@ class Workload:
 
 
 def workloads(project: Project, environment: Environment) -> tuple[Workload, ...]:
-    """Every workload of an environment, in the order of its settings."""
+    """Returns every workload of an environment, in the order of its settings."""
     return tuple(
         Workload(
             project=project,
@@ -169,7 +169,7 @@ def workloads(project: Project, environment: Environment) -> tuple[Workload, ...
 
 
 def program_of(service: Service) -> Program:  # noqa: ARG001 - the status app is the only program so far
-    """What a service runs."""
+    """Returns the program that a service runs."""
     return STATUS
 
 

@@ -36,7 +36,7 @@ class AccessLogBucket:
 
 
 def deploy(project: Project, account_id: str) -> tuple[Statement, ...]:
-    """What the deploy role needs for the bucket, which it empties before it deletes it."""
+    """Returns what the deploy role needs for the bucket, which it empties before it deletes it."""
     name = project.name
     access_logs = f"arn:aws:s3:::{name}-*-access-logs-{account_id}"
     return (

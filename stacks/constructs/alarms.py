@@ -121,7 +121,7 @@ def _alarms(service: str, cluster: Cluster, balancer: LoadBalancer) -> Iterator[
 
 
 def deploy(project: Project, account_id: str) -> tuple[Statement, ...]:
-    """What the deploy role needs for alarms, and for the topic that they publish to."""
+    """Returns what the deploy role needs for alarms, and for the topic that they publish to."""
     name = project.name
     return (
         Statement(

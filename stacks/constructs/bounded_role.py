@@ -49,7 +49,7 @@ class BoundedRole:
 
 
 def deploy(project: Project, account_id: str) -> tuple[Statement, ...]:
-    """What the deploy role needs for roles under the boundary, and what it must never do to its own."""
+    """Returns what the deploy role needs for bounded roles, and denies it its own role."""
     name = project.name
     roles = f"arn:aws:iam::{account_id}:role/{name}-*"
     github = f"arn:aws:iam::{account_id}:role/{naming.github_role(name, '*')}"

@@ -42,7 +42,7 @@ class Certificate:
 
 
 def deploy(account_id: str) -> tuple[Statement, ...]:
-    """What the deploy role needs for certificates, and for the records that prove and name a domain."""
+    """Returns what the deploy role needs for certificates and for the records of a domain."""
     return (
         Statement(
             "ChangeNamesAndCertificates",

@@ -22,7 +22,7 @@ class DatabaseSubnets:
 
 
 def deploy(project: Project, account_id: str) -> tuple[Statement, ...]:
-    """What the deploy role needs for this."""
+    """Returns what the deploy role needs for the subnet group."""
     name = project.name
     return (
         Statement(

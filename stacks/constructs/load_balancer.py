@@ -153,7 +153,7 @@ def _to_https() -> LbListenerDefaultAction:
 
 
 def deploy(project: Project, account_id: str) -> tuple[Statement, ...]:
-    """What the deploy role needs for a balancer, its listeners and its target groups."""
+    """Returns what the deploy role needs for a balancer, its listeners and its target groups."""
     name = project.name
     return (
         Statement(

@@ -20,7 +20,7 @@ class LogGroup:
 
 
 def deploy(project: Project, account_id: str) -> tuple[Statement, ...]:
-    """What the deploy role needs for log groups."""
+    """Returns what the deploy role needs for log groups."""
     name = project.name
     return (
         Statement(

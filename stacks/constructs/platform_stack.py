@@ -58,7 +58,7 @@ class PlatformStack(TerraformStack):
 
 
 def deploy(platform: Platform, account_id: str) -> tuple[Statement, ...]:
-    """What the deploy role needs to keep the states of the environments in its account."""
+    """Returns what the deploy role needs to keep the states of the environments in its account."""
     own = [stack for stack in kinds.stacks_of_account(platform, account_id) if stack.environment]
     states = [naming.state_arn(platform.project, stack.name) for stack in own]
     return (Statement("WriteStates", actions=["s3:PutObject"], resources=states),)

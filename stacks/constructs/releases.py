@@ -81,7 +81,7 @@ def _conditions(workload: Workload) -> tuple[Postcondition, Postcondition]:
 
 
 def deploy(project: Project, account_id: str) -> tuple[Statement, ...]:
-    """What the deploy role needs to record a release."""
+    """Returns what the deploy role needs to record a release."""
     name = project.name
     return (
         Statement(

@@ -38,7 +38,7 @@ DEPLOY: Final = (
         resources=["*"],
     ),
 )
-"""What the deploy role needs for this. EC2's ids cannot be foreseen."""
+"""What the deploy role needs. AWS chooses the ids, so no ARN can be named."""
 
 
 class ServiceGroups:

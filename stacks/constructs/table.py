@@ -44,7 +44,7 @@ class Table:
 
 
 def deploy(project: Project, account_id: str) -> tuple[Statement, ...]:
-    """What the deploy role needs for tables."""
+    """Returns what the deploy role needs for tables."""
     name = project.name
     return (
         Statement(

@@ -27,7 +27,7 @@ DEPLOY: Final = (
         resources=["*"],
     ),
 )
-"""What the deploy role needs for revisions. Neither action can be limited to a family."""
+"""What the deploy role needs to register and deregister revisions."""
 
 
 class TaskDefinition:

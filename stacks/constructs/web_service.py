@@ -101,7 +101,7 @@ def _capacity(spot_percent: int) -> list[EcsServiceCapacityProviderStrategy]:
 
 
 def deploy(project: Project, account_id: str) -> tuple[Statement, ...]:
-    """What the deploy role needs to bring a service, its cluster and its tasks, and to see why it failed."""
+    """Returns what the deploy role needs for cluster and service, and to see why a deployment failed."""
     name = project.name
     return (
         Statement(

@@ -49,7 +49,7 @@ class BoundedRole:
 
 
 def deploy(project: Project, account_id: str) -> tuple[Statement, ...]:
-    """Returns what the deploy role needs for bounded roles, and denies it its own role."""
+    """Returns what the deploy role needs for bounded roles, and denies it the roles of workflows."""
     name = project.name
     roles = f"arn:aws:iam::{account_id}:role/{name}-*"
     github = f"arn:aws:iam::{account_id}:role/{naming.github_role(name, '*')}"

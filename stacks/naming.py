@@ -7,29 +7,8 @@ from collections.abc import Iterator, Mapping
 from hashlib import sha256
 from typing import Final
 
-from stacks import kinds
 from stacks.addressing import Tier
-from stacks.settings import Environment, Platform, Project
-
-
-def foundation_stack(project: Project, account_id: str) -> str:
-    """`foundation` for the project's own account, `foundation-<account id>` for another."""
-    return kinds.FOUNDATION.of_account(project, account_id).name
-
-
-def network_stack(environment: str) -> str:
-    """The stack of an environment's network, such as `dev-network`."""
-    return kinds.NETWORK.name_in(environment)
-
-
-def service_stack(environment: str) -> str:
-    """The stack of an environment's services, such as `dev-service`."""
-    return kinds.SERVICE.name_in(environment)
-
-
-def stacks_of_account(platform: Platform, account_id: str) -> tuple[str, ...]:
-    """Every stack of one account, in the order in which they build on each other."""
-    return tuple(stack.name for stack in kinds.stacks_of_account(platform, account_id))
+from stacks.settings import Environment, Project
 
 
 def state_bucket(project: Project) -> str:

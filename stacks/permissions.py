@@ -43,7 +43,7 @@ from stacks.settings import Platform, Project
 def read(platform: Platform, account_id: str) -> tuple[Statement, ...]:
     """Enough to plan every stack: descriptions, the states, and the lock of a plan; no data, no secret."""
     project = platform.project
-    own = naming.stacks_of_account(platform, account_id)
+    own = [stack.name for stack in kinds.stacks_of_account(platform, account_id)]
     return (
         Statement(
             "Describe",

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ops.terraform.targets import targets_of
+from stacks import kinds
 from stacks.reading import read_platform
 from tests.places import ROOT
 from tests.stacks.platform_files import environment, write_platform
@@ -91,7 +91,7 @@ def test_every_environment_and_account_gives_its_stacks(desk: Path, settings: st
     run(desk, sys.executable, "-O", "main.py")
     platform = read_platform(desk / "environments")
     made = {path.parent.name for path in desk.glob("cdktf.out/stacks/*/cdk.tf.json")}
-    assert made == {target.stack for target in targets_of(platform)}
+    assert made == {stack.name for stack in kinds.stacks(platform)}
     assert made > {f"{name}-{kind}" for name in platform.environments for kind in ("network", "service")}
 
 

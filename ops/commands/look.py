@@ -26,6 +26,7 @@ from ops.look.doctor_terraform import terraform_checks
 from ops.look.status import Reader, remarks, table
 from ops.terraform.states import StateBucket
 from ops.terraform.targets import environment_of
+from stacks import kinds
 from stacks.naming import log_group, state_bucket
 from stacks.reading import SettingsError, read_platform
 
@@ -163,7 +164,10 @@ def show_outputs(
             f"The state bucket {states.name} does not exist yet: nothing is deployed. `make bootstrap "
             f"ENV={environment.name}` does all that a first deployment takes."
         )
-    found = {stack: outputs.read(states, stack) for stack in outputs.stacks_of(project, environment)}
+    found = {
+        stack.name: outputs.read(states, stack.name)
+        for stack in kinds.stacks_for_environment(project, environment)
+    }
     if name:
         print(outputs.text(outputs.one((each for of in found.values() for each in of or ()), name).value))
     elif as_json:

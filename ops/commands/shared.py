@@ -9,10 +9,11 @@ from ops.core.clients import ambient_client, require_account
 from ops.core.errors import UsageError
 from ops.github.role import act_in
 from ops.releases.records import Releases
+from stacks import kinds
 from stacks.settings import Environment, Platform
 
 Env = Annotated[str | None, typer.Option("--env", help="Environment, such as dev.")]
-Stack = Annotated[str | None, typer.Option("--stack", help="foundation, network or service.")]
+Stack = Annotated[str | None, typer.Option("--stack", help=f"One of {', '.join(kinds.BY_NAME)}.")]
 Directory = Annotated[
     Path, typer.Option("--directory", help="Where environments/ is and .oaktree/ goes.", show_default=False)
 ]

@@ -12,7 +12,8 @@ from ops.core.console import console, for_people, print_line
 from ops.core.errors import OpsError
 from ops.github.role import act_in
 from ops.terraform import provision
-from ops.terraform.targets import environment_of, target_of, targets_of
+from ops.terraform.targets import environment_of, target_of
+from stacks import kinds
 from stacks.reading import read_platform
 
 app = typer.Typer()
@@ -58,10 +59,10 @@ def apply(
 def validate(stack: Stack = None, directory: Directory = HERE) -> None:
     """Let Terraform check the synthesized stacks."""
     checkout = Checkout(directory.absolute())
-    every = list(targets_of(read_platform(checkout.environments)))
-    wanted = [target for target in every if stack in (None, target.stack, target.kind)]
+    every = list(kinds.stacks(read_platform(checkout.environments)))
+    wanted = [target for target in every if stack in (None, target.name, target.kind.name)]
     if not wanted:
-        known = ", ".join(target.stack for target in every)
+        known = ", ".join(target.name for target in every)
         raise typer.BadParameter(f"{stack} is not a stack: known are {known}.", param_hint="--stack")
     provision.validate(checkout, wanted, lambda name: console.print(f"{name}: valid"))
 

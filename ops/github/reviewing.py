@@ -17,7 +17,7 @@ from ops.core.errors import OpsError, UsageError
 from ops.github.role import act_in
 from ops.terraform import provision
 from ops.terraform.synthesis import synthesize
-from ops.terraform.targets import Target, environment_of, target_of, targets_of
+from ops.terraform.targets import environment_of, target_of
 from ops.terraform.workspace import OnLine, Workspace
 from review import diagram as diagrams
 from review.canonical import changes_hash
@@ -29,7 +29,8 @@ from review.pipeline import InputError, checked_commit, pipeline_of
 from review.reading import read_stacks
 from review.report import SCHEMA, Review, review_of, verdict_json
 from review.values import pair
-from stacks.naming import network_stack, service_stack
+from stacks import kinds
+from stacks.kinds import Stack
 from stacks.settings import Environment, Platform
 
 KEY: Final = "oaktree"
@@ -56,7 +57,7 @@ class Reviewed:
         )
 
 
-def targets_to_review(platform: Platform, environment: str | None, kind: str | None) -> list[Target]:
+def targets_to_review(platform: Platform, environment: str | None, kind: str | None) -> list[Stack]:
     """The stack that is named, or without one those of the environment, or without that all there are.
 
     UsageError as of `target_of`.
@@ -64,15 +65,15 @@ def targets_to_review(platform: Platform, environment: str | None, kind: str | N
     if kind is not None:
         return [target_of(platform, environment, kind)]
     if environment is None:
-        return list(targets_of(platform))
-    name = environment_of(platform, environment).name
-    return [target_of(platform, name, each) for each in ("network", "service")]
+        return list(kinds.stacks(platform))
+    found = environment_of(platform, environment)
+    return [each.of_environment(found) for each in kinds.OF_ENVIRONMENT]
 
 
 def review(
     checkout: Checkout,
     platform: Platform,
-    targets: Sequence[Target],
+    targets: Sequence[Stack],
     on_line: OnLine,
     commit: str = "",
     key: str = KEY,
@@ -94,9 +95,9 @@ def review(
     with TemporaryDirectory(prefix="oaktree-review-") as directory:
         plans = Path(directory)
         for target in targets:
-            on_line(f"Planning {target.stack}.")
+            on_line(f"Planning {target.name}.")
             _plan(checkout, platform, target, plans)
-        stacks = read_stacks([plans], [target.stack for target in targets])
+        stacks = read_stacks([plans], [target.name for target in targets])
     made = review_of(stacks, marker, pipeline.run_url)
     where = provision.working_root(checkout) / "review" / _name(targets)
     _write(made, where)
@@ -144,7 +145,7 @@ def require_reviewed(verdict: Path, workspace: Workspace) -> None:
 def diagram(checkout: Checkout, environment: Environment) -> str:
     """A picture of an environment, in Mermaid, as the settings say now. OpsError when there is none."""
     synthesize(checkout)
-    stacks = (network_stack(environment.name), service_stack(environment.name))
+    stacks = [kind.name_in(environment.name) for kind in kinds.OF_ENVIRONMENT]
     try:
         return diagrams.diagram(
             {stack: json.loads(checkout.configuration(stack).read_bytes()) for stack in stacks}
@@ -153,7 +154,7 @@ def diagram(checkout: Checkout, environment: Environment) -> str:
         raise OpsError(f"There is no picture of {environment.name}: {error}") from None
 
 
-def _plan(checkout: Checkout, platform: Platform, target: Target, plans: Path) -> None:
+def _plan(checkout: Checkout, platform: Platform, target: Stack, plans: Path) -> None:
     """Plan one stack and copy what came of it: its JSON, and Terraform's error if it failed."""
     with provision.working_on(checkout, target) as workspace:
         workspace.discard_plan()
@@ -164,14 +165,14 @@ def _plan(checkout: Checkout, platform: Platform, target: Target, plans: Path) -
             said = str(error)
             with suppress(FileNotFoundError):
                 said = workspace.plan_error.read_text()
-            (plans / f"{target.stack}.error").write_text(said)
+            (plans / f"{target.name}.error").write_text(said)
         with suppress(FileNotFoundError):
-            shutil.copyfile(workspace.plan_json, plans / f"{target.stack}.json")
+            shutil.copyfile(workspace.plan_json, plans / f"{target.name}.json")
 
 
-def _name(targets: Sequence[Target]) -> str:
+def _name(targets: Sequence[Stack]) -> str:
     """What several reviews are told apart by: their environment, or the one stack of none."""
-    names = {each.environment.name if each.environment else each.stack for each in targets}
+    names = {each.environment.name if each.environment else each.name for each in targets}
     return names.pop() if len(names) == 1 else "all"
 
 

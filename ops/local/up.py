@@ -120,7 +120,7 @@ class _Up:
         with phases.phase("images and secrets") as phase:
             images = self._firsts(embedded, phase)
         phases.releases(place, {service: (image, firsts.COMMIT) for service, image in images.items()})
-        phases.network_and_service(place, _apply)
+        phases.environment(place, _apply)
         return Up(embedded, dict(self._apps(embedded)))
 
     def _embedded(self, terraform: Terraform, phase: Phase) -> Embedded:

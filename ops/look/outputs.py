@@ -8,8 +8,7 @@ from rich.text import Text
 
 from ops.core.errors import OpsError, UsageError
 from ops.terraform.states import StateBucket
-from stacks.naming import foundation_stack, network_stack, service_stack, state_key
-from stacks.settings import Environment, Project
+from stacks.naming import state_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,15 +19,6 @@ class Output:
     name: str
     value: object
     sensitive: bool
-
-
-def stacks_of(project: Project, environment: Environment) -> tuple[str, ...]:
-    """The stacks whose outputs concern an environment, each after those it builds on."""
-    return (
-        foundation_stack(project, environment.account_id),
-        network_stack(environment.name),
-        service_stack(environment.name),
-    )
 
 
 def read(states: StateBucket, stack: str) -> tuple[Output, ...] | None:

@@ -23,7 +23,8 @@ from ops.rollout.prerequisites import missing
 from ops.terraform.binary import find_terraform
 from ops.terraform.phases import Phases, Place
 from ops.terraform.workspace import OnLine, Workspace
-from stacks.naming import foundation_stack, network_stack, repository_name, service_stack
+from stacks import kinds
+from stacks.naming import repository_name
 from stacks.settings import Environment, Platform
 
 _BEGUN: Final = "terraform.tfstate"
@@ -79,7 +80,7 @@ class Bootstrap:
         foundation = self._foundation(founded)
         release = tuple(self._release(service, founded) for service in environment.services)
         self._require_prerequisites()
-        stacks = (network_stack(environment.name), service_stack(environment.name))
+        stacks = [kind.name_in(environment.name) for kind in kinds.OF_ENVIRONMENT]
         there = {stack: len(states.resources(stack)) if founded else 0 for stack in stacks}
         return (
             foundation,
@@ -106,12 +107,12 @@ class Bootstrap:
             }
             phase.result = f"for {', '.join(found)}" if found else "unchanged"
         self._phases.releases(self._place, found, "first release")
-        self._phases.network_and_service(self._place, _create)
+        self._phases.environment(self._place, _create)
         return dict(self._apps())
 
     def _foundation(self, founded: bool) -> Step:
         project, account_id = self._project, self._environment.account_id
-        stack = foundation_stack(project, account_id)
+        stack = kinds.FOUNDATION.of_account(project, account_id).name
         states = self._phases.states(self._place)
         own = account_id == project.account_id
         if not own and not founded:

@@ -25,8 +25,8 @@ from ops.rollout.watch import Say
 from ops.terraform.binary import TerraformError
 from ops.terraform.phases import watch
 from ops.terraform.provision import working_on
-from ops.terraform.targets import target_of
 from ops.terraform.workspace import Workspace
+from stacks import kinds
 from stacks.settings import Environment, Platform
 
 _LONGEST_WHY: Final = 200
@@ -107,7 +107,8 @@ class _Deployment:
         say: Say,
     ) -> None:
         project, name = platform.project, environment.name
-        self.target = target_of(platform, name, "service")
+        (released,) = kinds.RELEASED
+        self.target = released.of_environment(environment)
         self.stands = "Nothing was changed."
         self._undoing = False
         self._checkout = checkout
@@ -157,7 +158,7 @@ class _Deployment:
 
     def _plan(self, workspace: Workspace) -> list[_Watched]:
         """Plan; returns the services to watch: those that were asked for and those that the plan changes."""
-        with self._progress.phase(f"plan {self.target.stack}") as phase:
+        with self._progress.phase(f"plan {self.target.name}") as phase:
             recorded = [self._recorded(deployed) for deployed in self._all]
             changed = plan_release(self._checkout, self._platform, self.target, workspace, phase)
             if recorded != [self._recorded(deployed) for deployed in self._all]:
@@ -185,7 +186,7 @@ class _Deployment:
             "The apply was under way, so a part of it may be in force. "
             f"`make deploy ENV={self._name}` does the rest; {self._go_back}."
         )
-        with self._progress.phase(f"apply {self.target.stack}") as phase:
+        with self._progress.phase(f"apply {self.target.name}") as phase:
             try:
                 workspace.apply_plan(on_line=watch(phase))
             except TerraformError as error:

@@ -12,8 +12,8 @@ from ops.core.errors import OpsError
 from ops.core.progress import Phase
 from ops.terraform.provision import init
 from ops.terraform.synthesis import synthesize
-from ops.terraform.targets import Target
 from ops.terraform.workspace import Workspace
+from stacks.kinds import Stack
 from stacks.settings import Platform
 
 _REPLACED_BY_EVERY_RELEASE: Final = "aws_ecs_task_definition"
@@ -22,14 +22,14 @@ _HARMLESS: Final = frozenset({"no-op", "read", "create", "update"})
 
 
 def plan_release(
-    checkout: Checkout, platform: Platform, target: Target, workspace: Workspace, phase: Phase
+    checkout: Checkout, platform: Platform, target: Stack, workspace: Workspace, phase: Phase
 ) -> frozenset[str]:
     """Save a plan; returns the names of the ECS services that it changes.
 
     OpsError, and no plan is left, when it does more than a release may.
     """
     synthesize(checkout)
-    workspace.take(checkout.configuration(target.stack))
+    workspace.take(checkout.configuration(target.name))
     init(workspace, platform, target)
     plan = workspace.plan()
     added, changed, destroyed = counts(plan)
@@ -40,7 +40,7 @@ def plan_release(
         workspace.discard_plan()
         named, told = f"ENV={target.environment.name} STACK=service", "\n  ".join(("", *found))
         raise OpsError(
-            f"The plan of {target.stack} does more than a release may, so nothing was applied:{told}\n"
+            f"The plan of {target.name} does more than a release may, so nothing was applied:{told}\n"
             f"If that is what you want, look at it (`make plan {named}`) and apply it (`make apply {named}`)."
         )
     return frozenset(changed_services(plan))

@@ -22,7 +22,8 @@ from ops.terraform.binary import Terraform
 from ops.terraform.states import StateBucket
 from ops.terraform.synthesis import synthesize
 from ops.terraform.workspace import OnLine, Workspace
-from stacks.naming import foundation_stack, network_stack, service_stack, state_bucket
+from stacks import kinds
+from stacks.naming import state_bucket
 from stacks.settings import Environment, Platform
 
 _APPLIED: Final = re.compile(r"Apply complete! Resources: (\d+) added, (\d+) changed, (\d+) destroyed")
@@ -89,7 +90,7 @@ class Phases:
 
     def foundation(self, place: Place, account_id: str, apply: Apply) -> None:
         """Apply an account's foundation; the project's keeps its state beside it until it has a bucket."""
-        stack = foundation_stack(self._project, account_id)
+        stack = kinds.FOUNDATION.of_account(self._project, account_id).name
         with self.phase(stack) as phase:
             workspace = self.workspace(place, stack, account_id)
             with workspace.reserved():
@@ -110,10 +111,9 @@ class Phases:
                 releases.record(service, *images[service], why)
             phase.result = f"recorded for {', '.join(missing)}" if missing else "unchanged"
 
-    def network_and_service(self, place: Place, apply: Apply) -> None:
-        """Apply the environment's own two stacks."""
-        name = self._environment.name
-        for stack in (network_stack(name), service_stack(name)):
+    def environment(self, place: Place, apply: Apply) -> None:
+        """Apply the environment's own stacks."""
+        for stack in (kind.name_in(self._environment.name) for kind in kinds.OF_ENVIRONMENT):
             with self.phase(stack) as phase:
                 workspace = self.workspace(place, stack, self._environment.account_id)
                 with workspace.reserved():

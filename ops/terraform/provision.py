@@ -15,13 +15,11 @@ from ops.terraform import foundation
 from ops.terraform.binary import find_terraform
 from ops.terraform.states import StateBucket
 from ops.terraform.synthesis import synthesize
-from ops.terraform.targets import Target, targets_of
 from ops.terraform.workspace import OnLine, Workspace
+from stacks import kinds
+from stacks.kinds import Stack
 from stacks.naming import (
-    foundation_stack,
     load_balancer_name,
-    network_stack,
-    service_stack,
     state_bucket,
 )
 from stacks.settings import Environment, Platform
@@ -30,7 +28,7 @@ AskName = Callable[[str], str]
 """Asks a person to type a name; gets the question, returns what was typed."""
 
 
-def validate(checkout: Checkout, targets: list[Target], on_done: OnLine) -> None:
+def validate(checkout: Checkout, targets: list[Stack], on_done: OnLine) -> None:
     """`terraform validate` of stacks; `on_done` gets the name of each that is valid.
 
     Needs no credentials. TerraformError for the first that is not valid.
@@ -39,12 +37,12 @@ def validate(checkout: Checkout, targets: list[Target], on_done: OnLine) -> None
     root = checkout.state / "validate"
     terraform = find_terraform(checkout.state)
 
-    def one(target: Target) -> str:
-        workspace = Workspace(target.stack, root, terraform, os.environ)
-        workspace.take(checkout.configuration(target.stack))
+    def one(target: Stack) -> str:
+        workspace = Workspace(target.name, root, terraform, os.environ)
+        workspace.take(checkout.configuration(target.name))
         workspace.init("-backend=false")
         workspace.validate()
-        return target.stack
+        return target.name
 
     # Terraform spends most of the time in one thread, reading the provider's schema.
     with exclusive(root / "lock"), ThreadPoolExecutor(max_workers=2) as pool:
@@ -52,7 +50,7 @@ def validate(checkout: Checkout, targets: list[Target], on_done: OnLine) -> None
             on_done(stack)
 
 
-def plan(checkout: Checkout, platform: Platform, target: Target, on_line: OnLine) -> Path:
+def plan(checkout: Checkout, platform: Platform, target: Stack, on_line: OnLine) -> Path:
     """Plan a stack and save the plan for `apply`; returns where it is."""
     synthesize(checkout)
     with working_on(checkout, target) as workspace:
@@ -64,18 +62,18 @@ def plan_here(
     workspace: Workspace,
     checkout: Checkout,
     platform: Platform,
-    target: Target,
+    target: Stack,
     on_line: OnLine | None = None,
 ) -> None:
     """Plan a stack as it is synthesized; a plan that was saved before is gone, however this ends."""
     workspace.discard_plan()
-    workspace.take(checkout.configuration(target.stack))
+    workspace.take(checkout.configuration(target.name))
     init(workspace, platform, target)
     workspace.plan(on_line=on_line)
 
 
 def apply(
-    checkout: Checkout, target: Target, on_line: OnLine, require: Callable[[Workspace], None] | None = None
+    checkout: Checkout, target: Stack, on_line: OnLine, require: Callable[[Workspace], None] | None = None
 ) -> None:
     """Apply exactly the saved plan of a stack, then remove it.
 
@@ -85,11 +83,11 @@ def apply(
     with working_on(checkout, target) as workspace:
         again = f"Run `{_make('plan', target)}`, look at it, then apply."
         if not workspace.saved_plan.exists():
-            raise OpsError(f"There is no saved plan of {target.stack} ({workspace.saved_plan}). {again}")
+            raise OpsError(f"There is no saved plan of {target.name} ({workspace.saved_plan}). {again}")
         synthesize(checkout)
-        if not workspace.planned_from(checkout.configuration(target.stack)):
+        if not workspace.planned_from(checkout.configuration(target.name)):
             raise OpsError(
-                f"The configuration of {target.stack} has changed since its plan was saved. {again}"
+                f"The configuration of {target.name} has changed since its plan was saved. {again}"
             )
         if require:
             require(workspace)
@@ -98,7 +96,7 @@ def apply(
 
 
 def destroy(
-    checkout: Checkout, platform: Platform, target: Target, ask_name: AskName, on_line: OnLine
+    checkout: Checkout, platform: Platform, target: Stack, ask_name: AskName, on_line: OnLine
 ) -> None:
     """Destroy a stack after a person has typed the name of what it belongs to.
 
@@ -114,19 +112,19 @@ def destroy(
         name = target.environment.name if target.environment else platform.project.name
         kind = "environment" if target.environment else "project"
         typed = ask_name(
-            f"This destroys the stack {target.stack} in account {target.account_id}. "
+            f"This destroys the stack {target.name} in account {target.account_id}. "
             f"Type the {kind}'s name to go on"
         )
         if typed != name:
             raise OpsError(f"{typed!r} is not the {kind}'s name; nothing was destroyed.")
-        workspace.take(checkout.configuration(target.stack))
+        workspace.take(checkout.configuration(target.name))
         workspace.discard_plan()
         if _holds_states(platform, target):
             foundation.destroy(workspace, states, on_line=on_line)
         else:
             init(workspace, platform, target)
             workspace.destroy(on_line=on_line)
-    if target.kind == "service" and target.environment:
+    if target.kind.has_tasks and target.environment:
         _deregister_tasks(platform, target.environment, on_line)
 
 
@@ -156,11 +154,11 @@ def deregister_family(ecs: Any, family: str) -> int:
     return len(revisions)
 
 
-def _holds_states(platform: Platform, target: Target) -> bool:
-    return target.stack == foundation_stack(platform.project, platform.project.account_id)
+def _holds_states(platform: Platform, target: Stack) -> bool:
+    return target == kinds.FOUNDATION.of_account(platform.project, platform.project.account_id)
 
 
-def init(workspace: Workspace, platform: Platform, target: Target) -> None:
+def init(workspace: Workspace, platform: Platform, target: Stack) -> None:
     """`terraform init` with the state where it is. OpsError when there is no state bucket yet."""
     states = _states(platform)
     if _holds_states(platform, target):
@@ -188,68 +186,57 @@ def working_root(checkout: Checkout) -> Path:
 
 
 @contextmanager
-def working_on(checkout: Checkout, target: Target) -> Iterator[Workspace]:
+def working_on(checkout: Checkout, target: Stack) -> Iterator[Workspace]:
     """A stack's working directory, for this process alone."""
     root = working_root(checkout)
-    workspace = Workspace(target.stack, root, find_terraform(checkout.state), os.environ)
+    workspace = Workspace(target.name, root, find_terraform(checkout.state), os.environ)
     with workspace.reserved():
         yield workspace
 
 
-def _refuse_protected(checkout: Checkout, platform: Platform, target: Target) -> None:
+def _refuse_protected(checkout: Checkout, platform: Platform, target: Stack) -> None:
     if target.environment:
         holders = [target.environment]
     else:
         holders = [e for e in platform.environments.values() if e.account_id == target.account_id]
     files = [f"{environment.name}.toml" for environment in holders if environment.protected]
-    if target.kind == "foundation" and platform.project.protected:
+    if target.environment is None and platform.project.protected:
         files = ["project.toml"]
     if files:
         raise OpsError(
-            f"{target.stack} is protected: {checkout.environments / files[0]} has `protected = true`. To "
+            f"{target.name} is protected: {checkout.environments / files[0]} has `protected = true`. To "
             "destroy it, set `protected = false` there, plan and apply, so that its resources lose their "
             "protection too, then try again."
         )
-    if target.kind == "service" and target.environment and target.environment.data.deletion_protection:
+    if target.kind.has_tables and target.environment and target.environment.data.deletion_protection:
         raise OpsError(
-            f"The table of {target.stack} is protected: "
+            f"The table of {target.name} is protected: "
             f"{checkout.environments / target.environment.name}.toml has `deletion_protection = true` in "
             "[data]. To destroy it, set that to false, plan and apply, then try again."
         )
 
 
-def _refuse_still_protected(target: Target, states: StateBucket) -> None:
+def _refuse_still_protected(target: Stack, states: StateBucket) -> None:
     """OpsError while what is applied is protected, though the settings no longer say so."""
-    if states.exists() and (left := states.protections(target.stack)):
+    if states.exists() and (left := states.protections(target.name)):
         raise OpsError(
-            f"{target.stack} cannot be destroyed: what is applied is still protected ({', '.join(left)}). "
+            f"{target.name} cannot be destroyed: what is applied is still protected ({', '.join(left)}). "
             f"Run `{_make('plan', target)}` and `{_make('apply', target)}` first."
         )
 
 
-def _refuse_in_use(platform: Platform, target: Target, states: StateBucket) -> None:
+def _refuse_in_use(platform: Platform, target: Stack, states: StateBucket) -> None:
     """OpsError while a stack that builds on this one still has resources."""
-    if target.kind == "service" or not states.exists():
+    if not states.exists():
         return
-    if target.environment:
-        users = [service_stack(target.environment.name)]
-    else:
-        users = [
-            stack
-            for environment in platform.environments.values()
-            if environment.account_id == target.account_id
-            for stack in (service_stack(environment.name), network_stack(environment.name))
-        ]
-        if _holds_states(platform, target):
-            users += [t.stack for t in targets_of(platform) if t.kind == "foundation" and t != target]
-    for user in users:
+    for user in (stack.name for stack in kinds.dependents(platform, target)):
         if left := states.resources(user):
             raise OpsError(
-                f"{target.stack} cannot be destroyed while {user} has resources ({len(left)}, such as "
+                f"{target.name} cannot be destroyed while {user} has resources ({len(left)}, such as "
                 f"{left[0]}). Destroy {user} first."
             )
 
 
-def _make(command: str, target: Target) -> str:
+def _make(command: str, target: Stack) -> str:
     environment = f"ENV={target.environment.name} " if target.environment else ""
-    return f"make {command} {environment}STACK={target.kind}"
+    return f"make {command} {environment}STACK={target.kind.name}"

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from stacks import naming
+from stacks import kinds, naming
 from stacks.bindings import Construct
 from stacks.constructs.private_bucket import PrivateBucket
 from stacks.policies import Statement
@@ -34,7 +34,7 @@ def _shared_states(platform: Platform) -> Iterator[Statement]:
     _, *other_account_ids = platform.account_ids()
     for account_id in other_account_ids:
         principals = {"AWS": f"arn:aws:iam::{account_id}:root"}
-        states = [naming.state_key(stack) for stack in naming.stacks_of_account(platform, account_id)]
+        states = [naming.state_key(stack.name) for stack in kinds.stacks_of_account(platform, account_id)]
         objects = [f"{arn}/{name}" for state in states for name in (state, f"{state}.tflock")]
         yield Statement(f"List{account_id}", ["s3:ListBucket"], [arn], principals=principals)
         yield Statement(

@@ -1,6 +1,6 @@
 """The table of kinds: which stacks there are, in which order, and what builds on what."""
 
-from stacks import kinds, naming
+from stacks import kinds
 from stacks.reading import read_platform
 from tests.places import ENVIRONMENTS
 from tests.stacks.terraform_json import Stack
@@ -31,11 +31,11 @@ def test_each_stack_comes_after_those_it_builds_on() -> None:
             assert every.index(stack) < every.index(dependent)
 
 
-def test_the_names_are_those_of_naming() -> None:
+def test_an_accounts_and_an_environments_stacks_are_listed_by_kind() -> None:
     assert names(kinds.stacks_for_environment(PROJECT, PROD)) == [
-        naming.foundation_stack(PROJECT, OTHER),
-        naming.network_stack("prod"),
-        naming.service_stack("prod"),
+        f"foundation-{OTHER}",
+        "prod-network",
+        "prod-service",
     ]
     assert names(kinds.stacks_of_account(PLATFORM, HOME)) == [
         "foundation",

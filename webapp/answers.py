@@ -10,8 +10,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from webapp.aws import AwsError, FailureKind
-from webapp.request_ids import request_id
+from webapp.calls import AwsError, FailureKind
+from webapp.logs import current_request_id
 
 RETRY_SOON: Final = 2
 RETRY_LATER: Final = 10
@@ -69,7 +69,7 @@ class Problem(Answer):
         headers: Mapping[str, str] | None = None,
         errors: list[dict[str, str]] | None = None,
     ) -> None:
-        content = problem_document(status, detail, request_id())
+        content = problem_document(status, detail, current_request_id.get())
         if errors:
             content["errors"] = errors
         super().__init__(content, status, headers)

@@ -11,17 +11,18 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp
 
 from webapp.answers import fail, refuse, refuse_for_aws
-from webapp.aws import AwsError, open_clients
+from webapp.aws import open_clients
 from webapp.board import Board, utc_now
+from webapp.calls import AwsError
 from webapp.contract import HEALTH_PATH, STATUS_PATH
 from webapp.endpoints import events, health, history, incidents, openapi, page, status
 from webapp.events import Events
 from webapp.history.recorder import record
 from webapp.layers.hot_paths import HotPaths
 from webapp.layers.limits import Limits
+from webapp.layers.request_log import RequestLog
 from webapp.layers.security_headers import SecurityHeaders
 from webapp.layers.startup import StartupErrors
-from webapp.logs import RequestLog
 from webapp.monitor import monitor
 from webapp.page.cache import PageCache
 from webapp.page.template import PageTemplate
@@ -63,10 +64,8 @@ def _lifespan(
     async def lifespan(_app: Starlette) -> AsyncIterator[Resources]:
         stopping.begin()
         board = Board(utc_now())
-        registry = settings.registry
-        ecr_region = registry.region if registry else None
         async with (
-            open_clients(settings.aws_region, ecr_region) as clients,
+            open_clients(settings) as clients,
             _background(monitor(clients, settings, board), record(clients.of_recorder(), settings, board)),
         ):
             status_cache = StatusCache(board, settings)

@@ -1,35 +1,21 @@
-"""The app's way to AWS: one session, its clients, and failures told apart by kind."""
+"""The app's clients of AWS, all of one session."""
 
-import asyncio
-import logging
-from collections.abc import AsyncIterator, Awaitable, Container, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
-from enum import StrEnum
-from http import HTTPStatus
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final
 
 from aiobotocore.config import AioConfig
 from aiobotocore.session import get_session
-from botocore import exceptions
 
 from webapp.admission import Admission
+from webapp.checks import CHECKS
 from webapp.late_credentials import look_late
-from webapp.log_spacing import LineSpacing
-from webapp.logs import log
+from webapp.services import ServiceName
+from webapp.settings import Settings
 
 if TYPE_CHECKING:
-    from types_aiobotocore_cloudwatch import CloudWatchClient
     from types_aiobotocore_dynamodb import DynamoDBClient
-    from types_aiobotocore_ecr import ECRClient
-    from types_aiobotocore_ecs import ECSClient
-    from types_aiobotocore_logs import CloudWatchLogsClient
-    from types_aiobotocore_sts import STSClient
-
-T = TypeVar("T")
-
-DEADLINE: Final = 2.0
-"""Seconds a call may take, retries included."""
 
 CONNECTIONS_FOR_REQUESTS: Final = 50
 """Connections to DynamoDB for requests, and as many calls at once."""
@@ -69,20 +55,15 @@ class LimitedDynamoDB:
 
 @dataclass(frozen=True)
 class Clients:
-    """A client for each AWS service; `ecr` is None where the image is from another registry.
+    """The app's clients: DynamoDB for requests and for the recorder, and one for each check by its name.
 
-    `dynamodb` is for requests. Checks and the recorder have clients of their own, so that a crowd of
-    requests neither looks like a table that is down nor leaves a gap in the history.
+    Checks and the recorder have clients of their own, so that a crowd of requests neither looks like a
+    table that is down nor leaves a gap in the history.
     """
 
     dynamodb: "DynamoDBClient | LimitedDynamoDB"
-    dynamodb_for_checks: "DynamoDBClient"
     dynamodb_for_recorder: "DynamoDBClient"
-    ecs: "ECSClient"
-    ecr: "ECRClient | None"
-    cloudwatch: "CloudWatchClient"
-    logs: "CloudWatchLogsClient"
-    sts: "STSClient"
+    checks: Mapping[ServiceName, Any]
 
     def of_recorder(self) -> "Clients":
         """The clients with the recorder's own in place of the requests'."""
@@ -90,7 +71,7 @@ class Clients:
 
 
 @asynccontextmanager
-async def open_clients(region: str, ecr_region: str | None) -> AsyncIterator[Clients]:
+async def open_clients(settings: Settings) -> AsyncIterator[Clients]:
     """All clients of one session, closed at the end; AWS_ENDPOINT_URL is honoured by botocore.
 
     Nothing is asked yet, not even for credentials. Raises `BotoCoreError` when botocore's own
@@ -98,198 +79,24 @@ async def open_clients(region: str, ecr_region: str | None) -> AsyncIterator[Cli
     """
     session = get_session()
     look_late(session)
-    checks = configuration(CONNECTIONS_FOR_CHECKS)
+    # The stubs know each name of a service as a literal only.
+    create_client: Callable[..., AbstractAsyncContextManager[Any]] = session.create_client
     async with AsyncExitStack() as stack:
 
-        async def dynamodb(config: AioConfig) -> "DynamoDBClient":
+        async def client(service: str, region: str, connections: int) -> Any:
             return await stack.enter_async_context(
-                session.create_client("dynamodb", region_name=region, config=config)
+                create_client(service, region_name=region, config=configuration(connections))
             )
 
+        region = settings.aws_region
         yield Clients(
             dynamodb=LimitedDynamoDB(
-                await dynamodb(configuration(CONNECTIONS_FOR_REQUESTS)),
+                await client("dynamodb", region, CONNECTIONS_FOR_REQUESTS),
                 Admission(CONNECTIONS_FOR_REQUESTS, WAITING_REQUESTS),
             ),
-            dynamodb_for_checks=await dynamodb(checks),
-            dynamodb_for_recorder=await dynamodb(configuration(CONNECTIONS_FOR_RECORDER)),
-            ecs=await stack.enter_async_context(
-                session.create_client("ecs", region_name=region, config=checks)
-            ),
-            ecr=await stack.enter_async_context(
-                session.create_client("ecr", region_name=ecr_region, config=checks)
-            )
-            if ecr_region
-            else None,
-            cloudwatch=await stack.enter_async_context(
-                session.create_client("cloudwatch", region_name=region, config=checks)
-            ),
-            logs=await stack.enter_async_context(
-                session.create_client("logs", region_name=region, config=checks)
-            ),
-            sts=await stack.enter_async_context(
-                session.create_client("sts", region_name=region, config=checks)
-            ),
+            dynamodb_for_recorder=await client("dynamodb", region, CONNECTIONS_FOR_RECORDER),
+            checks={
+                check.name: await client(check.client, check.region(settings), CONNECTIONS_FOR_CHECKS)
+                for check in CHECKS
+            },
         )
-
-
-class FailureKind(StrEnum):
-    """Why a call to AWS failed, as far as it decides what to do about it."""
-
-    MISSING = "missing"
-    ACCESS_DENIED = "access_denied"
-    CREDENTIALS = "credentials"
-    ENDPOINT_UNREACHABLE = "endpoint_unreachable"
-    THROTTLED = "throttled"
-    TIMEOUT = "timeout"
-    UNAVAILABLE = "unavailable"
-    OVERLOADED = "overloaded"
-    UNEXPECTED = "unexpected"
-
-
-class AwsError(Exception):
-    """A call to AWS failed; the log has said why. Nothing of it but the kind is fit for an answer."""
-
-    def __init__(self, action: str, kind: FailureKind) -> None:
-        super().__init__(f"{action}: {kind}")
-        self.action = action
-        self.kind = kind
-
-
-HINTS: Final[Mapping[FailureKind, str]] = {
-    FailureKind.MISSING: "Is the service stack applied, and the app started with its task definition?",
-    FailureKind.ACCESS_DENIED: "Does the task role allow the action, and so the permissions boundary?",
-    FailureKind.CREDENTIALS: "Does the task have a task role, and can it reach its credentials' endpoint?",
-    FailureKind.ENDPOINT_UNREACHABLE: "Is there a route (NAT gateway or VPC endpoint), and do the security "
-    "groups let the task out?",
-    FailureKind.THROTTLED: "Are there more calls than the account's quota, or than the table, allows?",
-    FailureKind.TIMEOUT: "Is there a route (NAT gateway or VPC endpoint)? If others answer, AWS may be slow.",
-    FailureKind.UNAVAILABLE: "AWS has an error of its own: see the AWS Health Dashboard.",
-    FailureKind.OVERLOADED: "The app itself has too much to do: are there too few tasks, or too small ones?",
-    FailureKind.UNEXPECTED: "See the AWS Health Dashboard; if it is quiet, report this line.",
-}
-"""For the operator who reads the log."""
-
-_CALL_ERRORS: Final = (exceptions.BotoCoreError, exceptions.ClientError, TimeoutError)
-
-_CODES: Final[Mapping[str, FailureKind]] = {
-    "AccessDenied": FailureKind.ACCESS_DENIED,
-    "AccessDeniedException": FailureKind.ACCESS_DENIED,
-    "UnauthorizedOperation": FailureKind.ACCESS_DENIED,
-    "ClusterNotFoundException": FailureKind.MISSING,
-    "ImageNotFoundException": FailureKind.MISSING,
-    "RepositoryNotFoundException": FailureKind.MISSING,
-    "ResourceNotFoundException": FailureKind.MISSING,
-    "ServiceNotFoundException": FailureKind.MISSING,
-    "ExpiredToken": FailureKind.CREDENTIALS,
-    "ExpiredTokenException": FailureKind.CREDENTIALS,
-    "IncompleteSignature": FailureKind.CREDENTIALS,
-    "IncompleteSignatureException": FailureKind.CREDENTIALS,
-    "InvalidClientTokenId": FailureKind.CREDENTIALS,
-    "InvalidSignatureException": FailureKind.CREDENTIALS,
-    "MissingAuthenticationToken": FailureKind.CREDENTIALS,
-    "MissingAuthenticationTokenException": FailureKind.CREDENTIALS,
-    "RequestExpired": FailureKind.CREDENTIALS,
-    "SignatureDoesNotMatch": FailureKind.CREDENTIALS,
-    "UnrecognizedClientException": FailureKind.CREDENTIALS,
-    "BandwidthLimitExceeded": FailureKind.THROTTLED,
-    "LimitExceededException": FailureKind.THROTTLED,
-    "PriorRequestNotComplete": FailureKind.THROTTLED,
-    "ProvisionedThroughputExceededException": FailureKind.THROTTLED,
-    "RequestLimitExceeded": FailureKind.THROTTLED,
-    "RequestThrottled": FailureKind.THROTTLED,
-    "RequestThrottledException": FailureKind.THROTTLED,
-    "SlowDown": FailureKind.THROTTLED,
-    "ThrottledException": FailureKind.THROTTLED,
-    "Throttling": FailureKind.THROTTLED,
-    "ThrottlingException": FailureKind.THROTTLED,
-    "TooManyRequestsException": FailureKind.THROTTLED,
-    "InternalFailure": FailureKind.UNAVAILABLE,
-    "InternalServerError": FailureKind.UNAVAILABLE,
-    "ServerException": FailureKind.UNAVAILABLE,
-    "ServiceUnavailable": FailureKind.UNAVAILABLE,
-    "ServiceUnavailableException": FailureKind.UNAVAILABLE,
-}
-"""Sources: DynamoDB Developer Guide, "Error handling"; "Common error types" in the API references of
-CloudWatch, CloudWatch Logs, DynamoDB, ECR, ECS and STS; AWS SDKs and Tools Reference Guide, "Retry
-behavior", for those of throttling."""
-
-_SPACING: Final = LineSpacing()
-
-_ERRORS: Final[tuple[tuple[type[Exception], FailureKind], ...]] = (
-    (TimeoutError, FailureKind.TIMEOUT),
-    (exceptions.ConnectTimeoutError, FailureKind.TIMEOUT),
-    (exceptions.ReadTimeoutError, FailureKind.TIMEOUT),
-    (exceptions.NoCredentialsError, FailureKind.CREDENTIALS),
-    (exceptions.PartialCredentialsError, FailureKind.CREDENTIALS),
-    (exceptions.CredentialRetrievalError, FailureKind.CREDENTIALS),
-    (exceptions.TokenRetrievalError, FailureKind.CREDENTIALS),
-    (exceptions.ConnectionError, FailureKind.ENDPOINT_UNREACHABLE),
-    (exceptions.HTTPClientError, FailureKind.ENDPOINT_UNREACHABLE),
-)
-"""In this order: a time-out is also a connection error to botocore."""
-
-
-async def answered(
-    action: str, call: Awaitable[T], *, expected: Container[str] = (), deadline: float = DEADLINE
-) -> T:
-    """What a call to AWS answers, within so many seconds; `action` is its IAM name, for the log.
-
-    Raises `AwsError` when the call fails, after a line in the log. An error whose code is expected
-    is raised as it is, without one.
-    """
-    try:
-        async with asyncio.timeout(deadline):
-            return await call
-    except _CALL_ERRORS as error:
-        code = error_code(error)
-        if code is not None and code in expected:
-            raise
-        kind = failure_kind(error)
-        fields = {"code": code, "error": explanation(error)}
-        raise failed("a call to AWS failed", action, kind, fields) from error
-
-
-def failed(message: str, action: str, kind: FailureKind, fields: Mapping[str, object]) -> AwsError:
-    """The error to raise, after a line in the log that says why and gives a hint.
-
-    Of an action's failures of one kind there is one line a second; it says how many were `left_out`
-    since the one before.
-    """
-    left_out = _SPACING.admit((action, kind))
-    if left_out is not None:
-        said = {"action": action, "kind": kind, **fields, "hint": HINTS[kind]}
-        log(logging.WARNING, message, said | {"left_out": left_out} if left_out else said)
-    return AwsError(action, kind)
-
-
-def failure_kind(error: Exception) -> FailureKind:
-    """The kind of failure behind an error of botocore, or of a deadline."""
-    if isinstance(error, exceptions.ClientError):
-        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-        otherwise = (
-            FailureKind.UNAVAILABLE if status >= HTTPStatus.INTERNAL_SERVER_ERROR else FailureKind.UNEXPECTED
-        )
-        return _CODES.get(error_code(error) or "", otherwise)
-    return next(
-        (kind for error_type, kind in _ERRORS if isinstance(error, error_type)), FailureKind.UNEXPECTED
-    )
-
-
-def error_code(error: Exception) -> str | None:
-    """The code AWS answered with, None when AWS did not answer."""
-    if isinstance(error, exceptions.ClientError):
-        return error.response.get("Error", {}).get("Code")
-    return None
-
-
-def explanation(error: Exception) -> str:
-    """What the log may say of an error.
-
-    AWS explains a wrong signature by repeating what was signed, the session token included, so of
-    failures about credentials only the code is said.
-    """
-    code = error_code(error)
-    if code is not None and failure_kind(error) is FailureKind.CREDENTIALS:
-        return code
-    return str(error) or type(error).__name__

@@ -8,11 +8,24 @@ from typing import Final
 
 from webapp.history.models import Day
 from webapp.incidents.models import Incident
-from webapp.results import Finding, Result
 from webapp.services import ServiceName
-from webapp.states import State, worst
+from webapp.states import Finding, State, worst
 
 NOT_CHECKED: Final = Finding(State.UNKNOWN, "Not checked yet.")
+
+
+@dataclass(frozen=True)
+class Result:
+    """A finding with its circumstances. Times are in UTC, the latency in milliseconds.
+
+    `checked_at` is None until the first check has ended. `since` is when the state was first seen.
+    """
+
+    service: ServiceName
+    finding: Finding
+    checked_at: datetime | None
+    since: datetime
+    latency_ms: float | None = None
 
 
 @dataclass(frozen=True)

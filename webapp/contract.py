@@ -5,11 +5,36 @@ role's policy from this module; the app boots from it. Nothing else in the proje
 port, a path, a variable, a secret, a table key or an AWS action of the app.
 """
 
-from dataclasses import dataclass
-from enum import StrEnum
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
+
+from webapp.checks import CHECKS, CheckVariables
+from webapp.services import Format, Grant, Resource
+from webapp.table import EXPIRY_ATTRIBUTE, PARTITION_KEY, SORT_KEY
+
+__all__ = [
+    "COMMAND",
+    "EXPIRY_ATTRIBUTE",
+    "GRANTS",
+    "HEALTH_COMMAND",
+    "HEALTH_PATH",
+    "HEARTBEAT",
+    "PARTITION_KEY",
+    "PORT",
+    "READY_PATH",
+    "SORT_KEY",
+    "STATUS_PATH",
+    "STOP_SIGNAL",
+    "USER",
+    "Configuration",
+    "Grant",
+    "Resource",
+    "Secrets",
+    "environment_of",
+    "secret_names",
+    "variable_names",
+]
 
 PORT: Final = 8080
 """TCP port the app listens on."""
@@ -42,13 +67,8 @@ STOP_SIGNAL: Final = "SIGTERM"
 HEARTBEAT: Final = 15
 """Seconds of silence after which an event stream sends a comment, lest the load balancer take it for idle."""
 
-PARTITION_KEY: Final = "pk"
-SORT_KEY: Final = "sk"
-EXPIRY_ATTRIBUTE: Final = "expires_at"
-"""DynamoDB time to live: seconds since the epoch, as a number."""
 
-
-class Configuration(BaseModel):
+class Configuration(CheckVariables):
     """The app's plain environment variables: a field's name in capitals is the variable's name.
 
     The platform builds one of these and hands `environment_of` it to the container. It may put
@@ -65,28 +85,19 @@ class Configuration(BaseModel):
     service: str = Field(min_length=1, description="the service's name, such as web")
     """Name of the service within the environment."""
 
-    aws_region: str = Field(min_length=1, description="an AWS region, such as eu-central-1")
+    aws_region: Annotated[str, Format(r"[a-z]{2,}(-[a-z]+)+-[0-9]+")] = Field(
+        min_length=1, description="an AWS region, such as eu-central-1"
+    )
     """AWS region the app runs in."""
 
-    table: str = Field(min_length=1, description="the name of a DynamoDB table")
-    """Name of the DynamoDB table the app keeps its data in."""
+    image: Annotated[str, Format(r"[^@\s]+@sha256:[0-9a-f]{64}")] = Field(
+        min_length=1, description="an image by digest: <repository>@sha256:<64 hexadecimal digits>"
+    )
+    """The released image."""
 
-    cluster: str = Field(min_length=1, description="the name of an ECS cluster")
-    """Name of the ECS cluster the app runs in."""
-
-    ecs_service: str = Field(min_length=1, description="the name of an ECS service")
-    """Name of the ECS service that keeps the app's tasks running."""
-
-    alarm_prefix: str = Field(min_length=1, description="what the alarms' names begin with")
-    """What the names of the service's CloudWatch alarms begin with."""
-
-    log_group: str = Field(min_length=1, description="the name of a log group")
-    """Name of the CloudWatch log group the app logs to."""
-
-    image: str = Field(min_length=1, description="an image by digest")
-    """The released image by digest: `<repository>@sha256:<64 hex digits>`."""
-
-    commit: str = Field(min_length=1, description="a commit")
+    commit: Annotated[str, Format(r"[0-9a-f]{7,64}")] = Field(
+        min_length=1, description="a Git commit: 7 to 64 lower-case hexadecimal digits"
+    )
     """Commit the image was built from."""
 
     keep_alive: int = Field(gt=0, description="seconds, a whole number above 0")
@@ -134,39 +145,10 @@ def environment_of(configuration: Configuration) -> dict[str, str]:
     return dict(sorted((name.upper(), str(value)) for name, value in values.items()))
 
 
-class Resource(StrEnum):
-    """Things of the platform that the app is allowed to act on."""
-
-    TABLE = "table"
-    ECS_SERVICE = "ecs_service"
-    IMAGES = "images"
-    """The ECR repository that the image is from."""
-
-    ALARMS = "alarms"
-    LOG_GROUP = "log_group"
-    ANY = "any"
-    """For actions that AWS cannot limit to a resource."""
-
-
-@dataclass(frozen=True)
-class Grant:
-    """AWS actions that the task role must allow on one resource, and what the app does with them."""
-
-    sid: str
-    actions: tuple[str, ...]
-    resource: Resource
-
-
 GRANTS: Final = (
-    Grant("CheckTable", ("dynamodb:DescribeTable",), Resource.TABLE),
     Grant("ReadTable", ("dynamodb:GetItem", "dynamodb:Query"), Resource.TABLE),
     Grant("WriteTable", ("dynamodb:PutItem", "dynamodb:UpdateItem"), Resource.TABLE),
-    Grant("CheckTasks", ("ecs:DescribeServices",), Resource.ECS_SERVICE),
-    Grant("ReadDeployedImage", ("ecs:DescribeTaskDefinition",), Resource.ANY),
-    Grant("CheckScan", ("ecr:DescribeImageScanFindings",), Resource.IMAGES),
-    Grant("CheckAlarms", ("cloudwatch:DescribeAlarms",), Resource.ALARMS),
-    Grant("CheckLogs", ("logs:DescribeLogStreams",), Resource.LOG_GROUP),
-    Grant("CheckIdentity", ("sts:GetCallerIdentity",), Resource.ANY),
+    *(grant for check in CHECKS for grant in check.grants),
 )
 """Everything the app asks of AWS; the task role allows this and no more.
 

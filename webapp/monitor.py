@@ -3,15 +3,15 @@
 import asyncio
 import logging
 import random
-from typing import Final, Never
+from typing import Any, Final, Never
 
 from webapp.aws import Clients
-from webapp.board import Board
+from webapp.board import Board, Result
+from webapp.checks import CHECKS
 from webapp.lag import Lag
 from webapp.logs import log
-from webapp.probe import Check, all_checks, probe
-from webapp.results import Result
-from webapp.services import ServiceName
+from webapp.probe import probe
+from webapp.services import Check
 from webapp.settings import Settings
 from webapp.states import State
 
@@ -28,19 +28,17 @@ async def monitor(clients: Clients, settings: Settings, board: Board) -> Never:
     lag = Lag()
     async with asyncio.TaskGroup() as group:
         group.create_task(lag.measure())
-        for service, check in all_checks().items():
-            group.create_task(_watch(service, check, clients, settings, board, lag))
+        for check in CHECKS:
+            group.create_task(_watch(check, clients.checks[check.name], settings, board, lag))
     raise AssertionError("a loop without an end has ended")
 
 
-async def _watch(
-    service: ServiceName, check: Check, clients: Clients, settings: Settings, board: Board, lag: Lag
-) -> Never:
+async def _watch(check: Check, client: Any, settings: Settings, board: Board, lag: Lag) -> Never:
     loop = asyncio.get_running_loop()
     while True:
         started = loop.time()
-        former = board.snapshot.results[service]
-        result = await probe(check, clients, settings, former, lag)
+        former = board.snapshot.results[check.name]
+        result = await probe(check, client, settings, former, lag)
         _log_change(former, result)
         board.put_result(result)
         interval = settings.check_interval * random.uniform(1 - _JITTER, 1 + _JITTER)  # noqa: S311  # no secret

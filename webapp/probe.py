@@ -3,36 +3,22 @@
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
-from webapp.aws import AwsError, Clients, FailureKind
-from webapp.board import utc_now
-from webapp.checks import cloudwatch, dynamodb, ecr, logs, sts
-from webapp.checks.ecs import TaskCheck
+from webapp.board import Result, utc_now
+from webapp.calls import AwsError, FailureKind
 from webapp.lag import Lag
 from webapp.logs import log
-from webapp.results import Finding, Result
-from webapp.services import TITLES, ServiceName
+from webapp.services import Check
 from webapp.settings import Settings
-from webapp.states import State
-
-Check = Callable[[Clients, Settings], Awaitable[Finding]]
+from webapp.states import Finding, State
 
 DEADLINE: Final = 4.0
 """Seconds a check may take, however many calls it makes."""
 
 TOO_BUSY: Final = 1.0
 """Seconds of lag during a check from which on it is the app that did not see an answer in time."""
-
-_MISSING: Final[Mapping[ServiceName, str]] = {
-    ServiceName.DYNAMODB: "The table does not exist.",
-    ServiceName.ECS: "The cluster does not exist.",
-    ServiceName.ECR: "The image is not in its repository.",
-    ServiceName.CLOUDWATCH: "The alarms do not exist.",
-    ServiceName.LOGS: "The log group does not exist.",
-    ServiceName.STS: "The app's identity does not exist.",
-}
 
 _FAILURES: Final[Mapping[FailureKind, tuple[State, str]]] = {
     FailureKind.ACCESS_DENIED: (State.UNKNOWN, "The app is not allowed to ask {}."),
@@ -46,37 +32,25 @@ _FAILURES: Final[Mapping[FailureKind, tuple[State, str]]] = {
 }
 
 
-def all_checks() -> dict[ServiceName, Check]:
-    """A check for every service."""
-    return {
-        ServiceName.DYNAMODB: dynamodb.check,
-        ServiceName.ECS: TaskCheck().check,
-        ServiceName.ECR: ecr.check,
-        ServiceName.CLOUDWATCH: cloudwatch.check,
-        ServiceName.LOGS: logs.check,
-        ServiceName.STS: sts.check,
-    }
-
-
-def failure(service: ServiceName, kind: FailureKind) -> Finding:
-    """What a failed call says of its service."""
+def failure(check: Check, kind: FailureKind) -> Finding:
+    """What a failed call says of the checked service."""
     if kind is FailureKind.MISSING:
-        return Finding(State.DOWN, _MISSING[service])
+        return Finding(State.DOWN, check.missing)
     state, words = _FAILURES[kind]
-    return Finding(state, words.format(TITLES[service]))
+    return Finding(state, words.format(check.title))
 
 
-async def probe(check: Check, clients: Clients, settings: Settings, former: Result, lag: Lag) -> Result:
+async def probe(check: Check, client: Any, settings: Settings, former: Result, lag: Lag) -> Result:
     """The result of one check, after the former one of the same service. Never raises an `Exception`.
 
     `latency_ms` is how long the check took, None when it did not find out how the service is doing.
     """
     started = time.perf_counter()
-    finding = await _found(former.service, check, clients, settings, lag)
+    finding = await _found(check, client, settings, lag)
     latency_ms = round((time.perf_counter() - started) * 1000, 1)
     now = utc_now()
     return Result(
-        service=former.service,
+        service=check.name,
         finding=finding,
         checked_at=now,
         since=former.since if finding.state is former.finding.state else now,
@@ -84,20 +58,18 @@ async def probe(check: Check, clients: Clients, settings: Settings, former: Resu
     )
 
 
-async def _found(
-    service: ServiceName, check: Check, clients: Clients, settings: Settings, lag: Lag
-) -> Finding:
+async def _found(check: Check, client: Any, settings: Settings, lag: Lag) -> Finding:
     lag_before = lag.seconds()
     try:
         async with asyncio.timeout(DEADLINE):
-            return await check(clients, settings)
+            return await check.run(client, settings)
     except AwsError as error:
         kind = error.kind
     except TimeoutError:
         kind = FailureKind.TIMEOUT
     except Exception as error:  # noqa: BLE001  # whatever goes wrong with one service, it is checked again
-        log(logging.ERROR, "a check failed in a way nobody foresaw", {"service": service}, error)
+        log(logging.ERROR, "a check failed in a way nobody foresaw", {"service": check.name}, error)
         return Finding(State.UNKNOWN, "The check failed; the app's log says why.")
     if kind is FailureKind.TIMEOUT and lag.seconds() - lag_before > TOO_BUSY:
         kind = FailureKind.OVERLOADED
-    return failure(service, kind)
+    return failure(check, kind)

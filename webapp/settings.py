@@ -3,17 +3,15 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Annotated, Any, Final
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_core import ErrorDetails
 
 from webapp.contract import Configuration, Secrets
+from webapp.services import Format
 
 _LONGEST_VALUE: Final = 80
-_NAME: Final = r"^[a-zA-Z0-9_-]{1,255}$"
-
-
 _ECR_IMAGE: Final = re.compile(
     r"(?P<account_id>\d{12})\.dkr\.ecr\.(?P<region>[a-z0-9-]+)\.amazonaws\.com/(?P<repository>[^@:]+)"
 )
@@ -38,46 +36,19 @@ class Settings(Secrets, Configuration):
     Here every value is known, so the formats that `Configuration` leaves open are closed.
     """
 
-    aws_region: str = Field(
-        pattern=r"^[a-z]{2,}(-[a-z]+)+-\d+$", description="an AWS region, such as eu-central-1"
-    )
-
-    table: str = Field(
-        pattern=r"^[a-zA-Z0-9_.-]{3,255}$",
-        description="the name of a DynamoDB table: 3 to 255 letters, digits, '_', '.' or '-'",
-    )
-    """Source of the format: DynamoDB Developer Guide, "Naming rules"."""
-
-    image: str = Field(
-        pattern=r"^[^@\s]+@sha256:[0-9a-f]{64}$",
-        description="an image by digest: <repository>@sha256:<64 hexadecimal digits>",
-    )
-
-    commit: str = Field(
-        pattern=r"^[0-9a-f]{7,64}$", description="a Git commit: 7 to 64 lower-case hexadecimal digits"
-    )
-
-    cluster: str = Field(pattern=_NAME, description="the name of an ECS cluster")
-    ecs_service: str = Field(pattern=_NAME, description="the name of an ECS service")
-    """Source of the format: Amazon ECS API Reference, "CreateService"."""
-
-    alarm_prefix: str = Field(
-        pattern=r"^[\x21-\x7e]{1,255}$",
-        description="what the alarms' names begin with, such as oaktree-dev-web/",
-    )
-
-    log_group: str = Field(
-        pattern=r"^[a-zA-Z0-9_/.#-]{1,512}$",
-        description="the name of a log group: 1 to 512 letters, digits, '_', '/', '.', '#' or '-'",
-    )
-    """Source of the format: Amazon CloudWatch Logs API Reference, "CreateLogGroup"."""
-
-    aws_endpoint_url: str | None = Field(
-        default=None,
-        pattern=r"^https?://[^/\s]+/?$",
-        description="a stand-in for AWS, such as http://127.0.0.1:5000",
+    aws_endpoint_url: Annotated[str | None, Format(r"https?://[^/\s]+/?")] = Field(
+        default=None, description="a stand-in for AWS, such as http://127.0.0.1:5000"
     )
     """Read by botocore itself; no part of the contract. It stands here to be checked with the rest."""
+
+    @field_validator("*")
+    @classmethod
+    def _has_its_format(cls, value: Any, info: ValidationInfo) -> Any:
+        field = cls.model_fields[str(info.field_name)]
+        for mark in field.metadata:
+            if isinstance(mark, Format) and isinstance(value, str) and not re.fullmatch(mark.pattern, value):
+                raise ValueError("wrong format")
+        return value
 
     @field_validator("write_token_sha256")
     @classmethod

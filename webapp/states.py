@@ -1,6 +1,7 @@
-"""How something is doing, and how several things are doing together."""
+"""How something is doing: a state, the worst of several, and what a check found."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
@@ -21,3 +22,15 @@ _GRAVITY: Final = (State.OPERATIONAL, State.UNKNOWN, State.DEGRADED, State.DOWN)
 def worst(states: Iterable[State]) -> State:
     """The gravest of some states: down, degraded, unknown, operational. Of none, unknown."""
     return max(states, key=_GRAVITY.index, default=State.UNKNOWN)
+
+
+Detail = str | int | float | bool | None
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What one check says of its service: a state, a sentence for a person, and figures."""
+
+    state: State
+    message: str
+    details: Mapping[str, Detail] = field(default_factory=dict)

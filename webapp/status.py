@@ -6,11 +6,11 @@ from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from webapp.board import Snapshot
-from webapp.results import Detail, Result
-from webapp.services import PURPOSES, TITLES, ServiceName
+from webapp.board import Result, Snapshot
+from webapp.checks import BY_NAME
+from webapp.services import ServiceName
 from webapp.settings import Settings
-from webapp.states import State
+from webapp.states import Detail, State
 
 MESSAGES: Final[Mapping[State, str]] = {
     State.OPERATIONAL: "All services are operational.",
@@ -89,12 +89,12 @@ def stale_after(settings: Settings) -> float:
 
 def service_status(result: Result, settings: Settings, now: datetime) -> ServiceStatus:
     """The status of one service at a time."""
-    finding = result.finding
+    finding, check = result.finding, BY_NAME[result.service]
     age = _age(result.checked_at, now)
     return ServiceStatus(
         name=result.service,
-        title=TITLES[result.service],
-        purpose=PURPOSES[result.service],
+        title=check.title,
+        purpose=check.purpose,
         state=finding.state,
         message=finding.message,
         since=result.since,

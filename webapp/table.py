@@ -25,13 +25,17 @@ from typing import TYPE_CHECKING, Final
 
 from pydantic import JsonValue
 
-from webapp.contract import EXPIRY_ATTRIBUTE, PARTITION_KEY, SORT_KEY
 from webapp.services import ServiceName
 
 if TYPE_CHECKING:
     from types_aiobotocore_dynamodb.type_defs import AttributeValueTypeDef
 
     Item = Mapping[str, AttributeValueTypeDef]
+
+PARTITION_KEY: Final = "pk"
+SORT_KEY: Final = "sk"
+EXPIRY_ATTRIBUTE: Final = "expires_at"
+"""DynamoDB time to live: seconds since the epoch, as a number."""
 
 RECORDS_KEPT: Final = timedelta(days=90)
 DAYS_KEPT: Final = timedelta(days=400)

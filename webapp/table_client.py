@@ -10,7 +10,8 @@ from uuid import uuid4
 from botocore.exceptions import ClientError
 
 from webapp.admission import OverloadedError
-from webapp.aws import AwsError, FailureKind, LimitedDynamoDB, answered, error_code, failed
+from webapp.aws import LimitedDynamoDB
+from webapp.calls import AwsError, FailureKind, answered, error_code, failed
 from webapp.table import Key, Keys
 
 if TYPE_CHECKING:

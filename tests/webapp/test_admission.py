@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from webapp.admission import Admission, OverloadedError
-from webapp.log_spacing import SPACING, LineSpacing
+from webapp.calls import SPACING, LineSpacing
 
 
 def test_so_many_go_on_at_once_so_many_wait_and_the_rest_is_turned_away_at_once() -> None:

@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
@@ -11,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.webapp.environment import ACCOUNT_ID, CREDENTIALS, DIGEST, IMAGE, REGION, environ_of
+from tests.webapp.environment import ACCOUNT_ID, CREDENTIALS, DIGEST, IMAGE, environ_of
 from tests.webapp.faults import Answering, answering, aws_error
 from tests.webapp.furnishing import (
     aws,
@@ -23,13 +24,13 @@ from tests.webapp.furnishing import (
     put_table,
     raise_alarm,
 )
-from webapp.aws import AwsError, FailureKind, open_clients
-from webapp.checks import cloudwatch, dynamodb, ecr, logs, sts
+from webapp.aws import open_clients
+from webapp.calls import AwsError, FailureKind
+from webapp.checks import CHECKS, cloudwatch, dynamodb, ecr, ecs, logs, sts
 from webapp.checks.ecs import TaskCheck
-from webapp.probe import Check
-from webapp.results import Finding
+from webapp.services import Check
 from webapp.settings import Settings, read_settings
-from webapp.states import State
+from webapp.states import Finding, State
 
 OTHER_DIGEST = f"sha256:{'cd' * 32}"
 
@@ -43,9 +44,9 @@ def asking(url: str, credentials: dict[str, str]) -> Iterator[Ask]:
         for name, value in (credentials | {"AWS_ENDPOINT_URL": url}).items():
             patch.setenv(name, value)
         stack = AsyncExitStack()
-        clients = runner.run(stack.enter_async_context(open_clients(REGION, REGION)))
+        clients = runner.run(stack.enter_async_context(open_clients(settings())))
         try:
-            yield lambda check, settings: runner.run(_run(check(clients, settings)))
+            yield lambda check, settings: runner.run(_run(check.run(clients.checks[check.name], settings)))
         finally:
             runner.run(stack.aclose())
 
@@ -70,6 +71,11 @@ def answers() -> Iterator[Answering]:
 def ask_answers(answers: Answering) -> Iterator[Ask]:
     with asking(answers.url, CREDENTIALS) as function:
         yield function
+
+
+def new_task_check() -> Check:
+    """The check of ECS before it has seen a task definition."""
+    return replace(ecs.CHECK, run=TaskCheck().check)
 
 
 @pytest.fixture
@@ -99,7 +105,7 @@ def assert_nothing_internal(finding: Finding) -> None:
 
 
 def test_everything_in_good_order_is_operational_and_tells_nothing_internal(ask: Ask) -> None:
-    for check in (cloudwatch.check, dynamodb.check, ecr.check, TaskCheck().check, logs.check, sts.check):
+    for check in CHECKS:
         finding = ask(check, settings())
         assert finding.state is State.OPERATIONAL, finding
         assert finding.message.endswith(".")
@@ -108,11 +114,11 @@ def test_everything_in_good_order_is_operational_and_tells_nothing_internal(ask:
 
 def test_a_table_is_operational_until_it_is_deleted(ask: Ask, embedded_aws: str, name: str) -> None:
     put_table(embedded_aws, name)
-    assert ask(dynamodb.check, settings(table=name)) == Finding(
+    assert ask(dynamodb.CHECK, settings(table=name)) == Finding(
         State.OPERATIONAL, "The table is ACTIVE.", {"readable": True, "status": "ACTIVE"}
     )
     aws("dynamodb", embedded_aws).delete_table(TableName=name)
-    assert failing(ask, dynamodb.check, settings(table=name)) is FailureKind.MISSING
+    assert failing(ask, dynamodb.CHECK, settings(table=name)) is FailureKind.MISSING
 
 
 @pytest.mark.parametrize(
@@ -129,7 +135,7 @@ def test_the_state_follows_the_status_of_the_table(
     ask_answers: Ask, answers: Answering, status: str, state: State
 ) -> None:
     answers.answer({"Table": {"TableStatus": status}})
-    found = ask_answers(dynamodb.check, settings())
+    found = ask_answers(dynamodb.CHECK, settings())
     assert (found.state, found.message) == (state, f"The table is {status}.")
 
 
@@ -138,7 +144,7 @@ def test_a_table_that_can_be_read_and_not_described_is_degraded_and_readable(
 ) -> None:
     answers.answer({})
     answers.operations["DescribeTable"] = (400, aws_error("AccessDeniedException"))
-    found = ask_answers(dynamodb.check, settings())
+    found = ask_answers(dynamodb.CHECK, settings())
     assert (found.state, found.details) == (State.DEGRADED, {"readable": True})
 
 
@@ -169,12 +175,12 @@ def test_what_aws_answers_tells_the_kind_of_failure(
 ) -> None:
     answers.status, answers.body = status, body
     answers.operations.clear()
-    assert failing(ask_answers, dynamodb.check, settings()) is kind
+    assert failing(ask_answers, dynamodb.CHECK, settings()) is kind
 
 
 def test_a_service_goes_from_pending_to_running_to_deleted(ask: Ask, embedded_aws: str, name: str) -> None:
     with_settings = settings(cluster=name, ecs_service=name)
-    check = TaskCheck().check
+    check = new_task_check()
     assert failing(ask, check, with_settings) is FailureKind.MISSING
     put_pending_service(embedded_aws, name, name, IMAGE, tasks=2)
     pending = ask(check, with_settings)
@@ -195,7 +201,7 @@ def test_a_service_goes_from_pending_to_running_to_deleted(ask: Ask, embedded_aw
 
 def test_a_service_that_runs_tells_its_deployment(ask: Ask, embedded_aws: str, name: str) -> None:
     put_service(embedded_aws, name, name, IMAGE, tasks=2)
-    found = ask(TaskCheck().check, settings(cluster=name, ecs_service=name))
+    found = ask(new_task_check(), settings(cluster=name, ecs_service=name))
     assert (found.state, found.message) == (
         State.OPERATIONAL,
         "The deployment is complete. Tasks: 2 running, 2 desired.",
@@ -215,14 +221,14 @@ def test_a_service_that_runs_tells_its_deployment(ask: Ask, embedded_aws: str, n
 
 def test_a_service_missing_from_its_cluster_is_down(ask: Ask, embedded_aws: str, name: str) -> None:
     put_service(embedded_aws, name, name, IMAGE)
-    found = ask(TaskCheck().check, settings(cluster=name, ecs_service="another"))
+    found = ask(new_task_check(), settings(cluster=name, ecs_service="another"))
     assert found == Finding(State.DOWN, "The service does not exist.")
 
 
 def test_another_release_than_the_tasks_own_is_told(ask: Ask, embedded_aws: str, name: str) -> None:
     image = IMAGE.replace(DIGEST, OTHER_DIGEST)
     put_service(embedded_aws, name, name, image)
-    found = ask(TaskCheck().check, settings(cluster=name, ecs_service=name))
+    found = ask(new_task_check(), settings(cluster=name, ecs_service=name))
     assert found.state is State.OPERATIONAL
     assert found.message.endswith("Another release than this task's is deployed.")
     assert found.details["digest"] == OTHER_DIGEST
@@ -292,7 +298,7 @@ def test_the_state_follows_tasks_and_rollout(
     sentence: str,
 ) -> None:
     answers.answer(told(service, deployment))
-    found = ask_answers(TaskCheck().check, settings())
+    found = ask_answers(new_task_check(), settings())
     assert found.state is state
     assert found.message.startswith(sentence)
     assert found.details["deployed_at"] == "2017-07-14T02:40:00Z"
@@ -301,7 +307,7 @@ def test_the_state_follows_tasks_and_rollout(
 def test_a_service_whose_tasks_are_counted_stays_known_when_its_image_is_not(
     ask_answers: Ask, answers: Answering
 ) -> None:
-    check = TaskCheck().check
+    check = new_task_check()
     answers.answer(told({}, {}))
     answers.operations["DescribeTaskDefinition"] = (400, aws_error("AccessDeniedException"))
     found = ask_answers(check, settings())
@@ -313,7 +319,7 @@ def test_a_service_whose_tasks_are_counted_stays_known_when_its_image_is_not(
 def test_a_task_definition_is_asked_for_once_and_a_new_one_again(
     ask_answers: Ask, answers: Answering
 ) -> None:
-    check = TaskCheck().check
+    check = new_task_check()
     answers.answer(told({}, {}))
     ask_answers(check, settings())
     answers.operations["DescribeTaskDefinition"] = (500, b"")
@@ -327,7 +333,7 @@ def test_a_deployment_of_another_controller_than_ecs_has_no_rollout(
     ask_answers: Ask, answers: Answering
 ) -> None:
     answers.answer({"services": [SERVICE | {"deployments": []}]})
-    found = ask_answers(TaskCheck().check, settings())
+    found = ask_answers(new_task_check(), settings())
     assert found.state is State.OPERATIONAL
     assert (found.details["rollout"], found.details["deployed_at"], found.details["digest"]) == (
         None,
@@ -338,17 +344,17 @@ def test_a_deployment_of_another_controller_than_ecs_has_no_rollout(
 
 def test_an_image_is_found_and_then_lost(ask: Ask, embedded_aws: str, name: str) -> None:
     with_settings = settings(image=IMAGE.replace("oaktree/web", name))
-    assert failing(ask, ecr.check, with_settings) is FailureKind.MISSING
+    assert failing(ask, ecr.CHECK, with_settings) is FailureKind.MISSING
     put_image(embedded_aws, name, DIGEST)
-    assert ask(ecr.check, with_settings) == Finding(
+    assert ask(ecr.CHECK, with_settings) == Finding(
         State.OPERATIONAL, "The image is there; it was not scanned yet.", {"scan": None}
     )
     aws("ecr", embedded_aws).start_image_scan(repositoryName=name, imageId={"imageDigest": DIGEST})
-    assert ask(ecr.check, with_settings) == Finding(
+    assert ask(ecr.CHECK, with_settings) == Finding(
         State.OPERATIONAL, "Vulnerabilities in the image: 1 high.", {"scan": "COMPLETE", "high": 1}
     )
     aws("ecr", embedded_aws).batch_delete_image(repositoryName=name, imageIds=[{"imageDigest": DIGEST}])
-    assert failing(ask, ecr.check, with_settings) is FailureKind.MISSING
+    assert failing(ask, ecr.CHECK, with_settings) is FailureKind.MISSING
 
 
 @pytest.mark.parametrize(
@@ -367,7 +373,7 @@ def test_the_state_follows_the_scan(
     ask_answers: Ask, answers: Answering, status: str, state: State, message: str
 ) -> None:
     answers.answer({"imageScanStatus": {"status": status}, "imageScanFindings": {}})
-    assert ask_answers(ecr.check, settings()) == Finding(state, message, {"scan": status})
+    assert ask_answers(ecr.CHECK, settings()) == Finding(state, message, {"scan": status})
 
 
 SEVERITIES = ("CRITICAL", "HIGH", "MEDIUM", "LOW", "INFORMATIONAL", "UNDEFINED", "UNTRIAGED")
@@ -386,7 +392,7 @@ def test_only_critical_vulnerabilities_degrade_and_all_are_counted(counts: dict[
 
 def test_an_image_of_another_registry_is_unknown(ask: Ask) -> None:
     image = f"registry.example/web@{DIGEST}"
-    found = ask(ecr.check, settings(image=image))
+    found = ask(ecr.CHECK, settings(image=image))
     assert found.state is State.UNKNOWN
 
 
@@ -395,20 +401,20 @@ def test_a_raised_alarm_degrades_and_is_named_without_its_prefix(
 ) -> None:
     prefix = f"{name}/"
     with_settings = settings(alarm_prefix=prefix)
-    assert ask(cloudwatch.check, with_settings).state is State.UNKNOWN
+    assert ask(cloudwatch.CHECK, with_settings).state is State.UNKNOWN
     put_alarms(embedded_aws, prefix, "cpu", "memory", "slow")
     put_alarms(embedded_aws, f"{name}-api/", "cpu")
     raise_alarm(embedded_aws, f"{name}-api/cpu")
-    assert ask(cloudwatch.check, with_settings).message == "No alarm is raised, of 3."
+    assert ask(cloudwatch.CHECK, with_settings).message == "No alarm is raised, of 3."
     raise_alarm(embedded_aws, f"{prefix}slow")
     raise_alarm(embedded_aws, f"{prefix}cpu")
     raise_alarm(embedded_aws, f"{prefix}memory", "INSUFFICIENT_DATA")
-    assert ask(cloudwatch.check, with_settings) == Finding(
+    assert ask(cloudwatch.CHECK, with_settings) == Finding(
         State.DEGRADED, "Raised: cpu, slow.", {"alarms": 3, "raised": 2, "without_data": 1}
     )
     for alarm in ("cpu", "slow"):
         raise_alarm(embedded_aws, f"{prefix}{alarm}", "OK")
-    assert ask(cloudwatch.check, with_settings).state is State.OPERATIONAL
+    assert ask(cloudwatch.CHECK, with_settings).state is State.OPERATIONAL
 
 
 def test_many_alarms_are_counted_page_by_page_and_few_are_named(
@@ -418,27 +424,27 @@ def test_many_alarms_are_counted_page_by_page_and_few_are_named(
     put_alarms(embedded_aws, f"{name}/", *names)
     for alarm in names[100:110]:
         raise_alarm(embedded_aws, f"{name}/{alarm}")
-    found = ask(cloudwatch.check, settings(alarm_prefix=f"{name}/"))
+    found = ask(cloudwatch.CHECK, settings(alarm_prefix=f"{name}/"))
     assert found.message == "Raised: 100, 101, 102, 103, 104 and 5 more."
     assert (found.details["alarms"], found.details["raised"]) == (120, 10)
 
 
 def test_a_log_group_tells_its_last_event_until_it_is_deleted(ask: Ask, embedded_aws: str, name: str) -> None:
     with_settings = settings(log_group=f"/{name}")
-    assert failing(ask, logs.check, with_settings) is FailureKind.MISSING
+    assert failing(ask, logs.CHECK, with_settings) is FailureKind.MISSING
     put_log_group(embedded_aws, f"/{name}")
-    assert ask(logs.check, with_settings).details == {"last_event_at": None}
+    assert ask(logs.CHECK, with_settings).details == {"last_event_at": None}
     client = aws("logs", embedded_aws)
     now = datetime.now(UTC).replace(microsecond=0)
     for stream, at in (("former", now - timedelta(hours=1)), ("latter", now)):
         client.create_log_stream(logGroupName=f"/{name}", logStreamName=stream)
         event = {"timestamp": int(at.timestamp() * 1000), "message": "text of an event"}
         client.put_log_events(logGroupName=f"/{name}", logStreamName=stream, logEvents=[event])
-    assert ask(logs.check, with_settings) == Finding(
+    assert ask(logs.CHECK, with_settings) == Finding(
         State.OPERATIONAL, "The log group has events.", {"last_event_at": f"{now:%Y-%m-%dT%H:%M:%SZ}"}
     )
     client.delete_log_group(logGroupName=f"/{name}")
-    assert failing(ask, logs.check, with_settings) is FailureKind.MISSING
+    assert failing(ask, logs.CHECK, with_settings) is FailureKind.MISSING
 
 
 def test_the_identity_is_told_by_its_role_and_nothing_else(embedded_aws: str, name: str) -> None:
@@ -451,10 +457,10 @@ def test_the_identity_is_told_by_its_role_and_nothing_else(embedded_aws: str, na
         "AWS_SESSION_TOKEN": keys["SessionToken"],
     }
     with asking(embedded_aws, credentials) as ask_as_role:
-        found = ask_as_role(sts.check, settings())
+        found = ask_as_role(sts.CHECK, settings())
     assert found == Finding(State.OPERATIONAL, f"The app acts as {name}.", {"role": name})
     assert_nothing_internal(found)
 
 
 def test_an_identity_that_is_no_roles_is_not_named(ask: Ask) -> None:
-    assert ask(sts.check, settings()).details == {"role": None}
+    assert ask(sts.CHECK, settings()).details == {"role": None}

@@ -1,8 +1,13 @@
 """The contract between app and platform."""
 
+import subprocess
+import sys
+
 import pytest
 from pydantic import ValidationError
 
+from tests.places import ROOT
+from webapp.checks import CHECKS
 from webapp.contract import (
     GRANTS,
     Configuration,
@@ -11,6 +16,7 @@ from webapp.contract import (
     secret_names,
     variable_names,
 )
+from webapp.services import ServiceName
 
 
 def configuration() -> Configuration:
@@ -82,3 +88,14 @@ def test_grants_name_actions_of_one_service_by_one_statement_each() -> None:
         assert grant.resource in Resource
         assert len({action.partition(":")[0] for action in grant.actions}) == 1
         assert not any("*" in action for action in grant.actions)
+
+
+def test_every_service_has_one_check_in_the_order_of_the_page() -> None:
+    assert [check.name for check in CHECKS] == list(ServiceName)
+
+
+def test_the_platform_reads_the_contract_without_the_libraries_of_the_server_and_its_clients() -> None:
+    code = "import sys, webapp.contract; print(*{name.partition('.')[0] for name in sys.modules})"
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert not {"aiobotocore", "aiohttp", "jinja2", "starlette", "uvicorn"} & {*done.stdout.split()}

@@ -16,15 +16,14 @@ from starlette.types import Message
 from tests.webapp.environment import environ_of
 from tests.webapp.processes import App, running_app
 from tests.webapp.waiting import soon
-from webapp.board import Board, utc_now
+from webapp.board import Board, Result, utc_now
 from webapp.contract import STATUS_PATH, STOP_SIGNAL
 from webapp.endpoints.events import EVENTS_PATH
 from webapp.events import LARGEST_NUMBER, PAUSE, RECONNECTION, Events, event_id
 from webapp.history.models import Day
-from webapp.results import Finding, Result
 from webapp.services import ServiceName
 from webapp.settings import read_settings
-from webapp.states import State
+from webapp.states import Finding, State
 from webapp.status_cache import StatusCache
 from webapp.stopping import Stopping
 

@@ -29,11 +29,12 @@ from tests.webapp.faults import (
 from tests.webapp.processes import App, running_app
 from tests.webapp.proxy import Proxy, proxy
 from tests.webapp.waiting import soon
-from webapp.aws import CONNECTIONS_FOR_REQUESTS, HINTS, WAITING_REQUESTS, FailureKind
+from webapp.aws import CONNECTIONS_FOR_REQUESTS, WAITING_REQUESTS
+from webapp.calls import HINTS, SPACING, FailureKind
+from webapp.checks import BY_NAME
 from webapp.contract import HEALTH_PATH, READY_PATH, STATUS_PATH
 from webapp.endpoints.incidents import INCIDENTS_PATH
-from webapp.log_spacing import SPACING
-from webapp.services import TITLES, ServiceName
+from webapp.services import ServiceName
 
 SIGNED_FOR = {ServiceName.CLOUDWATCH: "monitoring"}
 """Names in signatures that differ from ours."""
@@ -183,7 +184,7 @@ def test_a_fault_of_the_table_is_told_until_it_is_over(app: App, aws: Proxy, cas
 def test_a_service_that_hangs_delays_no_other(app: App, aws: Proxy, hanging: ServiceName) -> None:
     assert_all_is_well_again(app)
     with failing(aws, hangs(5), hanging):
-        message = f"{TITLES[hanging]} did not answer in time."
+        message = f"{BY_NAME[hanging].title} did not answer in time."
         soon(lambda: told(app, hanging), ("down", message).__eq__)
         # A check that hangs takes twice as long as the pause between two: others are made more often.
         checks: dict[str, set[str]] = {name: set() for name in ServiceName}

@@ -23,8 +23,8 @@ from tests.webapp.processes import App, running_app
 from tests.webapp.proxy import Proxy, proxy
 from tests.webapp.tables import items, new_table, with_table
 from tests.webapp.waiting import soon
-from webapp.aws import AwsError, FailureKind
 from webapp.board import Board
+from webapp.calls import AwsError, FailureKind
 from webapp.contract import STATUS_PATH
 from webapp.endpoints.incidents import INCIDENTS_PATH
 from webapp.incidents.models import (

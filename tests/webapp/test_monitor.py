@@ -1,9 +1,11 @@
 """One check with its circumstances, and the loops that check again and again."""
 
 import asyncio
+import dataclasses
 import json
 import time
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -12,14 +14,16 @@ from tests.webapp.faults import nobody
 from tests.webapp.furnishing import put_alarms, raise_alarm
 from tests.webapp.processes import App, running_app
 from tests.webapp.waiting import soon
-from webapp.aws import AwsError, Clients, FailureKind, open_clients
+from webapp.aws import open_clients
+from webapp.board import Result
+from webapp.calls import AwsError, FailureKind
+from webapp.checks import BY_NAME, CHECKS
 from webapp.contract import STATUS_PATH
 from webapp.lag import Lag
-from webapp.probe import DEADLINE, Check, failure, probe
-from webapp.results import Finding, Result
-from webapp.services import TITLES, ServiceName
+from webapp.probe import DEADLINE, failure, probe
+from webapp.services import Check, Run, ServiceName
 from webapp.settings import Settings, read_settings
-from webapp.states import State
+from webapp.states import Finding, State
 
 pytestmark = pytest.mark.e2e
 
@@ -27,38 +31,40 @@ EARLIER = datetime(2026, 11, 23, 6, 25, tzinfo=UTC)
 FINE = Finding(State.OPERATIONAL, "Fine.")
 
 
-def probed(check: Check, former_state: State = State.OPERATIONAL) -> Result:
+def probed(run: Run, former_state: State = State.OPERATIONAL) -> Result:
     """The result of a check of ECS, after a former one."""
     former = Result(ServiceName.ECS, Finding(former_state, "Former."), EARLIER, EARLIER, 1.0)
 
-    async def run() -> Result:
+    check = dataclasses.replace(BY_NAME[ServiceName.ECS], run=run)
+
+    async def probe_once() -> Result:
         with nobody() as url:
             settings, lag = read_settings(environ_of(url)), Lag()
-            async with open_clients(settings.aws_region, None) as clients, asyncio.TaskGroup() as group:
+            async with open_clients(settings) as clients, asyncio.TaskGroup() as group:
                 measuring = group.create_task(lag.measure())
                 await asyncio.sleep(0)
-                result = await probe(check, clients, settings, former, lag)
+                result = await probe(check, clients.checks[check.name], settings, former, lag)
                 measuring.cancel()
                 return result
 
-    return asyncio.run(run())
+    return asyncio.run(probe_once())
 
 
-async def fine(_clients: Clients, _settings: Settings) -> Finding:
+async def fine(_client: Any, _settings: Settings) -> Finding:
     await asyncio.sleep(0.01)
     return FINE
 
 
-async def wrong(_clients: Clients, _settings: Settings) -> Finding:
+async def wrong(_client: Any, _settings: Settings) -> Finding:
     raise KeyError("services")
 
 
-async def endless(_clients: Clients, _settings: Settings) -> Finding:
+async def endless(_client: Any, _settings: Settings) -> Finding:
     await asyncio.Event().wait()
     return FINE
 
 
-async def throttled(_clients: Clients, _settings: Settings) -> Finding:
+async def throttled(_client: Any, _settings: Settings) -> Finding:
     raise AwsError("ecs:DescribeServices", FailureKind.THROTTLED)
 
 
@@ -67,20 +73,20 @@ def hold_up(seconds: float) -> None:
     time.sleep(seconds)
 
 
-async def in_a_busy_app(_clients: Clients, _settings: Settings) -> Finding:
+async def in_a_busy_app(_client: Any, _settings: Settings) -> Finding:
     for _ in range(4):
         hold_up(0.5)
         await asyncio.sleep(0)
     raise AwsError("ecs:DescribeServices", FailureKind.TIMEOUT)
 
 
-async def cut_in_a_busy_app(_clients: Clients, _settings: Settings) -> Finding:
+async def cut_in_a_busy_app(_client: Any, _settings: Settings) -> Finding:
     hold_up(DEADLINE)
     await asyncio.Event().wait()
     return FINE
 
 
-async def slow_in_a_busy_app(_clients: Clients, _settings: Settings) -> Finding:
+async def slow_in_a_busy_app(_client: Any, _settings: Settings) -> Finding:
     hold_up(2)
     await asyncio.sleep(0)
     return FINE
@@ -120,9 +126,9 @@ def test_a_check_that_does_not_end_is_cut_at_the_deadline() -> None:
     assert result.finding == Finding(State.DOWN, "ECS did not answer in time.")
 
 
-@pytest.mark.parametrize("check", [in_a_busy_app, cut_in_a_busy_app])
-def test_a_service_is_not_blamed_for_answers_that_the_app_was_too_busy_to_see(check: Check) -> None:
-    result = probed(check)
+@pytest.mark.parametrize("run", [in_a_busy_app, cut_in_a_busy_app])
+def test_a_service_is_not_blamed_for_answers_that_the_app_was_too_busy_to_see(run: Run) -> None:
+    result = probed(run)
     assert result.finding == Finding(State.UNKNOWN, "The app was too busy to ask ECS.")
     assert result.latency_ms is None
 
@@ -131,17 +137,15 @@ def test_what_a_busy_app_does_find_out_counts() -> None:
     assert probed(slow_in_a_busy_app).finding == FINE
 
 
-@pytest.mark.parametrize("service", ServiceName)
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.name)
 @pytest.mark.parametrize("kind", FailureKind)
-def test_every_failure_of_every_service_is_told_in_a_sentence(
-    service: ServiceName, kind: FailureKind
-) -> None:
-    finding = failure(service, kind)
+def test_every_failure_of_every_service_is_told_in_a_sentence(check: Check, kind: FailureKind) -> None:
+    finding = failure(check, kind)
     assert finding.state is not State.OPERATIONAL
     assert finding.message[0].isupper()
     assert finding.message.endswith(".")
     assert "{" not in finding.message
-    assert kind is FailureKind.MISSING or TITLES[service] in finding.message
+    assert kind is FailureKind.MISSING or check.title in finding.message
 
 
 def states(app: App) -> dict[str, str]:

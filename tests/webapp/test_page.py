@@ -11,16 +11,16 @@ from hypothesis import strategies as st
 from tests.webapp.environment import DIGEST, environ_of
 from tests.webapp.pages import Element, read_page
 from tests.webapp.processes import App
-from webapp.board import Board, Snapshot
+from webapp.board import Board, Result, Snapshot
+from webapp.checks import CHECKS
 from webapp.endpoints.page import FILES
 from webapp.history.models import Day
 from webapp.incidents.models import Incident, Progress, Update
 from webapp.page.template import PageTemplate
 from webapp.page.views import DAYS, banner, figures, service_history, state_of
-from webapp.results import Detail, Finding, Result
-from webapp.services import TITLES, ServiceName
+from webapp.services import ServiceName
 from webapp.settings import Settings, read_settings
-from webapp.states import State
+from webapp.states import Detail, Finding, State
 from webapp.status import stale_after, status
 
 NOW = datetime(2026, 11, 23, 6, 25, 30, tzinfo=UTC)
@@ -415,5 +415,5 @@ def test_every_service_and_every_state_has_its_look() -> None:
         assert f"icon-{state}" in symbols
         assert f"\n.{state} {{" in css
     assert {row.one("h3").text.rpartition(" ")[0] for row in root.all("li", class_="service")} == {
-        *TITLES.values()
+        *(check.title for check in CHECKS)
     }

@@ -17,16 +17,15 @@ from tests.webapp.processes import App, running_app
 from tests.webapp.proxy import proxy
 from tests.webapp.tables import items, new_table, with_table
 from tests.webapp.waiting import soon
-from webapp.aws import AwsError
-from webapp.board import Board
+from webapp.board import Board, Result
+from webapp.calls import AwsError
 from webapp.contract import HEALTH_PATH
 from webapp.endpoints.history import HISTORY_PATH
 from webapp.history.models import SLOT, Day
 from webapp.history.recorder import DAYS_SHOWN, MOST_PENDING, NOT_IN_TIME, Recorder, records_of
-from webapp.results import Finding, Result
 from webapp.services import ServiceName
 from webapp.settings import Settings, read_settings
-from webapp.states import State
+from webapp.states import Finding, State
 from webapp.table_client import TableClient
 
 pytestmark = pytest.mark.e2e

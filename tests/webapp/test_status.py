@@ -6,12 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.webapp.environment import DIGEST, environ_of
-from webapp.board import Board
+from webapp.board import Board, Result
 from webapp.endpoints.health import hindrance
-from webapp.results import Finding, Result
 from webapp.services import ServiceName
 from webapp.settings import Settings, read_settings
-from webapp.states import State, worst
+from webapp.states import Finding, State, worst
 from webapp.status import stale_after, status
 
 NOW = datetime(2026, 11, 23, 6, 25, tzinfo=UTC)

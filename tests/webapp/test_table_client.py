@@ -10,7 +10,7 @@ from tests.webapp.faults import Answering, answering, aws_error
 from tests.webapp.proxy import proxy
 from tests.webapp.tables import items, new_table, with_table
 from tests.webapp.waiting import soon
-from webapp.aws import AwsError, FailureKind
+from webapp.calls import AwsError, FailureKind
 from webapp.table import Key, item_of
 from webapp.table_client import MOST_ATTEMPTS, ConditionError, TableClient
 

@@ -1,5 +1,21 @@
-"""Checks of the AWS services the app uses: one module for each.
+"""The checks of the AWS services that the app uses, one per file; the rest of the app derives from `CHECKS`.
 
-A check asks AWS and says what it found in words fit for everybody: no ARN, account or address. It
-raises `AwsError` when a call fails; what that means is for `webapp.probe` to say.
+To add one: write its file, name it in `ServiceName`, and put it in here.
 """
+
+from collections.abc import Mapping
+from typing import Final
+
+from webapp.checks import cloudwatch, dynamodb, ecr, ecs, logs, sts
+from webapp.services import Check, ServiceName
+
+CHECKS: Final = (dynamodb.CHECK, ecs.CHECK, ecr.CHECK, cloudwatch.CHECK, logs.CHECK, sts.CHECK)
+"""In the order of `ServiceName`."""
+
+BY_NAME: Final[Mapping[ServiceName, Check]] = {check.name: check for check in CHECKS}
+
+
+class CheckVariables(
+    logs.LogVariables, cloudwatch.AlarmVariables, ecs.TaskVariables, dynamodb.TableVariables
+):
+    """The environment variables that checks read. Pydantic orders fields from the last base to the first."""

@@ -1,11 +1,17 @@
 """Whether an alarm of the service is raised."""
 
-from typing import Final
+from typing import TYPE_CHECKING, Annotated, Final
 
-from webapp.aws import Clients, answered
-from webapp.results import Finding
-from webapp.settings import Settings
-from webapp.states import State
+from pydantic import BaseModel, Field
+
+from webapp.calls import answered
+from webapp.services import Check, Format, Grant, Resource, ServiceName
+from webapp.states import Finding, State
+
+if TYPE_CHECKING:
+    from types_aiobotocore_cloudwatch import CloudWatchClient
+
+    from webapp.settings import Settings
 
 _PAGE: Final = 100
 """The most that one answer holds. Source: Amazon CloudWatch API Reference, "DescribeAlarms"."""
@@ -14,13 +20,22 @@ _MOST: Final = 300
 _MOST_NAMED: Final = 5
 
 
-async def check(clients: Clients, settings: Settings) -> Finding:
+class AlarmVariables(BaseModel):
+    """What the check reads."""
+
+    alarm_prefix: Annotated[str, Format(r"[\x21-\x7e]{1,255}")] = Field(
+        min_length=1, description="what the alarms' names begin with, such as oaktree-dev-web/"
+    )
+    """What the names of the service's CloudWatch alarms begin with."""
+
+
+async def check(cloudwatch: "CloudWatchClient", settings: "Settings") -> Finding:
     """Degraded while an alarm is raised, unknown when there is no alarm; looks at the first 300.
 
     An alarm without data counts as quiet: that is how every alarm begins. Details: how many `alarms`
     there are, are `raised`, and are `without_data`. Raises `AwsError`.
     """
-    pages = clients.cloudwatch.get_paginator("describe_alarms").paginate(
+    pages = cloudwatch.get_paginator("describe_alarms").paginate(
         AlarmNamePrefix=settings.alarm_prefix,
         AlarmTypes=["MetricAlarm"],
         PaginationConfig={"MaxItems": _MOST, "PageSize": _PAGE},
@@ -44,3 +59,14 @@ async def check(clients: Clients, settings: Settings) -> Finding:
     names = ", ".join(raised[:_MOST_NAMED])
     others = f" and {len(raised) - _MOST_NAMED} more" if len(raised) > _MOST_NAMED else ""
     return Finding(State.DEGRADED, f"Raised: {names}{others}.", details)
+
+
+CHECK: Final = Check(
+    name=ServiceName.CLOUDWATCH,
+    title="CloudWatch",
+    purpose="Alarms",
+    missing="The alarms do not exist.",
+    client="cloudwatch",
+    grants=(Grant("CheckAlarms", ("cloudwatch:DescribeAlarms",), Resource.ALARMS),),
+    run=check,
+)

@@ -1,21 +1,40 @@
 """Whether the app's table can be used."""
 
-from typing import Final
+from typing import TYPE_CHECKING, Annotated, Final
 
-from webapp.aws import AwsError, Clients, answered
-from webapp.contract import PARTITION_KEY, SORT_KEY
-from webapp.results import Finding
-from webapp.settings import Settings
-from webapp.states import State
+from pydantic import BaseModel, Field
 
-_SENTINEL: Final = {PARTITION_KEY: {"S": "readiness"}, SORT_KEY: {"S": "readiness"}}
+from webapp.calls import AwsError, answered
+from webapp.services import Check, Format, Grant, Resource, ServiceName
+from webapp.states import Finding, State
+from webapp.table import PARTITION_KEY, Key
+
+if TYPE_CHECKING:
+    from types_aiobotocore_dynamodb import DynamoDBClient
+
+    from webapp.settings import Settings
+
+_SENTINEL: Final = Key("readiness", "readiness")
 """Key of an item that is never written: reading it tells that the table can be read."""
 
 _SERVING: Final = frozenset({"ACTIVE", "UPDATING"})
 """Source: Amazon DynamoDB API Reference, "TableDescription", TableStatus."""
 
 
-async def check(clients: Clients, settings: Settings) -> Finding:
+class TableVariables(BaseModel):
+    """What the check, and everything else that uses the table, reads."""
+
+    table: Annotated[str, Format(r"[a-zA-Z0-9_.-]{3,255}")] = Field(
+        min_length=1,
+        description="the name of a DynamoDB table: 3 to 255 letters, digits, '_', '.' or '-'",
+    )
+    """Name of the DynamoDB table the app keeps its data in.
+
+    Source of the format: DynamoDB Developer Guide, "Naming rules".
+    """
+
+
+async def check(dynamodb: "DynamoDBClient", settings: "Settings") -> Finding:
     """Operational when an item can be read and the table is one that serves.
 
     A table that can be read but not described is degraded. Details: `readable`, which the app's
@@ -23,14 +42,14 @@ async def check(clients: Clients, settings: Settings) -> Finding:
     """
     await answered(
         "dynamodb:GetItem",
-        clients.dynamodb_for_checks.get_item(
-            TableName=settings.table, Key=_SENTINEL, ProjectionExpression=PARTITION_KEY
+        dynamodb.get_item(
+            TableName=settings.table, Key=_SENTINEL.attributes, ProjectionExpression=PARTITION_KEY
         ),
     )
     try:
         description = await answered(
             "dynamodb:DescribeTable",
-            clients.dynamodb_for_checks.describe_table(TableName=settings.table),
+            dynamodb.describe_table(TableName=settings.table),
         )
     except AwsError:
         message = "The table can be read, but DynamoDB does not tell its status."
@@ -38,3 +57,14 @@ async def check(clients: Clients, settings: Settings) -> Finding:
     status = description["Table"]["TableStatus"]
     state = State.OPERATIONAL if status in _SERVING else State.DOWN
     return Finding(state, f"The table is {status}.", {"readable": True, "status": status})
+
+
+CHECK: Final = Check(
+    name=ServiceName.DYNAMODB,
+    title="DynamoDB",
+    purpose="Table",
+    missing="The table does not exist.",
+    client="dynamodb",
+    grants=(Grant("CheckTable", ("dynamodb:DescribeTable",), Resource.TABLE),),
+    run=check,
+)

@@ -5,14 +5,18 @@ Source: Amazon ECR API Reference, "DescribeImages".
 """
 
 from collections.abc import Mapping
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from botocore.exceptions import ClientError
 
-from webapp.aws import Clients, answered
-from webapp.results import Finding
-from webapp.settings import Settings
-from webapp.states import State
+from webapp.calls import answered
+from webapp.services import Check, Grant, Resource, ServiceName
+from webapp.states import Finding, State
+
+if TYPE_CHECKING:
+    from types_aiobotocore_ecr import ECRClient
+
+    from webapp.settings import Settings
 
 _NOT_SCANNED: Final = "ScanNotFoundException"
 
@@ -25,19 +29,19 @@ _TO_COME: Final = frozenset({"IN_PROGRESS", "PENDING"})
 """Source: Amazon ECR API Reference, "ImageScanStatus"."""
 
 
-async def check(clients: Clients, settings: Settings) -> Finding:
+async def check(ecr: "ECRClient", settings: "Settings") -> Finding:
     """Operational unless the scan of the released image found something critical.
 
     Details: `scan`, the scan's status, and how many findings there are of each severity. An image of
     another registry is unknown. Raises `AwsError`.
     """
     registry = settings.registry
-    if clients.ecr is None or registry is None:
+    if registry is None:
         return Finding(State.UNKNOWN, "The image is from another registry, which the app does not ask.")
     try:
         answer = await answered(
             "ecr:DescribeImageScanFindings",
-            clients.ecr.describe_image_scan_findings(
+            ecr.describe_image_scan_findings(
                 registryId=registry.account_id,
                 repositoryName=registry.repository,
                 imageId={"imageDigest": settings.digest},
@@ -59,6 +63,11 @@ async def check(clients: Clients, settings: Settings) -> Finding:
     return found_in_scan(status, {str(severity): count for severity, count in counts.items()})
 
 
+def _region(settings: "Settings") -> str:
+    """Returns the region of the image's registry; without one in ECR, the app's, which is never asked."""
+    return settings.registry.region if settings.registry else settings.aws_region
+
+
 def found_in_scan(status: str, counts: Mapping[str, int]) -> Finding:
     """What a finished scan says of the image, by how many findings of each severity it has."""
     found = {severity.lower(): counts[severity] for severity in _SEVERITIES if counts.get(severity)}
@@ -68,3 +77,15 @@ def found_in_scan(status: str, counts: Mapping[str, int]) -> Finding:
         f"Vulnerabilities in the image: {listed}." if found else "No vulnerability was found in the image.",
         {"scan": status, **found},
     )
+
+
+CHECK: Final = Check(
+    name=ServiceName.ECR,
+    title="ECR",
+    purpose="Image",
+    missing="The image is not in its repository.",
+    client="ecr",
+    grants=(Grant("CheckScan", ("ecr:DescribeImageScanFindings",), Resource.IMAGES),),
+    run=check,
+    region=_region,
+)

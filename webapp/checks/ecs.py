@@ -1,15 +1,32 @@
 """Whether the service's tasks run, and which release is deployed."""
 
 from datetime import UTC
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, Final
 
-from webapp.aws import AwsError, Clients, answered
-from webapp.results import Detail, Finding
-from webapp.settings import Settings
-from webapp.states import State
+from pydantic import BaseModel, Field
+
+from webapp.calls import AwsError, answered
+from webapp.services import Check, Format, Grant, Resource, ServiceName
+from webapp.states import Detail, Finding, State
 
 if TYPE_CHECKING:
+    from types_aiobotocore_ecs import ECSClient
     from types_aiobotocore_ecs.type_defs import DeploymentTypeDef, ServiceTypeDef
+
+    from webapp.settings import Settings
+
+_NAME: Final = Format(r"[a-zA-Z0-9_-]{1,255}")
+"""Source: Amazon ECS API Reference, "CreateService"."""
+
+
+class TaskVariables(BaseModel):
+    """What the check reads."""
+
+    cluster: Annotated[str, _NAME] = Field(min_length=1, description="the name of an ECS cluster")
+    """Name of the ECS cluster the app runs in."""
+
+    ecs_service: Annotated[str, _NAME] = Field(min_length=1, description="the name of an ECS service")
+    """Name of the ECS service that keeps the app's tasks running."""
 
 
 class TaskCheck:
@@ -23,7 +40,7 @@ class TaskCheck:
         self._task_definition: str | None = None
         self._digest: str | None = None
 
-    async def check(self, clients: Clients, settings: Settings) -> Finding:
+    async def check(self, ecs: "ECSClient", settings: "Settings") -> Finding:
         """Operational when all tasks that are wanted run or start, also while a deployment goes on well.
 
         Deployments and scaling are no trouble by themselves: tasks that start count as long as others run.
@@ -34,24 +51,24 @@ class TaskCheck:
         """
         answer = await answered(
             "ecs:DescribeServices",
-            clients.ecs.describe_services(cluster=settings.cluster, services=[settings.ecs_service]),
+            ecs.describe_services(cluster=settings.cluster, services=[settings.ecs_service]),
         )
         if not answer["services"]:
             return Finding(State.DOWN, "The service does not exist.")
         service = answer["services"][0]
         deployment = _primary(service)
-        digest = await self._digest_of(deployment, clients, settings) if deployment else None
+        digest = await self._digest_of(deployment, ecs, settings) if deployment else None
         return _finding(service, deployment, digest, settings.digest)
 
     async def _digest_of(
-        self, deployment: "DeploymentTypeDef", clients: Clients, settings: Settings
+        self, deployment: "DeploymentTypeDef", ecs: "ECSClient", settings: "Settings"
     ) -> str | None:
         task_definition = deployment["taskDefinition"]
         if task_definition != self._task_definition:
             try:
                 answer = await answered(
                     "ecs:DescribeTaskDefinition",
-                    clients.ecs.describe_task_definition(taskDefinition=task_definition),
+                    ecs.describe_task_definition(taskDefinition=task_definition),
                 )
             except AwsError:
                 return None
@@ -111,3 +128,17 @@ def _judgement(service: "ServiceTypeDef", deployment: "DeploymentTypeDef | None"
     if running < desired:
         return State.OPERATIONAL, "More tasks start."
     return State.OPERATIONAL, "The deployment is complete."
+
+
+CHECK: Final = Check(
+    name=ServiceName.ECS,
+    title="ECS",
+    purpose="Tasks",
+    missing="The cluster does not exist.",
+    client="ecs",
+    grants=(
+        Grant("CheckTasks", ("ecs:DescribeServices",), Resource.ECS_SERVICE),
+        Grant("ReadDeployedImage", ("ecs:DescribeTaskDefinition",), Resource.ANY),
+    ),
+    run=TaskCheck().check,
+)

@@ -1,14 +1,34 @@
 """Whether the log group that the app's lines go to is there."""
 
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Final
 
-from webapp.aws import Clients, answered
-from webapp.results import Finding
-from webapp.settings import Settings
-from webapp.states import State
+from pydantic import BaseModel, Field
+
+from webapp.calls import answered
+from webapp.services import Check, Format, Grant, Resource, ServiceName
+from webapp.states import Finding, State
+
+if TYPE_CHECKING:
+    from types_aiobotocore_logs import CloudWatchLogsClient
+
+    from webapp.settings import Settings
 
 
-async def check(clients: Clients, settings: Settings) -> Finding:
+class LogVariables(BaseModel):
+    """What the check reads."""
+
+    log_group: Annotated[str, Format(r"[a-zA-Z0-9_/.#-]{1,512}")] = Field(
+        min_length=1,
+        description="the name of a log group: 1 to 512 letters, digits, '_', '/', '.', '#' or '-'",
+    )
+    """Name of the CloudWatch log group the app logs to.
+
+    Source of the format: Amazon CloudWatch Logs API Reference, "CreateLogGroup".
+    """
+
+
+async def check(logs: "CloudWatchLogsClient", settings: "Settings") -> Finding:
     """Operational when the log group is there. Raises `AwsError`.
 
     Detail: `last_event_at` (UTC, RFC 3339), None before the first event. It may be an hour late.
@@ -16,7 +36,7 @@ async def check(clients: Clients, settings: Settings) -> Finding:
     """
     answer = await answered(
         "logs:DescribeLogStreams",
-        clients.logs.describe_log_streams(
+        logs.describe_log_streams(
             logGroupName=settings.log_group, orderBy="LastEventTime", descending=True, limit=1
         ),
     )
@@ -27,3 +47,14 @@ async def check(clients: Clients, settings: Settings) -> Finding:
         )
     last_event_at = f"{datetime.fromtimestamp(milliseconds / 1000, UTC):%Y-%m-%dT%H:%M:%SZ}"
     return Finding(State.OPERATIONAL, "The log group has events.", {"last_event_at": last_event_at})
+
+
+CHECK: Final = Check(
+    name=ServiceName.LOGS,
+    title="CloudWatch Logs",
+    purpose="Logs",
+    missing="The log group does not exist.",
+    client="logs",
+    grants=(Grant("CheckLogs", ("logs:DescribeLogStreams",), Resource.LOG_GROUP),),
+    run=check,
+)

@@ -1,17 +1,23 @@
 """Whether the app has credentials that AWS knows, and of which role."""
 
-from webapp.aws import Clients, answered
-from webapp.results import Finding
-from webapp.settings import Settings
-from webapp.states import State
+from typing import TYPE_CHECKING, Final
+
+from webapp.calls import answered
+from webapp.services import Check, Grant, Resource, ServiceName
+from webapp.states import Finding, State
+
+if TYPE_CHECKING:
+    from types_aiobotocore_sts import STSClient
+
+    from webapp.settings import Settings
 
 
-async def check(clients: Clients, _settings: Settings) -> Finding:
+async def check(sts: "STSClient", _settings: "Settings") -> Finding:
     """Operational when AWS knows the app's credentials. Detail: `role`, None when they are no role's.
 
     Raises `AwsError`.
     """
-    answer = await answered("sts:GetCallerIdentity", clients.sts.get_caller_identity())
+    answer = await answered("sts:GetCallerIdentity", sts.get_caller_identity())
     role = _role(answer["Arn"])
     message = f"The app acts as {role}." if role else "The app has valid credentials, which are no role's."
     return Finding(State.OPERATIONAL, message, {"role": role})
@@ -26,3 +32,14 @@ def _role(arn: str) -> str | None:
         case ["assumed-role", role, _]:
             return role
     return None
+
+
+CHECK: Final = Check(
+    name=ServiceName.STS,
+    title="STS",
+    purpose="Identity",
+    missing="The app's identity does not exist.",
+    client="sts",
+    grants=(Grant("CheckIdentity", ("sts:GetCallerIdentity",), Resource.ANY),),
+    run=check,
+)

@@ -10,10 +10,9 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from webapp.answers import Answer
-from webapp.board import utc_now
+from webapp.board import Result, utc_now
 from webapp.contract import HEALTH_PATH, READY_PATH
 from webapp.resources import Resources
-from webapp.results import Result
 from webapp.services import ServiceName
 from webapp.settings import Settings
 from webapp.status import service_status

@@ -12,8 +12,8 @@ from starlette.routing import Route
 
 from webapp.answers import Answer, Refusal
 from webapp.authorization import authorize
-from webapp.aws import AwsError
 from webapp.board import utc_now
+from webapp.calls import AwsError
 from webapp.cursors import link_to_next
 from webapp.incidents import idempotency
 from webapp.incidents.models import (

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Never
 
-from webapp.aws import AwsError, Clients
+from webapp.aws import Clients
 from webapp.board import Board, Snapshot, utc_now
+from webapp.calls import AwsError
 from webapp.history.models import SLOT, Day, Record, slot_of
 from webapp.history.store import read_days, write_slot
 from webapp.incidents.store import refresh_open_incidents

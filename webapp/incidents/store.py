@@ -5,8 +5,8 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
-from webapp.aws import answered
 from webapp.board import Board, utc_now
+from webapp.calls import answered
 from webapp.incidents.models import Incident, Openness, Progress
 from webapp.table import (
     IDEMPOTENCY_KEPT,

@@ -9,12 +9,13 @@ from typing import Final
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from webapp.board import Snapshot
+from webapp.checks import CHECKS
 from webapp.events import event_id
 from webapp.history.models import Day
 from webapp.page import wording
 from webapp.page.static_files import StaticFile
 from webapp.page.views import DAYS, DAYS_OVERDUE_AFTER, banner, reading_of, service_history, service_views
-from webapp.services import TITLES, ServiceName
+from webapp.services import ServiceName
 from webapp.status import Status
 
 TEMPLATES: Final = Path(__file__).parent / "templates"
@@ -62,7 +63,7 @@ class PageTemplate:
         environment.globals |= {
             "assets": {plain: f"/assets/{file.name}" for plain, file in files.items()},
             "days": DAYS,
-            "titles": TITLES,
+            "titles": {check.name: check.title for check in CHECKS},
         }
         self._page = environment.get_template("page.html")
         self._bars = environment.get_template("bars.html")

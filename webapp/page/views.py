@@ -8,8 +8,7 @@ from typing import Final
 
 from webapp.history.models import Day, availability
 from webapp.page import wording
-from webapp.results import Detail
-from webapp.states import State, worst
+from webapp.states import Detail, State, worst
 from webapp.status import ServiceStatus, Status
 
 DAYS: Final = 90

@@ -15,12 +15,12 @@ from typing import Final, NoReturn
 
 import uvicorn
 
-from webapp.application import create_app, in_layers
+from webapp.application import create_app, with_middleware
 from webapp.contract import PORT
-from webapp.layers.protocol import BoundedProtocol
 from webapp.logs import log, set_up_logging
+from webapp.protocol import BoundedProtocol
+from webapp.resources import Shutdown
 from webapp.settings import Settings, SettingsError, read_settings
-from webapp.stopping import Stopping
 
 NOT_TAKEN_MS: Final = 30_000
 """Milliseconds after which a connection ends on which nothing that was sent is taken. Source: tcp(7)."""
@@ -46,12 +46,12 @@ def main() -> None:
 
 def serve(settings: Settings, listener: socket.socket) -> None:
     """Serves the app on a listening socket. On a stop signal the socket closes at once."""
-    stopping = Stopping()
+    shutdown = Shutdown()
     set_up_logging(settings.log_level)
     host, port = listener.getsockname()[:2]
     log(logging.INFO, "listening", {"host": host, "port": port})
     configuration = uvicorn.Config(
-        in_layers(create_app(settings, stopping)),
+        with_middleware(create_app(settings, shutdown)),
         loop="uvloop",
         http=BoundedProtocol,
         ws="none",
@@ -63,18 +63,18 @@ def serve(settings: Settings, listener: socket.socket) -> None:
         timeout_keep_alive=settings.keep_alive,
         timeout_graceful_shutdown=settings.shutdown_timeout,
     )
-    Server(configuration, stopping).run(sockets=[listener])
+    Server(configuration, shutdown).run(sockets=[listener])
 
 
 class Server(uvicorn.Server):
     """A server that lets the app know of the stop signal before the last request is answered."""
 
-    def __init__(self, config: uvicorn.Config, stopping: Stopping) -> None:
+    def __init__(self, config: uvicorn.Config, shutdown: Shutdown) -> None:
         super().__init__(config)
-        self._stopping = stopping
+        self._shutdown = shutdown
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        self._stopping.request()
+        self._shutdown.request()
         super().handle_exit(sig, frame)
 
 

@@ -1,8 +1,13 @@
 """What the app answers, operation by operation; `/openapi.json` is made of it."""
 
 from collections.abc import Mapping
+from functools import cache
 from http import HTTPStatus
 from typing import Final
+
+import orjson
+from starlette.requests import Request
+from starlette.routing import Route
 
 from webapp.contract import HEALTH_PATH, READY_PATH, STATUS_PATH
 from webapp.endpoints.health import Alive, Ready
@@ -16,6 +21,7 @@ from webapp.incidents.models import (
     NewIncident,
 )
 from webapp.openapi import Operation, Parameter, Response, Schema, document
+from webapp.responses import JsonResponse
 from webapp.services import ServiceName
 from webapp.status import ServiceStatus, Status
 
@@ -45,6 +51,7 @@ _OF_WRITING: Final = (
     HTTPStatus.UNPROCESSABLE_ENTITY,
 )
 _ENTITY_TAG: Final = {"ETag": "The incident's version, as If-Match wants it."}
+_LINK: Final = {"Link": "The next page (RFC 8288), where there is one."}
 _SERVICE: Final = Parameter(
     "service", "path", "The service's name.", {"type": "string", "enum": [*ServiceName]}, required=True
 )
@@ -130,13 +137,7 @@ OPERATIONS: Final = (
         "readHistory",
         "What was found out about one service, minute by minute and day by day",
         "history",
-        {
-            HTTPStatus.OK: Response(
-                "A page of records, the newest first.",
-                HistoryPage,
-                headers={"Link": "The next page (RFC 8288), where there is one."},
-            )
-        },
+        {HTTPStatus.OK: Response("A page of records, the newest first.", HistoryPage, headers=_LINK)},
         (*_TOO_LARGE, *_OF_THE_TABLE, HTTPStatus.BAD_REQUEST),
         query=HistoryQuery,
     ),
@@ -146,13 +147,7 @@ OPERATIONS: Final = (
         "listIncidents",
         "Incidents, the newest first",
         "incidents",
-        {
-            HTTPStatus.OK: Response(
-                "A page of incidents.",
-                IncidentPage,
-                headers={"Link": "The next page (RFC 8288), where there is one."},
-            )
-        },
+        {HTTPStatus.OK: Response("A page of incidents.", IncidentPage, headers=_LINK)},
         (*_TOO_LARGE, *_OF_THE_TABLE, HTTPStatus.BAD_REQUEST),
         query=IncidentsQuery,
     ),
@@ -231,3 +226,16 @@ OPERATIONS: Final = (
 def api_document() -> Schema:
     """The OpenAPI document of the app."""
     return document(TITLE, VERSION, DESCRIPTION, OPERATIONS)
+
+
+async def read_description(_request: Request) -> JsonResponse:
+    """200 with an OpenAPI 3.1 document."""
+    return JsonResponse(_encoded())
+
+
+@cache
+def _encoded() -> bytes:
+    return orjson.dumps(api_document())
+
+
+ROUTES: Final = (Route("/openapi.json", read_description),)

@@ -10,29 +10,25 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp
 
-from webapp.answers import fail, refuse, refuse_for_aws
-from webapp.aws import open_clients
+from webapp import api
+from webapp.aws import CONNECTIONS_FOR_REQUESTS, WAITING_REQUESTS, Admission, open_clients
 from webapp.board import Board, utc_now
 from webapp.calls import AwsError
 from webapp.contract import HEALTH_PATH, STATUS_PATH
-from webapp.endpoints import events, health, history, incidents, openapi, page, status
+from webapp.endpoints import health, history, incidents, page, status
 from webapp.events import Events
 from webapp.history.recorder import record
-from webapp.layers.hot_paths import HotPaths
-from webapp.layers.limits import Limits
-from webapp.layers.request_log import RequestLog
-from webapp.layers.security_headers import SecurityHeaders
-from webapp.layers.startup import StartupErrors
+from webapp.middleware import HotPaths, Limits, RequestLog, SecurityHeaders, StartupErrors
 from webapp.monitor import monitor
-from webapp.page.cache import PageCache
-from webapp.page.template import PageTemplate
-from webapp.resources import Resources
+from webapp.page.template import PageCache, PageTemplate
+from webapp.resources import Resources, Shutdown
+from webapp.responses import handle_aws_error, handle_http_exception, handle_unexpected_error
 from webapp.settings import Settings
-from webapp.status_cache import StatusCache
-from webapp.stopping import Stopping
+from webapp.status import StatusCache
+from webapp.table_client import TableClient
 
 
-def create_app(settings: Settings, stopping: Stopping) -> Starlette:
+def create_app(settings: Settings, shutdown: Shutdown) -> Starlette:
     """The app for these settings. It opens its AWS clients when it starts and closes them when it stops."""
     app = Starlette(
         routes=[
@@ -40,45 +36,51 @@ def create_app(settings: Settings, stopping: Stopping) -> Starlette:
             *status.ROUTES,
             *history.ROUTES,
             *incidents.ROUTES,
-            *events.ROUTES,
-            *openapi.ROUTES,
+            *api.ROUTES,
             *page.ROUTES,
         ],
-        exception_handlers={HTTPException: refuse, AwsError: refuse_for_aws, Exception: fail},
-        lifespan=_lifespan(settings, stopping),
+        exception_handlers={
+            HTTPException: handle_http_exception,
+            AwsError: handle_aws_error,
+            Exception: handle_unexpected_error,
+        },
+        lifespan=_lifespan(settings, shutdown),
     )
     app.router.redirect_slashes = False
     return app
 
 
-def in_layers(app: ASGIApp) -> ASGIApp:
+def with_middleware(app: ASGIApp) -> ASGIApp:
     """The app as the server calls it: with its log, headers and limits around it, the first outermost."""
     hot: Mapping[str, ASGIApp] = {HEALTH_PATH: health.HEALTH, STATUS_PATH: status.STATUS}
     return StartupErrors(RequestLog(SecurityHeaders(Limits(HotPaths(app, hot)))))
 
 
 def _lifespan(
-    settings: Settings, stopping: Stopping
+    settings: Settings, shutdown: Shutdown
 ) -> Callable[[Starlette], AbstractAsyncContextManager[Resources]]:
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[Resources]:
-        stopping.begin()
+        shutdown.begin()
         board = Board(utc_now())
-        async with (
-            open_clients(settings) as clients,
-            _background(monitor(clients, settings, board), record(clients.of_recorder(), settings, board)),
-        ):
+        async with open_clients(settings) as clients:
+            admission = Admission(CONNECTIONS_FOR_REQUESTS, WAITING_REQUESTS)
+            table = TableClient(clients.dynamodb, settings.table, settings.service, admission)
+            recorder_table = TableClient(clients.dynamodb_for_recorder, settings.table, settings.service)
             status_cache = StatusCache(board, settings)
-            _spare_the_collector()
-            yield {
-                "settings": settings,
-                "clients": clients,
-                "board": board,
-                "status": status_cache,
-                "page": PageCache(board, status_cache, settings, PageTemplate(page.FILES)),
-                "events": Events(board, status_cache, stopping),
-                "stopping": stopping,
-            }
+            async with _background(
+                monitor(clients, settings, board), record(recorder_table, settings, board)
+            ):
+                _spare_the_collector()
+                yield {
+                    "settings": settings,
+                    "table": table,
+                    "board": board,
+                    "status": status_cache,
+                    "page": PageCache(board, status_cache, settings, PageTemplate(page.URLS)),
+                    "events": Events(board, status_cache, shutdown),
+                    "shutdown": shutdown,
+                }
 
     return lifespan
 

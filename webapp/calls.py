@@ -141,7 +141,7 @@ class LineSpacing:
 _SPACING: Final = LineSpacing()
 
 
-async def answered(
+async def call_aws(
     action: str, call: Awaitable[T], *, expected: Container[str] = (), deadline: float = DEADLINE
 ) -> T:
     """What a call to AWS answers, within so many seconds; `action` is its IAM name, for the log.

@@ -13,11 +13,11 @@ from typing import Final
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from webapp.answers import RETRY_LATER, Refusal
 from webapp.board import Board, Snapshot, utc_now
 from webapp.contract import HEARTBEAT
-from webapp.status_cache import StatusCache
-from webapp.stopping import Stopping
+from webapp.resources import Shutdown
+from webapp.responses import RETRY_LATER, HTTPProblem
+from webapp.status import StatusCache
 
 LARGEST_NUMBER: Final = 100
 """Streams that one process keeps open; each listener has one."""
@@ -52,23 +52,23 @@ class Events:
         self,
         board: Board,
         status: StatusCache,
-        stopping: Stopping,
+        shutdown: Shutdown,
         *,
         heartbeat: float = HEARTBEAT,
         patience: float = PATIENCE,
     ) -> None:
         self._board = board
         self._status = status
-        self._stopping = stopping
+        self._shutdown = shutdown
         self._heartbeat = heartbeat
         self._patience = patience
         self._started_at = status.document(utc_now()).started_at
         self._open = 0
 
     def stream(self) -> "EventStream":
-        """A stream for one more listener. Raises `Refusal` when there are too many."""
+        """A stream for one more listener. Raises `HTTPProblem` when there are too many."""
         if self._open >= LARGEST_NUMBER:
-            raise Refusal(
+            raise HTTPProblem(
                 HTTPStatus.SERVICE_UNAVAILABLE,
                 "Too many listen to live events already. Try again later.",
                 {"Retry-After": str(RETRY_LATER)},
@@ -86,7 +86,7 @@ class Events:
 
     async def run(self, receive: Receive, send: Send) -> None:
         """Sends events until the listener is gone, reads too slowly, or the app is about to stop."""
-        await _first_of(self._send_all(send), _disconnected(receive), self._stopping.wait())
+        await _first_of(self._send_all(send), _disconnected(receive), self._shutdown.wait())
 
     async def _send_all(self, send: Send) -> None:
         before: Snapshot | None = None
@@ -150,7 +150,7 @@ class EventStream(Response):
 
 async def _disconnected(receive: Receive) -> None:
     # Who sends more than anybody reads has not come to listen.
-    with suppress(Refusal):
+    with suppress(HTTPProblem):
         while (await receive())["type"] != "http.disconnect":
             pass
 

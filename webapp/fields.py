@@ -1,8 +1,71 @@
-"""Types of fields that several models have."""
+"""Types of fields that several models have, and times as RFC 3339 writes them."""
 
+import re
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Annotated, Any, Final, TypeVar
 
 from pydantic import AfterValidator, BeforeValidator, Field
+
+_DATE: Final = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+_DATE_TIME: Final = re.compile(
+    r"(?P<date>\d{4}-\d{2}-\d{2})[Tt](?P<time>\d{2}:\d{2}:\d{2})(?P<fraction>\.\d+)?"
+    r"(?P<offset>[Zz]|[+-]\d{2}:\d{2})",
+    re.ASCII,
+)
+_MICROSECONDS: Final = 7
+"""Characters of a fraction that a `datetime` can hold, the point included."""
+
+EXPECTED: Final = (
+    "Expected a time such as 2026-11-23T06:25:00Z or a date such as 2026-11-23. "
+    "A + in a query string is written %2B."
+)
+
+
+def start_of(text: str) -> datetime:
+    """The time (UTC) that a date-time or a full-date (RFC 3339, section 5.6) begins at.
+
+    Raises `ValueError`, saying what is expected. Leap seconds are not known.
+    """
+    return _as_date_time(text) or _midnight(_as_date(text))
+
+
+def end_of(text: str) -> datetime:
+    """The first time (UTC) after a full-date, or the date-time itself.
+
+    Raises `ValueError`, saying what is expected.
+    """
+    if (at := _as_date_time(text)) is not None:
+        return at
+    try:
+        return _midnight(_as_date(text) + timedelta(days=1))
+    except OverflowError:
+        raise ValueError(EXPECTED) from None
+
+
+def _as_date_time(text: str) -> datetime | None:
+    match = _DATE_TIME.fullmatch(text)
+    if match is None:
+        return None
+    fraction = (match["fraction"] or "")[:_MICROSECONDS]
+    try:
+        at = datetime.fromisoformat(f"{match['date']}T{match['time']}{fraction}{match['offset'].upper()}")
+        return at.astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise ValueError(EXPECTED) from None
+
+
+def _as_date(text: str) -> date:
+    if not _DATE.fullmatch(text):
+        raise ValueError(EXPECTED)
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise ValueError(EXPECTED) from None
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time(), UTC)
+
 
 T = TypeVar("T")
 

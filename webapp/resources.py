@@ -1,23 +1,50 @@
 """What lives as long as the app; requests find it in `request.state`."""
 
-from typing import TypedDict
+import asyncio
+from typing import TYPE_CHECKING, TypedDict
 
-from webapp.aws import Clients
-from webapp.board import Board
-from webapp.events import Events
-from webapp.page.cache import PageCache
-from webapp.settings import Settings
-from webapp.status_cache import StatusCache
-from webapp.stopping import Stopping
+if TYPE_CHECKING:
+    from webapp.board import Board
+    from webapp.events import Events
+    from webapp.page.template import PageCache
+    from webapp.settings import Settings
+    from webapp.status import StatusCache
+    from webapp.table_client import TableClient
+
+
+class Shutdown:
+    """Becomes true once, at the stop signal. It belongs to the event loop that `begin` was called in."""
+
+    def __init__(self) -> None:
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._event = asyncio.Event()
+
+    def begin(self) -> None:
+        """Names the running loop as the one whose tasks wait."""
+        self._loop = asyncio.get_running_loop()
+
+    def request(self) -> None:
+        """Says that the app stops. A signal handler may call it at any time."""
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._event.set)
+
+    @property
+    def requested(self) -> bool:
+        """Whether the app is about to stop."""
+        return self._event.is_set()
+
+    async def wait(self) -> None:
+        """Returns when the app is about to stop."""
+        await self._event.wait()
 
 
 class Resources(TypedDict):
     """The state that the lifespan hands to requests."""
 
-    settings: Settings
-    clients: Clients
-    board: Board
-    status: StatusCache
-    page: PageCache
-    events: Events
-    stopping: Stopping
+    settings: "Settings"
+    table: "TableClient"
+    board: "Board"
+    status: "StatusCache"
+    page: "PageCache"
+    events: "Events"
+    shutdown: Shutdown

@@ -6,7 +6,7 @@ from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from webapp.board import Result, Snapshot
+from webapp.board import Board, Result, Snapshot, utc_now
 from webapp.checks import BY_NAME
 from webapp.services import ServiceName
 from webapp.settings import Settings
@@ -133,3 +133,30 @@ def status(snapshot: Snapshot, settings: Settings, started_at: datetime, now: da
 
 def _age(checked_at: datetime | None, now: datetime) -> float | None:
     return None if checked_at is None else max(0.0, round((now - checked_at).total_seconds(), 1))
+
+
+class StatusCache:
+    """Encodes the status document when somebody asks and it may have changed.
+
+    Within a second of one snapshot, all that changes in it are ages, so requests share it.
+    """
+
+    def __init__(self, board: Board, settings: Settings) -> None:
+        self._board = board
+        self._settings = settings
+        self._started_at = utc_now()
+        self._key: tuple[int, int] | None = None
+        self._encoded = b""
+
+    def encoded(self) -> bytes:
+        """The status document as JSON."""
+        now = utc_now()
+        key = (self._board.snapshot.version, int(now.timestamp()))
+        if key != self._key:
+            self._encoded = self.document(now).model_dump_json().encode()
+            self._key = key
+        return self._encoded
+
+    def document(self, now: datetime) -> Status:
+        """The status document at a time."""
+        return status(self._board.snapshot, self._settings, self._started_at, now)

@@ -9,9 +9,8 @@ from uuid import uuid4
 
 from botocore.exceptions import ClientError
 
-from webapp.admission import OverloadedError
-from webapp.aws import LimitedDynamoDB
-from webapp.calls import AwsError, FailureKind, answered, error_code, failed
+from webapp.aws import Admission, OverloadedError
+from webapp.calls import AwsError, FailureKind, call_aws, error_code, failed
 from webapp.table import Key, Keys
 
 if TYPE_CHECKING:
@@ -60,18 +59,19 @@ class ConditionError(Exception):
 class TableClient:
     """The table, by its name, for one service of the environment, whose keys are `keys`.
 
-    Every method raises `AwsError` when the table does not answer. With a limited client, a call for
+    Every method raises `AwsError` when the table does not answer. With admission control, a call for
     which there is no room is not made: then what failed is the app itself, `FailureKind.OVERLOADED`.
     """
 
-    def __init__(self, dynamodb: "DynamoDBClient | LimitedDynamoDB", name: str, service: str) -> None:
+    def __init__(
+        self, dynamodb: "DynamoDBClient", name: str, service: str, admission: Admission | None = None
+    ) -> None:
         self.name = name
         self.keys = Keys(service)
-        self._admitted: Callable[[], AbstractAsyncContextManager[None]] = nullcontext
-        if isinstance(dynamodb, LimitedDynamoDB):
-            self._admitted = dynamodb.admission.admitted
-            dynamodb = dynamodb.client
         self._dynamodb = dynamodb
+        self._admitted: Callable[[], AbstractAsyncContextManager[None]] = (
+            nullcontext if admission is None else admission.admitted
+        )
 
     async def get(self, key: Key) -> "Item | None":
         """The item as it is after every write that was answered, None when there is none."""
@@ -173,7 +173,7 @@ class TableClient:
         """What a call answers once it is admitted; the wait for that is no part of its deadline."""
         try:
             async with self._admitted():
-                return await answered(action, call(), expected=expected)
+                return await call_aws(action, call(), expected=expected)
         except OverloadedError as error:
             raise failed("a call to AWS was not made", action, FailureKind.OVERLOADED, {}) from error
 
@@ -196,5 +196,5 @@ def _raise_unless_conflict(error: ClientError) -> None:
 
 
 def _failure(kind: FailureKind, reason: str) -> AwsError:
-    """The error to raise, after a line in the log: `answered` wrote none."""
+    """The error to raise, after a line in the log: `call_aws` wrote none."""
     return failed("a transaction failed", "dynamodb:PutItem", kind, {"error": reason})

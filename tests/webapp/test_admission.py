@@ -6,7 +6,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from webapp.admission import Admission, OverloadedError
+from webapp.aws import Admission, OverloadedError
 from webapp.calls import SPACING, LineSpacing
 
 

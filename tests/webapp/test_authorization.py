@@ -12,8 +12,8 @@ from pydantic import SecretStr
 from tests.webapp.environment import AUTHORIZED, TOKEN, TOKEN_SHA256, environ_of
 from tests.webapp.faults import nobody
 from tests.webapp.processes import App, running_app
-from webapp.authorization import is_token
 from webapp.endpoints.incidents import INCIDENTS_PATH
+from webapp.incidents.requests import is_token
 
 WRITES = [("POST", INCIDENTS_PATH), ("PATCH", f"{INCIDENTS_PATH}/any")]
 

@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import AwareDatetime
 
-from webapp.answers import Refusal
-from webapp.cursors import Cursor, decoded, encoded, wrong_cursor
+from webapp.endpoints.history import HistoryCursor, Page, cursor_before, page_of
 from webapp.fields import LONGEST_CURSOR
 from webapp.history.models import HistoryQuery
-from webapp.history.paging import HistoryCursor, Page, cursor_before, page_of
+from webapp.requests import Cursor, decode_cursor, encode_cursor, wrong_cursor
+from webapp.responses import HTTPProblem
 from webapp.services import ServiceName
 
 URL_SAFE = set(string.ascii_letters + string.digits + "-_")
@@ -45,8 +45,8 @@ class Position(Cursor):
 @given(st.text(), st.none() | TIMES)
 def test_a_cursor_is_read_back_and_needs_no_escaping(text: str, at: datetime | None) -> None:
     cursor = Position(text=text, at=at)
-    assert decoded(encoded(cursor), Position) == cursor
-    assert set(encoded(cursor)) <= URL_SAFE
+    assert decode_cursor(encode_cursor(cursor), Position) == cursor
+    assert set(encode_cursor(cursor)) <= URL_SAFE
 
 
 @given(TIMES, TIMES, TIMES, st.none() | TIMES, st.sampled_from(ServiceName))
@@ -54,23 +54,23 @@ def test_no_cursor_of_a_history_is_longer_than_what_is_read(
     start: datetime, end: datetime, before: datetime, given_from: datetime | None, service: ServiceName
 ) -> None:
     cursor = HistoryCursor(service=service, from_=given_from, to=end, start=start, end=end, before=before)
-    assert len(encoded(cursor)) <= LONGEST_CURSOR
+    assert len(encode_cursor(cursor)) <= LONGEST_CURSOR
 
 
 @given(st.text() | st.text(alphabet=sorted(URL_SAFE)) | st.binary().map(lambda code: code.decode("latin-1")))
 def test_garbage_is_refused_and_never_anything_else(text: str) -> None:
-    with pytest.raises(Refusal) as refused:
-        decoded(text, Position)
+    with pytest.raises(HTTPProblem) as refused:
+        decode_cursor(text, Position)
     assert (refused.value.status_code, refused.value.detail) == (400, "The cursor is wrong.")
 
 
 @given(st.integers(0, 400), st.characters())
 def test_a_cursor_that_was_tampered_with_is_refused_or_another(place: int, character: str) -> None:
-    cursor = encoded(Position(text="text", at=NOW))
+    cursor = encode_cursor(Position(text="text", at=NOW))
     place %= len(cursor)
     try:
-        decoded(cursor[:place] + character + cursor[place + 1 :], Position)
-    except Refusal as refusal:
+        decode_cursor(cursor[:place] + character + cursor[place + 1 :], Position)
+    except HTTPProblem as refusal:
         assert refusal.errors == wrong_cursor().errors  # noqa: PT017 - most are refused, not all
 
 
@@ -86,14 +86,14 @@ def test_what_is_missing_unknown_or_of_another_type_is_refused() -> None:
         at: None = None
 
     for cursor in (Other(text="x"), More(text="x", at=None), Same()):
-        with pytest.raises(Refusal):
-            decoded(encoded(cursor), Position)
+        with pytest.raises(HTTPProblem):
+            decode_cursor(encode_cursor(cursor), Position)
 
 
 @pytest.mark.parametrize("suffix", ["=", "==", "+", "/", "\n", " ", "!", "."])
 def test_what_base64url_does_not_have_is_refused(suffix: str) -> None:
-    with pytest.raises(Refusal):
-        decoded(encoded(Position(text="x", at=None)) + suffix, Position)
+    with pytest.raises(HTTPProblem):
+        decode_cursor(encode_cursor(Position(text="x", at=None)) + suffix, Position)
 
 
 def asked(**parameters: str) -> HistoryQuery:
@@ -128,7 +128,7 @@ def test_later_pages_are_of_the_range_that_the_first_was_of() -> None:
 def test_a_cursor_of_another_query_is_refused(parameters: dict[str, str]) -> None:
     query = asked(**{"from": "2026-11-20"})
     cursor = cursor_before(NOW - timedelta(hours=1), query, page_of(query, NOW))
-    with pytest.raises(Refusal, match="cursor"):
+    with pytest.raises(HTTPProblem, match="cursor"):
         page_of(asked(cursor=cursor, **parameters), NOW)
 
 
@@ -145,7 +145,7 @@ def test_a_forged_cursor_is_refused_unless_it_is_one_that_could_be(
     cursor = forged(start=start.isoformat(), end=end.isoformat(), before=before.isoformat())
     try:
         page = page_of(asked(cursor=cursor), NOW)
-    except Refusal as refusal:
+    except HTTPProblem as refusal:
         assert refusal.errors == wrong_cursor().errors  # noqa: PT017 - most are refused, not all
         return
     assert page == Page(start, end, before)
@@ -159,7 +159,7 @@ def test_a_cursor_with_a_time_that_is_not_in_utc_is_refused(
 ) -> None:
     texts = [at.replace(tzinfo=None).isoformat() + offset for at, offset in zip(times, offsets, strict=True)]
     cursor = forged(**dict(zip(("start", "end", "before", "from_", "to"), texts, strict=True)))
-    with pytest.raises(Refusal, match="cursor"):
+    with pytest.raises(HTTPProblem, match="cursor"):
         page_of(asked(cursor=cursor), NOW)
 
 
@@ -169,7 +169,7 @@ def test_the_times_of_a_cursor_may_be_written_in_utc_only() -> None:
     page_of(asked(cursor=forged(**utc)), NOW)
     for name, time in times.items():
         for offset in ("+01:00", "-00:01", ""):
-            with pytest.raises(Refusal, match="cursor"):
+            with pytest.raises(HTTPProblem, match="cursor"):
                 page_of(asked(cursor=forged(**utc | {name: f"{time}{offset}"})), NOW)
 
 
@@ -197,7 +197,7 @@ def test_what_is_still_to_come_is_no_part_of_a_page() -> None:
     ],
 )
 def test_a_range_that_is_none_or_too_long_is_refused(parameters: dict[str, str], parameter: str) -> None:
-    with pytest.raises(Refusal) as refused:
+    with pytest.raises(HTTPProblem) as refused:
         page_of(asked(**parameters), NOW)
     assert refused.value.status_code == 400
     assert refused.value.errors is not None

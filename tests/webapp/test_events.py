@@ -18,14 +18,14 @@ from tests.webapp.processes import App, running_app
 from tests.webapp.waiting import soon
 from webapp.board import Board, Result, utc_now
 from webapp.contract import STATUS_PATH, STOP_SIGNAL
-from webapp.endpoints.events import EVENTS_PATH
+from webapp.endpoints.status import EVENTS_PATH
 from webapp.events import LARGEST_NUMBER, PAUSE, RECONNECTION, Events, event_id
 from webapp.history.models import Day
+from webapp.resources import Shutdown
 from webapp.services import ServiceName
 from webapp.settings import read_settings
 from webapp.states import Finding, State
-from webapp.status_cache import StatusCache
-from webapp.stopping import Stopping
+from webapp.status import StatusCache
 
 pytestmark = pytest.mark.e2e
 
@@ -200,7 +200,7 @@ class Listener:
 def events_on(board: Board, heartbeat: float = 60, patience: float = 60) -> Events:
     """The streams of a board that the test writes."""
     settings = read_settings(environ_of("http://127.0.0.1:9"))
-    return Events(board, StatusCache(board, settings), Stopping(), heartbeat=heartbeat, patience=patience)
+    return Events(board, StatusCache(board, settings), Shutdown(), heartbeat=heartbeat, patience=patience)
 
 
 def check(board: Board) -> None:

@@ -19,8 +19,7 @@ from webapp.board import Result
 from webapp.calls import AwsError, FailureKind
 from webapp.checks import BY_NAME, CHECKS
 from webapp.contract import STATUS_PATH
-from webapp.lag import Lag
-from webapp.probe import DEADLINE, failure, probe
+from webapp.monitor import DEADLINE, Lag, failure, probe
 from webapp.services import Check, Run, ServiceName
 from webapp.settings import Settings, read_settings
 from webapp.states import Finding, State

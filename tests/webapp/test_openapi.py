@@ -14,8 +14,8 @@ from tests.webapp.environment import AUTHORIZED, environ_of
 from tests.webapp.processes import App
 from webapp.api import OPERATIONS
 from webapp.application import create_app
+from webapp.resources import Shutdown
 from webapp.settings import read_settings
-from webapp.stopping import Stopping
 
 pytestmark = pytest.mark.e2e
 
@@ -24,7 +24,7 @@ UNDESCRIBED = {"/assets/{name}", "/favicon.ico"}
 
 
 def test_every_route_is_described_and_nothing_else() -> None:
-    app = create_app(read_settings(environ_of("http://127.0.0.1:9")), Stopping())
+    app = create_app(read_settings(environ_of("http://127.0.0.1:9")), Shutdown())
     routes = {
         (method, route.path)
         for route in app.routes

@@ -13,7 +13,7 @@ from tests.webapp.pages import Element, read_page
 from tests.webapp.processes import App
 from webapp.board import Board, Result, Snapshot
 from webapp.checks import CHECKS
-from webapp.endpoints.page import FILES
+from webapp.endpoints.page import FILES, URLS
 from webapp.history.models import Day
 from webapp.incidents.models import Incident, Progress, Update
 from webapp.page.template import PageTemplate
@@ -26,7 +26,7 @@ from webapp.status import stale_after, status
 NOW = datetime(2026, 11, 23, 6, 25, 30, tzinfo=UTC)
 TODAY = NOW.date()
 STARTED = NOW - timedelta(hours=1)
-TEMPLATE = PageTemplate(FILES)
+TEMPLATE = PageTemplate(URLS)
 COUNTS = st.integers(min_value=0, max_value=1440)
 
 

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from webapp.answers import Refusal
-from webapp.incidents.preconditions import entity_tag, parse_if_match
+from webapp.incidents.requests import entity_tag, parse_if_match
+from webapp.responses import HTTPProblem
 
 TAGS = st.from_regex(r'\A(W/)?"[!#-~\x80-\xff]*"\Z')
 
@@ -37,7 +37,7 @@ def test_a_condition_holds_for_the_strong_tag_of_the_version_only(value: str, ma
     "value", ["", " ", ",", "3", '"3', '3"', 'w/"3"', 'W/ "3"', '"1" "3"', '*, "3"', "**"]
 )
 def test_what_is_no_condition_is_refused(value: str) -> None:
-    with pytest.raises(Refusal) as refused:
+    with pytest.raises(HTTPProblem) as refused:
         parse_if_match(value)
     assert refused.value.status_code == 400
 
@@ -51,13 +51,13 @@ def test_every_list_of_tags_is_read_whole(tags: list[str], separator: str) -> No
 def test_nothing_else_is_raised(value: str) -> None:
     try:
         parse_if_match(value)
-    except Refusal as refusal:
+    except HTTPProblem as refusal:
         assert refusal.status_code == 400  # noqa: PT017 - most are refused, not all
 
 
 def test_a_long_value_that_is_wrong_takes_no_long_time() -> None:
     for value in (" " * 16_000 + "x", '"1" , ' * 2_000 + "x", "," * 16_000 + "x"):
-        with pytest.raises(Refusal):
+        with pytest.raises(HTTPProblem):
             parse_if_match(value)
 
 

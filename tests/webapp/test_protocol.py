@@ -10,7 +10,7 @@ import pytest
 
 from tests.webapp.processes import App
 from webapp.contract import HEALTH_PATH
-from webapp.layers.protocol import LARGEST_HEAD
+from webapp.protocol import LARGEST_HEAD
 
 
 def sent(app: App, *parts: bytes) -> bytes:

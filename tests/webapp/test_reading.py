@@ -17,7 +17,7 @@ from tests.webapp.processes import App, running_app
 from webapp.endpoints.history import HISTORY_PATH
 from webapp.endpoints.incidents import INCIDENTS_PATH
 from webapp.incidents.models import NewIncident
-from webapp.reading import JSON, json_pointer, says_json
+from webapp.requests import JSON, is_json, json_pointer
 
 TEXT = "a \t\n\u00a0\u00ad\u061c\u200b\u200e\u2028\u202e\u2060\u2069\u2800\ufeff\U000e0041"
 """Characters that are not all to be let in, or not all to be seen."""
@@ -197,7 +197,7 @@ def test_the_schema_says_of_text_what_the_app_does(text: str) -> None:
 
 @given(st.text(st.sampled_from(' \t;=*"\\/x0') | st.characters(max_codepoint=255), max_size=40))
 def test_any_media_type_is_json_or_not(parameters: str) -> None:
-    assert says_json(f"{JSON}{parameters}") in {True, False}
+    assert is_json(f"{JSON}{parameters}") in {True, False}
 
 
 def test_no_more_errors_are_told_than_help(desk: App) -> None:

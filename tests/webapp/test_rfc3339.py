@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from webapp.rfc3339 import end_of, start_of
+from webapp.fields import end_of, start_of
 
 OFFSETS = st.builds(lambda minutes: timezone(timedelta(minutes=minutes)), st.integers(-1439, 1439))
 AGES = st.timedeltas(timedelta(0), timedelta(days=3_652_000))

@@ -5,8 +5,7 @@ import pytest
 
 from tests.webapp.processes import App
 from webapp.contract import HEALTH_PATH, STATUS_PATH
-from webapp.layers.limits import LARGEST_TARGET
-from webapp.layers.security_headers import STRICT_TRANSPORT_SECURITY
+from webapp.middleware import LARGEST_TARGET, STRICT_TRANSPORT_SECURITY
 
 PATHS = ["/", HEALTH_PATH, STATUS_PATH, "/api/events", "/nothing", "/assets/nothing.css", "/favicon.ico"]
 

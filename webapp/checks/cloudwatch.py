@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 from pydantic import BaseModel, Field
 
-from webapp.calls import answered
+from webapp.calls import call_aws
 from webapp.services import Check, Format, Grant, Resource, ServiceName
 from webapp.states import Finding, State
 
@@ -40,7 +40,7 @@ async def check(cloudwatch: "CloudWatchClient", settings: "Settings") -> Finding
         AlarmTypes=["MetricAlarm"],
         PaginationConfig={"MaxItems": _MOST, "PageSize": _PAGE},
     )
-    answer = await answered("cloudwatch:DescribeAlarms", pages.build_full_result())
+    answer = await call_aws("cloudwatch:DescribeAlarms", pages.build_full_result())
     alarms = answer["MetricAlarms"]
     raised = sorted(
         alarm["AlarmName"].removeprefix(settings.alarm_prefix)

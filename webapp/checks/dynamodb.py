@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 from pydantic import BaseModel, Field
 
-from webapp.calls import AwsError, answered
+from webapp.calls import AwsError, call_aws
 from webapp.services import Check, Format, Grant, Resource, ServiceName
 from webapp.states import Finding, State
 from webapp.table import PARTITION_KEY, Key
@@ -40,14 +40,14 @@ async def check(dynamodb: "DynamoDBClient", settings: "Settings") -> Finding:
     A table that can be read but not described is degraded. Details: `readable`, which the app's
     readiness depends on, and the table's `status`. Raises `AwsError` when the table cannot be read.
     """
-    await answered(
+    await call_aws(
         "dynamodb:GetItem",
         dynamodb.get_item(
             TableName=settings.table, Key=_SENTINEL.attributes, ProjectionExpression=PARTITION_KEY
         ),
     )
     try:
-        description = await answered(
+        description = await call_aws(
             "dynamodb:DescribeTable",
             dynamodb.describe_table(TableName=settings.table),
         )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from botocore.exceptions import ClientError
 
-from webapp.calls import answered
+from webapp.calls import call_aws
 from webapp.services import Check, Grant, Resource, ServiceName
 from webapp.states import Finding, State
 
@@ -39,7 +39,7 @@ async def check(ecr: "ECRClient", settings: "Settings") -> Finding:
     if registry is None:
         return Finding(State.UNKNOWN, "The image is from another registry, which the app does not ask.")
     try:
-        answer = await answered(
+        answer = await call_aws(
             "ecr:DescribeImageScanFindings",
             ecr.describe_image_scan_findings(
                 registryId=registry.account_id,

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 from pydantic import BaseModel, Field
 
-from webapp.calls import AwsError, answered
+from webapp.calls import AwsError, call_aws
 from webapp.services import Check, Format, Grant, Resource, ServiceName
 from webapp.states import Detail, Finding, State
 
@@ -49,7 +49,7 @@ class TaskCheck:
         Details: tasks `running`, `desired` and `pending`; `rollout`, `deployed_at` (UTC, RFC 3339) and
         `digest` of the deployment that ECS calls primary, None where ECS tells none. Raises `AwsError`.
         """
-        answer = await answered(
+        answer = await call_aws(
             "ecs:DescribeServices",
             ecs.describe_services(cluster=settings.cluster, services=[settings.ecs_service]),
         )
@@ -66,7 +66,7 @@ class TaskCheck:
         task_definition = deployment["taskDefinition"]
         if task_definition != self._task_definition:
             try:
-                answer = await answered(
+                answer = await call_aws(
                     "ecs:DescribeTaskDefinition",
                     ecs.describe_task_definition(taskDefinition=task_definition),
                 )

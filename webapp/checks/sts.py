@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Final
 
-from webapp.calls import answered
+from webapp.calls import call_aws
 from webapp.services import Check, Grant, Resource, ServiceName
 from webapp.states import Finding, State
 
@@ -17,7 +17,7 @@ async def check(sts: "STSClient", _settings: "Settings") -> Finding:
 
     Raises `AwsError`.
     """
-    answer = await answered("sts:GetCallerIdentity", sts.get_caller_identity())
+    answer = await call_aws("sts:GetCallerIdentity", sts.get_caller_identity())
     role = _role(answer["Arn"])
     message = f"The app acts as {role}." if role else "The app has valid credentials, which are no role's."
     return Finding(State.OPERATIONAL, message, {"role": role})

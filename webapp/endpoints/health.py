@@ -9,10 +9,10 @@ from starlette.requests import Request
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from webapp.answers import Answer
 from webapp.board import Result, utc_now
 from webapp.contract import HEALTH_PATH, READY_PATH
 from webapp.resources import Resources
+from webapp.responses import JsonResponse
 from webapp.services import ServiceName
 from webapp.settings import Settings
 from webapp.status import service_status
@@ -35,22 +35,22 @@ class Health:
     """200 while the process is alive. An ASGI application, since there is nothing to read of the request."""
 
     def __init__(self) -> None:
-        self._answer = Answer(Alive())
+        self._answer = JsonResponse(Alive())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self._answer(scope, receive, send)
 
 
-async def ready(request: Request[Resources]) -> Answer:
+async def ready(request: Request[Resources]) -> JsonResponse:
     """200 while the app's table can be read, else 503 with the reason.
 
     503 too while the check of the table is overdue, and once the app is to stop.
     """
-    if request.state["stopping"].requested:
+    if request.state["shutdown"].requested:
         return _not_ready("The app is about to stop.")
     result = request.state["board"].snapshot.results[ServiceName.DYNAMODB]
     reason = hindrance(result, request.state["settings"], utc_now())
-    return _not_ready(reason) if reason else Answer(Ready(ready=True))
+    return _not_ready(reason) if reason else JsonResponse(Ready(ready=True))
 
 
 def hindrance(table: Result, settings: Settings, now: datetime) -> str | None:
@@ -62,8 +62,8 @@ def hindrance(table: Result, settings: Settings, now: datetime) -> str | None:
     return None
 
 
-def _not_ready(reason: str) -> Answer:
-    return Answer(Ready(ready=False, reason=reason), HTTPStatus.SERVICE_UNAVAILABLE)
+def _not_ready(reason: str) -> JsonResponse:
+    return JsonResponse(Ready(ready=False, reason=reason), HTTPStatus.SERVICE_UNAVAILABLE)
 
 
 HEALTH: Final[ASGIApp] = Health()

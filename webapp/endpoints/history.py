@@ -1,27 +1,115 @@
 """What the app remembers of its checks: `/api/history`."""
 
 import asyncio
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from http import HTTPStatus
 from typing import Final
 
 from starlette.requests import Request
 from starlette.routing import Route
 
-from webapp.answers import Answer
 from webapp.board import utc_now
-from webapp.cursors import link_to_next
 from webapp.history.models import HistoryPage, HistoryQuery
-from webapp.history.paging import cursor_before, page_of
 from webapp.history.store import read_days, read_records
-from webapp.reading import read_query
+from webapp.requests import (
+    Cursor,
+    UtcTime,
+    decode_cursor,
+    encode_cursor,
+    link_to_next,
+    read_query,
+    wrong_cursor,
+)
 from webapp.resources import Resources
-from webapp.table_client import TableClient
+from webapp.responses import HTTPProblem, JsonResponse
+from webapp.services import ServiceName
 
 HISTORY_PATH: Final = "/api/history"
 _TICK: Final = timedelta.resolution
 
+LONGEST_RANGE: Final = timedelta(days=90)
+DEFAULT_RANGE: Final = timedelta(hours=24)
 
-async def read_history(request: Request[Resources]) -> Answer:
+OLDEST_IN_CURSOR: Final = timedelta(days=400)
+"""Before now. Records are kept for 90 days, so the first page's range began 180 days ago at most."""
+
+NEWEST_IN_CURSOR: Final = timedelta(days=1)
+"""After now: the clocks of tasks differ a little. The first page's range ended then at the latest."""
+
+
+@dataclass(frozen=True)
+class Page:
+    """Records from `start` on and before `before`; the range they are of ends before `end`. All in UTC."""
+
+    start: datetime
+    end: datetime
+    before: datetime
+
+
+class HistoryCursor(Cursor):
+    """Where a page of records begins: before a minute.
+
+    `from_` and `to` are what was asked for, `start` and `end` what that came to on the first page.
+    """
+
+    service: ServiceName
+    from_: UtcTime | None
+    to: UtcTime | None
+    start: UtcTime
+    end: UtcTime
+    before: UtcTime
+
+
+def page_of(query: HistoryQuery, now: datetime) -> Page:
+    """The page that a query asks for at a time.
+
+    Raises `HTTPProblem`, 400, when its range is none or too long, or its cursor is of another query.
+    """
+    if query.cursor is None:
+        start, end = _range_of(query, now)
+        # What is still to come has no records; without it, later pages are of the very same range.
+        end = max(start, min(end, now))
+        return Page(start, end, end)
+    cursor = decode_cursor(query.cursor, HistoryCursor)
+    same = (cursor.service, cursor.from_, cursor.to) == (query.service, query.from_, query.to)
+    ordered = now - OLDEST_IN_CURSOR <= cursor.start <= cursor.before <= cursor.end <= now + NEWEST_IN_CURSOR
+    if not (same and ordered and cursor.end - cursor.start <= LONGEST_RANGE):
+        raise wrong_cursor()
+    return Page(cursor.start, cursor.end, cursor.before)
+
+
+def cursor_before(at: datetime, query: HistoryQuery, page: Page) -> str:
+    """The cursor of the page that has the records before a minute."""
+    return encode_cursor(
+        HistoryCursor(
+            service=query.service, from_=query.from_, to=query.to, start=page.start, end=page.end, before=at
+        )
+    )
+
+
+def _range_of(query: HistoryQuery, now: datetime) -> tuple[datetime, datetime]:
+    end = query.to or now
+    try:
+        start = query.from_ or end - DEFAULT_RANGE
+    except OverflowError:
+        raise _wrong_range("to", "There is no time 24 hours before it.") from None
+    if start >= end:
+        raise _wrong_range("from", "It must be before to, which is now when left out.")
+    if end - start > LONGEST_RANGE:
+        raise _wrong_range("from", f"It may be {LONGEST_RANGE.days} days before to at most.")
+    return start, end
+
+
+def _wrong_range(parameter: str, detail: str) -> HTTPProblem:
+    return HTTPProblem(
+        HTTPStatus.BAD_REQUEST,
+        "The range of time is wrong.",
+        errors=[{"parameter": parameter, "detail": detail}],
+    )
+
+
+async def read_history(request: Request[Resources]) -> JsonResponse:
     """200 with a page of records, and a link to the next page (RFC 8288) when there is one.
 
     Every page has the days of the whole range. 400 for a query that is wrong.
@@ -29,8 +117,7 @@ async def read_history(request: Request[Resources]) -> Answer:
     query = read_query(request, HistoryQuery)
     now = utc_now()
     page = page_of(query, now)
-    settings = request.state["settings"]
-    table = TableClient(request.state["clients"].dynamodb, settings.table, settings.service)
+    table = request.state["table"]
     last_day = (page.end - _TICK).date()
     records, days = await asyncio.gather(
         read_records(table, query.service, page.start, page.before, now, query.limit + 1),
@@ -38,7 +125,7 @@ async def read_history(request: Request[Resources]) -> Answer:
     )
     shown = records[: query.limit]
     following = cursor_before(shown[-1].at, query, page) if len(records) > len(shown) else None
-    return Answer(
+    return JsonResponse(
         HistoryPage(service=query.service, records=shown, days=days, next=following),
         headers=link_to_next(request, following),
     )

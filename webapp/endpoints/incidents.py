@@ -10,12 +10,8 @@ from typing import Final
 from starlette.requests import Request
 from starlette.routing import Route
 
-from webapp.answers import Answer, Refusal
-from webapp.authorization import authorize
 from webapp.board import utc_now
 from webapp.calls import AwsError
-from webapp.cursors import link_to_next
-from webapp.incidents import idempotency
 from webapp.incidents.models import (
     ID_PATTERN,
     Incident,
@@ -29,8 +25,18 @@ from webapp.incidents.models import (
     incident_id,
     opened,
 )
-from webapp.incidents.paging import cursor_before, position_of
-from webapp.incidents.preconditions import IfMatch, entity_tag, require_if_match
+from webapp.incidents.requests import (
+    IDEMPOTENCY_KEY,
+    IDEMPOTENCY_REPLAYED,
+    IfMatch,
+    authorize,
+    claim_of,
+    cursor_before,
+    entity_tag,
+    position_of,
+    read_idempotency_key,
+    require_if_match,
+)
 from webapp.incidents.store import (
     MOST_OPEN,
     ClaimedError,
@@ -41,8 +47,9 @@ from webapp.incidents.store import (
     replace_incident,
     show_incident,
 )
-from webapp.reading import read_body, read_query
+from webapp.requests import link_to_next, read_body, read_query
 from webapp.resources import Resources
+from webapp.responses import HTTPProblem, JsonResponse
 from webapp.table_client import ConditionError, TableClient
 
 INCIDENTS_PATH: Final = "/api/incidents"
@@ -52,63 +59,63 @@ MOST_ATTEMPTS: Final = 3
 """At a change of whatever version there is, when others change it at the same time."""
 
 
-async def incidents(request: Request[Resources]) -> Answer:
+async def incidents(request: Request[Resources]) -> JsonResponse:
     """Lists incidents or opens one."""
     return await (post_incident if request.method == "POST" else get_incidents)(request)
 
 
-async def incident(request: Request[Resources]) -> Answer:
+async def incident(request: Request[Resources]) -> JsonResponse:
     """Shows an incident or changes it."""
     return await (patch_incident if request.method == "PATCH" else get_incident)(request)
 
 
-async def get_incidents(request: Request[Resources]) -> Answer:
+async def get_incidents(request: Request[Resources]) -> JsonResponse:
     """200 with a page of incidents, and a link to the next page (RFC 8288) when there is one.
 
     A page has fewer incidents than asked for when they are long. 400 for a query that is wrong.
     """
     query = read_query(request, IncidentsQuery)
-    found = await list_incidents(_table(request), query.state, position_of(query), query.limit)
+    found = await list_incidents(request.state["table"], query.state, position_of(query), query.limit)
     following = None if found.next_before is None else cursor_before(found.next_before, query)
     page = IncidentPage(incidents=found.incidents, next=following)
-    return Answer(page, headers=link_to_next(request, following))
+    return JsonResponse(page, headers=link_to_next(request, following))
 
 
-async def post_incident(request: Request[Resources]) -> Answer:
+async def post_incident(request: Request[Resources]) -> JsonResponse:
     """201 with the incident that was opened, or that the same idempotency key has opened before.
 
     401 and 403 without the token; 400, 415 and 422 for a wrong body; 422 for an idempotency key that came
     with another body before; 409 when too many incidents are open.
     """
     authorize(request)
-    key = idempotency.read_key(request)
+    key = read_idempotency_key(request)
     new = await read_body(request, NewIncident)
-    table, now = _table(request), utc_now()
+    table, now = request.state["table"], utc_now()
     try:
         made, how = await create_incident(
             table,
             opened(new, incident_id(now, os.urandom(10)), now),
-            None if key is None else idempotency.claim_of(table.keys, key, new),
+            None if key is None else claim_of(table.keys, key, new),
         )
     except ClaimedError:
-        detail = f"This {idempotency.HEADER} came with another body before. Use a new one."
-        raise Refusal(HTTPStatus.UNPROCESSABLE_ENTITY, detail) from None
+        detail = f"This {IDEMPOTENCY_KEY} came with another body before. Use a new one."
+        raise HTTPProblem(HTTPStatus.UNPROCESSABLE_ENTITY, detail) from None
     except TooManyOpenError:
         detail = f"There are {MOST_OPEN} open incidents already. Resolve one first."
-        raise Refusal(HTTPStatus.CONFLICT, detail) from None
+        raise HTTPProblem(HTTPStatus.CONFLICT, detail) from None
     headers = {"Location": INCIDENT_PATH.format(id=made.id)}
     if how == "replayed":
-        return _answer(made, HTTPStatus.CREATED, {**headers, idempotency.REPLAYED_HEADER: "true"})
+        return _answer(made, HTTPStatus.CREATED, {**headers, IDEMPOTENCY_REPLAYED: "true"})
     await _show(request, table, made)
     return _answer(made, HTTPStatus.CREATED, headers)
 
 
-async def get_incident(request: Request[Resources]) -> Answer:
+async def get_incident(request: Request[Resources]) -> JsonResponse:
     """200 with the incident and its entity tag, 404 when there is none of this id."""
-    return _answer(await _found(request, _table(request)))
+    return _answer(await _found(request, request.state["table"]))
 
 
-async def patch_incident(request: Request[Resources]) -> Answer:
+async def patch_incident(request: Request[Resources]) -> JsonResponse:
     """200 with the changed incident.
 
     401 and 403 without the token; 428 without If-Match, 412 when the incident has changed since; 400, 415
@@ -117,7 +124,7 @@ async def patch_incident(request: Request[Resources]) -> Answer:
     authorize(request)
     condition = require_if_match(request)
     change = await read_body(request, IncidentChange)
-    table = _table(request)
+    table = request.state["table"]
     after = await _change(request, table, condition, change)
     await _show(request, table, after)
     return _answer(after)
@@ -130,27 +137,29 @@ async def _change(
         before = await _found(request, table)
         # What would be refused without the condition is refused for its own sake: RFC 9110, section 13.2.1.
         if before.state is Progress.RESOLVED:
-            raise Refusal(HTTPStatus.CONFLICT, "The incident is resolved; nothing of it changes any more.")
+            raise HTTPProblem(
+                HTTPStatus.CONFLICT, "The incident is resolved; nothing of it changes any more."
+            )
         if not condition.holds(before.version):
             break
         try:
             after = changed(before, change, utc_now())
         except NoRoomError as error:
-            raise Refusal(HTTPStatus.CONFLICT, str(error)) from None
+            raise HTTPProblem(HTTPStatus.CONFLICT, str(error)) from None
         with suppress(ConditionError):
             await replace_incident(table, after)
             return after
     detail = (
         "The incident has changed in the meantime. Read it again, and then send its new ETag in If-Match."
     )
-    raise Refusal(HTTPStatus.PRECONDITION_FAILED, detail)
+    raise HTTPProblem(HTTPStatus.PRECONDITION_FAILED, detail)
 
 
 async def _found(request: Request[Resources], table: TableClient) -> Incident:
     identifier = request.path_params["id"]
     found = await read_incident(table, identifier) if re.fullmatch(ID_PATTERN, identifier) else None
     if found is None:
-        raise Refusal(HTTPStatus.NOT_FOUND, "There is no such incident.")
+        raise HTTPProblem(HTTPStatus.NOT_FOUND, "There is no such incident.")
     return found
 
 
@@ -160,15 +169,10 @@ async def _show(request: Request[Resources], table: TableClient, written: Incide
         await show_incident(table, request.state["board"], written)
 
 
-def _table(request: Request[Resources]) -> TableClient:
-    settings = request.state["settings"]
-    return TableClient(request.state["clients"].dynamodb, settings.table, settings.service)
-
-
 def _answer(
     content: Incident, status: HTTPStatus = HTTPStatus.OK, headers: Mapping[str, str] | None = None
-) -> Answer:
-    return Answer(content, status, {"ETag": entity_tag(content.version), **(headers or {})})
+) -> JsonResponse:
+    return JsonResponse(content, status, {"ETag": entity_tag(content.version), **(headers or {})})
 
 
 ROUTES: Final = (

@@ -1,4 +1,4 @@
-"""How the platform is doing now: `/api/status` and `/api/status/{service}`."""
+"""How the platform is doing: `/api/status`, `/api/status/{service}`, and live at `/api/events`."""
 
 from http import HTTPStatus
 from typing import Final
@@ -7,12 +7,15 @@ from starlette.requests import Request
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from webapp.answers import Answer, Refusal
 from webapp.board import utc_now
 from webapp.contract import STATUS_PATH
+from webapp.events import EventStream
 from webapp.resources import Resources
+from webapp.responses import HTTPProblem, JsonResponse
 from webapp.services import ServiceName
 from webapp.status import service_status
+
+EVENTS_PATH: Final = "/api/events"
 
 
 class ReadStatus:
@@ -22,28 +25,34 @@ class ReadStatus:
     """
 
     def __init__(self) -> None:
-        self._answer = Answer(b"")
+        self._answer = JsonResponse(b"")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         encoded = scope["state"]["status"].encoded()
         if encoded is not self._answer.body:
-            self._answer = Answer(encoded)
+            self._answer = JsonResponse(encoded)
         await self._answer(scope, receive, send)
 
 
-async def read_service_status(request: Request[Resources]) -> Answer:
+async def read_service_status(request: Request[Resources]) -> JsonResponse:
     """200 with the status of one service, 404 for a name that is none."""
     try:
         name = ServiceName(request.path_params["service"])
     except ValueError:
         names = ", ".join(ServiceName)
-        raise Refusal(HTTPStatus.NOT_FOUND, f"There is no such service; there are {names}.") from None
+        raise HTTPProblem(HTTPStatus.NOT_FOUND, f"There is no such service; there are {names}.") from None
     result = request.state["board"].snapshot.results[name]
-    return Answer(service_status(result, request.state["settings"], utc_now()))
+    return JsonResponse(service_status(result, request.state["settings"], utc_now()))
+
+
+async def read_events(request: Request[Resources]) -> EventStream:
+    """200 with server-sent events that go on, 503 while too many listen already."""
+    return request.state["events"].stream()
 
 
 STATUS: Final[ASGIApp] = ReadStatus()
 ROUTES: Final = (
     Route(STATUS_PATH, STATUS, methods=["GET"]),
     Route(f"{STATUS_PATH}/{{service}}", read_service_status),
+    Route(EVENTS_PATH, read_events),
 )

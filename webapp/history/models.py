@@ -6,8 +6,7 @@ from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field, PlainValidator, WithJsonSchema
 
-from webapp.fields import CURSOR, CursorText, MayBeLeftOut, WholeNumber
-from webapp.rfc3339 import end_of, start_of
+from webapp.fields import CURSOR, CursorText, MayBeLeftOut, WholeNumber, end_of, start_of
 from webapp.services import ServiceName
 from webapp.states import State
 

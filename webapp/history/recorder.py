@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Never
 
-from webapp.aws import Clients
 from webapp.board import Board, Snapshot, utc_now
 from webapp.calls import AwsError
 from webapp.history.models import SLOT, Day, Record, slot_of
@@ -51,12 +50,11 @@ class Slot:
     records: Mapping[ServiceName, Record]
 
 
-async def record(clients: Clients, settings: Settings, board: Board) -> Never:
+async def record(table: TableClient, settings: Settings, board: Board) -> Never:
     """Writes the history and reads days and open incidents again and again, until cancelled.
 
     While the table does not answer, the board keeps what it has and the log says why.
     """
-    table = TableClient(clients.dynamodb, settings.table, settings.service)
     recorder = Recorder(table, settings, board)
     interval = settings.check_interval
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
 from webapp.board import Board, utc_now
-from webapp.calls import answered
+from webapp.calls import call_aws
 from webapp.incidents.models import Incident, Openness, Progress
 from webapp.table import (
     IDEMPOTENCY_KEPT,
@@ -130,7 +130,7 @@ async def list_incidents(
     Raises `AwsError` when the table does not answer, or not in time.
     """
     listing = _list_open(table, before, limit) if state == "open" else _list(table, state, before, limit)
-    return await answered("dynamodb:Query", listing, deadline=LONGEST_LISTING)
+    return await call_aws("dynamodb:Query", listing, deadline=LONGEST_LISTING)
 
 
 async def _list_open(table: TableClient, before: str | None, limit: int) -> Listed:

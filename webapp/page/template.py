@@ -1,4 +1,4 @@
-"""The page's template, and what it is rendered with."""
+"""The page: its template, what it is rendered with, and the bytes that requests share."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,15 +8,15 @@ from typing import Final
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from webapp.board import Snapshot
+from webapp.board import Board, Snapshot, utc_now
 from webapp.checks import CHECKS
 from webapp.events import event_id
 from webapp.history.models import Day
 from webapp.page import wording
-from webapp.page.static_files import StaticFile
 from webapp.page.views import DAYS, DAYS_OVERDUE_AFTER, banner, reading_of, service_history, service_views
 from webapp.services import ServiceName
-from webapp.status import Status
+from webapp.settings import Settings
+from webapp.status import Status, StatusCache, stale_after
 
 TEMPLATES: Final = Path(__file__).parent / "templates"
 
@@ -43,7 +43,7 @@ class Histories:
 class PageTemplate:
     """The page, still without what it tells. Whatever is put into it is escaped."""
 
-    def __init__(self, files: Mapping[str, StaticFile]) -> None:
+    def __init__(self, assets: Mapping[str, str]) -> None:
         environment = Environment(
             loader=FileSystemLoader(TEMPLATES),
             autoescape=True,
@@ -61,7 +61,7 @@ class PageTemplate:
             "moment": wording.moment,
         }
         environment.globals |= {
-            "assets": {plain: f"/assets/{file.name}" for plain, file in files.items()},
+            "assets": assets,
             "days": DAYS,
             "titles": {check.name: check.title for check in CHECKS},
         }
@@ -101,3 +101,26 @@ class PageTemplate:
         return HistoryHtml(
             self._bars.render(name=name, history=history), self._troubled.render(history=history)
         )
+
+
+class PageCache:
+    """Renders the page when somebody asks and it may have changed, as the status document is."""
+
+    def __init__(self, board: Board, status: StatusCache, settings: Settings, template: PageTemplate) -> None:
+        self._board = board
+        self._status = status
+        self._stale_after = stale_after(settings)
+        self._template = template
+        self._key: tuple[int, int] | None = None
+        self._rendered = b""
+
+    def rendered(self) -> bytes:
+        """The page as HTML in UTF-8."""
+        now = utc_now()
+        snapshot = self._board.snapshot
+        key = (snapshot.version, int(now.timestamp()))
+        if key != self._key:
+            document = self._status.document(now)
+            self._rendered = self._template.render(document, snapshot, self._stale_after, now)
+            self._key = key
+        return self._rendered

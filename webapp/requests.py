@@ -1,20 +1,26 @@
-"""Reads what a request brings, its JSON body and its query string, into models.
+"""Reads what a request brings, its JSON body, query string and cursor, into models.
 
-Whatever is wrong with it is a `Refusal` that names the parts that are wrong.
+Whatever is wrong with it is a `HTTPProblem` that names the parts that are wrong. A cursor says where the next
+page of a list begins, and clients hand it back unread: it is a model as JSON in base64url (RFC 4648, section
+5) without padding. The model has, besides the position, all that the list was asked for, so that a cursor
+of another list is told from one of this.
 """
 
+import base64
 import re
 from collections import Counter
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 from http import HTTPStatus
-from typing import Final, TypeVar
+from typing import Annotated, Final, TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails
+from starlette.datastructures import QueryParams
 from starlette.requests import Request
 
-from webapp.answers import Refusal
 from webapp.resources import Resources
+from webapp.responses import HTTPProblem
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -30,6 +36,9 @@ _MEDIA_TYPE: Final = re.compile(
 )
 """Possessive throughout, so that a long header is read once: RFC 9110, sections 5.6 and 8.3.1."""
 
+_NOT_IN_CURSORS: Final = frozenset(b"+/=")
+"""What base64 has and base64url without padding has not."""
+
 _DETAILS: Final = {
     "extra_forbidden": "There is no such {part}.",
     "missing": "This {part} is missing.",
@@ -39,7 +48,7 @@ _DETAILS: Final = {
 async def read_body(request: Request[Resources], model: type[M]) -> M:
     """The model in the request's body, which is JSON (RFC 8259) in UTF-8.
 
-    Raises `Refusal`: 415 for another media type or encoding, 400 for what is no JSON, 422 for JSON that
+    Raises `HTTPProblem`: 415 for another media type or encoding, 400 for what is no JSON, 422 for JSON that
     does not fit the model.
     """
     _check_media_type(request)
@@ -48,26 +57,26 @@ async def read_body(request: Request[Resources], model: type[M]) -> M:
         body.decode()
     except UnicodeDecodeError as error:
         detail = f"The body is not UTF-8: byte {error.start} begins no character."
-        raise Refusal(HTTPStatus.BAD_REQUEST, detail) from None
+        raise HTTPProblem(HTTPStatus.BAD_REQUEST, detail) from None
     try:
         return model.model_validate_json(body, strict=True)
     except ValidationError as error:
         problems = _problems(error)
         if problems[0]["type"] == "json_invalid":
             detail = f"The body is not JSON: {problems[0]['ctx']['error']}."
-            raise Refusal(HTTPStatus.BAD_REQUEST, detail) from None
+            raise HTTPProblem(HTTPStatus.BAD_REQUEST, detail) from None
         errors = [
             {"pointer": json_pointer(problem["loc"]), "detail": _detail(problem, "member")}
             for problem in problems
         ]
         detail = "The body does not fit; errors tells where."
-        raise Refusal(HTTPStatus.UNPROCESSABLE_ENTITY, detail, errors=errors) from None
+        raise HTTPProblem(HTTPStatus.UNPROCESSABLE_ENTITY, detail, errors=errors) from None
 
 
 def read_query(request: Request[Resources], model: type[M]) -> M:
     """The model in the request's query string, each of its parameters given once at most.
 
-    Raises `Refusal`, 400, for parameters that are unknown, repeated, missing or wrong.
+    Raises `HTTPProblem`, 400, for parameters that are unknown, repeated, missing or wrong.
     """
     given = request.query_params.multi_items()
     errors = [
@@ -84,7 +93,7 @@ def read_query(request: Request[Resources], model: type[M]) -> M:
                 for problem in _problems(error)
             ]
     detail = "The query string has parameters that are wrong; errors tells which."
-    raise Refusal(HTTPStatus.BAD_REQUEST, detail, errors=errors[:MOST_ERRORS])
+    raise HTTPProblem(HTTPStatus.BAD_REQUEST, detail, errors=errors[:MOST_ERRORS])
 
 
 def json_pointer(location: Sequence[str | int]) -> str:
@@ -93,7 +102,7 @@ def json_pointer(location: Sequence[str | int]) -> str:
     return "".join(f"/{part}" for part in parts)
 
 
-def says_json(content_type: str) -> bool:
+def is_json(content_type: str) -> bool:
     """Whether a media type (RFC 9110, section 8.3.1) is that of JSON, in UTF-8 if it says so at all."""
     match = _MEDIA_TYPE.fullmatch(content_type.strip(" \t"))
     if match is None or match["essence"].lower() != JSON:
@@ -108,12 +117,12 @@ def says_json(content_type: str) -> bool:
 
 def _check_media_type(request: Request[Resources]) -> None:
     # RFC 9110, section 15.5.16, has the answer say what would be accepted.
-    if not says_json(request.headers.get("Content-Type", "")):
+    if not is_json(request.headers.get("Content-Type", "")):
         detail = f"The body must be {JSON} in UTF-8, and Content-Type must say so."
-        raise Refusal(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, detail, {"Accept": JSON})
+        raise HTTPProblem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, detail, {"Accept": JSON})
     if request.headers.get("Content-Encoding", "identity").lower() != "identity":
         detail = "The body must not be compressed."
-        raise Refusal(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, detail, {"Accept-Encoding": "identity"})
+        raise HTTPProblem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, detail, {"Accept-Encoding": "identity"})
 
 
 def _problems(error: ValidationError) -> list[ErrorDetails]:
@@ -126,3 +135,57 @@ def _detail(problem: ErrorDetails, part: str) -> str:
         return str(problem["ctx"]["error"])
     known = _DETAILS.get(problem["type"])
     return known.format(part=part) if known else f"{problem['msg']}."
+
+
+def _in_utc(at: datetime) -> datetime:
+    if at.utcoffset() != timedelta(0):
+        raise ValueError("The app writes times in UTC.")
+    return at
+
+
+UtcTime = Annotated[AwareDatetime, AfterValidator(_in_utc)]
+"""A time as the app writes it; near the ends of the calendar, others have none in UTC."""
+
+
+class Cursor(BaseModel):
+    """What all cursors have in common: their members are known, and are what they say they are."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+C = TypeVar("C", bound=Cursor)
+
+
+def encode_cursor(cursor: Cursor) -> str:
+    """A cursor as text that fits into a query string as it is."""
+    return base64.urlsafe_b64encode(cursor.model_dump_json().encode()).decode().rstrip("=")
+
+
+def decode_cursor(text: str, model: type[C]) -> C:
+    """The cursor in a text. Raises `HTTPProblem`, 400, when there is none of this model in it."""
+    try:
+        code = text.encode("ascii")
+        if _NOT_IN_CURSORS.intersection(code):
+            raise ValueError
+        padding = b"=" * (-len(code) % 4)
+        return model.model_validate_json(base64.b64decode(code + padding, b"-_", validate=True))
+    except (ValueError, ValidationError):
+        raise wrong_cursor() from None
+
+
+def wrong_cursor() -> HTTPProblem:
+    """Says that a cursor does not go with the list that was asked for."""
+    detail = "It is none of this list. Leave it out to begin with the first page."
+    return HTTPProblem(
+        HTTPStatus.BAD_REQUEST,
+        "The cursor is wrong.",
+        errors=[{"parameter": "cursor", "detail": detail}],
+    )
+
+
+def link_to_next(request: Request[Resources], cursor: str | None) -> dict[str, str]:
+    """The header that links to the page a cursor begins: RFC 8288. Without a cursor, none."""
+    if cursor is None:
+        return {}
+    query = QueryParams({**request.query_params, "cursor": cursor})
+    return {"Link": f'<{request.scope["path"]}?{query}>; rel="next"'}

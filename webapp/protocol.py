@@ -8,10 +8,9 @@ from typing import Final, cast
 import orjson
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from webapp.answers import Problem, problem_document
-from webapp.layers.limits import LARGEST_HEADERS, LARGEST_TARGET
-from webapp.layers.security_headers import HEADERS
 from webapp.logs import log
+from webapp.middleware import LARGEST_HEADERS, LARGEST_TARGET, SECURITY_HEADERS
+from webapp.responses import ProblemResponse, problem_document
 
 LARGEST_HEAD: Final = LARGEST_HEADERS + LARGEST_TARGET
 """Bytes that a request's line and headers may have before they are complete, but for the last packet."""
@@ -74,9 +73,9 @@ class BoundedProtocol(HttpToolsProtocol):
 def _answer(status: HTTPStatus, detail: str, identifier: str) -> bytes:
     problem = orjson.dumps(problem_document(status, detail, identifier))
     headers = (
-        *HEADERS,
+        *SECURITY_HEADERS,
         (b"cache-control", b"no-store"),
-        (b"content-type", Problem.media_type.encode()),
+        (b"content-type", ProblemResponse.media_type.encode()),
         (b"content-length", str(len(problem)).encode()),
         (b"connection", b"close"),
         (b"x-request-id", identifier.encode()),

@@ -18,7 +18,7 @@ RETRY_LATER: Final = 10
 """Seconds that `Retry-After` asks for: RFC 9110, section 10.2.3."""
 
 
-class Answer(Response):
+class JsonResponse(Response):
     """JSON that no cache may keep: it tells how things are now."""
 
     media_type = "application/json"
@@ -53,7 +53,7 @@ def problem_document(status: HTTPStatus, detail: str, identifier: str | None) ->
     }
 
 
-class Problem(Answer):
+class ProblemResponse(JsonResponse):
     """Problem details of a status code (RFC 9457, section 3), without a type of their own.
 
     The member `request_id` finds the request's lines in the log; `errors` names what is wrong with
@@ -75,7 +75,7 @@ class Problem(Answer):
         super().__init__(content, status, headers)
 
 
-class Refusal(HTTPException):
+class HTTPProblem(HTTPException):
     """A request that cannot be answered as asked, and the parts of it that are wrong."""
 
     def __init__(
@@ -121,7 +121,7 @@ _AWS_PROBLEMS: Final[Mapping[FailureKind, tuple[HTTPStatus, str, int | None]]] =
 """Whether it is worth trying again, and when, is what decides."""
 
 
-async def refuse(request: Request, error: Exception) -> Problem:
+async def handle_http_exception(request: Request, error: Exception) -> ProblemResponse:
     """Answers a request that the app has no answer for; 405 says which methods are allowed."""
     if not isinstance(error, HTTPException):
         raise error
@@ -135,19 +135,19 @@ async def refuse(request: Request, error: Exception) -> Problem:
             detail = f"{request.url.path} answers {headers['Allow']}, not {request.method}."
         case _:
             detail = error.detail
-    return Problem(status, detail, headers, error.errors if isinstance(error, Refusal) else None)
+    return ProblemResponse(status, detail, headers, error.errors if isinstance(error, HTTPProblem) else None)
 
 
-async def refuse_for_aws(_request: Request, error: Exception) -> Problem:
+async def handle_aws_error(_request: Request, error: Exception) -> ProblemResponse:
     """Answers a request for which a call to AWS failed; the log has said why."""
     if not isinstance(error, AwsError):
         raise error
     status, detail, seconds = _AWS_PROBLEMS[error.kind]
-    return Problem(status, detail, {"Retry-After": str(seconds)} if seconds else None)
+    return ProblemResponse(status, detail, {"Retry-After": str(seconds)} if seconds else None)
 
 
-async def fail(_request: Request, _error: Exception) -> Problem:
+async def handle_unexpected_error(_request: Request, _error: Exception) -> ProblemResponse:
     """Answers a request that failed in a way nobody foresaw; the error itself goes to the log."""
     detail = "The app failed to answer; its log says why."
     # The server closes the connection after an error, so nothing more may be sent on it.
-    return Problem(HTTPStatus.INTERNAL_SERVER_ERROR, detail, {"Connection": "close"})
+    return ProblemResponse(HTTPStatus.INTERNAL_SERVER_ERROR, detail, {"Connection": "close"})

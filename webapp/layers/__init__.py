@@ -1,1 +1,0 @@
-"""ASGI middleware around the app, one layer a module."""

@@ -1,7 +1,7 @@
 """Starts the app: `python -m webapp [--host HOST] [--port PORT]`.
 
-Exit status 0 after a stop signal, 2 for bad input, with what is wrong with it on stderr, and 3 when
-the AWS clients cannot be made of botocore's own configuration, which the log tells.
+Exit status: 0 after a stop signal; 2 for invalid arguments or variables, with the reason on stderr; 3 when
+botocore rejects its own configuration, with the reason in the log.
 """
 
 import argparse
@@ -23,12 +23,12 @@ from webapp.resources import Shutdown
 from webapp.settings import Settings, SettingsError, read_settings
 
 NOT_TAKEN_MS: Final = 30_000
-"""Milliseconds after which a connection ends on which nothing that was sent is taken. Source: tcp(7)."""
+"""Milliseconds after which a connection closes if the client acknowledges no data. Source: tcp(7)."""
 
 
 def main() -> None:
     """Reads arguments and environment, listens, and serves until the stop signal."""
-    # uvicorn gives a stop signal back to the handler it found, once all requests are finished.
+    # uvicorn passes the stop signal on to the previous handler once all requests are finished.
     signal.signal(signal.SIGTERM, _stop)
     signal.signal(signal.SIGINT, _stop)
     arguments = _arguments()
@@ -67,7 +67,7 @@ def serve(settings: Settings, listener: socket.socket) -> None:
 
 
 class Server(uvicorn.Server):
-    """A server that lets the app know of the stop signal before the last request is answered."""
+    """A server that notifies the app of the stop signal before the last request is answered."""
 
     def __init__(self, config: uvicorn.Config, shutdown: Shutdown) -> None:
         super().__init__(config)
@@ -80,7 +80,7 @@ class Server(uvicorn.Server):
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m webapp", description="Starts the status service.")
-    everywhere = "0.0.0.0"  # noqa: S104 - what reaches a container comes from outside it
+    everywhere = "0.0.0.0"  # noqa: S104 - requests reach a container from outside
     parser.add_argument("--host", default=everywhere, help="address to listen on (default: %(default)s)")
     parser.add_argument(
         "--port",
@@ -101,7 +101,7 @@ def _listen(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.create_server((host, port), family=family, backlog=2048)
     if hasattr(socket, "TCP_USER_TIMEOUT"):
-        # Connections inherit it, so one whose client takes nothing any more does not stay open for ever.
+        # Accepted connections inherit it, so one whose client stops reading does not stay open forever.
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, NOT_TAKEN_MS)
     return listener
 

@@ -1,4 +1,4 @@
-"""What the app answers, operation by operation; `/openapi.json` is made of it."""
+"""Describes every operation of the API, and serves the description as `/openapi.json`."""
 
 from collections.abc import Mapping
 from functools import cache
@@ -224,12 +224,12 @@ OPERATIONS: Final = (
 
 
 def api_document() -> Schema:
-    """The OpenAPI document of the app."""
+    """Returns the OpenAPI document of the app."""
     return document(TITLE, VERSION, DESCRIPTION, OPERATIONS)
 
 
 async def read_description(_request: Request) -> JsonResponse:
-    """200 with an OpenAPI 3.1 document."""
+    """Answers 200 with an OpenAPI 3.1 document."""
     return JsonResponse(_encoded())
 
 

@@ -1,4 +1,4 @@
-"""The app: its routes, and what runs in the background as long as it does."""
+"""The app: its routes, its middleware and its background tasks."""
 
 import asyncio
 import gc
@@ -29,7 +29,7 @@ from webapp.table_client import TableClient
 
 
 def create_app(settings: Settings, shutdown: Shutdown) -> Starlette:
-    """The app for these settings. It opens its AWS clients when it starts and closes them when it stops."""
+    """Returns the app. It opens its AWS clients when it starts and closes them when it stops."""
     app = Starlette(
         routes=[
             *health.ROUTES,
@@ -51,7 +51,7 @@ def create_app(settings: Settings, shutdown: Shutdown) -> Starlette:
 
 
 def with_middleware(app: ASGIApp) -> ASGIApp:
-    """The app as the server calls it: with its log, headers and limits around it, the first outermost."""
+    """Wraps the app in its middleware, the outermost first."""
     hot: Mapping[str, ASGIApp] = {HEALTH_PATH: health.HEALTH, STATUS_PATH: status.STATUS}
     return StartupErrors(RequestLog(SecurityHeaders(Limits(HotPaths(app, hot)))))
 
@@ -71,7 +71,7 @@ def _lifespan(
             async with _background(
                 monitor(clients, settings, board), record(recorder_table, settings, board)
             ):
-                _spare_the_collector()
+                _freeze_garbage_collection()
                 yield {
                     "settings": settings,
                     "table": table,
@@ -85,11 +85,11 @@ def _lifespan(
     return lifespan
 
 
-def _spare_the_collector() -> None:
-    """Takes what was made at the start out of garbage collection: it stays, and looking through it again
-    and again would hold up requests for a tenth of a second.
+def _freeze_garbage_collection() -> None:
+    """Excludes all objects made so far from garbage collection.
 
-    Source: Python's documentation of the module gc, `freeze`.
+    They live as long as the app, and scanning them delays requests by a tenth of a second. Source: Python's
+    documentation of the module gc, `freeze`.
     """
     gc.collect()
     gc.freeze()
@@ -97,7 +97,7 @@ def _spare_the_collector() -> None:
 
 @asynccontextmanager
 async def _background(*work: Coroutine[object, object, Never]) -> AsyncIterator[None]:
-    """Has the work go on until the block ends, and then waits until it is cancelled."""
+    """Runs coroutines while the block runs, then cancels them and waits."""
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(coroutine) for coroutine in work]
         try:

@@ -1,4 +1,4 @@
-"""The session with AWS: its credentials, its clients, and how many requests may use one at once."""
+"""The AWS session: its credentials, its clients, and admission control for requests."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -20,19 +20,19 @@ if TYPE_CHECKING:
 
 
 CREDENTIALS_DEADLINE: Final = 1.5
-"""Seconds to find or renew credentials: less than a call may take, so that it fails for what is wrong."""
+"""Seconds to resolve or renew credentials: less than a call's deadline, so that the error names the cause."""
 
 LONGEST_WAIT: Final = 2.0
-"""Seconds that somebody waits for admission."""
+"""Seconds that a caller waits for admission."""
 
 CONNECTIONS_FOR_REQUESTS: Final = 50
-"""Connections to DynamoDB for requests, and as many calls at once."""
+"""Connections to DynamoDB for requests, and the number of concurrent calls."""
 
 WAITING_REQUESTS: Final = 100
-"""Requests' calls to DynamoDB that may wait for a connection."""
+"""Calls to DynamoDB by requests that may wait for a connection."""
 
 CONNECTIONS_FOR_RECORDER: Final = 10
-"""Connections to DynamoDB for what the app itself keeps and reads in the background."""
+"""Connections to DynamoDB for the recorder."""
 
 CONNECTIONS_FOR_CHECKS: Final = 2
 """Connections to a service for its check."""
@@ -47,13 +47,12 @@ class _Resolver(Protocol):
 
 
 class LazyCredentials:
-    """Credentials that are looked for when a call is signed, not when a client is made.
+    """Credentials that are resolved when a call is signed, not when a client is created.
 
-    botocore looks for them when it makes a client, so an app whose credentials' endpoint is away could
-    not start. Source of that endpoint: AWS SDKs and Tools Reference Guide, "Container credential provider".
-
-    It asks the session's resolver until that finds some, and has what aiobotocore asks of credentials. They
-    are the only ones of a session, so what waits for them waits for one look.
+    botocore resolves them when it creates a client, so the app could not start while the credentials endpoint
+    (AWS SDKs and Tools Reference Guide, "Container credential provider") is unavailable. These implement what
+    aiobotocore uses of credentials, and ask the session's resolver until it finds some. Concurrent callers
+    wait for one lookup.
     """
 
     method: Final = "late"
@@ -64,7 +63,7 @@ class LazyCredentials:
         self._looking = asyncio.Lock()
 
     async def get_frozen_credentials(self) -> ReadOnlyCredentials | None:
-        """What signs a call, None when nothing has credentials. Raises `CredentialRetrievalError`."""
+        """Returns the keys that sign a call, or None if there are none. Raises `CredentialRetrievalError`."""
         try:
             async with asyncio.timeout(CREDENTIALS_DEADLINE):
                 found = await self._find()
@@ -73,12 +72,12 @@ class LazyCredentials:
             raise CredentialRetrievalError(provider=self.method, error_msg="no answer in time") from None
 
     async def get_account_id(self) -> str | None:
-        """The account that the credentials are of, as far as they tell."""
+        """Returns the account of the credentials, if they include it."""
         frozen = await self.get_frozen_credentials()
         return frozen.account_id if frozen else None
 
     def get_deferred_property(self, _name: str) -> Callable[[], Awaitable[str | None]]:
-        """How to ask for a property later; the account is the one that botocore asks for."""
+        """Returns a function that gets a property; botocore asks for the account only."""
         return self.get_account_id
 
     async def _find(self) -> _Credentials | None:
@@ -98,20 +97,20 @@ class _LazyResolver:
 
 
 def use_lazy_credentials(session: AioSession) -> None:
-    """Has the session look for credentials when they are first needed."""
+    """Makes the session resolve credentials when they are first needed."""
     resolver: _Resolver = session.get_component("credential_provider")
     session.register_component("credential_provider", _LazyResolver(resolver))
 
 
 class OverloadedError(Exception):
-    """There is no room, and none to wait in."""
+    """Too many callers are admitted, and too many wait."""
 
 
 class Admission:
-    """Admits so many at once and lets so many wait, the longest waiting first; turns others away at once.
+    """Admits a number of concurrent callers, queues as many as may wait, and rejects the rest at once.
 
-    A queue without a bound would only have everybody wait until it is too late for them. Source:
-    Amazon Builders' Library, "Using load shedding to avoid overload".
+    In an unbounded queue, every caller would wait until its own deadline has passed. Source: Amazon Builders'
+    Library, "Using load shedding to avoid overload".
     """
 
     def __init__(self, at_once: int, waiting: int) -> None:
@@ -121,7 +120,7 @@ class Admission:
 
     @asynccontextmanager
     async def admitted(self) -> AsyncIterator[None]:
-        """Holds a place while the block runs. Raises `OverloadedError` when there is none in time."""
+        """Holds a slot while the block runs. Raises `OverloadedError` if none becomes free in time."""
         if self._room.locked() and self._waiting >= self._most_waiting:
             raise OverloadedError
         self._waiting += 1
@@ -139,10 +138,10 @@ class Admission:
 
 
 def configuration(connections: int) -> AioConfig:
-    """A client's configuration; time-outs in seconds.
+    """Returns a client's configuration; time-outs in seconds.
 
-    Standard retries wait up to 1 s, with jitter, before the second attempt. Adaptive mode would
-    also hold back calls after throttling, those of requests included, longer than their deadline.
+    Standard mode waits up to 1 s, with jitter, before the second attempt. Adaptive mode would also delay
+    calls after throttling, beyond the deadline of the requests that make them.
     Source: AWS SDKs and Tools Reference Guide, "Retry behavior".
     """
     return AioConfig(
@@ -155,10 +154,10 @@ def configuration(connections: int) -> AioConfig:
 
 @dataclass(frozen=True)
 class Clients:
-    """The app's clients: DynamoDB for requests and for the recorder, and one for each check by its name.
+    """The app's clients: DynamoDB for requests and for the recorder, and one per check by its name.
 
-    Checks and the recorder have clients of their own, so that a crowd of requests neither looks like a
-    table that is down nor leaves a gap in the history.
+    Checks and the recorder have their own clients, so that a burst of requests neither makes the table look
+    down nor leaves a gap in the history.
     """
 
     dynamodb: "DynamoDBClient"
@@ -168,14 +167,14 @@ class Clients:
 
 @asynccontextmanager
 async def open_clients(settings: Settings) -> AsyncIterator[Clients]:
-    """All clients of one session, closed at the end; AWS_ENDPOINT_URL is honoured by botocore.
+    """Opens all clients in one session, and closes them at the end. botocore reads AWS_ENDPOINT_URL.
 
-    Nothing is asked yet, not even for credentials. Raises `BotoCoreError` when botocore's own
-    configuration is wrong, such as a profile that is not there.
+    Makes no call, not even for credentials. Raises `BotoCoreError` if botocore's own configuration is
+    invalid, such as a profile that does not exist.
     """
     session = get_session()
     use_lazy_credentials(session)
-    # The stubs know each name of a service as a literal only.
+    # The stubs accept a service's name as a literal only.
     create_client: Callable[..., AbstractAsyncContextManager[Any]] = session.create_client
     async with AsyncExitStack() as stack:
 

@@ -1,4 +1,4 @@
-"""The board: what the app knows of the platform now. Background work writes it, requests read it."""
+"""The board holds the current state of the platform. Background tasks write it, requests read it."""
 
 import asyncio
 from collections.abc import Mapping
@@ -16,9 +16,9 @@ NOT_CHECKED: Final = Finding(State.UNKNOWN, "Not checked yet.")
 
 @dataclass(frozen=True)
 class Result:
-    """A finding with its circumstances. Times are in UTC, the latency in milliseconds.
+    """A finding with its times (UTC) and latency (milliseconds).
 
-    `checked_at` is None until the first check has ended. `since` is when the state was first seen.
+    `checked_at` is None until the first check has ended. `since` is when this state was first found.
     """
 
     service: ServiceName
@@ -30,12 +30,12 @@ class Result:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """All that is known at one moment; each change makes a new one with the next version.
+    """The state of the platform at one moment; each change creates the next version.
 
-    `open_incidents` and `days` are None until they were read once. `days` are the last 90, the
-    oldest first, of each service. When they were last read, and found to be so, is told by
-    `incidents_read_at` and `days_read_at`; that alone makes no next version. `deployed_at` is when ECS
-    last began to deploy each release, by its digest, as far as ECS has told while this process ran.
+    `open_incidents` and `days` are None until first read. `days` are the last 90 of each service, the
+    oldest first. `incidents_read_at` and `days_read_at` are when they were last confirmed; a new
+    confirmation alone does not create a version. `deployed_at` is when ECS last began to deploy each release,
+    by its digest, as reported by ECS since this process started.
     """
 
     version: int
@@ -48,19 +48,19 @@ class Snapshot:
 
     @property
     def state(self) -> State:
-        """The worst state of all services."""
+        """Returns the worst state of all services."""
         return worst(result.finding.state for result in self.results.values())
 
     @property
     def checked_at(self) -> datetime | None:
-        """When the check that lies back longest ended; None while one has not ended yet."""
+        """Returns when the oldest check ended; None until every check has ended once."""
         times = [result.checked_at for result in self.results.values()]
         known = [time for time in times if time is not None]
         return min(known) if len(known) == len(times) else None
 
 
 class Board:
-    """Holds the current snapshot and wakes those who wait for the next one."""
+    """Holds the current snapshot and wakes tasks that wait for the next one."""
 
     def __init__(self, now: datetime) -> None:
         self.snapshot = Snapshot(0, {name: Result(name, NOT_CHECKED, None, now) for name in ServiceName})
@@ -68,30 +68,30 @@ class Board:
 
     def put_result(self, result: Result) -> None:
         """Replaces the result of one service."""
-        former = self.snapshot
+        previous = self.snapshot
         self._put(
             replace(
-                former,
-                results={**former.results, result.service: result},
-                deployed_at={**former.deployed_at, **_deployment(result)},
+                previous,
+                results={**previous.results, result.service: result},
+                deployed_at={**previous.deployed_at, **_deployment(result)},
             )
         )
 
     def put_open_incidents(self, incidents: tuple[Incident, ...], read_at: datetime | None = None) -> None:
-        """Replaces the open incidents, which were read then; without a time, one of them was written."""
+        """Replaces the open incidents; `read_at` is None if they changed by a write of this task."""
         at = read_at or self.snapshot.incidents_read_at
         self.snapshot = replace(self.snapshot, incidents_read_at=at)
         if incidents != self.snapshot.open_incidents:
             self._put(replace(self.snapshot, open_incidents=incidents))
 
     def put_days(self, days: Mapping[ServiceName, tuple[Day, ...]], read_at: datetime | None = None) -> None:
-        """Replaces the availability per day, which was read then."""
+        """Replaces the availability per day, as read at `read_at`."""
         self.snapshot = replace(self.snapshot, days_read_at=read_at or self.snapshot.days_read_at)
         if days != self.snapshot.days:
             self._put(replace(self.snapshot, days=days))
 
     async def after(self, version: int) -> Snapshot:
-        """The current snapshot, as soon as it is newer than this version."""
+        """Waits for a snapshot newer than a version, and returns it."""
         while self.snapshot.version <= version:
             await self._changed.wait()
         return self.snapshot
@@ -103,7 +103,7 @@ class Board:
 
 
 def _deployment(result: Result) -> dict[str, datetime]:
-    """The digest that ECS deploys, and when it began to; empty for results that do not tell both."""
+    """Returns the digest that ECS deploys with its start time; empty if the result lacks either."""
     digest, deployed_at = (result.finding.details.get(name) for name in ("digest", "deployed_at"))
     if result.service is ServiceName.ECS and isinstance(digest, str) and isinstance(deployed_at, str):
         return {digest: datetime.fromisoformat(deployed_at)}
@@ -111,5 +111,5 @@ def _deployment(result: Result) -> dict[str, datetime]:
 
 
 def utc_now() -> datetime:
-    """Now, in UTC."""
+    """Returns the current time in UTC."""
     return datetime.now(UTC)

@@ -1,4 +1,4 @@
-"""Calls AWS within a deadline, and tells failures apart by kind."""
+"""Calls AWS within a deadline, and classifies failures."""
 
 import asyncio
 import logging
@@ -18,11 +18,11 @@ DEADLINE: Final = 2.0
 """Seconds a call may take, retries included."""
 
 SPACING: Final = 1.0
-"""Seconds between two lines about the same."""
+"""Seconds between two lines about the same subject."""
 
 
 class FailureKind(StrEnum):
-    """Why a call to AWS failed, as far as it decides what to do about it."""
+    """The kinds of failure of a call to AWS that the app treats differently."""
 
     MISSING = "missing"
     ACCESS_DENIED = "access_denied"
@@ -36,7 +36,7 @@ class FailureKind(StrEnum):
 
 
 class AwsError(Exception):
-    """A call to AWS failed; the log has said why. Nothing of it but the kind is fit for an answer."""
+    """A call to AWS failed, and the reason is logged. A response may expose the kind only."""
 
     def __init__(self, action: str, kind: FailureKind) -> None:
         super().__init__(f"{action}: {kind}")
@@ -46,17 +46,17 @@ class AwsError(Exception):
 
 HINTS: Final[Mapping[FailureKind, str]] = {
     FailureKind.MISSING: "Is the service stack applied, and the app started with its task definition?",
-    FailureKind.ACCESS_DENIED: "Does the task role allow the action, and so the permissions boundary?",
+    FailureKind.ACCESS_DENIED: "Do the task role and the permissions boundary allow the action?",
     FailureKind.CREDENTIALS: "Does the task have a task role, and can it reach its credentials' endpoint?",
     FailureKind.ENDPOINT_UNREACHABLE: "Is there a route (NAT gateway or VPC endpoint), and do the security "
     "groups let the task out?",
-    FailureKind.THROTTLED: "Are there more calls than the account's quota, or than the table, allows?",
+    FailureKind.THROTTLED: "Does the app make more calls than the account's quota or the table allows?",
     FailureKind.TIMEOUT: "Is there a route (NAT gateway or VPC endpoint)? If others answer, AWS may be slow.",
-    FailureKind.UNAVAILABLE: "AWS has an error of its own: see the AWS Health Dashboard.",
-    FailureKind.OVERLOADED: "The app itself has too much to do: are there too few tasks, or too small ones?",
+    FailureKind.UNAVAILABLE: "AWS itself failed: see the AWS Health Dashboard.",
+    FailureKind.OVERLOADED: "The app is overloaded: are there too few tasks, or are they too small?",
     FailureKind.UNEXPECTED: "See the AWS Health Dashboard; if it is quiet, report this line.",
 }
-"""For the operator who reads the log."""
+"""Hints for the operator who reads the log."""
 
 _CALL_ERRORS: Final = (exceptions.BotoCoreError, exceptions.ClientError, TimeoutError)
 
@@ -100,7 +100,7 @@ _CODES: Final[Mapping[str, FailureKind]] = {
 }
 """Sources: DynamoDB Developer Guide, "Error handling"; "Common error types" in the API references of
 CloudWatch, CloudWatch Logs, DynamoDB, ECR, ECS and STS; AWS SDKs and Tools Reference Guide, "Retry
-behavior", for those of throttling."""
+behavior", for throttling."""
 
 _ERRORS: Final[tuple[tuple[type[Exception], FailureKind], ...]] = (
     (TimeoutError, FailureKind.TIMEOUT),
@@ -113,13 +113,13 @@ _ERRORS: Final[tuple[tuple[type[Exception], FailureKind], ...]] = (
     (exceptions.ConnectionError, FailureKind.ENDPOINT_UNREACHABLE),
     (exceptions.HTTPClientError, FailureKind.ENDPOINT_UNREACHABLE),
 )
-"""In this order: a time-out is also a connection error to botocore."""
+"""The order matters: botocore's time-outs are also connection errors."""
 
 
 class LineSpacing:
-    """Says which lines to write: of those about the same, one in so many seconds.
+    """Limits log lines to one per subject and `SPACING`.
 
-    What lines are about is remembered for good, so there must be few such things.
+    It never forgets a subject, so there must be few.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -127,15 +127,15 @@ class LineSpacing:
         self._written: dict[Hashable, float] = {}
         self._left_out: dict[Hashable, int] = {}
 
-    def admit(self, about: Hashable) -> int | None:
-        """None when the line is to be left out, else how many were left out since the one before."""
+    def admit(self, subject: Hashable) -> int | None:
+        """Returns None if the line is suppressed, else how many were suppressed since the previous line."""
         now = self._clock()
-        written = self._written.get(about)
+        written = self._written.get(subject)
         if written is not None and now - written < SPACING:
-            self._left_out[about] = self._left_out.get(about, 0) + 1
+            self._left_out[subject] = self._left_out.get(subject, 0) + 1
             return None
-        self._written[about] = now
-        return self._left_out.pop(about, 0)
+        self._written[subject] = now
+        return self._left_out.pop(subject, 0)
 
 
 _SPACING: Final = LineSpacing()
@@ -144,10 +144,9 @@ _SPACING: Final = LineSpacing()
 async def call_aws(
     action: str, call: Awaitable[T], *, expected: Container[str] = (), deadline: float = DEADLINE
 ) -> T:
-    """What a call to AWS answers, within so many seconds; `action` is its IAM name, for the log.
+    """Awaits a call to AWS for at most `deadline` seconds; `action` is its IAM action, for the log.
 
-    Raises `AwsError` when the call fails, after a line in the log. An error whose code is expected
-    is raised as it is, without one.
+    Logs a failure and raises `AwsError`. An error with an expected code is raised unchanged and not logged.
     """
     try:
         async with asyncio.timeout(deadline):
@@ -158,24 +157,24 @@ async def call_aws(
             raise
         kind = failure_kind(error)
         fields = {"code": code, "error": explanation(error)}
-        raise failed("a call to AWS failed", action, kind, fields) from error
+        raise log_failure("a call to AWS failed", action, kind, fields) from error
 
 
-def failed(message: str, action: str, kind: FailureKind, fields: Mapping[str, object]) -> AwsError:
-    """The error to raise, after a line in the log that says why and gives a hint.
+def log_failure(message: str, action: str, kind: FailureKind, fields: Mapping[str, object]) -> AwsError:
+    """Logs a failure with a hint, and returns the error to raise.
 
-    Of an action's failures of one kind there is one line a second; it says how many were `left_out`
-    since the one before.
+    Failures of one action and kind are logged once a second; `left_out` counts those suppressed since the
+    previous line.
     """
     left_out = _SPACING.admit((action, kind))
     if left_out is not None:
-        said = {"action": action, "kind": kind, **fields, "hint": HINTS[kind]}
-        log(logging.WARNING, message, said | {"left_out": left_out} if left_out else said)
+        logged = {"action": action, "kind": kind, **fields, "hint": HINTS[kind]}
+        log(logging.WARNING, message, logged | {"left_out": left_out} if left_out else logged)
     return AwsError(action, kind)
 
 
 def failure_kind(error: Exception) -> FailureKind:
-    """The kind of failure behind an error of botocore, or of a deadline."""
+    """Classifies an error of botocore, or a missed deadline."""
     if isinstance(error, exceptions.ClientError):
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         otherwise = (
@@ -188,17 +187,17 @@ def failure_kind(error: Exception) -> FailureKind:
 
 
 def error_code(error: Exception) -> str | None:
-    """The code AWS answered with, None when AWS did not answer."""
+    """Returns the error code of AWS, or None if AWS did not answer."""
     if isinstance(error, exceptions.ClientError):
         return error.response.get("Error", {}).get("Code")
     return None
 
 
 def explanation(error: Exception) -> str:
-    """What the log may say of an error.
+    """Returns the text to log for an error.
 
-    AWS explains a wrong signature by repeating what was signed, the session token included, so of
-    failures about credentials only the code is said.
+    AWS repeats the signed request, session token included, when a signature is wrong, so a credentials
+    failure is logged by its code only.
     """
     code = error_code(error)
     if code is not None and failure_kind(error) is FailureKind.CREDENTIALS:

@@ -1,8 +1,8 @@
-"""What the app needs of the platform it runs on, said once.
+"""What the app needs from the platform, in one place.
 
-The stacks derive the task definition, the target group's health check, the table and the task
-role's policy from this module; the app boots from it. Nothing else in the project writes down a
-port, a path, a variable, a secret, a table key or an AWS action of the app.
+The stacks derive the task definition, the target group's health check, the table and the task role's policy
+from this module, and the app boots from it. Variables and AWS actions of a check are in its own file
+(`webapp.checks`); this module gathers them.
 """
 
 from typing import Annotated, Final, Literal
@@ -40,41 +40,40 @@ PORT: Final = 8080
 """TCP port the app listens on."""
 
 HEALTH_PATH: Final = "/healthz"
-"""Answers 200 while the process is alive; touches nothing else. The load balancer asks here."""
+"""Answers 200 while the process is alive, and calls nothing. The load balancer's health check."""
 
 READY_PATH: Final = "/readyz"
-"""Answers 200 while the table was read within its deadline at the last check, 503 otherwise."""
+"""Answers 200 if the last check read the table within its deadline, else 503."""
 
 STATUS_PATH: Final = "/api/status"
 """Answers 200 with the release and the state of each AWS service the app uses."""
 
 USER: Final = "10001:10001"
-"""User and group the container runs as: not root, and no name that the image must know."""
+"""User and group of the container: not root, and numeric, so that the image needs no entry for them."""
 
 COMMAND: Final = ("python", "-m", "webapp")
-"""Starts the app. It listens on `PORT` of every address unless told otherwise."""
+"""Starts the app, which listens on `PORT` of every address by default."""
 
 HEALTH_COMMAND: Final = ("python", "-m", "webapp.health", str(PORT), HEALTH_PATH)
-"""Run inside the container: exit status 0 when `HEALTH_PATH` answers 200, else 1.
+"""Health check inside the container: exit status 0 if `HEALTH_PATH` answers 200, else 1.
 
-Port and path are arguments so that the check, which runs every few seconds, need not import this
-module and pydantic with it.
+Port and path are arguments so that the check, which runs every few seconds, does not import this module and
+pydantic.
 """
 
 STOP_SIGNAL: Final = "SIGTERM"
-"""Signal after which the app finishes what is in flight and exits with status 0."""
+"""Signal after which the app finishes requests in flight and exits with status 0."""
 
 HEARTBEAT: Final = 15
-"""Seconds of silence after which an event stream sends a comment, lest the load balancer take it for idle."""
+"""Seconds of silence after which an event stream sends a comment, so that the load balancer keeps it open."""
 
 
 class Configuration(CheckVariables):
     """The app's plain environment variables: a field's name in capitals is the variable's name.
 
-    The platform builds one of these and hands `environment_of` it to the container. It may put
-    Terraform references in place of text that only Terraform knows, so the format of such text is
-    checked where the app boots (`webapp.settings`) and not here. Building one reads no environment.
-    A field's description completes the sentence "expected …".
+    The platform builds one and passes `environment_of` it to the container. A value may be a Terraform
+    reference, so its `Format` is not applied here but where the app boots (`webapp.settings`). Building one
+    does not read the environment. A field's description completes the sentence "expected …".
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
@@ -104,7 +103,7 @@ class Configuration(CheckVariables):
     """Seconds an idle connection stays open; longer than the load balancer's idle timeout."""
 
     shutdown_timeout: int = Field(gt=0, description="seconds, a whole number above 0")
-    """Seconds that requests in flight are given after the stop signal."""
+    """Seconds that requests in flight have after the stop signal."""
 
     check_interval: int = Field(default=15, ge=1, le=300, description="seconds, a whole number from 1 to 300")
     """Seconds between two checks of the same AWS service."""
@@ -118,7 +117,7 @@ class Configuration(CheckVariables):
 class Secrets(BaseModel):
     """The app's secret environment variables, named like those of `Configuration`.
 
-    The platform passes them by reference, never by value, so it builds none of these.
+    The platform passes them by reference, never by value, so it never builds this model.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
@@ -130,17 +129,17 @@ class Secrets(BaseModel):
 
 
 def variable_names() -> frozenset[str]:
-    """Names of the plain environment variables."""
+    """Returns the names of the plain environment variables."""
     return frozenset(name.upper() for name in Configuration.model_fields)
 
 
 def secret_names() -> frozenset[str]:
-    """Names of the variables that are secrets: never written into a task definition by value."""
+    """Returns the names of the secret variables, which no task definition contains by value."""
     return frozenset(name.upper() for name in Secrets.model_fields)
 
 
 def environment_of(configuration: Configuration) -> dict[str, str]:
-    """The plain variables of a configuration, by name and sorted; secrets are left out."""
+    """Returns the plain variables of a configuration, sorted by name, without secrets."""
     values = configuration.model_dump(include=set(Configuration.model_fields))
     return dict(sorted((name.upper(), str(value)) for name, value in values.items()))
 
@@ -150,7 +149,7 @@ GRANTS: Final = (
     Grant("WriteTable", ("dynamodb:PutItem", "dynamodb:UpdateItem"), Resource.TABLE),
     *(grant for check in CHECKS for grant in check.grants),
 )
-"""Everything the app asks of AWS; the task role allows this and no more.
+"""All AWS actions of the app; the task role allows these and no others.
 
 A transaction is authorized by the actions of its parts. Sources: AWS Service Authorization
 Reference; DynamoDB Developer Guide, "Amazon DynamoDB Transactions: IAM".

@@ -1,4 +1,4 @@
-"""Types of fields that several models have, and times as RFC 3339 writes them."""
+"""Field types that models share, and times in RFC 3339 format."""
 
 import re
 from datetime import UTC, date, datetime, time, timedelta
@@ -13,7 +13,7 @@ _DATE_TIME: Final = re.compile(
     re.ASCII,
 )
 _MICROSECONDS: Final = 7
-"""Characters of a fraction that a `datetime` can hold, the point included."""
+"""Characters of a fraction of a second that a `datetime` can hold, including the point."""
 
 EXPECTED: Final = (
     "Expected a time such as 2026-11-23T06:25:00Z or a date such as 2026-11-23. "
@@ -22,17 +22,17 @@ EXPECTED: Final = (
 
 
 def start_of(text: str) -> datetime:
-    """The time (UTC) that a date-time or a full-date (RFC 3339, section 5.6) begins at.
+    """Returns the time (UTC) at which a date-time or full-date (RFC 3339, section 5.6) starts.
 
-    Raises `ValueError`, saying what is expected. Leap seconds are not known.
+    Raises `ValueError` with the expected format. Leap seconds are not supported.
     """
     return _as_date_time(text) or _midnight(_as_date(text))
 
 
 def end_of(text: str) -> datetime:
-    """The first time (UTC) after a full-date, or the date-time itself.
+    """Returns a date-time, or the first time (UTC) after a full-date.
 
-    Raises `ValueError`, saying what is expected.
+    Raises `ValueError` with the expected format.
     """
     if (at := _as_date_time(text)) is not None:
         return at
@@ -80,14 +80,14 @@ def _is_given(value: T | None) -> T:
 
 
 def _leave_out_null(schema: dict[str, Any]) -> None:
-    """Takes null, and the default that it is, out of a field's schema."""
+    """Removes null and the default from a field's schema."""
     schema.pop("default", None)
     choices = [choice for choice in schema.pop("anyOf") if choice != {"type": "null"}]
     schema.update(choices[0] if len(choices) == 1 else {"anyOf": choices})
 
 
 MayBeLeftOut = Annotated[T | None, AfterValidator(_is_given), Field(json_schema_extra=_leave_out_null)]
-"""A field that is None when it is left out, its default, and that nobody can set to null."""
+"""An optional field: its default is None, but a client may not send null."""
 
 
 def _whole_number(text: str) -> int:
@@ -97,10 +97,10 @@ def _whole_number(text: str) -> int:
 
 
 WholeNumber = Annotated[int, BeforeValidator(_whole_number)]
-"""A query parameter in decimal digits, without sign or point."""
+"""A query parameter of decimal digits, without sign or point."""
 
 CursorText = Annotated[str, Field(min_length=1, max_length=LONGEST_CURSOR)]
-"""A query parameter that says where a page begins."""
+"""A query parameter with the cursor of a page."""
 
 CURSOR: Final = "`next` of the page before; the other parameters, but for limit, as they were."
-"""What `CursorText` is, for its description."""
+"""The description of `CursorText`."""

@@ -1,8 +1,8 @@
-"""Asks the app inside the container whether it is alive: `python -m webapp.health PORT PATH`.
+"""The container's health check: `python -m webapp.health PORT PATH`.
 
-Exit status 0 when the answer is 200, else 1 with the reason on stderr; never 2, which Docker
-reserves (Dockerfile reference, HEALTHCHECK). Imports little, because a container's health check
-starts a new interpreter every few seconds on a fraction of a CPU.
+Exit status 0 if the app answers 200, else 1 with the reason on stderr; never 2, which Docker reserves
+(Dockerfile reference, HEALTHCHECK). It imports little, because the health check starts a new interpreter
+every few seconds on a fraction of a CPU.
 """
 
 import sys
@@ -14,7 +14,7 @@ TIMEOUT: Final = 3.0
 
 
 def failure(port: int, path: str) -> str | None:
-    """Why the app on this port of the loopback is not healthy; None when it is."""
+    """Returns why the app on this port of the loopback is not healthy; None if it is."""
     connection = HTTPConnection("127.0.0.1", port, timeout=TIMEOUT)
     try:
         connection.request("GET", path, headers={"Connection": "close"})
@@ -27,7 +27,7 @@ def failure(port: int, path: str) -> str | None:
 
 
 def main(arguments: list[str]) -> int:
-    """The exit status for these command-line arguments: a port and a path."""
+    """Returns the exit status for the arguments: a port and a path."""
     match arguments:
         case [port, path] if port.isascii() and port.isdigit() and 0 < int(port) < 65536 and path[:1] == "/":
             reason = failure(int(port), path)

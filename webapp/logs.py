@@ -1,4 +1,4 @@
-"""Logging for machines: one JSON object a line on stdout."""
+"""Structured logging: one JSON object per line on stdout."""
 
 import json
 import logging
@@ -15,11 +15,11 @@ _FIELDS: Final = "fields"
 logger: Final = logging.getLogger("webapp")
 
 current_request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
-"""The id of the request that is being answered; None outside of one."""
+"""The id of the current request; None outside a request."""
 
 
 class JsonFormatter(logging.Formatter):
-    """Writes a record as one line of JSON; what is under `fields` becomes members of its own."""
+    """Formats a record as one line of JSON; its `fields` become members."""
 
     def format(self, record: logging.LogRecord) -> str:
         fields: Mapping[str, object] = getattr(record, _FIELDS, {})
@@ -32,7 +32,7 @@ class JsonFormatter(logging.Formatter):
 def line_of(
     seconds: float, level: str, logger_name: str, message: str, fields: Mapping[str, object]
 ) -> bytes:
-    """Returns a line of the log, without its end; `seconds` are since the epoch."""
+    """Returns a log line without its newline; `seconds` are since the epoch."""
     line = {
         "time": datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds"),
         "level": level,
@@ -43,14 +43,14 @@ def line_of(
     try:
         return orjson.dumps(line, default=str)
     except orjson.JSONEncodeError:
-        # Such as a whole number of more than 64 bits: no line may be lost for one member.
+        # orjson rejects integers over 64 bits; a line must not be lost for one member.
         return json.dumps(line, default=str).encode()
 
 
 def set_up_logging(level: str) -> None:
-    """Sends the app's and the server's log to stdout, from this level on.
+    """Sends the logs of the app and the server to stdout, from this level up.
 
-    Other libraries are heard from `warning` on: at `debug`, botocore writes signed headers down.
+    Other libraries log from `warning` up: at `debug`, botocore logs signed headers.
     """
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(JsonFormatter())
@@ -61,7 +61,7 @@ def set_up_logging(level: str) -> None:
 
 
 def log(level: int, message: str, fields: Mapping[str, object], error: BaseException | None = None) -> None:
-    """Writes one line with members of its own, the id of the current request, and an error's traceback."""
+    """Logs a message with its fields, the id of the current request, and an error's traceback."""
     identifier = current_request_id.get()
     own = fields if identifier is None else {**fields, "request_id": identifier}
     logger.log(level, message, extra={_FIELDS: own}, exc_info=error)

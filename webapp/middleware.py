@@ -16,7 +16,7 @@ from webapp.responses import HTTPProblem, ProblemResponse
 
 
 class StartupErrors:
-    """ASGI middleware: of the traceback that reports a failed start, the server logs the error alone."""
+    """ASGI middleware: reduces the traceback of a failed start to its error, which the server logs."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -43,10 +43,10 @@ _LONGEST_PATH: Final = 1024
 
 
 class RequestLog:
-    """ASGI middleware: gives each request its id, and writes one line about it when it is answered.
+    """ASGI middleware: gives each request an id, and logs it when it is answered.
 
-    The line has neither query string nor headers nor body, but for the load balancer's trace id.
-    Source of that header: Elastic Load Balancing User Guide, "Request tracing for your ALB".
+    The line has no query string, headers or body, except the load balancer's trace id. Source of that header:
+    Elastic Load Balancing User Guide, "Request tracing for your ALB".
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -75,7 +75,7 @@ class RequestLog:
 
 
 def _log_request(scope: Scope, status: int, started: float, identifier: str) -> None:
-    """Writes the line of a request without the detour of a `LogRecord`, which takes as long as an answer."""
+    """Logs a request without a `LogRecord`, which takes as long as a response."""
     now = time.time()
     fields: dict[str, object] = {
         "method": scope["method"],
@@ -92,7 +92,7 @@ def _log_request(scope: Scope, status: int, started: float, identifier: str) -> 
 
 
 def _request_id_of(scope: Scope) -> str:
-    """Takes over the caller's id if it is 8 to 64 harmless characters, else makes one."""
+    """Returns the client's id if it has 8 to 64 safe characters, else a new one."""
     identifier = ""
     for name, value in scope["headers"]:
         if name == REQUEST_ID_HEADER and _REQUEST_ID.fullmatch(value):
@@ -114,7 +114,7 @@ CONTENT_SECURITY_POLICY: Final = "; ".join(
         "frame-ancestors 'none'",
     )
 )
-"""Scripts, styles and images come from the app itself, never from the page's own text.
+"""Scripts, styles and images come from the app's own origin, never inline.
 
 Source: W3C Content Security Policy Level 3.
 """
@@ -135,10 +135,10 @@ PERMISSIONS_POLICY: Final = ", ".join(
         "usb",
     )
 )
-"""Features that no part of the page may use. Source: W3C Permissions Policy."""
+"""Browser features that the page may not use. Source: W3C Permissions Policy."""
 
 STRICT_TRANSPORT_SECURITY: Final = "max-age=31536000"
-"""One year. The domain's other names are not the app's to speak for. Source: RFC 6797, section 6.1."""
+"""One year, without subdomains, which the app does not control. Source: RFC 6797, section 6.1."""
 
 SECURITY_HEADERS: Final = tuple(
     (name.lower().encode(), value.encode())
@@ -149,7 +149,7 @@ SECURITY_HEADERS: Final = tuple(
         "Permissions-Policy": PERMISSIONS_POLICY,
         "Referrer-Policy": "no-referrer",
         "X-Content-Type-Options": "nosniff",
-        # Says to older browsers what frame-ancestors says.
+        # For older browsers: the same as frame-ancestors.
         "X-Frame-Options": "DENY",
     }.items()
 )
@@ -161,10 +161,10 @@ _OVER_HTTPS: Final = (b"x-forwarded-proto", b"https")
 
 
 class SecurityHeaders:
-    """ASGI middleware: adds the same headers to every HTTP answer.
+    """ASGI middleware: adds security headers to every response.
 
-    Strict-Transport-Security is sent only when the load balancer says that the request came by
-    HTTPS (RFC 6797, section 7.2; Elastic Load Balancing, "X-Forwarded-Proto").
+    Strict-Transport-Security is sent only if the load balancer received the request over HTTPS
+    (RFC 6797, section 7.2; Elastic Load Balancing, "X-Forwarded-Proto").
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -195,9 +195,9 @@ LARGEST_BODY: Final = 32_768
 
 
 class Limits:
-    """ASGI middleware: answers 414, 431 and 413 to what is too large.
+    """ASGI middleware: rejects oversized requests with 414, 431 or 413.
 
-    A body that does not tell its length is refused as soon as too much of it was read.
+    A body without a length is rejected as soon as too much of it has been read.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -249,16 +249,16 @@ def _limited(receive: Receive) -> Receive:
 
 _TOO_LARGE: Final = f"The body is larger than {LARGEST_BODY} bytes."
 _CLOSE: Final = {"Connection": "close"}
-"""What is left of the body is not worth reading."""
+"""The rest of the body is not read."""
 
 
 _METHODS: Final = frozenset({"GET", "HEAD"})
 
 
 class HotPaths:
-    """ASGI middleware: hands GET and HEAD for some paths to the applications that the router has for them.
+    """ASGI middleware: passes GET and HEAD of hot paths directly to their applications.
 
-    Routing and handling of errors take longer than these answers, which cannot fail.
+    Routing and error handling take longer than these responses, which cannot fail.
     """
 
     def __init__(self, app: ASGIApp, hot: Mapping[str, ASGIApp]) -> None:

@@ -1,4 +1,4 @@
-"""Checks all services in the background, at an interval, each on its own."""
+"""Runs every check in the background, at an interval, independently of the others."""
 
 import asyncio
 import logging
@@ -17,14 +17,14 @@ from webapp.settings import Settings
 from webapp.states import Finding, State
 
 BEAT: Final = 0.25
-"""Seconds between two looks at the clock."""
+"""Seconds between two measurements of the lag."""
 
 
 DEADLINE: Final = 4.0
-"""Seconds a check may take, however many calls it makes."""
+"""Seconds a check may take, with all its calls."""
 
 TOO_BUSY: Final = 1.0
-"""Seconds of lag during a check from which on it is the app that did not see an answer in time."""
+"""Seconds of lag during a check from which a time-out is the app's own fault."""
 
 _FAILURES: Final[Mapping[FailureKind, tuple[State, str]]] = {
     FailureKind.ACCESS_DENIED: (State.UNKNOWN, "The app is not allowed to ask {}."),
@@ -38,18 +38,18 @@ _FAILURES: Final[Mapping[FailureKind, tuple[State, str]]] = {
 }
 
 _JITTER: Final = 0.1
-"""Share of the interval by which it is longer or shorter, so that tasks started together drift apart."""
+"""Fraction by which the interval varies, so that tasks that start together drift apart."""
 
 
 class Lag:
-    """The seconds by which the loop was late so far, all added up. It is measured while `measure` runs."""
+    """Accumulates the seconds by which the event loop runs late, while `measure` runs."""
 
     def __init__(self) -> None:
         self._behind = 0.0
         self._due: float | None = None
 
     async def measure(self) -> Never:
-        """Looks at the clock again and again, until cancelled."""
+        """Measures the lag until cancelled."""
         loop = asyncio.get_running_loop()
         while True:
             self._due = loop.time() + BEAT
@@ -57,24 +57,24 @@ class Lag:
             self._behind = self.seconds()
 
     def seconds(self) -> float:
-        """The lag so far; that since some time is the difference."""
+        """Returns the accumulated lag; subtract two values for the lag between them."""
         if self._due is None:
             return 0.0
         return self._behind + max(0.0, asyncio.get_running_loop().time() - self._due)
 
 
 def failure(check: Check, kind: FailureKind) -> Finding:
-    """What a failed call says of the checked service."""
+    """Returns the finding for a failed call of a check."""
     if kind is FailureKind.MISSING:
         return Finding(State.DOWN, check.missing)
     state, words = _FAILURES[kind]
     return Finding(state, words.format(check.title))
 
 
-async def probe(check: Check, client: Any, settings: Settings, former: Result, lag: Lag) -> Result:
-    """The result of one check, after the former one of the same service. Never raises an `Exception`.
+async def probe(check: Check, client: Any, settings: Settings, previous: Result, lag: Lag) -> Result:
+    """Runs a check once and returns its result, given its previous one. Never raises an `Exception`.
 
-    `latency_ms` is how long the check took, None when it did not find out how the service is doing.
+    `latency_ms` is how long the check took, None if the state is unknown.
     """
     started = time.perf_counter()
     finding = await _found(check, client, settings, lag)
@@ -84,7 +84,7 @@ async def probe(check: Check, client: Any, settings: Settings, former: Result, l
         service=check.name,
         finding=finding,
         checked_at=now,
-        since=former.since if finding.state is former.finding.state else now,
+        since=previous.since if finding.state is previous.finding.state else now,
         latency_ms=None if finding.state is State.UNKNOWN else latency_ms,
     )
 
@@ -98,7 +98,7 @@ async def _found(check: Check, client: Any, settings: Settings, lag: Lag) -> Fin
         kind = error.kind
     except TimeoutError:
         kind = FailureKind.TIMEOUT
-    except Exception as error:  # noqa: BLE001  # whatever goes wrong with one service, it is checked again
+    except Exception as error:  # noqa: BLE001  # the check runs again whatever goes wrong
         log(logging.ERROR, "a check failed in a way nobody foresaw", {"service": check.name}, error)
         return Finding(State.UNKNOWN, "The check failed; the app's log says why.")
     if kind is FailureKind.TIMEOUT and lag.seconds() - lag_before > TOO_BUSY:
@@ -107,10 +107,10 @@ async def _found(check: Check, client: Any, settings: Settings, lag: Lag) -> Fin
 
 
 async def monitor(clients: Clients, settings: Settings, board: Board) -> Never:
-    """Checks every service again and again and puts the results on the board, until cancelled.
+    """Runs every check at its interval and puts the results on the board, until cancelled.
 
-    Each service has a loop of its own, so one that hangs delays no other, and at most one check of a
-    service is under way.
+    Each check has its own loop, so a service that hangs does not delay others, and a check never overlaps
+    itself.
     """
     lag = Lag()
     async with asyncio.TaskGroup() as group:
@@ -124,16 +124,16 @@ async def _watch(check: Check, client: Any, settings: Settings, board: Board, la
     loop = asyncio.get_running_loop()
     while True:
         started = loop.time()
-        former = board.snapshot.results[check.name]
-        result = await probe(check, client, settings, former, lag)
-        _log_change(former, result)
+        previous = board.snapshot.results[check.name]
+        result = await probe(check, client, settings, previous, lag)
+        _log_change(previous, result)
         board.put_result(result)
         interval = settings.check_interval * random.uniform(1 - _JITTER, 1 + _JITTER)  # noqa: S311  # no secret
         await asyncio.sleep(max(0.0, started + interval - loop.time()))
 
 
-def _log_change(former: Result, result: Result) -> None:
-    before, after = former.finding.state, result.finding.state
+def _log_change(previous: Result, result: Result) -> None:
+    before, after = previous.finding.state, result.finding.state
     if before is not after:
         log(
             logging.INFO if after is State.OPERATIONAL else logging.WARNING,

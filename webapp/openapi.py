@@ -1,6 +1,6 @@
-"""Assembles an OpenAPI 3.1 document from operations and the models that answer them.
+"""Builds an OpenAPI 3.1 document from operations and their models.
 
-Source: OpenAPI Specification 3.1.1, whose schemas are JSON Schema 2020-12, as pydantic writes them.
+Source: OpenAPI Specification 3.1.1, whose schemas are JSON Schema 2020-12, as pydantic generates them.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -43,7 +43,7 @@ class ProblemDetails(BaseModel):
 
 @dataclass(frozen=True)
 class Parameter:
-    """A header or a part of the path."""
+    """A header or path parameter."""
 
     name: str
     place: str
@@ -54,19 +54,19 @@ class Parameter:
 
 @dataclass(frozen=True)
 class Response:
-    """An answer that is no problem: its model, or else the schema of what it is, and its own headers."""
+    """A successful response: its model, or else its schema, and its headers."""
 
     description: str
     model: type[BaseModel] | None = None
     media_type: str = JSON
     schema: Mapping[str, object] = field(default_factory=lambda: {"type": "string"})
     headers: Mapping[str, str] = field(default_factory=dict)
-    """Description by name."""
+    """Descriptions by name."""
 
 
 @dataclass(frozen=True)
 class Operation:
-    """What one method of one path does."""
+    """One method of one path."""
 
     method: str
     path: str
@@ -82,7 +82,7 @@ class Operation:
 
 
 def document(title: str, version: str, description: str, operations: Iterable[Operation]) -> Schema:
-    """The OpenAPI document of these operations, ready to be encoded as JSON."""
+    """Returns the OpenAPI document of these operations, ready to be encoded as JSON."""
     operations = tuple(operations)
     schemas, references = _schemas(operations)
     paths: dict[str, Schema] = {}
@@ -103,7 +103,7 @@ def document(title: str, version: str, description: str, operations: Iterable[Op
 
 
 _References = Mapping[tuple[Any, JsonSchemaMode], Schema]
-"""A reference to the schema of each model and mode."""
+"""References to schemas, by model and mode."""
 
 
 def _schemas(operations: Sequence[Operation]) -> tuple[Schema, _References]:
@@ -179,7 +179,7 @@ def _parameter(parameter: Parameter) -> Schema:
 
 
 def _query(model: type[BaseModel] | None) -> list[Schema]:
-    """The fields of a model as parameters. Their schemas must be whole: a definition is put in place."""
+    """Returns the fields of a model as parameters, with their definitions inlined."""
     if model is None:
         return []
     schema = model.model_json_schema(mode="validation")

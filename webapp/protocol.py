@@ -1,4 +1,4 @@
-"""HTTP/1.1 as uvicorn speaks it, with bounds on what a client may have it keep in memory."""
+"""uvicorn's HTTP/1.1 protocol, with limits on what a client can make it keep in memory."""
 
 import logging
 import os
@@ -13,23 +13,23 @@ from webapp.middleware import LARGEST_HEADERS, LARGEST_TARGET, SECURITY_HEADERS
 from webapp.responses import ProblemResponse, problem_document
 
 LARGEST_HEAD: Final = LARGEST_HEADERS + LARGEST_TARGET
-"""Bytes that a request's line and headers may have before they are complete, but for the last packet."""
+"""Bytes that an incomplete request line and headers may have, not counting the last packet."""
 
 MOST_PIPELINED: Final = 16
-"""Requests that may wait on a connection for the answers to those before them. RFC 9112, section 9.3.2."""
+"""Pipelined requests that may wait on a connection. RFC 9112, section 9.3.2."""
 
 
 class BoundedProtocol(HttpToolsProtocol):
-    """Closes a connection whose headers never end, or on which requests come without anybody reading.
+    """Closes connections whose headers never end or whose client pipelines without reading.
 
-    What the parser refuses is answered and logged as other requests are.
+    Requests that the parser rejects are answered and logged as others are.
     """
 
     _head_bytes = 0
     _in_head = False
 
     def data_received(self, data: bytes) -> None:
-        """Takes what the client has sent."""
+        """Receives data from the client."""
         was_in_head = self._in_head
         super().data_received(data)
         if was_in_head and self._in_head:
@@ -41,20 +41,20 @@ class BoundedProtocol(HttpToolsProtocol):
                 )
 
     def on_message_begin(self) -> None:
-        """A request begins."""
+        """Starts a request."""
         self._in_head, self._head_bytes = True, 0
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
-        """The request's headers are there."""
+        """Ends the request's headers."""
         self._in_head = False
         if len(self.pipeline) >= MOST_PIPELINED:
-            # The parser has it end as what it cannot read: `send_400_response`.
+            # The parser then calls `send_400_response`.
             raise ConnectionAbortedError(f"{MOST_PIPELINED} requests wait already")
         super().on_headers_complete()
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002  # the name is uvicorn's
-        """Answers what the parser cannot read; uvicorn calls it so."""
+        """Answers a request that the parser rejects; the name is uvicorn's."""
         self._refuse(HTTPStatus.BAD_REQUEST, "This is no HTTP request, or there are too many at once.")
 
     def _refuse(self, status: HTTPStatus, detail: str) -> None:
@@ -63,7 +63,7 @@ class BoundedProtocol(HttpToolsProtocol):
             return
         identifier = os.urandom(16).hex()
         log(logging.INFO, "request", {"status": status, "reason": detail, "request_id": identifier})
-        # uvicorn has None there until the first request.
+        # It is None until the first request, which uvicorn's annotation omits.
         cycle = cast("RequestResponseCycle | None", self.cycle)
         if cycle is None or cycle.response_complete:
             self.transport.write(_answer(status, detail, identifier))

@@ -1,9 +1,8 @@
-"""Reads what a request brings, its JSON body, query string and cursor, into models.
+"""Parses a request's JSON body, query string and cursor into models.
 
-Whatever is wrong with it is a `HTTPProblem` that names the parts that are wrong. A cursor says where the next
-page of a list begins, and clients hand it back unread: it is a model as JSON in base64url (RFC 4648, section
-5) without padding. The model has, besides the position, all that the list was asked for, so that a cursor
-of another list is told from one of this.
+Invalid input raises `HTTPProblem`, which names the invalid parts. A cursor is the start of a page of a list,
+and opaque to clients: a model as JSON in base64url (RFC 4648, section 5) without padding. The model holds the
+position and the query of the list, so that a cursor of another list is rejected.
 """
 
 import base64
@@ -26,7 +25,7 @@ M = TypeVar("M", bound=BaseModel)
 
 JSON: Final = "application/json"
 MOST_ERRORS: Final = 20
-"""As many are told; more help nobody."""
+"""Errors in one response."""
 
 _WORD: Final = r"[!#$%&'*+.^_`|~0-9A-Za-z-]++"
 _QUOTED: Final = r'"(?:[\t \x21\x23-\x5b\x5d-\x7e\x80-\xff]|\\[\t \x21-\x7e\x80-\xff])*+"'
@@ -34,10 +33,10 @@ _PARAMETER: Final = re.compile(rf"({_WORD})=({_WORD}|{_QUOTED})")
 _MEDIA_TYPE: Final = re.compile(
     rf"(?P<essence>{_WORD}/{_WORD})(?P<parameters>(?:[ \t]*+;[ \t]*+(?:{_PARAMETER.pattern})?+)*+)"
 )
-"""Possessive throughout, so that a long header is read once: RFC 9110, sections 5.6 and 8.3.1."""
+"""Possessive throughout, so that matching takes linear time: RFC 9110, sections 5.6 and 8.3.1."""
 
 _NOT_IN_CURSORS: Final = frozenset(b"+/=")
-"""What base64 has and base64url without padding has not."""
+"""Characters of base64 that base64url without padding lacks."""
 
 _DETAILS: Final = {
     "extra_forbidden": "There is no such {part}.",
@@ -46,10 +45,10 @@ _DETAILS: Final = {
 
 
 async def read_body(request: Request[Resources], model: type[M]) -> M:
-    """The model in the request's body, which is JSON (RFC 8259) in UTF-8.
+    """Parses the request's body, which is JSON (RFC 8259) in UTF-8.
 
-    Raises `HTTPProblem`: 415 for another media type or encoding, 400 for what is no JSON, 422 for JSON that
-    does not fit the model.
+    Raises `HTTPProblem`: 415 for another media type or encoding, 400 for invalid JSON, 422 for JSON that
+    does not match the model.
     """
     _check_media_type(request)
     body = await request.body()
@@ -74,9 +73,9 @@ async def read_body(request: Request[Resources], model: type[M]) -> M:
 
 
 def read_query(request: Request[Resources], model: type[M]) -> M:
-    """The model in the request's query string, each of its parameters given once at most.
+    """Parses the request's query string, in which each parameter may occur once.
 
-    Raises `HTTPProblem`, 400, for parameters that are unknown, repeated, missing or wrong.
+    Raises `HTTPProblem`, 400, for unknown, repeated, missing or invalid parameters.
     """
     given = request.query_params.multi_items()
     errors = [
@@ -97,13 +96,13 @@ def read_query(request: Request[Resources], model: type[M]) -> M:
 
 
 def json_pointer(location: Sequence[str | int]) -> str:
-    """A JSON pointer (RFC 6901, section 3) to a part of a document; the empty one is all of it."""
+    """Returns a JSON pointer (RFC 6901, section 3) to a part of a document; the empty one is the whole."""
     parts = (str(part).replace("~", "~0").replace("/", "~1") for part in location)
     return "".join(f"/{part}" for part in parts)
 
 
 def is_json(content_type: str) -> bool:
-    """Whether a media type (RFC 9110, section 8.3.1) is that of JSON, in UTF-8 if it says so at all."""
+    """Returns whether a media type (RFC 9110, section 8.3.1) is JSON, with charset UTF-8 or none."""
     match = _MEDIA_TYPE.fullmatch(content_type.strip(" \t"))
     if match is None or match["essence"].lower() != JSON:
         return False
@@ -116,7 +115,7 @@ def is_json(content_type: str) -> bool:
 
 
 def _check_media_type(request: Request[Resources]) -> None:
-    # RFC 9110, section 15.5.16, has the answer say what would be accepted.
+    # RFC 9110, section 15.5.16: the response names what would be accepted.
     if not is_json(request.headers.get("Content-Type", "")):
         detail = f"The body must be {JSON} in UTF-8, and Content-Type must say so."
         raise HTTPProblem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, detail, {"Accept": JSON})
@@ -130,7 +129,7 @@ def _problems(error: ValidationError) -> list[ErrorDetails]:
 
 
 def _detail(problem: ErrorDetails, part: str) -> str:
-    """What is wrong, for a person; validators of ours say it themselves."""
+    """Returns what is wrong, for a person; the app's own validators supply the text."""
     if problem["type"] == "value_error":
         return str(problem["ctx"]["error"])
     known = _DETAILS.get(problem["type"])
@@ -144,11 +143,11 @@ def _in_utc(at: datetime) -> datetime:
 
 
 UtcTime = Annotated[AwareDatetime, AfterValidator(_in_utc)]
-"""A time as the app writes it; near the ends of the calendar, others have none in UTC."""
+"""A time in UTC: times with another offset near the ends of the calendar cannot be converted."""
 
 
 class Cursor(BaseModel):
-    """What all cursors have in common: their members are known, and are what they say they are."""
+    """The base of all cursors, with strict members."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
@@ -157,12 +156,12 @@ C = TypeVar("C", bound=Cursor)
 
 
 def encode_cursor(cursor: Cursor) -> str:
-    """A cursor as text that fits into a query string as it is."""
+    """Encodes a cursor as text that needs no escaping in a query string."""
     return base64.urlsafe_b64encode(cursor.model_dump_json().encode()).decode().rstrip("=")
 
 
 def decode_cursor(text: str, model: type[C]) -> C:
-    """The cursor in a text. Raises `HTTPProblem`, 400, when there is none of this model in it."""
+    """Decodes a cursor of this model. Raises `HTTPProblem`, 400, if the text is not one."""
     try:
         code = text.encode("ascii")
         if _NOT_IN_CURSORS.intersection(code):
@@ -174,7 +173,7 @@ def decode_cursor(text: str, model: type[C]) -> C:
 
 
 def wrong_cursor() -> HTTPProblem:
-    """Says that a cursor does not go with the list that was asked for."""
+    """Returns the error for a cursor that does not belong to the requested list."""
     detail = "It is none of this list. Leave it out to begin with the first page."
     return HTTPProblem(
         HTTPStatus.BAD_REQUEST,
@@ -184,7 +183,7 @@ def wrong_cursor() -> HTTPProblem:
 
 
 def link_to_next(request: Request[Resources], cursor: str | None) -> dict[str, str]:
-    """The header that links to the page a cursor begins: RFC 8288. Without a cursor, none."""
+    """Returns the header that links to the page of a cursor (RFC 8288); empty without a cursor."""
     if cursor is None:
         return {}
     query = QueryParams({**request.query_params, "cursor": cursor})

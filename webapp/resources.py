@@ -1,4 +1,4 @@
-"""What lives as long as the app; requests find it in `request.state`."""
+"""Objects that live as long as the app; requests find them in `request.state`."""
 
 import asyncio
 from typing import TYPE_CHECKING, TypedDict
@@ -13,33 +13,33 @@ if TYPE_CHECKING:
 
 
 class Shutdown:
-    """Becomes true once, at the stop signal. It belongs to the event loop that `begin` was called in."""
+    """An event that is set at the stop signal. It belongs to the event loop in which `begin` was called."""
 
     def __init__(self) -> None:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._event = asyncio.Event()
 
     def begin(self) -> None:
-        """Names the running loop as the one whose tasks wait."""
+        """Binds the event to the running loop."""
         self._loop = asyncio.get_running_loop()
 
     def request(self) -> None:
-        """Says that the app stops. A signal handler may call it at any time."""
+        """Sets the event. A signal handler may call it at any time."""
         if self._loop is not None:
             self._loop.call_soon_threadsafe(self._event.set)
 
     @property
     def requested(self) -> bool:
-        """Whether the app is about to stop."""
+        """Returns whether the app is about to stop."""
         return self._event.is_set()
 
     async def wait(self) -> None:
-        """Returns when the app is about to stop."""
+        """Waits until the app is about to stop."""
         await self._event.wait()
 
 
 class Resources(TypedDict):
-    """The state that the lifespan hands to requests."""
+    """The lifespan state that requests share."""
 
     settings: "Settings"
     table: "TableClient"

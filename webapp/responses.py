@@ -1,4 +1,4 @@
-"""JSON answers, and problem details (RFC 9457) for whatever goes wrong."""
+"""JSON responses, and problem details (RFC 9457) for errors."""
 
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -19,7 +19,7 @@ RETRY_LATER: Final = 10
 
 
 class JsonResponse(Response):
-    """JSON that no cache may keep: it tells how things are now."""
+    """A JSON response that caches may not store, as it describes the current state."""
 
     media_type = "application/json"
 
@@ -43,7 +43,7 @@ def _encoded(content: bytes | BaseModel | Mapping[str, object]) -> bytes:
 
 
 def problem_document(status: HTTPStatus, detail: str, identifier: str | None) -> dict[str, object]:
-    """The problem details of a status code (RFC 9457, section 3) for the request of this id."""
+    """Returns the problem details of a status code (RFC 9457, section 3) for a request."""
     return {
         "type": "about:blank",
         "title": status.phrase,
@@ -54,10 +54,10 @@ def problem_document(status: HTTPStatus, detail: str, identifier: str | None) ->
 
 
 class ProblemResponse(JsonResponse):
-    """Problem details of a status code (RFC 9457, section 3), without a type of their own.
+    """Problem details of a status code (RFC 9457, section 3), of type about:blank.
 
-    The member `request_id` finds the request's lines in the log; `errors` names what is wrong with
-    the parts of a request, each by a JSON pointer (RFC 6901) or a parameter's name.
+    `request_id` identifies the request's log lines; `errors` lists the invalid parts of the request, each by
+    a JSON pointer (RFC 6901) or a parameter's name.
     """
 
     media_type = "application/problem+json"
@@ -76,7 +76,7 @@ class ProblemResponse(JsonResponse):
 
 
 class HTTPProblem(HTTPException):
-    """A request that cannot be answered as asked, and the parts of it that are wrong."""
+    """An HTTP error with the invalid parts of the request, answered as problem details."""
 
     def __init__(
         self,
@@ -118,11 +118,11 @@ _AWS_PROBLEMS: Final[Mapping[FailureKind, tuple[HTTPStatus, str, int | None]]] =
         HTTPStatus.BAD_GATEWAY, "The app's table answered in a way the app does not know.", None,
     ),
 }  # fmt: skip
-"""Whether it is worth trying again, and when, is what decides."""
+"""The status depends on whether a retry can help; the number is `Retry-After` in seconds."""
 
 
 async def handle_http_exception(request: Request, error: Exception) -> ProblemResponse:
-    """Answers a request that the app has no answer for; 405 says which methods are allowed."""
+    """Answers an HTTP error as problem details; 405 names the allowed methods."""
     if not isinstance(error, HTTPException):
         raise error
     status = HTTPStatus(error.status_code)
@@ -139,7 +139,7 @@ async def handle_http_exception(request: Request, error: Exception) -> ProblemRe
 
 
 async def handle_aws_error(_request: Request, error: Exception) -> ProblemResponse:
-    """Answers a request for which a call to AWS failed; the log has said why."""
+    """Answers a request for which a call to AWS failed; the reason is logged."""
     if not isinstance(error, AwsError):
         raise error
     status, detail, seconds = _AWS_PROBLEMS[error.kind]
@@ -147,7 +147,7 @@ async def handle_aws_error(_request: Request, error: Exception) -> ProblemRespon
 
 
 async def handle_unexpected_error(_request: Request, _error: Exception) -> ProblemResponse:
-    """Answers a request that failed in a way nobody foresaw; the error itself goes to the log."""
+    """Answers a request that failed unexpectedly; the server logs the error."""
     detail = "The app failed to answer; its log says why."
-    # The server closes the connection after an error, so nothing more may be sent on it.
+    # The server closes the connection after an error, so the client must not reuse it.
     return ProblemResponse(HTTPStatus.INTERNAL_SERVER_ERROR, detail, {"Connection": "close"})

@@ -1,6 +1,6 @@
-"""The AWS services that the app checks, and what a check is: its words, grants, client and function.
+"""The AWS services that the app checks, and the description of a check: its words, grants and function.
 
-The stacks read grants and variables too, so descriptions import neither Starlette nor aiobotocore.
+The stacks read grants and variables, so this module imports neither Starlette nor aiobotocore.
 """
 
 from collections.abc import Awaitable, Callable
@@ -26,22 +26,22 @@ class ServiceName(StrEnum):
 
 
 class Resource(StrEnum):
-    """Things of the platform that the app is allowed to act on."""
+    """Resources of the platform that the app may act on."""
 
     TABLE = "table"
     ECS_SERVICE = "ecs_service"
     IMAGES = "images"
-    """The ECR repository that the image is from."""
+    """The ECR repository of the image."""
 
     ALARMS = "alarms"
     LOG_GROUP = "log_group"
     ANY = "any"
-    """For actions that AWS cannot limit to a resource."""
+    """For actions without resource-level permissions."""
 
 
 @dataclass(frozen=True)
 class Grant:
-    """AWS actions that the task role must allow on one resource, and what the app does with them."""
+    """AWS actions that the task role must allow on one resource; `sid` names their purpose."""
 
     sid: str
     actions: tuple[str, ...]
@@ -52,14 +52,14 @@ class Grant:
 class Format:
     """The regular expression that a variable must match when the app boots.
 
-    The platform does not apply it: there, the text may still be a Terraform reference.
+    The platform does not apply it, as the value may be a Terraform reference.
     """
 
     pattern: str
 
 
 Run = Callable[[Any, "Settings"], Awaitable[Finding]]
-"""Asks AWS through the check's client. Raises `AwsError` when a call fails."""
+"""Calls AWS with the check's client and returns the finding. Raises `AwsError`."""
 
 
 def own_region(settings: "Settings") -> str:
@@ -69,17 +69,17 @@ def own_region(settings: "Settings") -> str:
 
 @dataclass(frozen=True)
 class Check:
-    """One check. What it says is fit for everybody: no ARN, account or address."""
+    """The description of one check. Its findings are public: no ARN, account or address."""
 
     name: ServiceName
     title: str
-    """What people call the service."""
+    """The service's name for people."""
 
     purpose: str
-    """What the service is to the app, in a word."""
+    """The service's role for the app, in one word."""
 
     missing: str
-    """What the page says when AWS answers that the checked resource does not exist."""
+    """The message if the checked resource does not exist."""
 
     client: str
     """The service's name in botocore."""

@@ -1,4 +1,4 @@
-"""What the app boots from: the contract's variables and secrets, read once and checked in full."""
+"""The app's settings: the contract's variables and secrets, read and validated at boot."""
 
 import re
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ _ECR_IMAGE: Final = re.compile(
 
 @dataclass(frozen=True)
 class Registry:
-    """A repository in ECR: the account and region of its registry, and its name."""
+    """An ECR repository: the account and region of its registry, and its name."""
 
     account_id: str
     region: str
@@ -27,19 +27,16 @@ class Registry:
 
 
 class SettingsError(Exception):
-    """The environment cannot boot the app. `str()` of it is the whole message for a person."""
+    """The app cannot boot with these variables. `str()` of it is the message for the operator."""
 
 
 class Settings(Secrets, Configuration):
-    """The contract's variables and secrets as the app finds them.
-
-    Here every value is known, so the formats that `Configuration` leaves open are closed.
-    """
+    """The contract's variables and secrets, with the `Format` of each applied."""
 
     aws_endpoint_url: Annotated[str | None, Format(r"https?://[^/\s]+/?")] = Field(
         default=None, description="a stand-in for AWS, such as http://127.0.0.1:5000"
     )
-    """Read by botocore itself; no part of the contract. It stands here to be checked with the rest."""
+    """Read by botocore, and not part of the contract. It is here to be validated with the rest."""
 
     @field_validator("*")
     @classmethod
@@ -59,29 +56,29 @@ class Settings(Secrets, Configuration):
 
     @property
     def digest(self) -> str:
-        """Digest of the released image: `sha256:<64 hexadecimal digits>`."""
+        """Returns the digest of the released image: `sha256:<64 hexadecimal digits>`."""
         return self.image.partition("@")[2]
 
     @property
     def registry(self) -> Registry | None:
-        """Where in ECR the image is; None when it is from another registry.
+        """Returns the image's ECR repository; None if it is in another registry.
 
-        Source of the form: Amazon ECR User Guide, "Private registry".
+        Source of the format: Amazon ECR User Guide, "Private registry".
         """
         match = _ECR_IMAGE.match(self.image)
         return Registry(**match.groupdict()) if match else None
 
     @property
     def writing(self) -> bool:
-        """Whether a token may write at all."""
+        """Returns whether writing is on."""
         return self.write_token_sha256 is not None
 
 
 def read_settings(environ: Mapping[str, str]) -> Settings:
-    """The settings in these environment variables; others are ignored.
+    """Reads the settings from environment variables; ignores others.
 
-    Raises `SettingsError`, naming every variable that is missing or wrong, what was found (never of
-    a secret) and what is expected.
+    Raises `SettingsError`, which names every missing or invalid variable, its value (unless it is a secret)
+    and what is expected.
     """
     found = {name: environ[name.upper()] for name in Settings.model_fields if name.upper() in environ}
     try:

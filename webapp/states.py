@@ -1,4 +1,4 @@
-"""How something is doing: a state, the worst of several, and what a check found."""
+"""States, and the finding of a check."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -15,13 +15,13 @@ class State(StrEnum):
     UNKNOWN = "unknown"
 
 
-_GRAVITY: Final = (State.OPERATIONAL, State.UNKNOWN, State.DEGRADED, State.DOWN)
-"""The less grave first."""
+_SEVERITY: Final = (State.OPERATIONAL, State.UNKNOWN, State.DEGRADED, State.DOWN)
+"""The least severe first."""
 
 
 def worst(states: Iterable[State]) -> State:
-    """The gravest of some states: down, degraded, unknown, operational. Of none, unknown."""
-    return max(states, key=_GRAVITY.index, default=State.UNKNOWN)
+    """Returns the most severe state: down, degraded, unknown or operational; unknown without states."""
+    return max(states, key=_SEVERITY.index, default=State.UNKNOWN)
 
 
 Detail = str | int | float | bool | None
@@ -29,7 +29,7 @@ Detail = str | int | float | bool | None
 
 @dataclass(frozen=True)
 class Finding:
-    """What one check says of its service: a state, a sentence for a person, and figures."""
+    """What a check found: a state, a sentence for people, and details."""
 
     state: State
     message: str

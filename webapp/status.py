@@ -1,4 +1,4 @@
-"""The status document: how the app's services are doing, as the API and the live events tell it."""
+"""The status document, which the API and the event stream send."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -83,12 +83,12 @@ class Status(BaseModel):
 
 
 def stale_after(settings: Settings) -> float:
-    """Seconds after which a check is overdue: when one was missed altogether."""
+    """Returns the seconds after which a check is overdue: one was missed."""
     return 2 * settings.check_interval + 5
 
 
 def service_status(result: Result, settings: Settings, now: datetime) -> ServiceStatus:
-    """The status of one service at a time."""
+    """Returns the status of one service at a time."""
     finding, check = result.finding, BY_NAME[result.service]
     age = _age(result.checked_at, now)
     return ServiceStatus(
@@ -107,7 +107,7 @@ def service_status(result: Result, settings: Settings, now: datetime) -> Service
 
 
 def status(snapshot: Snapshot, settings: Settings, started_at: datetime, now: datetime) -> Status:
-    """The status document of a snapshot at a time."""
+    """Returns the status document of a snapshot at a time."""
     services = {name: service_status(snapshot.results[name], settings, now) for name in ServiceName}
     return Status(
         environment=settings.environment,
@@ -136,9 +136,9 @@ def _age(checked_at: datetime | None, now: datetime) -> float | None:
 
 
 class StatusCache:
-    """Encodes the status document when somebody asks and it may have changed.
+    """Encodes the status document on request, at most once per second and snapshot.
 
-    Within a second of one snapshot, all that changes in it are ages, so requests share it.
+    Within a second only ages change, so requests share it.
     """
 
     def __init__(self, board: Board, settings: Settings) -> None:
@@ -149,7 +149,7 @@ class StatusCache:
         self._encoded = b""
 
     def encoded(self) -> bytes:
-        """The status document as JSON."""
+        """Returns the status document as JSON."""
         now = utc_now()
         key = (self._board.snapshot.version, int(now.timestamp()))
         if key != self._key:
@@ -158,5 +158,5 @@ class StatusCache:
         return self._encoded
 
     def document(self, now: datetime) -> Status:
-        """The status document at a time."""
+        """Returns the status document at a time."""
         return status(self._board.snapshot, self._settings, self._started_at, now)

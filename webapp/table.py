@@ -1,19 +1,19 @@
-"""The app's table: its keys, and what an item of DynamoDB looks like in Python.
+"""The app's DynamoDB table: its keys, and the conversion of its items.
 
-One table holds everything. The partition key is `pk`, the sort key `sk`, both text:
+One table holds everything. Partition key `pk` and sort key `sk` are strings:
 
 | pk                       | sk                            | what it is                          | kept     |
 |--------------------------|-------------------------------|-------------------------------------|----------|
-| `web#history#ecs`        | `minute#2026-11-23T06:25:00Z` | what a check found for one minute   | 90 days  |
-| `web#history#ecs`        | `day#2026-11-23`              | how many records of each state      | 400 days |
-| `web#incidents`          | `incident#<id>`               | an incident with all its updates    | for ever |
-| `web#incidents`          | `open`                        | the ids of the open ones, as a set  | for ever |
-| `web#idempotency#<hash>` | `create-incident`             | which incident a key has made       | 24 hours |
+| `web#history#ecs`        | `minute#2026-11-23T06:25:00Z` | the finding of a check in a minute  | 90 days  |
+| `web#history#ecs`        | `day#2026-11-23`              | number of records by state          | 400 days |
+| `web#incidents`          | `incident#<id>`               | an incident with all its updates    | forever  |
+| `web#incidents`          | `open`                        | the ids of open incidents, as a set | forever  |
+| `web#idempotency#<hash>` | `create-incident`             | the incident that a key has opened  | 24 hours |
 
-The table is the environment's, so each partition begins with the service whose app has written it, here
-`web`. The hash is the SHA-256 of the client's key. `expires_at` is DynamoDB's time to live, in seconds since
-the epoch; an item may outlive it by days (DynamoDB Developer Guide, "Using time to live"), so nothing
-relies on its removal.
+Services of an environment share the table, so each partition key starts with the service, here `web`. The
+hash is the SHA-256 of the client's key. `expires_at` is DynamoDB's time to live, in seconds since the epoch;
+DynamoDB may delete an item days later (DynamoDB Developer Guide, "Using time to live"), so nothing relies on
+it.
 """
 
 import hashlib
@@ -42,7 +42,7 @@ DAYS_KEPT: Final = timedelta(days=400)
 IDEMPOTENCY_KEPT: Final = timedelta(hours=24)
 
 IDS: Final = "ids"
-"""Attribute of the item `open`: a set of text, and absent while it is empty."""
+"""Attribute of the item `open`: a string set, absent while empty."""
 
 _MINUTE: Final = "minute#"
 _DAY: Final = "day#"
@@ -52,14 +52,14 @@ _WHOLE: Final = re.compile(r"-?\d+")
 
 @dataclass(frozen=True)
 class Key:
-    """Names one item."""
+    """The key of one item."""
 
     pk: str
     sk: str
 
     @property
     def attributes(self) -> dict[str, "AttributeValueTypeDef"]:
-        """The key as DynamoDB takes it."""
+        """Returns the key in DynamoDB's format."""
         return {PARTITION_KEY: {"S": self.pk}, SORT_KEY: {"S": self.sk}}
 
 
@@ -69,77 +69,77 @@ NEWER_THAN_ANY_INCIDENT: Final = f"{_INCIDENT}~"
 
 @dataclass(frozen=True)
 class Keys:
-    """The keys of one of the environment's services, by its name: others have keys of their own."""
+    """The keys of one service of the environment."""
 
     service: str
 
     def history(self, checked: ServiceName) -> str:
-        """The partition that has the minutes and days of what is checked."""
+        """Returns the partition with the minutes and days of a checked service."""
         return f"{self.service}#history#{checked}"
 
     def minute(self, checked: ServiceName, slot: datetime) -> Key:
-        """The record for the minute (UTC) that begins then."""
+        """Returns the key of the record of the minute (UTC) that starts at `slot`."""
         return Key(self.history(checked), f"{_MINUTE}{slot.astimezone(UTC):%Y-%m-%dT%H:%M}:00Z")
 
     def day(self, checked: ServiceName, day: date) -> Key:
-        """The counters for a day (UTC)."""
+        """Returns the key of the counters of a day (UTC)."""
         return Key(self.history(checked), f"{_DAY}{day.isoformat()}")
 
     @property
     def incidents(self) -> str:
-        """The partition that has the incidents."""
+        """Returns the partition with the incidents."""
         return f"{self.service}#incidents"
 
     @property
     def open_incidents(self) -> Key:
-        """The ids of the open incidents."""
+        """Returns the key of the ids of the open incidents."""
         return Key(self.incidents, "open")
 
     def incident(self, identifier: str) -> Key:
-        """An incident. Its id sorts by the time it was opened."""
+        """Returns the key of an incident, whose id sorts by the time it was opened."""
         return Key(self.incidents, f"{_INCIDENT}{identifier}")
 
     def idempotency(self, key: str) -> Key:
-        """What a client's idempotency key stands for; the key itself is nobody's business."""
+        """Returns the key for a client's idempotency key, which is stored as its hash only."""
         digest = hashlib.sha256(key.encode()).hexdigest()
         return Key(f"{self.service}#idempotency#{digest}", "create-incident")
 
 
 def minute_of(item: "Item") -> datetime:
-    """The minute that a record is for."""
+    """Returns the minute of a record."""
     return datetime.fromisoformat(_sort_key(item).removeprefix(_MINUTE))
 
 
 def day_of(item: "Item") -> date:
-    """The day that counters are for."""
+    """Returns the day of counters."""
     return date.fromisoformat(_sort_key(item).removeprefix(_DAY))
 
 
 def item_of(
     key: Key, content: Mapping[str, JsonValue], expires_at: datetime | None = None
 ) -> dict[str, "AttributeValueTypeDef"]:
-    """An item with this content; members that are None are left out."""
+    """Returns an item with this content, without members that are None."""
     item = {name: attribute(value) for name, value in content.items() if value is not None}
     expiry = {} if expires_at is None else {EXPIRY_ATTRIBUTE: seconds(expires_at)}
     return {**item, **expiry, **key.attributes}
 
 
 def content_of(item: "Item") -> dict[str, JsonValue]:
-    """An item's content: all but its key and expiry.
+    """Returns an item's content, without its key and expiry.
 
-    Raises `ValueError` for what the app writes nowhere: binary values, and sets of them or of numbers.
+    Raises `ValueError` for types that the app does not write: binary values, and sets of them or of numbers.
     """
     about = {PARTITION_KEY, SORT_KEY, EXPIRY_ATTRIBUTE}
     return {name: value_of(value) for name, value in item.items() if name not in about}
 
 
 def seconds(at: datetime) -> "AttributeValueTypeDef":
-    """A time as DynamoDB's time to live wants it: whole seconds since the epoch."""
+    """Converts a time for DynamoDB's time to live: whole seconds since the epoch."""
     return {"N": str(int(at.timestamp()))}
 
 
 def attribute(value: JsonValue) -> "AttributeValueTypeDef":
-    """A value as DynamoDB takes it; a number of JSON is one of DynamoDB.
+    """Converts a JSON value to DynamoDB's format.
 
     Source: Amazon DynamoDB API Reference, "AttributeValue".
     """
@@ -159,7 +159,7 @@ def attribute(value: JsonValue) -> "AttributeValueTypeDef":
 
 
 def value_of(attribute: "AttributeValueTypeDef") -> JsonValue:
-    """A value as DynamoDB gave it; a set of text is a sorted list.
+    """Converts a value from DynamoDB's format; a string set becomes a sorted list.
 
     Raises `ValueError` for the types that the app does not write.
     """

@@ -1,4 +1,4 @@
-"""Reads and writes the app's table, page by page and all or nothing."""
+"""Reads and writes the app's table, with paginated queries and transactions."""
 
 import asyncio
 import random
@@ -10,7 +10,7 @@ from uuid import uuid4
 from botocore.exceptions import ClientError
 
 from webapp.aws import Admission, OverloadedError
-from webapp.calls import AwsError, FailureKind, call_aws, error_code, failed
+from webapp.calls import AwsError, FailureKind, call_aws, error_code, log_failure
 from webapp.table import Key, Keys
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ T = TypeVar("T")
 
 MOST_ATTEMPTS: Final = 5
 LONGEST_PAUSE: Final = 0.2
-"""Seconds between two attempts at a transaction that met another."""
+"""Maximum of seconds between two attempts at a conflicting transaction."""
 
 _CANCELLED: Final = "TransactionCanceledException"
 _IN_PROGRESS: Final = "TransactionInProgressException"
@@ -38,17 +38,16 @@ _KINDS: Final[Mapping[str, FailureKind]] = {
     "ProvisionedThroughputExceeded": FailureKind.THROTTLED,
     "ThrottlingError": FailureKind.THROTTLED,
 }
-"""What cancels a transaction, but for conditions.
+"""Causes of a cancelled transaction, other than conditions.
 
 Source: Amazon DynamoDB API Reference, "TransactWriteItems: TransactionCanceledException".
 """
 
 
 class ConditionError(Exception):
-    """A transaction was not made, because the conditions of some of its writes do not hold.
+    """A transaction was cancelled because conditions of its writes do not hold.
 
-    `found` has those writes by their position, each with the item that was there, as far as the write
-    asked for it.
+    `found` maps the position of each such write to the existing item, if the write asked for it.
     """
 
     def __init__(self, found: Mapping[int, "Item"]) -> None:
@@ -57,10 +56,10 @@ class ConditionError(Exception):
 
 
 class TableClient:
-    """The table, by its name, for one service of the environment, whose keys are `keys`.
+    """The table for one service of the environment, whose keys are `keys`.
 
-    Every method raises `AwsError` when the table does not answer. With admission control, a call for
-    which there is no room is not made: then what failed is the app itself, `FailureKind.OVERLOADED`.
+    Every method raises `AwsError` if DynamoDB does not answer. With admission control, a rejected call raises
+    `AwsError` of kind `OVERLOADED`.
     """
 
     def __init__(
@@ -74,8 +73,8 @@ class TableClient:
         )
 
     async def get(self, key: Key) -> "Item | None":
-        """The item as it is after every write that was answered, None when there is none."""
-        answer = await self._answered(
+        """Returns the item, read consistently; None if it does not exist."""
+        answer = await self._call(
             "dynamodb:GetItem",
             lambda: self._dynamodb.get_item(TableName=self.name, Key=key.attributes, ConsistentRead=True),
         )
@@ -90,11 +89,11 @@ class TableClient:
         newest_first: bool = False,
         most: int | None = None,
     ) -> list["Item"]:
-        """The items of one partition that meet a key condition, in the order of their sort keys.
+        """Returns the items of one partition that match a key condition, in the order of their sort keys.
 
-        The filter is an expression with the names it uses. Reads on until there are `most` items, or
-        no more: DynamoDB answers at most 1 MB at once, counted before the filter (DynamoDB Developer
-        Guide, "Paginating table query results").
+        The filter is an expression and the names it uses. Reads pages until there are `most` items or no
+        more: a page has at most 1 MB before the filter (DynamoDB Developer Guide, "Paginating table query
+        results").
         """
         found: list[Item] = []
         pages = self.pages(condition, values, filter=filter, newest_first=newest_first, most=most)
@@ -114,9 +113,9 @@ class TableClient:
         newest_first: bool = False,
         most: int | None = None,
     ) -> AsyncGenerator[Sequence["Item"], None]:
-        """The same items, as many at once as DynamoDB answers: whoever has enough reads no further.
+        """Yields the same items page by page, as DynamoDB returns them.
 
-        A page has `most` items at most unless there is a filter; it may have none.
+        A page has at most `most` items unless there is a filter; it may be empty.
         """
         request: QueryInputTypeDef = {
             "TableName": self.name,
@@ -130,7 +129,7 @@ class TableClient:
         elif most is not None:
             request["Limit"] = most
         while True:
-            page = await self._answered("dynamodb:Query", lambda: self._dynamodb.query(**request))
+            page = await self._call("dynamodb:Query", lambda: self._dynamodb.query(**request))
             yield page["Items"]
             position = page.get("LastEvaluatedKey")
             if not position:
@@ -138,12 +137,11 @@ class TableClient:
             request["ExclusiveStartKey"] = position
 
     async def transact(self, *writes: "TransactWriteItemTypeDef") -> None:
-        """Makes all the writes or none.
+        """Makes all writes or none.
 
-        Raises `ConditionError` when a condition does not hold. A transaction that meets another on the
-        same item is tried again. When an answer is lost and botocore asks again, the token has DynamoDB
-        know the transaction it has made already (Amazon DynamoDB API Reference, "TransactWriteItems:
-        ClientRequestToken").
+        Raises `ConditionError` if a condition does not hold. A transaction that conflicts with another is
+        retried. The token makes botocore's own retries idempotent if a response is lost (Amazon DynamoDB
+        API Reference, "TransactWriteItems: ClientRequestToken").
         """
         token = str(uuid4())
         for attempt in range(MOST_ATTEMPTS):
@@ -160,29 +158,29 @@ class TableClient:
         raise _failure(FailureKind.THROTTLED, f"met other transactions {MOST_ATTEMPTS} times")
 
     async def _transact_once(self, writes: "tuple[TransactWriteItemTypeDef, ...]", token: str) -> None:
-        await self._answered(
-            # IAM has no action for a transaction: it takes those of its parts.
+        await self._call(
+            # IAM authorizes a transaction by the actions of its parts.
             "dynamodb:PutItem",
             lambda: self._dynamodb.transact_write_items(TransactItems=writes, ClientRequestToken=token),
             expected={_CANCELLED, _IN_PROGRESS},
         )
 
-    async def _answered(
+    async def _call(
         self, action: str, call: Callable[[], Awaitable[T]], *, expected: Container[str] = ()
     ) -> T:
-        """What a call answers once it is admitted; the wait for that is no part of its deadline."""
+        """Makes a call once it is admitted; waiting for that does not count towards its deadline."""
         try:
             async with self._admitted():
                 return await call_aws(action, call(), expected=expected)
         except OverloadedError as error:
-            raise failed("a call to AWS was not made", action, FailureKind.OVERLOADED, {}) from error
+            raise log_failure("a call to AWS was not made", action, FailureKind.OVERLOADED, {}) from error
 
 
 def _raise_unless_conflict(error: ClientError) -> None:
     reasons = error.response.get("CancellationReasons", [])
     codes = [reason.get("Code", "None") for reason in reasons]
     if _CONDITION in codes:
-        # The stubs mistake an item for one with the attributes "key" and "value".
+        # The stubs declare an item with the attributes "key" and "value".
         found = {
             position: cast("Item", reason.get("Item", {}))
             for position, reason in enumerate(reasons)
@@ -196,5 +194,5 @@ def _raise_unless_conflict(error: ClientError) -> None:
 
 
 def _failure(kind: FailureKind, reason: str) -> AwsError:
-    """The error to raise, after a line in the log: `call_aws` wrote none."""
-    return failed("a transaction failed", "dynamodb:PutItem", kind, {"error": reason})
+    """Logs a failed transaction, which `call_aws` does not, and returns the error to raise."""
+    return log_failure("a transaction failed", "dynamodb:PutItem", kind, {"error": reason})

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from tests.webapp.environment import DIGEST, environ_of
 from webapp.board import Board, Result
-from webapp.endpoints.health import hindrance
+from webapp.endpoints.health import reason_not_ready
 from webapp.services import ServiceName
 from webapp.settings import Settings, read_settings
 from webapp.states import Finding, State, worst
@@ -85,7 +85,7 @@ def test_the_release_keeps_its_date_while_ecs_tells_of_another_or_of_none() -> N
 
 def test_is_not_ready_before_the_table_was_checked() -> None:
     unchecked = Board(STARTED).snapshot.results[ServiceName.DYNAMODB]
-    assert hindrance(unchecked, settings(), NOW) == "Not checked yet."
+    assert reason_not_ready(unchecked, settings(), NOW) == "Not checked yet."
 
 
 def test_is_not_ready_when_the_check_of_the_table_is_overdue() -> None:
@@ -94,8 +94,8 @@ def test_is_not_ready_when_the_check_of_the_table_is_overdue() -> None:
         Result(ServiceName.DYNAMODB, readable, NOW - timedelta(seconds=age), STARTED)
         for age in (stale_after(settings()) - 0.1, stale_after(settings()) + 0.1)
     )
-    assert hindrance(in_time, settings(), NOW) is None
-    assert hindrance(overdue, settings(), NOW) == "The check of the table is overdue."
+    assert reason_not_ready(in_time, settings(), NOW) is None
+    assert reason_not_ready(overdue, settings(), NOW) == "The check of the table is overdue."
 
 
 @given(st.lists(st.sampled_from(State), min_size=1))

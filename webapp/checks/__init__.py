@@ -1,6 +1,6 @@
 """The checks of the AWS services that the app uses, one per file; the rest of the app derives from `CHECKS`.
 
-To add one: write its file, name it in `ServiceName`, and put it in here.
+To add one, write its file, add its name to `ServiceName`, and add it here.
 """
 
 from collections.abc import Mapping

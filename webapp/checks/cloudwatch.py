@@ -1,4 +1,4 @@
-"""Whether an alarm of the service is raised."""
+"""Checks the CloudWatch alarms of the service."""
 
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -14,14 +14,14 @@ if TYPE_CHECKING:
     from webapp.settings import Settings
 
 _PAGE: Final = 100
-"""The most that one answer holds. Source: Amazon CloudWatch API Reference, "DescribeAlarms"."""
+"""Maximum of one response. Source: Amazon CloudWatch API Reference, "DescribeAlarms"."""
 
 _MOST: Final = 300
 _MOST_NAMED: Final = 5
 
 
 class AlarmVariables(BaseModel):
-    """What the check reads."""
+    """The variables of this check."""
 
     alarm_prefix: Annotated[str, Format(r"[\x21-\x7e]{1,255}")] = Field(
         min_length=1, description="what the alarms' names begin with, such as oaktree-dev-web/"
@@ -30,10 +30,10 @@ class AlarmVariables(BaseModel):
 
 
 async def check(cloudwatch: "CloudWatchClient", settings: "Settings") -> Finding:
-    """Degraded while an alarm is raised, unknown when there is no alarm; looks at the first 300.
+    """Returns degraded while an alarm is in ALARM, unknown without alarms; reads the first 300.
 
-    An alarm without data counts as quiet: that is how every alarm begins. Details: how many `alarms`
-    there are, are `raised`, and are `without_data`. Raises `AwsError`.
+    An alarm in INSUFFICIENT_DATA is not raised: every alarm starts there. Details: the numbers of `alarms`,
+    `raised` and `without_data`. Raises `AwsError`.
     """
     pages = cloudwatch.get_paginator("describe_alarms").paginate(
         AlarmNamePrefix=settings.alarm_prefix,

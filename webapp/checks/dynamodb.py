@@ -1,4 +1,4 @@
-"""Whether the app's table can be used."""
+"""Checks the app's DynamoDB table."""
 
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     from webapp.settings import Settings
 
 _SENTINEL: Final = Key("readiness", "readiness")
-"""Key of an item that is never written: reading it tells that the table can be read."""
+"""Key of an item that is never written: the check reads it to prove that the table can be read."""
 
 _SERVING: Final = frozenset({"ACTIVE", "UPDATING"})
 """Source: Amazon DynamoDB API Reference, "TableDescription", TableStatus."""
 
 
 class TableVariables(BaseModel):
-    """What the check, and everything else that uses the table, reads."""
+    """The variables of this check, of the history and of the incidents."""
 
     table: Annotated[str, Format(r"[a-zA-Z0-9_.-]{3,255}")] = Field(
         min_length=1,
@@ -35,10 +35,10 @@ class TableVariables(BaseModel):
 
 
 async def check(dynamodb: "DynamoDBClient", settings: "Settings") -> Finding:
-    """Operational when an item can be read and the table is one that serves.
+    """Returns operational if an item can be read and the table is ACTIVE or UPDATING.
 
-    A table that can be read but not described is degraded. Details: `readable`, which the app's
-    readiness depends on, and the table's `status`. Raises `AwsError` when the table cannot be read.
+    A table that can be read but not described is degraded. Details: `readable`, on which the app's
+    readiness depends, and the table's `status`. Raises `AwsError` if the table cannot be read.
     """
     await call_aws(
         "dynamodb:GetItem",

@@ -1,6 +1,6 @@
-"""What scanning the app's own image found.
+"""Checks the scan findings of the app's own image.
 
-DescribeImages leaves out the results of ECR's present way to scan, hence DescribeImageScanFindings.
+DescribeImages omits the results of ECR's current scanner, hence DescribeImageScanFindings.
 Source: Amazon ECR API Reference, "DescribeImages".
 """
 
@@ -21,19 +21,19 @@ if TYPE_CHECKING:
 _NOT_SCANNED: Final = "ScanNotFoundException"
 
 _SEVERITIES: Final = ("CRITICAL", "HIGH", "MEDIUM", "LOW", "INFORMATIONAL", "UNDEFINED", "UNTRIAGED")
-"""The gravest first. Source: Amazon ECR API Reference, "ImageScanFindings"; Amazon Inspector API
+"""The most severe first. Source: Amazon ECR API Reference, "ImageScanFindings"; Amazon Inspector API
 Reference, "Finding"."""
 
 _SCANNED: Final = frozenset({"ACTIVE", "COMPLETE"})
-_TO_COME: Final = frozenset({"IN_PROGRESS", "PENDING"})
+_PENDING: Final = frozenset({"IN_PROGRESS", "PENDING"})
 """Source: Amazon ECR API Reference, "ImageScanStatus"."""
 
 
 async def check(ecr: "ECRClient", settings: "Settings") -> Finding:
-    """Operational unless the scan of the released image found something critical.
+    """Returns operational unless the scan of the released image has critical findings.
 
-    Details: `scan`, the scan's status, and how many findings there are of each severity. An image of
-    another registry is unknown. Raises `AwsError`.
+    Details: `scan`, the scan's status, and the number of findings by severity. An image in another registry
+    is unknown. Raises `AwsError`.
     """
     registry = settings.registry
     if registry is None:
@@ -52,7 +52,7 @@ async def check(ecr: "ECRClient", settings: "Settings") -> Finding:
     except ClientError:
         return Finding(State.OPERATIONAL, "The image is there; it was not scanned yet.", {"scan": None})
     status = answer["imageScanStatus"]["status"]
-    if status in _TO_COME:
+    if status in _PENDING:
         return Finding(State.OPERATIONAL, "The image is there; it is being scanned.", {"scan": status})
     if status == "UNSUPPORTED_IMAGE":
         message = "The image is there; ECR does not scan images of its kind."
@@ -64,12 +64,12 @@ async def check(ecr: "ECRClient", settings: "Settings") -> Finding:
 
 
 def _region(settings: "Settings") -> str:
-    """Returns the region of the image's registry; without one in ECR, the app's, which is never asked."""
+    """Returns the region of the image's registry, or the app's for another registry, which is not called."""
     return settings.registry.region if settings.registry else settings.aws_region
 
 
 def found_in_scan(status: str, counts: Mapping[str, int]) -> Finding:
-    """What a finished scan says of the image, by how many findings of each severity it has."""
+    """Returns the finding for a finished scan with this many findings by severity."""
     found = {severity.lower(): counts[severity] for severity in _SEVERITIES if counts.get(severity)}
     listed = ", ".join(f"{count} {severity}" for severity, count in found.items())
     return Finding(

@@ -1,4 +1,4 @@
-"""Whether the service's tasks run, and which release is deployed."""
+"""Checks the tasks of the ECS service, and which release is deployed."""
 
 from datetime import UTC
 from typing import TYPE_CHECKING, Annotated, Final
@@ -20,7 +20,7 @@ _NAME: Final = Format(r"[a-zA-Z0-9_-]{1,255}")
 
 
 class TaskVariables(BaseModel):
-    """What the check reads."""
+    """The variables of this check."""
 
     cluster: Annotated[str, _NAME] = Field(min_length=1, description="the name of an ECS cluster")
     """Name of the ECS cluster the app runs in."""
@@ -30,10 +30,10 @@ class TaskVariables(BaseModel):
 
 
 class TaskCheck:
-    """Checks the ECS service. It keeps the digest of the task definition it saw last.
+    """Checks the ECS service, and caches the digest of the latest task definition.
 
-    A revision of a task definition never changes, so there is no need to ask for it twice. Source:
-    Amazon ECS Developer Guide, "Amazon ECS task definitions".
+    A revision of a task definition is immutable, so it is read once. Source: Amazon ECS Developer Guide,
+    "Amazon ECS task definitions".
     """
 
     def __init__(self) -> None:
@@ -41,13 +41,13 @@ class TaskCheck:
         self._digest: str | None = None
 
     async def check(self, ecs: "ECSClient", settings: "Settings") -> Finding:
-        """Operational when all tasks that are wanted run or start, also while a deployment goes on well.
+        """Returns operational if all desired tasks run or start, also during a healthy deployment.
 
-        Deployments and scaling are no trouble by themselves: tasks that start count as long as others run.
-        Unknown while the very first tasks start, which is before ECS has noticed that the app runs.
+        Deployments and scaling alone do not degrade it: starting tasks count as long as others run.
+        Unknown while the very first tasks start: the app then runs before ECS counts its task as running.
 
         Details: tasks `running`, `desired` and `pending`; `rollout`, `deployed_at` (UTC, RFC 3339) and
-        `digest` of the deployment that ECS calls primary, None where ECS tells none. Raises `AwsError`.
+        `digest` of the primary deployment, None where ECS reports none. Raises `AwsError`.
         """
         answer = await call_aws(
             "ecs:DescribeServices",
@@ -106,11 +106,14 @@ def _finding(
 
 
 def _judgement(service: "ServiceTypeDef", deployment: "DeploymentTypeDef | None") -> tuple[State, str]:
-    """Source: Amazon ECS API Reference, "Service" and "Deployment": rolloutState, failedTasks."""
+    """Returns the state and its reason.
+
+    Source: Amazon ECS API Reference, "Service" and "Deployment": rolloutState, failedTasks.
+    """
     if service["status"] != "ACTIVE":
         return State.DOWN, f"The service is {service['status']}."
     running, desired = service["runningCount"], service["desiredCount"]
-    # Deployments that another controller than ECS makes have neither.
+    # Deployments by another controller than ECS have neither.
     rollout = deployment.get("rolloutState", "COMPLETED") if deployment else "COMPLETED"
     failed = deployment.get("failedTasks", 0) if deployment else 0
     deploying, missing = rollout == "IN_PROGRESS", running + service["pendingCount"] < desired

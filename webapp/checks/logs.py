@@ -1,4 +1,4 @@
-"""Whether the log group that the app's lines go to is there."""
+"""Checks the app's log group."""
 
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Final
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class LogVariables(BaseModel):
-    """What the check reads."""
+    """The variables of this check."""
 
     log_group: Annotated[str, Format(r"[a-zA-Z0-9_/.#-]{1,512}")] = Field(
         min_length=1,
@@ -29,7 +29,7 @@ class LogVariables(BaseModel):
 
 
 async def check(logs: "CloudWatchLogsClient", settings: "Settings") -> Finding:
-    """Operational when the log group is there. Raises `AwsError`.
+    """Returns operational if the log group exists. Raises `AwsError`.
 
     Detail: `last_event_at` (UTC, RFC 3339), None before the first event. It may be an hour late.
     Source: Amazon CloudWatch Logs API Reference, "LogStream".

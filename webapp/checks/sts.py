@@ -1,4 +1,4 @@
-"""Whether the app has credentials that AWS knows, and of which role."""
+"""Checks the app's credentials, and which role they belong to."""
 
 from typing import TYPE_CHECKING, Final
 
@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
 
 async def check(sts: "STSClient", _settings: "Settings") -> Finding:
-    """Operational when AWS knows the app's credentials. Detail: `role`, None when they are no role's.
+    """Returns operational if AWS accepts the app's credentials. Raises `AwsError`.
 
-    Raises `AwsError`.
+    Detail: `role`, None if the credentials do not belong to a role.
     """
     answer = await call_aws("sts:GetCallerIdentity", sts.get_caller_identity())
     role = _role(answer["Arn"])
@@ -24,9 +24,9 @@ async def check(sts: "STSClient", _settings: "Settings") -> Finding:
 
 
 def _role(arn: str) -> str | None:
-    """Name of the role in the ARN of its session; None for anything else.
+    """Returns the role's name from the ARN of an assumed-role session; None for other ARNs.
 
-    Source of the form: IAM User Guide, "IAM identifiers", assumed roles.
+    Source of the format: IAM User Guide, "IAM identifiers", assumed roles.
     """
     match arn.rpartition(":")[2].split("/"):
         case ["assumed-role", role, _]:

@@ -1,1 +1,1 @@
-"""What the app answers to requests: one module per group of paths, each with its `ROUTES`."""
+"""The app's endpoints: one module per group of paths, each with its `ROUTES`."""

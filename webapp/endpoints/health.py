@@ -1,4 +1,4 @@
-"""Whether the app is alive, and whether it is ready to serve."""
+"""Liveness and readiness: `/healthz` and `/readyz`."""
 
 from datetime import datetime
 from http import HTTPStatus
@@ -32,7 +32,7 @@ class Ready(BaseModel):
 
 
 class Health:
-    """200 while the process is alive. An ASGI application, since there is nothing to read of the request."""
+    """Answers 200 while the process is alive. An ASGI application, as it reads nothing of the request."""
 
     def __init__(self) -> None:
         self._answer = JsonResponse(Alive())
@@ -42,19 +42,19 @@ class Health:
 
 
 async def ready(request: Request[Resources]) -> JsonResponse:
-    """200 while the app's table can be read, else 503 with the reason.
+    """Answers 200 while the app's table can be read, else 503 with the reason.
 
-    503 too while the check of the table is overdue, and once the app is to stop.
+    Also 503 while the check of the table is overdue, and after the stop signal.
     """
     if request.state["shutdown"].requested:
         return _not_ready("The app is about to stop.")
     result = request.state["board"].snapshot.results[ServiceName.DYNAMODB]
-    reason = hindrance(result, request.state["settings"], utc_now())
+    reason = reason_not_ready(result, request.state["settings"], utc_now())
     return _not_ready(reason) if reason else JsonResponse(Ready(ready=True))
 
 
-def hindrance(table: Result, settings: Settings, now: datetime) -> str | None:
-    """Why the app is not ready, by the last check of its table; None when it is."""
+def reason_not_ready(table: Result, settings: Settings, now: datetime) -> str | None:
+    """Returns why the app is not ready, by the last check of its table; None if it is ready."""
     if not table.finding.details.get("readable"):
         return table.finding.message
     if service_status(table, settings, now).stale:

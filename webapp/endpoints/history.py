@@ -1,4 +1,4 @@
-"""What the app remembers of its checks: `/api/history`."""
+"""The history of the checks: `/api/history`."""
 
 import asyncio
 from dataclasses import dataclass
@@ -62,13 +62,13 @@ class HistoryCursor(Cursor):
 
 
 def page_of(query: HistoryQuery, now: datetime) -> Page:
-    """The page that a query asks for at a time.
+    """Returns the page that a query asks for.
 
-    Raises `HTTPProblem`, 400, when its range is none or too long, or its cursor is of another query.
+    Raises `HTTPProblem`, 400, if its range is empty or too long, or its cursor belongs to another query.
     """
     if query.cursor is None:
         start, end = _range_of(query, now)
-        # What is still to come has no records; without it, later pages are of the very same range.
+        # The future has no records; without it, later pages have exactly the same range.
         end = max(start, min(end, now))
         return Page(start, end, end)
     cursor = decode_cursor(query.cursor, HistoryCursor)
@@ -80,7 +80,7 @@ def page_of(query: HistoryQuery, now: datetime) -> Page:
 
 
 def cursor_before(at: datetime, query: HistoryQuery, page: Page) -> str:
-    """The cursor of the page that has the records before a minute."""
+    """Returns the cursor of the page with the records before a minute."""
     return encode_cursor(
         HistoryCursor(
             service=query.service, from_=query.from_, to=query.to, start=page.start, end=page.end, before=at
@@ -110,9 +110,9 @@ def _wrong_range(parameter: str, detail: str) -> HTTPProblem:
 
 
 async def read_history(request: Request[Resources]) -> JsonResponse:
-    """200 with a page of records, and a link to the next page (RFC 8288) when there is one.
+    """Answers 200 with a page of records, and a link (RFC 8288) to the next page if there is one.
 
-    Every page has the days of the whole range. 400 for a query that is wrong.
+    Every page has the days of the whole range. 400 for an invalid query.
     """
     query = read_query(request, HistoryQuery)
     now = utc_now()

@@ -1,4 +1,4 @@
-"""Incidents, to be read by all and written with a token: `/api/incidents` and `/api/incidents/{id}`."""
+"""Incidents: `/api/incidents` and `/api/incidents/{id}`. Everybody may read them; writing needs a token."""
 
 import os
 import re
@@ -56,7 +56,7 @@ INCIDENTS_PATH: Final = "/api/incidents"
 INCIDENT_PATH: Final = f"{INCIDENTS_PATH}/{{id}}"
 
 MOST_ATTEMPTS: Final = 3
-"""At a change of whatever version there is, when others change it at the same time."""
+"""Attempts at a change with `If-Match: *` while others change the incident."""
 
 
 async def incidents(request: Request[Resources]) -> JsonResponse:
@@ -70,9 +70,9 @@ async def incident(request: Request[Resources]) -> JsonResponse:
 
 
 async def get_incidents(request: Request[Resources]) -> JsonResponse:
-    """200 with a page of incidents, and a link to the next page (RFC 8288) when there is one.
+    """Answers 200 with a page of incidents, and a link (RFC 8288) to the next page if there is one.
 
-    A page has fewer incidents than asked for when they are long. 400 for a query that is wrong.
+    A page of long incidents has fewer than requested. 400 for an invalid query.
     """
     query = read_query(request, IncidentsQuery)
     found = await list_incidents(request.state["table"], query.state, position_of(query), query.limit)
@@ -82,10 +82,10 @@ async def get_incidents(request: Request[Resources]) -> JsonResponse:
 
 
 async def post_incident(request: Request[Resources]) -> JsonResponse:
-    """201 with the incident that was opened, or that the same idempotency key has opened before.
+    """Answers 201 with the opened incident, or the one that the same idempotency key opened before.
 
-    401 and 403 without the token; 400, 415 and 422 for a wrong body; 422 for an idempotency key that came
-    with another body before; 409 when too many incidents are open.
+    401 and 403 without the token; 400, 415 and 422 for an invalid body; 422 for an idempotency key used with
+    another body; 409 if too many incidents are open.
     """
     authorize(request)
     key = read_idempotency_key(request)
@@ -111,15 +111,15 @@ async def post_incident(request: Request[Resources]) -> JsonResponse:
 
 
 async def get_incident(request: Request[Resources]) -> JsonResponse:
-    """200 with the incident and its entity tag, 404 when there is none of this id."""
+    """Answers 200 with the incident and its entity tag, 404 if it does not exist."""
     return _answer(await _found(request, request.state["table"]))
 
 
 async def patch_incident(request: Request[Resources]) -> JsonResponse:
-    """200 with the changed incident.
+    """Answers 200 with the changed incident.
 
-    401 and 403 without the token; 428 without If-Match, 412 when the incident has changed since; 400, 415
-    and 422 for a wrong body; 404 when there is none of this id; 409 once it is resolved or has no room.
+    401 and 403 without the token; 428 without If-Match, 412 if the incident has changed since; 400, 415 and
+    422 for an invalid body; 404 if it does not exist; 409 if it is resolved or full.
     """
     authorize(request)
     condition = require_if_match(request)
@@ -135,7 +135,7 @@ async def _change(
 ) -> Incident:
     for _ in range(MOST_ATTEMPTS):
         before = await _found(request, table)
-        # What would be refused without the condition is refused for its own sake: RFC 9110, section 13.2.1.
+        # Errors that would occur without the condition come first: RFC 9110, section 13.2.1.
         if before.state is Progress.RESOLVED:
             raise HTTPProblem(
                 HTTPStatus.CONFLICT, "The incident is resolved; nothing of it changes any more."
@@ -164,7 +164,7 @@ async def _found(request: Request[Resources], table: TableClient) -> Incident:
 
 
 async def _show(request: Request[Resources], table: TableClient, written: Incident) -> None:
-    """Has the board show what was written; if that fails, the recorder will before long."""
+    """Updates the board; if that fails, the recorder's next refresh does it."""
     with suppress(AwsError):
         await show_incident(table, request.state["board"], written)
 

@@ -1,4 +1,4 @@
-"""The page and its own files: `/` and `/assets/{name}`."""
+"""The page and its assets: `/` and `/assets/{name}`."""
 
 import hashlib
 from collections.abc import Mapping
@@ -25,16 +25,16 @@ MEDIA_TYPES: Final[Mapping[str, str]] = {
 
 _DIGITS: Final = 16
 
-_NOT_KEPT: Final = {"Cache-Control": "no-store"}
-_KEPT_FOR_EVER: Final = {"Cache-Control": "public, max-age=31536000, immutable"}
-"""For a year, and not even asked for again: RFC 9111, section 5.2.2.1; RFC 8246."""
+_NO_STORE: Final = {"Cache-Control": "no-store"}
+_IMMUTABLE: Final = {"Cache-Control": "public, max-age=31536000, immutable"}
+"""For a year, without revalidation: RFC 9111, section 5.2.2.1; RFC 8246."""
 
-_KEPT_FOR_A_DAY: Final = {"Cache-Control": "public, max-age=86400"}
+_ONE_DAY: Final = {"Cache-Control": "public, max-age=86400"}
 
 
 @dataclass(frozen=True)
 class StaticFile:
-    """A file's content, its media type, and the name it is served under: `<stem>.<hash><suffix>`."""
+    """An asset: its content, its media type, and the name it is served under: `<stem>.<hash><suffix>`."""
 
     name: str
     media_type: str
@@ -42,12 +42,12 @@ class StaticFile:
 
 
 def read_static_files() -> Mapping[str, StaticFile]:
-    """All files of the page by their plain names, such as `page.css`."""
+    """Returns all assets by their plain names, such as `page.css`."""
     return {path.name: _read(path) for path in sorted(ASSETS.iterdir())}
 
 
 def plain_name(name: str) -> str:
-    """The plain name of a file that is served under this one: `page.css` of `page.0123456789abcdef.css`."""
+    """Returns the plain name of an asset: `page.css` for `page.0123456789abcdef.css`."""
     path = PurePosixPath(name)
     return f"{PurePosixPath(path.stem).stem}{path.suffix}"
 
@@ -61,35 +61,35 @@ def _read(path: Path) -> StaticFile:
 FILES: Final[Mapping[str, StaticFile]] = read_static_files()
 
 URLS: Final = {plain: f"/assets/{file.name}" for plain, file in FILES.items()}
-"""The address of each file by its plain name."""
+"""URL of each asset by its plain name."""
 
 
 async def read_page(request: Request[Resources]) -> HTMLResponse:
-    """200 with the page, made of the current snapshot."""
-    return HTMLResponse(request.state["page"].rendered(), headers=_NOT_KEPT)
+    """Answers 200 with the page for the current snapshot."""
+    return HTMLResponse(request.state["page"].rendered(), headers=_NO_STORE)
 
 
-async def read_file(request: Request[Resources]) -> Response:
-    """200 with one of the page's files, 404 for a name that is none.
+async def read_asset(request: Request[Resources]) -> Response:
+    """Answers 200 with an asset, 404 if it does not exist.
 
-    While a release replaces another, a page may ask the one for a file of the other; it then gets
-    the file as it is here, not to be kept.
+    During a deployment, a page of one release may request an asset of the other; it then gets this release's
+    asset, which may not be cached.
     """
     name = request.path_params["name"]
     file = FILES.get(plain_name(name))
     if file is None:
         raise HTTPException(HTTPStatus.NOT_FOUND)
-    headers = _KEPT_FOR_EVER if name == file.name else _NOT_KEPT
+    headers = _IMMUTABLE if name == file.name else _NO_STORE
     return Response(file.content, media_type=file.media_type, headers=headers)
 
 
 async def read_favicon(_request: Request[Resources]) -> Response:
-    """204: the page names its icon itself; this is for clients that ask without reading it."""
-    return Response(status_code=HTTPStatus.NO_CONTENT, headers=_KEPT_FOR_A_DAY)
+    """Answers 204: the page links its icon; this is for clients that request it by convention."""
+    return Response(status_code=HTTPStatus.NO_CONTENT, headers=_ONE_DAY)
 
 
 ROUTES: Final = (
     Route("/", read_page),
-    Route("/assets/{name}", read_file),
+    Route("/assets/{name}", read_asset),
     Route("/favicon.ico", read_favicon),
 )

@@ -1,4 +1,4 @@
-"""How the platform is doing: `/api/status`, `/api/status/{service}`, and live at `/api/events`."""
+"""The status: `/api/status`, `/api/status/{service}`, and live as `/api/events`."""
 
 from http import HTTPStatus
 from typing import Final
@@ -19,9 +19,9 @@ EVENTS_PATH: Final = "/api/events"
 
 
 class ReadStatus:
-    """200 with the status document of the current snapshot.
+    """Answers 200 with the status document of the current snapshot.
 
-    An ASGI application that shares its answer as long as the document stays the same.
+    An ASGI application that shares its response while the document stays the same.
     """
 
     def __init__(self) -> None:
@@ -35,7 +35,7 @@ class ReadStatus:
 
 
 async def read_service_status(request: Request[Resources]) -> JsonResponse:
-    """200 with the status of one service, 404 for a name that is none."""
+    """Answers 200 with the status of one service, 404 if there is no such service."""
     try:
         name = ServiceName(request.path_params["service"])
     except ValueError:
@@ -46,7 +46,7 @@ async def read_service_status(request: Request[Resources]) -> JsonResponse:
 
 
 async def read_events(request: Request[Resources]) -> EventStream:
-    """200 with server-sent events that go on, 503 while too many listen already."""
+    """Answers 200 with a stream of server-sent events, 503 while too many streams are open."""
     return request.state["events"].stream()
 
 

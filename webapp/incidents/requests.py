@@ -1,6 +1,6 @@
-"""What requests about incidents bring: a token, an idempotency key, a condition, a cursor.
+"""Reads what requests about incidents carry: a token, an idempotency key, a condition, a cursor.
 
-Whatever is wrong with it is a `HTTPProblem`. Sources: RFC 6750 (bearer tokens); RFC 9110, section 13
+Invalid input raises `HTTPProblem`. Sources: RFC 6750 (bearer tokens); RFC 9110, section 13
 (preconditions); the IETF draft "The Idempotency-Key HTTP Header Field", whose key is taken as it is, quotes
 included.
 """
@@ -23,7 +23,7 @@ from webapp.responses import HTTPProblem
 from webapp.table import Keys
 
 _BEARER: Final = re.compile(r"bearer +([A-Za-z0-9._~+/-]+=*) *", re.IGNORECASE)
-"""The credentials' form: RFC 6750, section 2.1. Schemes have no case: RFC 9110, section 11.1."""
+"""Format of the credentials: RFC 6750, section 2.1. Schemes are case-insensitive: RFC 9110, section 11.1."""
 
 _CHALLENGE: Final = "Bearer"
 
@@ -34,14 +34,14 @@ _KEY_FORMAT: Final = re.compile(r"[\x21-\x7e]{1,255}")
 
 _TAG: Final = r'(?:W/)?"[\x21\x23-\x7e\x80-\xff]*"'
 _TAGS: Final = re.compile(rf"[ \t]*(?:{_TAG}[ \t]*)?(?:,[ \t]*(?:{_TAG}[ \t]*)?)*")
-"""A list with whatever empty members a sender may leave in it: RFC 9110, section 5.6.1."""
+"""A list in which members may be empty: RFC 9110, section 5.6.1."""
 
 
 def authorize(request: Request[Resources]) -> None:
     """Returns if the request may write.
 
-    Raises `HTTPProblem`: 403 when nobody may, as no token is set; 401 with a challenge (RFC 6750, section 3)
-    when the request brings no token or a wrong one. The token itself goes nowhere.
+    Raises `HTTPProblem`: 403 if no token is set; 401 with a challenge (RFC 6750, section 3) if the request
+    has no token or a wrong one. The token is neither logged nor kept.
     """
     expected = request.state["settings"].write_token_sha256
     if expected is None:
@@ -59,14 +59,14 @@ def authorize(request: Request[Resources]) -> None:
 
 
 def is_token(token: str, sha256: SecretStr) -> bool:
-    """Whether a token has this SHA-256, in hexadecimal; how long that takes tells nothing of it."""
+    """Compares a token with a SHA-256 in hexadecimal, in constant time."""
     return hmac.compare_digest(
         hashlib.sha256(token.encode()).digest(), bytes.fromhex(sha256.get_secret_value())
     )
 
 
 def read_idempotency_key(request: Request[Resources]) -> str | None:
-    """The request's key, None when it has none. Raises `HTTPProblem`, 400, when it cannot be one."""
+    """Returns the request's idempotency key, or None. Raises `HTTPProblem`, 400, if it is invalid."""
     given = request.headers.getlist(IDEMPOTENCY_KEY)
     if not given:
         return None
@@ -77,30 +77,30 @@ def read_idempotency_key(request: Request[Resources]) -> str | None:
 
 
 def claim_of(keys: Keys, key: str, body: BaseModel) -> Claim:
-    """What a key claims: that it comes with this body, however that was written down."""
+    """Returns the claim of an idempotency key on a body, independent of the body's formatting."""
     return Claim(keys.idempotency(key), hashlib.sha256(body.model_dump_json().encode()).hexdigest())
 
 
 @dataclass(frozen=True)
 class IfMatch:
-    """A condition on the version of what is to be changed; `tags` is None when any will do."""
+    """A condition on the version that a change is based on; `tags` is None if any matches."""
 
     tags: frozenset[str] | None
 
     def holds(self, version: int) -> bool:
-        """Whether this version will do. Weak tags never match: RFC 9110, section 13.1.1."""
+        """Returns whether a version matches. Weak tags never do: RFC 9110, section 13.1.1."""
         return self.tags is None or entity_tag(version) in self.tags
 
 
 def entity_tag(version: int) -> str:
-    """The strong entity tag of a version."""
+    """Returns the strong entity tag of a version."""
     return f'"{version}"'
 
 
 def require_if_match(request: Request[Resources]) -> IfMatch:
-    """The condition that a change must come with.
+    """Returns the condition of a change, which is required.
 
-    Raises `HTTPProblem`: 428 (RFC 6585, section 3) when there is none, 400 when it cannot be read.
+    Raises `HTTPProblem`: 428 (RFC 6585, section 3) if it is missing, 400 if it is invalid.
     """
     given = request.headers.getlist("If-Match")
     if not given:
@@ -110,7 +110,7 @@ def require_if_match(request: Request[Resources]) -> IfMatch:
 
 
 def parse_if_match(value: str) -> IfMatch:
-    """The condition in a header's value. Raises `HTTPProblem`, 400, when there is none in it."""
+    """Parses the header's value. Raises `HTTPProblem`, 400, if it is invalid."""
     if value.strip(" \t") == "*":
         return IfMatch(None)
     tags = re.findall(_TAG, value) if _TAGS.fullmatch(value) else []
@@ -128,9 +128,9 @@ class IncidentsCursor(Cursor):
 
 
 def position_of(query: IncidentsQuery) -> str | None:
-    """The id that the page begins before; None for the first page.
+    """Returns the id before which the page starts; None for the first page.
 
-    Raises `HTTPProblem`, 400, when the cursor is of another list.
+    Raises `HTTPProblem`, 400, if the cursor belongs to another list.
     """
     if query.cursor is None:
         return None
@@ -141,5 +141,5 @@ def position_of(query: IncidentsQuery) -> str | None:
 
 
 def cursor_before(identifier: str, query: IncidentsQuery) -> str:
-    """The cursor of the page that has the incidents before the one with this id."""
+    """Returns the cursor of the page with the incidents before the one with this id."""
     return encode_cursor(IncidentsCursor(state=query.state, before=identifier))

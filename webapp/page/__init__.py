@@ -1,1 +1,1 @@
-"""The status page: views of a snapshot, words, templates and assets."""
+"""The status page: its views, wording, templates and assets."""

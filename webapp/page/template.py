@@ -1,4 +1,4 @@
-"""The page: its template, what it is rendered with, and the bytes that requests share."""
+"""Renders the page, and caches it for the requests of one second."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ Days = Mapping[ServiceName, Sequence[Day]]
 
 @dataclass(frozen=True)
 class HistoryHtml:
-    """A service's last 90 days: a bar for each, and those with trouble in words."""
+    """HTML of a service's last 90 days: a bar for each, and a list of those with problems."""
 
     bars: str
     troubled: str
@@ -33,7 +33,7 @@ class HistoryHtml:
 
 @dataclass(frozen=True)
 class Histories:
-    """The last 90 days of all services, and what they were made of."""
+    """The HTML of all services' last 90 days, and the data it was rendered from."""
 
     days: Days
     today: date
@@ -41,7 +41,7 @@ class Histories:
 
 
 class PageTemplate:
-    """The page, still without what it tells. Whatever is put into it is escaped."""
+    """The page's Jinja templates. Autoescaping is on."""
 
     def __init__(self, assets: Mapping[str, str]) -> None:
         environment = Environment(
@@ -71,9 +71,9 @@ class PageTemplate:
         self._histories: Histories | None = None
 
     def render(self, status: Status, snapshot: Snapshot, stale_after: float, now: datetime) -> bytes:
-        """The page that shows a status document and the rest of its snapshot at a time, in UTF-8.
+        """Returns the page for a status document and its snapshot, as UTF-8.
 
-        `stale_after`, in seconds, is the age from which on a check, or a read of the incidents, is overdue.
+        `stale_after`, in seconds, is the age at which a check, or a read of the incidents, becomes overdue.
         """
         return self._page.render(
             banner=banner(status),
@@ -89,7 +89,7 @@ class PageTemplate:
         ).encode()
 
     def _histories_of(self, days: Days, today: date) -> Mapping[ServiceName, HistoryHtml]:
-        # They are most of the page and change once a minute, so they are kept.
+        # They are most of the page and change once a minute, so they are cached.
         known = self._histories
         if known is None or known.days is not days or known.today != today:
             html = {name: self._history_of(name, days.get(name, ()), today) for name in ServiceName}
@@ -104,7 +104,7 @@ class PageTemplate:
 
 
 class PageCache:
-    """Renders the page when somebody asks and it may have changed, as the status document is."""
+    """Renders the page on request, at most once per second and snapshot, as `StatusCache` does."""
 
     def __init__(self, board: Board, status: StatusCache, settings: Settings, template: PageTemplate) -> None:
         self._board = board
@@ -115,7 +115,7 @@ class PageCache:
         self._rendered = b""
 
     def rendered(self) -> bytes:
-        """The page as HTML in UTF-8."""
+        """Returns the page as HTML in UTF-8."""
         now = utc_now()
         snapshot = self._board.snapshot
         key = (snapshot.version, int(now.timestamp()))

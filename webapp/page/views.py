@@ -1,4 +1,4 @@
-"""The page: what people see of the status document, the open incidents and the last 90 days."""
+"""The page's views of the status document and the last 90 days."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -12,7 +12,7 @@ from webapp.states import Detail, State, worst
 from webapp.status import ServiceStatus, Status
 
 DAYS: Final = 90
-"""Days that the page shows, today's included."""
+"""Days that the page shows, including today."""
 
 DAYS_OVERDUE_AFTER: Final = 180.0
 """Seconds after which the next read of the days is overdue: they are read once a minute."""
@@ -20,7 +20,7 @@ DAYS_OVERDUE_AFTER: Final = 180.0
 
 @dataclass(frozen=True)
 class Banner:
-    """The first thing to be read: how the platform is doing, in one line, and what to make of it."""
+    """The headline: the state of the platform in one line, and a note on it."""
 
     state: State
     heading: str
@@ -31,7 +31,7 @@ class Banner:
 class Bar:
     """One day (UTC) of one service, by its worst state; None without records.
 
-    A record is kept for each minute, so its words tell minutes.
+    `words` counts minutes, as there is a record per minute.
     """
 
     date: date
@@ -41,7 +41,7 @@ class Bar:
 
 @dataclass(frozen=True)
 class Figure:
-    """A figure of a check, in words; `at` is the time that it tells, if it tells one."""
+    """A detail of a check as text; `at` is its time, if it is one."""
 
     label: str
     words: str
@@ -58,7 +58,7 @@ class ServiceHistory:
 
     @property
     def troubled(self) -> tuple[Bar, ...]:
-        """The days that were not operational throughout, the newest first."""
+        """Returns the days that were not operational throughout, the newest first."""
         return tuple(bar for bar in reversed(self.bars) if bar.state not in {None, State.OPERATIONAL})
 
 
@@ -72,7 +72,7 @@ class ServiceView:
 
 @dataclass(frozen=True)
 class Reading:
-    """When something was last read from the table, its age and the one it may have, both in seconds."""
+    """When data was last read from the table, its age, and the age at which it is overdue, in seconds."""
 
     at: datetime
     age: float
@@ -80,17 +80,17 @@ class Reading:
 
     @property
     def overdue(self) -> bool:
-        """Whether it could not be read lately, so that this tells how things were."""
+        """Returns whether the data is out of date because recent reads failed."""
         return self.age > self.overdue_after
 
 
 def reading_of(at: datetime | None, overdue_after: float, now: datetime) -> Reading | None:
-    """A read at a time; None for none."""
+    """Returns the reading of data read at a time; None if it was never read."""
     return None if at is None else Reading(at, (now - at).total_seconds(), overdue_after)
 
 
 def state_of(day: Day) -> State | None:
-    """The worst state that a day has records of; None without records."""
+    """Returns the worst state of a day's records; None without records."""
     counts = {
         State.OPERATIONAL: day.operational,
         State.DEGRADED: day.degraded,
@@ -102,7 +102,7 @@ def state_of(day: Day) -> State | None:
 
 
 def service_history(days: Sequence[Day], today: date) -> ServiceHistory:
-    """The 90 days that end today, whether there are records of each or not."""
+    """Returns the 90 days that end today, with or without records."""
     known = {day.date: day for day in days}
     dates = [today - timedelta(days=age) for age in reversed(range(DAYS))]
     shown = [known.get(date, Day(date=date)) for date in dates]
@@ -117,7 +117,7 @@ def service_history(days: Sequence[Day], today: date) -> ServiceHistory:
 
 
 def banner(status: Status) -> Banner:
-    """The page's headline. Of checks that are overdue it says so instead of what they found."""
+    """Returns the page's headline. If checks are overdue, it says so instead of their findings."""
     if all(service.checked_at is None for service in status.services.values()):
         return Banner(State.UNKNOWN, "Not checked yet", "The first checks are under way.")
     message = status.message.removesuffix(".")
@@ -130,7 +130,7 @@ def banner(status: Status) -> Banner:
 
 
 def figures(details: Mapping[str, Detail]) -> tuple[Figure, ...]:
-    """The figures of a check in words; those that are None are left out."""
+    """Returns the details of a check as text, without those that are None."""
     return tuple(_figure(name, value) for name, value in details.items() if value is not None)
 
 
@@ -165,5 +165,5 @@ def _figure(name: str, value: Detail) -> Figure:
 
 
 def service_views(status: Status) -> tuple[ServiceView, ...]:
-    """All services as the page shows them."""
+    """Returns all services as the page shows them."""
     return tuple(ServiceView(service, figures(service.details)) for service in status.services.values())

@@ -1,4 +1,4 @@
-"""How the page words times, ages, latencies and shares. `assets/page.js` words ages the same way."""
+"""Formats times, ages, latencies and percentages for the page. `assets/page.js` formats ages the same way."""
 
 import math
 from datetime import UTC, date, datetime
@@ -12,29 +12,29 @@ _DAY: Final = 24 * _HOUR
 
 
 def day(value: date) -> str:
-    """A date in any locale's terms, such as 23 Nov 2026."""
+    """Formats a date, such as 23 Nov 2026."""
     return f"{value.day} {_MONTHS[value.month - 1]} {value.year}"
 
 
 def moment(value: datetime) -> str:
-    """A time in UTC to the second, such as 23 Nov 2026, 06:25:12 UTC."""
+    """Formats a time in UTC to the second, such as 23 Nov 2026, 06:25:12 UTC."""
     utc = value.astimezone(UTC)
     return f"{day(utc)}, {utc:%H:%M:%S} UTC"
 
 
 def minute(value: datetime) -> str:
-    """A time in UTC to the minute, such as 23 Nov 2026, 06:25 UTC."""
+    """Formats a time in UTC to the minute, such as 23 Nov 2026, 06:25 UTC."""
     utc = value.astimezone(UTC)
     return f"{day(utc)}, {utc:%H:%M} UTC"
 
 
 def machine(value: datetime) -> str:
-    """A time as the attribute `datetime` and scripts read it: RFC 3339, in UTC, with milliseconds."""
+    """Formats a time for the attribute `datetime` and scripts: RFC 3339, in UTC, with milliseconds."""
     return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def age(seconds: float) -> str:
-    """Whole seconds, minutes, hours or days, the largest unit there is at least one of."""
+    """Formats an age as whole seconds, minutes, hours or days, in the largest unit that is not zero."""
     whole = max(0, math.floor(seconds))
     if whole < _MINUTE:
         return f"{whole} s"
@@ -46,25 +46,25 @@ def age(seconds: float) -> str:
 
 
 def latency(milliseconds: float) -> str:
-    """Milliseconds below one second, else seconds with one decimal."""
+    """Formats a latency as milliseconds below one second, else as seconds with one decimal."""
     if milliseconds < 999.5:
         return f"{milliseconds:.0f} ms"
     return f"{milliseconds / 1000:.1f} s"
 
 
 def duration(minutes: int) -> str:
-    """Whole minutes, or hours and the minutes that are left, that stay on one line."""
+    """Formats minutes as hours and minutes, with no-break spaces."""
     hours, rest = divmod(minutes, 60)
     parts = [f"{count}{_NBSP}{unit}" for count, unit in ((hours, "h"), (rest, "min")) if count]
     return _NBSP.join(parts) or f"0{_NBSP}min"
 
 
 def percent(value: float) -> str:
-    """A percentage with at most two decimals, such as 99.95% and 100%."""
+    """Formats a percentage with at most two decimals, such as 99.95% and 100%."""
     return f"{value:.2f}".rstrip("0").rstrip(".") + "%"
 
 
 def label(name: str) -> str:
-    """The name of a figure as a label: `desired_count` is Desired count."""
+    """Formats the name of a detail as a label: `desired_count` becomes Desired count."""
     words = name.replace("_", " ").strip()
     return words[:1].upper() + words[1:]

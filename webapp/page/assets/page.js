@@ -1,12 +1,12 @@
-// Keeps the page up to date: listens to live events, and fetches the page anew when more than
-// figures has changed. Without this script, the page reloads itself once a minute.
+// Keeps the page up to date: listens to server-sent events, and fetches the page again when more than
+// figures has changed. Without this script, the page reloads once a minute.
 
 const FIRST_DELAY = 1_000;
 const LONGEST_DELAY = 30_000;
 const SECOND_LOOK = 5_000;
 const PAUSE_WHILE_OVERDUE = 15_000;
 const SLACK = 2; // seconds
-const OUT_OF_DATE = 45_000; // more than the longest delay
+const OUT_OF_DATE = 45_000; // milliseconds; more than the longest delay
 
 const main = document.getElementById("main");
 const connection = document.getElementById("connection");
@@ -18,7 +18,7 @@ let source = null;
 let connecting = 0; // timer of the next attempt
 let attempts = 0;
 let isLive = false;
-let heardAt = Date.now(); // while it is not live: when the server last gave a sign of life
+let heardAt = Date.now(); // while not live: when the server last answered
 let last = null; // the last status document
 
 let refreshing = false;
@@ -75,7 +75,7 @@ function receive(status, mayHaveMissed) {
   tick();
 }
 
-// What of a status document the page shows otherwise than as a figure.
+// The parts of a status document that need a new page when they change.
 function substance(status) {
   const services = Object.values(status.services).map((service) => [
     service.state, service.message, service.since, service.stale, service.checked_at === null, service.details,
@@ -112,7 +112,7 @@ function setTime(time, at) {
   if (!time.classList.contains("age")) say(time, words);
 }
 
-// Another task of the service may have answered, one that has not seen yet what this one has.
+// Another task of the service may have answered, with an older snapshot.
 function disagrees() {
   return Object.values(last?.services ?? {}).some(
     (service) => document.getElementById(`service-${service.name}`)?.dataset.state !== service.state,
@@ -153,7 +153,7 @@ function show(fresh) {
   tick();
 }
 
-// Its scripts and styles may not fit to these. Once per release: two may be up at the same time.
+// A new release may have other scripts and styles. Once per release: two may run at the same time.
 function isOfAnotherRelease(fresh) {
   const files = filesOf(fresh);
   if (files === filesOf(document) || sessionStorage.getItem(files) !== null) return false;
@@ -166,8 +166,8 @@ function filesOf(page) {
   return Array.from(elements, (element) => element.getAttribute("src") ?? element.getAttribute("href")).join(" ");
 }
 
-// Makes a node like another and leaves alone what is the same, so that focus, selection and scroll
-// position stay. Which details are open is for the reader to say.
+// Updates a node to match another, and keeps what is equal, so that focus, selection and scroll position
+// stay. The reader decides which details are open.
 function morph(node, fresh) {
   if (node.nodeType === Node.TEXT_NODE) {
     if (node.data !== fresh.data) node.data = fresh.data;
@@ -237,9 +237,9 @@ function tick() {
     const row = time.closest(".service");
     overdue ||= row && !("stale" in row.dataset) && seconds > Number(main.dataset.staleAfter) + SLACK;
   }
-  // What is read from the table again and again tells of itself only when it has changed.
+  // Data from the table is announced only when it has changed.
   if (isLive && now - Date.parse(main.dataset.now) > PAUSE_WHILE_OVERDUE && isReadOverdue(now)) refresh();
-  // Either the checks are overdue, which the server then says, or the stream is dead without an error.
+  // Either the checks are overdue, as the server then reports, or the stream is dead without an error.
   if (overdue && isLive) lose();
   const isOutOfDate = !isLive && Date.now() - heardAt > OUT_OF_DATE;
   if (isOutOfDate && notice.hidden) {

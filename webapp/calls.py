@@ -17,7 +17,7 @@ T = TypeVar("T")
 DEADLINE: Final = 2.0
 """Seconds a call may take, retries included."""
 
-SPACING: Final = 1.0
+LOG_INTERVAL: Final = 1.0
 """Seconds between two lines about the same subject."""
 
 
@@ -116,8 +116,8 @@ _ERRORS: Final[tuple[tuple[type[Exception], FailureKind], ...]] = (
 """The order matters: botocore's time-outs are also connection errors."""
 
 
-class LineSpacing:
-    """Limits log lines to one per subject and `SPACING`.
+class LogRateLimit:
+    """Limits log lines to one per subject and `LOG_INTERVAL`.
 
     It never forgets a subject, so there must be few.
     """
@@ -131,14 +131,14 @@ class LineSpacing:
         """Returns None if the line is suppressed, else how many were suppressed since the previous line."""
         now = self._clock()
         written = self._written.get(subject)
-        if written is not None and now - written < SPACING:
+        if written is not None and now - written < LOG_INTERVAL:
             self._left_out[subject] = self._left_out.get(subject, 0) + 1
             return None
         self._written[subject] = now
         return self._left_out.pop(subject, 0)
 
 
-_SPACING: Final = LineSpacing()
+_RATE_LIMIT: Final = LogRateLimit()
 
 
 async def call_aws(
@@ -166,7 +166,7 @@ def log_failure(message: str, action: str, kind: FailureKind, fields: Mapping[st
     Failures of one action and kind are logged once a second; `left_out` counts those suppressed since the
     previous line.
     """
-    left_out = _SPACING.admit((action, kind))
+    left_out = _RATE_LIMIT.admit((action, kind))
     if left_out is not None:
         logged = {"action": action, "kind": kind, **fields, "hint": HINTS[kind]}
         log(logging.WARNING, message, logged | {"left_out": left_out} if left_out else logged)

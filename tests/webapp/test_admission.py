@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from webapp.aws import Admission, OverloadedError
-from webapp.calls import SPACING, LineSpacing
+from webapp.calls import LOG_INTERVAL, LogRateLimit
 
 
 def test_so_many_go_on_at_once_so_many_wait_and_the_rest_is_turned_away_at_once() -> None:
@@ -65,7 +65,7 @@ def test_whoever_waits_too_long_is_turned_away_and_whoever_gives_up_leaves_room(
 @given(st.lists(st.integers(0, 192).map(lambda ticks: ticks / 64), max_size=30))
 def test_lines_about_the_same_have_their_distance_and_all_are_counted(pauses: list[float]) -> None:
     now = 100.0
-    spacing = LineSpacing(lambda: now)
+    spacing = LogRateLimit(lambda: now)
     written: list[float] = []
     told = 0
     for pause in pauses:
@@ -74,13 +74,13 @@ def test_lines_about_the_same_have_their_distance_and_all_are_counted(pauses: li
         if left_out is not None:
             written.append(now)
             told += left_out + 1
-    now += SPACING
-    assert all(later - earlier >= SPACING for earlier, later in pairwise(written))
+    now += LOG_INTERVAL
+    assert all(later - earlier >= LOG_INTERVAL for earlier, later in pairwise(written))
     last = spacing.admit("a")
     assert last is not None
     assert told + last == len(pauses)
 
 
 def test_lines_about_something_else_are_not_held_back() -> None:
-    spacing = LineSpacing(lambda: 100.0)
+    spacing = LogRateLimit(lambda: 100.0)
     assert [spacing.admit(about) for about in ("a", "b", "a", "b")] == [0, 0, None, None]

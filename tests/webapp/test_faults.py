@@ -30,7 +30,7 @@ from tests.webapp.processes import App, running_app
 from tests.webapp.proxy import Proxy, proxy
 from tests.webapp.waiting import soon
 from webapp.aws import CONNECTIONS_FOR_REQUESTS, WAITING_REQUESTS
-from webapp.calls import HINTS, SPACING, FailureKind
+from webapp.calls import HINTS, LOG_INTERVAL, FailureKind
 from webapp.checks import BY_NAME
 from webapp.contract import HEALTH_PATH, READY_PATH, STATUS_PATH
 from webapp.endpoints.incidents import INCIDENTS_PATH
@@ -363,7 +363,7 @@ def test_of_a_crowd_some_wait_and_the_rest_is_turned_away_with_few_lines_in_the_
         details = [answer.json()["detail"] for answer in answers]
         assert details.count("The app has too much to do. Try again.") >= CONNECTIONS_FOR_REQUESTS
     assert_all_is_well_again(app)
-    most = (time.monotonic() - started) / SPACING + 1
+    most = (time.monotonic() - started) / LOG_INTERVAL + 1
     lines = [json.loads(line) for line in app.process.stdout[before:]]
     turned_away = [line for line in lines if line.get("kind") == "overloaded"]
     assert 1 <= len(turned_away) <= most

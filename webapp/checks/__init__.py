@@ -1,6 +1,7 @@
 """The checks of the AWS services that the app uses, one per file; the rest of the app derives from `CHECKS`.
 
-To add one, write its file, add its name to `ServiceName`, and add it here.
+To add one, write its file, add its name to `ServiceName`, and add it to `CHECKS` and, if it has variables, to
+`CheckVariables`.
 """
 
 from collections.abc import Mapping

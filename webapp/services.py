@@ -1,6 +1,7 @@
 """The AWS services that the app checks, and the description of a check: its words, grants and function.
 
-The stacks read grants and variables, so this module imports neither Starlette nor aiobotocore.
+The stacks and commands read grants and variables through the contract, so this module and those of the
+checks import what calls AWS only inside functions: it takes longer than all the rest.
 """
 
 from collections.abc import Awaitable, Callable

@@ -4,7 +4,6 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 from pydantic import BaseModel, Field
 
-from webapp.calls import call_aws
 from webapp.services import Check, Format, Grant, Resource, ServiceName
 from webapp.states import Finding, State
 
@@ -35,6 +34,8 @@ async def check(cloudwatch: "CloudWatchClient", settings: "Settings") -> Finding
     An alarm in INSUFFICIENT_DATA is not raised: every alarm starts there. Details: the numbers of `alarms`,
     `raised` and `without_data`. Raises `AwsError`.
     """
+    from webapp.calls import call_aws
+
     pages = cloudwatch.get_paginator("describe_alarms").paginate(
         AlarmNamePrefix=settings.alarm_prefix,
         AlarmTypes=["MetricAlarm"],

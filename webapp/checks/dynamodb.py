@@ -4,7 +4,6 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 from pydantic import BaseModel, Field
 
-from webapp.calls import AwsError, call_aws
 from webapp.services import Check, Format, Grant, Resource, ServiceName
 from webapp.states import Finding, State
 from webapp.table import PARTITION_KEY, Key
@@ -40,6 +39,8 @@ async def check(dynamodb: "DynamoDBClient", settings: "Settings") -> Finding:
     A table that can be read but not described is degraded. Details: `readable`, on which the app's
     readiness depends, and the table's `status`. Raises `AwsError` if the table cannot be read.
     """
+    from webapp.calls import AwsError, call_aws
+
     await call_aws(
         "dynamodb:GetItem",
         dynamodb.get_item(

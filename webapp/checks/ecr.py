@@ -7,9 +7,6 @@ Source: Amazon ECR API Reference, "DescribeImages".
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
-from botocore.exceptions import ClientError
-
-from webapp.calls import call_aws
 from webapp.services import Check, Grant, Resource, ServiceName
 from webapp.states import Finding, State
 
@@ -35,6 +32,10 @@ async def check(ecr: "ECRClient", settings: "Settings") -> Finding:
     Details: `scan`, the scan's status, and the number of findings by severity. An image in another registry
     is unknown. Raises `AwsError`.
     """
+    from botocore.exceptions import ClientError
+
+    from webapp.calls import call_aws
+
     registry = settings.registry
     if registry is None:
         return Finding(State.UNKNOWN, "The image is from another registry, which the app does not ask.")

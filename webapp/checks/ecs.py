@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 from pydantic import BaseModel, Field
 
-from webapp.calls import AwsError, call_aws
 from webapp.services import Check, Format, Grant, Resource, ServiceName
 from webapp.states import Detail, Finding, State
 
@@ -49,6 +48,8 @@ class TaskCheck:
         Details: tasks `running`, `desired` and `pending`; `rollout`, `deployed_at` (UTC, RFC 3339) and
         `digest` of the primary deployment, None where ECS reports none. Raises `AwsError`.
         """
+        from webapp.calls import call_aws
+
         answer = await call_aws(
             "ecs:DescribeServices",
             ecs.describe_services(cluster=settings.cluster, services=[settings.ecs_service]),
@@ -63,6 +64,8 @@ class TaskCheck:
     async def _digest_of(
         self, deployment: "DeploymentTypeDef", ecs: "ECSClient", settings: "Settings"
     ) -> str | None:
+        from webapp.calls import AwsError, call_aws
+
         task_definition = deployment["taskDefinition"]
         if task_definition != self._task_definition:
             try:

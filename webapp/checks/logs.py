@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 from pydantic import BaseModel, Field
 
-from webapp.calls import call_aws
 from webapp.services import Check, Format, Grant, Resource, ServiceName
 from webapp.states import Finding, State
 
@@ -34,6 +33,8 @@ async def check(logs: "CloudWatchLogsClient", settings: "Settings") -> Finding:
     Detail: `last_event_at` (UTC, RFC 3339), None before the first event. It may be an hour late.
     Source: Amazon CloudWatch Logs API Reference, "LogStream".
     """
+    from webapp.calls import call_aws
+
     answer = await call_aws(
         "logs:DescribeLogStreams",
         logs.describe_log_streams(

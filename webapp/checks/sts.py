@@ -2,7 +2,6 @@
 
 from typing import TYPE_CHECKING, Final
 
-from webapp.calls import call_aws
 from webapp.services import Check, Grant, Resource, ServiceName
 from webapp.states import Finding, State
 
@@ -17,6 +16,8 @@ async def check(sts: "STSClient", _settings: "Settings") -> Finding:
 
     Detail: `role`, None if the credentials do not belong to a role.
     """
+    from webapp.calls import call_aws
+
     answer = await call_aws("sts:GetCallerIdentity", sts.get_caller_identity())
     role = _role(answer["Arn"])
     message = f"The app acts as {role}." if role else "The app has valid credentials, which are no role's."

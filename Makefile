@@ -60,8 +60,8 @@ synth: cdktf.out/manifest.json ## Write the Terraform JSON of every environment 
 	@:
 
 # The folders stand for files that were removed. Without the checks of -O, jsii is faster; the tests have them.
-cdktf.out/manifest.json: $(ready) main.py webapp/contract.py environments stacks stacks/constructs \
-    $(wildcard environments/*.toml stacks/*.py stacks/constructs/*.py)
+cdktf.out/manifest.json: $(ready) main.py environments stacks stacks/constructs webapp webapp/checks \
+    $(wildcard environments/*.toml stacks/*.py stacks/constructs/*.py webapp/*.py webapp/checks/*.py)
 	@$(python) -O main.py
 	@echo "synth: wrote cdktf.out"
 

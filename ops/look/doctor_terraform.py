@@ -123,10 +123,10 @@ def synthesis(checkout: Checkout) -> Iterator[Finding]:
 def _sources(checkout: Checkout) -> list[Path]:
     return [
         checkout.program,
-        SOURCE / "webapp" / "contract.py",
         checkout.environments,
         *sorted(checkout.environments.glob("*.toml")),
         *sorted((SOURCE / "stacks").rglob("*.py")),
+        *sorted((SOURCE / "webapp").rglob("*.py")),
     ]
 
 

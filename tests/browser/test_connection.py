@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.webapp.environment import environ_of
 from tests.webapp.processes import running_app
-from webapp.endpoints.events import EVENTS_PATH
+from webapp.endpoints.status import EVENTS_PATH
 from webapp.events import LARGEST_NUMBER
 
 pytestmark = pytest.mark.browser

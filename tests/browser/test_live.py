@@ -9,7 +9,8 @@ from playwright.sync_api import Page, expect
 from tests.browser.conftest import Visit
 from tests.browser.stage import Stage
 from tests.webapp.waiting import soon
-from webapp.services import TITLES, ServiceName
+from webapp.checks import BY_NAME
+from webapp.services import ServiceName
 
 pytestmark = pytest.mark.browser
 
@@ -39,7 +40,7 @@ def test_shows_all_services_and_that_it_is_live(visit: Visit) -> None:
     page = is_live(visit())
     assert page.locator(".service h3").count() == len(ServiceName)
     for service in ServiceName:
-        expect(page.locator(f"#service-{service} h3")).to_contain_text(TITLES[service])
+        expect(page.locator(f"#service-{service} h3")).to_contain_text(BY_NAME[service].title)
         assert page.locator(f"#bars-{service} i").count() == 90
     expect(page.locator("#service-dynamodb .state")).to_have_text("Operational")
     expect(page.locator("h1")).to_have_text("web dev, eu-central-1")

@@ -1,11 +1,14 @@
 """`make synth` works only when there is something to do."""
 
+import re
 import shutil
 import subprocess
+import sys
 import time
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.places import ENVIRONMENTS, ROOT
 
@@ -52,7 +55,7 @@ def test_it_writes_every_stack_and_is_then_silent(checkout: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "changed", ["environments/dev.toml", "stacks/constructs/vpc.py", "webapp/contract.py", "main.py"]
+    "changed", ["environments/dev.toml", "stacks/constructs/vpc.py", "webapp/checks/ecs.py", "main.py"]
 )
 def test_a_change_of_an_input_is_noticed_once(stand_in: Path, changed: str) -> None:
     assert make_synth(stand_in) == "synth: wrote cdktf.out\n"
@@ -74,3 +77,22 @@ def test_an_environment_that_comes_or_goes_is_noticed(stand_in: Path, comes: boo
         staging.unlink()
     assert make_synth(stand_in) == "synth: wrote cdktf.out\n"
     assert make_synth(stand_in) == ""
+
+
+def test_what_the_stacks_read_of_the_app_is_known_to_make_and_to_the_workflow() -> None:
+    told = (
+        "import sys, stacks.workloads; print(*(each for each in sys.modules if each.startswith('webapp.')))"
+    )
+    read = subprocess.check_output([sys.executable, "-c", told], cwd=ROOT, text=True).split()
+    assert "webapp.contract" in read
+    files = [name.replace(".", "/") for name in read]
+    flow = yaml.safe_load((ROOT / ".github/workflows/infrastructure.yml").read_text())
+    # YAML takes the key `on` for a truth value.
+    paths = flow[True]["push"]["paths"]
+    (rule,) = re.findall(
+        r"^cdktf\.out/manifest\.json:(?:.*\\\n)*.*", (ROOT / "Makefile").read_text(), re.MULTILINE
+    )
+    for file in files:
+        folder = file if (ROOT / file).is_dir() else file.rpartition("/")[0]
+        assert f"{folder}/*.py" in rule
+        assert f"{file}.py" in paths or f"{folder}/**" in paths

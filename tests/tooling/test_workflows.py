@@ -10,6 +10,7 @@ import yaml
 
 from ops.rollout.deploy import Order
 from ops.rollout.smoke import SECONDS
+from stacks.kinds import KINDS
 from stacks.naming import GITHUB_SESSION_SECONDS
 
 ROOT = Path(__file__).parents[2]
@@ -180,6 +181,11 @@ def test_a_release_goes_through_every_environment_in_order_with_one_image() -> N
     bakes = [float(job["with"]["bake"]) for job in deploys.values()]
     assert bakes == sorted(bakes)
     assert bakes[-1] > 0
+
+
+def test_infrastructure_applies_every_kind_of_stack_that_no_release_does() -> None:
+    jobs = workflows()["infrastructure.yml"]["jobs"].values()
+    assert {job["with"]["stack"] for job in jobs} == {kind.name for kind in KINDS if not kind.released}
 
 
 def test_infrastructure_goes_through_every_environment_and_account_in_the_order_of_a_release() -> None:

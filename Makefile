@@ -211,7 +211,7 @@ mutants: $(ready) ## Break the code on purpose, in a copy, and see that the fast
 coverage: $(ready) $(cdktf) ## Measure the branches that tests reach, in subprocesses too; under 90 % of a package fails
 	@$(python) -m coverage erase
 	@$(python) -m coverage run -m tests; status=$$?; $(python) -m coverage combine --quiet; \
-	for package in stacks webapp review ops; do \
+	for package in stacks webapp review diagram ops; do \
 	  $(python) -m coverage report --include="$$package/*" --fail-under=90 || status=1; \
 	done; exit $$status
 

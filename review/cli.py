@@ -1,10 +1,9 @@
-"""The commands: `python -m review PLAN...`, `diagram`, and those that write to GitHub."""
+"""The commands: `python -m review PLAN...`, and those that write to GitHub."""
 
-import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -12,7 +11,6 @@ from review import posting_commands
 from review.comment import COMMENT_BUDGET, SUMMARY_BUDGET, render
 from review.console import KEY, Commit, Expect, Key, Plans, RunUrl, complain, for_people, reviewed, say
 from review.files import write_aside
-from review.pipeline import InputError
 from review.report import exit_status, verdict_json
 from review.summary import append_summary
 
@@ -66,43 +64,3 @@ def render_command(
     if comment is None and summary is None and verdict is None:
         say(render(review, COMMENT_BUDGET))
     raise typer.Exit(exit_status(review, detailed=detailed_exitcode, bad_input=bad_input))
-
-
-@app.command("diagram")
-@for_people
-def diagram_command(
-    stacks: Annotated[
-        list[Path],
-        typer.Argument(
-            metavar="STACK...",
-            help="The Terraform JSON of an environment's stacks, such as cdktf.out/stacks/dev-*/cdk.tf.json.",
-        ),
-    ],
-) -> None:
-    """Print a picture of an environment as Markdown: Mermaid, which GitHub draws."""
-    from review.diagram import DiagramError, diagram, fenced
-
-    try:
-        picture = diagram(_configurations(stacks))
-    except DiagramError as error:
-        raise InputError(str(error)) from None
-    say(fenced(picture))
-
-
-def _configurations(files: Sequence[Path]) -> dict[str, Mapping[str, Any]]:
-    """The Terraform JSON of each stack, named by its folder when the file is `cdk.tf.json`."""
-    found: dict[str, Mapping[str, Any]] = {}
-    for file in files:
-        name = file.absolute().parent.name if file.name == "cdk.tf.json" else file.name.split(".")[0]
-        try:
-            content = json.loads(file.read_bytes())
-        except OSError as error:
-            raise InputError(f"{file}: {error.strerror or error}") from None
-        except (ValueError, RecursionError):
-            raise InputError(f"{file}: is no Terraform JSON") from None
-        if not isinstance(content, dict):
-            raise InputError(f"{file}: is no Terraform JSON: it must be an object")
-        if name in found:
-            raise InputError(f"{file}: there is another stack called {name}; name each file once")
-        found[name] = content
-    return found

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+import diagram as diagrams
 from ops.core.checkout import Checkout
 from ops.core.errors import OpsError, UsageError
 from ops.github.role import act_in
@@ -19,7 +20,6 @@ from ops.terraform import provision
 from ops.terraform.synthesis import synthesize
 from ops.terraform.targets import environment_of, target_of
 from ops.terraform.workspace import OnLine, Workspace
-from review import diagram as diagrams
 from review.canonical import changes_hash
 from review.comment import COMMENT_BUDGET, SUMMARY_BUDGET, render
 from review.markdown import path_text, visible

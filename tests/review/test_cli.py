@@ -96,8 +96,6 @@ def test_an_expected_stack_without_a_plan_is_missing() -> None:
         (["--commit", "-->", PLANS / "retag"], "--commit '-->': a commit has letters"),
         (["--run-url", "javascript:x", PLANS / "retag"], "give an address that starts with https://"),
         (["--detailed-exitcode"], "give at least one plan"),
-        (["diagram", "nowhere.json"], "nowhere.json: No such file"),
-        (["diagram", "LICENSE"], "LICENSE: is no Terraform JSON"),
         (["post", PLANS / "retag"], "--pull-request: give its number"),
         (["post", PLANS / "retag", "--pull-request", "1"], "--repository: give owner/name"),
         (["outdated"], "--pull-request: give its number"),
@@ -128,7 +126,7 @@ def test_posting_without_a_token_is_refused_in_words() -> None:
 def test_help_names_the_commands() -> None:
     done = run("--help")
     assert done.returncode == 0
-    assert all(name in done.stdout for name in ("render", "post", "outdated", "diagram"))
+    assert all(name in done.stdout for name in ("render", "post", "outdated", "issue"))
 
 
 def test_a_run_of_github_actions_is_taken_from_its_variables(tmp_path: Path) -> None:

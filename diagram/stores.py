@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-from review.diagrams.configuration import Configuration, Resource, blocks, document
+from diagram.configuration import Configuration, Resource, blocks, document
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from review.diagrams.configuration import Configuration, Resource, blocks
+from diagram.configuration import Configuration, Resource, blocks
 
 _TARGETS: Final = (
     "gateway_id",

@@ -7,18 +7,15 @@ from collections.abc import Mapping
 from itertools import pairwise
 from typing import Any, Final
 
-from review.diagrams.alarms import alarms
-from review.diagrams.configuration import Configuration, DiagramError
-from review.diagrams.mermaid import BOTH_WAYS, DOTTED, Chart, fenced
-from review.diagrams.network import DATABASE, ISOLATED, PRIVATE, PUBLIC, Subnet, tiers
-from review.diagrams.network import endpoints as endpoints_of
-from review.diagrams.network import subnets as subnets_of
-from review.diagrams.services import Service, health
-from review.diagrams.services import balancers as balancers_of
-from review.diagrams.services import services as services_of
-from review.diagrams.stores import Store, all_stores
-
-__all__ = ["DiagramError", "diagram", "fenced"]
+from diagram.configuration import Configuration, DiagramError
+from diagram.mermaid import BOTH_WAYS, DOTTED, Chart
+from diagram.network import DATABASE, ISOLATED, PRIVATE, PUBLIC, Subnet, tiers
+from diagram.network import endpoints as endpoints_of
+from diagram.network import subnets as subnets_of
+from diagram.services import Service, alarms, health
+from diagram.services import balancers as balancers_of
+from diagram.services import services as services_of
+from diagram.stores import Store, all_stores
 
 _STYLES: Final = {
     # Fill, border and text together, so that they fit GitHub's light and its dark page.

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from playwright.sync_api import Browser
 
-from review.diagram import DiagramError, diagram, fenced
+from diagram import DiagramError, diagram, fenced
 from tests.browser.chromium import running_chromium
 from tests.places import ROOT
 from tests.stacks.terraform_json import stacks_of_tests

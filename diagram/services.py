@@ -1,11 +1,12 @@
 """ECS services: what runs, how many, behind what, and what it reaches."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from review.diagrams.configuration import Configuration, Resource, blocks, document
-from review.diagrams.stores import Store, store_of, stores_in
+from diagram.configuration import Configuration, Resource, blocks, document
+from diagram.stores import Store, store_of, stores_in
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,18 @@ def health(configuration: Configuration, target: Resource) -> str:
         if path := configuration.text(target.stack, check.get("path")):
             words += f", health {path}"
     return words
+
+
+def alarms(configuration: Configuration, service: Service) -> list[tuple[Store, int]]:
+    """The topics that alarms on a service, or on its target groups, go to, and how many alarms."""
+    found: Counter[Store] = Counter()
+    for alarm in configuration.all("aws_cloudwatch_metric_alarm"):
+        if _is_on(configuration, alarm, service):
+            topics = (
+                store_of(configuration, each) for each in configuration.references(alarm, "alarm_actions")
+            )
+            found.update({topic for topic in topics if topic})
+    return sorted(found.items())
 
 
 def _balancer(configuration: Configuration, balancer: Resource) -> Balancer:
@@ -207,3 +220,14 @@ def _name(configuration: Configuration, resource: Resource) -> str:
 def _joined(configuration: Configuration, resource: Resource, *keys: str) -> str:
     texts = (configuration.text(resource.stack, resource.body.get(key)) for key in keys)
     return " ".join(filter(None, texts))
+
+
+def _is_on(configuration: Configuration, alarm: Resource, service: Service) -> bool:
+    watched = {service.resource.key, *(target.key for target in service.targets)}
+    if watched & {each.key for each in configuration.references(alarm, "dimensions")}:
+        return True
+    names = (
+        configuration.text(alarm.stack, each.get("ServiceName"))
+        for each in blocks(alarm.body.get("dimensions"))
+    )
+    return service.name in names

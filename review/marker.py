@@ -3,6 +3,11 @@
 import re
 from dataclasses import dataclass
 
+KEY = "oaktree"
+"""Which comment of a pull request is meant, when there is one only."""
+DRIFT_KEY = "oaktree-drift"
+"""Which issue is meant, when there is one only."""
+
 SAFE_KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 """What a key or a commit may be: nothing that could end an HTML comment or break a line."""
 

@@ -1,9 +1,53 @@
-"""What a plan says, as far as a review needs it. Everything here is safe to show."""
+"""What a plan says, as far as a review needs it. Everything here is safe to show.
+
+What is secret or unknown is taken out of values in `review.reading.masking`. All behind it works on the
+classes of this module only, so none of it can give a secret away.
+"""
 
 from dataclasses import dataclass
-from enum import IntEnum, StrEnum
+from enum import Enum, IntEnum, StrEnum
+from typing import Final, TypeAlias
 
-from review.trees import Tree
+
+@dataclass(frozen=True, slots=True)
+class Masked:
+    """Stands for a value that must not be shown.
+
+    `mark` is the same for the same value and different for different ones, as long as the process
+    lives, so that a change still shows as one. It is never written anywhere.
+    """
+
+    mark: bytes
+
+    def __repr__(self) -> str:
+        return "Masked()"
+
+
+class Special(Enum):
+    """What stands where a value would."""
+
+    UNKNOWN = "known after apply"
+    ABSENT = "absent"
+
+
+UNKNOWN: Final = Special.UNKNOWN
+"""A value that nobody knows before the apply."""
+
+ABSENT: Final = Special.ABSENT
+"""No value at all, which in a comparison is something else than null."""
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A string that holds a JSON object or array, parsed: a policy, container definitions."""
+
+    content: "Tree"
+
+
+Tree: TypeAlias = (
+    "bool | int | float | str | list[Tree] | dict[str, Tree] | Masked | Special | Document | None"
+)
+"""A value as it may be shown. Lists and dicts are not changed once made."""
 
 
 class Action(StrEnum):
@@ -110,7 +154,7 @@ class Plan:
     """One plan document.
 
     `sha256` is that of the document's bytes, `changes_sha256` the canonical hash of what it changes
-    (see `review.canonical`). `changes` holds all but those that do nothing, sorted by address and
+    (see `review.reading.canonical`). `changes` holds all but those that do nothing, sorted by address and
     deposed key; `unchanged` counts the rest. `drift` is what the plan says is relevant of what was
     changed behind Terraform's back, `other_drift` counts the rest.
     """

@@ -65,7 +65,7 @@ def review_outdated(
 def drift(commit: PlannedCommit = "", directory: Directory = HERE) -> None:
     """Plan every stack, and open, update or close the issue about drift; needs GITHUB_TOKEN."""
     from ops.github import posting, reviewing
-    from review.posting_commands import DRIFT_KEY
+    from review.marker import DRIFT_KEY
 
     checkout = Checkout(directory.absolute())
     platform = read_platform(checkout.environments)

@@ -8,11 +8,11 @@ from pathlib import Path
 
 from ops.core.errors import OpsError
 from ops.github.reviewing import Reviewed
-from review.comment import render
-from review.drift_issue import report_drift
 from review.github import GitHub, GitHubError
-from review.posting import mark_outdated, post
-from review.summary import append_summary
+from review.posting.drift_issue import report_drift
+from review.posting.pull_request import mark_outdated, post
+from review.posting.summary import append_summary
+from review.rendering.comment import render
 from stacks.settings import Project
 
 

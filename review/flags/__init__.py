@@ -15,8 +15,7 @@ from review.flags.subject import Subject, hidden, subjects_of
 from review.flags.targets import targets
 from review.flags.tasks import tasks
 from review.flags.unseen import commands, lost_marks
-from review.model import Flag, Plan
-from review.trees import ABSENT
+from review.model import ABSENT, Flag, Plan
 
 
 def flags_of(stack: str, plan: Plan) -> tuple[Flag, ...]:

@@ -6,7 +6,7 @@ Source: AWS's "Service Authorization Reference" (access levels, and which action
 import re
 from typing import Final
 
-from review.policy_changes import matches
+from review.comparing.policy_changes import matches
 
 READING: Final = (
     "batchcheck",

@@ -3,8 +3,7 @@
 from collections.abc import Iterator
 
 from review.flags.subject import Subject, hidden, is_nothing
-from review.model import Concern, Flag
-from review.trees import ABSENT, Masked, Tree
+from review.model import ABSENT, Concern, Flag, Masked, Tree
 
 ATTRIBUTES = ("policy_arn", "managed_policy_arn", "managed_policy_arns", "policy_arns")
 

@@ -5,8 +5,7 @@ from collections.abc import Iterator
 from review.flags.numbers import lowered, number
 from review.flags.services import plain_secret
 from review.flags.subject import Block, Subject, blocks, hidden, is_nothing
-from review.model import Concern, Flag
-from review.trees import ABSENT, Masked, Tree
+from review.model import ABSENT, Concern, Flag, Masked, Tree
 
 Where = tuple[str, ...]
 

@@ -4,8 +4,7 @@ from collections.abc import Iterator
 
 from review.flags.holders import HOLDERS
 from review.flags.subject import Subject, is_nothing
-from review.model import Action, Concern, Flag, Path
-from review.trees import ABSENT, Tree
+from review.model import ABSENT, Action, Concern, Flag, Path, Tree
 
 WHY = {
     "replace_because_tainted": "as it is marked as tainted",

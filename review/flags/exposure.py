@@ -6,8 +6,7 @@ from review.flags.ingress import ingress
 from review.flags.openings import OPENINGS
 from review.flags.subject import Subject, blocks, hidden, is_nothing
 from review.flags.switches import on, switched
-from review.model import Action, Concern, Flag
-from review.trees import ABSENT, UNKNOWN, Tree
+from review.model import ABSENT, UNKNOWN, Action, Concern, Flag, Tree
 
 GUARDING = ("block_public_acls", "block_public_policy", "ignore_public_acls", "restrict_public_buckets")
 

@@ -3,13 +3,12 @@
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
+from review.comparing.policies import Condition, Statement
+from review.comparing.policy_changes import Grant
 from review.flags import actions as acts
 from review.flags.limits import NAMING
 from review.flags.subject import Subject
-from review.model import Concern, Flag
-from review.policies import Condition, Statement
-from review.policy_changes import Grant
-from review.trees import ABSENT, Tree
+from review.model import ABSENT, Concern, Flag, Tree
 
 Where = tuple[str, ...]
 

@@ -5,8 +5,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from review.flags.subject import Subject, hidden, is_nothing
-from review.model import Concern, Flag
-from review.trees import ABSENT, Masked
+from review.model import ABSENT, Concern, Flag, Masked
 
 ACCOUNTS: Final = {
     "aws_cloudwatch_event_permission": ("principal",),

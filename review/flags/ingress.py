@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, collapse_addresses, ip_network
 
 from review.flags.subject import Block, Subject, blocks, hidden, is_nothing
-from review.model import Concern, Flag
-from review.trees import ABSENT, UNKNOWN, Tree
+from review.model import ABSENT, UNKNOWN, Concern, Flag, Tree
 
 TITLE = "Open to the world"
 

@@ -8,7 +8,7 @@ import re
 from ipaddress import ip_network
 from typing import Final
 
-from review.policies import Condition, Statement
+from review.comparing.policies import Condition, Statement
 
 ACCOUNTS: Final = frozenset(
     {

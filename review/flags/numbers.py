@@ -1,8 +1,7 @@
 """Numbers of a plan, which may be written as text, and the flag for one that is lowered."""
 
 from review.flags.subject import Subject
-from review.model import Concern, Flag
-from review.trees import Tree
+from review.model import Concern, Flag, Tree
 
 
 def number(value: Tree) -> float | None:

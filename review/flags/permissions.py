@@ -4,14 +4,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Final
 
+from review.comparing.policies import Statement, is_policy, is_readable, statements_of
+from review.comparing.policy_changes import denials_removed, newly_allowed, work
 from review.flags.grants import granted
 from review.flags.identities import identities
 from review.flags.principals import OTHER_ACCOUNT, resource_policy, trust
 from review.flags.subject import Subject, blocks, hidden, is_nothing
-from review.model import Concern, Flag
-from review.policies import Statement, is_policy, is_readable, statements_of
-from review.policy_changes import denials_removed, newly_allowed, work
-from review.trees import ABSENT, UNKNOWN, Document, Tree
+from review.model import ABSENT, UNKNOWN, Concern, Document, Flag, Tree
 
 POLICIES = frozenset(
     {

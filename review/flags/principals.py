@@ -8,13 +8,12 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from review.comparing.policies import Condition, Statement
+from review.comparing.policy_changes import Grant, matches
 from review.flags.grants import exclusion, loosened, whole_services
 from review.flags.limits import is_public, is_within
 from review.flags.subject import Subject
-from review.model import Concern, Flag
-from review.policies import Condition, Statement
-from review.policy_changes import Grant, matches
-from review.trees import ABSENT, Tree
+from review.model import ABSENT, Concern, Flag, Tree
 
 Where = tuple[str, ...]
 

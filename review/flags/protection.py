@@ -6,8 +6,7 @@ from review.flags.guardians import GUARDIANS
 from review.flags.protections import PROTECTIONS
 from review.flags.subject import Subject, blocks, hidden, is_nothing
 from review.flags.switches import switched
-from review.model import Action, Concern, Flag
-from review.trees import ABSENT, Tree
+from review.model import ABSENT, Action, Concern, Flag, Tree
 
 DENYING = frozenset({"aws_network_acl", "aws_default_network_acl", "aws_network_acl_rule"})
 

@@ -5,8 +5,7 @@ from math import inf
 from typing import Final
 
 from review.flags.subject import Subject, blocks, hidden, is_nothing, values
-from review.model import Action, Concern, Flag
-from review.trees import ABSENT, Tree
+from review.model import ABSENT, Action, Concern, Flag, Tree
 
 RETENTIONS: Final = {
     "aws_cloudwatch_log_group": "retention_in_days",

@@ -5,8 +5,7 @@ from collections.abc import Iterator
 from review.flags.numbers import lowered, number
 from review.flags.subject import Subject, blocks, hidden, is_nothing
 from review.flags.switches import Switch, by_attribute, off, on, switched
-from review.model import Action, Concern, Flag
-from review.trees import ABSENT, Masked, Tree
+from review.model import ABSENT, Action, Concern, Flag, Masked, Tree
 
 SERVICE = frozenset({"aws_ecs_service"})
 

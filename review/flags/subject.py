@@ -5,8 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from review.model import Action, Concern, Flag, Plan, ResourceChange
-from review.trees import ABSENT, UNKNOWN, Document, Masked, Tree
+from review.model import ABSENT, UNKNOWN, Action, Concern, Document, Flag, Masked, Plan, ResourceChange, Tree
 
 Block = dict[str, Tree]
 

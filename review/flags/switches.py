@@ -4,8 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from review.flags.subject import Subject, hidden, is_nothing, values
-from review.model import Concern, Flag
-from review.trees import ABSENT, Tree
+from review.model import ABSENT, Concern, Flag, Tree
 
 
 @dataclass(frozen=True, slots=True)

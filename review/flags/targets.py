@@ -5,8 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from review.flags.subject import Subject, hidden, is_nothing, values
-from review.model import Concern, Flag
-from review.trees import ABSENT, UNKNOWN, Tree
+from review.model import ABSENT, UNKNOWN, Concern, Flag, Tree
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,7 @@ from collections.abc import Iterator
 
 from review.flags.containers import container
 from review.flags.subject import Block, Subject, blocks, hidden, is_nothing
-from review.model import Concern, Flag
-from review.trees import ABSENT, Tree
+from review.model import ABSENT, Concern, Flag, Tree
 
 KEY = "container_definitions"
 

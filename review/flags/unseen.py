@@ -2,8 +2,7 @@
 
 from collections.abc import Iterator
 
-from review.model import Concern, Flag, Plan
-from review.trees import ABSENT
+from review.model import ABSENT, Concern, Flag, Plan
 
 
 def commands(stack: str, plan: Plan) -> Iterator[Flag]:

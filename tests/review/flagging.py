@@ -5,8 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from review.flags import flags_of
-from review.model import Action, Flag, Path, Plan, ResourceChange
-from review.trees import ABSENT, Document, Tree
+from review.model import ABSENT, Action, Document, Flag, Path, Plan, ResourceChange, Tree
 
 
 def policy(*statements: dict[str, Any]) -> Document:

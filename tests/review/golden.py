@@ -5,10 +5,10 @@ import re
 from pathlib import Path
 from typing import Final
 
-from review.comment import render
 from review.marker import Marker
-from review.reading import read_stacks
-from review.report import Review, review_of
+from review.reading.stacks import read_stacks
+from review.rendering.comment import render
+from review.verdicts import Review, review_of
 
 GOLDEN: Final = Path(__file__).with_name("golden")
 

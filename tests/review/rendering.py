@@ -8,9 +8,8 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from review.marker import Marker
-from review.model import Action, OutputChange, Plan, ResourceChange, Stack
-from review.report import Review, review_of
-from review.trees import ABSENT, Tree
+from review.model import ABSENT, Action, OutputChange, Plan, ResourceChange, Stack, Tree
+from review.verdicts import Review, review_of
 
 HOSTILE = (
     "`",

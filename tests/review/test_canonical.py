@@ -7,8 +7,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from review.canonical import changes_hash
-from review.structure import PlanError
+from review.reading.canonical import changes_hash
+from review.reading.structure import PlanError
 
 scalars = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5)
 objects = st.dictionaries(st.text(max_size=4), scalars | st.lists(scalars, max_size=3), max_size=4)

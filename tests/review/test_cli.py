@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from review.comment import SUMMARY_BUDGET
 from review.marker import Marker, parse
-from review.pipeline import InputError, checked_url, pipeline_of
+from review.posting.pipeline import InputError, checked_url, pipeline_of
+from review.rendering.comment import SUMMARY_BUDGET
 from tests.review.command import run, start
 
 PLANS = Path(__file__).parent / "plans"

@@ -9,21 +9,24 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from review.comment import render
 from review.model import (
+    ABSENT,
+    UNKNOWN,
     Action,
     ActionInvocation,
     Concern,
     DeferredChange,
+    Document,
     FailedCheck,
     Flag,
+    Masked,
     ProvisionerRun,
     ResourceChange,
     Stack,
     Verdict,
 )
-from review.report import Review
-from review.trees import ABSENT, UNKNOWN, Document, Masked
+from review.rendering.comment import render
+from review.verdicts import Review
 from tests.review.plan_documents import examples
 from tests.review.rendering import (
     HOSTILE,

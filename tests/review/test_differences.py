@@ -4,9 +4,8 @@ from collections.abc import Iterator
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from review.differences import differences
-from review.model import Difference
-from review.trees import ABSENT, UNKNOWN, Document, Masked, Tree
+from review.comparing.differences import differences
+from review.model import ABSENT, UNKNOWN, Difference, Document, Masked, Tree
 
 SCALARS: st.SearchStrategy[Tree] = st.one_of(
     st.none(), st.booleans(), st.integers(-3, 3), st.text("ab*", max_size=2)

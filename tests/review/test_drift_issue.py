@@ -4,13 +4,13 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from review.drift_issue import LABEL, Outcome, report_drift
 from review.github import GitHub, GitHubError
 from review.github.requests import Requests
 from review.marker import Marker
 from review.model import Plan, Stack
-from review.plans import plan_of
-from review.report import Review, review_of
+from review.posting.drift_issue import LABEL, Outcome, report_drift
+from review.reading.plans import plan_of
+from review.verdicts import Review, review_of
 from tests.review.fake_github import REPOSITORY, FakeGitHub, Trouble, running_github
 
 MARKER = Marker("oaktree-drift", "b" * 40, 1)

@@ -13,9 +13,8 @@ from review.flags.permissions import POLICIES
 from review.flags.protections import PROTECTIONS
 from review.flags.retention import RETENTIONS
 from review.flags.services import NUMBERS, ROLES, STOPPING
-from review.model import Action, Concern, ResourceChange
-from review.reading import read_stacks
-from review.trees import ABSENT, UNKNOWN, Document, Masked, Tree
+from review.model import ABSENT, UNKNOWN, Action, Concern, Document, Masked, ResourceChange, Tree
+from review.reading.stacks import read_stacks
 from tests.review.flagging import change, plan
 from tests.review.test_differences import copied
 

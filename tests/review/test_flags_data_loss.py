@@ -2,8 +2,7 @@ import pytest
 
 from review.flags.data_loss import WHY, path_text
 from review.flags.holders import HOLDERS
-from review.model import Action, Concern
-from review.trees import ABSENT, UNKNOWN, Tree
+from review.model import ABSENT, UNKNOWN, Action, Concern, Tree
 from tests.review.flagging import change, flags, titles
 
 TABLE: dict[str, Tree] = {"name": "status", "hash_key": "pk"}

@@ -2,8 +2,7 @@ from typing import Any
 
 import pytest
 
-from review.model import Action, Concern
-from review.trees import ABSENT, UNKNOWN, Masked, Tree
+from review.model import ABSENT, UNKNOWN, Action, Concern, Masked, Tree
 from tests.review.flagging import change, flags, titles
 
 WORLD = ["Open to the world"]

@@ -6,8 +6,17 @@ from typing import Any
 import pytest
 
 from review.flags import flags_of
-from review.model import Action, Concern, OutputChange, ProvisionerRun
-from review.trees import ABSENT, UNKNOWN, Document, Masked, Tree
+from review.model import (
+    ABSENT,
+    UNKNOWN,
+    Action,
+    Concern,
+    Document,
+    Masked,
+    OutputChange,
+    ProvisionerRun,
+    Tree,
+)
 from tests.review.flagging import allow, change, flags, plan, policy, titles
 
 OURS = change("aws_sqs_queue", {"arn": "arn:aws:sqs:eu-central-1:111111111111:q", "a": 1}, {"a": 2})

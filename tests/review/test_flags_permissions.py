@@ -2,8 +2,7 @@ from typing import Any
 
 import pytest
 
-from review.model import Action, Concern
-from review.trees import ABSENT, UNKNOWN, Document, Masked, Tree
+from review.model import ABSENT, UNKNOWN, Action, Concern, Document, Masked, Tree
 from tests.review.flagging import allow, change, flags, policy, titles
 
 READ = allow("s3:GetObject", Sid="Read")

@@ -4,8 +4,7 @@ from review.flags.guardians import GUARDIANS
 from review.flags.openings import OPENINGS
 from review.flags.protections import PROTECTIONS
 from review.flags.switches import Switch
-from review.model import Action, Concern
-from review.trees import ABSENT, UNKNOWN, Masked, Tree
+from review.model import ABSENT, UNKNOWN, Action, Concern, Masked, Tree
 from tests.review.flagging import change, flags, titles
 
 VALUES: tuple[Tree, ...] = (

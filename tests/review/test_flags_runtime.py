@@ -2,8 +2,7 @@ from typing import Any
 
 import pytest
 
-from review.model import Action, Concern
-from review.trees import ABSENT, UNKNOWN, Document, Masked, Tree
+from review.model import ABSENT, UNKNOWN, Action, Concern, Document, Masked, Tree
 from tests.review.flagging import change, flags, titles
 
 DIGEST = "1.dkr.ecr.eu-central-1.amazonaws.com/web@sha256:" + "a" * 64

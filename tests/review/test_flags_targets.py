@@ -6,8 +6,7 @@ from typing import Any
 import pytest
 
 from review.flags import flags_of
-from review.model import Concern, DeferredChange
-from review.trees import ABSENT, UNKNOWN, Document, Tree
+from review.model import ABSENT, UNKNOWN, Concern, DeferredChange, Document, Tree
 from tests.review.flagging import change, flags, plan, titles
 
 OURS = change("aws_sqs_queue", {"arn": "arn:aws:sqs:eu-central-1:111111111111:q", "a": 1}, {"a": 2})

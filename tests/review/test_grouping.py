@@ -5,8 +5,8 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from review.grouping import ORDER, group_of, groups_of
 from review.model import Action
+from review.rendering.grouping import ORDER, group_of, groups_of
 from tests.review.rendering import change
 
 

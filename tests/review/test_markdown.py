@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from review.markdown import cell, code, fence, visible
-from review.trees import ABSENT, UNKNOWN, Document, Masked, Tree
-from review.values import clip, pair, pretty, show, text_difference
+from review.model import ABSENT, UNKNOWN, Document, Masked, Tree
+from review.rendering.markdown import cell, code, fence, visible
+from review.rendering.values import clip, pair, pretty, show, text_difference
 from tests.review.rendering import HOSTILE, tokens
 
 ANYTHING = st.one_of(

@@ -9,10 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from review.masking import REDACTED, redact, tree_of
-from review.secret_names import is_secret_name
-from review.secret_shapes import is_secret_shape
-from review.trees import UNKNOWN, Document, Masked, Special, Tree
+from review.model import UNKNOWN, Document, Masked, Special, Tree
+from review.reading.masking import tree_of
+from review.reading.secret_detection import REDACTED, is_secret_name, is_secret_shape, redact
 
 CANARY = "canary-0f1e2d"
 HEX = "0123456789abcdef"

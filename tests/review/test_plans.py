@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from review.masking import REDACTED
-from review.model import Action, ActionInvocation, FailedCheck, Plan
-from review.plans import PlanError, plan_of
-from review.trees import ABSENT, UNKNOWN, Document, Masked
+from review.model import ABSENT, UNKNOWN, Action, ActionInvocation, Document, FailedCheck, Masked, Plan
+from review.reading.plans import plan_of
+from review.reading.secret_detection import REDACTED
+from review.reading.structure import PlanError
 
 RECORDED = sorted(File(__file__).with_name("plans").glob("*/*.json"))
 AWS_KEY = "AK" + "IA" + "Q" * 15

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from review.policies import Statement, statements_of
-from review.policy_changes import denials_removed, matches, newly_allowed
-from review.trees import Document, Masked
+from review.comparing.policies import Statement, statements_of
+from review.comparing.policy_changes import denials_removed, matches, newly_allowed
+from review.model import Document, Masked
 from tests.review.flagging import allow, copied, policy
 
 

@@ -7,7 +7,7 @@ import pytest
 from review.github import BodyTooLongError, Comment, GitHub, GitHubError
 from review.github.requests import Requests
 from review.marker import Marker, parse
-from review.posting import BUDGETS, Outcome, mark_outdated, post
+from review.posting.pull_request import BUDGETS, Outcome, mark_outdated, post
 from tests.review.fake_github import BOT, REPOSITORY, FakeGitHub, Trouble, running_github
 
 OLD, HEAD, NEXT = "a" * 40, "b" * 40, "c" * 40

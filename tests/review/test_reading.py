@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from review.documents import documents_in
-from review.masking import REDACTED
 from review.model import Stack
-from review.reading import environment_of, has_bad_input, read_stacks
+from review.reading.documents import documents_in
+from review.reading.secret_detection import REDACTED
+from review.reading.stacks import environment_of, has_bad_input, read_stacks
 
 PLAN: dict[str, Any] = {"format_version": "1.2", "terraform_version": "1.11.4", "resource_changes": []}
 TEXT = json.dumps(PLAN)

@@ -1,0 +1,157 @@
+"""What a policy allows that another one did not.
+
+Source: AWS's IAM documentation, "Policy evaluation logic".
+"""
+
+import math
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from review.comparing.matching import freeze
+from review.comparing.policies import Condition, Statement
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What a statement allows that was not allowed before.
+
+    `actions` are those, `principals` those of its principals that could not do all of it before.
+    `only_loosened`: all of it was allowed before, under a condition that is gone or is wider now.
+    """
+
+    statement: Statement
+    actions: frozenset[str]
+    principals: frozenset[str]
+    only_loosened: bool
+
+
+def matches(pattern: str, text: str) -> bool:
+    """Whether an IAM pattern takes in a text, which may be a pattern itself."""
+    return pattern in (text, "*") or (("*" in pattern or "?" in pattern) and bool(_regex(pattern)(text)))
+
+
+@lru_cache(maxsize=4096)
+def _regex(pattern: str) -> Callable[[str], re.Match[str] | None]:
+    parts = (".*" if char == "*" else "[^*]" if char == "?" else re.escape(char) for char in pattern)
+    return re.compile("".join(parts), re.DOTALL).fullmatch
+
+
+def work(before: Sequence[Statement], after: Sequence[Statement]) -> int:
+    """About how many comparisons of patterns it takes to compare two policies."""
+    return max(_comparisons(before, after), _comparisons(after, before))
+
+
+def _comparisons(known: Sequence[Statement], new: Sequence[Statement]) -> int:
+    patterns = sum(1 + len(old.actions) + len(old.resources) for old in known)
+    return patterns * sum(
+        math.prod(max(len(part), 1) for part in (each.actions, each.resources, each.principals))
+        for each in new
+    )
+
+
+def newly_allowed(before: Sequence[Statement], after: Sequence[Statement]) -> list[Grant]:
+    """What the statements of `after` allow and those of `before` did not.
+
+    Errs on the side of new: what several statements allow only together counts as new.
+    """
+    known = [statement for statement in before if statement.allow]
+    same = {freeze(statement.source) for statement in known}
+    grants = []
+    for statement in after:
+        if not statement.allow or freeze(statement.source) in same:
+            continue
+        actions = frozenset(
+            action for action in statement.actions if not _allowed(known, statement, action, True)
+        )
+        if not actions:
+            continue
+        loosened = all(_allowed(known, statement, action, False) for action in actions)
+        principals = frozenset(
+            principal
+            for principal in statement.principals
+            if not all(
+                _covered(known, statement, action, resource, principal, False)
+                for action in actions
+                for resource in statement.resources or {"*"}
+            )
+        )
+        grants.append(Grant(statement, actions, principals, loosened))
+    return grants
+
+
+def denials_removed(before: Sequence[Statement], after: Sequence[Statement]) -> list[Statement]:
+    """The Deny statements that are gone or deny less, as far as single statements tell."""
+    left = [statement for statement in after if not statement.allow]
+    same = {freeze(statement.source) for statement in left}
+    return [
+        statement
+        for statement in before
+        if not statement.allow
+        and freeze(statement.source) not in same
+        and not all(_allowed(left, statement, action, True) for action in statement.actions)
+    ]
+
+
+def _allowed(known: Sequence[Statement], new: Statement, action: str, conditions: bool) -> bool:
+    return all(
+        _covered(known, new, action, resource, principal, conditions)
+        for resource in new.resources or {"*"}
+        for principal in new.principals or {""}
+    )
+
+
+def _covered(
+    known: Sequence[Statement], new: Statement, action: str, resource: str, principal: str, conditions: bool
+) -> bool:
+    return any(
+        _covers(old.actions, old.not_actions, action, new.not_actions)
+        and (not old.resources or _covers(old.resources, old.not_resources, resource, new.not_resources))
+        and _covers_principal(old, principal, new.not_principals)
+        and (not conditions or _implied(old.conditions, new.conditions))
+        for old in known
+    )
+
+
+def _covers(patterns: frozenset[str], excepted: frozenset[str], text: str, but: frozenset[str]) -> bool:
+    if excepted:
+        if but:
+            return all(any(matches(wide, narrow) for wide in but) for narrow in excepted)
+        return not any(matches(pattern, text) or matches(text, pattern) for pattern in excepted)
+    return any(matches(pattern, text) for pattern in patterns)
+
+
+def _covers_principal(old: Statement, principal: str, but: frozenset[str]) -> bool:
+    if not principal:
+        return not old.principals
+    if old.not_principals:
+        return old.not_principals <= but if but else principal not in old.not_principals
+    if principal in old.principals or "AWS:*" in old.principals:
+        return True
+    account = principal.split(":")[5:6] if principal.startswith("AWS:arn:") else []
+    return bool(account) and f"AWS:arn:aws:iam::{account[0]}:root" in old.principals
+
+
+def _implied(old: frozenset[Condition], new: frozenset[Condition]) -> bool:
+    """Whether whatever meets all the new conditions meets all the old ones."""
+    return all(any(_implies(narrow, wide) for narrow in new) for wide in old)
+
+
+def _implies(narrow: Condition, wide: Condition) -> bool:
+    (operator, key, values), (wide_operator, wide_key, wide_values) = narrow, wide
+    if key != wide_key:
+        return False
+    if operator == wide_operator and "not" in operator:
+        return values >= wide_values
+    if "not" in operator or "not" in wide_operator:
+        return False
+    if "like" in wide_operator and operator in (wide_operator, wide_operator.replace("like", "equals")):
+        return all(any(matches(pattern, value) for pattern in wide_values) for value in values)
+    if operator == wide_operator:
+        return values <= wide_values
+    return (
+        operator.replace("like", "equals") == wide_operator
+        and values <= wide_values
+        and not any("*" in value or "?" in value for value in values)
+    )

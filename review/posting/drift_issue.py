@@ -1,0 +1,100 @@
+"""The one issue that tells of drift: opened when a plan of what is applied finds changes, closed when none.
+
+An issue is ours when it has the label, starts with the marker's line, and is by the author we write as.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from review.github import BodyTooLongError, GitHub, Issue
+from review.marker import parse
+from review.model import Verdict
+from review.posting.pipeline import ACTIONS_AUTHOR
+from review.posting.pull_request import BUDGETS
+from review.verdicts import Review
+
+LABEL: Final = "drift"
+"""The issue's label, by which it is found. GitHub makes it if it is not there."""
+
+_MOST_NAMES: Final = 5
+
+
+class Outcome(StrEnum):
+    """What became of the issue, in words for people."""
+
+    OPENED = "opened"
+    UPDATED = "updated"
+    UNCHANGED = "unchanged"
+    CLOSED = "closed: there is no drift any more"
+    NONE = "no drift, and no issue"
+
+
+@dataclass(frozen=True, slots=True)
+class Reported:
+    """What was done, and the issue's address (empty without one)."""
+
+    outcome: Outcome
+    url: str
+
+
+def report_drift(
+    client: GitHub, review: Review, render: Callable[[int], str], author: str = ACTIONS_AUTHOR
+) -> Reported:
+    """Make the repository's issues say what a review found: one open issue if anything, else none.
+
+    `render` makes the review's text within a budget in bytes. A plan that failed or is missing counts
+    as something found. Of several issues of ours the oldest stays, the others are closed. Raises
+    GitHubError.
+    """
+
+    def is_ours(issue: Issue) -> bool:
+        marker = parse(issue.body.replace("\r\n", "\n"))
+        return (
+            marker is not None
+            and marker.key == review.marker.key
+            and issue.author.casefold() == author.casefold()
+        )
+
+    found = [issue for issue in client.open_issues(LABEL) if is_ours(issue)]
+    gone = review.verdict is Verdict.NO_CHANGES
+    for issue in found[1:]:
+        client.close_issue(issue.number)
+    if gone and not found:
+        return Reported(Outcome.NONE, "")
+    title = _title(review)
+    for budget in BUDGETS:
+        body = render(budget)
+        try:
+            if not found:
+                return Reported(Outcome.OPENED, client.create_issue(title, body, [LABEL], is_ours).url)
+            outcome = _update(client, found[0], title, body)
+        except BodyTooLongError:
+            if budget == BUDGETS[-1]:
+                raise
+        else:
+            break
+    else:
+        raise AssertionError("the last budget returns or raises")
+    if gone:
+        client.close_issue(found[0].number)
+        return Reported(Outcome.CLOSED, found[0].url)
+    return Reported(outcome, found[0].url)
+
+
+def _update(client: GitHub, issue: Issue, title: str, body: str) -> Outcome:
+    if issue.title == title and issue.body.replace("\r\n", "\n").rstrip() == body.rstrip():
+        return Outcome.UNCHANGED
+    client.update_issue(issue.number, title, body)
+    return Outcome.UPDATED
+
+
+def _title(review: Review) -> str:
+    names: Sequence[str] = [
+        each.stack.name for each in review.stacks if each.verdict is not Verdict.NO_CHANGES
+    ]
+    if not names:
+        return "Drift: gone"
+    more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
+    return f"Drift: {', '.join(names[:_MOST_NAMES])}{more}"

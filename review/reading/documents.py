@@ -1,0 +1,215 @@
+"""The plans in the bytes of a file, whatever stands around them, told from other JSON."""
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, NoReturn
+
+SHOW: Final = "write the plan with `terraform plan -out=tfplan` and `terraform show -json tfplan`"
+VERSION: Final = re.compile(r"[0-9]{1,4}\.[0-9]{1,4}", re.ASCII)
+MAJORS: Final = ("0", "1")
+"""Source: Terraform's documentation, "JSON Output Format": minor versions only add, and a reader refuses
+major versions it does not know."""
+
+OF_PLANS: Final = (
+    "resource_changes",
+    "planned_values",
+    "output_changes",
+    "configuration",
+    "resource_drift",
+    "deferred_changes",
+    "applyable",
+)
+
+
+def is_versioned(document: Mapping[str, Any]) -> bool:
+    """Whether this says which format it has, as what `terraform show -json` writes does."""
+    return "format_version" in document or "plan_format_version" in document
+
+
+def not_a_plan(document: Mapping[str, Any]) -> str | None:
+    """Why a document is no plan that can be read, and what to do; None if it is one."""
+    version = document.get("format_version")
+    kind = _kind(document)
+    if kind:
+        return f"is {kind}; {SHOW}"
+    if not isinstance(version, str) or not VERSION.fullmatch(version):
+        return f"has no format version such as 1.2, so it is no plan of Terraform's; {SHOW}"
+    if version.split(".")[0] not in MAJORS:
+        return f"has format version {version}, but only 0.x and 1.x can be read; use a review that knows it"
+    if not any(key in document for key in OF_PLANS):
+        return f"is what `terraform show -json` says without a plan file; {SHOW}"
+    return None
+
+
+def _kind(document: Mapping[str, Any]) -> str | None:
+    if "@level" in document and "@message" in document:
+        return "the log of `terraform plan -json`, not a plan"
+    if "format_version" not in document:
+        if "plan_format_version" in document:
+            return "HCP Terraform's redacted form of a plan, without what a review needs"
+        if "lineage" in document or ("serial" in document and "terraform_version" in document):
+            return "a state file, not a plan"
+        return "JSON, but not a plan of Terraform's"
+    if "resource_changes" in document:
+        return None
+    if "values" in document:
+        return "a state as `terraform show -json` writes it, not a plan"
+    if "provider_schemas" in document:
+        return "the schemas of providers, not a plan"
+    if "diagnostics" in document and "valid" in document:
+        return "what `terraform validate -json` says, not a plan"
+    return None
+
+
+START: Final = re.compile(r'\{(?=\s*["}])')
+"""Where an object may begin; HCL and log lines have braces as well, but seldom these."""
+
+PLAN_START: Final = re.compile(r'\{\s*"(?:format_version|terraform_version|resource_changes|planned_values)"')
+NEXT_LINE: Final = re.compile(r"\n[ \t]*(?=\{)")
+BINARY: Final = {
+    b"PK\x03\x04": f"is a plan in Terraform's binary form; {SHOW}",
+    b"\x1f\x8b": "is packed with gzip; unpack it first",
+}
+UTF_16: Final = (
+    "is UTF-16, as Windows PowerShell's redirection writes it; "
+    "redirect in cmd or in PowerShell 7.4, which leave the bytes as they are"
+)
+CUT_OFF: Final = re.compile(r"[,:]?\s*(?:tr?u?|fa?l?s?|nu?l?|-|\\?u?[0-9A-Fa-f]{0,4})\Z")
+"""What is left after the error when a document was cut off: nothing, or a part of a value."""
+
+FAILURES: Final = 200
+"""Objects that cannot be read before only plans are looked for, and plans before a file is given up. Each
+failure costs a look at all of the text before it, so without an end to them this would be quadratic."""
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A JSON object, with the SHA-256 of its bytes; or why it cannot be read."""
+
+    content: dict[str, Any] | None
+    sha256: str = ""
+    problem: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """A document and where it stands in the text."""
+
+    start: int
+    end: int
+    document: Document
+
+
+def documents_in(raw: bytes) -> tuple[list[Document], tuple[str, ...]]:
+    """The documents in a file, at least one, and notes on what else is in it.
+
+    Takes time in proportion to the size. What cannot be read is a document with a problem, and the others
+    are still read.
+    """
+    if reason := _not_text(raw):
+        return [Document(None, problem=reason)], ()
+    try:
+        text = raw.removeprefix(b"\xef\xbb\xbf").decode()
+    except UnicodeDecodeError as error:
+        return [Document(None, problem=f"is not UTF-8 text: byte {error.start + 1} is wrong")], ()
+    parts = list(_parts(text))
+    # Beside plans, other objects are noise, such as the lines of a log; without any, one speaks for all.
+    plans = [part for part in parts if part.document.content is None or is_versioned(part.document.content)]
+    parts = plans or parts[:1]
+    documents = [part.document for part in parts]
+    if not documents:
+        return [Document(None, problem=_no_document(text))], ()
+    return documents, tuple(_notes(text, parts)) if plans else ()
+
+
+def _not_text(raw: bytes) -> str | None:
+    if not raw.strip():
+        return f"is empty; {SHOW}"
+    for magic, reason in BINARY.items():
+        if raw.startswith(magic):
+            return reason
+    if raw.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\x00" in raw[:4]:
+        return UTF_16
+    return None
+
+
+def _parts(text: str) -> Iterator[_Part]:
+    position = 0
+    noise: list[_Part] = []
+    broken = found = 0
+    while broken < FAILURES and (match := _start(len(noise)).search(text, position)):
+        start = match.start()
+        try:
+            content, position = DECODER.raw_decode(text, start)
+        except json.JSONDecodeError as error:
+            # Up to here it was JSON, so nothing before is looked at again.
+            position = max(start + 1, error.pos)
+            problem = _broken(text, start, error)
+        except RecursionError:
+            position = _next_line(text, start)
+            problem = "is nested too deep to be a plan"
+        except ValueError as error:
+            position = _next_line(text, start)
+            problem = f"is not JSON: {error}"
+        else:
+            found += 1
+            sha256 = hashlib.sha256(text[start:position].encode("utf-8")).hexdigest()
+            yield _Part(start, position, Document(content, sha256))
+            continue
+        part = _Part(start, position, Document(None, problem=problem))
+        if PLAN_START.match(text, start):
+            broken += 1
+            yield part
+        else:
+            noise.append(part)
+    if noise and not found and not broken:
+        yield noise[0]
+
+
+def _start(failures: int) -> re.Pattern[str]:
+    return START if failures < FAILURES else PLAN_START
+
+
+def _broken(text: str, start: int, error: json.JSONDecodeError) -> str:
+    place = f"line {error.lineno}, column {error.colno}"
+    rest = text[error.pos : error.pos + 20].rstrip()
+    is_last = not text[error.pos + 20 : error.pos + 40].strip()
+    if error.msg.startswith("Unterminated string") or (is_last and CUT_OFF.match(rest)):
+        first = text.count("\n", 0, start) + 1
+        return f"is cut off: the JSON that begins on line {first} has no end ({place})"
+    return f"is not JSON: {error.msg} ({place})"
+
+
+def _next_line(text: str, start: int) -> int:
+    match = NEXT_LINE.search(text, start)
+    return match.end() if match else len(text)
+
+
+def _no_document(text: str) -> str:
+    try:
+        DECODER.decode(text)
+    except (ValueError, RecursionError):
+        return f"holds no JSON object; {SHOW}"
+    return f"is JSON, but not a plan of Terraform's; {SHOW}"
+
+
+def _notes(text: str, parts: list[_Part]) -> Iterator[str]:
+    """How much stands around the documents. Not what: it may be anything."""
+    position = 0
+    for number, part in enumerate(parts, start=1):
+        if noise := text[position : part.start].strip():
+            where = "the plan" if number == 1 else f"plan {number}"
+            yield f"skipped {len(noise.encode())} bytes before {where}"
+        position = part.end
+    if noise := text[position:].strip():
+        yield f"skipped {len(noise.encode())} bytes after the plan"
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is no number there")
+
+
+DECODER: Final = json.JSONDecoder(parse_constant=_refuse)

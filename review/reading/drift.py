@@ -1,0 +1,98 @@
+"""What was changed behind Terraform's back, and which of it the plan says is relevant."""
+
+from collections.abc import Mapping
+from typing import Any, TypeAlias
+
+from review.reading.structure import actions_in, object_in, objects_in, text_in
+
+Relevant: TypeAlias = dict[str, list[list[Any]]]
+"""Paths by address."""
+
+
+def relevant_paths(document: Mapping[str, Any]) -> Relevant | None:
+    """The attributes that contributed to the plan; None if all drift is relevant.
+
+    That is so in a refresh-only plan, which has no changes of resources at all and would write all drift to
+    the state, and in formats before 1.1, which do not know of relevance. From 1.1 on nothing is relevant if
+    `relevant_attributes` is missing, because Terraform leaves out an empty list. A resource that was deleted
+    and that the plan creates again is relevant as well.
+    Source: Terraform's documentation, "JSON Output Format" and the release notes of 1.2.
+    """
+    changes = objects_in(document, "resource_changes")
+    version = text_in(document, "format_version", "the plan")
+    if not changes or version.startswith("0.") or version == "1.0":
+        return None
+    relevant: Relevant = {}
+    for place, item in objects_in(document, "relevant_attributes"):
+        path = item.get("attribute")
+        relevant.setdefault(text_in(item, "resource", place), []).append(
+            path if isinstance(path, list) else [path]
+        )
+    drifted = {text_in(item, "address", place) for place, item in objects_in(document, "resource_drift")}
+    for place, item in changes:
+        address = text_in(item, "address", place)
+        if address in drifted and actions_in(object_in(item.get("change"), place), place) == ("create",):
+            relevant.setdefault(address, []).append([])
+    return relevant
+
+
+def is_drift(item: Mapping[str, Any], place: str) -> bool:
+    """Whether anything but null against empty differs, or the resource has moved."""
+    change = object_in(item.get("change"), f"{place}.change")
+    actions = actions_in(change, place)
+    if actions == ("no-op",):
+        return bool(item.get("previous_address")) and item.get("previous_address") != item.get("address")
+    return actions != ("update",) or not _same(change.get("before"), change.get("after"))
+
+
+def is_relevant(item: Mapping[str, Any], relevant: Relevant) -> bool:
+    """Whether an attribute differs that is, holds, or is within a relevant one of this resource."""
+    address = str(item.get("address"))
+    change = item["change"]
+    before, after = change.get("before"), change.get("after")
+    resource = _without_index(address, item)
+    index = item.get("index")
+    for name in {address, resource, ""}:
+        for path in relevant.get(name, ()):
+            # Of a resource with several instances, the path may begin with the index of one.
+            steps = path[1:] if index is not None and path[:1] == [index] else path
+            if _differs_at(before, after, steps):
+                return True
+    return False
+
+
+def _without_index(address: str, item: Mapping[str, Any]) -> str:
+    name = f"{item.get('type')}.{item.get('name')}"
+    module = item.get("module_address")
+    start = address.find(f"{name}[", len(module) if isinstance(module, str) else 0)
+    return address if start < 0 else address[: start + len(name)]
+
+
+def _differs_at(before: Any, after: Any, path: list[Any]) -> bool:
+    for step in path:
+        if isinstance(before, dict) and isinstance(after, dict) and isinstance(step, str):
+            before, after = before.get(step), after.get(step)
+        elif (
+            isinstance(before, list)
+            and isinstance(after, list)
+            and isinstance(step, int)
+            and 0 <= step < min(len(before), len(after))
+        ):
+            before, after = before[step], after[step]
+        else:
+            break
+    return not _same(before, after)
+
+
+def _same(before: Any, after: Any) -> bool:
+    if isinstance(before, dict) and isinstance(after, dict):
+        return all(_same(before.get(key), after.get(key)) for key in before.keys() | after.keys())
+    if isinstance(before, list) and isinstance(after, list):
+        return len(before) == len(after) and all(map(_same, before, after))
+    if _is_empty(before) and _is_empty(after):
+        return True
+    return type(before) is type(after) and bool(before == after)
+
+
+def _is_empty(value: Any) -> bool:
+    return value is None or value in ("", [], {})

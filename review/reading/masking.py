@@ -1,0 +1,206 @@
+"""From Terraform's values to trees that are safe to show.
+
+A value is masked when Terraform says that it is sensitive, when its name says so, or when its shape does.
+In doubt it is masked; references to secrets (ARNs, names, `valueFrom`) are not, so that a reviewer can
+still read a plan.
+"""
+
+import json
+import re
+import secrets
+from collections.abc import Mapping
+from hashlib import blake2b
+from itertools import zip_longest
+from typing import Any, Final, TypeVar
+
+from review.model import UNKNOWN, Document, Masked, Tree
+from review.reading.secret_detection import (
+    REDACTED,
+    is_reference_name,
+    is_secret_name,
+    is_secret_shape,
+)
+
+DEPTH: Final = 64
+"""Levels of a value that are shown; what lies deeper is masked."""
+
+DOCUMENTS: Final = 3
+"""How many JSON texts within each other are shown; those deeper are masked."""
+
+NAME_KEYS: Final = ("name", "key", "Name", "Key", "ParameterKey", "parameter_name")
+VALUE_KEYS: Final = frozenset(
+    {
+        "value",
+        "Value",
+        "val",
+        "content",
+        "values",
+        "default",
+        "default_value",
+        "insecure_value",
+        "string_value",
+        "ParameterValue",
+    }
+)
+REFERENCE_TYPES: Final = frozenset({"SECRETS_MANAGER", "PARAMETER_STORE"})
+"""Types of a CodeBuild variable whose value names a secret."""
+
+SETTINGS: Final = re.compile(
+    r"aws_iam|cognito_user_pools|custom|iam|jwt|enabled|disabled|none|null|required|optional|true|false"
+    r"|seconds|minutes|hours|days",
+    re.IGNORECASE,
+)
+"""Words that stand under names like `auth` or `access_token` and give nothing away."""
+
+KEY: Final = secrets.token_bytes(32)
+_C = TypeVar("_C", dict[str, Any], list[Any])
+
+
+def tree_of(value: Any, sensitive: Any = False, unknown: Any = False) -> Tree:
+    """A JSON value as it may be shown.
+
+    `sensitive` and `unknown` are Terraform's parallel trees (`after_sensitive`, `after_unknown`): true at
+    any level stands for all below it. What is unknown is UNKNOWN even when sensitive, and also where the
+    value has nothing. A null is shown as one. Where the shape of `sensitive` is not that of the value, all
+    of the value is masked. Source: Terraform's documentation, "JSON Output Format", change representation.
+    """
+    return _tree(value, sensitive, unknown, False, 0, 0)
+
+
+def either(one: Any, other: Any) -> Any:
+    """Marks of two trees together; where their shapes differ and something is marked, all is."""
+    if one == other:
+        return one
+    if isinstance(one, dict) and isinstance(other, dict):
+        return {key: either(one.get(key), other.get(key)) for key in one.keys() | other.keys()}
+    if isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
+        return [either(first, second) for first, second in zip(one, other, strict=True)]
+    if not has_mark(one):
+        return other
+    return True if has_mark(other) else one
+
+
+def _tree(value: Any, sensitive: Any, unknown: Any, named: bool, depth: int, documents: int) -> Tree:
+    """`named` says that a name further up says secret."""
+    if unknown and has_mark(unknown):
+        if not isinstance(unknown, (dict, list)) or not isinstance(value, (type(unknown), type(None))):
+            return UNKNOWN
+        value = type(unknown)() if value is None else value
+    if value is None:
+        return None
+    if sensitive and not _same_shape(value, sensitive) and has_mark(sensitive):
+        return _masked(value, unknown)
+    if isinstance(value, str):
+        return _text(value, named, depth, documents)
+    if isinstance(value, (dict, list)):
+        if depth >= DEPTH:
+            return _masked(value, unknown)
+        if isinstance(value, dict):
+            return _object(
+                value, _or_empty(sensitive, value), _or_empty(unknown, value), named, depth, documents
+            )
+        return _list(value, _or_empty(sensitive, value), _or_empty(unknown, value), named, depth, documents)
+    if isinstance(value, (bool, int, float)):
+        return _masked(value) if named and not isinstance(value, bool) else value
+    raise TypeError(f"no JSON value: {type(value).__name__}")
+
+
+def _object(
+    value: dict[str, Any],
+    sensitive: Mapping[str, Any],
+    unknown: Mapping[str, Any],
+    named: bool,
+    depth: int,
+    documents: int,
+) -> Tree:
+    is_pair = _is_secret_pair(value)
+    numbers: list[str] = []
+    tree: dict[str, Tree] = {}
+    # Terraform sorts the keys of its objects. Those of a JSON text keep the order their author gave them.
+    for key in value if documents else sorted(value):
+        secret = (
+            is_secret_name(key) or (is_pair and key in VALUE_KEYS) or (named and not is_reference_name(key))
+        )
+        shown = _new_key(numbers) if is_secret_shape(key) else key
+        tree[shown] = _tree(value[key], sensitive.get(key), unknown.get(key), secret, depth + 1, documents)
+    for key in sorted(unknown):
+        if key not in value and has_mark(unknown[key]):
+            shown = _new_key(numbers) if is_secret_shape(key) else key
+            tree[shown] = _tree(None, None, unknown[key], False, depth + 1, documents)
+    return tree
+
+
+def _list(
+    value: list[Any], sensitive: list[Any], unknown: list[Any], named: bool, depth: int, documents: int
+) -> Tree:
+    items: list[Tree] = []
+    after_option = False
+    for item, mark, part in zip_longest(value, sensitive[: len(value)], unknown[: len(value)]):
+        text = item if isinstance(item, str) else ""
+        items.append(_tree(item, mark, part, named or (after_option and bool(text)), depth + 1, documents))
+        # An option and its value may be two items of a command: "--password", "x".
+        after_option = text.startswith("-") and "=" not in text and is_secret_name(text)
+    more = unknown[len(value) :]
+    if has_mark(more):
+        items += [_tree(None, None, part, False, depth + 1, documents) for part in more]
+    return items
+
+
+def _text(text: str, named: bool, depth: int, documents: int) -> Tree:
+    if named and not _is_harmless(text):
+        return _masked(text)
+    if text[:1] in "{[ \n\t\r" and (stripped := text.strip())[:1] in ("{", "["):
+        try:
+            content = json.loads(stripped)
+        except RecursionError:
+            return _masked(text)
+        except ValueError:
+            pass
+        else:
+            if documents == DOCUMENTS:
+                return _masked(text)
+            return Document(_tree(content, None, None, False, depth + 1, documents + 1))
+    return _masked(text) if is_secret_shape(text) else text
+
+
+def _is_secret_pair(value: Mapping[str, Any]) -> bool:
+    """Whether an object gives a value to a secret name: {"name": "TOKEN", "value": "x"}."""
+    names = (value.get(key) for key in NAME_KEYS)
+    is_secret = any(isinstance(name, str) and is_secret_name(name) for name in names)
+    return is_secret and value.get("type") not in REFERENCE_TYPES
+
+
+def _is_harmless(text: str) -> bool:
+    """Whether a text under a secret name refers to a secret, or is a setting."""
+    return not text or text.startswith("arn:") or SETTINGS.fullmatch(text) is not None
+
+
+def _same_shape(value: Any, sensitive: Any) -> bool:
+    if isinstance(value, list):
+        return isinstance(sensitive, list) and len(sensitive) == len(value)
+    return isinstance(value, dict) and isinstance(sensitive, dict)
+
+
+def _or_empty(marks: Any, value: _C) -> _C:
+    """The marks, if they are of the value's shape; otherwise nothing in them is marked."""
+    return marks if isinstance(marks, type(value)) else type(value)()
+
+
+def has_mark(marks: Any) -> bool:
+    """Whether something in a tree of marks is marked; what is no mark counts as one."""
+    if isinstance(marks, dict):
+        return any(map(has_mark, marks.values()))
+    if isinstance(marks, list):
+        return any(map(has_mark, marks))
+    return bool(marks)
+
+
+def _new_key(made: list[str]) -> str:
+    """Another stand-in for a key that is secret itself; `made` has those before it."""
+    made.append(REDACTED if not made else f"{REDACTED} {len(made) + 1}")
+    return made[-1]
+
+
+def _masked(value: Any, unknown: Any = None) -> Masked:
+    content = json.dumps([value, unknown if has_mark(unknown) else None], sort_keys=True)
+    return Masked(blake2b(content.encode("ascii"), key=KEY, digest_size=16).digest())

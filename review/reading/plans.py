@@ -1,0 +1,362 @@
+"""Terraform's JSON of a plan as a `Plan`: every change, with values that are safe to show.
+
+Source: Terraform's documentation, "JSON Output Format", plan representation, formats 0.1 to 1.2. Names it
+does not list are ignored, as it asks for.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from review.model import (
+    ABSENT,
+    UNKNOWN,
+    Action,
+    ActionInvocation,
+    DeferredChange,
+    FailedCheck,
+    OutputChange,
+    Path,
+    Plan,
+    ProvisionerRun,
+    ResourceChange,
+    Tree,
+)
+from review.reading.canonical import changes_hash
+from review.reading.documents import not_a_plan
+from review.reading.drift import is_drift, is_relevant, relevant_paths
+from review.reading.masking import either, has_mark, tree_of
+from review.reading.secret_detection import REDACTED, redact
+from review.reading.structure import (
+    PlanError,
+    actions_in,
+    flag_in,
+    modules_in,
+    object_in,
+    objects_in,
+    text_in,
+)
+
+ACTIONS: Final = {
+    ("delete", "create"): Action.REPLACE,
+    ("create", "delete"): Action.REPLACE,
+    ("delete",): Action.DELETE,
+    ("update",): Action.UPDATE,
+    ("create",): Action.CREATE,
+    ("forget",): Action.FORGET,
+    ("create", "forget"): Action.REPLACE,
+    ("read",): Action.READ,
+}
+"""("create", "forget") makes a new object and leaves the former one where it is, no longer managed."""
+
+NO_OP: Final = ("no-op",)
+CREATES_AND_FORGETS: Final = ("create", "forget")
+CREATES_FIRST: Final = frozenset({("create", "delete"), ("create", "forget")})
+FAILED: Final = frozenset({"fail", "error"})
+
+
+def plan_of(document: Mapping[str, Any], sha256: str) -> Plan:
+    """A plan from the JSON that `terraform show -json` writes; `sha256` is that of its bytes.
+
+    Raises PlanError if it is something else, is of a format not known, or is not built like a plan.
+    """
+    if reason := not_a_plan(document):
+        raise PlanError(reason)
+    changes_sha256 = changes_hash(document)
+    entries = objects_in(document, "resource_changes")
+    names = _Names()
+    changes = [change for item, place in _entries(entries) if (change := _change(item, place, names))]
+    drift, other_drift = _drift(document, names)
+    deferred_actions = [
+        (f"{place}.action_invocation", object_in(item.get("action_invocation"), f"{place}.action_invocation"))
+        for place, item in objects_in(document, "deferred_action_invocations")
+    ]
+    return Plan(
+        format_version=text_in(document, "format_version", "the plan"),
+        terraform_version=redact(text_in(document, "terraform_version", "the plan")),
+        sha256=sha256,
+        changes_sha256=changes_sha256,
+        errored=flag_in(document, "errored", default=False),
+        complete=flag_in(document, "complete", default=True) and not deferred_actions,
+        changes=_sorted(changes),
+        unchanged=len(entries) - len(changes),
+        outputs=tuple(_outputs(document)),
+        failed_checks=tuple(_failed_checks(document)),
+        deferred=tuple(_deferred(document, names)),
+        actions=tuple(_actions([*objects_in(document, "action_invocations"), *deferred_actions])),
+        drift=_sorted(drift),
+        other_drift=other_drift,
+        provisioners=provisioners_of(document),
+    )
+
+
+class _Names:
+    """Addresses without what is secret in them, and still one for each.
+
+    The index of a resource can hold a secret. Two that differ in nothing else get numbers, in the order
+    in which the plan has them.
+    """
+
+    def __init__(self) -> None:
+        self._shown: dict[str, str] = {}
+        self._used: set[str] = set()
+        self._numbers: Counter[str] = Counter()
+
+    def shown(self, address: str) -> str:
+        """The address as it may be shown."""
+        if address not in self._shown:
+            shown = base = redact(address)
+            while shown != address and shown in self._used:
+                self._numbers[base] += 1
+                shown = base.replace(REDACTED, f"{REDACTED} {self._numbers[base] + 1}", 1)
+            self._shown[address] = shown
+            self._used.add(shown)
+        return self._shown[address]
+
+
+def _entries(entries: list[tuple[str, Mapping[str, Any]]]) -> Iterator[tuple[Mapping[str, Any], str]]:
+    for place, item in entries:
+        if not text_in(item, "address", place):
+            raise PlanError(f"{place}.address is missing")
+        yield item, place
+
+
+def _change(item: Mapping[str, Any], place: str, names: _Names) -> ResourceChange | None:
+    """A change of a resource, or None if nothing happens to it."""
+    change = object_in(item.get("change"), f"{place}.change")
+    actions = actions_in(change, place)
+    address = text_in(item, "address", place)
+    previous = text_in(item, "previous_address", place)
+    previous = "" if previous == address else previous
+    importing = change.get("importing")
+    action = ACTIONS.get(actions, Action.UNRECOGNISED)
+    if actions == NO_OP:
+        if importing is None and not previous:
+            return None
+        action = Action.MOVE if importing is None else Action.IMPORT
+    before, after = _values(change)
+    unmarked = _no_longer_sensitive(change)
+    return ResourceChange(
+        address=names.shown(address),
+        deposed=redact(text_in(item, "deposed", place)) or None,
+        previous_address=names.shown(previous) if previous else None,
+        type=redact(text_in(item, "type", place)),
+        name=redact(text_in(item, "name", place)),
+        is_data=text_in(item, "mode", place) == "data",
+        action=action,
+        create_before_destroy=actions in CREATES_FIRST,
+        replace_paths=tuple(_paths(change, f"{place}.change.replace_paths")),
+        reason=redact(text_in(item, "action_reason", place)) or None,
+        import_id=_import_id(importing, f"{place}.change.importing"),
+        before=before,
+        after=after,
+        keeps_former=actions == CREATES_AND_FORGETS,
+        no_longer_sensitive=tuple((redact(key),) for key in unmarked),
+    )
+
+
+def _no_longer_sensitive(change: Mapping[str, Any]) -> list[str]:
+    """The attributes of an object that is there before and after, of which fewer parts are marked after."""
+    before, after = change.get("before_sensitive"), change.get("after_sensitive")
+    is_kept = change.get("before") is not None and change.get("after") is not None
+    if not is_kept or not isinstance(before, dict):
+        return []
+    left = after if isinstance(after, dict) else {}
+    return sorted(
+        key for key in before if has_mark(before[key]) and after is not True and not has_mark(left.get(key))
+    )
+
+
+def _values(change: Mapping[str, Any], name: str = "") -> tuple[Tree, Tree]:
+    """Before and after; ABSENT where there is no object. A `name` may itself say that they are secret."""
+    unknown = change.get("after_unknown")
+    # What is marked on one side is the same secret on the other, even when a change takes the mark away.
+    marks = either(change.get("before_sensitive"), change.get("after_sensitive"))
+    before: Tree = ABSENT
+    after: Tree = ABSENT
+    if change.get("before") is not None:
+        before = _named_tree(name, change["before"], marks, None)
+    if change.get("after") is not None or unknown:
+        after = _named_tree(name, change.get("after"), marks, unknown)
+    return before, ABSENT if after is None else after
+
+
+def _named_tree(name: str, value: Any, sensitive: Any, unknown: Any) -> Tree:
+    if not name:
+        return tree_of(value, sensitive, unknown)
+    tree = tree_of({name: value}, {name: sensitive}, {name: unknown})
+    return next(iter(tree.values())) if isinstance(tree, dict) else tree
+
+
+def _paths(change: Mapping[str, Any], place: str) -> Iterator[Path]:
+    """The paths that force a replacement, up to what is sensitive: its keys are so as well."""
+    paths = change.get("replace_paths")
+    if paths is None:
+        return
+    if not isinstance(paths, list) or not all(isinstance(path, list) for path in paths):
+        raise PlanError(f"{place} must be a list of lists")
+    for path in paths:
+        steps = path
+        for sensitive in (change.get("before_sensitive"), change.get("after_sensitive")):
+            steps = steps[: _open_steps(steps, sensitive)]
+        yield tuple(step if isinstance(step, int) else redact(str(step)) for step in steps)
+
+
+def _open_steps(path: list[Any], sensitive: object) -> int:
+    """How many steps of a path, at least one, lead to where all is sensitive; all if they do not."""
+    for index, step in enumerate(path):
+        if sensitive is True:
+            return max(index, 1)
+        if isinstance(sensitive, dict):
+            sensitive = sensitive.get(step) if isinstance(step, str) else None
+        elif isinstance(sensitive, list) and isinstance(step, int) and 0 <= step < len(sensitive):
+            sensitive = sensitive[step]
+        else:
+            break
+    return len(path)
+
+
+def _import_id(importing: object, place: str) -> Tree:
+    if importing is None:
+        return ABSENT
+    content = object_in(importing, place)
+    if content.get("unknown") is True:
+        return UNKNOWN
+    return tree_of(content.get("id") or content.get("identity"))
+
+
+def _outputs(document: Mapping[str, Any]) -> Iterator[OutputChange]:
+    for name, value in sorted(object_in(document.get("output_changes"), "output_changes").items()):
+        place = f"output_changes.{name}"
+        change = object_in(value, place)
+        actions = actions_in(change, place)
+        if actions == NO_OP:
+            continue
+        action = ACTIONS.get(actions, Action.UNRECOGNISED)
+        before, after = _values(change, name)
+        # An output may be null; then it is there all the same.
+        if before is ABSENT and action is not Action.CREATE:
+            before = None
+        if after is ABSENT and action is not Action.DELETE:
+            after = None
+        unmarked = has_mark(change.get("before_sensitive")) and not has_mark(change.get("after_sensitive"))
+        is_kept = action is not Action.DELETE
+        yield OutputChange(redact(name), action, before, after, no_longer_sensitive=unmarked and is_kept)
+
+
+def _failed_checks(document: Mapping[str, Any]) -> Iterator[FailedCheck]:
+    found = []
+    for place, check in objects_in(document, "checks"):
+        instances = objects_in(check, "instances", place)
+        failed = [item for item in instances if text_in(item[1], "status", item[0]) in FAILED]
+        if not failed and text_in(check, "status", place) in FAILED:
+            failed = [(place, check)]
+        for where, item in failed:
+            address = object_in(item.get("address"), f"{where}.address")
+            problems = [
+                text_in(problem, "message", at) for at, problem in objects_in(item, "problems", where)
+            ]
+            found.append(
+                FailedCheck(
+                    redact(text_in(address, "to_display", f"{where}.address")),
+                    text_in(item, "status", where),
+                    tuple(sorted(map(redact, problems))),
+                )
+            )
+    yield from sorted(found, key=lambda check: (check.address, check.status, check.problems))
+
+
+def _deferred(document: Mapping[str, Any], names: _Names) -> Iterator[DeferredChange]:
+    found = []
+    for place, item in objects_in(document, "deferred_changes"):
+        where = f"{place}.resource_change"
+        entry = object_in(item.get("resource_change"), where)
+        change = _change(entry, where, names)
+        if change is None:
+            # What is put off is something, even if its actions are not known yet.
+            change = _change({**entry, "change": {**entry["change"], "actions": ["unknown"]}}, where, names)
+        if change:
+            found.append(DeferredChange(redact(text_in(item, "reason", place)), change))
+    yield from sorted(found, key=lambda item: (_order(item.change), item.reason))
+
+
+def _actions(entries: list[tuple[str, Mapping[str, Any]]]) -> list[ActionInvocation]:
+    found = [
+        ActionInvocation(redact(text_in(item, "address", place)), redact(text_in(item, "type", place)))
+        for place, item in entries
+    ]
+    return sorted(found, key=lambda action: (action.address, action.type))
+
+
+def _drift(document: Mapping[str, Any], names: _Names) -> tuple[list[ResourceChange], int]:
+    """The drift that the plan says is relevant, and how much other drift there is."""
+    relevant = relevant_paths(document)
+    found = []
+    other = 0
+    for item, place in _entries(objects_in(document, "resource_drift")):
+        if not is_drift(item, place):
+            continue
+        change = _change(item, place, names) if relevant is None or is_relevant(item, relevant) else None
+        if change:
+            found.append(change)
+        else:
+            other += 1
+    return found, other
+
+
+def _sorted(changes: list[ResourceChange]) -> tuple[ResourceChange, ...]:
+    return tuple(sorted(changes, key=_order))
+
+
+def _order(change: ResourceChange) -> tuple[str, str]:
+    return change.address, change.deposed or ""
+
+
+_INDEX: Final = re.compile(r"\[(?:\"(?:[^\"\\]|\\.)*\"|\d+)\]")
+_COMMANDS: Final = ("command", "inline", "script", "scripts", "content", "source")
+_LOCAL: Final = "local-exec"
+
+
+def provisioners_of(document: Mapping[str, Any]) -> tuple[ProvisionerRun, ...]:
+    """The commands of those resources that the plan creates, or where so configured destroys.
+
+    One for each provisioner in the configuration, however many instances of the resource there are.
+    Raises PlanError if the document is not built like a plan.
+    """
+    created, destroyed = set(), set()
+    for place, item in objects_in(document, "resource_changes"):
+        actions = actions_in(object_in(item.get("change"), f"{place}.change"), place)
+        address = _INDEX.sub("", text_in(item, "address", place))
+        if "create" in actions:
+            created.add(address)
+        if "delete" in actions:
+            destroyed.add(address)
+    found = []
+    for address, provisioner in _configured(document):
+        runs_at_end = provisioner.get("when") == "destroy"
+        if address in (destroyed if runs_at_end else created):
+            type_ = text_in(provisioner, "type", "provisioner")
+            found.append(
+                ProvisionerRun(redact(address), redact(type_), _command(provisioner), type_ == _LOCAL)
+            )
+    return tuple(sorted(found, key=lambda each: (each.address, each.type, repr(each.command))))
+
+
+def _configured(document: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Every provisioner, with the address of its resource."""
+    for prefix, _, module in modules_in(document):
+        for place, resource in objects_in(module, "resources", "configuration"):
+            address = prefix + text_in(resource, "address", place)
+            for _, provisioner in objects_in(resource, "provisioners", place):
+                yield address, provisioner
+
+
+def _command(provisioner: Mapping[str, Any]) -> Tree:
+    expressions = object_in(provisioner.get("expressions"), "provisioner.expressions")
+    for name in _COMMANDS:
+        if name in expressions:
+            expression = expressions[name]
+            known = isinstance(expression, Mapping) and "constant_value" in expression
+            return tree_of(expression["constant_value"]) if known else UNKNOWN
+    return UNKNOWN

@@ -1,0 +1,150 @@
+"""Files of plans as stacks: each with its plan, or with why it has none."""
+
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Final
+
+from review.model import Plan, Stack
+from review.reading.documents import Document, documents_in
+from review.reading.plans import plan_of
+from review.reading.secret_detection import redact
+from review.reading.structure import PlanError
+
+KINDS: Final = ("network", "service")
+"""What the stacks of an environment end in: `dev-network`, `dev-service`."""
+
+PLANNING_FAILED: Final = "planning failed"
+NOT_PLANNED: Final = "there is no plan: the stack was expected, but nothing was handed in for it"
+COLOUR: Final = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+NUMBER: Final = re.compile(r"#([0-9]+)\Z", re.ASCII)
+
+
+def read_stacks(files: Sequence[Path], expected: Sequence[str] = ()) -> tuple[Stack, ...]:
+    """The stacks of these files and folders, sorted by environment and name. Never raises for what they hold.
+
+    `<stack>.json` holds the stack's plan, `<stack>.error` next to it what Terraform said when planning
+    failed; either may be missing. Of a folder, these files in it are read. Several plans in one file are
+    `<stack>`, `<stack>#2` and so on. An expected stack without any file is `missing`.
+
+    A plan's `sha256` is that of the bytes from its first `{` to its last `}`, without what stands around
+    it, so also without the newline at the end that `terraform show -json` writes.
+    """
+    found: dict[str, list[Stack]] = {}
+    for file in _plan_files(files):
+        found.setdefault(file.stem, []).extend(_stacks_of(file))
+    stacks = [
+        _numbered(stack, number) for group in found.values() for number, stack in enumerate(group, start=1)
+    ]
+    stacks += [
+        Stack(name, environment_of(name), None, NOT_PLANNED, missing=True)
+        for name in dict.fromkeys(expected)
+        if name not in found
+    ]
+    return tuple(sorted(stacks, key=_order))
+
+
+def has_bad_input(stacks: Iterable[Stack]) -> bool:
+    """Whether something could not be read, which makes exit status 2.
+
+    A failed plan is none of that, nor is a missing one.
+    """
+    return any(
+        stack.problem is not None and stack.problem != PLANNING_FAILED and not stack.missing
+        for stack in stacks
+    )
+
+
+def environment_of(stack: str) -> str:
+    """The environment of a stack: `dev` of `dev-service`; of a stack outside of any, its own name."""
+    name = NUMBER.sub("", stack)
+    environment, _, kind = name.rpartition("-")
+    return environment if environment and kind in KINDS else name
+
+
+def _plan_files(files: Sequence[Path]) -> list[Path]:
+    """The `.json` of each stack, whether there or not, in the order given; each once."""
+    found: dict[Path, None] = {}
+    for file in files:
+        if file.is_dir():
+            within = sorted(path for path in file.iterdir() if path.suffix in {".json", ".error"})
+            found |= dict.fromkeys(_plan_file(path) for path in within)
+            if not within:
+                found[file] = None
+        else:
+            found[_plan_file(file)] = None
+    return list(found)
+
+
+def _plan_file(path: Path) -> Path:
+    return path.with_suffix(".json") if path.suffix == ".error" else path
+
+
+def _stacks_of(file: Path) -> list[Stack]:
+    environment = environment_of(file.stem)
+    said, problem = _errors(file.with_suffix(".error"))
+    errors = said or ""
+    raw: bytes | None = None
+    if file.is_dir():
+        problem = problem or f"{file} holds neither plans (*.json) nor errors (*.error)"
+    else:
+        try:
+            raw = file.read_bytes()
+        except FileNotFoundError:
+            problem = problem or (f"{file} does not exist" if said is None else None)
+        except OSError as error:
+            problem = problem or f"{file} cannot be read: {error.strerror or error}"
+    # When planning fails, a redirection leaves an empty file.
+    if raw is None or (errors and not raw.strip()):
+        return [Stack(file.stem, environment, None, problem or PLANNING_FAILED, errors)]
+    documents, notes = documents_in(raw)
+    stacks = []
+    for document in documents:
+        plan, reason = _plan(document)
+        words = f"{file.name} {reason}" if reason else problem
+        stacks.append(Stack(file.stem, environment, plan, words, errors, notes=notes))
+        errors, notes = "", ()
+    return stacks
+
+
+def _plan(document: Document) -> tuple[Plan | None, str | None]:
+    if document.content is None:
+        return None, document.problem
+    try:
+        return plan_of(document.content, document.sha256), None
+    except PlanError as error:
+        return None, str(error) if str(error).startswith(
+            ("is ", "has ")
+        ) else f"is not built like a plan: {error}"
+    except RecursionError:
+        return None, "is nested too deep to be a plan"
+
+
+def _errors(file: Path) -> tuple[str | None, str | None]:
+    """What Terraform said, safe to show, None if there is no such file; and why that cannot be read."""
+    try:
+        text = file.read_bytes().decode(errors="replace")
+    except FileNotFoundError:
+        return None, None
+    except OSError as error:
+        return None, f"{file} cannot be read: {error.strerror or error}"
+    return redact(COLOUR.sub("", text).strip()), None
+
+
+def _numbered(stack: Stack, number: int) -> Stack:
+    if number == 1:
+        return stack
+    return Stack(
+        f"{stack.name}#{number}",
+        stack.environment,
+        stack.plan,
+        stack.problem,
+        stack.errors,
+        stack.missing,
+        stack.notes,
+    )
+
+
+def _order(stack: Stack) -> tuple[str, str, int]:
+    number = NUMBER.search(stack.name)
+    return stack.environment, NUMBER.sub("", stack.name), int(number[1]) if number else 1

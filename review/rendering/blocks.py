@@ -1,0 +1,185 @@
+"""The parts of a stack's section, in their order: errors, groups, outputs, checks and so on."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+
+from review.model import Action, Plan, ResourceChange, Stack
+from review.rendering import entries
+from review.rendering.budget import Entry, Shown, Tier
+from review.rendering.grouping import group_of, groups_of
+from review.rendering.markdown import code, counted, number
+from review.rendering.wording import NOUNS, REMARKS, TITLES
+from review.verdicts import is_revision
+
+
+class Rank(IntEnum):
+    """What a block is about, the more important the smaller: the last ones make room first."""
+
+    ERRORS = 0
+    REPLACE = 1
+    DELETE = 2
+    UNRECOGNISED = 3
+    CHECKS = 4
+    DEFERRED = 5
+    ACTIONS = 6
+    COMMANDS = 7
+    FORGET = 8
+    UPDATE = 9
+    REVISION = 10
+    OUTPUTS = 11
+    CREATE = 12
+    IMPORT = 13
+    MOVE = 14
+    DRIFT = 15
+    READ = 16
+    NOTES = 17
+
+    @property
+    def tier(self) -> Tier:
+        """Up to the commands, a reviewer needs all; the rest makes room for it."""
+        return Tier.FIRST if self <= Rank.COMMANDS else Tier.SECOND
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A fold with a title and entries. `nouns` (one, many) and `details` name what may be left out."""
+
+    rank: Rank
+    title: str
+    is_open: bool
+    nouns: tuple[str, str]
+    details: str
+    entries: tuple[Entry, ...]
+
+    def body(self, shown: Shown) -> str:
+        """The entries that are shown, as Markdown."""
+        return "".join(
+            entry.detailed if position < shown.detailed else entry.listed
+            for position, entry in enumerate(self.entries[: shown.listed])
+        ).lstrip("\n")
+
+    def rest(self, shown: Shown, *, with_types: bool) -> str:
+        """A line that tells what is not even listed; nothing if all is."""
+        left = self.entries[shown.listed :]
+        count = sum(entry.weight for entry in left)
+        if not count:
+            return ""
+        types = Counter(entry.type for entry in left if entry.type and entry.weight)
+        told = ", ".join(f"{number(types[each])} {code(each)}" for each in sorted(types))
+        colon = f": {told}" if with_types and told else ""
+        return f"\n{number(count)} not listed here{colon}\n"
+
+
+def blocks_of(stack: Stack) -> Iterator[Block]:
+    """All there is to show of a stack beneath the table and the flags."""
+    if stack.errors or stack.problem:
+        errors = entries.error_entries(stack)
+        yield Block(Rank.ERRORS, "What is wrong", True, ("error", "errors"), "text", errors)
+    if stack.plan is not None:
+        yield from _plan_blocks(stack.plan)
+    if stack.notes:
+        notes = tuple(map(entries.note_entry, stack.notes))
+        yield _counted(Rank.NOTES, "Notes on the input", ("note", "notes"), "text", notes)
+
+
+def _plan_blocks(plan: Plan) -> Iterator[Block]:
+    for group in groups_of(change for change in plan.changes if not is_revision(change)):
+        rank = Rank[group.action.name]
+        details = "attributes" if group.action is Action.CREATE else "differences"
+        found = entries.group_entries(group)
+        yield _counted(
+            rank, TITLES[group.action], NOUNS[group.action], details, found, REMARKS.get(group.action)
+        )
+    if revisions := [change for change in plan.changes if is_revision(change)]:
+        found = entries.revision_entries(group_of(Action.REPLACE, revisions))
+        nouns = ("new revision", "new revisions")
+        yield _counted(Rank.REVISION, "New revision", nouns, "differences", found, "nothing is lost")
+    if plan.outputs:
+        outputs = tuple(map(entries.output_entry, plan.outputs))
+        yield _counted(Rank.OUTPUTS, "Outputs", ("output", "outputs"), "values", outputs)
+    if plan.failed_checks:
+        checks = tuple(map(entries.check_entry, plan.failed_checks))
+        yield _counted(Rank.CHECKS, "Failed checks", ("failed check", "failed checks"), "text", checks)
+    if plan.deferred:
+        deferred = tuple(map(entries.deferred_entry, plan.deferred))
+        nouns = ("deferred change", "deferred changes")
+        yield _counted(Rank.DEFERRED, "Put off to a later plan", nouns, "text", deferred)
+    if plan.actions:
+        actions = tuple(map(entries.invocation_entry, plan.actions))
+        yield _counted(Rank.ACTIONS, "Actions to invoke", ("action", "actions"), "text", actions)
+    if plan.provisioners:
+        commands = tuple(map(entries.command_entry, plan.provisioners))
+        nouns = ("command", "commands")
+        yield _counted(Rank.COMMANDS, "Commands run by the apply", nouns, "text", commands)
+    if plan.drift:
+        nouns = ("drifted resource", "drifted resources")
+        drift = _drift_entries(plan.drift)
+        yield _counted(Rank.DRIFT, "Drift: changed outside of Terraform", nouns, "differences", drift)
+
+
+def _counted(
+    rank: Rank,
+    title: str,
+    nouns: tuple[str, str],
+    details: str,
+    found: tuple[Entry, ...],
+    remark: str | None = None,
+) -> Block:
+    """A block with the number of what is in it in its title, open when it is important."""
+    count = number(sum(entry.weight for entry in found))
+    remarks = f" · {remark}" if remark else ""
+    return Block(rank, f"{title} ({count}){remarks}", rank.tier is Tier.FIRST, nouns, details, found)
+
+
+def _drift_entries(drift: tuple[ResourceChange, ...]) -> tuple[Entry, ...]:
+    actions = dict.fromkeys(change.action for change in drift)
+    groups = [group_of(each, [change for change in drift if change.action is each]) for each in actions]
+    return tuple(entry for group in groups for entry in entries.group_entries(group, is_drift=True))
+
+
+def other_drift(plan: Plan) -> str:
+    """A sentence on the drift that the plan does not call relevant; nothing if there is none."""
+    if not plan.other_drift:
+        return ""
+    count = counted(plan.other_drift, "other resource")
+    return f"{count} changed outside of Terraform in ways that do not bear on this plan."
+
+
+_Phrase = tuple[Rank, str, tuple[str, str], int]
+"""What it is about, words before the number, the noun (one, many), the number."""
+
+
+def left_out(blocks: Sequence[Block], shown: Sequence[Shown]) -> list[str]:
+    """What is not even listed, and the details that are missing of what is listed, over all stacks."""
+    missing: list[_Phrase] = []
+    for block, each in zip(blocks, shown, strict=True):
+        details = [entry for entry in block.entries[each.detailed : each.listed] if entry.has_details]
+        unlisted = block.entries[each.listed :]
+        missing.append(
+            (block.rank, "all but the number of ", block.nouns, sum(entry.weight for entry in unlisted))
+        )
+        missing.append(
+            (block.rank, f"the {block.details} of ", block.nouns, sum(entry.weight for entry in details))
+        )
+    return _phrases(missing)
+
+
+def most_left_out(blocks: Sequence[Block]) -> list[str]:
+    """At least as long as whatever `left_out` says of the blocks."""
+    missing: list[_Phrase] = []
+    for block in blocks:
+        weight = sum(entry.weight for entry in block.entries)
+        missing.append((block.rank, "all but the number of ", block.nouns, weight))
+        missing.append((block.rank, f"the {block.details} of ", block.nouns, weight))
+    return _phrases(missing)
+
+
+def _phrases(missing: Iterable[_Phrase]) -> list[str]:
+    counts: defaultdict[tuple[Rank, str, tuple[str, str]], int] = defaultdict(int)
+    for rank, words, nouns, count in missing:
+        counts[rank, words, nouns] += count
+    return [
+        f"{words}{counted(count, *nouns)}" for (_, words, nouns), count in sorted(counts.items()) if count
+    ]

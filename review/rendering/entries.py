@@ -1,0 +1,234 @@
+"""Each thing in a comment as Markdown: one line when it is listed, with a fence when in detail."""
+
+import textwrap
+from collections.abc import Iterator, Mapping
+
+from review.model import (
+    ABSENT,
+    UNKNOWN,
+    Action,
+    ActionInvocation,
+    DeferredChange,
+    FailedCheck,
+    OutputChange,
+    ProvisionerRun,
+    ResourceChange,
+    Stack,
+    Tree,
+)
+from review.rendering.budget import Entry
+from review.rendering.grouping import Group, Item, Shared, common_tags
+from review.rendering.lines import (
+    LOST_MARK,
+    WIDTH,
+    attribute_lines,
+    difference_lines,
+    fenced,
+    only_unknown,
+    tag_lines,
+)
+from review.rendering.markdown import code, counted, fence, path_list, path_text, visible
+from review.rendering.values import SENSITIVE, clip, pair, show
+from review.rendering.wording import DEFERRALS, DRIFT, PAST, REASONS
+from review.verdicts import REVISIONS, is_revision
+
+_VALUE = 160
+"""Characters of a value that stands within a line."""
+_IDENTITY = ("id", "arn", "name")
+_ERROR = 6_000
+"""Characters of what Terraform says when it fails."""
+
+
+def group_entries(group: Group, *, is_drift: bool = False) -> tuple[Entry, ...]:
+    """The entries of a group: what is shared first, then each resource."""
+    found: list[Entry] = []
+    for shared in group.shared:
+        found += _shared_entries(shared, is_drift=is_drift)
+    tags = common_tags(group)
+    if tags:
+        head = f"\n**All new resources that take tags have:**\n{fenced(tag_lines(tags))}"
+        found.append(Entry("", head, weight=0))
+    found += [_item_entry(item, tags, is_drift=is_drift) for item in group.items]
+    return tuple(found)
+
+
+def revision_entries(group: Group) -> tuple[Entry, ...]:
+    """The entries of replacements that only make a new version: first why nothing is lost, then each."""
+    types = sorted({item.change.type for item in group.items})
+    why = "".join(f"- {code(each)}: {REVISIONS[each]}.\n" for each in types)
+    return (Entry(why, why, weight=0), *group_entries(group))
+
+
+def _shared_entries(shared: Shared, *, is_drift: bool) -> Iterator[Entry]:
+    lines = [line for each in shared.differences for line in difference_lines(each)]
+    names = path_list(dict.fromkeys(each.path for each in shared.differences))
+    head = f"\n**The same on {counted(len(shared.items), 'resource')}:** {names}\n{fenced(lines)}"
+    yield Entry(head, head, weight=0)
+    for item in shared.items:
+        yield _item_entry(item, {}, is_drift=is_drift)
+
+
+def _item_entry(item: Item, tags: Mapping[str, Tree], *, is_drift: bool) -> Entry:
+    change = item.change
+    lines = _lines(item, tags)
+    about = " · ".join(_about(item, is_drift=is_drift))
+    if change.action is Action.CREATE and (names := only_unknown(change.after)):
+        told = clip(visible(", ".join(names)), 0, _VALUE)
+        about = " · ".join(filter(None, (about, f"known after apply: {code(told)}")))
+        lines = []
+    rest = f" · {about}" if about else ""
+    address = code(change.address)
+    listed = f"- {address}{rest}\n"
+    detailed = f"\n**{address}**{rest}\n{fenced(lines)}" if lines else listed
+    return Entry(listed, detailed, type=change.type)
+
+
+def _lines(item: Item, tags: Mapping[str, Tree]) -> list[str]:
+    change = item.change
+    if change.action is Action.CREATE:
+        return attribute_lines(change.after, tags)
+    later: list[str] = []
+    lines: list[str] = []
+    forcing = {tuple(map(str, path)) for path in change.replace_paths}
+    forced = "the new revision" if is_revision(change) else "the replacement"
+    marks = {tuple(map(str, path)) for path in change.no_longer_sensitive}
+    found = {
+        path[:length] for path in (each.path for each in item.differences) for length in range(len(path) + 1)
+    }
+    for each in item.differences:
+        if change.action is Action.REPLACE and each.after is UNKNOWN and len(each.path) == 1:
+            later.append(each.path[0])
+        else:
+            lines += difference_lines(
+                each,
+                forces=forced if _is_within(each.path, forcing) else "",
+                lost_mark=_is_within(each.path, marks),
+            )
+    # Where only the mark differs there is no other difference to put it at.
+    lines += [f"  {visible(path_text(path))}: {SENSITIVE} {LOST_MARK}" for path in sorted(marks - found)]
+    if later:
+        text = f"known after apply: {visible(', '.join(later))}"
+        lines += textwrap.wrap(text, WIDTH, initial_indent="  ", subsequent_indent="    ")
+    return lines
+
+
+def _is_within(path: tuple[str, ...], others: set[tuple[str, ...]]) -> bool:
+    return any(path[:length] in others for length in range(len(path) + 1))
+
+
+def _about(item: Item, *, is_drift: bool) -> Iterator[str]:
+    """What there is to say of a change on its line."""
+    change = item.change
+    if change.deposed is not None:
+        yield f"its deposed object {code(change.deposed)}"
+    if is_drift:
+        yield DRIFT.get(change.action, "changed")
+    if change.action is Action.REPLACE:
+        if change.keeps_former or not is_revision(change):
+            yield _order(change)
+        if change.replace_paths:
+            yield f"forced by {path_list(change.replace_paths)}"
+    if change.previous_address is not None:
+        yield f"moved from {code(change.previous_address)}"
+    if change.import_id is not ABSENT:
+        yield f"imported, id {_inline(change.import_id)}"
+    elif change.action in (Action.DELETE, Action.FORGET):
+        yield from _identity(change)
+    if change.reason is not None:
+        words = REASONS.get(change.reason, f"reason {code(change.reason)}")
+        if words:
+            yield words
+    if item.has_shared and item.differences:
+        yield "and beyond that"
+    elif change.action is Action.UPDATE and not (
+        item.has_shared or item.differences or change.no_longer_sensitive
+    ):
+        yield "nothing that differs is to be seen in the plan"
+
+
+def _order(change: ResourceChange) -> str:
+    """What comes first of a replacement, and what becomes of the former object."""
+    if change.keeps_former:
+        return "created; the former object stays in the account, no longer managed"
+    return "created first, then deleted" if change.create_before_destroy else "deleted first, then created"
+
+
+def _identity(change: ResourceChange) -> Iterator[str]:
+    if isinstance(change.before, dict):
+        for name in _IDENTITY:
+            if change.before.get(name) is not None:
+                yield f"{name} {_inline(change.before[name])}"
+                return
+
+
+def _inline(value: Tree) -> str:
+    """A value within a line; a string without its quotes."""
+    if isinstance(value, str):
+        return code(clip(visible(value), 0, _VALUE))
+    return code(show(value, _VALUE))
+
+
+def output_entry(output: OutputChange) -> Entry:
+    """An output and its values."""
+    before, after = pair(output.before, output.after, _VALUE)
+    name = f"- {code(output.name)} {PAST.get(output.action, 'changed')}"
+    if output.no_longer_sensitive:
+        name += f" {LOST_MARK}"
+    values = {
+        Action.CREATE: code(after),
+        Action.DELETE: code(before),
+    }.get(output.action, f"{code(before)} → {code(after)}")
+    return Entry(f"{name}\n", f"{name}: {values}\n")
+
+
+def check_entry(check: FailedCheck) -> Entry:
+    """A check that failed and what it says."""
+    told = "; ".join(code(problem) for problem in check.problems)
+    status = "failed" if check.status == "fail" else f"status {code(check.status)}"
+    listed = f"- {code(check.address)} {status}\n"
+    return Entry(listed, f"{listed[:-1]}: {told}\n" if told else listed)
+
+
+def deferred_entry(deferred: DeferredChange) -> Entry:
+    """A change that is put off, and why."""
+    change = deferred.change
+    why = DEFERRALS.get(deferred.reason, f"reason {code(deferred.reason)}")
+    text = f"- {code(change.address)} ({change.action.value}): {why}\n"
+    return Entry(text, text, type=change.type)
+
+
+def invocation_entry(invocation: ActionInvocation) -> Entry:
+    """An action that the apply invokes."""
+    text = f"- {code(invocation.address)} of type {code(invocation.type)}\n"
+    return Entry(text, text)
+
+
+def command_entry(run: ProvisionerRun) -> Entry:
+    """A command that the apply runs."""
+    where = "where Terraform runs" if run.is_local else "on the resource"
+    named = f"- {code(run.address)}, {code(run.type)}, {where}"
+    return Entry(f"{named}\n", f"{named}: {_inline(run.command)}\n")
+
+
+def error_entries(stack: Stack) -> tuple[Entry, ...]:
+    """Why there is no plan, and what Terraform said."""
+    found = []
+    if stack.problem:
+        text = f"- {code(stack.problem)}\n"
+        found.append(Entry(text, text))
+    if stack.errors:
+        text = fence(_clipped(stack.errors.strip("\n")))
+        found.append(Entry(text, text))
+    return tuple(found)
+
+
+def _clipped(text: str) -> str:
+    if len(text) <= _ERROR:
+        return text
+    return f"{text[:_ERROR]}\n[{len(text) - _ERROR:,} more characters]"
+
+
+def note_entry(note: str) -> Entry:
+    """What was odd about the input."""
+    text = f"- {code(note)}\n"
+    return Entry(text, text)

@@ -1,0 +1,315 @@
+"""The part of a comment that is never shortened while it can stay: verdict, table, flags."""
+
+from collections.abc import Callable, Hashable, Iterable
+from dataclasses import dataclass, fields
+from typing import Final
+
+from review.model import ABSENT, Action, Concern, Flag, ResourceChange, Verdict
+from review.rendering.markdown import cell, code, counted, number, path_list, path_text
+from review.rendering.values import clip, pair
+from review.rendering.wording import SYMBOLS
+from review.verdicts import REVISIONS, Counts, Review, StackReview, is_destructive
+
+COLUMNS: Final = {
+    "replace": "replace",
+    "delete": "delete",
+    "unrecognised": "unrecognised",
+    "update": "update",
+    "create": "create",
+    "revisions": "new revision",
+    "forget": "forget",
+    "imports": "import",
+    "moves": "move",
+    "read": "read",
+    "outputs": "outputs",
+    "failed_checks": "failed checks",
+    "deferred": "deferred",
+    "actions": "actions",
+    "drift": "drift",
+}
+"""The counts that have a column in the table, in its order."""
+
+_PROBLEM = 140
+_ENVIRONMENTS = 6
+_ACTIONS = 6
+_SHORT = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table's columns, which of them are numbers, and its rows; everything is Markdown."""
+
+    columns: tuple[str, ...]
+    numeric: frozenset[str]
+    rows: tuple[tuple[str, ...], ...]
+
+
+def environments(review: Review) -> list[str]:
+    """The environments that the plans are for, or how many they are."""
+    names = sorted({each.stack.environment for each in review.stacks})
+    if len(names) > _ENVIRONMENTS:
+        return [counted(len(names), "environment")]
+    return [code(name) for name in names]
+
+
+def facts(review: Review) -> list[str]:
+    """Commit, run and, of a single plan, its SHA-256."""
+    found = []
+    if review.commit:
+        found.append(f"commit {code(review.commit[:_SHORT])}")
+    if review.run_url:
+        found.append(f"[run]({review.run_url})")
+    plans = [each.stack.plan for each in review.stacks if each.stack.plan]
+    if len(plans) == 1:
+        found.append(f"plan SHA-256 {code(plans[0].sha256)}")
+    return found
+
+
+def hashes(review: Review) -> list[tuple[str, str]]:
+    """Each stack's name and the SHA-256 of its plan, when there are several."""
+    found = [
+        (code(each.stack.name), code(each.stack.plan.sha256)) for each in review.stacks if each.stack.plan
+    ]
+    return found if len(found) > 1 else []
+
+
+def sentence(review: Review, points: int) -> str:
+    """What the verdict means for these plans, and how many points there are to look at."""
+    return " ".join(_sentences(review, points))
+
+
+def _sentences(review: Review, points: int) -> Iterable[str]:
+    counts = review.counts
+    if not review.stacks:
+        yield "There is no plan to review."
+        return
+    if errored := [each for each in review.stacks if each.verdict is Verdict.ERRORED]:
+        yield (
+            f"**{counted(len(errored), 'plan')} of {number(len(review.stacks))} failed or cannot be read:** "
+            "what would change there is not known."
+        )
+    if missing := sum(each.stack.missing for each in review.stacks):
+        yield f"**{counted(missing, 'plan')} {_is(missing)} missing.**"
+    if counts.deferred:
+        yield f"{counted(counts.deferred, 'change')} {_is(counts.deferred)} put off to a later plan."
+    elif any(
+        each.verdict is Verdict.INCOMPLETE and each.stack.plan and not each.stack.plan.complete
+        for each in review.stacks
+    ):
+        yield (
+            "Terraform says that a plan is incomplete: it is of a part only (`-target`), or another one is "
+            "needed after it."
+        )
+    yield from _destroyed(review)
+    if review.verdict is Verdict.NO_CHANGES:
+        yield "Nothing would be created, changed, moved, imported or destroyed."
+        return
+    if review.verdict is Verdict.SAFE:
+        yield f"Nothing is destroyed{_kept(review)}, and nothing else needs a closer look."
+        return
+    if review.verdict is Verdict.REVIEW:
+        yield f"Nothing is destroyed{_kept(review)}."
+    if counts.actions:
+        yield f"{counted(counts.actions, 'action')} {_is(counts.actions)} invoked: {_actions(review)}."
+    if points:
+        yield f"**{counted(points, 'point')} to look at first.**"
+    if counts.failed_checks:
+        yield f"{counted(counts.failed_checks, 'check')} failed."
+    if counts.drift:
+        yield f"{counted(counts.drift, 'resource')} changed outside of Terraform."
+
+
+def _kept(review: Review) -> str:
+    """What looks like destruction and is none: revisions, and former objects that stay."""
+    changes = [change for each in review.stacks if each.stack.plan for change in each.stack.plan.changes]
+    gone = sum(change.action is Action.DELETE and change.type in REVISIONS for change in changes)
+    kept = sum(change.keeps_former and change.type not in REVISIONS for change in changes)
+    holds = "holds" if gone == 1 else "hold"
+    found = f" but {counted(gone, 'revision')}, which {holds} no data" if gone else ""
+    told = []
+    if made := review.counts.revisions:
+        told.append(f"{counted(made, 'new revision')} {'loses' if made == 1 else 'lose'} nothing")
+    if kept:
+        stays = "stays" if kept == 1 else "stay"
+        told.append(f"{counted(kept, 'former object')} {stays} in the account, no longer managed")
+    return f"{found} ({'; '.join(told)})" if told else found
+
+
+def _actions(review: Review) -> str:
+    """The addresses of the actions that an apply invokes, the first ones at least."""
+    found = [each.address for one in review.stacks if one.stack.plan for each in one.stack.plan.actions]
+    more = f" and {number(len(found) - _ACTIONS)} more" if len(found) > _ACTIONS else ""
+    return f"{', '.join(map(code, found[:_ACTIONS]))}{more}"
+
+
+def _destroyed(review: Review) -> Iterable[str]:
+    grave = [
+        (each, change)
+        for each in review.stacks
+        if each.stack.plan
+        for change in each.stack.plan.changes
+        if is_destructive(change)
+    ]
+    removed = sum(
+        output.action is Action.DELETE
+        for each in review.stacks
+        if each.stack.plan
+        for output in each.stack.plan.outputs
+    )
+    if grave:
+        replaced = sum(change.action is Action.REPLACE for _, change in grave)
+        deleted = len(grave) - replaced
+        told = [f"{counted(replaced, 'resource')} {_is(replaced)} replaced"] if replaced else []
+        if deleted:
+            noun = "" if replaced else " resource" if deleted == 1 else " resources"
+            told.append(f"{number(deleted)}{noun} {_is(deleted)} deleted")
+        yield f"**{' and '.join(told)}{_data(review, grave)}.**"
+    if removed:
+        yield f"{counted(removed, 'output')} {_is(removed)} removed."
+
+
+def _data(review: Review, grave: list[tuple[StackReview, ResourceChange]]) -> str:
+    """How many of what is destroyed hold data, as far as there are flags that say so."""
+    flagged = {
+        (flag.stack, flag.address)
+        for each in review.stacks
+        for flag in each.flags
+        if flag.concern is Concern.DATA_LOSS
+    }
+    holding = sum((each.stack.name, change.address) in flagged for each, change in grave)
+    if not holding:
+        return ""
+    if len(grave) == 1:
+        return ", and it holds data"
+    return f"; {number(holding)} of them {'holds' if holding == 1 else 'hold'} data"
+
+
+def _is(count: int) -> str:
+    return "is" if count == 1 else "are"
+
+
+def table(review: Review) -> Table:
+    """Stacks and their counts, without the columns that are zero throughout."""
+    used = [
+        each.name for each in fields(Counts) if each.name in COLUMNS and getattr(review.counts, each.name)
+    ]
+    used.sort(key=list(COLUMNS).index)
+    numbers = [COLUMNS[name] for name in used]
+    several = sum(each.stack.plan is not None for each in review.stacks) > 1
+    columns = (
+        "environment",
+        "stack",
+        "verdict",
+        *numbers,
+        *(("plan",) if _has_notes(review) or several else ()),
+    )
+    rows = tuple(_row(each, used, columns, short=several) for each in review.stacks)
+    return Table(columns, frozenset(numbers), rows)
+
+
+def _has_notes(review: Review) -> bool:
+    return any(each.stack.plan is None for each in review.stacks)
+
+
+def _row(review: StackReview, used: list[str], columns: tuple[str, ...], *, short: bool) -> tuple[str, ...]:
+    stack = review.stack
+    counts = (getattr(review.counts, name) for name in used)
+    numbers = ("" if stack.plan is None else number(count) if count else "·" for count in counts)
+    verdict = f"{SYMBOLS[review.verdict]} {review.verdict.words}"
+    row = (cell(stack.environment), cell(stack.name), verdict, *numbers)
+    if "plan" not in columns:
+        return row
+    if stack.plan is not None:
+        return (*row, cell(stack.plan.sha256[:_SHORT]) if short else "")
+    if stack.missing:
+        return (*row, "missing: no plan was given")
+    return (*row, cell(clip(stack.problem or _first_error(stack.errors), 0, _PROBLEM)))
+
+
+def _first_error(errors: str) -> str:
+    lines = [line.strip(" \t╷│╵|") for line in errors.splitlines()]
+    return next((line for line in lines if line.startswith("Error")), "planning failed")
+
+
+_VALUE: Final = 160
+"""Characters of a value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """Flags that are told as one; there is at least one."""
+
+    flags: tuple[Flag, ...]
+
+    @property
+    def places(self) -> tuple[tuple[str, str], ...]:
+        """Stacks and addresses, each once."""
+        return tuple(dict.fromkeys((flag.stack, flag.address) for flag in self.flags))
+
+    def text(self, *, with_values: bool, most: int) -> str:
+        """The point as Markdown, with at most so many addresses and the number of the others."""
+        flag = self.flags[0]
+        text = f"**{_title(flag)}** · {_places(self.places, most)}<br>{flag.reason}"
+        if flag.forced_by and all(each.forced_by == flag.forced_by for each in self.flags):
+            text += f" Forced by {', '.join(map(code, flag.forced_by))}."
+        if not with_values or (flag.before is ABSENT and flag.after is ABSENT):
+            return text
+        before, after = pair(flag.before, flag.after, _VALUE)
+        if flag.before is ABSENT:
+            values = f"now {code(after)}"
+        elif flag.after is ABSENT:
+            values = f"was {code(before)}"
+        else:
+            values = f"{code(before)} → {code(after)}"
+        paths = dict.fromkeys(each.path for each in self.flags if path_text(each.path))
+        return f"{text}<br>{path_list(paths)}{': ' if paths else ''}{values}"
+
+
+def points(review: Review) -> list[Point]:
+    """The points by concern and then by stack; only addresses differ within one.
+
+    What cannot be judged is one point even when names and stacks differ.
+    """
+    return _merged(review, _all_but_address)
+
+
+def points_without_values(review: Review) -> list[Point]:
+    """One point for each stack, title, reason and cause: for when the values are not shown."""
+    return _merged(review, lambda flag: (flag.stack, flag.title, flag.reason, flag.forced_by))
+
+
+def points_without_stacks(review: Review) -> list[Point]:
+    """One point for each title and reason: the fewest that leave no kind of flag out."""
+    return _merged(review, lambda flag: (flag.title, flag.reason))
+
+
+def _all_but_address(flag: Flag) -> Hashable:
+    before, after = pair(flag.before, flag.after, _VALUE)
+    common = (flag.title, flag.reason, before, after, flag.before is ABSENT, flag.after is ABSENT)
+    return common if flag.concern is Concern.UNKNOWN else (*common, flag.stack, flag.path, flag.forced_by)
+
+
+def _merged(review: Review, key: Callable[[Flag], Hashable]) -> list[Point]:
+    flags = sorted((flag for each in review.stacks for flag in each.flags), key=lambda flag: flag.concern)
+    merged: dict[Hashable, list[Flag]] = {}
+    for flag in flags:
+        merged.setdefault((flag.concern, key(flag)), []).append(flag)
+    return [Point(tuple(each)) for each in merged.values()]
+
+
+def _title(flag: Flag) -> str:
+    """The title; of a rule that cannot be judged, as a question."""
+    if flag.concern is not Concern.UNKNOWN or flag.title.endswith("not known"):
+        return flag.title
+    return f"Not known: {flag.title}?"
+
+
+def _places(places: Iterable[tuple[str, str]], most: int) -> str:
+    found = list(places)
+    by_stack: dict[str, list[str]] = {}
+    for stack, address in found[:most]:
+        by_stack.setdefault(stack, []).append(code(address))
+    more = f" and {number(len(found) - most)} more" if len(found) > most else ""
+    if len({stack for stack, _ in found}) == 1:
+        return f"{', '.join(by_stack[found[0][0]])}{more} in {code(found[0][0])}"
+    return "; ".join(f"{', '.join(each)} in {code(stack)}" for stack, each in by_stack.items()) + more

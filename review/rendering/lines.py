@@ -1,0 +1,106 @@
+"""The lines of a `diff` fence: differences of a resource, attributes of a new one."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from review.model import ABSENT, UNKNOWN, Difference, Document, Tree
+from review.rendering.markdown import counted, fence, path_text, visible
+from review.rendering.values import pair, pretty, show, text_difference
+
+WIDTH: Final = 100
+"""Characters of a value on a line."""
+MOST: Final = 120
+"""Lines of one resource; what is beyond is counted."""
+
+LOST_MARK: Final = "(sensitive until now)"
+
+
+def fenced(lines: list[str]) -> str:
+    """The lines in a fence, so many that a single resource cannot fill a comment."""
+    if len(lines) > MOST:
+        lines = [*lines[:MOST], f"  [{counted(len(lines) - MOST, 'more line')}]"]
+    return fence("\n".join(lines), "diff")
+
+
+def difference_lines(difference: Difference, *, forces: str = "", lost_mark: bool = False) -> list[str]:
+    """One difference: a line for what was and a line for what will be, or over several lines.
+
+    `forces` is what it forces, if anything; `lost_mark` says that it is no longer marked as sensitive.
+    """
+    name = visible(path_text(difference.path))
+    lost = f" {LOST_MARK}" if lost_mark else ""
+    forced = f"  # forces {forces}" if forces else ""
+    mark = lost + forced
+    before, after = difference.before, difference.after
+    if before is ABSENT or (before is None and after is not ABSENT):
+        return _one_sided("+", name, after, mark)
+    if after is ABSENT or after is None:
+        return _one_sided("-", name, before, mark)
+    if isinstance(before, str) and isinstance(after, str):
+        compared = text_difference(before, after)
+        if compared is not None:
+            return [f"  {name}:{mark}", *map(visible, compared)]
+    old, new = pair(before, after, WIDTH)
+    return [f"- {name}: {old}{forced}", f"+ {name}: {new}{lost}"]
+
+
+def attribute_lines(after: Tree, common_tags: Mapping[str, Tree]) -> list[str]:
+    """What is set on a new resource; what AWS or Terraform will choose is counted only.
+
+    Of `tags_all` there is only what neither `tags` nor `common_tags` have, which others tell.
+    """
+    if not isinstance(after, dict):
+        return []
+    lines: list[str] = []
+    unknown = 0
+    for name in sorted(after):
+        value = after[name]
+        if name == "tags_all" and isinstance(value, dict):
+            tags = after.get("tags")
+            told = [common_tags, tags if isinstance(tags, dict) else {}]
+            value = {key: tag for key, tag in value.items() if all(each.get(key) != tag for each in told)}
+        if value is UNKNOWN:
+            unknown += 1
+        elif not _is_unset(value):
+            lines += _one_sided("+", visible(name), _without_unset(value), "")
+    if unknown:
+        lines.append(f"  {counted(unknown, 'attribute')} known after apply")
+    return lines
+
+
+def only_unknown(after: Tree) -> list[str]:
+    """The attributes of a new resource if nothing is set on it that is known; else none."""
+    if not isinstance(after, dict):
+        return []
+    given = {name: value for name, value in after.items() if not _is_unset(value)}
+    return sorted(given) if all(value is UNKNOWN for value in given.values()) else []
+
+
+def tag_lines(tags: Mapping[str, Tree]) -> list[str]:
+    """Tags that new resources have in common."""
+    return [f"+ {visible(path_text(('tags_all', key)))}: {show(tags[key], WIDTH)}" for key in sorted(tags)]
+
+
+def _is_unset(value: Tree) -> bool:
+    return value is None or value is ABSENT or value in ([], {})
+
+
+def _without_unset(value: Tree) -> Tree:
+    """A value without what is not set in its blocks; a block that is the only one stands for itself."""
+    if isinstance(value, dict):
+        return {key: _without_unset(each) for key, each in value.items() if not _is_unset(each)}
+    if isinstance(value, list):
+        if len(value) == 1 and isinstance(value[0], dict):
+            return _without_unset(value[0])
+        return [_without_unset(each) for each in value]
+    return value
+
+
+def _one_sided(sign: str, name: str, value: Tree, mark: str) -> list[str]:
+    """A value that is on one side only; a large one over several lines."""
+    if isinstance(value, str) and "\n" in value:
+        return [f"{sign} {name}:{mark}", *(f"{sign}   {visible(line)}" for line in value.split("\n"))]
+    if isinstance(value, dict | list | Document):
+        first, *others = pretty(value, WIDTH, first=len(name))
+        return [f"{sign} {name}: {first}{mark}", *(f"{sign} {line}" for line in others)]
+    return [f"{sign} {name}: {show(value, WIDTH)}{mark}"]

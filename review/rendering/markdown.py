@@ -1,0 +1,91 @@
+"""Text that comes from a plan, made fit to stand in Markdown as GitHub renders it.
+
+Such text only ever stands in code spans and in fences: nowhere there does GitHub look for mentions,
+issue references, links, HTML or emphasis. What stands in HTML (`<summary>`) is words of ours.
+Source: "GitHub Flavored Markdown Spec", sections "Code spans", "Fenced code blocks" and "Tables".
+"""
+
+import re
+from collections.abc import Iterable
+
+_BACKTICKS = re.compile("`+")
+_SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
+_UNSEEN = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]")
+"""Characters that count as printable and show as nothing."""
+
+
+def visible(text: str) -> str:
+    """The text with all that does not show, or shows elsewhere, written as an escape.
+
+    That is control, bidirectional, zero-width and private characters, lone surrogates, line breaks
+    and all spaces but the common one. The result has one line and can be encoded.
+    """
+    if not text.isprintable():
+        text = "".join(each if each.isprintable() else _escaped(each) for each in text)
+    if not text.isascii():
+        text = _UNSEEN.sub(lambda found: _escaped(found[0]), text)
+    return text
+
+
+def code(text: str) -> str:
+    """The text as a code span, with more backticks around than there are inside."""
+    if not text:
+        return "(empty)"
+    shown = visible(text)
+    around = "`" * _free_run(shown, 1)
+    # A span whose text begins and ends with a space loses one of each, unless it is all spaces.
+    lone = shown.isspace()
+    pad = " " if not lone and (shown[0] in "` " or shown[-1] in "` ") else ""
+    return f"{around}{pad}{shown}{pad}{around}"
+
+
+def cell(text: str) -> str:
+    """The text as a code span in a cell of a table, where a pipe would end the cell.
+
+    A pipe is written as an escape like other characters that cannot be shown: implementations do
+    not agree on what a backslash before `\\|` means.
+    """
+    return code(text).replace("|", "\\u007c")
+
+
+def fence(text: str, language: str = "") -> str:
+    """The lines as a fenced code block, its fence longer than any run of backticks inside.
+
+    What does not show is made visible, line by line. Ends with a line break.
+    """
+    lines = "\n".join(visible(line) for line in text.split("\n"))
+    around = "`" * _free_run(lines, 3)
+    return f"{around}{language}\n{lines}\n{around}\n"
+
+
+def path_text(path: tuple[str | int, ...]) -> str:
+    """A path within a resource as one text. Names may hold dots, so that a dot would mislead."""
+    return " \u203a ".join(str(each) for each in path)
+
+
+def path_list(paths: Iterable[tuple[str | int, ...]]) -> str:
+    """Paths as code spans."""
+    return ", ".join(code(path_text(path)) for path in paths)
+
+
+def number(count: int) -> str:
+    """`1,234`."""
+    return f"{count:,}"
+
+
+def counted(count: int, singular: str, plural: str | None = None) -> str:
+    """`1 resource`, `2 resources`."""
+    return f"{count:,} {singular if count == 1 else plural or singular + 's'}"
+
+
+def _escaped(character: str) -> str:
+    if character in _SHORT:
+        return _SHORT[character]
+    point = ord(character)
+    return f"\\u{point:04x}" if point < 0x10000 else f"\\U{point:08x}"
+
+
+def _free_run(text: str, least: int) -> int:
+    """The length of the shortest run of backticks, `least` or longer, that ends nothing in the text."""
+    longest = max((len(found) for found in _BACKTICKS.findall(text)), default=0)
+    return max(least, longest + 1)

@@ -1,0 +1,172 @@
+"""Values as text: on one line, clipped where two of them begin to differ, or over several lines."""
+
+import difflib
+import json
+import re
+from collections.abc import Iterator
+from itertools import chain
+
+from review.model import ABSENT, UNKNOWN, Document, Masked, Tree
+from review.rendering.markdown import counted, visible
+
+SENSITIVE = "(sensitive)"
+CHANGED = "(sensitive, changed)"
+LATER = "(known after apply)"
+NOTHING = "(none)"
+
+_DIGEST = re.compile("(@sha256:[0-9a-f]{12})[0-9a-f]{52}(?![0-9a-f])")
+
+_LONGEST_TEXT = 400
+"""Lines of a text up to which a comparison line by line is made; it may take the square of it."""
+
+
+def show(tree: Tree, limit: int = 0) -> str:
+    """The value on one line, much as JSON; what is not shown stands there in words without quotes.
+
+    With a `limit`, longer text is cut after so many characters, and told how much is missing.
+    """
+    text = visible("".join(_compact(tree)))
+    if not limit or len(text) <= limit:
+        return text
+    return clip(_short_digests(text), 0, limit)
+
+
+def pair(before: Tree, after: Tree, limit: int) -> tuple[str, str]:
+    """Two values that differ, each on one line, cut to `limit` characters around the first difference."""
+    if isinstance(before, Masked) and isinstance(after, Masked):
+        return SENSITIVE, CHANGED if before.mark != after.mark else SENSITIVE
+    old, new = show(before), show(after)
+    if old == new:
+        # Only what is hidden can differ, if anything does.
+        differs = list(_marks(before)) != list(_marks(after))
+        return clip(old, 0, limit), f"{clip(new, 0, limit)}{f' {CHANGED}' if differs else ''}"
+    if max(len(old), len(new)) > limit:
+        shorter = _short_digests(old), _short_digests(new)
+        # Digests that begin alike have to be told apart.
+        old, new = shorter if shorter[0] != shorter[1] else (old, new)
+    start = _first_difference(old, new)
+    return clip(old, start, limit), clip(new, start, limit)
+
+
+def _marks(tree: Tree) -> Iterator[bytes]:
+    """The marks of all that is hidden in a value."""
+    match tree:
+        case Masked():
+            yield tree.mark
+        case Document():
+            yield from _marks(tree.content)
+        case dict():
+            yield from chain.from_iterable(map(_marks, tree.values()))
+        case list():
+            yield from chain.from_iterable(map(_marks, tree))
+
+
+def _short_digests(text: str) -> str:
+    """The text with the digests of images cut to twelve digits, so that repositories stay in sight."""
+    return _DIGEST.sub(r"\1…", text)
+
+
+def _first_difference(one: str, other: str) -> int:
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((index for index, (a, b) in pairs if a != b), min(len(one), len(other)))
+
+
+def clip(text: str, around: int, limit: int) -> str:
+    """At most `limit` characters of the text, from a little before `around`; what is cut is counted."""
+    if len(text) <= limit:
+        return text
+    start = max(0, min(around - limit // 3, len(text) - limit))
+    end = start + limit
+    left = f"[{start:,} characters]… " if start else ""
+    right = f" …[{len(text) - end:,} characters]" if end < len(text) else ""
+    return f"{left}{text[start:end]}{right}"
+
+
+def pretty(tree: Tree, width: int, indent: str = "", first: int = 0) -> list[str]:
+    """The value over as many lines as it takes to keep them within the width where that can be.
+
+    `first` is how many characters stand before the first line already.
+    """
+    line = show(tree)
+    if len(indent) + first + len(line) <= width:
+        return [indent + line]
+    if isinstance(tree, Document):
+        return pretty(tree.content, width, indent, first)
+    deeper = indent + "  "
+    lines: list[str] = []
+    if isinstance(tree, dict):
+        for key, value in tree.items():
+            name = visible(json.dumps(key, ensure_ascii=False))
+            line, *others = pretty(value, width, deeper, len(name))
+            lines += [f"{deeper}{name}: {line.lstrip()}", *others]
+        return [indent + "{", *lines, indent + "}"]
+    if isinstance(tree, list):
+        return [
+            indent + "[",
+            *chain.from_iterable(pretty(each, width, deeper) for each in tree),
+            indent + "]",
+        ]
+    return [indent + clip(line, 0, width)]
+
+
+def text_difference(before: str, after: str) -> list[str] | None:
+    """Two texts of several lines compared line by line, each line with `-`, `+` or a space in front.
+
+    None if they are not of several lines, or too long for such a comparison.
+    """
+    if "\n" not in before or "\n" not in after:
+        return None
+    old, new = before.split("\n"), after.split("\n")
+    if max(len(old), len(new)) > _LONGEST_TEXT:
+        return None
+    lines: list[str] = []
+    for kind, i1, i2, j1, j2 in difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
+        if kind == "equal":
+            lines += _equal(old[i1:i2], first=i1 == 0, last=i2 == len(old))
+        else:
+            lines += [f"-   {line}" for line in old[i1:i2]]
+            lines += [f"+   {line}" for line in new[j1:j2]]
+    return lines
+
+
+def _equal(lines: list[str], *, first: bool, last: bool) -> list[str]:
+    """Equal lines, all but two beside each difference counted only."""
+    head = 0 if first else 2
+    tail = 0 if last else 2
+    hidden = len(lines) - head - tail
+    if hidden <= 1:
+        return [f"    {line}" for line in lines]
+    end = len(lines) - tail
+    return [
+        *(f"    {line}" for line in lines[:head]),
+        f"    … {counted(hidden, 'equal line')} …",
+        *(f"    {line}" for line in lines[end:]),
+    ]
+
+
+def _compact(tree: Tree) -> Iterator[str]:
+    match tree:
+        case Masked():
+            yield SENSITIVE
+        case Document():
+            yield from _compact(tree.content)
+        case dict():
+            yield "{"
+            for index, (key, value) in enumerate(tree.items()):
+                yield ", " if index else ""
+                yield json.dumps(key, ensure_ascii=False)
+                yield ": "
+                yield from _compact(value)
+            yield "}"
+        case list():
+            yield "["
+            for index, value in enumerate(tree):
+                yield ", " if index else ""
+                yield from _compact(value)
+            yield "]"
+        case _ if tree is UNKNOWN:
+            yield LATER
+        case _ if tree is ABSENT:
+            yield NOTHING
+        case _:
+            yield json.dumps(tree, ensure_ascii=False)

@@ -1,0 +1,61 @@
+"""The verdict file: a review for machines."""
+
+import json
+from dataclasses import asdict
+
+from review.model import Flag
+from review.rendering.values import pair
+from review.verdicts import Review, StackReview
+
+SCHEMA = 1
+"""The version of the verdict file; it grows when a field changes its meaning or goes away."""
+
+_SHOWN = 500
+"""Characters of a value in the verdict file."""
+
+
+def verdict_json(review: Review) -> str:
+    """The verdict for machines, as JSON that ends with a line break.
+
+    `schema` is 1. `verdict` is the worst of `stacks`, each with `name`, `environment`, `verdict`,
+    `sha256` (of the plan's JSON) and `changes_sha256` (of what it changes; both null without a plan),
+    `problem` (why there is no plan, or null), `counts`, and `flags`: `concern`, `title`, `reason`,
+    `address`, `path`, `forced_by`, and `before` and `after` as text, at most 500 characters each.
+    The stacks are in order of their names. Holds nothing sensitive.
+    """
+    document = {
+        "schema": SCHEMA,
+        "verdict": review.verdict.name,
+        "commit": review.commit or None,
+        "run_url": review.run_url or None,
+        "stacks": [_stack_json(each) for each in sorted(review.stacks, key=lambda one: one.stack.name)],
+    }
+    return json.dumps(document, indent=2) + "\n"
+
+
+def _stack_json(review: StackReview) -> dict[str, object]:
+    plan = review.stack.plan
+    return {
+        "name": review.stack.name,
+        "environment": review.stack.environment,
+        "verdict": review.verdict.name,
+        "sha256": plan.sha256 if plan else None,
+        "changes_sha256": plan.changes_sha256 if plan else None,
+        "problem": "missing: no plan was given" if review.stack.missing else review.stack.problem,
+        "counts": asdict(review.counts),
+        "flags": [_flag_json(flag) for flag in review.flags],
+    }
+
+
+def _flag_json(flag: Flag) -> dict[str, object]:
+    before, after = pair(flag.before, flag.after, _SHOWN)
+    return {
+        "concern": flag.concern.name,
+        "title": flag.title,
+        "reason": flag.reason,
+        "address": flag.address,
+        "path": list(flag.path),
+        "forced_by": list(flag.forced_by),
+        "before": before,
+        "after": after,
+    }

@@ -49,6 +49,14 @@ Tree: TypeAlias = (
 )
 """A value as it may be shown. Lists and dicts are not changed once made."""
 
+Block = dict[str, Tree]
+"""An object within a value: a block of Terraform's, a statement of a policy."""
+
+
+def is_nothing(value: Tree) -> bool:
+    """Whether a value says as much as none: providers write either."""
+    return value is None or value is ABSENT or value in ("", [], {})
+
 
 class Action(StrEnum):
     """What happens to a resource. The order is that of the groups in a comment, dangerous first."""

@@ -1,4 +1,4 @@
-"""How many changes of each kind a stack's plan has, and how much they ask of a reviewer."""
+"""Judges stacks: how many changes of each kind a plan has, and how much it asks of a reviewer."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -47,6 +47,60 @@ class Counts:
 
     def __add__(self, other: "Counts") -> "Counts":
         return Counts(*(getattr(self, each.name) + getattr(other, each.name) for each in fields(Counts)))
+
+
+@dataclass(frozen=True, slots=True)
+class StackReview:
+    """What there is to say of one stack."""
+
+    stack: Stack
+    flags: tuple[Flag, ...]
+    counts: Counts
+    verdict: Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """All stacks, the worst first and then by environment and name, and where the review was made.
+
+    `commit` and `run_url` are empty when they are not known. `marker` identifies the comment.
+    """
+
+    stacks: tuple[StackReview, ...]
+    verdict: Verdict
+    counts: Counts
+    marker: Marker
+    run_url: str
+
+    @property
+    def commit(self) -> str:
+        """The commit that was planned, or nothing."""
+        return self.marker.commit
+
+    @property
+    def plans(self) -> tuple[Plan, ...]:
+        """The plans of those stacks that have one, in their order."""
+        return tuple(each.stack.plan for each in self.stacks if each.stack.plan)
+
+
+def review_of(stacks: Iterable[Stack], marker: Marker, run_url: str = "") -> Review:
+    """Judge each stack, and all of them by the worst. No stacks at all are INCOMPLETE."""
+    reviews = sorted(
+        map(_stack_review, stacks),
+        key=lambda each: (-each.verdict, each.stack.environment, each.stack.name),
+    )
+    return Review(
+        stacks=tuple(reviews),
+        verdict=max((each.verdict for each in reviews), default=Verdict.INCOMPLETE),
+        counts=sum((each.counts for each in reviews), Counts()),
+        marker=marker,
+        run_url=run_url,
+    )
+
+
+def _stack_review(stack: Stack) -> StackReview:
+    flags = flags_of(stack.name, stack.plan) if stack.plan else ()
+    return StackReview(stack, flags, counts_of(stack.plan, flags), verdict_of(stack, flags))
 
 
 def counts_of(plan: Plan | None, flags: tuple[Flag, ...]) -> Counts:
@@ -113,52 +167,3 @@ def _needs_a_look(change: ResourceChange) -> bool:
         return True
     is_other = change.import_id is not ABSENT or change.previous_address is not None
     return is_other and change.action not in (Action.IMPORT, Action.MOVE)
-
-
-@dataclass(frozen=True, slots=True)
-class StackReview:
-    """What there is to say of one stack."""
-
-    stack: Stack
-    flags: tuple[Flag, ...]
-    counts: Counts
-    verdict: Verdict
-
-
-@dataclass(frozen=True, slots=True)
-class Review:
-    """All stacks, the worst first and then by environment and name, and where the review was made.
-
-    `commit` and `run_url` are empty when they are not known. `marker` identifies the comment.
-    """
-
-    stacks: tuple[StackReview, ...]
-    verdict: Verdict
-    counts: Counts
-    marker: Marker
-    run_url: str
-
-    @property
-    def commit(self) -> str:
-        """The commit that was planned, or nothing."""
-        return self.marker.commit
-
-
-def review_of(stacks: Iterable[Stack], marker: Marker, run_url: str = "") -> Review:
-    """Judge each stack, and all of them by the worst. No stacks at all are INCOMPLETE."""
-    reviews = sorted(
-        map(_stack_review, stacks),
-        key=lambda each: (-each.verdict, each.stack.environment, each.stack.name),
-    )
-    return Review(
-        stacks=tuple(reviews),
-        verdict=max((each.verdict for each in reviews), default=Verdict.INCOMPLETE),
-        counts=sum((each.counts for each in reviews), Counts()),
-        marker=marker,
-        run_url=run_url,
-    )
-
-
-def _stack_review(stack: Stack) -> StackReview:
-    flags = flags_of(stack.name, stack.plan) if stack.plan else ()
-    return StackReview(stack, flags, counts_of(stack.plan, flags), verdict_of(stack, flags))

@@ -3,9 +3,9 @@
 from collections import Counter
 from collections.abc import Hashable, Sequence
 
-from review.comparing.matching import Block, freeze, pair
+from review.comparing.matching import freeze, pair
 from review.comparing.policies import normalised
-from review.model import ABSENT, Difference, Document, Tree
+from review.model import ABSENT, Block, Difference, Document, Tree, is_nothing
 
 ORDERED = frozenset({"command", "entryPoint", "entry_point"})
 """Lists that say something only as a whole."""
@@ -50,7 +50,7 @@ def _compare(path: _Path, before: Tree, after: Tree, in_document: bool, found: l
         _compare_lists(path, before, after, in_document, found)
     elif isinstance(before, Document) and isinstance(after, Document):
         _compare(path, normalised(before.content), normalised(after.content), True, found)
-    elif not _same(before, after) and not (len(path) == 1 and _unset(before) and _unset(after)):
+    elif not _same(before, after) and not (len(path) == 1 and is_nothing(before) and is_nothing(after)):
         found.append(Difference(path, before, after))
 
 
@@ -62,11 +62,6 @@ def _compare_objects(
         if old is new or (type(old) is type(new) is str and old == new):
             continue
         _compare((*path, key), old, new, in_document, found)
-
-
-def _unset(value: Tree) -> bool:
-    """Whether an attribute of a resource says as much as none: providers write either, as it comes."""
-    return value is None or value is ABSENT or value in ("", [], {})
 
 
 def _same(before: Tree, after: Tree) -> bool:

@@ -5,9 +5,7 @@ from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from review.model import ABSENT, Document, Masked, Special, Tree
-
-Block = dict[str, Tree]
+from review.model import ABSENT, Block, Document, Masked, Special, Tree
 
 NAMES = ("name", "Name", "key", "Key")
 """Keys that name a block: another name is another block."""

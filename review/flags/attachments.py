@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from review.flags.subject import Subject, hidden, is_nothing
-from review.model import ABSENT, Concern, Flag, Masked, Tree
+from review.flags.subject import Subject, hidden
+from review.model import ABSENT, Concern, Flag, Masked, Tree, is_nothing
 
 ATTRIBUTES = ("policy_arn", "managed_policy_arn", "managed_policy_arns", "policy_arns")
 

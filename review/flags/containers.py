@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 from review.flags.numbers import lowered, number
 from review.flags.services import plain_secret
-from review.flags.subject import Block, Subject, blocks, hidden, is_nothing
-from review.model import ABSENT, Concern, Flag, Masked, Tree
+from review.flags.subject import Subject, blocks, hidden
+from review.model import ABSENT, Block, Concern, Flag, Masked, Tree, is_nothing
 
 Where = tuple[str, ...]
 

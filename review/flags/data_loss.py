@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 from review.flags.holders import HOLDERS
-from review.flags.subject import Subject, is_nothing
-from review.model import ABSENT, Action, Concern, Flag, Path, Tree
+from review.flags.subject import Subject
+from review.model import ABSENT, Action, Concern, Flag, Path, Tree, is_nothing
 
 WHY = {
     "replace_because_tainted": "as it is marked as tainted",

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 from review.flags.ingress import ingress
 from review.flags.openings import OPENINGS
-from review.flags.subject import Subject, blocks, hidden, is_nothing
+from review.flags.subject import Subject, blocks, hidden
 from review.flags.switches import on, switched
-from review.model import ABSENT, UNKNOWN, Action, Concern, Flag, Tree
+from review.model import ABSENT, UNKNOWN, Action, Concern, Flag, Tree, is_nothing
 
 GUARDING = ("block_public_acls", "block_public_policy", "ignore_public_acls", "restrict_public_buckets")
 

@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from review.flags.subject import Subject, hidden, is_nothing
-from review.model import ABSENT, Concern, Flag, Masked
+from review.flags.subject import Subject, hidden
+from review.model import ABSENT, Concern, Flag, Masked, is_nothing
 
 ACCOUNTS: Final = {
     "aws_cloudwatch_event_permission": ("principal",),

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, collapse_addresses, ip_network
 
-from review.flags.subject import Block, Subject, blocks, hidden, is_nothing
-from review.model import ABSENT, UNKNOWN, Concern, Flag, Tree
+from review.flags.subject import Subject, blocks, hidden
+from review.model import ABSENT, UNKNOWN, Block, Concern, Flag, Tree, is_nothing
 
 TITLE = "Open to the world"
 

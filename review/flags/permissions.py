@@ -9,8 +9,8 @@ from review.comparing.policy_changes import denials_removed, newly_allowed, work
 from review.flags.grants import granted
 from review.flags.identities import identities
 from review.flags.principals import OTHER_ACCOUNT, resource_policy, trust
-from review.flags.subject import Subject, blocks, hidden, is_nothing
-from review.model import ABSENT, UNKNOWN, Concern, Document, Flag, Tree
+from review.flags.subject import Subject, blocks, hidden
+from review.model import ABSENT, UNKNOWN, Concern, Document, Flag, Tree, is_nothing
 
 POLICIES = frozenset(
     {

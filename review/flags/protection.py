@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 from review.flags.guardians import GUARDIANS
 from review.flags.protections import PROTECTIONS
-from review.flags.subject import Subject, blocks, hidden, is_nothing
+from review.flags.subject import Subject, blocks, hidden
 from review.flags.switches import switched
-from review.model import ABSENT, Action, Concern, Flag, Tree
+from review.model import ABSENT, Action, Concern, Flag, Tree, is_nothing
 
 DENYING = frozenset({"aws_network_acl", "aws_default_network_acl", "aws_network_acl_rule"})
 

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from math import inf
 from typing import Final
 
-from review.flags.subject import Subject, blocks, hidden, is_nothing, values
-from review.model import ABSENT, Action, Concern, Flag, Tree
+from review.flags.subject import Subject, blocks, hidden, values
+from review.model import ABSENT, Action, Concern, Flag, Tree, is_nothing
 
 RETENTIONS: Final = {
     "aws_cloudwatch_log_group": "retention_in_days",

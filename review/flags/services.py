@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 
 from review.flags.numbers import lowered, number
-from review.flags.subject import Subject, blocks, hidden, is_nothing
+from review.flags.subject import Subject, blocks, hidden
 from review.flags.switches import Switch, by_attribute, off, on, switched
-from review.model import ABSENT, Action, Concern, Flag, Masked, Tree
+from review.model import ABSENT, Action, Concern, Flag, Masked, Tree, is_nothing
 
 SERVICE = frozenset({"aws_ecs_service"})
 

@@ -5,9 +5,19 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from review.model import ABSENT, UNKNOWN, Action, Concern, Document, Flag, Masked, Plan, ResourceChange, Tree
-
-Block = dict[str, Tree]
+from review.model import (
+    ABSENT,
+    UNKNOWN,
+    Action,
+    Block,
+    Concern,
+    Document,
+    Flag,
+    Masked,
+    Plan,
+    ResourceChange,
+    Tree,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,11 +156,6 @@ def _object(tree: Tree) -> Block:
 def hidden(value: Tree) -> bool:
     """Whether a rule cannot judge by this value."""
     return value is UNKNOWN or isinstance(value, Masked)
-
-
-def is_nothing(value: Tree) -> bool:
-    """Whether a value says as much as none."""
-    return value is None or value is ABSENT or value in ("", [], {})
 
 
 def values(tree: Tree, path: Sequence[str]) -> list[Tree]:

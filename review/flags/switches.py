@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from review.flags.subject import Subject, hidden, is_nothing, values
-from review.model import ABSENT, Concern, Flag, Tree
+from review.flags.subject import Subject, hidden, values
+from review.model import ABSENT, Concern, Flag, Tree, is_nothing
 
 
 @dataclass(frozen=True, slots=True)

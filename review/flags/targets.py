@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from review.flags.subject import Subject, hidden, is_nothing, values
-from review.model import ABSENT, UNKNOWN, Concern, Flag, Tree
+from review.flags.subject import Subject, hidden, values
+from review.model import ABSENT, UNKNOWN, Concern, Flag, Tree, is_nothing
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,8 @@ Source: AWS's "Amazon ECS API Reference", ContainerDefinition.
 from collections.abc import Iterator
 
 from review.flags.containers import container
-from review.flags.subject import Block, Subject, blocks, hidden, is_nothing
-from review.model import ABSENT, Concern, Flag, Tree
+from review.flags.subject import Subject, blocks, hidden
+from review.model import ABSENT, Block, Concern, Flag, Tree, is_nothing
 
 KEY = "container_definitions"
 

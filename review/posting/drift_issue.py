@@ -3,16 +3,16 @@
 An issue is ours when it has the label, starts with the marker's line, and is by the author we write as.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from review.github import BodyTooLongError, GitHub, Issue
+from review.github import GitHub, Issue
 from review.marker import parse
 from review.model import Verdict
 from review.posting.pipeline import ACTIONS_AUTHOR
-from review.posting.pull_request import BUDGETS
+from review.posting.pull_request import within_budgets
 from review.verdicts import Review
 
 LABEL: Final = "drift"
@@ -50,12 +50,9 @@ def report_drift(
     """
 
     def is_ours(issue: Issue) -> bool:
-        marker = parse(issue.body.replace("\r\n", "\n"))
-        return (
-            marker is not None
-            and marker.key == review.marker.key
-            and issue.author.casefold() == author.casefold()
-        )
+        marker = parse(issue.body)
+        is_by_us = issue.author.casefold() == author.casefold()
+        return is_by_us and marker is not None and marker.key == review.marker.key
 
     found = [issue for issue in client.open_issues(LABEL) if is_ours(issue)]
     gone = review.verdict is Verdict.NO_CHANGES
@@ -64,23 +61,18 @@ def report_drift(
     if gone and not found:
         return Reported(Outcome.NONE, "")
     title = _title(review)
-    for budget in BUDGETS:
+
+    def write(budget: int) -> Reported:
         body = render(budget)
-        try:
-            if not found:
-                return Reported(Outcome.OPENED, client.create_issue(title, body, [LABEL], is_ours).url)
-            outcome = _update(client, found[0], title, body)
-        except BodyTooLongError:
-            if budget == BUDGETS[-1]:
-                raise
-        else:
-            break
-    else:
-        raise AssertionError("the last budget returns or raises")
-    if gone:
-        client.close_issue(found[0].number)
-        return Reported(Outcome.CLOSED, found[0].url)
-    return Reported(outcome, found[0].url)
+        if not found:
+            return Reported(Outcome.OPENED, client.create_issue(title, body, [LABEL], is_ours).url)
+        return Reported(_update(client, found[0], title, body), found[0].url)
+
+    reported = within_budgets(write)
+    if not gone:
+        return reported
+    client.close_issue(found[0].number)
+    return Reported(Outcome.CLOSED, found[0].url)
 
 
 def _update(client: GitHub, issue: Issue, title: str, body: str) -> Outcome:
@@ -91,9 +83,7 @@ def _update(client: GitHub, issue: Issue, title: str, body: str) -> Outcome:
 
 
 def _title(review: Review) -> str:
-    names: Sequence[str] = [
-        each.stack.name for each in review.stacks if each.verdict is not Verdict.NO_CHANGES
-    ]
+    names = [each.stack.name for each in review.stacks if each.verdict is not Verdict.NO_CHANGES]
     if not names:
         return "Drift: gone"
     more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""

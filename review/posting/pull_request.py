@@ -6,9 +6,10 @@ nobody can have us overwrite their comment, or take theirs for ours, by writing 
 
 import re
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Final, TypeVar
 
 from review.github import BodyTooLongError, Comment, GitHub
 from review.marker import Marker, parse
@@ -21,6 +22,7 @@ _BANNER_START: Final = "<!-- oaktree-review: outdated -->\n"
 _BANNER_END: Final = "<!-- oaktree-review: as it was -->\n"
 _BANNER: Final = re.compile(rf"\A{_BANNER_START}.{{1,400}}?{_BANNER_END}", re.DOTALL)
 _SHORT: Final = 7
+_Written = TypeVar("_Written")
 _PLAUSIBLE: Final = 1_000_000_000
 """Ids of runs grow by some millions a day in all of GitHub, and a run lasts 35 days at most. So one that is
 ahead of ours by more than this was never given to a run that is newer than ours: somebody made it up.
@@ -68,19 +70,25 @@ def post(
     """
     head = client.pull_request(pull_request).head_commit
     banner = "" if _is_same(marker.commit, head) else _banner(marker.commit, head)
-    for budget in BUDGETS:
+
+    def put(budget: int) -> Posted:
         body = _with_banner(render(budget - len(banner)), banner)
         if parse(body) != marker:
             raise ValueError("a comment starts with the line of its marker")
-        try:
-            outcome, url = _put(client, pull_request, marker, head, body, author)
-        except BodyTooLongError:
-            if budget == BUDGETS[-1]:
-                raise
-        else:
-            shortened = budget if budget < BUDGETS[0] else None
-            return Posted(outcome, url, bool(banner) and outcome is not Outcome.SUPERSEDED, shortened)
-    raise AssertionError("the last budget returns or raises")
+        outcome, url = _put(client, pull_request, marker, head, body, author)
+        shortened = budget if budget < BUDGETS[0] else None
+        return Posted(outcome, url, bool(banner) and outcome is not Outcome.SUPERSEDED, shortened)
+
+    return within_budgets(put)
+
+
+def within_budgets(write: Callable[[int], _Written]) -> _Written:
+    """Calls `write` with one budget after the other until GitHub takes the text. Raises GitHubError."""
+    *longer, shortest = BUDGETS
+    for budget in longer:
+        with suppress(BodyTooLongError):
+            return write(budget)
+    return write(shortest)
 
 
 def mark_outdated(client: GitHub, pull_request: int, key: str, author: str = ACTIONS_AUTHOR) -> Posted:
@@ -140,7 +148,7 @@ def _ours(comments: Sequence[Comment], key: str, author: str) -> list[tuple[Comm
         (comment, marker)
         for comment in comments
         if comment.author.casefold() == author.casefold()
-        and (marker := parse(_plain(comment.body)))
+        and (marker := parse(comment.body))
         and marker.key == key
     ]
 

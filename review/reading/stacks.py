@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -34,7 +35,9 @@ def read_stacks(files: Sequence[Path], expected: Sequence[str] = ()) -> tuple[St
     for file in _plan_files(files):
         found.setdefault(file.stem, []).extend(_stacks_of(file))
     stacks = [
-        _numbered(stack, number) for group in found.values() for number, stack in enumerate(group, start=1)
+        stack if number == 1 else replace(stack, name=f"{stack.name}#{number}")
+        for group in found.values()
+        for number, stack in enumerate(group, start=1)
     ]
     stacks += [
         Stack(name, environment_of(name), None, NOT_PLANNED, missing=True)
@@ -129,20 +132,6 @@ def _errors(file: Path) -> tuple[str | None, str | None]:
     except OSError as error:
         return None, f"{file} cannot be read: {error.strerror or error}"
     return redact(COLOUR.sub("", text).strip()), None
-
-
-def _numbered(stack: Stack, number: int) -> Stack:
-    if number == 1:
-        return stack
-    return Stack(
-        f"{stack.name}#{number}",
-        stack.environment,
-        stack.plan,
-        stack.problem,
-        stack.errors,
-        stack.missing,
-        stack.notes,
-    )
 
 
 def _order(stack: Stack) -> tuple[str, str, int]:

@@ -28,12 +28,10 @@ from review.rendering.lines import (
     tag_lines,
 )
 from review.rendering.markdown import code, counted, fence, path_list, path_text, visible
-from review.rendering.values import SENSITIVE, clip, pair, show
+from review.rendering.values import INLINE, SENSITIVE, clip, pair, show
 from review.rendering.wording import DEFERRALS, DRIFT, PAST, REASONS
 from review.verdicts import REVISIONS, is_revision
 
-_VALUE = 160
-"""Characters of a value that stands within a line."""
 _IDENTITY = ("id", "arn", "name")
 _ERROR = 6_000
 """Characters of what Terraform says when it fails."""
@@ -73,7 +71,7 @@ def _item_entry(item: Item, tags: Mapping[str, Tree], *, is_drift: bool) -> Entr
     lines = _lines(item, tags)
     about = " · ".join(_about(item, is_drift=is_drift))
     if change.action is Action.CREATE and (names := only_unknown(change.after)):
-        told = clip(visible(", ".join(names)), 0, _VALUE)
+        told = clip(visible(", ".join(names)), 0, INLINE)
         about = " · ".join(filter(None, (about, f"known after apply: {code(told)}")))
         lines = []
     rest = f" · {about}" if about else ""
@@ -164,13 +162,13 @@ def _identity(change: ResourceChange) -> Iterator[str]:
 def _inline(value: Tree) -> str:
     """A value within a line; a string without its quotes."""
     if isinstance(value, str):
-        return code(clip(visible(value), 0, _VALUE))
-    return code(show(value, _VALUE))
+        return code(clip(visible(value), 0, INLINE))
+    return code(show(value, INLINE))
 
 
 def output_entry(output: OutputChange) -> Entry:
     """An output and its values."""
-    before, after = pair(output.before, output.after, _VALUE)
+    before, after = pair(output.before, output.after, INLINE)
     name = f"- {code(output.name)} {PAST.get(output.action, 'changed')}"
     if output.no_longer_sensitive:
         name += f" {LOST_MARK}"

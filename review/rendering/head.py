@@ -6,7 +6,7 @@ from typing import Final
 
 from review.model import ABSENT, Action, Concern, Flag, ResourceChange, Verdict
 from review.rendering.markdown import cell, code, counted, number, path_list, path_text
-from review.rendering.values import clip, pair
+from review.rendering.values import INLINE, clip, pair
 from review.rendering.wording import SYMBOLS
 from review.verdicts import REVISIONS, Counts, Review, StackReview, is_destructive
 
@@ -59,9 +59,8 @@ def facts(review: Review) -> list[str]:
         found.append(f"commit {code(review.commit[:_SHORT])}")
     if review.run_url:
         found.append(f"[run]({review.run_url})")
-    plans = [each.stack.plan for each in review.stacks if each.stack.plan]
-    if len(plans) == 1:
-        found.append(f"plan SHA-256 {code(plans[0].sha256)}")
+    if len(review.plans) == 1:
+        found.append(f"plan SHA-256 {code(review.plans[0].sha256)}")
     return found
 
 
@@ -121,7 +120,7 @@ def _sentences(review: Review, points: int) -> Iterable[str]:
 
 def _kept(review: Review) -> str:
     """What looks like destruction and is none: revisions, and former objects that stay."""
-    changes = [change for each in review.stacks if each.stack.plan for change in each.stack.plan.changes]
+    changes = [change for plan in review.plans for change in plan.changes]
     gone = sum(change.action is Action.DELETE and change.type in REVISIONS for change in changes)
     kept = sum(change.keeps_former and change.type not in REVISIONS for change in changes)
     holds = "holds" if gone == 1 else "hold"
@@ -137,7 +136,7 @@ def _kept(review: Review) -> str:
 
 def _actions(review: Review) -> str:
     """The addresses of the actions that an apply invokes, the first ones at least."""
-    found = [each.address for one in review.stacks if one.stack.plan for each in one.stack.plan.actions]
+    found = [each.address for plan in review.plans for each in plan.actions]
     more = f" and {number(len(found) - _ACTIONS)} more" if len(found) > _ACTIONS else ""
     return f"{', '.join(map(code, found[:_ACTIONS]))}{more}"
 
@@ -150,12 +149,7 @@ def _destroyed(review: Review) -> Iterable[str]:
         for change in each.stack.plan.changes
         if is_destructive(change)
     ]
-    removed = sum(
-        output.action is Action.DELETE
-        for each in review.stacks
-        if each.stack.plan
-        for output in each.stack.plan.outputs
-    )
+    removed = sum(output.action is Action.DELETE for plan in review.plans for output in plan.outputs)
     if grave:
         replaced = sum(change.action is Action.REPLACE for _, change in grave)
         deleted = len(grave) - replaced
@@ -195,20 +189,16 @@ def table(review: Review) -> Table:
     ]
     used.sort(key=list(COLUMNS).index)
     numbers = [COLUMNS[name] for name in used]
-    several = sum(each.stack.plan is not None for each in review.stacks) > 1
+    several = len(review.plans) > 1
     columns = (
         "environment",
         "stack",
         "verdict",
         *numbers,
-        *(("plan",) if _has_notes(review) or several else ()),
+        *(("plan",) if several or len(review.plans) < len(review.stacks) else ()),
     )
     rows = tuple(_row(each, used, columns, short=several) for each in review.stacks)
     return Table(columns, frozenset(numbers), rows)
-
-
-def _has_notes(review: Review) -> bool:
-    return any(each.stack.plan is None for each in review.stacks)
 
 
 def _row(review: StackReview, used: list[str], columns: tuple[str, ...], *, short: bool) -> tuple[str, ...]:
@@ -231,10 +221,6 @@ def _first_error(errors: str) -> str:
     return next((line for line in lines if line.startswith("Error")), "planning failed")
 
 
-_VALUE: Final = 160
-"""Characters of a value."""
-
-
 @dataclass(frozen=True, slots=True)
 class Point:
     """Flags that are told as one; there is at least one."""
@@ -254,7 +240,7 @@ class Point:
             text += f" Forced by {', '.join(map(code, flag.forced_by))}."
         if not with_values or (flag.before is ABSENT and flag.after is ABSENT):
             return text
-        before, after = pair(flag.before, flag.after, _VALUE)
+        before, after = pair(flag.before, flag.after, INLINE)
         if flag.before is ABSENT:
             values = f"now {code(after)}"
         elif flag.after is ABSENT:
@@ -284,7 +270,7 @@ def points_without_stacks(review: Review) -> list[Point]:
 
 
 def _all_but_address(flag: Flag) -> Hashable:
-    before, after = pair(flag.before, flag.after, _VALUE)
+    before, after = pair(flag.before, flag.after, INLINE)
     common = (flag.title, flag.reason, before, after, flag.before is ABSENT, flag.after is ABSENT)
     return common if flag.concern is Concern.UNKNOWN else (*common, flag.stack, flag.path, flag.forced_by)
 

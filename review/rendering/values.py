@@ -14,6 +14,9 @@ CHANGED = "(sensitive, changed)"
 LATER = "(known after apply)"
 NOTHING = "(none)"
 
+INLINE = 160
+"""Characters of a value that stands within a line."""
+
 _DIGEST = re.compile("(@sha256:[0-9a-f]{12})[0-9a-f]{52}(?![0-9a-f])")
 
 _LONGEST_TEXT = 400

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from review.rendering.verdict_file import verdict_json
 
 from review.cli import exit_status
 from review.model import Verdict
 from review.reading.stacks import has_bad_input, read_stacks
+from review.rendering.verdict_file import verdict_json
 from tests.review.golden import GOLDEN, comment_of, compare, normalised, review_in
 from tests.review.recording import MADE_OF, PLANS, Checkouts, made_of
 from tests.review.stories import FOUNDATION, MADE_UP, NETWORK, SERVICE, STORIES, Edit

@@ -12,13 +12,13 @@ from typing import Any
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from review.rendering.verdict_file import verdict_json
 
 from review.reading.secret_detection import redact
 from review.reading.stacks import read_stacks
 from review.rendering.comment import COMMENT_BUDGET, SUMMARY_BUDGET, render
 from review.rendering.head import COLUMNS
 from review.rendering.markdown import visible
+from review.rendering.verdict_file import verdict_json
 from review.rendering.wording import SYMBOLS
 from review.verdicts import Review, review_of
 from tests.review import command

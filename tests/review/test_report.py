@@ -6,11 +6,11 @@ from dataclasses import fields, replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from review.rendering.verdict_file import verdict_json
 
 from review.cli import exit_status
 from review.marker import Marker, parse
 from review.model import ABSENT, Action, ActionInvocation, DeferredChange, FailedCheck, Masked, Stack, Verdict
+from review.rendering.verdict_file import verdict_json
 from review.verdicts import REVISIONS, Counts
 from tests.review.rendering import HOSTILE, MARKER, change, output, review, stack
 

@@ -1,6 +1,6 @@
-"""A picture of an environment: Terraform JSON in, Mermaid out.
+"""Draws a diagram of an environment: Terraform JSON in, Mermaid out.
 
-Call `diagram`, and `fenced` for Markdown; `DiagramError` says in words why there is no picture.
+Call `diagram`, and `fenced` for Markdown; `DiagramError` says why there is no diagram.
 """
 
 from diagram.configuration import DiagramError

@@ -20,7 +20,7 @@ def draw(
         ),
     ],
 ) -> None:
-    """Print a picture of an environment as Markdown: Mermaid, which GitHub draws."""
+    """Print a diagram of an environment as a Mermaid block in Markdown, which GitHub draws."""
     try:
         text = fenced(diagram(_configurations(stacks)))
     except DiagramError as error:
@@ -40,7 +40,7 @@ def _configurations(files: Sequence[Path]) -> dict[str, Mapping[str, Any]]:
         except OSError as error:
             raise DiagramError(f"{file}: {error.strerror or error}") from None
         except (ValueError, RecursionError):
-            raise DiagramError(f"{file}: is no Terraform JSON") from None
+            raise DiagramError(f"{file}: is not Terraform JSON") from None
         if name in found:
             raise DiagramError(f"{file}: there is another stack called {name}; name each file once")
         found[name] = content

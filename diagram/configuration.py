@@ -1,4 +1,4 @@
-"""Terraform JSON of one or more stacks, looked up by reference.
+"""Looks up resources in the Terraform JSON of several stacks by reference.
 
 Source: Terraform's documentation, "JSON Configuration Syntax".
 """
@@ -22,7 +22,7 @@ _MAX_DEPTH: Final = 4
 
 
 class DiagramError(Exception):
-    """There is nothing to draw, in words."""
+    """There is nothing to draw; the text says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,17 +35,17 @@ class Resource:
 
     @property
     def type(self) -> str:
-        """Its type, such as `aws_lb`, of a data source too."""
+        """Returns the type, such as `aws_lb`, also of a data source."""
         return self.address.removeprefix("data.").partition(".")[0]
 
     @property
     def key(self) -> str:
-        """What tells it from all others."""
+        """Returns what identifies it across stacks."""
         return f"{self.stack}/{self.address}"
 
 
 class Configuration:
-    """The stacks of an environment, as one: references between stacks are followed."""
+    """The stacks of an environment as one configuration; follows references between stacks."""
 
     def __init__(self, stacks: Mapping[str, Mapping[str, Any]]) -> None:
         self._stacks = {name: _checked(name, stacks[name]) for name in sorted(stacks)}
@@ -59,24 +59,24 @@ class Configuration:
             self._by_type.setdefault(resource.address.rpartition(".")[0], []).append(resource)
 
     def all(self, *types: str) -> list[Resource]:
-        """Resources of these types, or data sources for `data.<type>`, in a stable order."""
+        """Returns resources of these types, or data sources for `data.<type>`, in a stable order."""
         return [resource for each in types for resource in self._by_type.get(each, [])]
 
     def references(self, resource: Resource, *keys: str) -> list[Resource]:
-        """What a resource refers to, in these arguments or in all, in the order of the text."""
+        """Returns what a resource refers to, in these arguments or in all, in the order of the text."""
         values = [resource.body.get(key) for key in keys] if keys else [resource.body]
         return self.references_in(resource.stack, values)
 
     def references_in(self, stack: str, value: Any) -> list[Resource]:
-        """What a value within a stack refers to."""
+        """Returns what a value within a stack refers to."""
         return list({each.key: each for each in self._references(stack, value, set())}.values())
 
     def refers(self, resource: Resource, keys: tuple[str, ...], target: Resource) -> bool:
-        """Whether a resource refers to another in one of these arguments."""
+        """Returns whether a resource refers to another in one of these arguments."""
         return any(each.key == target.key for each in self.references(resource, *keys))
 
     def text(self, stack: str, value: Any) -> str | None:
-        """A value as it is known before anything is applied, or None."""
+        """Returns a value that is known before an apply as text, else None."""
         if isinstance(value, bool) or value is None:
             return None
         if isinstance(value, int | float):
@@ -84,7 +84,7 @@ class Configuration:
         return self._text(stack, value, _MAX_DEPTH) if isinstance(value, str) else None
 
     def number(self, stack: str, value: Any) -> int | None:
-        """A whole number, also one that is written as text, or None."""
+        """Returns a whole number, also if it is written as text, else None."""
         text = self.text(stack, value)
         return int(text) if text is not None and re.fullmatch(r"[0-9]{1,9}", text) else None
 
@@ -132,7 +132,7 @@ class Configuration:
         return None
 
     def _stack_of(self, stack: str, state: str, output: str) -> str | None:
-        """The stack whose state a `terraform_remote_state` reads."""
+        """Finds the stack whose state a `terraform_remote_state` reads."""
         reader = self._resources.get((stack, f"data.terraform_remote_state.{state}"))
         config = next(iter(blocks(reader.body.get("config"))), {}) if reader else {}
         holders = [name for name in self._stacks if output in self._section(name, "output")]
@@ -152,7 +152,7 @@ class Configuration:
 
 
 def _expressions(text: str) -> Iterator[str]:
-    """What stands in `${...}`; `$${` is no expression but a literal."""
+    """Yields what is inside `${...}`; `$${` is a literal."""
     for start in _START.finditer(text):
         depth, end = 1, start.end()
         while depth and end < len(text):
@@ -162,13 +162,13 @@ def _expressions(text: str) -> Iterator[str]:
 
 
 def blocks(value: Any) -> list[Mapping[str, Any]]:
-    """The blocks of an argument: Terraform's JSON has one as an object, or several as an array."""
+    """Returns the blocks of an argument: Terraform's JSON has one as an object, several as an array."""
     values = value if isinstance(value, list) else [value]
     return [each for each in values if isinstance(each, dict)]
 
 
 def document(text: Any) -> Any:
-    """A JSON document in a string, or None."""
+    """Parses a JSON document in a string; None if it is not one."""
     try:
         return json.loads(text) if isinstance(text, str) else None
     except (ValueError, RecursionError):
@@ -177,11 +177,11 @@ def document(text: Any) -> Any:
 
 def _checked(name: str, content: Any) -> Mapping[str, Any]:
     if not isinstance(content, dict):
-        raise DiagramError(f"{name} is no Terraform JSON: it is no object")
+        raise DiagramError(f"{name} is not Terraform JSON: it must be an object")
     if "resource_changes" in content or "planned_values" in content:
         raise DiagramError(f"{name} is a plan; the diagram takes the configuration, cdk.tf.json")
     if not {"terraform", "resource", "provider", "output", "module", "data"} & set(content):
-        raise DiagramError(f"{name} is no Terraform JSON: it has none of its blocks, such as `resource`")
+        raise DiagramError(f"{name} is not Terraform JSON: it has no block such as `resource`")
     return content
 
 
@@ -196,7 +196,7 @@ def _resources(stack: str, content: Mapping[str, Any]) -> Iterator[Resource]:
 
 
 def _texts(value: Any) -> Iterator[str]:
-    """All strings within a value, without an own stack: what is read may be nested deeply."""
+    """Yields all strings within a value, without recursion: the input may be nested deeply."""
     waiting = [value]
     while waiting:
         match waiting.pop():

@@ -1,4 +1,4 @@
-"""Mermaid's text for a flowchart, which GitHub draws.
+"""Writes a flowchart in Mermaid, which GitHub draws.
 
 Source: Mermaid's documentation, "Flowcharts - Basic Syntax".
 """
@@ -15,8 +15,8 @@ _SHAPES: Final = {
     "pill": ('(["', '"])'),
     "store": ('[("', '")]'),
 }
-# Mermaid looks for formulas, line breaks and icons once the entity codes are characters again, so these
-# are taken apart by a space without width.
+# Mermaid looks for formulas, line breaks and icons after it has decoded entities, so a zero-width space
+# separates their characters.
 _READ_AS_MORE: Final = re.compile(r"(?<=\$)(?=\$)|(?<=\\)(?=n)|(?<=:)(?=fa-)")
 _LONGEST: Final = 72
 
@@ -28,8 +28,8 @@ DOTTED: Final = "-.->"
 class Chart:
     """A flowchart from top to bottom, built in the order of the calls.
 
-    Every text is escaped, so that it cannot end a label or be read as Mermaid, Markdown or HTML.
-    Keys are free text; each stands for one node or group.
+    Escapes every text, so that it cannot end a label or be read as Mermaid, Markdown or HTML.
+    Keys are free text; each identifies one node or group.
     """
 
     def __init__(self, title: str, description: str, styles: Mapping[str, str]) -> None:
@@ -47,7 +47,7 @@ class Chart:
         self._depth = 1
 
     def node(self, key: str, *lines: str, shape: str = "box", style: str = "node") -> None:
-        """A node with its lines of text; the first one is bold."""
+        """Adds a node with its lines of text; the first one is bold."""
         first, *rest = lines
         start, end = _SHAPES[shape]
         content = "<br/>".join([f"<b>{label(first)}</b>", *map(label, rest)])
@@ -55,7 +55,7 @@ class Chart:
 
     @contextmanager
     def group(self, key: str, title: str, style: str = "") -> Iterator[None]:
-        """What is drawn within the block is drawn within a frame."""
+        """Frames what is drawn inside the `with` block."""
         self._add(f'subgraph {self._id(key, style)}["{label(title)}"]')
         self._depth += 1
         yield
@@ -63,17 +63,17 @@ class Chart:
         self._add("end")
 
     def edge(self, start: str, end: str, text: str = "", arrow: str = TO) -> None:
-        """An arrow between two nodes."""
+        """Adds an arrow between two nodes."""
         words = f'|"{label(text)}"|' if text else ""
         self._add(f"{self._id(start)} {arrow}{words} {self._id(end)}")
 
     def below(self, upper: Sequence[str], lower: Sequence[str]) -> None:
-        """Draw the lower nodes below the upper ones, without an arrow."""
+        """Places the lower nodes below the upper ones, without an arrow."""
         rows = [" & ".join(self._id(key) for key in keys) for keys in (upper, lower)]
         self._add(" ~~~ ".join(rows))
 
     def text(self) -> str:
-        """The whole chart, ending with a line break."""
+        """Returns the whole chart, ending with a line break."""
         used = [name for name in self._styles if self._styled.get(name)]
         styles = [f"  classDef {name} {self._styles[name]}" for name in used]
         styles += [f"  class {','.join(self._styled[name])} {name}" for name in used]
@@ -96,7 +96,7 @@ class Chart:
 
 
 def label(text: str) -> str:
-    """Text for a quoted label, all but plain characters as Mermaid's entity codes; shortened."""
+    """Escapes text for a quoted label, all but plain characters as entity codes, and shortens it."""
     text = " ".join("".join(each if each.isprintable() else " " for each in text).split())
     text = _READ_AS_MORE.sub("\u200b", text)
     text = text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
@@ -104,5 +104,5 @@ def label(text: str) -> str:
 
 
 def fenced(chart: str) -> str:
-    """A chart as a block of Markdown."""
+    """Returns a chart as a code block in Markdown."""
     return f"```mermaid\n{chart}```\n"

@@ -1,4 +1,4 @@
-"""Subnets by what they reach, and the endpoints of AWS services among them."""
+"""Finds subnets by what they reach, and VPC endpoints."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -49,7 +49,7 @@ class Endpoint:
 
 
 def subnets(configuration: Configuration) -> list[Subnet]:
-    """All subnets, by zone and range within their order of tiers: public, private, database, isolated.
+    """Returns all subnets by tier (public, private, database, isolated), then zone and range.
 
     A subnet is public when its default route goes to an internet gateway, private when it goes
     elsewhere. Source: Amazon VPC's user guide, "Subnet types".
@@ -84,7 +84,7 @@ def subnets(configuration: Configuration) -> list[Subnet]:
 
 
 def endpoints(configuration: Configuration) -> list[Endpoint]:
-    """The VPC endpoints, gateways first, by service."""
+    """Returns the VPC endpoints, gateways first, then by service."""
     found = []
     for resource in configuration.all("aws_vpc_endpoint"):
         name = str(resource.body.get("service_name", ""))
@@ -97,7 +97,7 @@ def endpoints(configuration: Configuration) -> list[Endpoint]:
 
 
 def _tables(configuration: Configuration) -> dict[str, list[Resource]]:
-    """Where the default routes of each subnet lead, by the subnet's key."""
+    """Maps each subnet's key to the targets of its default routes."""
     routes: dict[str, list[Resource]] = {}
     for route in configuration.all("aws_route"):
         if _is_default(configuration, route, route.body):
@@ -125,7 +125,7 @@ def _is_default(configuration: Configuration, owner: Resource, block: object) ->
 
 
 def tiers(found: list[Subnet]) -> Iterator[tuple[str, list[Subnet]]]:
-    """The tiers that there are, each with its subnets."""
+    """Yields each tier that has subnets, with its subnets."""
     for tier in (PUBLIC, PRIVATE, DATABASE, ISOLATED):
         if members := [subnet for subnet in found if subnet.tier == tier]:
             yield tier, members

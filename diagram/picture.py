@@ -1,6 +1,6 @@
-"""A picture of an environment: its tiers, routes and services, as Mermaid draws it.
+"""Draws an environment's tiers, routes and services in Mermaid.
 
-Not every resource is in it: what a stranger should see at a glance is.
+It leaves out most resources: it shows what a stranger should see at a glance.
 """
 
 from collections.abc import Mapping
@@ -32,17 +32,17 @@ _TIER_STYLES: Final = {PUBLIC: "public", PRIVATE: "private", DATABASE: "closed",
 
 
 def diagram(configurations: Mapping[str, Mapping[str, Any]]) -> str:
-    """Mermaid's text of the picture of one environment.
+    """Draws one environment as a Mermaid flowchart.
 
-    `configurations` holds the Terraform JSON of its stacks (`cdk.tf.json`) by their names. The same
-    configurations give the same text, in whatever order they come. Raises DiagramError for what is
-    no Terraform JSON, and where there is nothing to draw.
+    `configurations` maps the names of its stacks to their Terraform JSON (`cdk.tf.json`). The same
+    configurations give the same text, in any order. Raises DiagramError for what is not Terraform JSON,
+    and if there is nothing to draw.
     """
     return _Picture(Configuration(configurations), " and ".join(sorted(configurations))).text()
 
 
 class _Picture:
-    """The parts of one picture; each method draws one of them."""
+    """Draws one diagram; each method draws one part."""
 
     def __init__(self, configuration: Configuration, title: str) -> None:
         self._configuration = configuration
@@ -59,11 +59,11 @@ class _Picture:
         self._chart = Chart(title, "Tiers, routes and services, from Terraform JSON", _STYLES)
 
     def text(self) -> str:
-        """The whole picture."""
+        """Returns the whole diagram."""
         self._draw_edge()
         self._draw_network()
         self._draw_stores()
-        # First, because Mermaid ranks by the first way that it finds around a circle.
+        # First, because Mermaid ranks by the first path it finds around a circle.
         self._stack_tiers()
         self._draw_requests()
         self._draw_ways_out()
@@ -169,12 +169,12 @@ class _Picture:
                     self._chart.edge(gateway, subnet.resource.key, arrow=BOTH_WAYS)
 
     def _through(self, subnet: Subnet) -> list[str]:
-        """The subnets whose NAT gateways a subnet goes out through."""
+        """Returns the subnets with the NAT gateways that a subnet's traffic leaves through."""
         ways = {way.key for way in subnet.ways}
         return [each.resource.key for each in self._subnets if ways & {nat.key for nat in each.nat_gateways}]
 
     def _stack_tiers(self) -> None:
-        """Put each tier below the one before it, and what runs in a tier below its subnets."""
+        """Puts each tier below the one before it, and what runs in a tier below its subnets."""
         rows = [
             [f"all {tier}"] if tier in _CLOSED else [subnet.resource.key for subnet in members]
             for tier, members in tiers(self._subnets)

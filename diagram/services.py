@@ -32,7 +32,7 @@ class Balancer:
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """An ECS service: `lines` are what to know of it, `cluster` is its cluster's name."""
+    """An ECS service: `lines` describe it, `cluster` is its cluster's name."""
 
     resource: Resource
     name: str
@@ -44,17 +44,17 @@ class Service:
 
 
 def balancers(configuration: Configuration) -> list[Balancer]:
-    """All load balancers."""
+    """Returns all load balancers."""
     return [_balancer(configuration, each) for each in configuration.all("aws_lb", "aws_alb")]
 
 
 def services(configuration: Configuration) -> list[Service]:
-    """All ECS services."""
+    """Returns all ECS services."""
     return [_service(configuration, each) for each in configuration.all("aws_ecs_service")]
 
 
 def health(configuration: Configuration, target: Resource) -> str:
-    """How a target group reaches its targets: protocol, port, health check."""
+    """Describes how a target group reaches its targets: protocol, port, health check."""
     words = _joined(configuration, target, "protocol", "port")
     for check in blocks(target.body.get("health_check"))[:1]:
         if path := configuration.text(target.stack, check.get("path")):
@@ -63,7 +63,7 @@ def health(configuration: Configuration, target: Resource) -> str:
 
 
 def alarms(configuration: Configuration, service: Service) -> list[tuple[Store, int]]:
-    """The topics that alarms on a service, or on its target groups, go to, and how many alarms."""
+    """Returns the topics that alarms on a service or its target groups notify, with the number of alarms."""
     found: Counter[Store] = Counter()
     for alarm in configuration.all("aws_cloudwatch_metric_alarm"):
         if _is_on(configuration, alarm, service):
@@ -162,7 +162,7 @@ def _reached(configuration: Configuration, task: Resource) -> Iterator[Store]:
 
 
 def _launch(configuration: Configuration, service: Resource) -> str:
-    """How many tasks on what: "3 to 12 tasks on Fargate"."""
+    """Describes how many tasks run on what: "3 to 12 tasks on Fargate"."""
     number = configuration.text(service.stack, service.body.get("desired_count")) or "1"
     for target in configuration.all("aws_appautoscaling_target"):
         if configuration.refers(target, ("resource_id",), service):
@@ -197,7 +197,7 @@ def _images(configuration: Configuration, task: Resource) -> Iterator[str]:
 def _image_source(
     configuration: Configuration, task: Resource, container: Mapping[str, Any]
 ) -> Iterator[str]:
-    """Where an image that is known at the plan only is read from."""
+    """Yields where an image that is not known before the plan is read from."""
     for source in configuration.references_in(task.stack, container.get("image"))[:1]:
         place = (configuration.text(source.stack, source.body.get(key)) for key in ("path", "name", "bucket"))
         where = next(filter(None, place), source.address)
@@ -205,7 +205,7 @@ def _image_source(
 
 
 def _short_image(image: str) -> str:
-    """An image without its registry's host, the digest shortened."""
+    """Returns an image without its registry's host, with a shortened digest."""
     name, at, digest = image.partition("@sha256:")
     host, slash, rest = name.partition("/")
     name = rest if slash and ("." in host or ":" in host or host == "localhost") else name

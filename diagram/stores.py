@@ -10,7 +10,7 @@ from diagram.configuration import Configuration, Resource, blocks, document
 
 @dataclass(frozen=True, slots=True, order=True)
 class Store:
-    """Something in AWS that has a name. `service` is its part of an endpoint's or an ARN's name."""
+    """A named resource outside the VPC. `service` is its part of an endpoint's name or an ARN."""
 
     kind: str
     name: str
@@ -50,7 +50,7 @@ _ARN_NAMES: Final = {
 
 
 def store_of(configuration: Configuration, resource: Resource) -> Store | None:
-    """A resource or data source as a store, or None if it is none."""
+    """Returns a resource or data source as a store, or None."""
     if resource.type not in _TYPES:
         return None
     kind, service, keeps_data, arguments = _TYPES[resource.type]
@@ -60,13 +60,13 @@ def store_of(configuration: Configuration, resource: Resource) -> Store | None:
 
 
 def all_stores(configuration: Configuration) -> list[Store]:
-    """The stores that the stacks make, in a stable order."""
+    """Returns the stores that the stacks create, in a stable order."""
     found = (store_of(configuration, resource) for resource in configuration.all(*_TYPES))
     return sorted({store for store in found if store})
 
 
 def stores_in(configuration: Configuration, stack: str, value: Any) -> Iterator[Store]:
-    """The stores that a value refers to, or names by ARN in a policy's resources or as a secret."""
+    """Yields the stores that a value refers to, or names by ARN in a policy's resources or as a secret."""
     for resource in configuration.references_in(stack, value):
         if store := store_of(configuration, resource):
             yield store

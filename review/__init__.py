@@ -1,1 +1,5 @@
-"""What a plan does, in words that a reviewer can trust: Terraform's JSON in, Markdown and a verdict out."""
+"""Reviews Terraform plans: their JSON in, Markdown and a verdict out.
+
+A plan goes through `reading`, `comparing`, `flags`, `verdicts`, `rendering` and `posting`, in this order;
+`model` is what they pass on.
+"""

@@ -33,7 +33,7 @@ Plans = Annotated[
     typer.Argument(
         metavar="PLAN...",
         help="Plans as `terraform show -json` writes them, one <stack>.json each, or folders of them; "
-        "<stack>.error next to one is what Terraform said when planning failed.",
+        "<stack>.error next to one is Terraform's output when planning failed.",
         show_default=False,
     ),
 ]
@@ -55,7 +55,8 @@ Repository = Annotated[
     str | None, typer.Option("--repository", help="owner/name; in GitHub Actions, the run's.")
 ]
 Author = Annotated[
-    str, typer.Option("--author", help="The account that GITHUB_TOKEN is of; what others wrote stays theirs.")
+    str,
+    typer.Option("--author", help="The account of GITHUB_TOKEN; only its comments and issues are changed."),
 ]
 
 app = typer.Typer(
@@ -64,7 +65,7 @@ app = typer.Typer(
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command that the first argument names; without such a name, `render`."""
+    """Runs the command that the first argument names, or else `render`."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     names = {command.name for command in app.registered_commands}
     if given and given[0] not in names and given[0] != "--help":
@@ -73,10 +74,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def for_people(command: Callable[P, None]) -> Callable[P, None]:
-    """Tell what goes wrong in words: exit status 2 for bad input, 1 for all else."""
+    """Prints errors without a traceback: exit status 2 for bad input, 1 for all else."""
 
     @functools.wraps(command)
-    def told(*args: P.args, **kwargs: P.kwargs) -> None:
+    def wrapped(*args: P.args, **kwargs: P.kwargs) -> None:
         try:
             command(*args, **kwargs)
         except InputError as error:
@@ -86,7 +87,7 @@ def for_people(command: Callable[P, None]) -> Callable[P, None]:
             complain(str(error))
             raise typer.Exit(1) from None
 
-    return told
+    return wrapped
 
 
 @app.command("render")
@@ -113,7 +114,7 @@ def render_command(
         ),
     ] = False,
 ) -> None:
-    """Review plans and print the comment (exit status 2 if one cannot be read; the others are shown)."""
+    """Review plans and print the comment. Exit status 2 if one cannot be read; the others are shown."""
     review, bad_input = reviewed(plans, expect, commit, run_url, key)
     if verdict is not None:
         write_aside(verdict, verdict_json(review))
@@ -138,7 +139,7 @@ def post_command(
     repository: Repository = None,
     author: Author = ACTIONS_AUTHOR,
 ) -> None:
-    """Write the comment to a pull request, or update it there. Needs GITHUB_TOKEN."""
+    """Create or update the comment on a pull request. Needs GITHUB_TOKEN."""
     from review.posting.pull_request import Outcome, post
 
     review, bad_input = reviewed(plans, expect, commit, run_url, key)
@@ -147,9 +148,9 @@ def post_command(
         posted = post(client, number, review.marker, functools.partial(render, review), author)
     say(f"{posted.outcome.value} {posted.url}\n")
     if posted.outcome is Outcome.SUPERSEDED:
-        complain("Nothing was written: the comment there is of a newer run, or of the present commit.")
+        complain("Nothing was written: the comment is from a newer run, or about the current commit.")
     if posted.outdated:
-        complain("The pull request has moved on; the comment says that it is of a former commit.")
+        complain("The pull request has new commits; the comment says that it is about an earlier one.")
     if posted.shortened is not None:
         complain(f"GitHub found the comment too long; it was shortened to {posted.shortened:,} bytes.")
     raise typer.Exit(2 if bad_input else 0)
@@ -163,7 +164,7 @@ def outdated_command(
     repository: Repository = None,
     author: Author = ACTIONS_AUTHOR,
 ) -> None:
-    """Mark the comment of a former commit as outdated. Needs GITHUB_TOKEN."""
+    """Mark a comment about an earlier commit as outdated. Needs GITHUB_TOKEN."""
     from review.posting.pull_request import mark_outdated
 
     marker_of(key, "", 0)
@@ -184,7 +185,7 @@ def issue_command(
     repository: Repository = None,
     author: Author = ACTIONS_AUTHOR,
 ) -> None:
-    """Open or update the issue that tells of drift, or close it when there is none. Needs GITHUB_TOKEN."""
+    """Open, update or close the issue about drift. Needs GITHUB_TOKEN."""
     from review.posting.drift_issue import report_drift
 
     review, bad_input = reviewed(plans, expect, commit, run_url, key)
@@ -195,7 +196,7 @@ def issue_command(
 
 
 def exit_status(review: Review, *, detailed: bool, bad_input: bool) -> int:
-    """The exit status of the command.
+    """Returns the exit status of the command.
 
     0 rendered, 2 bad input; `detailed`: 0 no changes, 2 changes, 3 something is destroyed, 1 a plan
     failed, is incomplete or cannot be read.
@@ -210,36 +211,33 @@ def exit_status(review: Review, *, detailed: bool, bad_input: bool) -> int:
 def reviewed(
     plans: list[Path] | None, expect: list[str] | None, commit: str | None, run_url: str | None, key: str
 ) -> tuple[Review, bool]:
-    """The review of what is given, and whether some of it could not be read."""
+    """Reviews the given plans; also returns whether one of them could not be read."""
     if not plans and not expect:
         raise InputError("give at least one plan: python -m review plans/*.json")
     pipeline = pipeline_of(os.environ)
     stacks = read_stacks(plans or [], expect or [])
-    if not stacks:
-        folders = ", ".join(map(str, plans or []))
-        raise InputError(f"{folders}: there is no <stack>.json and no <stack>.error in it")
     sha = checked_commit(pipeline.commit if commit is None else commit)
     url = checked_url(pipeline.run_url if run_url is None else run_url)
     return review_of(stacks, marker_of(key, sha, pipeline.run), url), has_bad_input(stacks)
 
 
 def marker_of(key: str, commit: str, run: int) -> Marker:
-    """A comment's marker. Raises InputError."""
+    """Builds a comment's marker. Raises InputError."""
     if not SAFE_KEY.fullmatch(key):
         raise InputError(f"--key {key!r}: a key has letters, digits, '.', '_' and '-', 64 at most")
     return Marker(key, commit, run)
 
 
 def target_of(pull_request: int | None, repository: str | None) -> tuple[int, str]:
-    """The pull request's number and its repository. Raises InputError."""
+    """Returns the pull request's number and its repository. Raises InputError."""
     number = pipeline_of(os.environ).pull_request if pull_request is None else pull_request
     if number is None:
-        raise InputError("--pull-request: give its number; this is no run of a pull request")
+        raise InputError("--pull-request: give its number; this run is not of a pull request")
     return number, repository_of(repository)
 
 
 def repository_of(repository: str | None) -> str:
-    """The repository, as owner/name. Raises InputError."""
+    """Returns the repository, as owner/name. Raises InputError."""
     name = pipeline_of(os.environ).repository if repository is None else repository
     if not name:
         raise InputError("--repository: give owner/name; GITHUB_REPOSITORY is not set")
@@ -247,19 +245,19 @@ def repository_of(repository: str | None) -> str:
 
 
 def say(text: str) -> None:
-    """Print text as UTF-8, whatever the terminal's locale."""
+    """Prints text as UTF-8, whatever the terminal's locale."""
     sys.stdout.buffer.write(text.encode())
     sys.stdout.buffer.flush()
 
 
 def complain(text: str) -> None:
-    """Tell on stderr."""
+    """Prints to stderr."""
     typer.echo(text, err=True)
 
 
 @contextmanager
 def _github(repository: str) -> "Iterator[GitHub]":
-    """A client for a repository; what GitHub refuses is told, and ends the command with status 1."""
+    """Opens a client for a repository; prints GitHub's errors and exits with status 1."""
     from review.github import GitHub, GitHubError
 
     try:
@@ -271,7 +269,7 @@ def _github(repository: str) -> "Iterator[GitHub]":
 
 
 def write_aside(path: Path, text: str) -> None:
-    """Write a file aside, then swap it in. Raises OSError."""
+    """Writes a temporary file, then swaps it in. Raises OSError."""
     descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.absolute().parent)
     try:
         with os.fdopen(descriptor, "wb") as file:
@@ -284,7 +282,7 @@ def write_aside(path: Path, text: str) -> None:
 
 
 def _mode(path: Path) -> int:
-    """The mode of the file that is replaced, or that of a new file."""
+    """Returns the mode of the file to replace, or that of a new file."""
     try:
         return path.stat().st_mode & 0o777
     except FileNotFoundError:

@@ -4,9 +4,9 @@ import re
 from dataclasses import dataclass
 
 KEY = "oaktree"
-"""Which comment of a pull request is meant, when there is one only."""
+"""The key of a pull request's comment, unless there are several."""
 DRIFT_KEY = "oaktree-drift"
-"""Which issue is meant, when there is one only."""
+"""The key of the issue about drift, unless there are several."""
 
 SAFE_KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 """What a key or a commit may be: nothing that could end an HTML comment or break a line."""
@@ -39,15 +39,15 @@ class Marker:
             raise ValueError("a run's number has 20 digits at most and is not negative")
 
     def line(self) -> str:
-        """The line, an HTML comment, without its line break."""
+        """Returns the line, an HTML comment, without its line break."""
         commit = self.commit or _NO_COMMIT
         return f"<!-- oaktree-review key={self.key} commit={commit} run={self.run} -->"
 
 
 def parse(body: str) -> Marker | None:
-    """The marker of a comment, or None if its first line is none.
+    """Reads the marker from a comment's first line; None if there is none.
 
-    Only the first line counts, so that a comment that quotes another is not taken for it.
+    Only the first line counts, so a comment that quotes another is not mistaken for it.
     """
     found = _LINE.fullmatch(body.split("\n", 1)[0].rstrip("\r"))
     if found is None or not SAFE_KEY.fullmatch(found["key"]):

@@ -1,7 +1,7 @@
-"""What a plan says, as far as a review needs it. Everything here is safe to show.
+"""What a plan contains that a review needs. Everything here is safe to show.
 
-What is secret or unknown is taken out of values in `review.reading.masking`. All behind it works on the
-classes of this module only, so none of it can give a secret away.
+`review.reading.masking` takes secrets out of values. Everything after it uses the classes of this module
+only, so it cannot reveal a secret.
 """
 
 from dataclasses import dataclass
@@ -24,17 +24,17 @@ class Masked:
 
 
 class Special(Enum):
-    """What stands where a value would."""
+    """What replaces a value."""
 
     UNKNOWN = "known after apply"
     ABSENT = "absent"
 
 
 UNKNOWN: Final = Special.UNKNOWN
-"""A value that nobody knows before the apply."""
+"""A value that is known only after the apply."""
 
 ABSENT: Final = Special.ABSENT
-"""No value at all, which in a comparison is something else than null."""
+"""No value at all; a comparison tells it from null."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,19 +47,19 @@ class Document:
 Tree: TypeAlias = (
     "bool | int | float | str | list[Tree] | dict[str, Tree] | Masked | Special | Document | None"
 )
-"""A value as it may be shown. Lists and dicts are not changed once made."""
+"""A value that is safe to show. Never change its lists and dicts."""
 
 Block = dict[str, Tree]
 """An object within a value: a block of Terraform's, a statement of a policy."""
 
 
 def is_nothing(value: Tree) -> bool:
-    """Whether a value says as much as none: providers write either."""
+    """Returns whether a value is unset: null, absent or empty, which providers use alike."""
     return value is None or value is ABSENT or value in ("", [], {})
 
 
 class Action(StrEnum):
-    """What happens to a resource. The order is that of the groups in a comment, dangerous first."""
+    """What happens to a resource, in the order of a comment's groups."""
 
     REPLACE = "replace"
     DELETE = "delete"
@@ -70,7 +70,7 @@ class Action(StrEnum):
     MOVE = "move"
     READ = "read"
     UNRECOGNISED = "unrecognised"
-    """Actions that Terraform did not know when this was written; a person has to look."""
+    """Actions that this review does not know; a person has to look."""
 
 
 PathKey = str | int
@@ -80,12 +80,12 @@ Path = tuple[PathKey, ...]
 
 @dataclass(frozen=True, slots=True)
 class ResourceChange:
-    """What a plan does to one resource instance, or with `deposed` to a former object of it.
+    """What a plan does to one resource instance, or with `deposed` to its previous object.
 
-    `before` and `after` are ABSENT where there is no object. `action` is the gravest of what
-    happens; an update may be an import or a move as well, which `import_id` and
-    `previous_address` tell. For a replacement, `create_before_destroy` is the order and
-    `replace_paths` what forces it; `reason` is Terraform's own word (`action_reason`).
+    `before` and `after` are ABSENT where there is no object. `action` is the gravest one; an update that
+    is an import or a move as well has `import_id` or `previous_address`. For a replacement,
+    `create_before_destroy` is the order and `replace_paths` what forces it; `reason` is Terraform's own
+    word (`action_reason`).
     """
 
     address: str
@@ -99,13 +99,13 @@ class ResourceChange:
     replace_paths: tuple[Path, ...]
     reason: str | None
     import_id: Tree
-    """ABSENT when it is no import."""
+    """ABSENT unless it is an import."""
     before: Tree
     after: Tree
     keeps_former: bool = False
-    """A replacement whose former object stays in the account, no longer managed."""
+    """Whether a replacement leaves the previous object in the account, no longer managed."""
     no_longer_sensitive: tuple[Path, ...] = ()
-    """What was marked as sensitive and will not be any more; it is masked all the same."""
+    """What loses its mark as sensitive; it is masked all the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +123,7 @@ class OutputChange:
 class ProvisionerRun:
     """A command that the apply runs with a resource: its `type` such as local-exec, and what it runs.
 
-    `command` is UNKNOWN where the plan does not say it; `is_local` says that it runs where Terraform does.
+    `command` is UNKNOWN if the plan does not contain it; `is_local` means that it runs where Terraform does.
     """
 
     address: str
@@ -134,7 +134,7 @@ class ProvisionerRun:
 
 @dataclass(frozen=True, slots=True)
 class FailedCheck:
-    """A check, condition or validation that failed, or could not be carried out (`status` error)."""
+    """A check, condition or validation that failed, or could not run (`status` error)."""
 
     address: str
     status: str
@@ -143,7 +143,7 @@ class FailedCheck:
 
 @dataclass(frozen=True, slots=True)
 class DeferredChange:
-    """A change that Terraform puts off to a later plan, and why."""
+    """A change that Terraform defers to a later plan, and why."""
 
     reason: str
     change: ResourceChange
@@ -163,8 +163,8 @@ class Plan:
 
     `sha256` is that of the document's bytes, `changes_sha256` the canonical hash of what it changes
     (see `review.reading.canonical`). `changes` holds all but those that do nothing, sorted by address and
-    deposed key; `unchanged` counts the rest. `drift` is what the plan says is relevant of what was
-    changed behind Terraform's back, `other_drift` counts the rest.
+    deposed key; `unchanged` counts the rest. `drift` is the drift that the plan calls relevant,
+    `other_drift` counts the rest.
     """
 
     format_version: str
@@ -187,11 +187,11 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Stack:
-    """A stack that was to be reviewed: its plan, or why there is none.
+    """A stack to review: its plan, or why there is none.
 
     `name` is the stack's, such as `dev-service`; `environment` is the part of it before the kind,
-    or the whole name (`foundation`). `problem` says why there is no plan, in words of ours;
-    `errors` is what Terraform said, safe to show. `notes` tell what was odd about the input.
+    or the whole name (`foundation`). `problem` says why there is no plan, in our words;
+    `errors` is Terraform's output, safe to show. `notes` describe oddities of the input.
     """
 
     name: str
@@ -200,12 +200,12 @@ class Stack:
     problem: str | None = None
     errors: str = ""
     missing: bool = False
-    """Expected, but nothing was there."""
+    """Whether it was expected, but has no files."""
     notes: tuple[str, ...] = ()
 
 
 class Verdict(IntEnum):
-    """How much a stack's plan asks of a reviewer; the greater, the worse."""
+    """How much attention a stack's plan needs; the greater, the worse."""
 
     NO_CHANGES = 0
     SAFE = 1
@@ -216,23 +216,23 @@ class Verdict(IntEnum):
 
     @property
     def words(self) -> str:
-        """As it is written in a comment."""
+        """Returns the verdict as a comment writes it."""
         return self.name.replace("_", " ")
 
 
 class Concern(IntEnum):
-    """What a flag is about, in the order in which they are shown."""
+    """What a flag is about, in the order shown."""
 
     DATA_LOSS = 0
-    """What holds data is deleted or replaced, or no longer managed."""
+    """A resource that holds data is deleted, replaced or no longer managed."""
     PERMISSION = 1
-    """Somebody may do more than before."""
+    """Someone gets more permissions."""
     EXPOSURE = 2
-    """Something is reachable or readable by more than before."""
+    """More people can reach or read something."""
     PROTECTION = 3
     """Encryption, deletion protection, backups or logging are turned off or weakened."""
     RUNTIME = 4
-    """What runs changes: image, role, number, memory."""
+    """Tasks change: image, role, count, memory."""
     UNKNOWN = 5
     """One of the above cannot be ruled out before the apply."""
     OTHER = 6
@@ -242,9 +242,9 @@ class Concern(IntEnum):
 class Flag:
     """Something a reviewer should look at first.
 
-    `title` and `reason` are fixed words of ours, with nothing of the plan in them; what comes from
-    the plan is in the other fields and gets escaped. `path` leads to the value within the resource,
-    named by meaning where there are names (`container_definitions`, `web`, `environment`, `TOKEN`).
+    `title` and `reason` are fixed texts; what comes from the plan is in the other fields, which are
+    escaped. `path` leads to the value within the resource, by names where there are any
+    (`container_definitions`, `web`, `environment`, `TOKEN`).
     """
 
     concern: Concern

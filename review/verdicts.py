@@ -14,7 +14,7 @@ REVISIONS: Final = {
     "aws_acm_certificate_validation": "it only waits for a certificate and is no thing of its own",
     "aws_api_gateway_deployment": "the new deployment is a snapshot, to which a stage is then pointed",
 }
-"""Types of which a replacement makes a new version and loses nothing, and why.
+"""Types whose replacement adds a new revision and loses nothing, and why.
 
 Source: the AWS provider's documentation of each type.
 """
@@ -24,7 +24,7 @@ Source: the AWS provider's documentation of each type.
 class Counts:
     """How many changes of each kind a plan has.
 
-    `imports` and `moves` count every change that is one, those that are updates as well too.
+    `imports` and `moves` include updates that import or move as well.
     """
 
     replace: int = 0
@@ -43,7 +43,7 @@ class Counts:
     drift: int = 0
     flags: int = 0
     revisions: int = 0
-    """Replacements that only make a new version; `replace` holds all others."""
+    """Replacements that only add a revision; `replace` counts all others."""
 
     def __add__(self, other: "Counts") -> "Counts":
         return Counts(*(getattr(self, each.name) + getattr(other, each.name) for each in fields(Counts)))
@@ -51,7 +51,7 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class StackReview:
-    """What there is to say of one stack."""
+    """One stack, judged."""
 
     stack: Stack
     flags: tuple[Flag, ...]
@@ -74,17 +74,17 @@ class Review:
 
     @property
     def commit(self) -> str:
-        """The commit that was planned, or nothing."""
+        """Returns the commit that was planned, or ""."""
         return self.marker.commit
 
     @property
     def plans(self) -> tuple[Plan, ...]:
-        """The plans of those stacks that have one, in their order."""
+        """Returns the plans of those stacks that have one, in their order."""
         return tuple(each.stack.plan for each in self.stacks if each.stack.plan)
 
 
 def review_of(stacks: Iterable[Stack], marker: Marker, run_url: str = "") -> Review:
-    """Judge each stack, and all of them by the worst. No stacks at all are INCOMPLETE."""
+    """Judges each stack, and all of them by the worst. No stacks at all are INCOMPLETE."""
     reviews = sorted(
         map(_stack_review, stacks),
         key=lambda each: (-each.verdict, each.stack.environment, each.stack.name),
@@ -104,7 +104,7 @@ def _stack_review(stack: Stack) -> StackReview:
 
 
 def counts_of(plan: Plan | None, flags: tuple[Flag, ...]) -> Counts:
-    """The counts of one plan; all zero without one."""
+    """Counts the changes of one plan; all zero without one."""
     if plan is None:
         return Counts()
     by_action = Counter(change.action for change in plan.changes if not is_revision(change))
@@ -129,19 +129,19 @@ def counts_of(plan: Plan | None, flags: tuple[Flag, ...]) -> Counts:
 
 
 def is_revision(change: ResourceChange) -> bool:
-    """Whether a replacement only makes a new version of what it replaces."""
+    """Returns whether a replacement only adds a new revision."""
     return change.action is Action.REPLACE and change.type in REVISIONS
 
 
 def is_destructive(change: ResourceChange) -> bool:
-    """Whether a change destroys an object that is there: a deletion, or a replacement that is one."""
+    """Returns whether a change destroys an existing object: a deletion or a real replacement."""
     if change.is_data or change.type in REVISIONS or change.keeps_former:
         return False
     return change.action in (Action.REPLACE, Action.DELETE)
 
 
 def verdict_of(stack: Stack, flags: tuple[Flag, ...]) -> Verdict:
-    """How much a stack's plan asks of a reviewer: the worst that is true of it."""
+    """Returns the worst verdict that is true of a stack's plan."""
     plan = stack.plan
     if stack.missing:
         return Verdict.INCOMPLETE

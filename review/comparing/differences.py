@@ -1,4 +1,4 @@
-"""What differs between two values of a plan, by meaning rather than by text or position."""
+"""Compares two values of a plan by meaning rather than by text or position."""
 
 from collections import Counter
 from collections.abc import Hashable, Sequence
@@ -8,7 +8,7 @@ from review.comparing.policies import normalised
 from review.model import ABSENT, Block, Difference, Document, Tree, is_nothing
 
 ORDERED = frozenset({"command", "entryPoint", "entry_point"})
-"""Lists that say something only as a whole."""
+"""Lists whose order matters."""
 
 VALUES = (("name", "value"), ("name", "valueFrom"), ("key", "value"), ("Key", "Value"))
 """Lists of such pairs are mappings: a container's variables and secrets, tags."""
@@ -17,7 +17,7 @@ _Path = tuple[str, ...]
 
 
 def differences(before: Tree, after: Tree) -> list[Difference]:
-    """All that differs, sorted by path as far as there are names.
+    """Returns all differences, sorted by path where values have names.
 
     - Objects are compared key by key. Null is the same as not being there, as Terraform's null
       means unset, and so is an empty list or object. For attributes of a resource an empty text is
@@ -65,7 +65,7 @@ def _compare_objects(
 
 
 def _same(before: Tree, after: Tree) -> bool:
-    """Whether two values, not both objects, lists or documents, are the same."""
+    """Compares two values that are not both objects, lists or documents."""
     if before is ABSENT or before is None:
         return after is None or after is ABSENT or after in ([], {})
     if after is ABSENT or after is None:
@@ -100,7 +100,7 @@ def _blocks(items: Sequence[Tree]) -> list[Block]:
 
 
 def _mappings(before: Sequence[Tree], after: Sequence[Tree]) -> tuple[Block | None, Block | None]:
-    """Two lists of names with values as mappings, if both are that."""
+    """Reads two lists of name and value pairs as mappings, if both are that."""
     for name, value in VALUES:
         old = _mapping(before, name, value)
         new = _mapping(after, name, value)
@@ -124,7 +124,7 @@ def _mapping(items: Sequence[Tree], name: str, value: str) -> Block | None:
 def _compare_blocks(
     path: _Path, before: list[Block], after: list[Block], in_document: bool, found: list[Difference]
 ) -> bool:
-    """Compares lists of objects; tells whether those that are equal stand in another order."""
+    """Compares lists of objects; returns whether equal ones changed their order."""
     if not before and not after:
         return False
     pairing = pair(before, after)
@@ -140,7 +140,7 @@ def _compare_blocks(
 
 
 def _compare_items(path: _Path, before: list[Tree], after: list[Tree], found: list[Difference]) -> bool:
-    """Compares lists of anything but objects; tells whether what stays stands in another order."""
+    """Compares lists of anything but objects; returns whether those that stay changed their order."""
     keys_before = [freeze(item) for item in before]
     keys_after = [freeze(item) for item in after]
     if keys_before == keys_after:
@@ -160,7 +160,7 @@ def _compare_items(path: _Path, before: list[Tree], after: list[Tree], found: li
 
 
 def _surplus(items: Sequence[Tree], keys: Sequence[Hashable], others: Sequence[Hashable]) -> list[Tree]:
-    """The items that are not among the others, as often as they are too many."""
+    """Returns the items that occur more often than in `others`."""
     left = Counter(others)
     surplus = []
     for item, key in zip(items, keys, strict=True):

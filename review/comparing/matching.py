@@ -1,4 +1,4 @@
-"""Which blocks of one list are the same as which of another: by equality, by name, by likeness."""
+"""Matches the blocks of two lists by equality, by name, by likeness."""
 
 from collections import defaultdict, deque
 from collections.abc import Hashable, Iterator, Sequence
@@ -8,7 +8,7 @@ from itertools import pairwise
 from review.model import ABSENT, Block, Document, Masked, Special, Tree
 
 NAMES = ("name", "Name", "key", "Key")
-"""Keys that name a block: another name is another block."""
+"""Keys that identify a block: a different name is a different block."""
 
 HINTS = (
     "Sid",
@@ -28,26 +28,25 @@ HINTS = (
     "path_pattern",
     "domain_name",
 )
-"""Keys that often name a block, though it may be renamed: a statement's Sid."""
+"""Keys that often identify a block, which may be renamed: a statement's Sid."""
 
 ALIKE = 0.5
-"""How much of two blocks has to be the same for one to be taken as a change of the other."""
+"""The share of two blocks that must be equal for one to be a change of the other."""
 
 PAIRS = 4096
-"""Up to this many pairs of blocks are all compared; above, only those that share something rare."""
+"""Above this many pairs, only blocks that share something rare are compared."""
 
 RARE = 8
-"""How many blocks may share what makes two of them candidates in a long list."""
+"""How many blocks may share a feature that still counts as rare."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pairing:
     """The blocks of two lists side by side, without those that are equal.
 
-    `pairs` holds indices, those of `after` in order, then what only `before` has; None is where one
-    list has nothing for the other's. `labels` names the pairs by meaning; an empty label is a block
-    that needs none, as it is the only one.
-    `moved` says that blocks which are equal stand in another order.
+    `pairs` holds indices in the order of `after`, then blocks that only `before` has; None means no
+    counterpart. `labels` names the pairs; the label of an only block is empty. `moved` says that equal
+    blocks changed their order.
     """
 
     pairs: tuple[tuple[int | None, int | None], ...]
@@ -56,7 +55,7 @@ class Pairing:
 
 
 def freeze(tree: Tree) -> Hashable:
-    """Something hashable that is the same for the same tree; null counts as not there."""
+    """Returns a hashable that is equal for equal trees; null counts as absent."""
     match tree:
         case bool():
             return ("bool", tree)
@@ -72,7 +71,7 @@ def freeze(tree: Tree) -> Hashable:
 
 
 def pair(before: Sequence[Block], after: Sequence[Block]) -> Pairing:
-    """Puts the blocks of two lists side by side, in time near linear in their number."""
+    """Pairs the blocks of two lists, in time near linear in their number."""
     matched: dict[int, int] = {}
     _match_equal(before, after, matched)
     order = [matched[index] for index in sorted(matched)]
@@ -108,7 +107,7 @@ def _match_equal(before: Sequence[Block], after: Sequence[Block], matched: dict[
 
 
 def _names(blocks: Sequence[Block], key: str) -> list[str | int]:
-    """The names that blocks have under a key; those that cannot name anything are left out."""
+    """Returns the names that blocks have under a key, without values that cannot be names."""
     return [
         name
         for block in blocks
@@ -117,7 +116,7 @@ def _names(blocks: Sequence[Block], key: str) -> list[str | int]:
 
 
 def _name_key(before: Sequence[Block], after: Sequence[Block]) -> str | None:
-    """The key by which every block of both lists has a name of its own."""
+    """Finds the key by which every block of both lists has a unique name."""
     for key in NAMES:
         if all(len(set(_names(blocks, key))) == len(blocks) for blocks in (before, after)):
             return key
@@ -125,7 +124,7 @@ def _name_key(before: Sequence[Block], after: Sequence[Block]) -> str | None:
 
 
 def _hint_key(before: Sequence[Block], after: Sequence[Block]) -> str | None:
-    """The key by which blocks that have it are told apart."""
+    """Finds the key by which those blocks that have it are unique."""
     present = {key for blocks in (before, after) for block in blocks for key in block}
     for key in HINTS:
         if key not in present:
@@ -148,7 +147,7 @@ def _match_by_key(before: Sequence[Block], after: Sequence[Block], key: str, mat
 
 
 def _features(block: Block) -> frozenset[Hashable]:
-    """What a block says, piece by piece; what says nothing (null, false, empty) is left out."""
+    """Splits a block into pieces; null, false and empty values are left out."""
     return frozenset(_pieces(block))
 
 
@@ -165,7 +164,7 @@ def _pieces(block: Block) -> Iterator[Hashable]:
 
 
 def _match_alike(before: Sequence[Block], after: Sequence[Block], matched: dict[int, int]) -> None:
-    """Matches what is left, the most alike first."""
+    """Matches the remaining blocks, the most alike first."""
     taken = set(matched.values())
     old = {index: _features(block) for index, block in enumerate(before) if index not in taken}
     new = {index: _features(block) for index, block in enumerate(after) if index not in matched}

@@ -14,7 +14,7 @@ OF_POLICIES = frozenset({"Version", "Id", "Statement"})
 
 
 def normalised(tree: Tree) -> Tree:
-    """A policy document with lists where one value may stand alone; other things as they are.
+    """Returns a policy document with lists where one value may be alone; other values stay.
 
     Lists whose order means nothing are sorted, `Principal: "*"` is written as `{"AWS": ["*"]}`.
     """
@@ -65,7 +65,7 @@ def _conditions(value: Tree) -> Tree:
 
 
 def _words(value: Tree) -> Tree:
-    """The values of a condition, which IAM takes as text however they are written."""
+    """Returns the values of a condition as text, as IAM reads them."""
     if isinstance(value, list):
         return sorted((_word(item) for item in value), key=str)
     word = _word(value)
@@ -105,13 +105,13 @@ class Statement:
 
 
 def is_policy(tree: Tree) -> bool:
-    """Whether it is a policy document."""
+    """Returns whether it is a policy document."""
     content = tree.content if isinstance(tree, Document) else tree
     return isinstance(content, dict) and "Statement" in content
 
 
 def is_readable(tree: Tree) -> bool:
-    """Whether all of a policy document is grammar that is known here, in the case in which it is written."""
+    """Returns whether all of a policy document is grammar that is known here, in the usual case."""
     content = tree.content if isinstance(tree, Document) else tree
     if not isinstance(content, dict) or "Statement" not in content or content.keys() - OF_POLICIES:
         return False
@@ -133,7 +133,7 @@ def _is_readable_statement(statement: Tree) -> bool:
 
 
 def statements_of(tree: Tree) -> list[Statement] | None:
-    """The statements of a policy; None for what is no policy document."""
+    """Returns the statements of a policy; None if it is not a policy document."""
     if not is_policy(tree):
         return None
     policy = normalised(tree.content if isinstance(tree, Document) else tree)
@@ -186,7 +186,7 @@ def _principals_of(value: Tree) -> frozenset[str]:
 
 
 def _principal(kind: str, name: str) -> str:
-    """A principal with its kind; an account's number means the account itself, `*` of any kind everybody."""
+    """Returns a principal with its kind; an account id means its root, `*` of any kind everybody."""
     if name == "*":
         return "AWS:*"
     if kind == "AWS" and name.isdigit():

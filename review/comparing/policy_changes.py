@@ -28,7 +28,7 @@ class Grant:
 
 
 def matches(pattern: str, text: str) -> bool:
-    """Whether an IAM pattern takes in a text, which may be a pattern itself."""
+    """Returns whether an IAM pattern matches a text, which may itself be a pattern."""
     return pattern in (text, "*") or (("*" in pattern or "?" in pattern) and bool(_regex(pattern)(text)))
 
 
@@ -39,7 +39,7 @@ def _regex(pattern: str) -> Callable[[str], re.Match[str] | None]:
 
 
 def work(before: Sequence[Statement], after: Sequence[Statement]) -> int:
-    """About how many comparisons of patterns it takes to compare two policies."""
+    """Estimates the comparisons of patterns that it takes to compare two policies."""
     return max(_comparisons(before, after), _comparisons(after, before))
 
 
@@ -52,7 +52,7 @@ def _comparisons(known: Sequence[Statement], new: Sequence[Statement]) -> int:
 
 
 def newly_allowed(before: Sequence[Statement], after: Sequence[Statement]) -> list[Grant]:
-    """What the statements of `after` allow and those of `before` did not.
+    """Returns what the statements of `after` allow and those of `before` did not.
 
     Errs on the side of new: what several statements allow only together counts as new.
     """
@@ -82,7 +82,7 @@ def newly_allowed(before: Sequence[Statement], after: Sequence[Statement]) -> li
 
 
 def denials_removed(before: Sequence[Statement], after: Sequence[Statement]) -> list[Statement]:
-    """The Deny statements that are gone or deny less, as far as single statements tell."""
+    """Returns the Deny statements that are removed or deny less, statement by statement."""
     left = [statement for statement in after if not statement.allow]
     same = {freeze(statement.source) for statement in left}
     return [
@@ -134,7 +134,7 @@ def _covers_principal(old: Statement, principal: str, but: frozenset[str]) -> bo
 
 
 def _implied(old: frozenset[Condition], new: frozenset[Condition]) -> bool:
-    """Whether whatever meets all the new conditions meets all the old ones."""
+    """Returns whether everything that meets the new conditions meets the old ones."""
     return all(any(_implies(narrow, wide) for narrow in new) for wide in old)
 
 

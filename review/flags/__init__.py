@@ -1,4 +1,4 @@
-"""What a reviewer should look at first in a plan. Changes only: what already was raises nothing."""
+"""Flags what a reviewer should look at first in a plan. Only changes raise flags."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -19,7 +19,7 @@ from review.model import ABSENT, Flag, Plan
 
 
 def flags_of(stack: str, plan: Plan) -> tuple[Flag, ...]:
-    """All flags of a stack's plan, by concern, then address, then path."""
+    """Returns all flags of a stack's plan, by concern, then address, then path."""
     subjects = subjects_of(stack, plan)
     flags = [flag for subject in subjects for flag in _flags(subject)]
     flags += split_ingress(subjects)

@@ -125,38 +125,38 @@ _ALL: Final = re.compile(r"[*?]+(?:[/:].*)?")
 
 
 def is_everything(action: str) -> bool:
-    """Whether it is every action of every service."""
+    """Returns whether a pattern is every action of every service."""
     return bool(action) and not action.strip("*:")
 
 
 def is_service(action: str) -> bool:
-    """Whether it is every action of a service: `s3:*`."""
+    """Returns whether a pattern is every action of one service: `s3:*`."""
     service, _, name = action.partition(":")
     return "*" in name and not name.strip("*?") and bool(service.strip("*"))
 
 
 def passes_roles(action: str) -> bool:
-    """Whether it takes in iam:PassRole, and not all of a service."""
+    """Returns whether a pattern includes iam:PassRole without being a whole service."""
     return not is_everything(action) and not is_service(action) and matches(action, "iam:passrole")
 
 
 def raises_permissions(action: str) -> bool:
-    """Whether it takes in an action by which permissions can be raised, and not all of a service."""
+    """Returns whether a pattern includes an escalating action without being a whole service."""
     return not is_service(action) and takes_in_raising(action)
 
 
 def takes_in_raising(action: str) -> bool:
-    """Whether it takes in an action by which permissions can be raised."""
+    """Returns whether a pattern includes an action that can escalate permissions."""
     return any(matches(action, raising) for raising in RAISING)
 
 
 def reads_data(action: str) -> bool:
-    """Whether it takes in an action that reads what is stored or secret."""
+    """Returns whether a pattern includes an action that reads stored data or secrets."""
     return any(matches(action, reading) for reading in DATA)
 
 
 def writes(action: str) -> bool:
-    """Whether it changes things that could have been named."""
+    """Returns whether a pattern includes an action that changes resources it could name."""
     name = action.partition(":")[2]
     if name.startswith(READING):
         return False
@@ -164,7 +164,7 @@ def writes(action: str) -> bool:
 
 
 def is_every_resource(resource: str) -> bool:
-    """Whether it is everything, of a service or of a kind, in any account: `arn:aws:dynamodb:*:*:table/*`."""
+    """Returns whether it is all of a service or kind in any account: `arn:aws:dynamodb:*:*:table/*`."""
     parts = resource.split(":", 5)
     if len(parts) < 6:
         return "*" in resource

@@ -1,4 +1,4 @@
-"""Flags for managed policies that are attached, and for permissions boundaries."""
+"""Flags attached managed policies, and permissions boundaries."""
 
 from collections.abc import Iterator
 
@@ -48,7 +48,7 @@ BOUNDARY = "permissions_boundary"
 
 
 def attachments(subject: Subject) -> Iterator[Flag]:
-    """Flags about policies that are newly attached, but for AWS's own that only let a service work.
+    """Flags managed policies that this plan attaches, except AWS's own for services.
 
     The ARN of an attached policy is known only after the apply if this plan creates the policy; that
     policy is judged itself, so it raises no flag here.
@@ -88,7 +88,7 @@ def _attached(subject: Subject, key: str, before: Tree, arn: str) -> Iterator[Fl
 
 
 def _is_moved(subject: Subject) -> bool:
-    """Whether the policy is attached to something that it was not attached to."""
+    """Returns whether the policy is attached to something else than before."""
     for key in TARGETS:
         known = _listed(subject.before.get(key, ABSENT))
         if any(
@@ -103,7 +103,7 @@ def _listed(value: Tree) -> list[Tree]:
 
 
 def boundary(subject: Subject) -> Iterator[Flag]:
-    """Flags about the limit of what a role or user can be allowed."""
+    """Flags changes of a role's or user's permissions boundary."""
     if not subject.stays:
         return
     before, after = subject.before.get(BOUNDARY, ABSENT), subject.after.get(BOUNDARY, ABSENT)

@@ -11,7 +11,7 @@ Where = tuple[str, ...]
 
 
 def container(subject: Subject, where: Where, before: Block | None, after: Block) -> Iterator[Flag]:
-    """All flags about a container that was there as `before`, or is new (None)."""
+    """Flags changes of a container; `before` is None for a new one."""
     yield from _secrets(subject, where, before or {}, after)
     yield from _rights(subject, where, before, after)
     if before is None:
@@ -71,7 +71,7 @@ def _command(subject: Subject, where: Where, before: Block, after: Block) -> Ite
 
 
 def _repository(image: str) -> str:
-    """An image's registry and repository, without tag and digest."""
+    """Returns an image's registry and repository, without tag and digest."""
     name = image.partition("@")[0]
     head, slash, last = name.rpartition("/")
     return head + slash + last.partition(":")[0]
@@ -86,7 +86,7 @@ def _entries(definition: Block, key: str, value: str) -> dict[str, Tree]:
 
 
 def _secrets(subject: Subject, where: Where, before: Block, after: Block) -> Iterator[Flag]:
-    """Secrets that stand in plain variables, by being references before or by being masked now."""
+    """Flags secrets in plain variables: references before, or masked now."""
     references = _entries(before, "secrets", "valueFrom")
     former, now = _entries(before, "environment", "value"), _entries(after, "environment", "value")
     for name, value in sorted(now.items()):
@@ -209,7 +209,7 @@ def _ports(subject: Subject, where: Where, before: Block, after: Block) -> Itera
 
 
 def _port_numbers(definition: Block) -> list[str]:
-    """The ports of a container as `8080/tcp`."""
+    """Returns the ports of a container as `8080/tcp`."""
     return sorted(
         f"{block.get('containerPort')}/{block.get('protocol') or 'tcp'}"
         for block in blocks(definition.get("portMappings"))

@@ -1,4 +1,4 @@
-"""Flags for what holds data and is deleted, replaced or no longer managed."""
+"""Flags resources with data that are deleted, replaced or no longer managed."""
 
 from collections.abc import Iterator
 
@@ -26,7 +26,7 @@ IDENTITIES = ("bucket", "identifier", "cluster_identifier", "name", "id")
 
 
 def path_text(path: Path) -> str:
-    """A path as Terraform writes it: `vpc_config[0].subnet_ids`."""
+    """Formats a path as Terraform writes it: `vpc_config[0].subnet_ids`."""
     text = ""
     for key in path:
         text += f"[{key}]" if isinstance(key, int) else f".{key}" if text else key
@@ -34,7 +34,7 @@ def path_text(path: Path) -> str:
 
 
 def data_loss(subject: Subject) -> Iterator[Flag]:
-    """Flags about deletion, replacement and forgetting of what holds data."""
+    """Flags resources with data that this plan deletes, replaces or forgets."""
     held = HOLDERS.get(subject.change.type)
     if held is None:
         return
@@ -62,7 +62,7 @@ def _deletion(subject: Subject, held: str) -> Flag:
 
 
 def _ease(subject: Subject) -> str:
-    """What the resource's own settings say about its deletion."""
+    """Says what the resource's own settings mean for its deletion."""
     if any(subject.before.get(key) is True for key in PROTECTING):
         return " Its deletion protection is on, so AWS will refuse."
     if subject.before.get("skip_final_snapshot") is True:
@@ -106,7 +106,7 @@ def _at(tree: Tree, path: Path) -> Tree:
 
 
 def _identity(subject: Subject) -> tuple[tuple[str, ...], Tree]:
-    """What a person knows the object by."""
+    """Returns the name by which a person knows the object."""
     for key in IDENTITIES:
         value = subject.before.get(key)
         if not is_nothing(value):

@@ -1,4 +1,4 @@
-"""Flags for what is newly reachable or readable from outside."""
+"""Flags what this plan makes reachable or readable from outside."""
 
 from collections.abc import Iterator
 
@@ -15,7 +15,7 @@ DESTINATIONS = ("destination_cidr_block", "destination_ipv6_cidr_block", "cidr_b
 
 
 def exposure(subject: Subject) -> Iterator[Flag]:
-    """All flags about exposure, but for those about policies."""
+    """Flags everything that this plan exposes, except by policies."""
     yield from ingress(subject)
     yield from switched(subject, OPENINGS, Concern.EXPOSURE)
     match subject.change.type:
@@ -47,7 +47,7 @@ def _guard_removed(subject: Subject) -> Iterator[Flag]:
 
 
 def _grants(subject: Subject) -> Iterator[Flag]:
-    """Grants of a bucket to everybody, to everybody with an AWS account, or to another account."""
+    """Flags a bucket's grants to everybody, to everybody with an AWS account, or to another account."""
     new = sorted(_grantees(subject.after) - _grantees(subject.before)) if subject.stays else []
     path = ("grant",) if subject.change.type == "aws_s3_bucket" else ("access_control_policy", "grant")
     public = [name for name in new if name.endswith(("/AllUsers", "/AuthenticatedUsers"))]
@@ -61,7 +61,7 @@ def _grants(subject: Subject) -> Iterator[Flag]:
 
 
 def _grantees(resource: dict[str, Tree]) -> set[str]:
-    """Who is granted something: groups by address, accounts by canonical id, without the owner."""
+    """Returns the grantees except the owner: groups by address, accounts by canonical id."""
     found: set[str] = set()
     for grant in blocks(resource.get("grant")):
         found |= {_name(grant.get(key)) for key in ("uri", "id")}
@@ -97,7 +97,7 @@ def _is_for_all(permission: dict[str, Tree]) -> bool:
 
 
 def _routes(subject: Subject) -> Iterator[Flag]:
-    """Routes to the internet that are newly in a route table which is there already."""
+    """Flags routes to the internet that this plan adds to an existing route table."""
     if not subject.stays:
         return
     if subject.change.type == "aws_route":

@@ -1,4 +1,4 @@
-"""Flags for what a policy newly allows to whoever has it."""
+"""Flags what this plan lets a policy allow to its principals."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final
@@ -14,7 +14,7 @@ Where = tuple[str, ...]
 
 
 def granted(subject: Subject, where: Where, grant: Grant, old: Sequence[Statement]) -> Iterator[Flag]:
-    """Flags about one statement that newly allows something, and names no principals."""
+    """Flags what a statement without principals allows that was not allowed before."""
     statement = grant.statement
     if statement.not_actions or statement.not_resources:
         yield exclusion(subject, where, statement)
@@ -47,7 +47,7 @@ def granted(subject: Subject, where: Where, grant: Grant, old: Sequence[Statemen
 
 
 def whole_services(subject: Subject, where: Where, grant: Grant) -> Iterator[Flag]:
-    """Flags about `*` and `service:*` as actions."""
+    """Flags `*` and `service:*` as actions."""
     yield from _on_actions(
         subject,
         where,
@@ -69,7 +69,7 @@ def whole_services(subject: Subject, where: Where, grant: Grant) -> Iterator[Fla
 
 
 def exclusion(subject: Subject, where: Where, statement: Statement) -> Flag:
-    """The flag about a statement that allows all but what it names."""
+    """Builds the flag for a statement that allows everything except what it names."""
     key = "NotAction" if statement.not_actions else "NotResource"
     return subject.flag(
         Concern.PERMISSION,
@@ -82,7 +82,7 @@ def exclusion(subject: Subject, where: Where, statement: Statement) -> Flag:
 
 
 def loosened(subject: Subject, where: Where, statement: Statement, old: Sequence[Statement]) -> Flag:
-    """The flag about a condition that is gone or is wider."""
+    """Builds the flag for a condition that is removed or wider than before."""
     former = next((other for other in old if other.label == statement.label), None)
     return subject.flag(
         Concern.PERMISSION,
@@ -97,7 +97,7 @@ def loosened(subject: Subject, where: Where, statement: Statement, old: Sequence
 def _on_actions(
     subject: Subject, where: Where, grant: Grant, rule: Callable[[str], bool], title: str, reason: str
 ) -> Iterator[Flag]:
-    """A flag if the rule holds for some of what is newly allowed."""
+    """Yields a flag if the rule matches some of the actions that this plan allows."""
     named = grant.statement.source.get("Action")
     if not isinstance(named, list):
         return
@@ -113,7 +113,7 @@ def _on_actions(
 
 
 def _is_narrowed(statement: Statement) -> bool:
-    """Whether a condition says which things are meant: by tag, or by a key of IAM's own."""
+    """Returns whether a condition limits the resources: by tag, or by one of IAM's own keys."""
     return any(
         _names(condition, NARROWING) and not any(_is_wide(value) for value in condition[2])
         for condition in statement.conditions
@@ -121,7 +121,7 @@ def _is_narrowed(statement: Statement) -> bool:
 
 
 def _is_bounded(statement: Statement) -> bool:
-    """Whether a condition names the boundary of permissions, or the services that a role is passed to."""
+    """Returns whether a condition requires a boundary, or names the services a role is passed to."""
     return any(
         _names(condition, BOUNDING) and not any("*" in value or "?" in value for value in condition[2])
         for condition in statement.conditions
@@ -129,13 +129,13 @@ def _is_bounded(statement: Statement) -> bool:
 
 
 def _names(condition: Condition, keys: tuple[str, ...]) -> bool:
-    """Whether a condition holds only where one of these keys is there and has one of the values."""
+    """Returns whether a condition requires one of these keys with one of the values."""
     operator, key, values = condition
     return operator.removeprefix("foranyvalue:") in NAMING and key.startswith(keys) and bool(values)
 
 
 def _is_wide(value: str) -> bool:
-    """Whether a condition's value is a pattern for about everything."""
+    """Returns whether a condition's value is a pattern that matches about everything."""
     if value.startswith("arn:"):
         # A pattern of policies names none if it leaves open whose they are, or which.
         parts = value.split(":", 5)

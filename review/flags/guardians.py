@@ -1,4 +1,4 @@
-"""Resource types that do nothing but protect: deleting one is turning something off."""
+"""Resource types that only protect: deleting one turns something off."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""Flags for who gets in otherwise than by a policy: keys, groups, providers, and accounts that are named."""
+"""Flags access without a policy: keys, groups, identity providers, named accounts."""
 
 import re
 from collections.abc import Iterator
@@ -24,7 +24,7 @@ MEMBERSHIPS: Final = {
     "aws_iam_user_group_membership": "groups",
     "aws_identitystore_group_membership": "member_id",
 }
-"""Attributes that say who newly has the permissions of which group."""
+"""Attributes that add users to a group, with its permissions."""
 
 CREDENTIALS: Final = {
     "aws_iam_access_key": ("user", "A key that does not expire lets whoever has it act as the user."),
@@ -46,7 +46,7 @@ _ACCOUNT: Final = re.compile(r"(?:arn:[a-z-]+:[a-z0-9-]+:[^:]*:)?(\d+)(?::|$)")
 
 
 def identities(subject: Subject) -> Iterator[Flag]:
-    """All flags about who newly gets in."""
+    """Flags identities that get access in this plan."""
     kind = subject.change.type
     if not subject.stays:
         return

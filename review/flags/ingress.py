@@ -1,4 +1,4 @@
-"""Flags for traffic that is newly let in from the whole world, by security groups and network ACLs."""
+"""Flags ingress rules of security groups and network ACLs that this plan opens to the internet."""
 
 from bisect import bisect_right
 from collections import defaultdict
@@ -12,7 +12,7 @@ from review.model import ABSENT, UNKNOWN, Block, Concern, Flag, Tree, is_nothing
 TITLE = "Open to the world"
 
 WIDE_V4 = 2**25
-"""As many public addresses as this are called the world: no one has so many."""
+"""So many public addresses count as the internet: nobody owns as many."""
 
 WIDE_V6 = 2**113
 
@@ -52,7 +52,7 @@ class Rule:
 
 
 def ingress(subject: Subject) -> Iterator[Flag]:
-    """Flags about rules that newly let in everybody, or of which it cannot be said."""
+    """Flags ingress rules that this plan opens to the internet, or that cannot be judged."""
     if not subject.stays:
         return
     after = _rules(subject.change.type, subject.after)
@@ -78,7 +78,7 @@ def ingress(subject: Subject) -> Iterator[Flag]:
 
 
 def _rules(type: str, resource: Block) -> list[Rule] | None:
-    """The rules that let traffic in; None if all of them are hidden."""
+    """Returns the ingress rules; None if all of them are hidden."""
     if type in GROUPS or type in ACLS:
         listed = resource.get("ingress", ABSENT)
         if hidden(listed):
@@ -117,7 +117,7 @@ def _rule(path: tuple[str, ...], block: Block, is_acl: bool) -> Rule:
 
 
 def _entry(path: tuple[str, ...], block: Block) -> Rule:
-    """An entry of a prefix list: which ports it opens stands in the rules that name the list."""
+    """Reads an entry of a prefix list; the rules that name the list have the ports."""
     return Rule(path, "-1", None, tuple(_each(block, ("cidr",))), (), block, False)
 
 
@@ -146,12 +146,12 @@ def _number(value: Tree) -> int | None:
 
 
 def _is_open(rule: Rule) -> bool:
-    """Whether the addresses of a rule, taken together, are those of the world."""
+    """Returns whether a rule's addresses, taken together, are the whole internet."""
     return _is_world(rule.cidrs)
 
 
 def _is_world(cidrs: Iterable[Tree]) -> bool:
-    """Whether there are so many public addresses in some networks that they are the world."""
+    """Returns whether networks have so many public addresses that they are the whole internet."""
     v4: list[IPv4Network] = []
     v6: list[IPv6Network] = []
     for cidr in cidrs:
@@ -172,7 +172,7 @@ def _is_world(cidrs: Iterable[Tree]) -> bool:
 
 
 def split_ingress(subjects: Sequence[Subject]) -> Iterator[Flag]:
-    """Flags about groups whose rules, none of them wide, newly let in the world when taken together."""
+    """Flags groups whose narrow rules, taken together, open them to the internet in this plan."""
     before: defaultdict[Tree, list[Tree]] = defaultdict(list)
     after: defaultdict[Tree, list[Tree]] = defaultdict(list)
     added: dict[Tree, Subject] = {}
@@ -194,7 +194,7 @@ def split_ingress(subjects: Sequence[Subject]) -> Iterator[Flag]:
 
 
 def _group(resource: Block) -> Tree:
-    """What a rule or an entry belongs to; UNKNOWN for all that belongs to something new."""
+    """Returns what a rule or an entry belongs to; UNKNOWN if that is new."""
     for key in ("security_group_id", "prefix_list_id", "id"):
         value = resource.get(key, ABSENT)
         if value is not ABSENT:
@@ -203,7 +203,7 @@ def _group(resource: Block) -> Tree:
 
 
 def _families(rule: Rule) -> frozenset[bool]:
-    """Whether a rule is about addresses of IPv4 (False), of IPv6 (True)."""
+    """Returns the address families of a rule: False for IPv4, True for IPv6."""
     return frozenset(":" in cidr for cidr in rule.cidrs if isinstance(cidr, str))
 
 
@@ -215,7 +215,7 @@ Opened = dict[tuple[str, bool], list[tuple[int, int]]]
 
 
 def _opened(rules: Iterable[Rule]) -> Opened:
-    """What rules let in, taken together."""
+    """Merges what rules let in."""
     ranges: defaultdict[tuple[str, bool], list[tuple[int, int]]] = defaultdict(list)
     for rule in rules:
         for family in _families(rule):
@@ -233,7 +233,7 @@ def _opened(rules: Iterable[Rule]) -> Opened:
 
 
 def _was_open(former: Opened, rule: Rule) -> bool:
-    """Whether all that a rule lets in was let in before."""
+    """Returns whether everything that a rule lets in was let in before."""
     first, last = rule.ports or NO_PORTS
     return all(
         any(_holds(former.get((protocol, family), []), first, last) for protocol in (rule.protocol, "-1"))
@@ -247,7 +247,7 @@ def _holds(ranges: Sequence[tuple[int, int]], first: int, last: int) -> bool:
 
 
 def _is_usual(subject: Subject, rule: Rule) -> bool:
-    """Whether a rule of a new network ACL is what nearly every subnet needs: answers, and the web."""
+    """Returns whether a rule of a new network ACL is one that most subnets need: answers, the web."""
     is_new = subject.is_new and (
         subject.change.type in ACLS or subject.after.get("network_acl_id", UNKNOWN) is UNKNOWN
     )
@@ -280,13 +280,13 @@ def _reason(ports: tuple[int, int] | None) -> str:
 
 
 def _shown(block: Block) -> Tree:
-    """Of a rule, what a reviewer wants to see."""
+    """Returns what a reviewer wants to see of a rule."""
     keys = (*CIDRS, *SOURCES, "from_port", "to_port", "protocol", "ip_protocol")
     return {key: block[key] for key in keys if key in block and not is_nothing(block[key])}
 
 
 def _unknown(subject: Subject, rule: Rule, former: set[Tree], lists: set[Tree]) -> Iterator[Flag]:
-    """Flags about addresses that are hidden, or stand in a prefix list; both but for those of before."""
+    """Flags new addresses that are hidden, or in a prefix list."""
     new = [cidr for cidr in rule.cidrs if hidden(cidr) and cidr not in former]
     if new:
         yield subject.unknown(TITLE, (*rule.path, "cidr"), ABSENT, new[0])

@@ -68,12 +68,12 @@ _ACCOUNT: Final = re.compile(r"arn:[a-z-]+:[a-z0-9-]+:[^:]*:(\d{12}):")
 
 
 def is_public(statement: Statement) -> bool:
-    """Whether the statement is about everybody, under no condition that says who."""
+    """Returns whether the statement is about everybody, without a condition that limits who."""
     return "AWS:*" in statement.principals and not any(limits(each) for each in statement.conditions)
 
 
 def is_within(statement: Statement, accounts: frozenset[str]) -> bool:
-    """Whether a condition says that only who is of these accounts is meant."""
+    """Returns whether a condition limits the principals to these accounts."""
     return any(
         limits(condition) and values and all(_account(condition[1], value) in accounts for value in values)
         for condition in statement.conditions
@@ -82,14 +82,14 @@ def is_within(statement: Statement, accounts: frozenset[str]) -> bool:
 
 
 def _account(key: str, value: str) -> str:
-    """The account that a condition's value names; empty if none."""
+    """Returns the account that a condition's value names; empty without one."""
     if key in ACCOUNTS:
         return value
     return match[1] if key in ARNS and (match := _ACCOUNT.match(value)) else ""
 
 
 def limits(condition: Condition) -> bool:
-    """Whether a condition holds for a few only, whoever they are."""
+    """Returns whether a condition holds for a few principals only."""
     operator, key, values = condition
     plain = operator.removeprefix("foranyvalue:")
     if key not in LIMITING:
@@ -100,7 +100,7 @@ def limits(condition: Condition) -> bool:
 
 
 def _is_open(key: str, value: str) -> bool:
-    """Whether a pattern leaves open which account, or whatever it names, is meant."""
+    """Returns whether a pattern leaves open which account or id it matches."""
     wild = re.search(r"[*?]", value)
     if wild is None:
         return False
@@ -116,7 +116,7 @@ def _is_open(key: str, value: str) -> bool:
 
 
 def _addresses(values: frozenset[str]) -> int:
-    """How many IPv4 addresses some networks have; what is no such network counts as all of them."""
+    """Counts the IPv4 addresses of networks; a value that is not a network counts as all of them."""
     count = 0
     for value in values:
         try:

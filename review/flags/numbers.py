@@ -5,7 +5,7 @@ from review.model import Concern, Flag, Tree
 
 
 def number(value: Tree) -> float | None:
-    """A number, or a text that is one; None for anything else."""
+    """Returns a number, also from a text; None for anything else."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
     try:
@@ -24,7 +24,7 @@ TITLES = {
 
 
 def lowered(subject: Subject, path: tuple[str, ...], before: Tree, after: Tree) -> Flag:
-    """The flag about less memory, less CPU, a lower limit."""
+    """Builds the flag for less memory, less CPU, or a lower limit."""
     title = TITLES.get(path[-1], "Limit lowered")
     reason = "What runs newly gets less than it had."
     return subject.flag(Concern.RUNTIME, title, reason, path, before, after)

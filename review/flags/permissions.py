@@ -1,4 +1,4 @@
-"""Flags for what IAM policies newly allow: to the role that has them, or to principals they name."""
+"""Flags what this plan lets IAM policies allow, to the role that has them or to principals they name."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -84,7 +84,7 @@ Where = tuple[str, ...]
 
 
 def permissions(subject: Subject) -> Iterator[Flag]:
-    """Flags about all policies of a change, and about who gets in without one."""
+    """Flags all policies of a change, and identities that get access without one."""
     yield from identities(subject)
     for where, before, after in _policies(subject):
         if subject.stays:
@@ -94,7 +94,7 @@ def permissions(subject: Subject) -> Iterator[Flag]:
 
 
 def policy_flags(subject: Subject, where: Where, before: Tree, after: Tree) -> Iterator[Flag]:
-    """Flags about one policy."""
+    """Flags one policy."""
     if hidden(after):
         if not _is_silent(subject, where) and before != after:
             yield _not_known(subject, where, before, after)
@@ -128,7 +128,7 @@ def policy_flags(subject: Subject, where: Where, before: Tree, after: Tree) -> I
 
 
 def _folded(flags: Sequence[Flag]) -> Iterator[Flag]:
-    """The flags, with one for all statements that let the same principals of another account in."""
+    """Merges flags of statements that let the same principals of another account in."""
     found: dict[tuple[str, str], list[Flag]] = {}
     for place, flag in enumerate(flags):
         key = repr(flag.after) if flag.title == OTHER_ACCOUNT else str(place)
@@ -143,7 +143,7 @@ def _folded(flags: Sequence[Flag]) -> Iterator[Flag]:
 
 
 def _is_about_what_stays(subject: Subject) -> bool:
-    """Whether a policy that is a resource of its own is about something that the plan does not create."""
+    """Returns whether a separate policy is about something that the plan does not create."""
     if not _is_policy_itself(subject):
         return False
     about = [subject.after[key] for key in ABOUT if key in subject.after]
@@ -161,7 +161,7 @@ def _not_known(subject: Subject, where: Where, before: Tree, after: Tree) -> Fla
 
 
 def _policies(subject: Subject) -> Iterator[tuple[Where, Tree, Tree]]:
-    """Where there are policies, and what they are before and after."""
+    """Yields each policy with its path, before and after."""
     is_other = subject.change.type in NOT_POLICIES
     for key in sorted(subject.before.keys() | subject.after.keys()):
         before, after = subject.before.get(key, ABSENT), subject.after.get(key, ABSENT)
@@ -176,14 +176,14 @@ def _policies(subject: Subject) -> Iterator[tuple[Where, Tree, Tree]]:
 def _is_policy(key: str, value: Tree) -> bool:
     if is_policy(value):
         return True
-    # What nobody can read as a policy is told as that.
+    # A policy that cannot be read is flagged as such.
     is_text = isinstance(value, str) and value.lstrip().startswith(("{", "["))
     is_odd = key != "content" and (isinstance(value, Document) or is_text)
     return key in POLICIES and (hidden(value) or is_odd)
 
 
 def _inline(before: Tree, after: Tree) -> Iterator[tuple[Where, Tree, Tree]]:
-    """The inline policies of a role, by name."""
+    """Yields the inline policies of a role by name."""
     if hidden(after):
         yield ("inline_policy",), before, after
         return
@@ -195,7 +195,7 @@ def _inline(before: Tree, after: Tree) -> Iterator[tuple[Where, Tree, Tree]]:
 
 
 def _is_policy_itself(subject: Subject) -> bool:
-    """Whether the resource is nothing but a policy, on something that stays."""
+    """Returns whether the resource is only a policy on something that stays."""
     return subject.change.type.endswith("_policy")
 
 

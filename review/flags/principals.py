@@ -32,7 +32,7 @@ LIMITS_ONLY = frozenset({"aws_vpc_endpoint", "aws_vpc_endpoint_policy"})
 def trust(
     subject: Subject, where: Where, grant: Grant, old: Sequence[Statement], is_new: bool
 ) -> Iterator[Flag]:
-    """Flags about who may newly take on a role."""
+    """Flags principals that may assume a role from this plan on."""
     statement = grant.statement
     path = (*where, "Statement", statement.label)
     if statement.not_principals:
@@ -73,7 +73,7 @@ def trust(
 def resource_policy(
     subject: Subject, where: Where, grant: Grant, old: Sequence[Statement], is_new: bool
 ) -> Iterator[Flag]:
-    """Flags about who may newly use a resource."""
+    """Flags principals that may use a resource from this plan on."""
     statement = grant.statement
     path = (*where, "Statement", statement.label)
     if subject.change.type in LIMITS_ONLY:
@@ -125,7 +125,7 @@ def _not_principal(subject: Subject, path: Where, statement: Statement) -> Flag:
 
 
 def _open_subjects(statement: Statement) -> frozenset[str] | None:
-    """The patterns of subjects that are let in from an OIDC provider; None if each one is named."""
+    """Returns the patterns of an OIDC provider's subjects; None if each one is exact."""
     if not any(
         principal.startswith("Federated:") and ":saml-provider/" not in principal
         for principal in statement.principals
@@ -146,7 +146,7 @@ def _open_subjects(statement: Statement) -> frozenset[str] | None:
 
 
 def _had_subjects(known: Sequence[Condition], wide: frozenset[str]) -> bool:
-    """Whether as many subjects were let in before."""
+    """Returns whether as many subjects were allowed before."""
     patterns = [
         value
         for operator, key, values in known
@@ -158,7 +158,7 @@ def _had_subjects(known: Sequence[Condition], wide: frozenset[str]) -> bool:
 
 
 def _foreign(subject: Subject, grant: Grant) -> Tree:
-    """The principals that may be of other accounts than the plan's own; nothing if there are none."""
+    """Returns the principals that may be in another account than the plan's."""
     statement = grant.statement
     if is_within(statement, subject.accounts):
         return None
@@ -172,7 +172,7 @@ def _foreign(subject: Subject, grant: Grant) -> Tree:
 
 
 def _more_actions(subject: Subject, path: Where, grant: Grant) -> Flag:
-    """The flag about principals that were named before and may do more now."""
+    """Builds the flag for principals that were named before and get more actions."""
     said = grant.statement.source.get("Action", ABSENT)
     if isinstance(said, list):
         said = [each for each in said if isinstance(each, str) and each.lower() in grant.actions] or said
@@ -187,7 +187,7 @@ def _more_actions(subject: Subject, path: Where, grant: Grant) -> Flag:
 
 
 def _are_known(grant: Grant, old: Sequence[Statement]) -> bool:
-    """Whether all the principals were named before."""
+    """Returns whether all the principals were named before."""
     return grant.principals <= {each for other in old if other.allow for each in other.principals}
 
 

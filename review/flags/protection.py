@@ -1,4 +1,4 @@
-"""Flags for encryption, deletion protection, backups, logs and alarms that are turned off."""
+"""Flags encryption, deletion protection, backups, logs and alarms that this plan turns off."""
 
 from collections.abc import Iterator
 
@@ -12,7 +12,7 @@ DENYING = frozenset({"aws_network_acl", "aws_default_network_acl", "aws_network_
 
 
 def protection(subject: Subject) -> Iterator[Flag]:
-    """All flags about what protects."""
+    """Flags protections that this plan weakens or removes."""
     yield from switched(subject, PROTECTIONS, Concern.PROTECTION)
     yield from _guardian_deleted(subject)
     if subject.change.type in DENYING and not subject.is_moot:
@@ -44,7 +44,7 @@ def _identity(subject: Subject) -> tuple[tuple[str, ...], Tree]:
 
 
 def _denial(subject: Subject) -> Iterator[Flag]:
-    """Traffic that a network ACL that stays no longer denies."""
+    """Flags traffic that a remaining network ACL stops denying."""
     if subject.change.type != "aws_network_acl_rule" and not subject.stays:
         return
     after = [] if subject.change.deposed else _denials(subject.after)
@@ -80,7 +80,7 @@ def _insight(resource: dict[str, Tree]) -> Tree:
 
 
 def _firewall(subject: Subject) -> Iterator[Flag]:
-    """A web application firewall that lets through what it blocked, or has lost rules."""
+    """Flags a web application firewall that blocks less, or has lost rules."""
     if _blocks_first(subject.before) and not _blocks_first(subject.after):
         reason = "What no rule of the firewall names is newly let through."
         path = ("default_action",)

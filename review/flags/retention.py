@@ -1,4 +1,4 @@
-"""Flags for logs, backups and objects that are kept for less time than before."""
+"""Flags shorter retention of logs, backups and objects."""
 
 from collections.abc import Iterator
 from math import inf
@@ -32,7 +32,7 @@ FOREVER: Final = frozenset({"aws_cloudwatch_log_group", "aws_backup_plan"})
 
 
 def retention(subject: Subject) -> Iterator[Flag]:
-    """Flags about what is kept for less time than before."""
+    """Flags shorter retention of logs, backups and objects."""
     if not subject.stays or subject.is_new:
         return
     if subject.change.type == "aws_s3_bucket_lifecycle_configuration":
@@ -51,7 +51,7 @@ def retention(subject: Subject) -> Iterator[Flag]:
 
 
 def _days(value: Tree, kept_by: str) -> float | None:
-    """How long something is kept; None if that is not said."""
+    """Returns the days that something is kept; None if unspecified."""
     if kept_by in FOREVER and (is_nothing(value) or value == 0):
         return inf
     if isinstance(value, bool) or not isinstance(value, int | float):
@@ -60,7 +60,7 @@ def _days(value: Tree, kept_by: str) -> float | None:
 
 
 def _expiry(subject: Subject) -> Iterator[Flag]:
-    """Objects that are newly deleted by age, or sooner."""
+    """Flags objects that a bucket deletes by age for the first time, or sooner."""
     before = _ages(subject.before)
     for (rule, kind), days in sorted(_ages(subject.after).items()):
         former = before.get((rule, kind))
@@ -76,7 +76,7 @@ def _expiry(subject: Subject) -> Iterator[Flag]:
 
 
 def _ages(resource: dict[str, Tree]) -> dict[tuple[str, str], int]:
-    """Days after which objects are deleted, by rule and kind of expiry."""
+    """Returns the days until objects are deleted, by rule and kind of expiry."""
     ages = {}
     for place, rule in enumerate(blocks(resource.get("rule"))):
         if rule.get("status") == "Disabled":

@@ -1,4 +1,4 @@
-"""Flags for what runs services: numbers, roles, roll-outs, scaling, functions."""
+"""Flags changes of services and functions: counts, roles, deployments, scaling."""
 
 from collections.abc import Iterator
 
@@ -92,7 +92,7 @@ DOWN_TO_ZERO = frozenset({"desired_count", "desired_capacity", "min_capacity", "
 
 
 def services(subject: Subject) -> Iterator[Flag]:
-    """All flags about what runs, but for the containers of a task definition."""
+    """Flags changes of services and functions, except containers."""
     yield from switched(subject, SWITCHES, Concern.RUNTIME)
     yield from _stopped(subject)
     if not subject.stays:
@@ -143,7 +143,7 @@ def _role(subject: Subject, key: str) -> Iterator[Flag]:
 
 
 def _task_definition(subject: Subject) -> Iterator[Flag]:
-    """A flag when a service runs another task definition than a new revision of the one it ran."""
+    """Flags a service that changes to another family of task definitions."""
     if subject.change.type != "aws_ecs_service":
         return
     before, after = (side.get("task_definition", ABSENT) for side in (subject.before, subject.after))
@@ -161,7 +161,7 @@ def _task_definition(subject: Subject) -> Iterator[Flag]:
 
 
 def _family(task_definition: str) -> str:
-    """Of an ARN, a family with revision, or a family."""
+    """Returns the family of a task definition from its ARN or name."""
     return task_definition.rpartition("/")[2].partition(":")[0]
 
 
@@ -186,7 +186,7 @@ def _number(subject: Subject, key: str) -> Iterator[Flag]:
 
 
 def _variables(subject: Subject) -> Iterator[Flag]:
-    """Variables of a function that are secrets, which everybody who can describe it can read."""
+    """Flags secrets in a function's variables, which everybody who can describe it can read."""
     before, after = _environment(subject.before), _environment(subject.after)
     for name, value in sorted(after.items()):
         if isinstance(value, Masked) and not isinstance(before.get(name), Masked):
@@ -204,6 +204,6 @@ def _environment(resource: dict[str, Tree]) -> dict[str, Tree]:
 
 
 def plain_secret(subject: Subject, path: tuple[str, ...], before: Tree, after: Tree) -> Flag:
-    """The flag about a secret that is a plain variable."""
+    """Builds the flag for a secret in a plain variable."""
     reason = "Whoever may describe what runs can read a plain variable, and so the secret."
     return subject.flag(Concern.RUNTIME, "Secret in plain", reason, path, before, after)

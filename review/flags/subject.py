@@ -25,7 +25,7 @@ class Subject:
     """One change of a plan. `before` and `after` are empty where there is no object.
 
     `gone` holds the types, and the names and ARNs, of what holds data and is deleted by the same plan.
-    `accounts` are the AWS accounts that the plan's own resources are in, as far as it tells.
+    `accounts` are the AWS accounts that the plan's own resources are in, if it shows it.
     `created` holds the types, and the names and ARNs, of what the plan creates.
     `replaced_families` are those of the task definitions that it replaces or makes.
     """
@@ -41,17 +41,17 @@ class Subject:
 
     @property
     def is_new(self) -> bool:
-        """Whether there was nothing before."""
+        """Returns whether there was no object before."""
         return not self.before
 
     @property
     def stays(self) -> bool:
-        """Whether there is something afterwards: not a deletion, not a forgetting."""
+        """Returns whether there is an object afterwards: neither deleted nor forgotten."""
         return self.change.action not in (Action.DELETE, Action.FORGET)
 
     @property
     def is_moot(self) -> bool:
-        """Whether it is deleted along with what it was about, such as a bucket's settings."""
+        """Returns whether it is deleted along with what it is about, such as a bucket's settings."""
         return not self.stays and any(
             (kind, value) in self.gone
             for key, kinds in PARENTS.items()
@@ -69,13 +69,13 @@ class Subject:
         after: Tree = ABSENT,
         forced_by: tuple[str, ...] = (),
     ) -> Flag:
-        """A flag about this change."""
+        """Builds a flag about this change."""
         return Flag(
             concern, self.stack, self.change.address, title, reason, tuple(path), before, after, forced_by
         )
 
     def unknown(self, title: str, path: Sequence[str], before: Tree, after: Tree) -> Flag:
-        """A flag that says that a rule, named by its title, cannot be judged before the apply."""
+        """Builds a flag which says that a rule, named by its title, cannot be judged before the apply."""
         reason = MASKED_REASON if isinstance(after, Masked) else UNKNOWN_REASON
         return self.flag(Concern.UNKNOWN, title, reason, path, before, after)
 
@@ -100,7 +100,7 @@ TASK_DEFINITION = "aws_ecs_task_definition"
 
 
 def subjects_of(stack: str, plan: Plan) -> list[Subject]:
-    """The changes of a plan's managed resources as subjects; what is no object counts as none."""
+    """Returns the changes of a plan's managed resources as subjects; other values count as no object."""
     gone = frozenset(
         (change.type, value)
         for change in plan.changes
@@ -139,7 +139,7 @@ def subjects_of(stack: str, plan: Plan) -> list[Subject]:
 
 
 def _accounts(plan: Plan) -> frozenset[str]:
-    """The account that most of the resources which are there already are in."""
+    """Returns the account that most of the existing resources are in."""
     found = Counter(
         match[1]
         for change in plan.changes
@@ -154,12 +154,12 @@ def _object(tree: Tree) -> Block:
 
 
 def hidden(value: Tree) -> bool:
-    """Whether a rule cannot judge by this value."""
+    """Returns whether a value is unknown or masked, so that a rule cannot judge it."""
     return value is UNKNOWN or isinstance(value, Masked)
 
 
 def values(tree: Tree, path: Sequence[str]) -> list[Tree]:
-    """The values at a path; every block of a list is gone into. [ABSENT] where there is nothing."""
+    """Returns the values at a path, through every block of a list; [ABSENT] without any."""
     found: list[Tree] = [tree]
     for key in path:
         inner: list[Tree] = []
@@ -174,7 +174,7 @@ def values(tree: Tree, path: Sequence[str]) -> list[Tree]:
 
 
 def blocks(tree: Tree) -> list[Block]:
-    """The objects in a list, in one object, or in a JSON document of either."""
+    """Returns the objects in a list, in one object, or in a JSON document of either."""
     content = tree.content if isinstance(tree, Document) else tree
     if isinstance(content, dict):
         return [content]

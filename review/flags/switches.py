@@ -1,4 +1,4 @@
-"""Attributes that have a good and a bad state, and the flags for going from one to the other."""
+"""Flags attributes that change from a good to a bad state."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -27,38 +27,38 @@ class Switch:
 
 
 def on(value: Tree) -> bool:
-    """Whether it is turned on."""
+    """Returns whether it is turned on."""
     return value is True or value == "true"
 
 
 def off(value: Tree) -> bool:
-    """Whether it is turned off, or not there."""
+    """Returns whether it is turned off, or absent."""
     return value is False or value == "false" or is_nothing(value)
 
 
 def nothing(value: Tree) -> bool:
-    """Whether nothing is set."""
+    """Returns whether nothing is set."""
     return is_nothing(value)
 
 
 def zero(value: Tree) -> bool:
-    """Whether the number is 0, or not there."""
+    """Returns whether the number is 0, or absent."""
     return is_nothing(value) or (value in (0, "0") and value is not False)
 
 
 def one_of(*words: str) -> Callable[[Tree], bool]:
-    """Whether it is one of some words."""
+    """Builds a test for one of some words."""
     lower = frozenset(word.lower() for word in words)
     return lambda value: isinstance(value, str) and value.lower() in lower
 
 
 def has(word: str) -> Callable[[Tree], bool]:
-    """Whether a list, or a value that stands for it, has a word."""
+    """Builds a test for a list, or a single value, with a word."""
     return lambda value: word in value if isinstance(value, list) else value == word
 
 
 def none_of(*words: str) -> Callable[[Tree], bool]:
-    """Whether it is something else than the good words; what is not there is bad."""
+    """Builds a test for anything except the good words; absent is bad."""
     lower = frozenset(word.lower() for word in words)
 
     def bad(value: Tree) -> bool:
@@ -73,7 +73,7 @@ Table = dict[str, list[Switch]]
 
 
 def by_attribute(*switches: Switch) -> Table:
-    """Makes a table of switches."""
+    """Builds a table of switches by attribute."""
     table: Table = {}
     for switch in switches:
         table.setdefault(switch.path.partition(".")[0], []).append(switch)
@@ -81,7 +81,7 @@ def by_attribute(*switches: Switch) -> Table:
 
 
 def switched(subject: Subject, table: Table, concern: Concern) -> Iterator[Flag]:
-    """Flags for all switches of a change that went from good to bad, or to unknown."""
+    """Flags all switches of a change that went from good to bad, or to unknown."""
     if not subject.stays:
         return
     for key in table.keys() & (subject.before.keys() | subject.after.keys()):

@@ -1,4 +1,4 @@
-"""Flags for where something leads that newly leads elsewhere: names, traffic, alarms, keys, accounts."""
+"""Flags changed targets: DNS names, traffic, alarms, keys, accounts."""
 
 import re
 from collections.abc import Iterator
@@ -117,7 +117,7 @@ _ACCOUNT = re.compile(r"(?:arn:[^:]*:[^:]*:[^:]*:)?(\d+)(?::.*)?")
 
 
 def targets(subject: Subject) -> Iterator[Flag]:
-    """Flags about what newly leads elsewhere, or to another account."""
+    """Flags what leads somewhere else than before, or to another account."""
     if not subject.stays:
         return
     if not subject.is_new:
@@ -141,7 +141,7 @@ def _moved(subject: Subject, target: Target) -> Iterator[Flag]:
 
 
 def _each(tree: Tree, path: tuple[str, ...]) -> list[Tree]:
-    """The values at a path, those of lists one by one, without what says nothing."""
+    """Returns the values at a path, those of lists one by one, without unset ones."""
     found: list[Tree] = []
     for value in values(tree, path):
         found += value if isinstance(value, list) else [value]

@@ -19,7 +19,7 @@ HOST = (
 
 
 def tasks(subject: Subject) -> Iterator[Flag]:
-    """All flags about a task definition's containers."""
+    """Flags changes of a task definition's containers."""
     if subject.change.type != "aws_ecs_task_definition" or not subject.stays:
         return
     before, after = subject.before.get(KEY, ABSENT), subject.after.get(KEY, ABSENT)

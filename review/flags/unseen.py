@@ -1,4 +1,4 @@
-"""Flags for what no value of a plan shows: commands that an apply runs, and marks that are taken away."""
+"""Flags what no value of a plan shows: commands that an apply runs, lost marks as sensitive."""
 
 from collections.abc import Iterator
 
@@ -6,7 +6,7 @@ from review.model import ABSENT, Concern, Flag, Plan
 
 
 def commands(stack: str, plan: Plan) -> Iterator[Flag]:
-    """A flag for each command that the apply runs."""
+    """Flags each command that the apply runs."""
     for run in plan.provisioners:
         where = (
             "It runs where Terraform runs, with its credentials."
@@ -19,7 +19,7 @@ def commands(stack: str, plan: Plan) -> Iterator[Flag]:
 
 
 def lost_marks(stack: str, plan: Plan) -> Iterator[Flag]:
-    """A flag for each value that was marked as sensitive and will not be any more."""
+    """Flags each value that loses its mark as sensitive."""
     title = "No longer sensitive"
     reason = "Terraform will show the value from the next plan on, in its logs and to whoever reads outputs."
     for change in plan.changes:

@@ -1,6 +1,6 @@
-"""The one issue that tells of drift: opened when a plan of what is applied finds changes, closed when none.
+"""Keeps the one issue about drift: opened when a plan of what is applied finds changes, closed when none.
 
-An issue is ours when it has the label, starts with the marker's line, and is by the author we write as.
+An issue is ours if it has the label, starts with the marker's line, and has the author we write as.
 """
 
 from collections.abc import Callable
@@ -16,13 +16,13 @@ from review.posting.pull_request import within_budgets
 from review.verdicts import Review
 
 LABEL: Final = "drift"
-"""The issue's label, by which it is found. GitHub makes it if it is not there."""
+"""The issue's label, by which it is found. GitHub creates it if it does not exist."""
 
 _MOST_NAMES: Final = 5
 
 
 class Outcome(StrEnum):
-    """What became of the issue, in words for people."""
+    """What happened to the issue, as the command prints it."""
 
     OPENED = "opened"
     UPDATED = "updated"
@@ -42,11 +42,10 @@ class Reported:
 def report_drift(
     client: GitHub, review: Review, render: Callable[[int], str], author: str = ACTIONS_AUTHOR
 ) -> Reported:
-    """Make the repository's issues say what a review found: one open issue if anything, else none.
+    """Keeps one open issue while a review finds drift, and closes it when there is none.
 
-    `render` makes the review's text within a budget in bytes. A plan that failed or is missing counts
-    as something found. Of several issues of ours the oldest stays, the others are closed. Raises
-    GitHubError.
+    `render` returns the review's text within a budget in bytes. A failed or missing plan counts as drift.
+    If there are several of our issues, the oldest stays and the others are closed. Raises GitHubError.
     """
 
     def is_ours(issue: Issue) -> bool:

@@ -1,4 +1,4 @@
-"""What GitHub Actions tells a job about itself, and what a person gives instead.
+"""Reads what GitHub Actions tells a job about itself, and checks what a person gives instead.
 
 Source: GitHub's documentation, "Variables reference", section "Default environment variables", and
 "Webhook events and payloads", event "pull_request".
@@ -15,21 +15,21 @@ from urllib.parse import quote, urlsplit
 from review.marker import SAFE_KEY
 
 ACTIONS_AUTHOR: Final = "github-actions[bot]"
-"""Who writes with the GITHUB_TOKEN of a workflow."""
+"""The author of what a workflow's GITHUB_TOKEN writes."""
 
 _URL_SAFE = "/:?#[]@!$&'*+,;=%~-._"
-"""What may stand in an address as it is; parentheses would end a link in Markdown."""
+"""Characters of an address that need no escape; parentheses would end a link in Markdown."""
 
 
 class InputError(Exception):
-    """Something given is not as it must be; the text says what, and what is allowed."""
+    """Bad input; the text says what is wrong, and what is allowed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pipeline:
-    """The commit, the run and the pull request; empty, 0 and None when they are not known.
+    """The commit, the run and the pull request; empty, 0 and None if unknown.
 
-    Of a pull request, `commit` is its head, not the merge commit that GitHub makes of it.
+    For a pull request, `commit` is its head, not the merge commit that GitHub creates.
     """
 
     commit: str
@@ -40,7 +40,7 @@ class Pipeline:
 
 
 def pipeline_of(environ: Mapping[str, str]) -> Pipeline:
-    """What the environment variables of GitHub Actions say."""
+    """Reads the environment variables of GitHub Actions."""
     event = _event(environ.get("GITHUB_EVENT_PATH", ""))
     pull_request = event.get("pull_request")
     head = pull_request.get("head") if isinstance(pull_request, dict) else None
@@ -59,14 +59,14 @@ def pipeline_of(environ: Mapping[str, str]) -> Pipeline:
 
 
 def checked_commit(commit: str) -> str:
-    """A commit that can stand in a comment's marker, or none. Raises InputError."""
+    """Returns a commit that is safe in a comment's marker, or "". Raises InputError."""
     if commit and not SAFE_KEY.fullmatch(commit):
         raise InputError(f"--commit {commit!r}: a commit has letters, digits, '.', '_' and '-', 64 at most")
     return commit
 
 
 def checked_url(url: str) -> str:
-    """An http or https address fit for a link in Markdown, or none. Raises InputError."""
+    """Returns an http or https address that is safe in a Markdown link, or "". Raises InputError."""
     if not url:
         return ""
     try:
@@ -80,7 +80,7 @@ def checked_url(url: str) -> str:
 
 
 def _event(path: str) -> Mapping[str, Any]:
-    """The event that started the run; nothing if there is none to be read."""
+    """Reads the event that started the run; empty if it cannot be read."""
     try:
         content = json.loads(Path(path).read_bytes()) if path else {}
     except (OSError, ValueError):

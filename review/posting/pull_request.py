@@ -1,7 +1,7 @@
-"""The one comment of a pull request: written, updated in place, marked once it is outdated.
+"""Keeps the one comment of a pull request: creates it, updates it in place, marks it as outdated.
 
-A comment is ours when it starts with the marker's line and is by the author we write as, so that
-nobody can have us overwrite their comment, or take theirs for ours, by writing the marker.
+A comment is ours if it starts with the marker's line and has the author we write as, so writing the
+marker does not make someone else's comment ours.
 """
 
 import re
@@ -24,13 +24,13 @@ _BANNER: Final = re.compile(rf"\A{_BANNER_START}.{{1,400}}?{_BANNER_END}", re.DO
 _SHORT: Final = 7
 _Written = TypeVar("_Written")
 _PLAUSIBLE: Final = 1_000_000_000
-"""Ids of runs grow by some millions a day in all of GitHub, and a run lasts 35 days at most. So one that is
-ahead of ours by more than this was never given to a run that is newer than ours: somebody made it up.
+"""How far the id of a newer run can be ahead of ours. Ids grow by some millions a day in all of GitHub, and a
+run lasts 35 days at most, so a greater distance means a forged marker.
 """
 
 
 class Outcome(StrEnum):
-    """What became of a comment, in a word for people."""
+    """What happened to a comment, as the command prints it."""
 
     CREATED = "created"
     UPDATED = "updated"
@@ -43,8 +43,8 @@ class Outcome(StrEnum):
 class Posted:
     """What was done, and the address of the comment (empty without one).
 
-    `outdated` says that the comment carries the note that it is of a former commit. `shortened`
-    is the budget in bytes that was gone down to, because GitHub found the comment too long.
+    `outdated` says that the comment has a banner because it is about an earlier commit. `shortened` is
+    the smaller budget in bytes that was used because GitHub found the comment too long.
     """
 
     outcome: Outcome
@@ -60,13 +60,12 @@ def post(
     render: Callable[[int], str],
     author: str = ACTIONS_AUTHOR,
 ) -> Posted:
-    """Make the comment with `marker` say what `render` makes within a budget in bytes.
+    """Creates or updates the comment with `marker` with what `render` writes within a budget in bytes.
 
-    `render`'s text starts with the marker's line. `marker.commit` is the head of the pull request
-    that was reviewed, not a merge commit; when the pull request has moved on, the comment says so
-    on top. A comment that a newer run has written is left alone, and so is the review of the
-    present head by one of another commit. Of several comments of ours, which two runs at a time
-    may make, the first one stays. Raises GitHubError.
+    `render`'s text starts with the marker's line. `marker.commit` is the reviewed head of the pull
+    request, not a merge commit; if the pull request has new commits, a banner says so. A comment from a
+    newer run stays as it is, and a review of the current head is not replaced by one of another commit.
+    If concurrent runs create several comments, the first one stays. Raises GitHubError.
     """
     head = client.pull_request(pull_request).head_commit
     banner = "" if _is_same(marker.commit, head) else _banner(marker.commit, head)
@@ -83,7 +82,7 @@ def post(
 
 
 def within_budgets(write: Callable[[int], _Written]) -> _Written:
-    """Calls `write` with one budget after the other until GitHub takes the text. Raises GitHubError."""
+    """Calls `write` with each budget in turn until GitHub takes the text. Raises GitHubError."""
     *longer, shortest = BUDGETS
     for budget in longer:
         with suppress(BodyTooLongError):
@@ -92,14 +91,14 @@ def within_budgets(write: Callable[[int], _Written]) -> _Written:
 
 
 def mark_outdated(client: GitHub, pull_request: int, key: str, author: str = ACTIONS_AUTHOR) -> Posted:
-    """Make the comment with a key, if it is of a former commit, say so on top.
+    """Adds a banner to the comment with a key if it is about an earlier commit.
 
-    GitHub tells which commit is the present one: what started us may be older than that. Doing it
-    again changes nothing, a later `post` replaces the whole comment. Raises GitHubError.
+    The current head comes from GitHub, since the event that started the run may be older. Repeating it
+    changes nothing; a later `post` replaces the whole comment. Raises GitHubError.
     """
     head = client.pull_request(pull_request).head_commit
     posted = Posted(Outcome.NONE, "")
-    # The first one is the one that stays, so it is the one to tell of.
+    # The first one stays, so it is the one to report.
     for comment, marker in reversed(_ours(client.comments(pull_request), key, author)):
         banner = "" if _is_same(marker.commit, head) else _banner(marker.commit, head)
         outcome = _update(client, comment, _with_banner(_plain(comment.body), banner))
@@ -134,9 +133,9 @@ def _put(
 
 
 def _supersedes(other: Marker, marker: Marker, head: str) -> bool:
-    """Whether another comment is to stay: of a newer run, or of the present head unlike ours.
+    """Returns whether to keep another comment: from a newer run, or about the current head unlike ours.
 
-    Nothing supersedes what a person posts from a desk, which has no run.
+    Nothing supersedes what a person posts by hand, which has no run.
     """
     if not marker.run or other.run >= marker.run + _PLAUSIBLE:
         return False
@@ -161,12 +160,12 @@ def _update(client: GitHub, comment: Comment, body: str) -> Outcome:
 
 
 def _plain(body: str) -> str:
-    """A body as we wrote it: GitHub may give line ends back in the way of a form, CR and LF."""
+    """Returns a body as we wrote it: GitHub may return CRLF line ends."""
     return body.replace("\r\n", "\n")
 
 
 def _is_same(commit: str, head: str) -> bool:
-    """Whether a commit, perhaps abbreviated, is the head. One that is not known is not told apart."""
+    """Returns whether a commit, perhaps abbreviated, is the head; True if it is not known."""
     return not commit or (len(commit) >= _SHORT and head.startswith(commit.casefold()))
 
 
@@ -178,6 +177,6 @@ def _banner(commit: str, head: str) -> str:
 
 
 def _with_banner(body: str, banner: str) -> str:
-    """A body with the banner below its marker, in the place of the one that it may have."""
+    """Puts the banner below a body's marker, replacing the one there."""
     line, _, rest = body.partition("\n")
     return f"{line}\n{banner}{_BANNER.sub('', rest)}"

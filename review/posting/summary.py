@@ -8,11 +8,11 @@ from review.rendering.comment import SUMMARY_BUDGET, render
 from review.verdicts import Review
 
 _SMALLEST: Final = 1_000
-"""With fewer bytes left there is nothing worth adding."""
+"""The least number of bytes worth adding."""
 
 
 def append_summary(path: Path, review: Review) -> bool:
-    """Append as much as the summary's limit leaves, on a new line; False when it leaves no room.
+    """Appends as much as the summary's limit leaves, on a new line; False if there is no room.
 
     Raises OSError. Source: GitHub's documentation, "Workflow commands": a step's summary has 1 MiB at most.
     """

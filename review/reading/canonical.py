@@ -1,4 +1,4 @@
-"""A hash of what a plan would do, so that an apply can be bound to what was reviewed."""
+"""Hashes what a plan would do, so that an apply can be bound to its review."""
 
 import hashlib
 import json
@@ -10,11 +10,11 @@ from review.reading.structure import actions_in, flag_in, modules_in, object_in,
 RESOURCE_KEYS: Final = ("address", "deposed", "previous_address", "mode", "type", "provider_name")
 CHANGE_KEYS: Final = ("before", "after", "importing")
 IDENTITY: Final = ("id", "arn")
-"""What of an object that is there already tells which one it is."""
+"""Attributes that identify an existing object."""
 
 
 def changes_hash(document: Mapping[str, Any]) -> str:
-    """SHA-256, in hex, of all that an apply of this plan would do.
+    """Returns the SHA-256, in hex, of all that an apply of this plan would do.
 
     Part of it: changes of resources and outputs, deferred changes, actions, the providers, provisioners
     and modules' sources as configured, which provider acts on what, the values of variables, `errored`
@@ -90,7 +90,7 @@ def _change(value: object, place: str) -> dict[str, Any]:
 
 
 def _differing(before: Any, after: Any, unknown: object) -> dict[str, Any]:
-    """Of an object that stays or goes, its identity and what differs."""
+    """Returns the identity and the differing attributes of an object that stays or is deleted."""
     if not isinstance(before, dict) or not isinstance(after, dict):
         return {"before": _identity(before) if isinstance(before, dict) else before, "after": after}
     open_ = unknown if isinstance(unknown, dict) else {}
@@ -110,7 +110,7 @@ def _identity(value: dict[str, Any]) -> dict[str, Any]:
 
 
 def _normal(value: Any) -> Any:
-    """A value whose JSON texts have their keys in order."""
+    """Returns a value with the keys of its JSON texts sorted."""
     if isinstance(value, dict):
         return {key: _normal(item) for key, item in value.items()}
     if isinstance(value, list):
@@ -128,7 +128,7 @@ def _actions(value: object, place: str) -> tuple[str, ...]:
 
 
 def _only_true(unknown: object) -> object:
-    """What is unknown, without what is known; the formats differ in how much of that they list."""
+    """Returns only what is unknown; formats differ in how much of the rest they list."""
     if isinstance(unknown, Mapping):
         parts = {key: _only_true(value) for key, value in unknown.items()}
         return {key: value for key, value in parts.items() if value is not None} or None
@@ -139,7 +139,7 @@ def _only_true(unknown: object) -> object:
 
 
 def _configured(document: Mapping[str, Any]) -> Iterator[list[Any]]:
-    """What decides about an apply without being a value: providers, provisioners, where modules are from."""
+    """Yields what affects an apply but is not a value: providers, provisioners, sources of modules."""
     for prefix, call, module in modules_in(document):
         yield [prefix, call.get("source"), call.get("version_constraint")]
         for _, resource in objects_in(module, "resources", "configuration"):

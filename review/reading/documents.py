@@ -1,4 +1,4 @@
-"""The plans in the bytes of a file, whatever stands around them, told from other JSON."""
+"""Finds plans in the bytes of a file, whatever surrounds them, and rejects other JSON."""
 
 import hashlib
 import json
@@ -25,22 +25,22 @@ OF_PLANS: Final = (
 
 
 def is_versioned(document: Mapping[str, Any]) -> bool:
-    """Whether this says which format it has, as what `terraform show -json` writes does."""
+    """Returns whether a document states its format, as the output of `terraform show -json` does."""
     return "format_version" in document or "plan_format_version" in document
 
 
 def not_a_plan(document: Mapping[str, Any]) -> str | None:
-    """Why a document is no plan that can be read, and what to do; None if it is one."""
+    """Returns why a document is not a readable plan, and what to do; None if it is one."""
     version = document.get("format_version")
     kind = _kind(document)
     if kind:
         return f"is {kind}; {SHOW}"
     if not isinstance(version, str) or not VERSION.fullmatch(version):
-        return f"has no format version such as 1.2, so it is no plan of Terraform's; {SHOW}"
+        return f"has no format version such as 1.2, so it is not a Terraform plan; {SHOW}"
     if version.split(".")[0] not in MAJORS:
         return f"has format version {version}, but only 0.x and 1.x can be read; use a review that knows it"
     if not any(key in document for key in OF_PLANS):
-        return f"is what `terraform show -json` says without a plan file; {SHOW}"
+        return f"is the output of `terraform show -json` without a plan file; {SHOW}"
     return None
 
 
@@ -52,7 +52,7 @@ def _kind(document: Mapping[str, Any]) -> str | None:
             return "HCP Terraform's redacted form of a plan, without what a review needs"
         if "lineage" in document or ("serial" in document and "terraform_version" in document):
             return "a state file, not a plan"
-        return "JSON, but not a plan of Terraform's"
+        return "JSON, but not a Terraform plan"
     if "resource_changes" in document:
         return None
     if "values" in document:
@@ -71,7 +71,7 @@ PLAN_START: Final = re.compile(r'\{\s*"(?:format_version|terraform_version|resou
 NEXT_LINE: Final = re.compile(r"\n[ \t]*(?=\{)")
 BINARY: Final = {
     b"PK\x03\x04": f"is a plan in Terraform's binary form; {SHOW}",
-    b"\x1f\x8b": "is packed with gzip; unpack it first",
+    b"\x1f\x8b": "is compressed with gzip; decompress it first",
 }
 UTF_16: Final = (
     "is UTF-16, as Windows PowerShell's redirection writes it; "
@@ -104,10 +104,9 @@ class _Part:
 
 
 def documents_in(raw: bytes) -> tuple[list[Document], tuple[str, ...]]:
-    """The documents in a file, at least one, and notes on what else is in it.
+    """Returns the documents in a file, at least one, and notes on what else is in it.
 
-    Takes time in proportion to the size. What cannot be read is a document with a problem, and the others
-    are still read.
+    Takes time proportional to the size. An unreadable document has a problem; the others are still read.
     """
     if reason := _not_text(raw):
         return [Document(None, problem=reason)], ()
@@ -145,7 +144,7 @@ def _parts(text: str) -> Iterator[_Part]:
         try:
             content, position = DECODER.raw_decode(text, start)
         except json.JSONDecodeError as error:
-            # Up to here it was JSON, so nothing before is looked at again.
+            # It was JSON up to here, so the search continues behind it.
             position = max(start + 1, error.pos)
             problem = _broken(text, start, error)
         except RecursionError:
@@ -193,11 +192,11 @@ def _no_document(text: str) -> str:
         DECODER.decode(text)
     except (ValueError, RecursionError):
         return f"holds no JSON object; {SHOW}"
-    return f"is JSON, but not a plan of Terraform's; {SHOW}"
+    return f"is JSON, but not a Terraform plan; {SHOW}"
 
 
 def _notes(text: str, parts: list[_Part]) -> Iterator[str]:
-    """How much stands around the documents. Not what: it may be anything."""
+    """Yields how much stands around the documents. Not what: it may be anything."""
     position = 0
     for number, part in enumerate(parts, start=1):
         if noise := text[position : part.start].strip():
@@ -209,7 +208,7 @@ def _notes(text: str, parts: list[_Part]) -> Iterator[str]:
 
 
 def _refuse(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is no number there")
+    raise ValueError(f"{constant} is not a JSON number")
 
 
 DECODER: Final = json.JSONDecoder(parse_constant=_refuse)

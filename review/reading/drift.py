@@ -1,4 +1,4 @@
-"""What was changed behind Terraform's back, and which of it the plan says is relevant."""
+"""Drift, and which of it the plan calls relevant."""
 
 from collections.abc import Mapping
 from typing import Any, TypeAlias
@@ -10,12 +10,12 @@ Relevant: TypeAlias = dict[str, list[list[Any]]]
 
 
 def relevant_paths(document: Mapping[str, Any]) -> Relevant | None:
-    """The attributes that contributed to the plan; None if all drift is relevant.
+    """Returns the attributes that contributed to the plan; None if all drift is relevant.
 
-    That is so in a refresh-only plan, which has no changes of resources at all and would write all drift to
-    the state, and in formats before 1.1, which do not know of relevance. From 1.1 on nothing is relevant if
-    `relevant_attributes` is missing, because Terraform leaves out an empty list. A resource that was deleted
-    and that the plan creates again is relevant as well.
+    All drift is relevant in a refresh-only plan, which changes no resources and would write all drift to
+    the state, and in formats before 1.1, which have no relevance. From 1.1 on, none is relevant if
+    `relevant_attributes` is missing, because Terraform omits an empty list. A deleted resource that the plan
+    creates again is relevant.
     Source: Terraform's documentation, "JSON Output Format" and the release notes of 1.2.
     """
     changes = objects_in(document, "resource_changes")
@@ -37,7 +37,7 @@ def relevant_paths(document: Mapping[str, Any]) -> Relevant | None:
 
 
 def is_drift(item: Mapping[str, Any], place: str) -> bool:
-    """Whether anything but null against empty differs, or the resource has moved."""
+    """Returns whether more differs than null against empty, or the resource has moved."""
     change = object_in(item.get("change"), f"{place}.change")
     actions = actions_in(change, place)
     if actions == ("no-op",):
@@ -46,7 +46,7 @@ def is_drift(item: Mapping[str, Any], place: str) -> bool:
 
 
 def is_relevant(item: Mapping[str, Any], relevant: Relevant) -> bool:
-    """Whether an attribute differs that is, holds, or is within a relevant one of this resource."""
+    """Returns whether a relevant attribute of this resource, or a part of one, differs."""
     address = str(item.get("address"))
     change = item["change"]
     before, after = change.get("before"), change.get("after")

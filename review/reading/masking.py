@@ -1,8 +1,7 @@
-"""From Terraform's values to trees that are safe to show.
+"""Turns Terraform's values into trees that are safe to show.
 
-A value is masked when Terraform says that it is sensitive, when its name says so, or when its shape does.
-In doubt it is masked; references to secrets (ARNs, names, `valueFrom`) are not, so that a reviewer can
-still read a plan.
+Masks a value if Terraform marks it as sensitive, or if its name or its shape is that of a secret; in doubt,
+it is masked. References to secrets (ARNs, names, `valueFrom`) stay, so that a reviewer can read a plan.
 """
 
 import json
@@ -22,10 +21,10 @@ from review.reading.secret_detection import (
 )
 
 DEPTH: Final = 64
-"""Levels of a value that are shown; what lies deeper is masked."""
+"""Levels of a value that are shown; deeper ones are masked."""
 
 DOCUMENTS: Final = 3
-"""How many JSON texts within each other are shown; those deeper are masked."""
+"""Nested JSON texts that are shown; deeper ones are masked."""
 
 NAME_KEYS: Final = ("name", "key", "Name", "Key", "ParameterKey", "parameter_name")
 VALUE_KEYS: Final = frozenset(
@@ -50,14 +49,14 @@ SETTINGS: Final = re.compile(
     r"|seconds|minutes|hours|days",
     re.IGNORECASE,
 )
-"""Words that stand under names like `auth` or `access_token` and give nothing away."""
+"""Values of names like `auth` or `access_token` that are not secret."""
 
 KEY: Final = secrets.token_bytes(32)
 _C = TypeVar("_C", dict[str, Any], list[Any])
 
 
 def tree_of(value: Any, sensitive: Any = False, unknown: Any = False) -> Tree:
-    """A JSON value as it may be shown.
+    """Returns a JSON value with everything secret masked.
 
     `sensitive` and `unknown` are Terraform's parallel trees (`after_sensitive`, `after_unknown`): true at
     any level stands for all below it. What is unknown is UNKNOWN even when sensitive, and also where the
@@ -68,7 +67,7 @@ def tree_of(value: Any, sensitive: Any = False, unknown: Any = False) -> Tree:
 
 
 def either(one: Any, other: Any) -> Any:
-    """Marks of two trees together; where their shapes differ and something is marked, all is."""
+    """Combines two trees of marks; where shapes differ and something is marked, everything is."""
     if one == other:
         return one
     if isinstance(one, dict) and isinstance(other, dict):
@@ -81,7 +80,7 @@ def either(one: Any, other: Any) -> Any:
 
 
 def _tree(value: Any, sensitive: Any, unknown: Any, named: bool, depth: int, documents: int) -> Tree:
-    """`named` says that a name further up says secret."""
+    """Masks one value; `named` says that a name above it is a secret's."""
     if unknown and has_mark(unknown):
         if not isinstance(unknown, (dict, list)) or not isinstance(value, (type(unknown), type(None))):
             return UNKNOWN
@@ -164,14 +163,14 @@ def _text(text: str, named: bool, depth: int, documents: int) -> Tree:
 
 
 def _is_secret_pair(value: Mapping[str, Any]) -> bool:
-    """Whether an object gives a value to a secret name: {"name": "TOKEN", "value": "x"}."""
+    """Returns whether an object gives a value to a secret name: {"name": "TOKEN", "value": "x"}."""
     names = (value.get(key) for key in NAME_KEYS)
     is_secret = any(isinstance(name, str) and is_secret_name(name) for name in names)
     return is_secret and value.get("type") not in REFERENCE_TYPES
 
 
 def _is_harmless(text: str) -> bool:
-    """Whether a text under a secret name refers to a secret, or is a setting."""
+    """Returns whether a text under a secret name refers to a secret, or is a setting."""
     return not text or text.startswith("arn:") or SETTINGS.fullmatch(text) is not None
 
 
@@ -182,12 +181,12 @@ def _same_shape(value: Any, sensitive: Any) -> bool:
 
 
 def _or_empty(marks: Any, value: _C) -> _C:
-    """The marks, if they are of the value's shape; otherwise nothing in them is marked."""
+    """Returns the marks if they have the value's shape, else empty ones."""
     return marks if isinstance(marks, type(value)) else type(value)()
 
 
 def has_mark(marks: Any) -> bool:
-    """Whether something in a tree of marks is marked; what is no mark counts as one."""
+    """Returns whether something in a tree of marks is marked; an unknown kind of mark counts."""
     if isinstance(marks, dict):
         return any(map(has_mark, marks.values()))
     if isinstance(marks, list):
@@ -196,7 +195,7 @@ def has_mark(marks: Any) -> bool:
 
 
 def _new_key(made: list[str]) -> str:
-    """Another stand-in for a key that is secret itself; `made` has those before it."""
+    """Returns another placeholder for a key that is itself secret; `made` has those before it."""
     made.append(REDACTED if not made else f"{REDACTED} {len(made) + 1}")
     return made[-1]
 

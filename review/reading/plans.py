@@ -1,7 +1,7 @@
-"""Terraform's JSON of a plan as a `Plan`: every change, with values that are safe to show.
+"""Reads a plan's JSON into a `Plan`: every change, with values that are safe to show.
 
-Source: Terraform's documentation, "JSON Output Format", plan representation, formats 0.1 to 1.2. Names it
-does not list are ignored, as it asks for.
+Source: Terraform's documentation, "JSON Output Format", plan representation, formats 0.1 to 1.2. It asks
+readers to ignore names that it does not list.
 """
 
 import re
@@ -48,7 +48,7 @@ ACTIONS: Final = {
     ("create", "forget"): Action.REPLACE,
     ("read",): Action.READ,
 }
-"""("create", "forget") makes a new object and leaves the former one where it is, no longer managed."""
+"""("create", "forget") creates an object and leaves the previous one in place, no longer managed."""
 
 NO_OP: Final = ("no-op",)
 CREATES_AND_FORGETS: Final = ("create", "forget")
@@ -57,7 +57,7 @@ FAILED: Final = frozenset({"fail", "error"})
 
 
 def plan_of(document: Mapping[str, Any], sha256: str) -> Plan:
-    """A plan from the JSON that `terraform show -json` writes; `sha256` is that of its bytes.
+    """Reads a plan from the output of `terraform show -json`; `sha256` is that of its bytes.
 
     Raises PlanError if it is something else, is of a format not known, or is not built like a plan.
     """
@@ -92,10 +92,10 @@ def plan_of(document: Mapping[str, Any], sha256: str) -> Plan:
 
 
 class _Names:
-    """Addresses without what is secret in them, and still one for each.
+    """Masks secrets in addresses, and keeps addresses distinct.
 
-    The index of a resource can hold a secret. Two that differ in nothing else get numbers, in the order
-    in which the plan has them.
+    The index of a resource can hold a secret. Addresses that differ in nothing else get numbers, in the
+    order of the plan.
     """
 
     def __init__(self) -> None:
@@ -104,7 +104,7 @@ class _Names:
         self._numbers: Counter[str] = Counter()
 
     def shown(self, address: str) -> str:
-        """The address as it may be shown."""
+        """Returns the address as it may be shown."""
         if address not in self._shown:
             shown = base = redact(address)
             while shown != address and shown in self._used:
@@ -123,7 +123,7 @@ def _entries(entries: list[tuple[str, Mapping[str, Any]]]) -> Iterator[tuple[Map
 
 
 def _change(item: Mapping[str, Any], place: str, names: _Names) -> ResourceChange | None:
-    """A change of a resource, or None if nothing happens to it."""
+    """Reads a resource change; None if nothing happens to it."""
     change = object_in(item.get("change"), f"{place}.change")
     actions = actions_in(change, place)
     address = text_in(item, "address", place)
@@ -157,7 +157,7 @@ def _change(item: Mapping[str, Any], place: str, names: _Names) -> ResourceChang
 
 
 def _no_longer_sensitive(change: Mapping[str, Any]) -> list[str]:
-    """The attributes of an object that is there before and after, of which fewer parts are marked after."""
+    """Returns attributes of a kept object of which fewer parts are marked after than before."""
     before, after = change.get("before_sensitive"), change.get("after_sensitive")
     is_kept = change.get("before") is not None and change.get("after") is not None
     if not is_kept or not isinstance(before, dict):
@@ -169,9 +169,9 @@ def _no_longer_sensitive(change: Mapping[str, Any]) -> list[str]:
 
 
 def _values(change: Mapping[str, Any], name: str = "") -> tuple[Tree, Tree]:
-    """Before and after; ABSENT where there is no object. A `name` may itself say that they are secret."""
+    """Returns before and after; ABSENT without an object. A `name` may itself say that they are secret."""
     unknown = change.get("after_unknown")
-    # What is marked on one side is the same secret on the other, even when a change takes the mark away.
+    # A secret marked on one side is the same secret on the other, even if a change removes the mark.
     marks = either(change.get("before_sensitive"), change.get("after_sensitive"))
     before: Tree = ABSENT
     after: Tree = ABSENT
@@ -190,7 +190,7 @@ def _named_tree(name: str, value: Any, sensitive: Any, unknown: Any) -> Tree:
 
 
 def _paths(change: Mapping[str, Any], place: str) -> Iterator[Path]:
-    """The paths that force a replacement, up to what is sensitive: its keys are so as well."""
+    """Yields the paths that force a replacement, cut where a sensitive value begins: its keys are too."""
     paths = change.get("replace_paths")
     if paths is None:
         return
@@ -204,7 +204,7 @@ def _paths(change: Mapping[str, Any], place: str) -> Iterator[Path]:
 
 
 def _open_steps(path: list[Any], sensitive: object) -> int:
-    """How many steps of a path, at least one, lead to where all is sensitive; all if they do not."""
+    """Returns how many steps of a path, at least one, are above a sensitive value; all if none is."""
     for index, step in enumerate(path):
         if sensitive is True:
             return max(index, 1)
@@ -235,7 +235,7 @@ def _outputs(document: Mapping[str, Any]) -> Iterator[OutputChange]:
             continue
         action = ACTIONS.get(actions, Action.UNRECOGNISED)
         before, after = _values(change, name)
-        # An output may be null; then it is there all the same.
+        # An output may exist and be null.
         if before is ABSENT and action is not Action.CREATE:
             before = None
         if after is ABSENT and action is not Action.DELETE:
@@ -274,7 +274,7 @@ def _deferred(document: Mapping[str, Any], names: _Names) -> Iterator[DeferredCh
         entry = object_in(item.get("resource_change"), where)
         change = _change(entry, where, names)
         if change is None:
-            # What is put off is something, even if its actions are not known yet.
+            # A deferred change counts even if its actions are not known yet.
             change = _change({**entry, "change": {**entry["change"], "actions": ["unknown"]}}, where, names)
         if change:
             found.append(DeferredChange(redact(text_in(item, "reason", place)), change))
@@ -290,7 +290,7 @@ def _actions(entries: list[tuple[str, Mapping[str, Any]]]) -> list[ActionInvocat
 
 
 def _drift(document: Mapping[str, Any], names: _Names) -> tuple[list[ResourceChange], int]:
-    """The drift that the plan says is relevant, and how much other drift there is."""
+    """Returns the drift that the plan calls relevant, and the number of other drifted resources."""
     relevant = relevant_paths(document)
     found = []
     other = 0
@@ -319,7 +319,7 @@ _LOCAL: Final = "local-exec"
 
 
 def provisioners_of(document: Mapping[str, Any]) -> tuple[ProvisionerRun, ...]:
-    """The commands of those resources that the plan creates, or where so configured destroys.
+    """Returns the provisioners that run for resources the plan creates or destroys.
 
     One for each provisioner in the configuration, however many instances of the resource there are.
     Raises PlanError if the document is not built like a plan.
@@ -344,7 +344,7 @@ def provisioners_of(document: Mapping[str, Any]) -> tuple[ProvisionerRun, ...]:
 
 
 def _configured(document: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Every provisioner, with the address of its resource."""
+    """Yields every provisioner with the address of its resource."""
     for prefix, _, module in modules_in(document):
         for place, resource in objects_in(module, "resources", "configuration"):
             address = prefix + text_in(resource, "address", place)

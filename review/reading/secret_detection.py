@@ -1,6 +1,6 @@
-"""Secrets, told by their names and by their shapes.
+"""Recognises secrets by name and by shape.
 
-A name that only speaks about a secret (`secret_arn`, `token_ttl`, `password_length`) is none. Shapes are
+A name that only describes a secret (`secret_arn`, `token_ttl`, `password_length`) is not one. Shapes are
 keys, tokens, private keys, passwords within addresses and settings. All expressions take time in proportion
 to the text: they begin at a fixed text or at the beginning of a word, so that their runs cannot overlap, or
 they are bounded.
@@ -31,7 +31,7 @@ BEFORE_KEY: Final = re.compile(
     """,
     re.VERBOSE,
 )
-"""Before `key`, these make a secret of it; `public_key`, `hash_key` and the `key` of a tag are none."""
+"""Words that make `key` a secret; `public_key`, `hash_key` and the `key` of a tag are not secret."""
 
 ABOUT: Final = re.compile(
     r"""
@@ -48,7 +48,7 @@ ABOUT: Final = re.compile(
     """,
     re.VERBOSE,
 )
-"""Last words of names that speak about a secret; where the value shows one all the same, its shape tells."""
+"""Last words of names that describe a secret; a secret there is still recognised by its shape."""
 
 ABOUT_FIRST: Final = frozenset(
     {"enable", "disable", "manage", "max", "min", "maximum", "minimum", "num", "number"}
@@ -56,12 +56,12 @@ ABOUT_FIRST: Final = frozenset(
 NOT_SECRET: Final = frozenset(
     {"http tokens", "creation token", "request token", "idempotency token", "lock token"}
 )
-"""The ends of AWS's names for settings and handles: http_tokens is required or optional."""
+"""Ends of AWS's names for settings and handles: http_tokens is required or optional."""
 
 
 @lru_cache(maxsize=65_536)
 def is_secret_name(name: str) -> bool:
-    """Whether what stands under this name is a secret, going by the name alone.
+    """Returns whether a value with this name is a secret, judging by the name alone.
 
     Of a path or a dotted name the last part counts.
     """
@@ -85,13 +85,13 @@ def is_secret_name(name: str) -> bool:
 
 @lru_cache(maxsize=4_096)
 def is_reference_name(name: str) -> bool:
-    """Whether a name within an object with a secret name tells where or what it is, not what it says."""
+    """Returns whether a name inside a secret's object says where or what it is, not its value."""
     words = words_of(name)
     return bool(words) and ABOUT.fullmatch(words[-1]) is not None
 
 
 def words_of(name: str) -> list[str]:
-    """The words of a name in snake_case, camelCase, kebab-case or UPPER_CASE, in lower case."""
+    """Splits a name in snake_case, camelCase, kebab-case or UPPER_CASE into words in lower case."""
     return [word.lower() for word in WORD.findall(name)]
 
 
@@ -152,7 +152,7 @@ HARMLESS: Final = re.compile(
     r"|(?:\$[A-Z_][A-Z0-9_]*|%[A-Z_]+%|<[\w -]*>?|\*+|(?i:null|true|false|none))[)\]}.]*\Z",
     re.ASCII,
 )
-"""Values that refer to a secret, stand for one, or are none: `var.token`, `$TOKEN`, `***`."""
+"""Values that refer to a secret, or are placeholders: `var.token`, `$TOKEN`, `***`."""
 
 STEMS: Final = (
     "pass",
@@ -175,14 +175,14 @@ IDENTIFIER: Final = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVW
 
 
 def is_secret_shape(text: str) -> bool:
-    """Whether a text is or holds a secret by its shape, or does so behind base64, packed or not."""
+    """Returns whether a text is or contains a secret by its shape, also in base64 or gzip."""
     if len(text) < SHORTEST:
         return False
     return _is_short_secret(text) if len(text) <= 256 else _is_secret(text)
 
 
 def redact(text: str) -> str:
-    """Free text, such as Terraform's errors, with each secret in it replaced."""
+    """Replaces each secret in free text, such as Terraform's errors."""
     text = PRIVATE_KEY.sub(REDACTED, text)
     text = URL_PASSWORD.sub(REDACTED, text)
     text = TOKEN.sub(REDACTED, text)
@@ -217,7 +217,7 @@ def _is_plain_secret(text: str) -> bool:
 
 
 def _decoded(text: str) -> str:
-    """What stands behind base64, byte by character; nothing if it is none."""
+    """Decodes base64, byte by character; empty if it is not base64."""
     try:
         raw = base64.b64decode(text)
         if raw.startswith(b"\x1f\x8b"):
@@ -228,7 +228,7 @@ def _decoded(text: str) -> str:
 
 
 def _assigned(text: str) -> Iterator[tuple[int, int]]:
-    """Where values stand that are given to a secret name: `PASSWORD=x`, `"token": "x"`, `--password x`."""
+    """Yields spans of values assigned to a secret name: `PASSWORD=x`, `"token": "x"`, `--password x`."""
     if not ("=" in text or ":" in text or " is " in text or " -" in text or text.startswith("-")):
         return
     lower = text.lower()
@@ -241,7 +241,7 @@ def _assigned(text: str) -> Iterator[tuple[int, int]]:
             pattern = ESCAPED if match["escape"] else QUOTED[match["quote"]]
             end = _end(pattern, text, start)
         else:
-            # Values without quotes within each other end together; looking anew for each would be quadratic.
+            # Nested values without quotes end together; searching again for each would be quadratic.
             if start >= bare_end or SCHEME.match(text, start):
                 bare_end = _end(BARE, text, start)
             end = bare_end
@@ -268,7 +268,7 @@ def _word_before(text: str, end: int) -> str:
 
 
 def _is_other(text: str, name: str, match: re.Match[str], end: int) -> bool:
-    """Whether this only looks like a value for a name.
+    """Returns whether this only looks like an assignment to a name.
 
     A colon may be one within an ARN, an image reference, a condition key or a scope such as token:read;
     "is" is a word unless Terraform tells with it what a reference is.

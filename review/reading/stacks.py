@@ -1,4 +1,4 @@
-"""Files of plans as stacks: each with its plan, or with why it has none."""
+"""Reads files of plans as stacks: each with its plan, or with the reason why it has none."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -13,19 +13,19 @@ from review.reading.secret_detection import redact
 from review.reading.structure import PlanError
 
 KINDS: Final = ("network", "service")
-"""What the stacks of an environment end in: `dev-network`, `dev-service`."""
+"""The suffixes of an environment's stacks: `dev-network`, `dev-service`."""
 
 PLANNING_FAILED: Final = "planning failed"
-NOT_PLANNED: Final = "there is no plan: the stack was expected, but nothing was handed in for it"
+NOT_PLANNED: Final = "there is no plan: the stack was expected, but has no file"
 COLOUR: Final = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 NUMBER: Final = re.compile(r"#([0-9]+)\Z", re.ASCII)
 
 
 def read_stacks(files: Sequence[Path], expected: Sequence[str] = ()) -> tuple[Stack, ...]:
-    """The stacks of these files and folders, sorted by environment and name. Never raises for what they hold.
+    """Reads the stacks of these files and folders, sorted by environment and name. Never raises for content.
 
-    `<stack>.json` holds the stack's plan, `<stack>.error` next to it what Terraform said when planning
-    failed; either may be missing. Of a folder, these files in it are read. Several plans in one file are
+    `<stack>.json` is the stack's plan, `<stack>.error` next to it is Terraform's output when planning
+    failed; either may be missing. In a folder, it reads these files. Several plans in one file are
     `<stack>`, `<stack>#2` and so on. An expected stack without any file is `missing`.
 
     A plan's `sha256` is that of the bytes from its first `{` to its last `}`, without what stands around
@@ -48,9 +48,9 @@ def read_stacks(files: Sequence[Path], expected: Sequence[str] = ()) -> tuple[St
 
 
 def has_bad_input(stacks: Iterable[Stack]) -> bool:
-    """Whether something could not be read, which makes exit status 2.
+    """Returns whether something could not be read, which makes exit status 2.
 
-    A failed plan is none of that, nor is a missing one.
+    Failed and missing plans do not count.
     """
     return any(
         stack.problem is not None and stack.problem != PLANNING_FAILED and not stack.missing
@@ -59,14 +59,14 @@ def has_bad_input(stacks: Iterable[Stack]) -> bool:
 
 
 def environment_of(stack: str) -> str:
-    """The environment of a stack: `dev` of `dev-service`; of a stack outside of any, its own name."""
+    """Returns a stack's environment: `dev` for `dev-service`; its own name for one outside of any."""
     name = NUMBER.sub("", stack)
     environment, _, kind = name.rpartition("-")
     return environment if environment and kind in KINDS else name
 
 
 def _plan_files(files: Sequence[Path]) -> list[Path]:
-    """The `.json` of each stack, whether there or not, in the order given; each once."""
+    """Returns each stack's `.json`, whether it exists or not, in the order given, once."""
     found: dict[Path, None] = {}
     for file in files:
         if file.is_dir():
@@ -124,7 +124,7 @@ def _plan(document: Document) -> tuple[Plan | None, str | None]:
 
 
 def _errors(file: Path) -> tuple[str | None, str | None]:
-    """What Terraform said, safe to show, None if there is no such file; and why that cannot be read."""
+    """Returns Terraform's output, safe to show (None without a file), and why it cannot be read."""
     try:
         text = file.read_bytes().decode(errors="replace")
     except FileNotFoundError:

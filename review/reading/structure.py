@@ -1,4 +1,4 @@
-"""Taking a plan's JSON apart: a field as the type it must have, or words about where it has not."""
+"""Reads fields of a plan's JSON with the type they must have."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
@@ -15,11 +15,11 @@ NAMES: Final = {
 
 
 class PlanError(Exception):
-    """A document is not a plan, or not one as Terraform writes it; says what and where."""
+    """A document is not a plan as Terraform writes it; the text says what is wrong, and where."""
 
 
 def object_in(value: object, place: str) -> Mapping[str, Any]:
-    """The value, which must be an object; null and nothing count as an empty one."""
+    """Returns the value, which must be an object; null or absent is an empty one."""
     if value is None:
         return {}
     if not isinstance(value, Mapping):
@@ -28,7 +28,7 @@ def object_in(value: object, place: str) -> Mapping[str, Any]:
 
 
 def objects_in(document: Mapping[str, Any], key: str, place: str = "") -> list[tuple[str, Mapping[str, Any]]]:
-    """The objects of the list under a key, each with its place; null and nothing count as empty."""
+    """Returns the objects of the list under a key with their places; null or absent is an empty list."""
     name = f"{place}.{key}" if place else key
     value = document.get(key)
     if value is None:
@@ -44,7 +44,7 @@ def objects_in(document: Mapping[str, Any], key: str, place: str = "") -> list[t
 
 
 def text_in(document: Mapping[str, Any], key: str, place: str) -> str:
-    """The string under a key; null and nothing count as an empty one."""
+    """Returns the string under a key; null or absent is an empty one."""
     value = document.get(key)
     if value is None:
         return ""
@@ -54,7 +54,7 @@ def text_in(document: Mapping[str, Any], key: str, place: str) -> str:
 
 
 def flag_in(document: Mapping[str, Any], key: str, default: bool) -> bool:
-    """The true or false under a key."""
+    """Returns the boolean under a key."""
     value = document.get(key)
     if value is None:
         return default
@@ -64,7 +64,7 @@ def flag_in(document: Mapping[str, Any], key: str, default: bool) -> bool:
 
 
 def actions_in(change: Mapping[str, Any], place: str) -> tuple[str, ...]:
-    """A change's `actions`."""
+    """Returns a change's `actions`."""
     actions = change.get("actions")
     if not isinstance(actions, list) or not all(isinstance(action, str) for action in actions):
         raise PlanError(f"{place}.change.actions must be a list of strings")
@@ -72,12 +72,12 @@ def actions_in(change: Mapping[str, Any], place: str) -> tuple[str, ...]:
 
 
 def kind_of(value: object) -> str:
-    """What a JSON value is, with an article."""
+    """Names the type of a JSON value, with an article."""
     return NAMES.get(type(value), "of another kind")
 
 
 def modules_in(document: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any], Mapping[str, Any]]]:
-    """Each module with what its addresses begin with and the call that it comes from; the root first.
+    """Yields each module with the prefix of its addresses and the call it comes from; the root first.
 
     Addresses are without indices, and the root's call is empty. Raises PlanError if the document is
     not built like a plan.

@@ -1,4 +1,4 @@
-"""The parts of a stack's section, in their order: errors, groups, outputs, checks and so on."""
+"""Builds the parts of a stack's section in order: errors, groups, outputs, checks and so on."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
@@ -15,7 +15,7 @@ from review.verdicts import is_revision
 
 
 class Rank(IntEnum):
-    """What a block is about, the more important the smaller: the last ones make room first."""
+    """What a block is about, the most important first; the last ones make room first."""
 
     ERRORS = 0
     REPLACE = 1
@@ -38,7 +38,7 @@ class Rank(IntEnum):
 
     @property
     def tier(self) -> Tier:
-        """Up to the commands, a reviewer needs all; the rest makes room for it."""
+        """Returns FIRST up to the commands: a reviewer needs all of these."""
         return Tier.FIRST if self <= Rank.COMMANDS else Tier.SECOND
 
 
@@ -54,14 +54,14 @@ class Block:
     entries: tuple[Entry, ...]
 
     def body(self, shown: Shown) -> str:
-        """The entries that are shown, as Markdown."""
+        """Returns the entries that are shown, as Markdown."""
         return "".join(
             entry.detailed if position < shown.detailed else entry.listed
             for position, entry in enumerate(self.entries[: shown.listed])
         ).lstrip("\n")
 
     def rest(self, shown: Shown, *, with_types: bool) -> str:
-        """A line that tells what is not even listed; nothing if all is."""
+        """Returns a line that counts what is not listed; empty if all is."""
         left = self.entries[shown.listed :]
         count = sum(entry.weight for entry in left)
         if not count:
@@ -73,7 +73,7 @@ class Block:
 
 
 def blocks_of(stack: Stack) -> Iterator[Block]:
-    """All there is to show of a stack beneath the table and the flags."""
+    """Yields all there is to show of a stack below the table and the flags."""
     if stack.errors or stack.problem:
         errors = entries.error_entries(stack)
         yield Block(Rank.ERRORS, "What is wrong", True, ("error", "errors"), "text", errors)
@@ -127,7 +127,7 @@ def _counted(
     found: tuple[Entry, ...],
     remark: str | None = None,
 ) -> Block:
-    """A block with the number of what is in it in its title, open when it is important."""
+    """Builds a block with the number of its entries in the title, open if it is important."""
     count = number(sum(entry.weight for entry in found))
     remarks = f" · {remark}" if remark else ""
     return Block(rank, f"{title} ({count}){remarks}", rank.tier is Tier.FIRST, nouns, details, found)
@@ -140,7 +140,7 @@ def _drift_entries(drift: tuple[ResourceChange, ...]) -> tuple[Entry, ...]:
 
 
 def other_drift(plan: Plan) -> str:
-    """A sentence on the drift that the plan does not call relevant; nothing if there is none."""
+    """Returns a sentence on drift that the plan does not call relevant; empty without any."""
     if not plan.other_drift:
         return ""
     count = counted(plan.other_drift, "other resource")
@@ -148,11 +148,11 @@ def other_drift(plan: Plan) -> str:
 
 
 _Phrase = tuple[Rank, str, tuple[str, str], int]
-"""What it is about, words before the number, the noun (one, many), the number."""
+"""Rank, words before the number, noun (one, many), number."""
 
 
 def left_out(blocks: Sequence[Block], shown: Sequence[Shown]) -> list[str]:
-    """What is not even listed, and the details that are missing of what is listed, over all stacks."""
+    """Describes what is not listed, and which listed entries lack details, over all stacks."""
     missing: list[_Phrase] = []
     for block, each in zip(blocks, shown, strict=True):
         details = [entry for entry in block.entries[each.detailed : each.listed] if entry.has_details]
@@ -167,7 +167,7 @@ def left_out(blocks: Sequence[Block], shown: Sequence[Shown]) -> list[str]:
 
 
 def most_left_out(blocks: Sequence[Block]) -> list[str]:
-    """At least as long as whatever `left_out` says of the blocks."""
+    """Returns text at least as long as whatever `left_out` says of the blocks."""
     missing: list[_Phrase] = []
     for block in blocks:
         weight = sum(entry.weight for entry in block.entries)

@@ -1,6 +1,6 @@
-"""What fits: pieces of text in a fixed order of importance, taken until the room is used up.
+"""Chooses pieces of text in a fixed order of importance until the room is used up.
 
-Pieces are made once and chosen by adding their sizes, so that the work grows with their number only.
+Pieces are rendered once and chosen by their sizes, so the work grows with their number only.
 All sizes are bytes of UTF-8. More room never shows less.
 """
 
@@ -13,22 +13,21 @@ class Tier(IntEnum):
     """How important a block is. Within a tier the order of the blocks decides."""
 
     FIRST = 0
-    """Errors, failed checks and what is destroyed: listed and in detail before all else."""
+    """Errors, failed checks and destroyed resources: listed and in detail before all else."""
     SECOND = 1
     """All else: first listed, the details last."""
 
 
 def size(text: str) -> int:
-    """The bytes of the text."""
+    """Returns the bytes of the text."""
     return len(text.encode())
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One thing to show: `listed` on a line, or as `detailed`, which says all of `listed` as well.
+    """Something to show: `listed` on a line, or `detailed`, which includes what `listed` says.
 
-    `weight` is how many things it stands for (0 for what only introduces others), `type` what kind
-    of thing it is, where that is worth counting.
+    `weight` is how many things it counts for (0 for an introduction), `type` the type that is counted.
     """
 
     listed: str
@@ -38,20 +37,20 @@ class Entry:
 
     @property
     def has_details(self) -> bool:
-        """Whether there is more to show than what is listed."""
+        """Returns whether there is more to show than the listed line."""
         return self.listed != self.detailed
 
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """How much of a block is shown: so many entries, of which so many (the first) in detail."""
+    """How many entries of a block are shown, and how many of these, the first, in detail."""
 
     listed: int
     detailed: int
 
 
 def prefix(sizes: Iterable[int], room: int) -> int:
-    """How many of the sizes, from the first on, fit within the room together."""
+    """Returns how many of the sizes, from the first, fit within the room together."""
     count = 0
     for each in sizes:
         room -= each
@@ -62,10 +61,10 @@ def prefix(sizes: Iterable[int], room: int) -> int:
 
 
 def fit(blocks: Sequence[tuple[Tier, Sequence[Entry]]], room: int) -> list[Shown]:
-    """How much of each block to show within the room.
+    """Chooses how much of each block to show within the room.
 
-    Tier by tier, first what is listed, then the details; it ends with the first piece that does not
-    fit, so that what is left out is always the end of that order.
+    Tier by tier, the list first and then the details. It stops at the first piece that does not fit, so
+    what is left out is always the end of that order.
     """
     listed = [0] * len(blocks)
     detailed = [0] * len(blocks)

@@ -1,4 +1,4 @@
-"""The Markdown of a review, within a budget of bytes."""
+"""Renders a review as Markdown within a budget of bytes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -31,12 +31,12 @@ _CAUSES: Final = "what forces each replacement"
 _ALL_BUT_ONE: Final = f"all but the first address of each point{_ELSEWHERE}"
 
 _ADDRESSES: Final = 20
-"""Of one point, this many at least go before the values do."""
+"""Addresses of a point that stay while values are shown."""
 
 _TEMPLATES = Environment(
     loader=FileSystemLoader(Path(__file__).parent / "templates"),
     undefined=StrictUndefined,
-    # The templates are Markdown; what they are given has been made fit for it before.
+    # The templates are Markdown; what they get is escaped already.
     autoescape=select_autoescape(["html"]),
     trim_blocks=True,
     lstrip_blocks=True,
@@ -54,7 +54,7 @@ class _Section:
 
 
 def render(review: Review, budget: int = COMMENT_BUDGET) -> str:
-    """The comment: verdict, table, flags, then the stacks, in at most `budget` bytes of UTF-8.
+    """Renders verdict, table, flags and stacks, in at most `budget` bytes of UTF-8.
 
     What does not fit goes in this order: the differences of what is not destroyed, the safest groups
     first; then the lists of these groups, of which counts per type stay; then the same of what is
@@ -92,7 +92,7 @@ def _blocks(sections: list[_Section]) -> list[Block]:
 
 
 def _only_counts(review: Review, sections: list[_Section], beginning: str, budget: int) -> str:
-    """The whole head and the titles of the groups, which have the counts; nothing if that does not fit."""
+    """Renders the whole head and the groups' titles with their counts; empty if that does not fit."""
     blocks = _blocks(sections)
     nothing = [Shown(0, 0)] * len(blocks)
     body = _body(review, sections, nothing, with_types=False)
@@ -101,7 +101,7 @@ def _only_counts(review: Review, sections: list[_Section], beginning: str, budge
 
 
 def _fitted(review: Review, sections: list[_Section], beginning: str, budget: int) -> str:
-    """The whole head, counts per type, and as much of the groups as fits; nothing if the counts do not."""
+    """Renders the head, counts per type and as much of the groups as fits; empty if counts do not fit."""
     blocks = _blocks(sections)
     nothing = [Shown(0, 0)] * len(blocks)
     bare = beginning + _body(review, sections, nothing)
@@ -118,7 +118,7 @@ def _fitted(review: Review, sections: list[_Section], beginning: str, budget: in
 
 
 def _without_groups(review: Review, sections: list[_Section], beginning: str, budget: int) -> str:
-    """The head alone, and of that what fits."""
+    """Renders as much of the head as fits."""
     groups = [f"the groups of {counted(len(sections), 'stack')}"] if sections else []
     text = beginning + _foot(budget, groups)
     if size(text) <= budget:
@@ -144,7 +144,7 @@ def _fewer_addresses(
     least: int = 1,
     with_values: bool = False,
 ) -> str:
-    """All points, with as many addresses of each as fit; nothing if not even the least number does."""
+    """Renders all points with as many addresses as fit; empty if not even the fewest do."""
     longest = max((len(each.places) for each in found), default=0)
 
     def cut(most: int) -> str:
@@ -170,7 +170,7 @@ def _fewer_addresses(
 
 
 def _fewer_flags(review: Review, budget: int, missing: list[str], found: list[Point]) -> str:
-    """The first points and the number of the other flags; nothing if not even one fits below the table."""
+    """Renders the first points and the number of the other flags; empty if not even one fits."""
     if not found:
         return ""
     flags = [each.text(with_values=False, most=1) for each in found]
@@ -187,7 +187,7 @@ def _fewer_flags(review: Review, budget: int, missing: list[str], found: list[Po
 
 
 def _fewer_stacks(review: Review, budget: int, missing: list[str]) -> str:
-    """The first rows of the table and the number of the others; nothing if not even one fits."""
+    """Renders the table's first rows and the number of the others; empty if not even one fits."""
     rows = head.table(review).rows
     most = len(points_without_stacks(review))
 
@@ -204,7 +204,7 @@ def _fewer_stacks(review: Review, budget: int, missing: list[str]) -> str:
 
 
 def _verdict_only(review: Review, budget: int) -> str:
-    """The marker and the verdict, for budgets that nobody sets."""
+    """Renders marker and verdict, for budgets that nobody sets."""
     text = f"{review.marker.line()}\n## {SYMBOLS[review.verdict]} {review.verdict.words}\n"
     return text.encode()[: max(budget, 0)].decode(errors="ignore")
 
@@ -217,7 +217,7 @@ def _head(
     rows: int | None = None,
     with_hashes: bool = True,
 ) -> str:
-    """The head with all points, or these, `of` so many; with all rows of the table, or so many."""
+    """Renders the head with all or the given points (`of` so many in all) and `rows` rows of the table."""
     table = head.table(review)
     flags = _flags(review) if flags is None else flags
     return _TEMPLATES.get_template("head.md.j2").render(
@@ -236,14 +236,14 @@ def _head(
 
 
 def _flags(review: Review) -> list[str]:
-    """All there is to tell of all points."""
+    """Renders all points in full."""
     return [each.text(with_values=True, most=len(each.places)) for each in points(review)]
 
 
 def _body(
     review: Review, sections: list[_Section], shown: Sequence[Shown], *, with_types: bool = True
 ) -> str:
-    """The sections of the stacks, and those without changes in a line."""
+    """Renders the stacks' sections, and a line for stacks without changes."""
     each_shown = iter(shown)
     return _TEMPLATES.get_template("body.md.j2").render(
         sections=[

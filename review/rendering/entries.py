@@ -1,4 +1,4 @@
-"""Each thing in a comment as Markdown: one line when it is listed, with a fence when in detail."""
+"""Renders each entry of a comment: one line when listed, with a code block in detail."""
 
 import textwrap
 from collections.abc import Iterator, Mapping
@@ -34,11 +34,11 @@ from review.verdicts import REVISIONS, is_revision
 
 _IDENTITY = ("id", "arn", "name")
 _ERROR = 6_000
-"""Characters of what Terraform says when it fails."""
+"""Characters of Terraform's output when it fails."""
 
 
 def group_entries(group: Group, *, is_drift: bool = False) -> tuple[Entry, ...]:
-    """The entries of a group: what is shared first, then each resource."""
+    """Returns the entries of a group: shared differences first, then each resource."""
     found: list[Entry] = []
     for shared in group.shared:
         found += _shared_entries(shared, is_drift=is_drift)
@@ -51,7 +51,7 @@ def group_entries(group: Group, *, is_drift: bool = False) -> tuple[Entry, ...]:
 
 
 def revision_entries(group: Group) -> tuple[Entry, ...]:
-    """The entries of replacements that only make a new version: first why nothing is lost, then each."""
+    """Returns entries of replacements that only add a revision: why nothing is lost, then each."""
     types = sorted({item.change.type for item in group.items})
     why = "".join(f"- {code(each)}: {REVISIONS[each]}.\n" for each in types)
     return (Entry(why, why, weight=0), *group_entries(group))
@@ -102,7 +102,7 @@ def _lines(item: Item, tags: Mapping[str, Tree]) -> list[str]:
                 forces=forced if _is_within(each.path, forcing) else "",
                 lost_mark=_is_within(each.path, marks),
             )
-    # Where only the mark differs there is no other difference to put it at.
+    # If only the mark differs, no other line shows it.
     lines += [f"  {visible(path_text(path))}: {SENSITIVE} {LOST_MARK}" for path in sorted(marks - found)]
     if later:
         text = f"known after apply: {visible(', '.join(later))}"
@@ -115,7 +115,7 @@ def _is_within(path: tuple[str, ...], others: set[tuple[str, ...]]) -> bool:
 
 
 def _about(item: Item, *, is_drift: bool) -> Iterator[str]:
-    """What there is to say of a change on its line."""
+    """Yields what the line of a change says besides its address."""
     change = item.change
     if change.deposed is not None:
         yield f"its deposed object {code(change.deposed)}"
@@ -145,7 +145,7 @@ def _about(item: Item, *, is_drift: bool) -> Iterator[str]:
 
 
 def _order(change: ResourceChange) -> str:
-    """What comes first of a replacement, and what becomes of the former object."""
+    """Says what a replacement does first, and what becomes of the previous object."""
     if change.keeps_former:
         return "created; the former object stays in the account, no longer managed"
     return "created first, then deleted" if change.create_before_destroy else "deleted first, then created"
@@ -160,14 +160,14 @@ def _identity(change: ResourceChange) -> Iterator[str]:
 
 
 def _inline(value: Tree) -> str:
-    """A value within a line; a string without its quotes."""
+    """Renders a value within a line; a string without its quotes."""
     if isinstance(value, str):
         return code(clip(visible(value), 0, INLINE))
     return code(show(value, INLINE))
 
 
 def output_entry(output: OutputChange) -> Entry:
-    """An output and its values."""
+    """Renders an output and its values."""
     before, after = pair(output.before, output.after, INLINE)
     name = f"- {code(output.name)} {PAST.get(output.action, 'changed')}"
     if output.no_longer_sensitive:
@@ -180,7 +180,7 @@ def output_entry(output: OutputChange) -> Entry:
 
 
 def check_entry(check: FailedCheck) -> Entry:
-    """A check that failed and what it says."""
+    """Renders a failed check and its messages."""
     told = "; ".join(code(problem) for problem in check.problems)
     status = "failed" if check.status == "fail" else f"status {code(check.status)}"
     listed = f"- {code(check.address)} {status}\n"
@@ -188,7 +188,7 @@ def check_entry(check: FailedCheck) -> Entry:
 
 
 def deferred_entry(deferred: DeferredChange) -> Entry:
-    """A change that is put off, and why."""
+    """Renders a deferred change and the reason."""
     change = deferred.change
     why = DEFERRALS.get(deferred.reason, f"reason {code(deferred.reason)}")
     text = f"- {code(change.address)} ({change.action.value}): {why}\n"
@@ -196,20 +196,20 @@ def deferred_entry(deferred: DeferredChange) -> Entry:
 
 
 def invocation_entry(invocation: ActionInvocation) -> Entry:
-    """An action that the apply invokes."""
+    """Renders an action that the apply invokes."""
     text = f"- {code(invocation.address)} of type {code(invocation.type)}\n"
     return Entry(text, text)
 
 
 def command_entry(run: ProvisionerRun) -> Entry:
-    """A command that the apply runs."""
+    """Renders a command that the apply runs."""
     where = "where Terraform runs" if run.is_local else "on the resource"
     named = f"- {code(run.address)}, {code(run.type)}, {where}"
     return Entry(f"{named}\n", f"{named}: {_inline(run.command)}\n")
 
 
 def error_entries(stack: Stack) -> tuple[Entry, ...]:
-    """Why there is no plan, and what Terraform said."""
+    """Renders why there is no plan, and Terraform's output."""
     found = []
     if stack.problem:
         text = f"- {code(stack.problem)}\n"
@@ -227,6 +227,6 @@ def _clipped(text: str) -> str:
 
 
 def note_entry(note: str) -> Entry:
-    """What was odd about the input."""
+    """Renders a note about the input."""
     text = f"- {code(note)}\n"
     return Entry(text, text)

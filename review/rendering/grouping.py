@@ -1,4 +1,4 @@
-"""The changes of a plan in groups, the dangerous first; what many of them share is taken together."""
+"""Groups the changes of a plan, the dangerous first, and collects what many of them share."""
 
 from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterable, Sequence
@@ -8,7 +8,7 @@ from review.comparing.differences import differences
 from review.model import Action, Difference, Document, ResourceChange, Tree
 
 SHARED_BY = 3
-"""So many resources at least have a difference in common for it to be told once."""
+"""The least number of resources with the same difference to show it once."""
 
 ORDER = (
     Action.REPLACE,
@@ -21,19 +21,19 @@ ORDER = (
     Action.MOVE,
     Action.READ,
 )
-"""The order of the groups; what nobody can judge stands with the dangerous ones."""
+"""The order of the groups; what cannot be judged counts as dangerous."""
 
 _COMPARED = frozenset({Action.REPLACE, Action.UPDATE, Action.IMPORT, Action.MOVE, Action.UNRECOGNISED})
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One change, and what differs beyond what it shares with others."""
+    """One change, and the differences that it does not share with others."""
 
     change: ResourceChange
     differences: tuple[Difference, ...]
     has_shared: bool = False
-    """Whether it also stands in one of the group's `shared`."""
+    """Whether it is in one of the group's `shared`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class Shared:
 
     differences: tuple[Difference, ...]
     items: tuple[Item, ...]
-    """Those resources, each with what it has beyond."""
+    """Those resources, each with its other differences."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +55,12 @@ class Group:
 
     @property
     def size(self) -> int:
-        """How many changes are in the group."""
+        """Returns how many changes are in the group."""
         return len(self.items) + sum(len(each.items) for each in self.shared)
 
 
 def groups_of(changes: Iterable[ResourceChange]) -> tuple[Group, ...]:
-    """The changes by action, in the order of `ORDER`, without empty groups."""
+    """Groups changes by action, in the order of `ORDER`, without empty groups."""
     by_action: defaultdict[Action, list[ResourceChange]] = defaultdict(list)
     for change in changes:
         by_action[change.action].append(change)
@@ -68,7 +68,7 @@ def groups_of(changes: Iterable[ResourceChange]) -> tuple[Group, ...]:
 
 
 def group_of(action: Action, changes: Iterable[ResourceChange]) -> Group:
-    """One group. Differences of updates are shared; each replacement has its own reasons."""
+    """Builds one group. Updates share differences; each replacement has its own reasons."""
     items = [Item(change, _differences(change)) for change in changes]
     if action is not Action.UPDATE:
         return Group(action, (), tuple(items))
@@ -76,7 +76,7 @@ def group_of(action: Action, changes: Iterable[ResourceChange]) -> Group:
 
 
 def common_tags(group: Group) -> dict[str, Tree]:
-    """The tags that all new resources of a group have, as far as they take tags (`tags_all`).
+    """Returns the tags that all new resources of a group with `tags_all` have.
 
     Nothing if fewer than `SHARED_BY` do.
     """
@@ -90,7 +90,7 @@ def common_tags(group: Group) -> dict[str, Tree]:
 
 
 def _differences(change: ResourceChange) -> tuple[Difference, ...]:
-    """What differs within a resource that is there before and after."""
+    """Returns what differs within a resource that exists before and after."""
     both = isinstance(change.before, dict) and isinstance(change.after, dict)
     if change.action not in _COMPARED or not both:
         return ()
@@ -98,7 +98,7 @@ def _differences(change: ResourceChange) -> tuple[Difference, ...]:
 
 
 def _without_repeats(found: Sequence[Difference]) -> tuple[Difference, ...]:
-    """The differences without those of `tags_all` that `tags` has in the same way.
+    """Drops differences of `tags_all` that `tags` has in the same way.
 
     Source: the AWS provider's guide "Resource Tagging": `tags_all` is `tags` with the provider's own.
     """
@@ -111,7 +111,7 @@ def _without_repeats(found: Sequence[Difference]) -> tuple[Difference, ...]:
 
 
 def _shared(action: Action, items: list[Item]) -> Group:
-    """Take together what at least `SHARED_BY` items have in common.
+    """Collects what at least `SHARED_BY` items have in common.
 
     Each item has a signature: those of its differences that enough others have as well. Items of one
     signature make one entry. A signature of too few items loses its rarest difference, until the
@@ -164,7 +164,7 @@ def _values(difference: Difference) -> tuple[Hashable, Hashable]:
 
 
 def _hashable(tree: Tree) -> Hashable:
-    """Equal for equal values and for no others: `True`, 1 and 1.0 are three."""
+    """Returns a hashable, equal for equal values only: `True`, 1 and 1.0 are three."""
     match tree:
         case dict():
             return (dict, tuple((key, _hashable(tree[key])) for key in sorted(tree)))

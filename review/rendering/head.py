@@ -1,4 +1,4 @@
-"""The part of a comment that is never shortened while it can stay: verdict, table, flags."""
+"""Renders the head of a comment, which is shortened last: verdict, table, flags."""
 
 from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass, fields
@@ -45,7 +45,7 @@ class Table:
 
 
 def environments(review: Review) -> list[str]:
-    """The environments that the plans are for, or how many they are."""
+    """Returns the environments of the plans, or their number."""
     names = sorted({each.stack.environment for each in review.stacks})
     if len(names) > _ENVIRONMENTS:
         return [counted(len(names), "environment")]
@@ -53,7 +53,7 @@ def environments(review: Review) -> list[str]:
 
 
 def facts(review: Review) -> list[str]:
-    """Commit, run and, of a single plan, its SHA-256."""
+    """Returns commit, run and, for a single plan, its SHA-256."""
     found = []
     if review.commit:
         found.append(f"commit {code(review.commit[:_SHORT])}")
@@ -65,7 +65,7 @@ def facts(review: Review) -> list[str]:
 
 
 def hashes(review: Review) -> list[tuple[str, str]]:
-    """Each stack's name and the SHA-256 of its plan, when there are several."""
+    """Returns each stack's name and the SHA-256 of its plan, if there are several."""
     found = [
         (code(each.stack.name), code(each.stack.plan.sha256)) for each in review.stacks if each.stack.plan
     ]
@@ -73,15 +73,12 @@ def hashes(review: Review) -> list[tuple[str, str]]:
 
 
 def sentence(review: Review, points: int) -> str:
-    """What the verdict means for these plans, and how many points there are to look at."""
+    """Says what the verdict means for these plans, and how many points there are to look at."""
     return " ".join(_sentences(review, points))
 
 
 def _sentences(review: Review, points: int) -> Iterable[str]:
     counts = review.counts
-    if not review.stacks:
-        yield "There is no plan to review."
-        return
     if errored := [each for each in review.stacks if each.verdict is Verdict.ERRORED]:
         yield (
             f"**{counted(len(errored), 'plan')} of {number(len(review.stacks))} failed or cannot be read:** "
@@ -119,7 +116,7 @@ def _sentences(review: Review, points: int) -> Iterable[str]:
 
 
 def _kept(review: Review) -> str:
-    """What looks like destruction and is none: revisions, and former objects that stay."""
+    """Says what looks destroyed and is not: revisions, and previous objects that stay."""
     changes = [change for plan in review.plans for change in plan.changes]
     gone = sum(change.action is Action.DELETE and change.type in REVISIONS for change in changes)
     kept = sum(change.keeps_former and change.type not in REVISIONS for change in changes)
@@ -135,7 +132,7 @@ def _kept(review: Review) -> str:
 
 
 def _actions(review: Review) -> str:
-    """The addresses of the actions that an apply invokes, the first ones at least."""
+    """Lists the addresses of the actions that an apply invokes, or the first of them."""
     found = [each.address for plan in review.plans for each in plan.actions]
     more = f" and {number(len(found) - _ACTIONS)} more" if len(found) > _ACTIONS else ""
     return f"{', '.join(map(code, found[:_ACTIONS]))}{more}"
@@ -163,7 +160,7 @@ def _destroyed(review: Review) -> Iterable[str]:
 
 
 def _data(review: Review, grave: list[tuple[StackReview, ResourceChange]]) -> str:
-    """How many of what is destroyed hold data, as far as there are flags that say so."""
+    """Says how many of the destroyed resources hold data, judging by the flags."""
     flagged = {
         (flag.stack, flag.address)
         for each in review.stacks
@@ -183,7 +180,7 @@ def _is(count: int) -> str:
 
 
 def table(review: Review) -> Table:
-    """Stacks and their counts, without the columns that are zero throughout."""
+    """Returns stacks and their counts, without columns that are zero throughout."""
     used = [
         each.name for each in fields(Counts) if each.name in COLUMNS and getattr(review.counts, each.name)
     ]
@@ -223,17 +220,17 @@ def _first_error(errors: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """Flags that are told as one; there is at least one."""
+    """One or more flags that are shown as one."""
 
     flags: tuple[Flag, ...]
 
     @property
     def places(self) -> tuple[tuple[str, str], ...]:
-        """Stacks and addresses, each once."""
+        """Returns stacks and addresses, each once."""
         return tuple(dict.fromkeys((flag.stack, flag.address) for flag in self.flags))
 
     def text(self, *, with_values: bool, most: int) -> str:
-        """The point as Markdown, with at most so many addresses and the number of the others."""
+        """Renders the point with at most `most` addresses and the number of the others."""
         flag = self.flags[0]
         text = f"**{_title(flag)}** · {_places(self.places, most)}<br>{flag.reason}"
         if flag.forced_by and all(each.forced_by == flag.forced_by for each in self.flags):
@@ -252,20 +249,20 @@ class Point:
 
 
 def points(review: Review) -> list[Point]:
-    """The points by concern and then by stack; only addresses differ within one.
+    """Returns the points by concern, then by stack; only addresses differ within one.
 
-    What cannot be judged is one point even when names and stacks differ.
+    Rules that cannot be judged are one point even if names and stacks differ.
     """
     return _merged(review, _all_but_address)
 
 
 def points_without_values(review: Review) -> list[Point]:
-    """One point for each stack, title, reason and cause: for when the values are not shown."""
+    """Returns one point for each stack, title, reason and cause, for use without values."""
     return _merged(review, lambda flag: (flag.stack, flag.title, flag.reason, flag.forced_by))
 
 
 def points_without_stacks(review: Review) -> list[Point]:
-    """One point for each title and reason: the fewest that leave no kind of flag out."""
+    """Returns one point for each title and reason: the fewest that keep every kind of flag."""
     return _merged(review, lambda flag: (flag.title, flag.reason))
 
 
@@ -284,7 +281,7 @@ def _merged(review: Review, key: Callable[[Flag], Hashable]) -> list[Point]:
 
 
 def _title(flag: Flag) -> str:
-    """The title; of a rule that cannot be judged, as a question."""
+    """Returns the title; that of a rule which cannot be judged as a question."""
     if flag.concern is not Concern.UNKNOWN or flag.title.endswith("not known"):
         return flag.title
     return f"Not known: {flag.title}?"

@@ -1,4 +1,4 @@
-"""The lines of a `diff` fence: differences of a resource, attributes of a new one."""
+"""Renders the lines of a `diff` block: differences of a resource, attributes of a new one."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -10,22 +10,22 @@ from review.rendering.values import pair, pretty, show, text_difference
 WIDTH: Final = 100
 """Characters of a value on a line."""
 MOST: Final = 120
-"""Lines of one resource; what is beyond is counted."""
+"""Lines of one resource; further ones are counted."""
 
 LOST_MARK: Final = "(sensitive until now)"
 
 
 def fenced(lines: list[str]) -> str:
-    """The lines in a fence, so many that a single resource cannot fill a comment."""
+    """Fences the lines, cut so that a single resource cannot fill a comment."""
     if len(lines) > MOST:
         lines = [*lines[:MOST], f"  [{counted(len(lines) - MOST, 'more line')}]"]
     return fence("\n".join(lines), "diff")
 
 
 def difference_lines(difference: Difference, *, forces: str = "", lost_mark: bool = False) -> list[str]:
-    """One difference: a line for what was and a line for what will be, or over several lines.
+    """Renders one difference: a line for before and one for after, or several.
 
-    `forces` is what it forces, if anything; `lost_mark` says that it is no longer marked as sensitive.
+    `forces` is what it forces; `lost_mark` says that it loses its mark as sensitive.
     """
     name = visible(path_text(difference.path))
     lost = f" {LOST_MARK}" if lost_mark else ""
@@ -45,9 +45,9 @@ def difference_lines(difference: Difference, *, forces: str = "", lost_mark: boo
 
 
 def attribute_lines(after: Tree, common_tags: Mapping[str, Tree]) -> list[str]:
-    """What is set on a new resource; what AWS or Terraform will choose is counted only.
+    """Renders what is set on a new resource; counts what AWS or Terraform will choose.
 
-    Of `tags_all` there is only what neither `tags` nor `common_tags` have, which others tell.
+    Leaves out of `tags_all` what `tags` or `common_tags` have.
     """
     if not isinstance(after, dict):
         return []
@@ -69,7 +69,7 @@ def attribute_lines(after: Tree, common_tags: Mapping[str, Tree]) -> list[str]:
 
 
 def only_unknown(after: Tree) -> list[str]:
-    """The attributes of a new resource if nothing is set on it that is known; else none."""
+    """Returns the attributes of a new resource if all of them are unknown, else an empty list."""
     if not isinstance(after, dict):
         return []
     given = {name: value for name, value in after.items() if not _is_unset(value)}
@@ -77,7 +77,7 @@ def only_unknown(after: Tree) -> list[str]:
 
 
 def tag_lines(tags: Mapping[str, Tree]) -> list[str]:
-    """Tags that new resources have in common."""
+    """Renders tags that new resources have in common."""
     return [f"+ {visible(path_text(('tags_all', key)))}: {show(tags[key], WIDTH)}" for key in sorted(tags)]
 
 
@@ -86,7 +86,7 @@ def _is_unset(value: Tree) -> bool:
 
 
 def _without_unset(value: Tree) -> Tree:
-    """A value without what is not set in its blocks; a block that is the only one stands for itself."""
+    """Removes what is unset in a value's blocks; a single block replaces its list."""
     if isinstance(value, dict):
         return {key: _without_unset(each) for key, each in value.items() if not _is_unset(each)}
     if isinstance(value, list):
@@ -97,7 +97,7 @@ def _without_unset(value: Tree) -> Tree:
 
 
 def _one_sided(sign: str, name: str, value: Tree, mark: str) -> list[str]:
-    """A value that is on one side only; a large one over several lines."""
+    """Renders a value that exists on one side only, a large one over several lines."""
     if isinstance(value, str) and "\n" in value:
         return [f"{sign} {name}:{mark}", *(f"{sign}   {visible(line)}" for line in value.split("\n"))]
     if isinstance(value, dict | list | Document):

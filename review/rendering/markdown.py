@@ -1,7 +1,7 @@
-"""Text that comes from a plan, made fit to stand in Markdown as GitHub renders it.
+"""Escapes text from a plan for Markdown as GitHub renders it.
 
-Such text only ever stands in code spans and in fences: nowhere there does GitHub look for mentions,
-issue references, links, HTML or emphasis. What stands in HTML (`<summary>`) is words of ours.
+Such text is only in code spans and code blocks, where GitHub does not look for mentions, issue references,
+links, HTML or emphasis. HTML (`<summary>`) contains fixed texts only.
 Source: "GitHub Flavored Markdown Spec", sections "Code spans", "Fenced code blocks" and "Tables".
 """
 
@@ -11,11 +11,11 @@ from collections.abc import Iterable
 _BACKTICKS = re.compile("`+")
 _SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 _UNSEEN = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]")
-"""Characters that count as printable and show as nothing."""
+"""Characters that count as printable but are invisible."""
 
 
 def visible(text: str) -> str:
-    """The text with all that does not show, or shows elsewhere, written as an escape.
+    """Escapes everything that does not show, or shows elsewhere.
 
     That is control, bidirectional, zero-width and private characters, lone surrogates, line breaks
     and all spaces but the common one. The result has one line and can be encoded.
@@ -28,19 +28,19 @@ def visible(text: str) -> str:
 
 
 def code(text: str) -> str:
-    """The text as a code span, with more backticks around than there are inside."""
+    """Returns a code span, with more backticks around the text than inside."""
     if not text:
         return "(empty)"
     shown = visible(text)
     around = "`" * _free_run(shown, 1)
-    # A span whose text begins and ends with a space loses one of each, unless it is all spaces.
+    # A span that begins and ends with a space loses both, unless it is all spaces.
     lone = shown.isspace()
     pad = " " if not lone and (shown[0] in "` " or shown[-1] in "` ") else ""
     return f"{around}{pad}{shown}{pad}{around}"
 
 
 def cell(text: str) -> str:
-    """The text as a code span in a cell of a table, where a pipe would end the cell.
+    """Returns a code span for a cell of a table, where a pipe would end the cell.
 
     A pipe is written as an escape like other characters that cannot be shown: implementations do
     not agree on what a backslash before `\\|` means.
@@ -49,7 +49,7 @@ def cell(text: str) -> str:
 
 
 def fence(text: str, language: str = "") -> str:
-    """The lines as a fenced code block, its fence longer than any run of backticks inside.
+    """Returns the lines as a code block, its fence longer than any run of backticks inside.
 
     What does not show is made visible, line by line. Ends with a line break.
     """
@@ -59,22 +59,22 @@ def fence(text: str, language: str = "") -> str:
 
 
 def path_text(path: tuple[str | int, ...]) -> str:
-    """A path within a resource as one text. Names may hold dots, so that a dot would mislead."""
+    """Joins a path within a resource. Names may contain dots, so a dot would mislead."""
     return " \u203a ".join(str(each) for each in path)
 
 
 def path_list(paths: Iterable[tuple[str | int, ...]]) -> str:
-    """Paths as code spans."""
+    """Returns paths as code spans."""
     return ", ".join(code(path_text(path)) for path in paths)
 
 
 def number(count: int) -> str:
-    """`1,234`."""
+    """Formats a count: `1,234`."""
     return f"{count:,}"
 
 
 def counted(count: int, singular: str, plural: str | None = None) -> str:
-    """`1 resource`, `2 resources`."""
+    """Formats a count and its noun: `1 resource`, `2 resources`."""
     return f"{count:,} {singular if count == 1 else plural or singular + 's'}"
 
 
@@ -86,6 +86,6 @@ def _escaped(character: str) -> str:
 
 
 def _free_run(text: str, least: int) -> int:
-    """The length of the shortest run of backticks, `least` or longer, that ends nothing in the text."""
+    """Returns the length, at least `least`, of the shortest run of backticks that is not in the text."""
     longest = max((len(found) for found in _BACKTICKS.findall(text)), default=0)
     return max(least, longest + 1)

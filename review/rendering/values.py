@@ -1,4 +1,4 @@
-"""Values as text: on one line, clipped where two of them begin to differ, or over several lines."""
+"""Renders values as text: on one line, clipped around a difference, or over several lines."""
 
 import difflib
 import json
@@ -20,13 +20,13 @@ INLINE = 160
 _DIGEST = re.compile("(@sha256:[0-9a-f]{12})[0-9a-f]{52}(?![0-9a-f])")
 
 _LONGEST_TEXT = 400
-"""Lines of a text up to which a comparison line by line is made; it may take the square of it."""
+"""The most lines of a text to compare line by line, which may take quadratic time."""
 
 
 def show(tree: Tree, limit: int = 0) -> str:
-    """The value on one line, much as JSON; what is not shown stands there in words without quotes.
+    """Returns the value on one line, much as JSON; placeholders stand without quotes.
 
-    With a `limit`, longer text is cut after so many characters, and told how much is missing.
+    With a `limit`, longer text is cut after so many characters, and the rest counted.
     """
     text = visible("".join(_compact(tree)))
     if not limit or len(text) <= limit:
@@ -35,24 +35,24 @@ def show(tree: Tree, limit: int = 0) -> str:
 
 
 def pair(before: Tree, after: Tree, limit: int) -> tuple[str, str]:
-    """Two values that differ, each on one line, cut to `limit` characters around the first difference."""
+    """Returns two values that differ on one line each, cut to `limit` around the first difference."""
     if isinstance(before, Masked) and isinstance(after, Masked):
         return SENSITIVE, CHANGED if before.mark != after.mark else SENSITIVE
     old, new = show(before), show(after)
     if old == new:
-        # Only what is hidden can differ, if anything does.
+        # Only masked values can differ here.
         differs = list(_marks(before)) != list(_marks(after))
         return clip(old, 0, limit), f"{clip(new, 0, limit)}{f' {CHANGED}' if differs else ''}"
     if max(len(old), len(new)) > limit:
         shorter = _short_digests(old), _short_digests(new)
-        # Digests that begin alike have to be told apart.
+        # Digests with the same beginning stay long.
         old, new = shorter if shorter[0] != shorter[1] else (old, new)
     start = _first_difference(old, new)
     return clip(old, start, limit), clip(new, start, limit)
 
 
 def _marks(tree: Tree) -> Iterator[bytes]:
-    """The marks of all that is hidden in a value."""
+    """Yields the marks of everything masked in a value."""
     match tree:
         case Masked():
             yield tree.mark
@@ -65,7 +65,7 @@ def _marks(tree: Tree) -> Iterator[bytes]:
 
 
 def _short_digests(text: str) -> str:
-    """The text with the digests of images cut to twelve digits, so that repositories stay in sight."""
+    """Cuts digests of images to twelve digits, so that repositories stay visible."""
     return _DIGEST.sub(r"\1…", text)
 
 
@@ -75,7 +75,7 @@ def _first_difference(one: str, other: str) -> int:
 
 
 def clip(text: str, around: int, limit: int) -> str:
-    """At most `limit` characters of the text, from a little before `around`; what is cut is counted."""
+    """Cuts the text to `limit` characters, from a little before `around`; counts what is cut."""
     if len(text) <= limit:
         return text
     start = max(0, min(around - limit // 3, len(text) - limit))
@@ -86,9 +86,9 @@ def clip(text: str, around: int, limit: int) -> str:
 
 
 def pretty(tree: Tree, width: int, indent: str = "", first: int = 0) -> list[str]:
-    """The value over as many lines as it takes to keep them within the width where that can be.
+    """Spreads the value over as many lines as the width requires.
 
-    `first` is how many characters stand before the first line already.
+    `first` is how many characters precede the first line.
     """
     line = show(tree)
     if len(indent) + first + len(line) <= width:
@@ -113,7 +113,7 @@ def pretty(tree: Tree, width: int, indent: str = "", first: int = 0) -> list[str
 
 
 def text_difference(before: str, after: str) -> list[str] | None:
-    """Two texts of several lines compared line by line, each line with `-`, `+` or a space in front.
+    """Compares two multi-line texts by line, each line with `-`, `+` or a space in front.
 
     None if they are not of several lines, or too long for such a comparison.
     """
@@ -133,7 +133,7 @@ def text_difference(before: str, after: str) -> list[str] | None:
 
 
 def _equal(lines: list[str], *, first: bool, last: bool) -> list[str]:
-    """Equal lines, all but two beside each difference counted only."""
+    """Returns equal lines; only two beside each difference, the rest counted."""
     head = 0 if first else 2
     tail = 0 if last else 2
     hidden = len(lines) - head - tail

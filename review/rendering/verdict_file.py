@@ -15,7 +15,7 @@ _SHOWN = 500
 
 
 def verdict_json(review: Review) -> str:
-    """The verdict for machines, as JSON that ends with a line break.
+    """Returns the verdict for machines, as JSON that ends with a line break.
 
     `schema` is 1. `verdict` is the worst of `stacks`, each with `name`, `environment`, `verdict`,
     `sha256` (of the plan's JSON) and `changes_sha256` (of what it changes; both null without a plan),

@@ -1,4 +1,4 @@
-"""The words of a comment: what each verdict, action and reason of Terraform's means."""
+"""The words of a comment for verdicts, actions and Terraform's reasons."""
 
 from typing import Final
 
@@ -59,14 +59,14 @@ REASONS: Final = {
     "read_because_dependency_pending": "it depends on changes of this plan",
     "read_because_check_nested": "it belongs to a check",
 }
-"""Terraform's `action_reason` in words. That a replacement is one because it cannot be an update is
-told by the paths that force it. Source: Terraform's documentation, "JSON Output Format"."""
+"""Terraform's `action_reason` in words. The paths that force a replacement already say that it cannot be an
+update. Source: Terraform's documentation, "JSON Output Format"."""
 
 PAST: Final = {
     Action.CREATE: "added",
     Action.DELETE: "removed",
 }
-"""What happens to an output; anything else is a change."""
+"""What happens to an output; else it is changed."""
 
 DRIFT: Final = {
     Action.DELETE: "deleted outside of Terraform",
@@ -81,4 +81,4 @@ DEFERRALS: Final = {
     "absent_prereq": "what it needs is not there yet",
     "deferred_prereq": "it depends on another change that is put off",
 }
-"""Why Terraform puts off a change. Source: Terraform's documentation, "JSON Output Format"."""
+"""Why Terraform defers a change. Source: Terraform's documentation, "JSON Output Format"."""

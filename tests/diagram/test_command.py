@@ -35,8 +35,8 @@ def test_the_picture_is_printed_in_a_fence(
     ("file", "content", "words"),
     [
         ("nowhere.json", None, "nowhere.json: No such file"),
-        ("text.json", "text", "text.json: is no Terraform JSON"),
-        ("list.json", "[]", "list is no Terraform JSON: it is no object"),
+        ("text.json", "text", "text.json: is not Terraform JSON"),
+        ("list.json", "[]", "list is not Terraform JSON: it must be an object"),
     ],
 )
 def test_what_cannot_be_read_ends_with_status_two_and_words(

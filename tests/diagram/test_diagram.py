@@ -290,8 +290,8 @@ def test_locals_that_refer_to_each_other_in_a_circle_end() -> None:
 @pytest.mark.parametrize(
     ("configurations", "words"),
     [
-        ({"x": []}, "x is no Terraform JSON: it is no object"),
-        ({"x": {"name": "package"}}, "x is no Terraform JSON: it has none of its blocks"),
+        ({"x": []}, "x is not Terraform JSON: it must be an object"),
+        ({"x": {"name": "package"}}, "x is not Terraform JSON: it has no block"),
         ({"x": {"resource_changes": [], "terraform_version": "1"}}, "x is a plan"),
         ({"x": {"terraform": {}}}, "there is nothing to draw in x"),
         (

@@ -52,7 +52,7 @@ def test_the_comment_is_posted_updated_and_outdated(fake: FakeGitHub, tmp_path: 
     assert (done.returncode, done.stderr) == (0, "")
     assert "Outdated" in fake.bodies()[0]
     done = run("post", PLANS / "no-changes", **in_a_job(fake, tmp_path, run=3))
-    assert "it is of a former commit" in " ".join(done.stderr.split())
+    assert "it is about an earlier one" in " ".join(done.stderr.split())
     assert len(fake.comments) == 1
 
 

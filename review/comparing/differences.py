@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Hashable, Sequence
 
-from review.comparing.matching import freeze, pair
+from review.comparing.matching import freeze, pair_blocks
 from review.comparing.policies import normalised
 from review.model import ABSENT, Block, Difference, Document, Tree, is_nothing
 
@@ -127,7 +127,7 @@ def _compare_blocks(
     """Compares lists of objects; returns whether equal ones changed their order."""
     if not before and not after:
         return False
-    pairing = pair(before, after)
+    pairing = pair_blocks(before, after)
     for (left, right), label in zip(pairing.pairs, pairing.labels, strict=True):
         inner = (*path, label) if label else path
         if left is None and right is not None:

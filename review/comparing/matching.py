@@ -70,7 +70,7 @@ def freeze(tree: Tree) -> Hashable:
             return tree
 
 
-def pair(before: Sequence[Block], after: Sequence[Block]) -> Pairing:
+def pair_blocks(before: Sequence[Block], after: Sequence[Block]) -> Pairing:
     """Pairs the blocks of two lists, in time near linear in their number."""
     matched: dict[int, int] = {}
     _match_equal(before, after, matched)

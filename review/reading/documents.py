@@ -86,42 +86,33 @@ failure costs a look at all of the text before it, so without an end to them thi
 
 
 @dataclass(frozen=True, slots=True)
-class Document:
-    """A JSON object, with the SHA-256 of its bytes; or why it cannot be read."""
+class JsonDocument:
+    """A JSON object with the SHA-256 of its bytes, or why it cannot be read; and its place in the text."""
 
     content: dict[str, Any] | None
     sha256: str = ""
     problem: str | None = None
+    start: int = 0
+    end: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class _Part:
-    """A document and where it stands in the text."""
-
-    start: int
-    end: int
-    document: Document
-
-
-def documents_in(raw: bytes) -> tuple[list[Document], tuple[str, ...]]:
+def documents_in(raw: bytes) -> tuple[list[JsonDocument], tuple[str, ...]]:
     """Returns the documents in a file, at least one, and notes on what else is in it.
 
     Takes time proportional to the size. An unreadable document has a problem; the others are still read.
     """
     if reason := _not_text(raw):
-        return [Document(None, problem=reason)], ()
+        return [JsonDocument(None, problem=reason)], ()
     try:
         text = raw.removeprefix(b"\xef\xbb\xbf").decode()
     except UnicodeDecodeError as error:
-        return [Document(None, problem=f"is not UTF-8 text: byte {error.start + 1} is wrong")], ()
-    parts = list(_parts(text))
+        return [JsonDocument(None, problem=f"is not UTF-8 text: byte {error.start + 1} is wrong")], ()
+    documents = list(_documents(text))
     # Beside plans, other objects are noise, such as the lines of a log; without any, one speaks for all.
-    plans = [part for part in parts if part.document.content is None or is_versioned(part.document.content)]
-    parts = plans or parts[:1]
-    documents = [part.document for part in parts]
-    if not documents:
-        return [Document(None, problem=_no_document(text))], ()
-    return documents, tuple(_notes(text, parts)) if plans else ()
+    plans = [each for each in documents if each.content is None or is_versioned(each.content)]
+    if plans:
+        return plans, tuple(_notes(text, plans))
+    return documents[:1] or [JsonDocument(None, problem=_no_document(text))], ()
 
 
 def _not_text(raw: bytes) -> str | None:
@@ -135,9 +126,9 @@ def _not_text(raw: bytes) -> str | None:
     return None
 
 
-def _parts(text: str) -> Iterator[_Part]:
+def _documents(text: str) -> Iterator[JsonDocument]:
     position = 0
-    noise: list[_Part] = []
+    noise: list[JsonDocument] = []
     broken = found = 0
     while broken < FAILURES and (match := _start(len(noise)).search(text, position)):
         start = match.start()
@@ -156,14 +147,14 @@ def _parts(text: str) -> Iterator[_Part]:
         else:
             found += 1
             sha256 = hashlib.sha256(text[start:position].encode("utf-8")).hexdigest()
-            yield _Part(start, position, Document(content, sha256))
+            yield JsonDocument(content, sha256, start=start, end=position)
             continue
-        part = _Part(start, position, Document(None, problem=problem))
+        document = JsonDocument(None, problem=problem, start=start, end=position)
         if PLAN_START.match(text, start):
             broken += 1
-            yield part
+            yield document
         else:
-            noise.append(part)
+            noise.append(document)
     if noise and not found and not broken:
         yield noise[0]
 
@@ -195,14 +186,14 @@ def _no_document(text: str) -> str:
     return f"is JSON, but not a Terraform plan; {SHOW}"
 
 
-def _notes(text: str, parts: list[_Part]) -> Iterator[str]:
+def _notes(text: str, documents: list[JsonDocument]) -> Iterator[str]:
     """Yields how much stands around the documents. Not what: it may be anything."""
     position = 0
-    for number, part in enumerate(parts, start=1):
-        if noise := text[position : part.start].strip():
+    for number, document in enumerate(documents, start=1):
+        if noise := text[position : document.start].strip():
             where = "the plan" if number == 1 else f"plan {number}"
             yield f"skipped {len(noise.encode())} bytes before {where}"
-        position = part.end
+        position = document.end
     if noise := text[position:].strip():
         yield f"skipped {len(noise.encode())} bytes after the plan"
 

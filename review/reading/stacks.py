@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from review.model import Plan, Stack
-from review.reading.documents import Document, documents_in
+from review.reading.documents import JsonDocument, documents_in
 from review.reading.plans import plan_of
 from review.reading.secret_detection import redact
 from review.reading.structure import PlanError
@@ -110,7 +110,7 @@ def _stacks_of(file: Path) -> list[Stack]:
     return stacks
 
 
-def _plan(document: Document) -> tuple[Plan | None, str | None]:
+def _plan(document: JsonDocument) -> tuple[Plan | None, str | None]:
     if document.content is None:
         return None, document.problem
     try:

@@ -1,6 +1,6 @@
 """Builds the parts of a stack's section in order: errors, groups, outputs, checks and so on."""
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
@@ -63,7 +63,7 @@ class Block:
     def rest(self, shown: Shown, *, with_types: bool) -> str:
         """Returns a line that counts what is not listed; empty if all is."""
         left = self.entries[shown.listed :]
-        count = sum(entry.weight for entry in left)
+        count = _weight(left)
         if not count:
             return ""
         types = Counter(entry.type for entry in left if entry.type and entry.weight)
@@ -128,7 +128,7 @@ def _counted(
     remark: str | None = None,
 ) -> Block:
     """Builds a block with the number of its entries in the title, open if it is important."""
-    count = number(sum(entry.weight for entry in found))
+    count = number(_weight(found))
     remarks = f" · {remark}" if remark else ""
     return Block(rank, f"{title} ({count}){remarks}", rank.tier is Tier.FIRST, nouns, details, found)
 
@@ -147,39 +147,33 @@ def other_drift(plan: Plan) -> str:
     return f"{count} changed outside of Terraform in ways that do not bear on this plan."
 
 
-_Phrase = tuple[Rank, str, tuple[str, str], int]
-"""Rank, words before the number, noun (one, many), number."""
-
-
 def left_out(blocks: Sequence[Block], shown: Sequence[Shown]) -> list[str]:
     """Describes what is not listed, and which listed entries lack details, over all stacks."""
-    missing: list[_Phrase] = []
-    for block, each in zip(blocks, shown, strict=True):
-        details = [entry for entry in block.entries[each.detailed : each.listed] if entry.has_details]
-        unlisted = block.entries[each.listed :]
-        missing.append(
-            (block.rank, "all but the number of ", block.nouns, sum(entry.weight for entry in unlisted))
+    return _phrases(
+        (
+            block,
+            _weight(block.entries[each.listed :]),
+            _weight(entry for entry in block.entries[each.detailed : each.listed] if entry.has_details),
         )
-        missing.append(
-            (block.rank, f"the {block.details} of ", block.nouns, sum(entry.weight for entry in details))
-        )
-    return _phrases(missing)
+        for block, each in zip(blocks, shown, strict=True)
+    )
 
 
 def most_left_out(blocks: Sequence[Block]) -> list[str]:
     """Returns text at least as long as whatever `left_out` says of the blocks."""
-    missing: list[_Phrase] = []
-    for block in blocks:
-        weight = sum(entry.weight for entry in block.entries)
-        missing.append((block.rank, "all but the number of ", block.nouns, weight))
-        missing.append((block.rank, f"the {block.details} of ", block.nouns, weight))
-    return _phrases(missing)
+    return _phrases((block, _weight(block.entries), _weight(block.entries)) for block in blocks)
 
 
-def _phrases(missing: Iterable[_Phrase]) -> list[str]:
-    counts: defaultdict[tuple[Rank, str, tuple[str, str]], int] = defaultdict(int)
-    for rank, words, nouns, count in missing:
-        counts[rank, words, nouns] += count
+def _weight(found: Iterable[Entry]) -> int:
+    return sum(entry.weight for entry in found)
+
+
+def _phrases(missing: Iterable[tuple[Block, int, int]]) -> list[str]:
+    """Says how many entries of these blocks are not listed, and how many lack details."""
+    counts: Counter[tuple[Rank, str, tuple[str, str]]] = Counter()
+    for block, unlisted, without_details in missing:
+        counts[block.rank, "all but the number of ", block.nouns] += unlisted
+        counts[block.rank, f"the {block.details} of ", block.nouns] += without_details
     return [
         f"{words}{counted(count, *nouns)}" for (_, words, nouns), count in sorted(counts.items()) if count
     ]

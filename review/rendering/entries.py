@@ -22,8 +22,8 @@ from review.rendering.lines import (
     LOST_MARK,
     WIDTH,
     attribute_lines,
+    diff_block,
     difference_lines,
-    fenced,
     only_unknown,
     tag_lines,
 )
@@ -44,7 +44,7 @@ def group_entries(group: Group, *, is_drift: bool = False) -> tuple[Entry, ...]:
         found += _shared_entries(shared, is_drift=is_drift)
     tags = common_tags(group)
     if tags:
-        head = f"\n**All new resources that take tags have:**\n{fenced(tag_lines(tags))}"
+        head = f"\n**All new resources that take tags have:**\n{diff_block(tag_lines(tags))}"
         found.append(Entry("", head, weight=0))
     found += [_item_entry(item, tags, is_drift=is_drift) for item in group.items]
     return tuple(found)
@@ -60,7 +60,7 @@ def revision_entries(group: Group) -> tuple[Entry, ...]:
 def _shared_entries(shared: Shared, *, is_drift: bool) -> Iterator[Entry]:
     lines = [line for each in shared.differences for line in difference_lines(each)]
     names = path_list(dict.fromkeys(each.path for each in shared.differences))
-    head = f"\n**The same on {counted(len(shared.items), 'resource')}:** {names}\n{fenced(lines)}"
+    head = f"\n**The same on {counted(len(shared.items), 'resource')}:** {names}\n{diff_block(lines)}"
     yield Entry(head, head, weight=0)
     for item in shared.items:
         yield _item_entry(item, {}, is_drift=is_drift)
@@ -77,7 +77,7 @@ def _item_entry(item: Item, tags: Mapping[str, Tree], *, is_drift: bool) -> Entr
     rest = f" · {about}" if about else ""
     address = code(change.address)
     listed = f"- {address}{rest}\n"
-    detailed = f"\n**{address}**{rest}\n{fenced(lines)}" if lines else listed
+    detailed = f"\n**{address}**{rest}\n{diff_block(lines)}" if lines else listed
     return Entry(listed, detailed, type=change.type)
 
 

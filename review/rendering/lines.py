@@ -15,7 +15,7 @@ MOST: Final = 120
 LOST_MARK: Final = "(sensitive until now)"
 
 
-def fenced(lines: list[str]) -> str:
+def diff_block(lines: list[str]) -> str:
     """Fences the lines, cut so that a single resource cannot fill a comment."""
     if len(lines) > MOST:
         lines = [*lines[:MOST], f"  [{counted(len(lines) - MOST, 'more line')}]"]

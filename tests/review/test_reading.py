@@ -199,7 +199,7 @@ def test_the_log_of_a_plan_is_one_problem_and_noise_beside_a_plan(tmp_path: Path
 
 def test_other_json_is_one_problem_and_noise_beside_a_plan(tmp_path: Path) -> None:
     lines = '{"time": 1, "msg": "planning"}\n' * 3
-    assert "is JSON, but not a plan" in problem(tmp_path, lines)
+    assert "is JSON, but not a Terraform plan" in problem(tmp_path, lines)
     (stack,) = read(tmp_path, lines + TEXT)
     assert stack.plan
     assert stack.notes == (f"skipped {len(lines) - 1} bytes before the plan",)

@@ -11,7 +11,6 @@ from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
-from review.rendering.verdict_file import SCHEMA, verdict_json
 
 import diagram as diagrams
 from ops.core.checkout import Checkout
@@ -21,8 +20,6 @@ from ops.terraform import provision
 from ops.terraform.synthesis import synthesize
 from ops.terraform.targets import environment_of, target_of
 from ops.terraform.workspace import OnLine, Workspace
-from stacks import kinds
-from stacks.kinds import Stack
 from review.marker import Marker
 from review.model import Flag, Verdict
 from review.posting.pipeline import InputError, checked_commit, pipeline_of
@@ -31,7 +28,10 @@ from review.reading.stacks import read_stacks
 from review.rendering.comment import COMMENT_BUDGET, SUMMARY_BUDGET, render
 from review.rendering.markdown import path_text, visible
 from review.rendering.values import pair
+from review.rendering.verdict_file import SCHEMA, verdict_json
 from review.verdicts import Review, review_of
+from stacks import kinds
+from stacks.kinds import Stack
 from stacks.settings import Environment, Platform
 
 KEY: Final = "oaktree"

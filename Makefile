@@ -192,7 +192,7 @@ test: $(ready) $(cdktf) ## Run all tests, with the real Terraform on an embedded
 	@$(python) -m tests $${WITHOUT:+--without "$$WITHOUT"}
 
 .PHONY: test-unit
-test-unit: $(ready) ## Run the fast tests only: no Terraform, no browser, no container engine
+test-unit: $(ready) $(cdktf) ## Run the fast tests only: no Terraform, no browser, no container engine
 	@$(python) -m pytest --numprocesses=auto -m "not e2e and not browser and not engine"
 
 .PHONY: test-tools

@@ -3,18 +3,23 @@
 from stacks import kinds, naming
 from stacks.addressing import Tier, plan_addresses
 from stacks.bindings import App
-from stacks.constructs.database_subnets import DatabaseSubnets
-from stacks.constructs.endpoints import Endpoints
-from stacks.constructs.flow_logs import FlowLogs
-from stacks.constructs.internet_routes import InternetRoutes
-from stacks.constructs.network_acls import NetworkAcls
-from stacks.constructs.platform_stack import PlatformStack
-from stacks.constructs.subnets import TierSubnets
-from stacks.constructs.vpc import PlatformVpc
-from stacks.settings import Environment, Project
+from stacks.constructs import (
+    bounded_role,
+    database_subnets,
+    endpoints,
+    flow_logs,
+    internet_routes,
+    log_group,
+    network_acls,
+    platform_stack,
+    subnets,
+    vpc,
+)
+from stacks.policies import Statement
+from stacks.settings import Environment, Platform, Project
 
 
-class NetworkStack(PlatformStack):
+class NetworkStack(platform_stack.PlatformStack):
     """VPC, subnets, gateways, routes, ACLs, endpoints and flow logs of one environment."""
 
     def __init__(self, app: App, project: Project, environment: Environment) -> None:
@@ -23,27 +28,27 @@ class NetworkStack(PlatformStack):
         name = naming.base(project.name, environment.name)
         plan = plan_addresses(network.cidr, network.availability_zones, network.zone_slots)
 
-        self.vpc = PlatformVpc(self, name, network)
-        self.public = TierSubnets(self, name, self.vpc, plan, Tier.PUBLIC, region)
-        self.private = TierSubnets(self, name, self.vpc, plan, Tier.PRIVATE, region)
-        self.database = TierSubnets(self, name, self.vpc, plan, Tier.DATABASE, region)
-        routes = InternetRoutes(self, name, network, self.vpc, self.public, self.private)
-        NetworkAcls(
+        self.vpc = vpc.PlatformVpc(self, name, network)
+        self.public = subnets.TierSubnets(self, name, self.vpc, plan, Tier.PUBLIC, region)
+        self.private = subnets.TierSubnets(self, name, self.vpc, plan, Tier.PRIVATE, region)
+        self.database = subnets.TierSubnets(self, name, self.vpc, plan, Tier.DATABASE, region)
+        routes = internet_routes.InternetRoutes(self, name, network, self.vpc, self.public, self.private)
+        network_acls.NetworkAcls(
             self,
             name,
             self.vpc,
             {Tier.PUBLIC: self.public, Tier.PRIVATE: self.private, Tier.DATABASE: self.database},
         )
-        self.endpoints = Endpoints(self, name, region, network, self.vpc, self.private)
-        FlowLogs(self, project, environment, self.vpc)
-        databases = DatabaseSubnets(self, name, self.database)
+        self.endpoints = endpoints.Endpoints(self, name, region, network, self.vpc, self.private)
+        flow_logs.FlowLogs(self, project, environment, self.vpc)
+        databases = database_subnets.DatabaseSubnets(self, name, self.database)
 
         self.output("vpc_id", self.vpc.id, "The VPC")
-        for subnets in (self.public, self.private, self.database):
+        for tier in (self.public, self.private, self.database):
             self.output(
-                f"{subnets.tier}_subnet_ids",
-                list(subnets.ids.values()),
-                f"Subnets of the {subnets.tier} tier, by zone in alphabetical order",
+                f"{tier.tier}_subnet_ids",
+                list(tier.ids.values()),
+                f"Subnets of the {tier.tier} tier, by zone in alphabetical order",
             )
         self.output(
             "nat_addresses",
@@ -51,3 +56,20 @@ class NetworkStack(PlatformStack):
             "Public addresses that the tasks' calls come from",
         )
         self.output("database_subnet_group", databases.name, "What an RDS instance names as its subnet group")
+
+
+def deploy(platform: Platform, account_id: str) -> tuple[Statement, ...]:
+    """Gathers what applying networks takes beyond reading."""
+    project = platform.project
+    return (
+        *platform_stack.deploy(platform, account_id),
+        *vpc.DEPLOY,
+        *subnets.DEPLOY,
+        *internet_routes.DEPLOY,
+        *network_acls.DEPLOY,
+        *endpoints.DEPLOY,
+        *flow_logs.DEPLOY,
+        *log_group.deploy(project, account_id),
+        *bounded_role.deploy(project, account_id),
+        *database_subnets.deploy(project, account_id),
+    )

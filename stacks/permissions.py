@@ -10,31 +10,7 @@ Source of actions and their resources: AWS Service Authorization Reference.
 
 from collections.abc import Mapping, Sequence
 
-from stacks import kinds, naming
-from stacks.constructs import (
-    access_log_bucket,
-    alarm_topic,
-    alarms,
-    autoscaling,
-    bounded_role,
-    certificate,
-    cluster,
-    database_subnets,
-    endpoints,
-    flow_logs,
-    internet_routes,
-    load_balancer,
-    log_group,
-    network_acls,
-    platform_stack,
-    releases,
-    service_groups,
-    subnets,
-    table,
-    task_definition,
-    vpc,
-    web_service,
-)
+from stacks import kinds, naming, network, service
 from stacks.kinds import Kind
 from stacks.policies import Statement, merged
 from stacks.settings import Platform, Project
@@ -145,56 +121,15 @@ def deploy(platform: Platform, account_id: str) -> Mapping[Kind, tuple[Statement
 
     A statement that two kinds need is in the earlier kind's policy only: the deploy role has both policies.
     """
-    project = platform.project
-    linked_roles = (cluster.LINKED_ROLE, autoscaling.LINKED_ROLE, load_balancer.LINKED_ROLE)
     needed = {
-        kinds.NETWORK: (
-            *platform_stack.deploy(platform, account_id),
-            *vpc.DEPLOY,
-            *subnets.DEPLOY,
-            *internet_routes.DEPLOY,
-            *network_acls.DEPLOY,
-            *endpoints.DEPLOY,
-            *flow_logs.DEPLOY,
-            *log_group.deploy(project, account_id),
-            *bounded_role.deploy(project, account_id),
-            *database_subnets.deploy(project, account_id),
-        ),
-        kinds.SERVICE: (
-            *platform_stack.deploy(platform, account_id),
-            *_service_linked_roles(account_id, linked_roles),
-            *table.deploy(project, account_id),
-            *alarm_topic.DEPLOY,
-            *access_log_bucket.deploy(project, account_id),
-            *releases.deploy(project, account_id),
-            *log_group.deploy(project, account_id),
-            *service_groups.DEPLOY,
-            *load_balancer.deploy(project, account_id),
-            *certificate.deploy(account_id),
-            *bounded_role.deploy(project, account_id),
-            *task_definition.DEPLOY,
-            *alarms.deploy(project, account_id),
-            *web_service.deploy(project, account_id),
-            *autoscaling.DEPLOY,
-        ),
+        kinds.NETWORK: network.deploy(platform, account_id),
+        kinds.SERVICE: service.deploy(platform, account_id),
     }
     found: dict[Kind, tuple[Statement, ...]] = {}
     for kind in kinds.OF_ENVIRONMENT:
         earlier = [statement for statements in found.values() for statement in statements]
         found[kind] = tuple(each for each in merged(needed[kind]) if each not in earlier)
     return found
-
-
-def _service_linked_roles(account_id: str, services: Sequence[str]) -> tuple[Statement, ...]:
-    """Lets AWS create the roles that come with an account's first resource of a service."""
-    return (
-        Statement(
-            "CreateServiceLinkedRoles",
-            actions=["iam:CreateServiceLinkedRole"],
-            resources=[f"arn:aws:iam::{account_id}:role/aws-service-role/*"],
-            conditions={"StringEquals": {"iam:AWSServiceName": services}},
-        ),
-    )
 
 
 def _states(project: Project, stacks: Sequence[str], suffix: str = "") -> list[str]:

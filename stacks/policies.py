@@ -107,3 +107,13 @@ def _element(statement: Statement) -> dict[str, object]:
     if statement.conditions:
         element["Condition"] = {operator: dict(keys) for operator, keys in statement.conditions.items()}
     return element
+
+
+def service_linked_roles(account_id: str, services: Sequence[str]) -> Statement:
+    """Lets AWS create the roles that come with an account's first resource of each service."""
+    return Statement(
+        "CreateServiceLinkedRoles",
+        actions=["iam:CreateServiceLinkedRole"],
+        resources=[f"arn:aws:iam::{account_id}:role/aws-service-role/*"],
+        conditions={"StringEquals": {"iam:AWSServiceName": services}},
+    )

@@ -2,38 +2,43 @@
 
 from stacks import kinds
 from stacks.bindings import App
-from stacks.constructs.access_log_bucket import AccessLogBucket
-from stacks.constructs.alarm_topic import AlarmTopic
-from stacks.constructs.alarms import Alarms
-from stacks.constructs.autoscaling import Autoscaling
-from stacks.constructs.cluster import Cluster
-from stacks.constructs.load_balancer import LoadBalancer
-from stacks.constructs.log_group import LogGroup
-from stacks.constructs.platform_stack import PlatformStack
-from stacks.constructs.releases import Releases
-from stacks.constructs.secret_references import SecretReferences
-from stacks.constructs.service_groups import ServiceGroups
-from stacks.constructs.service_roles import ServiceRoles
-from stacks.constructs.table import Table
-from stacks.constructs.task_definition import TaskDefinition
-from stacks.constructs.web_service import WebService
+from stacks.constructs import (
+    access_log_bucket,
+    alarm_topic,
+    alarms,
+    autoscaling,
+    bounded_role,
+    certificate,
+    cluster,
+    load_balancer,
+    log_group,
+    platform_stack,
+    releases,
+    secret_references,
+    service_groups,
+    service_roles,
+    table,
+    task_definition,
+    web_service,
+)
 from stacks.network import NetworkStack
-from stacks.settings import Environment, Project
+from stacks.policies import Statement, service_linked_roles
+from stacks.settings import Environment, Platform, Project
 from stacks.workloads import Reference, Workload, workloads
 
 
-class ServiceStack(PlatformStack):
+class ServiceStack(platform_stack.PlatformStack):
     """Cluster, table and topic of one environment, and all that each of its services needs."""
 
     def __init__(self, app: App, project: Project, environment: Environment, network: NetworkStack) -> None:
         super().__init__(app, project, kinds.SERVICE.of_environment(environment))
         self._network = network
-        self._cluster = Cluster(self, project, environment)
-        self._table = Table(self, project, environment)
-        self._topic = AlarmTopic(self, project, environment)
-        self._access_logs = AccessLogBucket(self, project, environment)
+        self._cluster = cluster.Cluster(self, project, environment)
+        self._table = table.Table(self, project, environment)
+        self._topic = alarm_topic.AlarmTopic(self, project, environment)
+        self._access_logs = access_log_bucket.AccessLogBucket(self, project, environment)
         services = workloads(project, environment)
-        self._releases = Releases(self, project, environment, services)
+        self._releases = releases.Releases(self, project, environment, services)
         for workload in services:
             self._add(workload)
 
@@ -43,23 +48,46 @@ class ServiceStack(PlatformStack):
 
     def _add(self, workload: Workload) -> None:
         key = workload.key
-        log_group = LogGroup(self, f"{key}_log", workload.log_group, workload.environment)
-        groups = ServiceGroups(self, workload, self._network)
-        balancer = LoadBalancer(self, workload, self._network, groups, self._access_logs)
-        secrets = SecretReferences(self, workload)
-        roles = ServiceRoles(self, workload, log_group, secrets, self._table)
+        log = log_group.LogGroup(self, f"{key}_log", workload.log_group, workload.environment)
+        groups = service_groups.ServiceGroups(self, workload, self._network)
+        balancer = load_balancer.LoadBalancer(self, workload, self._network, groups, self._access_logs)
+        secrets = secret_references.SecretReferences(self, workload)
+        roles = service_roles.ServiceRoles(self, workload, log, secrets, self._table)
         references = {
             Reference.IMAGE: self._releases.images[key],
             Reference.COMMIT: self._releases.commits[key],
             Reference.TABLE: self._table.name,
-            Reference.LOG_GROUP: log_group.name,
+            Reference.LOG_GROUP: log.name,
         }
-        task = TaskDefinition(self, workload, references, roles, secrets)
-        alarms = Alarms(self, workload, self._cluster, balancer, self._topic)
-        service = WebService(self, workload, self._cluster, balancer, task, alarms)
-        Autoscaling(self, workload, self._cluster, service, balancer)
+        task = task_definition.TaskDefinition(self, workload, references, roles, secrets)
+        watched = alarms.Alarms(self, workload, self._cluster, balancer, self._topic)
+        service = web_service.WebService(self, workload, self._cluster, balancer, task, watched)
+        autoscaling.Autoscaling(self, workload, self._cluster, service, balancer)
 
         self.output(f"{key}_url", balancer.url, f"Where {key} is reached")
         self.output(f"{key}_load_balancer", balancer.dns_name, f"The load balancer of {key}")
         self.output(f"{key}_service", service.name, f"The ECS service of {key}")
-        self.output(f"{key}_log_group", log_group.name, f"Where {key} logs to")
+        self.output(f"{key}_log_group", log.name, f"Where {key} logs to")
+
+
+def deploy(platform: Platform, account_id: str) -> tuple[Statement, ...]:
+    """Gathers what applying services takes beyond reading."""
+    project = platform.project
+    linked = (cluster.LINKED_ROLE, autoscaling.LINKED_ROLE, load_balancer.LINKED_ROLE)
+    return (
+        *platform_stack.deploy(platform, account_id),
+        service_linked_roles(account_id, linked),
+        *table.deploy(project, account_id),
+        *alarm_topic.DEPLOY,
+        *access_log_bucket.deploy(project, account_id),
+        *releases.deploy(project, account_id),
+        *log_group.deploy(project, account_id),
+        *service_groups.DEPLOY,
+        *load_balancer.deploy(project, account_id),
+        *certificate.deploy(account_id),
+        *bounded_role.deploy(project, account_id),
+        *task_definition.DEPLOY,
+        *alarms.deploy(project, account_id),
+        *web_service.deploy(project, account_id),
+        *autoscaling.DEPLOY,
+    )

@@ -12,8 +12,12 @@ from typing import Any, Final
 import pytest
 
 from tests.commands import Command
+from tests.places import ROOT
 
 _SHOWN: Final = 15
+
+_ALL: Final = ROOT / ".oaktree/tests/costs.tsv"
+"""Seconds, CPU seconds and name of each test of the last run."""
 
 
 @dataclass
@@ -49,6 +53,10 @@ class Costs:
         parts: defaultdict[str, Cost] = defaultdict(Cost)
         for test, cost in self._tests.items():
             parts["/".join(test.partition("::")[0].split("/")[:2])].add(cost.wall, cost.cpu)
+        _ALL.parent.mkdir(parents=True, exist_ok=True)
+        _ALL.write_text(
+            "".join(f"{cost.wall:.2f}\t{cost.cpu:.2f}\t{test}\n" for test, cost in self._tests.items())
+        )
         slowest = sorted(self._tests.items(), key=lambda item: -item[1].wall)[:_SHOWN]
         for title, rows in ((f"slowest {_SHOWN} tests", slowest), ("parts", sorted(parts.items()))):
             terminalreporter.section(title)

@@ -150,8 +150,7 @@ def _require_target(source: Environment, target: Environment, service: str, rele
 
 def _tell(environment: Environment, service: str, image: str, changed: bool) -> None:
     console.print(
-        f"{environment.name} {service}: {image} is recorded; `make deploy ENV={environment.name}` brings it "
-        "into force."
+        f"{environment.name} {service}: {image} is recorded; `make deploy ENV={environment.name}` deploys it."
         if changed
         else f"{environment.name} {service}: unchanged."
     )

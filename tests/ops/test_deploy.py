@@ -302,7 +302,7 @@ def test_a_release_that_somebody_recorded_meanwhile_is_left_alone(
         (("--env", "dev", "--service", "api"), "SERVICE=api is not a service of dev: known are web."),
         (("--env", "dev", "--commit", "abcdef0"), "COMMIT= is the commit of an image: IMAGE is missing."),
         (("--env", "dev", "--image", "web:latest"), "IMAGE=web:latest is not an image of this service"),
-        (("--env", "dev", "--address", "there"), "ADDRESS=there is no address such as"),
+        (("--env", "dev", "--address", "there"), "ADDRESS=there is not an address such as"),
         (("--env", "dev", "--bake", "-1"), "--bake"),
     ],
 )

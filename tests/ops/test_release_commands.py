@@ -132,8 +132,8 @@ def test_a_rollback_records_the_release_before(here: Desk, images: dict[str, str
     done = here.run("rollback", "--env", "dev")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == (
-        f"dev web: version 1 is recorded again, {images[FIRST]} of {FIRST}. `make deploy ENV=dev` brings it "
-        "into force.\n"
+        f"dev web: version 1 is recorded again, {images[FIRST]} of {FIRST}. `make deploy ENV=dev` "
+        "deploys it.\n"
     )
     assert rows(here.run("releases", "--env", "dev")) == [
         ("*", "3", FIRST, "rollback to version 1"),

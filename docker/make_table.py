@@ -1,4 +1,4 @@
-"""Makes the app's table, for compose.yaml: `python make_table.py NAME PARTITION_KEY SORT_KEY EXPIRY`."""
+"""Creates the app's table for compose.yaml: `python make_table.py NAME PARTITION_KEY SORT_KEY EXPIRY`."""
 
 import sys
 
@@ -6,7 +6,7 @@ import boto3
 
 
 def main(name: str, partition_key: str, sort_key: str, expiry: str) -> None:
-    """Make the table unless it is there."""
+    """Create the table unless it exists."""
     dynamodb = boto3.client("dynamodb")
     try:
         dynamodb.create_table(

@@ -1,6 +1,6 @@
 """The commands: `python -m ops COMMAND`, one for each `make` target that needs more than a tool.
 
-A file for each room, with arguments and words and nothing else.
+One file for each package of `ops`, with arguments and output only.
 """
 
 import typer

@@ -1,4 +1,4 @@
-"""Review stacks, and tell GitHub."""
+"""Review stacks and post the results to GitHub."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -34,7 +34,7 @@ def review(
     directory: Directory = HERE,
 ) -> None:
     """Plan all stacks, or those of an environment, or one; save the plans, and write a review of them."""
-    # The templates of a review take as long to load as all the rest.
+    # Imported here because the review templates take as long to load as everything else.
     from ops.github import posting, reviewing
 
     checkout = Checkout(directory.absolute())
@@ -85,7 +85,7 @@ def _tell(reviewed: "Reviewed") -> None:
 
 
 def _require_all(reviewed: "Reviewed") -> None:
-    """OpsError when a stack could not be planned; what could be is told and posted by then."""
+    """Raises OpsError if a stack could not be planned, after the rest was printed and posted."""
     if reviewed.failed:
         raise OpsError(f"Not all could be planned: {', '.join(reviewed.failed)}.")
 

@@ -43,11 +43,11 @@ def image_run(
     service: Service = "",
     commit: Commit = "",
     port: Annotated[
-        int, typer.Option("--port", min=0, max=65535, help="0 takes 8080 if it is free, or else any.")
+        int, typer.Option("--port", min=0, max=65535, help="0 takes 8080, or any free port if that is taken.")
     ] = 0,
     directory: Directory = HERE,
 ) -> None:
-    """Run the app's image in the foreground against the embedded AWS, as the task definition there says."""
+    """Run the app's image in the foreground against the embedded AWS, as its task definition says."""
     checkout = Checkout(directory.absolute())
     platform = read_platform(checkout.environments)
     environment = environment_of(platform, env)
@@ -61,14 +61,14 @@ def image_run(
     free = free_port(port or contract.PORT)
     if port not in (0, free):
         raise UsageError(
-            f"PORT={port} is not free on {HOST}. Name another one, or none: then it is {contract.PORT} or, "
-            "where that is taken, any free one."
+            f"PORT={port} is not free on {HOST}. Use another port, or leave PORT out: then it is "
+            f"{contract.PORT} or, if that is taken, any free one."
         )
     name = local.container_name(checkout, f"run-{environment.name}-{service}-{free}")
     variables = variables_of(embedded, container, environment.region)
     program = ContainerRunner(engine, built.id, name).program(free, variables)
     complaints.print(f"http://{HOST}:{free} (Ctrl-C stops it)")
-    os.execve(program.command[0], program.command, program.environment)  # noqa: S606 - none is wanted
+    os.execve(program.command[0], program.command, program.environment)  # noqa: S606 - needs no shell
 
 
 @app.command("image-push")

@@ -1,4 +1,4 @@
-"""Looking at what runs: status, logs, a shell in a task, outputs; and at what commands need themselves."""
+"""Looking at what runs (status, logs, a shell in a task, outputs), and at what the commands need (doctor)."""
 
 import json
 import os
@@ -35,7 +35,7 @@ app = typer.Typer()
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 _UNWRAPPED: Final = 1000
-"""Columns where there is no terminal that lines must fit into."""
+"""Columns when the output is not a terminal."""
 
 _MARKS: Final[Mapping[doctors.Level, tuple[str, str]]] = {
     "ok": ("+", "green"),
@@ -93,7 +93,9 @@ def show_logs(
     since: Annotated[
         str, typer.Option("--since", help="How long ago, such as 15m, 2h, 1d, or a time in RFC 3339.")
     ] = "15m",
-    follow: Annotated[bool, typer.Option("--follow", help="Go on with what is logged from now on.")] = False,
+    follow: Annotated[
+        bool, typer.Option("--follow", help="Continue with new events until interrupted.")
+    ] = False,
     directory: Directory = HERE,
 ) -> None:
     """Show the log of a service, the oldest line first."""
@@ -115,7 +117,7 @@ def show_logs(
             console.print(logs.readable(event))
             shown += 1
     except KeyboardInterrupt:
-        # The only way to end `--follow`, so nothing to tell.
+        # Not an error: an interrupt is the only way to end `--follow`.
         raise typer.Exit(130) from None
     if not shown:
         complaints.print(f"{group} has no events since {since}.")
@@ -140,7 +142,7 @@ def execute_command(
     )
     complaints.print(f"{environment.name} {service}: task {task.id}")
     program = execute.command(tools, task, environment.region, command)
-    os.execve(program[0], program, os.environ)  # noqa: S606 - none is wanted
+    os.execve(program[0], program, os.environ)  # noqa: S606 - needs no shell
 
 
 @app.command("outputs")

@@ -39,8 +39,11 @@ def release(
     platform = read_platform(Checkout(directory.absolute()).environments)
     environment = environment_of(platform, env)
     service = images.service_of(platform, service)
-    unasked = releases_of(platform, environment)
-    unasked.check(service, image, commit) if commit else unasked.check_image(service, image)
+    unauthenticated = releases_of(platform, environment)
+    if commit:
+        unauthenticated.check(service, image, commit)
+    else:
+        unauthenticated.check_image(service, image)
     act_in_environment(platform, environment)
     releases = releases_of(platform, environment)
     commit = commit or commit_of(releases.kept_tags(image), image)
@@ -137,7 +140,7 @@ def _former(releases: Releases, environment: Environment, service: str) -> tuple
 
 
 def _require_target(source: Environment, target: Environment, service: str, released: Release) -> None:
-    """OpsError, with what does the same, unless the credentials are those of the target's account."""
+    """Raises OpsError, with an equivalent command, unless the credentials belong to the target's account."""
     account = caller_account(target.region)
     if account != target.account_id:
         raise OpsError(
@@ -157,7 +160,7 @@ def _tell(environment: Environment, service: str, image: str, changed: bool) -> 
 
 
 def _table(history: tuple[Recorded, ...]) -> list[Text]:
-    """A line for each version under a line of titles; the one in force is marked."""
+    """Returns a header line and a line for each version, with the current one marked."""
     rows = [("", "VERSION", "AT", "COMMIT", "DIGEST", "BY", "WHY")]
     for place, recorded in enumerate(history):
         mark = "*" if place == 0 else ""

@@ -34,15 +34,17 @@ def deploy_command(
     service: Annotated[
         str, typer.Option("--service", help="Service, such as web; all of the environment by default.")
     ] = "",
-    image: Annotated[str, typer.Option("--image", help="Recorded first: <repository>@sha256:<digest>")] = "",
+    image: Annotated[
+        str, typer.Option("--image", help="Image to record first: <repository>@sha256:<digest>")
+    ] = "",
     commit: Annotated[
         str, typer.Option("--commit", help="Commit it was built from; by default what its tag says.")
     ] = "",
     bake: Annotated[
-        float, typer.Option("--bake", min=0, help="Minutes to watch the alarms for afterwards.")
+        float, typer.Option("--bake", min=0, help="Minutes to watch the alarms after the smoke test.")
     ] = 0.0,
     limit: Annotated[
-        float, typer.Option("--timeout", min=0, help="Minutes that ECS has for each service.")
+        float, typer.Option("--timeout", min=0, help="Minutes to wait for ECS, for each service.")
     ] = 20.0,
     address: Address = "",
     directory: Directory = HERE,
@@ -53,16 +55,18 @@ def deploy_command(
     environment = environment_of(platform, env)
     services = (service_in(environment, service),) if service else tuple(environment.services)
     if len(services) > 1 and (image or address):
-        raise UsageError(f"SERVICE is missing: IMAGE= and ADDRESS= are of one, of {', '.join(services)}.")
+        raise UsageError(
+            f"SERVICE is missing: IMAGE= and ADDRESS= need one service. Use one of {', '.join(services)}."
+        )
     if commit and not image:
-        raise UsageError("COMMIT= is the commit of an image: IMAGE is missing.")
+        raise UsageError("IMAGE is missing: COMMIT= names the commit that an image was built from.")
     address = checked_address(address) if address else ""
     if image:
         releases_of(platform, environment).check(services[0], image, commit or "0000000")
     act_in_environment(platform, environment)
     if image and not commit:
         tags = releases_of(platform, environment).tags(image)
-        # An image that is not there is for `record` to tell.
+        # `record` raises the error if the image does not exist.
         commit = "0000000" if tags is None else commit_of(tags, image)
     order = Order(services, image, commit, bake * 60, limit * 60, address)
     deploy(checkout, platform, environment, order, Progress(console), lambda line: console.print(Text(line)))
@@ -78,10 +82,10 @@ def bootstrap(
     commit: Annotated[
         str, typer.Option("--commit", help="Commit it was built from; by default what its tag says.")
     ] = "",
-    yes: Annotated[bool, typer.Option("--yes", help="Go on without asking.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Continue without asking.")] = False,
     directory: Directory = HERE,
 ) -> None:
-    """Bring an environment up for the first time, from an empty account; go on where it stopped."""
+    """Bring an environment up for the first time, from an empty account; resume where it stopped."""
     checkout = Checkout(directory.absolute())
     platform = read_platform(checkout.environments)
     environment = environment_of(platform, env)
@@ -95,7 +99,7 @@ def bootstrap(
         _ask(environment.name)
     addresses = first.run()
     console.print(
-        f"\n{environment.name} is there; `make status ENV={environment.name}` tells how it is doing."
+        f"\n{environment.name} is deployed. `make status ENV={environment.name}` shows its services."
     )
     for service, address in addresses.items():
         console.print(Text.assemble(f"{environment.name} {service}: ", (address, "bold")))
@@ -108,7 +112,7 @@ def smoke(
     service: Service = "",
     address: Address = "",
     limit: Annotated[
-        float, typer.Option("--timeout", min=0, help="Minutes that it has to answer well.")
+        float, typer.Option("--timeout", min=0, help="Minutes to wait for good answers.")
     ] = SECONDS / 60,
     directory: Directory = HERE,
 ) -> None:

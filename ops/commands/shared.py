@@ -1,4 +1,4 @@
-"""What commands share: options, whose credentials, which service, its release records."""
+"""What commands share: options, credentials, the choice of a service, release records."""
 
 from pathlib import Path
 from typing import Annotated, Final
@@ -23,19 +23,25 @@ HERE: Final = Path()
 
 
 def act_in_environment(platform: Platform, environment: Environment) -> None:
-    """Act in an environment's account from here on, in a workflow as its role. OpsError in any other."""
+    """Acts in an environment's account from here on: in a workflow with its role.
+
+    Raises OpsError if the credentials belong to another account.
+    """
     act_in(platform.project, environment.account_id, environment.region)
     require_account(environment.account_id, environment.region)
 
 
 def releases_of(platform: Platform, environment: Environment) -> Releases:
-    """An environment's release records, read and written with the credentials there are."""
+    """Returns an environment's release records, read and written with the ambient credentials."""
     ssm = ambient_client("ssm", environment.region)
     return Releases(platform.project, environment, ssm, ambient_client("ecr", platform.project.region))
 
 
 def service_in(environment: Environment, service: str) -> str:
-    """The service of that name, or without one the only one there is. UsageError names the known ones."""
+    """Returns the service of that name, or without a name the only one.
+
+    Raises UsageError, with the known services, if there is no such service or no single one.
+    """
     known = list(environment.services)
     if not service and len(known) == 1:
         return known[0]

@@ -1,1 +1,1 @@
-"""What every room uses: the checkout, the console, progress, AWS clients, files and errors."""
+"""The base of every other package of `ops`: checkout, console, progress, AWS clients, files and errors."""

@@ -5,46 +5,46 @@ from pathlib import Path
 from typing import Final
 
 SOURCE: Final = Path(__file__).resolve().parents[2]
-"""Where the project's own code is: `main.py`, `stacks/`, `webapp/` and this package."""
+"""The directory of the project's code: `main.py`, `stacks/`, `webapp/` and this package."""
 
 
 @dataclass(frozen=True)
 class Checkout:
-    """A directory with `environments/`, to which what is generated is added."""
+    """A directory with `environments/`, in which commands also write what they generate."""
 
     directory: Path
 
     @property
     def environments(self) -> Path:
-        """The settings files."""
+        """Returns the directory of the settings files."""
         return self.directory / "environments"
 
     @property
     def program(self) -> Path:
-        """What synthesizes: the directory's own `main.py` if it has one."""
+        """Returns the program that synthesizes: `main.py` of the directory if it has one, else of the project."""
         own = self.directory / "main.py"
         return own if own.exists() else SOURCE / "main.py"
 
     @property
     def synthesized(self) -> Path:
-        """The Terraform JSON that synthesis writes; swapped as a whole each time."""
+        """Returns the directory of the Terraform JSON; each synthesis replaces all of it."""
         return self.directory / "cdktf.out"
 
     @property
     def state(self) -> Path:
-        """Everything that outlives a synthesis: working directories, logs, the plugin cache."""
+        """Returns the directory of what outlives a synthesis: working directories, logs, the plugin cache."""
         return self.directory / ".oaktree"
 
     @property
     def local(self) -> Path:
-        """What belongs to the embedded AWS; `down` removes it."""
+        """Returns the directory of the embedded AWS, which `make down` removes."""
         return self.state / "local"
 
     @property
     def aws(self) -> Path:
-        """Terraform's working directories for AWS."""
+        """Returns the directory of Terraform's working directories for AWS."""
         return self.state / "aws"
 
     def configuration(self, stack: str) -> Path:
-        """A stack's Terraform JSON as synthesized."""
+        """Returns the path of a stack's synthesized Terraform JSON."""
         return self.synthesized / "stacks" / stack / "cdk.tf.json"

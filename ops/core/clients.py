@@ -1,4 +1,4 @@
-"""Clients of AWS's APIs."""
+"""Clients of AWS APIs, and checks of whose credentials they use."""
 
 import functools
 import os
@@ -13,7 +13,7 @@ from ops.core.errors import OpsError
 
 @dataclass(frozen=True)
 class Credentials:
-    """Keys that requests are signed with."""
+    """An access key that signs requests."""
 
     access_key_id: str
     secret_access_key: str
@@ -24,12 +24,12 @@ class Credentials:
 
 
 def ambient_client(service: str, region: str) -> Any:
-    """A client for whatever account and endpoint the process's environment says, as Terraform sees it."""
+    """Returns a client with the credentials and endpoint of the process's environment, as Terraform has."""
     return Session().create_client(service, region_name=region)
 
 
 def isolated_client(service: str, region: str, endpoint: str, credentials: Credentials) -> Any:
-    """A client for one endpoint that takes nothing from the process's environment or the user's files."""
+    """Returns a client for one endpoint that ignores the process's environment and the user's AWS files."""
     return _isolated_session().create_client(
         service,
         region_name=region,
@@ -43,7 +43,7 @@ def isolated_client(service: str, region: str, endpoint: str, credentials: Crede
 
 @functools.cache
 def _isolated_session() -> Session:
-    # Kept, since reading the descriptions of the APIs takes longer than most requests.
+    # Cached: botocore takes longer to load its API models than most requests take.
     nothing = (None, None, None, None)
     devnull = (None, None, os.devnull, None)
     return Session(
@@ -57,12 +57,12 @@ def _isolated_session() -> Session:
 
 
 def caller_account(region: str) -> str:
-    """The id of the account that the ambient credentials are those of."""
+    """Returns the id of the account that the ambient credentials belong to."""
     return str(ambient_client("sts", region).get_caller_identity()["Account"])
 
 
 def require_account(account_id: str, region: str) -> None:
-    """Raise OpsError unless the ambient credentials are those of that account."""
+    """Raises OpsError unless the ambient credentials belong to the account `account_id`."""
     found = caller_account(region)
     if found != account_id:
         raise OpsError(

@@ -1,4 +1,4 @@
-"""How commands talk to people: output, errors in words, exit statuses."""
+"""How commands talk to people: output, errors without tracebacks, exit statuses."""
 
 import functools
 import signal
@@ -23,10 +23,13 @@ _PLAN_COLOURS: Final = {"+": "green", "-": "red", "~": "yellow"}
 
 
 def for_people(command: Callable[P, R]) -> Callable[P, R]:
-    """Tell what goes wrong in words: exit status 2 for bad input, 1 for a failure, 130 for an interrupt."""
+    """Wraps a command to print errors without a traceback.
+
+    Exit status: 2 for bad input, 1 for a failure, 130 for an interrupt.
+    """
 
     @functools.wraps(command)
-    def told(*args: P.args, **kwargs: P.kwargs) -> R:
+    def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
         for number in (signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, _interrupt)
         try:
@@ -47,11 +50,11 @@ def for_people(command: Callable[P, R]) -> Callable[P, R]:
             complaints.print("Interrupted.")
             raise typer.Exit(130) from None
 
-    return told
+    return wrapper
 
 
 def print_line(line: str) -> None:
-    """Print a line of Terraform's, coloured as in its own plans."""
+    """Prints a line of Terraform's output in the colours of Terraform's plans."""
     console.print(Text(line, style=_PLAN_COLOURS.get(line.lstrip()[:1], "")))
 
 
@@ -59,16 +62,13 @@ def _interrupt(*_: object) -> None:
     raise KeyboardInterrupt
 
 
-"""Foreign text and figures, for people."""
-
-
 def printable(text: str) -> str:
-    """One line of a foreign text without what would steer a terminal."""
+    """Returns one line of third-party text without characters that would control a terminal."""
     return "".join(character if character.isprintable() else " " for character in text).strip()
 
 
 def minutes(seconds: float) -> str:
-    """A duration for a person."""
+    """Returns a duration in seconds as text such as `90 s`, `5 min` or `5 min 30 s`."""
     if seconds < 120:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds % 60 < 1 else f"{seconds // 60:.0f} min {seconds % 60:.0f} s"

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any, Final, Literal
 
 COMMIT: Final = "COMMIT"
-"""The container's variable that holds the commit; a name of the app's contract."""
+"""The container's environment variable that holds the commit, as named in the app's contract."""
 
 
 DIGEST: Final = re.compile(r"\bsha256:[0-9a-f]{64}\b")
@@ -20,26 +20,26 @@ COMMIT_ID: Final = re.compile(r"[0-9a-f]{7,64}")
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """What a container runs: an image, by digest, and the commit it was built from."""
+    """The image that a container runs, by digest, and the commit that it was built from."""
 
     image: str
     commit: str
 
     @property
     def digest(self) -> str:
-        """`sha256:` and 64 hexadecimal digits; empty for an image that is not named by its digest."""
+        """Returns `sha256:` and 64 hexadecimal digits, or nothing if the image is not named by digest."""
         return self.image.partition("@")[2]
 
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """One task definition on its way into a service, in it, or on its way out."""
+    """A deployment of one task definition to a service."""
 
     id: str
     status: Literal["PRIMARY", "ACTIVE", "INACTIVE"]
     task_definition: str
     state: Literal["IN_PROGRESS", "COMPLETED", "FAILED", ""]
-    """Empty where ECS reports none: services that it does not roll out itself."""
+    """Empty for services that ECS does not roll out itself, since it reports no state for them."""
 
     reason: str
     desired: int
@@ -51,7 +51,7 @@ class Deployment:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """What ECS reported about a service, and when."""
+    """An event that ECS reported about a service."""
 
     id: str
     at: datetime
@@ -60,7 +60,7 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """A service at one moment; events from the oldest to the newest."""
+    """A service at one moment, with its events from the oldest to the newest."""
 
     status: str
     task_definition: str
@@ -70,33 +70,33 @@ class Service:
     running: int
     pending: int
     breaks: bool
-    """Whether the circuit breaker is on."""
+    """Whether the deployment circuit breaker is on."""
 
     takes_commands: bool
     """Whether ECS Exec is on."""
 
     @property
     def primary(self) -> Deployment | None:
-        """What ECS is bringing in, or has brought in."""
+        """Returns the deployment that ECS is rolling out or has rolled out last."""
         return next((found for found in self.deployments if found.status == "PRIMARY"), None)
 
     @property
     def settled(self) -> Deployment | None:
-        """What last came into service as a whole; while nothing has, what is being brought in."""
+        """Returns the last deployment that completed, or the primary one if none has."""
         return next((found for found in self.deployments if found.state == "COMPLETED"), self.primary)
 
     def of(self, task_definition: str) -> Deployment | None:
-        """The newest deployment of a task definition."""
+        """Returns the newest deployment of a task definition."""
         return next((found for found in self.deployments if found.task_definition == task_definition), None)
 
 
 def read_service(ecs: Any, cluster: str, name: str) -> Service | None:
-    """Describe a service; None when ECS does not have it, or no longer."""
+    """Returns a service, or None if ECS does not have it or has deleted it."""
     try:
         found = ecs.describe_services(cluster=cluster, services=[name])["services"]
     except ecs.exceptions.ClusterNotFoundException:
         return None
-    # A deleted service is described for a while yet.
+    # ECS still describes a service for some time after its deletion.
     if not found or found[0]["status"] == "INACTIVE":
         return None
     content = found[0]
@@ -118,7 +118,7 @@ def read_service(ecs: Any, cluster: str, name: str) -> Service | None:
 
 
 def read_image(ecs: Any, task_definition: str, container: str) -> Image | None:
-    """Return what a container of a task definition runs; None when it has no container of that name."""
+    """Returns the image of a container of a task definition, or None if no container has that name."""
     found = ecs.describe_task_definition(taskDefinition=task_definition)["taskDefinition"]
     for each in found["containerDefinitions"]:
         if each["name"] == container:
@@ -128,7 +128,7 @@ def read_image(ecs: Any, task_definition: str, container: str) -> Image | None:
 
 
 def revision(task_definition: str) -> str:
-    """`family:revision` of an ARN."""
+    """Returns `family:revision` of a task definition's ARN."""
     return task_definition.rpartition("/")[2]
 
 

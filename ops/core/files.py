@@ -1,4 +1,4 @@
-"""Files: locks that end with the process that holds them, and content that only its owner may read."""
+"""Files: locks that are released when their process ends, and content that only its owner can read."""
 
 import fcntl
 import os
@@ -11,10 +11,10 @@ from ops.core.errors import OpsError
 
 @contextmanager
 def exclusive(path: Path, refusal: str | None = None) -> Iterator[None]:
-    """Hold a lock file while the block runs.
+    """Holds a lock file while the block runs.
 
-    Waits for the lock unless `refusal` is given: then OpsError with that text, and the process id
-    of the holder after it, is raised at once when somebody else holds it.
+    Waits for the lock. With `refusal`, raises OpsError at once instead if another process holds it,
+    with that text and the process id of the holder.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a+") as file:
@@ -34,7 +34,7 @@ def exclusive(path: Path, refusal: str | None = None) -> Iterator[None]:
 
 @contextmanager
 def directory_locked(path: Path) -> Iterator[None]:
-    """Wait for the lock on a directory and hold it while the block runs. Nothing is written there."""
+    """Waits for the lock on a directory and holds it while the block runs, without writing there."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
@@ -44,7 +44,7 @@ def directory_locked(path: Path) -> Iterator[None]:
 
 
 def write_private(path: Path, content: bytes) -> None:
-    """Write a file that nobody else can read, not even while it is being written: aside, then swapped."""
+    """Writes a file that only its owner can read, also while it is being written, and then swaps it in."""
     aside = path.with_name(f"{path.name}.new")
     aside.unlink(missing_ok=True)
     with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as opened:

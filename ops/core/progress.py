@@ -1,4 +1,4 @@
-"""Tells a person how far a command with several phases is."""
+"""Shows how far a command with several phases is."""
 
 import time
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ _WIDTH: Final = 22
 
 
 class Phase:
-    """A phase under way."""
+    """A phase that is running."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -27,15 +27,15 @@ class Phase:
         return Spinner("dots", self.line(self.detail))
 
     def line(self, words: str) -> Text:
-        """The phase's name, the seconds since it began, and some words."""
+        """Returns a line with the phase's name, the seconds since it began, and `words`."""
         seconds = f"{time.monotonic() - self._started:5.0f} s"
         return Text.assemble((f"{self.name:<{_WIDTH}}", "bold"), (seconds, "dim"), "  ", words)
 
 
 class Progress:
-    """Phases one after the other: a live line for the one under way, a lasting one for each that ended.
+    """Phases in sequence: a live line for the current one, a permanent line for each that ended.
 
-    Without a terminal there are lasting lines only.
+    Without a terminal it prints the permanent lines only.
     """
 
     def __init__(self, console: Console) -> None:
@@ -43,12 +43,12 @@ class Progress:
 
     @property
     def live(self) -> bool:
-        """Whether somebody sees a phase's detail while it is under way."""
+        """Whether the detail of a running phase is visible."""
         return self._console.is_terminal
 
     @contextmanager
     def phase(self, name: str) -> Iterator[Phase]:
-        """Show a phase while the block runs; what the block sets as `result` stays."""
+        """Shows a phase while the block runs, then a line with the `result` that the block has set."""
         phase = Phase(name)
         try:
             with (

@@ -155,7 +155,7 @@ def test_it_ends_with_the_service_and_builds_nothing_twice(
     assert found["dev-service"] == "5 added, 0 changed, 0 destroyed"
     assert calls.read_text() == ""
     assert sorted(objects(embedded)) == ["dev-network.tfstate", "dev-service.tfstate", "foundation.tfstate"]
-    assert "dev is there; `make status ENV=dev` tells how it is doing." in done.stdout
+    assert "dev is deployed. `make status ENV=dev` shows its services." in done.stdout
 
 
 def test_once_more_changes_nothing(here: Desk) -> None:

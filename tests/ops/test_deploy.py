@@ -300,7 +300,10 @@ def test_a_release_that_somebody_recorded_meanwhile_is_left_alone(
     [
         (("--env", "nowhere"), "ENV=nowhere is not an environment"),
         (("--env", "dev", "--service", "api"), "SERVICE=api is not a service of dev: known are web."),
-        (("--env", "dev", "--commit", "abcdef0"), "COMMIT= is the commit of an image: IMAGE is missing."),
+        (
+            ("--env", "dev", "--commit", "abcdef0"),
+            "IMAGE is missing: COMMIT= names the commit that an image was built from.",
+        ),
         (("--env", "dev", "--image", "web:latest"), "IMAGE=web:latest is not an image of this service"),
         (("--env", "dev", "--address", "there"), "ADDRESS=there is not an address such as"),
         (("--env", "dev", "--bake", "-1"), "--bake"),

@@ -21,7 +21,7 @@ class Checkout:
 
     @property
     def program(self) -> Path:
-        """Returns the program that synthesizes: `main.py` of the directory if it has one, else of the project."""
+        """Returns the program that synthesizes: `main.py` of the directory or else of the project."""
         own = self.directory / "main.py"
         return own if own.exists() else SOURCE / "main.py"
 

@@ -1,1 +1,1 @@
-"""The release record of a service: `records.Releases` reads and writes it, under a lock."""
+"""Release records: `records.Releases` reads and writes those of an environment, under a lock."""

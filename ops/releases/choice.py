@@ -1,4 +1,4 @@
-"""Which release a person means: one of a record's versions, or an image by its tag."""
+"""Which release a person means: a version of a record, or the commit of an image's tag."""
 
 import re
 from collections.abc import Sequence
@@ -13,10 +13,13 @@ _DIGEST: Final = re.compile(r"(?:\S+@)?(sha256:[0-9a-f]{7,64})")
 
 
 def chosen(history: Sequence[Recorded], to: str) -> tuple[int, Release]:
-    """The version and release that `TO=` means: a version's number, a commit or a digest, or their beginning.
+    """Returns the version and release of `TO=`: a version's number, or the start of a commit or digest.
 
-    `history` has the newest first, and of several versions of one release that is taken. UsageError
-    when `to` is none of these, or begins more than one; OpsError when no version kept is meant.
+    `history` has the newest version first; of several versions of one release, the newest is
+    returned.
+
+    Raises UsageError if `to` is none of these, or matches several releases. Raises OpsError if no
+    kept version matches.
     """
     readable = [(recorded.version, recorded.release) for recorded in history if recorded.release]
     if _VERSION.fullmatch(to):
@@ -27,27 +30,30 @@ def chosen(history: Sequence[Recorded], to: str) -> tuple[int, Release]:
         found = [each for each in readable if each[1].digest.startswith(digest[1])]
     else:
         raise UsageError(
-            f"TO={to} is neither a version's number, nor a commit nor a digest (sha256:...), of which the "
-            "first seven digits do. `make releases` lists them."
+            f"TO={to} is not a version's number, a commit or a digest (sha256:...). The first seven digits "
+            "of a commit or digest are enough. `make releases` lists them."
         )
     if not found:
-        raise OpsError(f"No version that SSM has kept is of {to}. `make releases` lists them.")
+        raise OpsError(f"No version that SSM has kept matches {to}. `make releases` lists them.")
     meant = {(release.image, release.commit) for _, release in found}
     if len(meant) > 1:
         versions = ", ".join(str(version) for version, _ in found)
-        raise UsageError(f"TO={to} is of several releases (versions {versions}). Name the version.")
+        raise UsageError(f"TO={to} matches several releases (versions {versions}). Use the version's number.")
     return found[0]
 
 
 def commit_of(tags: Sequence[str], image: str) -> str:
-    """The commit that an image's tags name. UsageError when they name none, or several."""
+    """Returns the commit that an image's tags name.
+
+    Raises UsageError if they name no commit, or several.
+    """
     commits = [tag for tag in tags if COMMIT_ID.fullmatch(tag)]
     if len(commits) == 1:
         return commits[0]
     named = f"its tags are {', '.join(tags)}" if tags else "it has no tag"
     raise UsageError(
-        f"COMMIT is missing, and the registry does not tell the one commit of {image}: {named}. "
-        "Name the commit: COMMIT=<commit>."
+        f"COMMIT is missing, and the registry does not name exactly one commit of {image}: {named}. "
+        "Give the commit: COMMIT=<commit>."
     )
 
 

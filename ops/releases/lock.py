@@ -1,4 +1,4 @@
-"""A lock in SSM: SSM writes a parameter on no condition but that it is not there yet.
+"""A lock in SSM, made of a parameter: SSM's only conditional write is to create one that does not exist.
 
 Source: AWS Systems Manager API Reference, PutParameter, "Overwrite".
 """
@@ -16,7 +16,7 @@ from typing import Any, Final
 from ops.core.errors import OpsError
 
 STALE: Final = timedelta(seconds=60)
-"""A lock is held for about a second. One that is older than this belongs to nobody any more."""
+"""Age at which a lock is abandoned: its holder needs it for about a second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +41,9 @@ class _Holder:
 
 @contextmanager
 def locked(ssm: Any, name: str, by: str, what: str, stale: timedelta = STALE) -> Iterator[None]:
-    """Hold the lock that is the parameter `name` while the block runs.
+    """Holds the lock that is the parameter `name` while the block runs.
 
-    OpsError at once when somebody else holds it: `what` says in the message what the lock is for.
+    `what` says in messages what the lock is for. Raises OpsError at once if somebody else holds it.
     """
     now = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
     value = json.dumps({"by": by, "at": now, "token": secrets.token_hex(16)})
@@ -64,10 +64,10 @@ def _acquire(ssm: Any, name: str, value: str, by: str, what: str, stale: timedel
         if holder is None:
             continue
         if holder.value == value:
-            return  # sent once more, since the first answer was lost
+            return  # this is a retry of a request whose answer was lost
         if holder.age < stale:
             raise OpsError(f"{holder.by} has been {what} since {holder.at}. Wait a moment and try again.")
-        # Of all who see the same stale lock, one may replace it, and only as long as it is the same.
+        # Several may see the same stale lock: one of them replaces it, and only if it has not changed.
         takeover = f"{name}.{hashlib.sha256(holder.value.encode()).hexdigest()[:16]}"
         with locked(ssm, takeover, by, what, stale):
             again = _holder(ssm, name)
@@ -77,7 +77,7 @@ def _acquire(ssm: Any, name: str, value: str, by: str, what: str, stale: timedel
 
 
 def _remove(ssm: Any, name: str, value: str) -> None:
-    """Remove the lock, unless it became stale and somebody took it over."""
+    """Removes the lock, unless it became stale and somebody took it over."""
     holder = _holder(ssm, name)
     if holder and holder.value == value:
         try:
@@ -91,7 +91,7 @@ def _holder(ssm: Any, name: str) -> _Holder | None:
         found = ssm.get_parameter(Name=name)
     except ssm.exceptions.ParameterNotFound:
         return None
-    # By the clock of AWS alone: those of two desks may be minutes apart.
+    # Both times are from AWS: the clocks of two machines may be minutes apart.
     now = parsedate_to_datetime(found["ResponseMetadata"]["HTTPHeaders"]["date"])
     parameter = found["Parameter"]
     return _Holder(parameter["Value"], now - parameter["LastModifiedDate"])

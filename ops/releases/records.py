@@ -1,6 +1,6 @@
-"""The release record: which image a service runs in an environment, by digest, in SSM.
+"""The release record: the image that a service runs in an environment, by digest, in SSM.
 
-Terraform reads it; this is the only writer. SSM keeps its previous versions, a hundred of them.
+Terraform reads it; this module is its only writer. SSM keeps the last hundred versions.
 """
 
 import json
@@ -21,7 +21,7 @@ from stacks.settings import Environment, Project
 
 @dataclass(frozen=True)
 class Release:
-    """One version of a release record. `at` is the time in RFC 3339, UTC; `why` may be empty."""
+    """One version of a release record: `at` is the time in RFC 3339, UTC; `why` may be empty."""
 
     image: str
     commit: str
@@ -31,13 +31,13 @@ class Release:
 
     @property
     def digest(self) -> str:
-        """The image's digest: `sha256:` and 64 hexadecimal digits."""
+        """Returns the image's digest: `sha256:` and 64 hexadecimal digits."""
         return self.image.partition("@")[2]
 
 
 @dataclass(frozen=True)
 class Recorded:
-    """What SSM holds as one version of a record; `release` is None when it cannot be read as one."""
+    """A version of a record in SSM; `release` is None if it cannot be read as a release."""
 
     version: int
     release: Release | None
@@ -56,7 +56,7 @@ class Releases:
     ecr: Any
 
     def latest(self, service: str) -> Recorded | None:
-        """The version of a service's record that is in force, or None when it was never released."""
+        """Returns the current version of a service's record, or None if it was never released."""
         try:
             found = self.ssm.get_parameter(Name=self._parameter(service))
         except self.ssm.exceptions.ParameterNotFound:
@@ -64,20 +64,21 @@ class Releases:
         return _recorded(found["Parameter"])
 
     def current(self, service: str) -> Release | None:
-        """What a service is to run, or None when it was never released or nobody can read what."""
+        """Returns the recorded release of a service, or None if it has none or it cannot be read."""
         latest = self.latest(service)
         return latest.release if latest else None
 
     def deployable(self, service: str) -> Release | None:
-        """What a service is to run, if the registry still has it.
+        """Returns the recorded release of a service if the registry has its image.
 
-        A record outlives its environment and its registry. OpsError when the registry does not say.
+        A record outlives its environment and its registry. Raises OpsError if the registry cannot
+        be read.
         """
         current = self.current(service)
         return current if current and self.tags(current.image) is not None else None
 
     def history(self, service: str) -> tuple[Recorded, ...]:
-        """Every version that SSM has kept, the newest first; empty when it was never released."""
+        """Returns every version that SSM has kept, newest first; empty if the service was never released."""
         pages = self.ssm.get_paginator("get_parameter_history").paginate(Name=self._parameter(service))
         try:
             versions = [_recorded(version) for page in pages for version in page["Parameters"]]
@@ -86,7 +87,7 @@ class Releases:
         return tuple(sorted(versions, key=lambda recorded: recorded.version, reverse=True))
 
     def former(self, service: str) -> Recorded | None:
-        """The newest version that names another image or commit than the one in force, if there is one."""
+        """Returns the newest version that names another image or commit than the current one, or None."""
         history = self.history(service)
         current = _what(history[0]) if history else None
         return next(
@@ -101,12 +102,14 @@ class Releases:
         why: str = "",
         expected_version: int | None = None,
     ) -> bool:
-        """Make an image the one that a service runs; False when it is already.
+        """Makes an image the one that a service runs, and returns False if it already is.
 
-        `expected_version` is the version in force that the decision was based on, 0 for none; by
-        default it is looked up first. UsageError when service, image or commit is not what it has to
-        be. OpsError when the registry does not have the image, or has it without a tag and so will
-        delete it, and when somebody else records, or has recorded, something else meanwhile.
+        `expected_version` is the current version that the decision was based on, 0 for none; by
+        default it is read first.
+
+        Raises UsageError if service, image or commit is invalid. Raises OpsError if the registry
+        does not have the image, or has it without a tag and so will delete it, and if somebody else
+        records or has recorded something else meanwhile.
         """
         self.check(service, image, commit)
         before = self.latest(service)
@@ -128,9 +131,9 @@ class Releases:
         return True
 
     def tags(self, image: str) -> tuple[str, ...] | None:
-        """The tags that an image has in the registry, or None when it is not there.
+        """Returns the tags that an image has in the registry, or None if the image is not there.
 
-        OpsError when the registry does not say.
+        Raises OpsError if the registry cannot be read.
         """
         name, _, digest = image.partition("@")
         host, _, repository = name.partition("/")
@@ -144,12 +147,15 @@ class Releases:
             return None
         except ClientError as error:
             raise OpsError(
-                f"The registry {host} could not be asked for the image: {error.response['Error']['Message']}"
+                f"The image could not be looked up in {host}: {error.response['Error']['Message']}"
             ) from None
         return tuple(found["imageDetails"][0].get("imageTags", ()))
 
     def _write(self, service: str, release: Release, before: Recorded | None) -> None:
-        """Write the next version. OpsError when somebody wrote one without the lock."""
+        """Writes the next version.
+
+        Raises OpsError if somebody wrote one without the lock.
+        """
         try:
             written = self.ssm.put_parameter(
                 Name=self._parameter(service),
@@ -159,12 +165,12 @@ class Releases:
             )["Version"]
         except self.ssm.exceptions.ParameterAlreadyExists:
             if self.current(service) == release:
-                return  # sent once more, since the first answer was lost
+                return  # this is a retry of a request whose answer was lost
             raise OpsError(f"Somebody recorded a release meanwhile, so nothing was. {self._look()}") from None
         expected = before.version if before else 0
         if written == expected + 1:
             return
-        # A write whose answer was lost is sent once more: then both versions are this one.
+        # A write whose answer was lost is retried: then both versions are this release.
         between = [found for found in self.history(service) if expected < found.version < written]
         if other := next((found for found in between if found.release != release), None):
             raise OpsError(
@@ -187,7 +193,7 @@ class Releases:
         return release_parameter(self.project, self.environment.name, service)
 
     def check(self, service: str, image: str, commit: str) -> None:
-        """Raise UsageError when service, image or commit is not what it has to be."""
+        """Raises UsageError if service, image or commit is invalid."""
         self.check_image(service, image)
         if not COMMIT_ID.fullmatch(commit):
             raise UsageError(
@@ -195,7 +201,7 @@ class Releases:
             )
 
     def check_image(self, service: str, image: str) -> None:
-        """Raise UsageError when that is not a service, or no image of it by digest."""
+        """Raises UsageError unless `service` exists and `image` is one of its images, by digest."""
         if service not in self.environment.services:
             known = ", ".join(self.environment.services)
             raise UsageError(
@@ -206,11 +212,14 @@ class Releases:
         if name != repository or not DIGEST.fullmatch(digest):
             raise UsageError(
                 f"IMAGE={image} is not an image of this service by digest: it has the form "
-                f"{repository}@sha256:<64 hexadecimal digits>. A tag does not do, since it may move."
+                f"{repository}@sha256:<64 hexadecimal digits>. A tag is not enough, since it can move."
             )
 
     def kept_tags(self, image: str) -> tuple[str, ...]:
-        """The tags of an image that the registry has and keeps. OpsError when it has or keeps it not."""
+        """Returns the tags of an image that the registry has and keeps.
+
+        Raises OpsError if the registry does not have it, or will delete it because it has no tag.
+        """
         name, _, digest = image.partition("@")
         host, _, repository = name.partition("/")
         tags = self.tags(image)
@@ -229,14 +238,14 @@ class Releases:
 
 
 def who() -> str:
-    """Who records a release: in a workflow whoever set it off, else the user of this machine."""
+    """Returns who records a release: in a workflow who triggered it, else the user of this machine."""
     if os.environ.get("GITHUB_ACTIONS") == "true" and (actor := os.environ.get("GITHUB_ACTOR")):
         return f"{actor} (GitHub)"
     return user_name(os.getuid())
 
 
 def user_name(uid: int) -> str:
-    """The name of a user of this machine, or the number itself when it has none, as in a container."""
+    """Returns the name of a user of this machine, or the id if it has no name, as in a container."""
     try:
         return pwd.getpwuid(uid).pw_name
     except KeyError:

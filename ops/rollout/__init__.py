@@ -1,4 +1,4 @@
-"""Deployments: `deploy.deploy` plans, applies, watches, tests, bakes and undoes.
+"""Deployments: `deploy.deploy` plans, applies, watches, tests, bakes and undoes a release.
 
-`bootstrap.Bootstrap` is the first time.
+`bootstrap.Bootstrap` deploys an environment for the first time.
 """

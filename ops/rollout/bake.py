@@ -1,8 +1,9 @@
-"""Watches a service's alarms for a while after a release.
+"""Watches a service's alarms for some time after a release.
 
-An alarm that was raised before is nobody's proof against the release, which may be there to end it:
-it is told and does not count until it has been quiet once. ECS takes its deployment alarms likewise.
-Source: Amazon ECS Developer Guide, "How CloudWatch alarms detect Amazon ECS deployment failures".
+An alarm that was raised before the release says nothing about it, since the release may be the fix:
+it is reported, and counts only after it has been quiet once. ECS deployment alarms work the same
+way. Source: Amazon ECS Developer Guide, "How CloudWatch alarms detect Amazon ECS deployment
+failures".
 """
 
 import time
@@ -17,14 +18,14 @@ from ops.core.progress import Phase
 from ops.rollout.watch import Say
 
 INTERVAL: Final = 15.0
-"""Seconds between two looks: alarms are evaluated once a minute."""
+"""Seconds between two requests: CloudWatch evaluates the alarms once a minute."""
 
 _SILENCE: Final = 20
-"""Looks in a row at which CloudWatch may not answer."""
+"""Consecutive requests that CloudWatch may leave unanswered."""
 
 
 def read_alarms(cloudwatch: Any, prefix: str) -> dict[str, tuple[bool, str]]:
-    """Every alarm by its name: whether it is raised, and why it is in its state."""
+    """Returns every alarm by name: whether it is raised, and the reason of its state."""
     pages = cloudwatch.get_paginator("describe_alarms").paginate(
         AlarmNamePrefix=prefix, AlarmTypes=["MetricAlarm", "CompositeAlarm"]
     )
@@ -37,7 +38,7 @@ def read_alarms(cloudwatch: Any, prefix: str) -> dict[str, tuple[bool, str]]:
 
 
 def raised(alarms: Mapping[str, tuple[bool, str]]) -> frozenset[str]:
-    """The names of those that are raised."""
+    """Returns the names of the raised alarms."""
     return frozenset(name for name, (is_raised, _) in alarms.items() if is_raised)
 
 
@@ -50,16 +51,16 @@ def bake(
     say: Say,
     interval: float = INTERVAL,
 ) -> None:
-    """Watch the alarms whose names begin with `prefix`; `before` were raised before the release.
+    """Watches the alarms named `prefix*` for `seconds`; `before` were raised before the release.
 
-    `say` gets what is watched.
+    `say` gets a line about what is watched.
 
-    ReleaseFailedError at once when another one is raised. OpsError when there is nothing to watch, or
-    CloudWatch cannot be asked any more.
+    Raises ReleaseFailedError as soon as another alarm is raised. Raises OpsError if no alarm
+    exists, or CloudWatch stops answering.
     """
     deadline = time.monotonic() + seconds
     silent = 0
-    told = False
+    announced = False
     while True:
         try:
             alarms = read_alarms(cloudwatch, prefix)
@@ -67,11 +68,11 @@ def bake(
         except (ClientError, BotoCoreError) as error:
             silent += 1
             if silent >= _SILENCE:
-                raise OpsError(f"CloudWatch cannot be asked for the alarms: {error}") from None
+                raise OpsError(f"The alarms could not be read from CloudWatch: {error}") from None
             phase.detail = f"CloudWatch does not answer: {error}"
         else:
             if not alarms:
-                raise OpsError(f"There is no alarm {prefix}* to watch: a bake would show nothing.")
+                raise OpsError(f"No alarm is named {prefix}*, so the bake has nothing to watch.")
             now = raised(alarms)
             if new := sorted(now - before):
                 raise ReleaseFailedError(
@@ -79,17 +80,17 @@ def bake(
                     [f"{name}: {alarms[name][1]}" for name in new],
                 )
             before &= now
-            if not told:
+            if not announced:
                 still = f"; raised before the release: {', '.join(sorted(before))}" if before else ""
                 say(f"watching {len(alarms)} alarms for {minutes(seconds)}{still}")
-                told = True
+                announced = True
             others = f"; raised before and still: {', '.join(sorted(before))}" if before else ""
             left = max(0.0, deadline - time.monotonic())
             phase.detail = (
                 f"{len(alarms) - len(now)} of {len(alarms)} alarms quiet, {minutes(left)} left{others}"
             )
             phase.result = f"no new alarm among {len(alarms)} in {minutes(seconds)}{others}"
-        # The last look comes when the time is over, and it has to be answered.
+        # The last request comes after the deadline, and needs an answer.
         if time.monotonic() >= deadline and not silent:
             return
         time.sleep(max(0.0, min(interval, deadline - time.monotonic())) if not silent else interval)

@@ -1,7 +1,7 @@
-"""The first deployment of an environment: from an empty account to a service that runs.
+"""The first deployment of an environment: from an empty account to a running service.
 
-It only ever creates: what is there and would be changed is left to `make plan` and `make apply`,
-where a person sees what changes. So it may be run again at any point, and goes on from there.
+It only creates resources. Changes to resources that exist are left to `make plan` and `make apply`,
+which show them to a person. So it can run again at any point, and resumes from there.
 """
 
 import os
@@ -32,7 +32,7 @@ _BEGUN: Final = "terraform.tfstate"
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A part of the way, what there is to do for it, and whether it was done before."""
+    """A step of the bootstrap: its name, what it does, and whether it is done."""
 
     name: str
     what: str
@@ -40,9 +40,9 @@ class Step:
 
 
 class Bootstrap:
-    """The first deployment of one environment with the ambient credentials, which are of its account.
+    """The first deployment of one environment, with ambient credentials of its account.
 
-    `image` and `commit` may be empty: then the image is built from the working tree, and pushed.
+    Without `image` and `commit`, it builds the image from the working tree and pushes it.
     """
 
     def __init__(
@@ -70,10 +70,10 @@ class Bootstrap:
         self._stand_in: StandIn | None = stand_in(checkout, platform.project, environment)
 
     def steps(self) -> tuple[Step, ...]:
-        """What it will do, and what is done already; changes nothing.
+        """Returns what `run` will do and what is done already, without changing anything.
 
-        OpsError or UsageError when it could not end well: a secret, an image or the project's own
-        foundation is missing.
+        Raises OpsError or UsageError if a secret, an image or the project's own foundation is
+        missing, so that `run` could not succeed.
         """
         environment, states = self._environment, self._phases.states(self._place)
         founded = states.exists()
@@ -92,9 +92,9 @@ class Bootstrap:
         )
 
     def run(self) -> Mapping[str, str]:
-        """Do what is not done yet. PhaseError says which phase failed.
+        """Does what is not done yet, and returns the addresses of the services that run on this machine.
 
-        Returns the address of each service that runs on this machine, in ECS's stead.
+        Raises PhaseError, which names the phase that failed.
         """
         self._phases.synthesis()
         self._phases.foundation(self._place, self._environment.account_id, _create)
@@ -117,9 +117,9 @@ class Bootstrap:
         own = account_id == project.account_id
         if not own and not founded:
             raise OpsError(
-                f"{self._environment.name} is in account {account_id}, and the state bucket {states.name} of "
-                f"account {project.account_id} is not there. Its foundation comes first: with that account's "
-                "credentials, `make plan STACK=foundation` and `make apply STACK=foundation`."
+                f"{self._environment.name} is in account {account_id}, and the state bucket {states.name} "
+                f"of account {project.account_id} does not exist. Apply its foundation first, with "
+                "that account's credentials: `make plan STACK=foundation` and `make apply STACK=foundation`."
             )
         if founded and states.has(stack):
             count = len(states.resources(stack))
@@ -127,14 +127,15 @@ class Bootstrap:
         begun = (self._phases.workspace(self._place, stack, account_id).directory / _BEGUN).exists()
         if own and founded and not begun:
             raise OpsError(
-                f"The state bucket {states.name} is there, and neither it nor this directory has the state "
-                f"of {stack}: somebody began elsewhere. Go on there, or remove what it made, then try again."
+                f"The state bucket {states.name} exists, but neither it nor this directory has the state of "
+                f"{stack}: it was begun in another directory. Resume there, or remove what was created, then "
+                "try again."
             )
         moved = ", then move its state to the bucket" if own else ""
-        return Step(stack, f"{'go on with what was begun' if begun else 'apply'}{moved}", done=False)
+        return Step(stack, f"{'resume the apply' if begun else 'apply'}{moved}", done=False)
 
     def _release(self, service: str, founded: bool) -> Step:
-        """The first image of a service and its record."""
+        """Returns the step that makes a service's first image and its record."""
         name = f"release of {service}"
         releases = self._phases.records(self._place)
         own = self._own_image(releases, service)
@@ -142,14 +143,14 @@ class Bootstrap:
             if own and own != current.image:
                 raise UsageError(
                     f"{self._environment.name} has a release of {service} already, {current.image}; "
-                    f"`make deploy ENV={self._environment.name} IMAGE=...` brings another one."
+                    f"`make deploy ENV={self._environment.name} IMAGE=...` deploys another one."
                 )
             return Step(name, f"{current.image} of {current.commit}", done=True)
         if own and not founded:
             raise UsageError(
-                f"IMAGE={own} cannot be there before its repository, which comes with the foundation. Leave "
-                "it out to have the working tree's image built and pushed, or `make plan STACK=foundation` "
-                "and `make apply STACK=foundation`, push it, and try again."
+                f"IMAGE={own} cannot exist yet: the foundation creates its repository. Leave IMAGE out to "
+                "build and push the image of the working tree; or run `make plan STACK=foundation` and `make "
+                "apply STACK=foundation`, push the image, and try again."
             )
         if own:
             return Step(name, f"record {own} of {self._commit_of(releases, own)}", done=False)
@@ -157,21 +158,21 @@ class Bootstrap:
             raise UsageError(
                 f"IMAGE is missing: {self._environment.name} is in another account than the registry, so no "
                 f"image can be pushed from here. `make releases ENV=` of an environment in account "
-                f"{self._project.account_id} names some."
+                f"{self._project.account_id} lists some."
             )
         if self._stand_in:
-            return Step(name, "record what stands for an image on the embedded AWS", done=False)
+            return Step(name, "record a placeholder image on the embedded AWS", done=False)
         wanted = images.named(self._project, service, self._commit)
         if wanted.commit.endswith(images.DIRTY):
             raise UsageError(
-                "The working tree has changes that are in no commit, so the first image would have none to "
-                "be named by. Commit them, or name an image that is in the registry: IMAGE=<image>."
+                "The working tree has uncommitted changes, so the first image has no commit to be named "
+                "after. Commit them, or use an image that is in the registry: IMAGE=<image>."
             )
         engine = find_engine()
         return Step(name, f"build {wanted.name} with {engine.kind}, push and record it", done=False)
 
     def _first(self, releases: Releases, service: str) -> tuple[str, str]:
-        """The image and commit that a service's first record names; built and pushed where none was given."""
+        """Returns a service's first image and its commit; builds and pushes the image if none was given."""
         ecr = releases.ecr
         if own := self._own_image(releases, service):
             return own, self._commit_of(releases, own)
@@ -185,7 +186,7 @@ class Bootstrap:
         return images.push(engine, self._project, service, wanted, "", ecr), wanted.commit
 
     def _own_image(self, releases: Releases, service: str) -> str:
-        """`IMAGE=`, when it is one of this service."""
+        """Returns the image of `IMAGE=` if it is one of this service, else an empty string."""
         if not self._image:
             return ""
         path = self._image.partition("@")[0].partition("/")[2]
@@ -205,12 +206,12 @@ class Bootstrap:
         clients = [ambient_client(name, region) for name in ("ssm", "secretsmanager", "route53")]
         if lacking := list(missing(self._environment, *clients)):
             raise OpsError(
-                f"{self._environment.name} refers to what is not there. Create it first, with the value in "
-                "the variable VALUE where one is asked for:\n" + "\n".join(lacking)
+                f"{self._environment.name} refers to resources that do not exist. Create them first; a "
+                "command with a value takes it from the variable VALUE:\n" + "\n".join(lacking)
             )
 
     def _apps(self) -> Iterator[tuple[str, str]]:
-        """On the embedded AWS no container runs: the apps do, on this machine."""
+        """Runs the apps on this machine, as the embedded AWS runs no containers; yields their addresses."""
         if self._stand_in:
             for service in self._environment.services:
                 with self._phases.phase(f"app {service}") as phase:
@@ -218,7 +219,7 @@ class Bootstrap:
 
 
 def beyond_creation(plan: Any) -> list[str]:
-    """The addresses of what a plan would change or remove; what a creation left half-made may be replaced.
+    """Returns the addresses of what a plan would change or remove, except resources left half-created.
 
     Source: Terraform's documentation, "JSON Output Format", `actions` and `action_reason`.
     """
@@ -231,12 +232,15 @@ def beyond_creation(plan: Any) -> list[str]:
 
 
 def _create(workspace: Workspace, on_line: OnLine) -> None:
-    """Apply a stack if that only creates. OpsError when it would change or remove something."""
+    """Applies a stack's plan if it only creates resources.
+
+    Raises OpsError if it would change or remove any.
+    """
     if there := beyond_creation(workspace.plan(on_line=on_line)):
         workspace.discard_plan()
         more = f" and {len(there) - 3} more" if len(there) > 3 else ""
         raise OpsError(
-            f"{workspace.stack} is there, and it would be changed ({', '.join(there[:3])}{more}). Nothing "
-            "was applied: look at the change with `make plan`, apply it with `make apply`, then try again."
+            f"{workspace.stack} exists, and the plan changes it ({', '.join(there[:3])}{more}). Nothing was "
+            "applied: look at the change with `make plan`, apply it with `make apply`, then try again."
         )
     workspace.apply_plan(on_line=on_line)

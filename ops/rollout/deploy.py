@@ -1,7 +1,7 @@
-"""Deploys the recorded releases of an environment and sees that they work, or brings back what ran before.
+"""Deploys the recorded releases of an environment and tests them, or restores what ran before.
 
-Record, plan, apply, wait for ECS, smoke test, bake. What fails after the plan is undone: the record names
-the previous release again, which is planned, applied and waited for.
+The steps are record, plan, apply, wait for ECS, smoke test, bake. A failure after the plan is
+undone: the record names the previous release again, which is then planned, applied and waited for.
 """
 
 import time
@@ -34,10 +34,10 @@ _LONGEST_WHY: Final = 200
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What is to be deployed and how long to wait: durations in seconds.
+    """What to deploy and how long to wait: durations in seconds.
 
-    `image` and `commit` are recorded first unless empty, for the only one of `services`; `address` is
-    where the smoke test asks instead of the service's own.
+    `image` and `commit`, unless empty, are recorded first, for the only one of `services`;
+    `address` is where the smoke test sends its requests instead of the service's own address.
     """
 
     services: tuple[str, ...]
@@ -56,10 +56,10 @@ def deploy(
     progress: Progress,
     say: Say,
 ) -> None:
-    """Deploy what is recorded for the services of an environment, or what `order` names.
+    """Deploys what is recorded for the services of an environment, or what `order` names.
 
-    Raises OpsError when it was not done, or was done and undone; the text says which, and what to do.
-    After an interrupt, `say` gets where things stand.
+    Raises OpsError if the deployment was not done, or was done and undone; the text says which, and
+    what to do. After an interrupt, `say` gets the state that it left.
     """
     deployment = _Deployment(checkout, platform, environment, order, progress, say)
     try:
@@ -72,18 +72,18 @@ def deploy(
         raise
     except (OpsError, ClientError, BotoCoreError, OSError) as error:
         words = f"AWS: {error}" if isinstance(error, ClientError | BotoCoreError) else str(error)
-        told = OpsError(f"{words}\n{deployment.stands}")
-        told.status = error.status if isinstance(error, OpsError) else 1
-        raise told from error
+        failed = OpsError(f"{words}\n{deployment.stands}")
+        failed.status = error.status if isinstance(error, OpsError) else 1
+        raise failed from error
 
 
 class _ToldError(OpsError):
-    """Says already where things stand."""
+    """An error whose text already includes the state that the deployment left."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Watched:
-    """A service, the version of its record that is deployed, and the image that the version names."""
+    """A service, the version of its record that is being deployed, and the image of that version."""
 
     deployed: Deployed
     version: int
@@ -95,7 +95,7 @@ class _Watched:
 
 
 class _Deployment:
-    """One run. `stands` says at any time what an interruption leaves; each step sets it."""
+    """One run; `stands` is at any time what an interruption would leave, and each step sets it."""
 
     def __init__(
         self,
@@ -142,7 +142,7 @@ class _Deployment:
             self._say(f"{runs} It took {minutes(time.monotonic() - started)}.")
 
     def _record(self) -> None:
-        """Record the image that was named, if one was."""
+        """Records the image of the order, if it has one."""
         order, name = self._order, self._name
         if not order.image:
             return
@@ -157,7 +157,7 @@ class _Deployment:
         )
 
     def _plan(self, workspace: Workspace) -> list[_Watched]:
-        """Plan; returns the services to watch: those that were asked for and those that the plan changes."""
+        """Saves a plan and returns the services to watch: those of the order and those it changes."""
         with self._progress.phase(f"plan {self.target.name}") as phase:
             recorded = [self._recorded(deployed) for deployed in self._all]
             changed = plan_release(self._checkout, self._platform, self.target, workspace, phase)
@@ -183,8 +183,8 @@ class _Deployment:
 
     def _apply(self, workspace: Workspace) -> None:
         self._leaves(
-            "The apply was under way, so a part of it may be in force. "
-            f"`make deploy ENV={self._name}` does the rest; {self._go_back}."
+            "The apply was running, so part of it may be in force. "
+            f"`make deploy ENV={self._name}` applies the rest; {self._go_back}."
         )
         with self._progress.phase(f"apply {self.target.name}") as phase:
             try:
@@ -192,12 +192,12 @@ class _Deployment:
             except TerraformError as error:
                 raise ReleaseFailedError("The apply failed.", str(error).splitlines()) from None
         self._leaves(
-            "The release is applied; ECS goes on with it, and nobody has tested it. "
-            f"`make deploy ENV={self._name}` goes on waiting and tests it; {self._go_back}."
+            "The release is applied; ECS continues to roll it out, and it is not tested. "
+            f"`make deploy ENV={self._name}` waits for it and tests it; {self._go_back}."
         )
 
     def _wait(self, workspace: Workspace, watched: list[_Watched]) -> None:
-        """Wait for ECS; on the embedded AWS, run the apps in its stead."""
+        """Waits for ECS; on the embedded AWS, runs the apps in its place."""
         for each in watched:
             wanted = applied_task_definition(workspace, each.deployed.name)
             with self._progress.phase(f"rollout {each.service}") as phase:
@@ -219,19 +219,19 @@ class _Deployment:
                 each.deployed.bake(self._order.bake, phase, self._indented)
 
     def _undo(self, workspace: Workspace, watched: list[_Watched], failure: ReleaseFailedError) -> None:
-        """Bring back what ran before; raises in any case, with all there is to say."""
+        """Restores what ran before; always raises an error that reports the outcome."""
         name, told = self._name, "\n  ".join((failure.reason, *failure.details))
         previous = [(each, each.deployed.before) for each in watched]
         changed = [(each, before) for each, before in previous if before and before != each.image]
         if not changed and all(before is None for _, before in previous):
             raise _ToldError(
-                f"{name}: the release failed. This is the first one, so there is none to go back to: it "
-                "stays in force. Fix what is wrong and deploy again, or remove it all with "
+                f"{name}: the release failed. It is the first one, so there is no previous release to go "
+                "back to: it stays in force. Fix what is wrong and deploy again, or remove it all with "
                 f"`make destroy ENV={name} STACK=service`.\n{told}"
             )
         if not changed:
             raise _ToldError(
-                f"{name}: the release failed. The same one ran before, so nothing was undone; "
+                f"{name}: the release failed. The same release ran before, so nothing was undone; "
                 f"{self._go_back}.\n{told}"
             )
         self._say(f"\n{told}\n\nUndoing the release:")

@@ -1,4 +1,4 @@
-"""One service of an environment while a release of it is being deployed."""
+"""A service of an environment while one of its releases is being deployed."""
 
 from collections.abc import Iterator
 
@@ -15,13 +15,13 @@ from stacks.settings import Environment, Project
 
 
 class Deployed:
-    """A service, what it ran before, and the looks at it. Its methods need `begin` to have come first."""
+    """A service, what it ran before, and how it is watched; call `begin` before the other methods."""
 
     def __init__(self, project: Project, environment: Environment, service: str) -> None:
         self.service = service
         self.name = load_balancer_name(project.name, environment.name, service)
         self.before: Image | None = None
-        """What was last brought into service as a whole; None when nothing was."""
+        """The image of the last deployment that completed; None if there is none."""
 
         self._project = project
         self._environment = environment
@@ -32,29 +32,38 @@ class Deployed:
         self._raised: frozenset[str] = frozenset()
 
     def begin(self, *, alarms: bool) -> None:
-        """Look at everything before anything is done to it; at the alarms only if there will be a bake."""
+        """Reads the service before the deployment, and its alarms if there will be a bake."""
         found = self._watch.begin()
         settled = found.settled if found else None
         self.before = read_image(self._ecs, settled.task_definition, self.service) if settled else None
         self._raised = raised(read_alarms(self._cloudwatch, self._alarms)) if alarms else frozenset()
 
     def wait(self, task_definition: str, limit: float, phase: Phase, say: Say, *, live: bool) -> None:
-        """Wait until a task definition is in service. ReleaseFailedError, with why, when it does not."""
+        """Waits until a task definition is in service.
+
+        Raises ReleaseFailedError, with the causes, if it does not get there.
+        """
         try:
             found = self._watch.wait(task_definition, limit, phase, say, live=live)
         except ReleaseFailedError as failure:
             reason = f"The rollout of {self.service} failed: {failure.reason}"
-            told = [*failure.details, *self._failed_tasks(task_definition)]
-            raise ReleaseFailedError(reason, told) from None
+            details = [*failure.details, *self._failed_tasks(task_definition)]
+            raise ReleaseFailedError(reason, details) from None
         if primary := found.primary:
             phase.result = f"{primary.running} of {primary.desired} tasks run {revision(task_definition)}"
 
     def bake(self, seconds: float, phase: Phase, say: Say) -> None:
-        """Watch its alarms. ReleaseFailedError when one is raised that was not before."""
+        """Watches the alarms for `seconds`.
+
+        Raises ReleaseFailedError if one is raised that was not raised before.
+        """
         bake(self._cloudwatch, self._alarms, self._raised, seconds, phase, say)
 
     def address(self) -> str:
-        """Where it is reached. OpsError when it has neither a domain nor a load balancer yet."""
+        """Returns the address of the service.
+
+        Raises OpsError if it has neither a domain nor a load balancer yet.
+        """
         elb = ambient_client("elbv2", self._environment.region)
         return address_of(elb, self._project, self._environment, self.service)
 

@@ -1,4 +1,4 @@
-"""Why tasks of a task definition stopped, and what they logged last.
+"""Why tasks of a task definition stopped, and the last lines of their logs.
 
 Source of names: Amazon ECS API Reference, "Task" and "Container"; Developer Guide, "awslogs log
 driver" (a log stream is `<prefix>/<container>/<task id>`).
@@ -15,21 +15,21 @@ _TASKS: Final = 3
 _LINES: Final = 20
 _LONGEST: Final = 300
 _MOST: Final = 100
-"""Tasks that DescribeTasks takes at once."""
+"""Tasks that DescribeTasks accepts in one request."""
 
 
 def failed_tasks(ecs: Any, logs: Any, cluster: str, service: str, task_definition: str) -> Iterator[str]:
-    """Lines about the tasks that stopped last, newest first, and the last log lines of the newest.
+    """Yields lines about the tasks that stopped last, newest first, and the last log lines of the newest.
 
-    What AWS does not tell is left out and said so: this explains a failure and must be none itself.
+    An error of AWS becomes a line: this explains a failure and must not be another one.
     """
     try:
         tasks = _stopped(ecs, cluster, service, task_definition)
     except (ClientError, BotoCoreError) as error:
-        yield f"ECS could not be asked for its stopped tasks: {error}"
+        yield f"The stopped tasks could not be read from ECS: {error}"
         return
     if not tasks:
-        yield "ECS reports no stopped task of it; it keeps them for about an hour."
+        yield "ECS reports no stopped tasks of this release; it keeps them for about an hour."
         return
     yield "Tasks that stopped last:"
     for task in tasks[:_TASKS]:

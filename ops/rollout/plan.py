@@ -1,6 +1,6 @@
 """Plans a release: what it changes in a service stack, and whether a release may do that.
 
-Source of the forms: Terraform's documentation, "JSON Output Format", format version 1.
+Source of the formats: Terraform's documentation, "JSON Output Format", format version 1.
 """
 
 import json
@@ -24,9 +24,9 @@ _HARMLESS: Final = frozenset({"no-op", "read", "create", "update"})
 def plan_release(
     checkout: Checkout, platform: Platform, target: Stack, workspace: Workspace, phase: Phase
 ) -> frozenset[str]:
-    """Save a plan; returns the names of the ECS services that it changes.
+    """Saves a plan and returns the names of the ECS services that it changes.
 
-    OpsError, and no plan is left, when it does more than a release may.
+    Raises OpsError, and discards the plan, if it does more than a release may.
     """
     synthesize(checkout)
     workspace.take(checkout.configuration(target.name))
@@ -47,10 +47,12 @@ def plan_release(
 
 
 def applied_task_definition(workspace: Workspace, family: str) -> str:
-    """The ARN of the task definition that was applied last. OpsError when the state has none of that family.
+    """Returns the ARN of the task definition that was applied last.
 
-    The state knows, and ECS does not: it may have gone back to a previous one already.
-    Source of the form: the state files of Terraform 1 and OpenTofu 1, format version 4.
+    It reads the state and not ECS, which may have rolled back already. Raises OpsError if the state
+    has no task definition of that family.
+
+    Source of the format: the state files of Terraform 1 and OpenTofu 1, format version 4.
     """
     for resource in json.loads(workspace.pull_state() or "{}").get("resources", ()):
         for instance in resource["instances"] if resource["type"] == _REPLACED_BY_EVERY_RELEASE else ():
@@ -60,17 +62,17 @@ def applied_task_definition(workspace: Workspace, family: str) -> str:
 
 
 def refusals(plan: Any) -> list[str]:
-    """Why a plan is not to be applied without a person's review; empty when a release may do all of it.
+    """Returns why a plan needs a person's review; empty if a release may do all of it.
 
-    A release changes and adds; it replaces task definitions, which have a new revision each time, and
-    deletes and forgets nothing else.
+    A release may add and change resources and replace task definitions, which have a new revision
+    each time. It may not delete or forget anything else.
     """
     if str(plan.get("format_version", "")).partition(".")[0] != _FORMAT:
-        return [f"the plan has a format that is not known here: {plan.get('format_version')}"]
+        return [f"the plan has a format version that is not supported: {plan.get('format_version')}"]
     if plan.get("errored"):
         return ["the plan failed half-way"]
     if plan.get("complete") is False and plan.get("applyable") is True:
-        return ["the plan leaves out a part that only a later one will show"]
+        return ["the plan is incomplete: it defers some changes to a later plan"]
     return [
         f"{change['address']} would be {_verb(change)}"
         for change in plan.get("resource_changes") or ()
@@ -80,7 +82,7 @@ def refusals(plan: Any) -> list[str]:
 
 
 def counts(plan: Any) -> tuple[int, int, int]:
-    """How many resources are added, changed and destroyed, as Terraform counts them."""
+    """Returns how many resources are added, changed and destroyed, as Terraform counts them."""
     actions = [change["change"]["actions"] for change in plan.get("resource_changes") or ()]
     added, changed, destroyed = (
         sum(action in each for each in actions) for action in ("create", "update", "delete")
@@ -89,13 +91,13 @@ def counts(plan: Any) -> tuple[int, int, int]:
 
 
 def changes_nothing(plan: Any) -> bool:
-    """Whether applying would leave everything as it is, outputs too."""
+    """Whether applying the plan would change nothing, outputs included."""
     outputs = (plan.get("output_changes") or {}).values()
     return not any(counts(plan)) and all(change["actions"] == ["no-op"] for change in outputs)
 
 
 def changed_services(plan: Any) -> Iterator[str]:
-    """The names of the ECS services that a plan creates or changes."""
+    """Yields the names of the ECS services that a plan creates or changes."""
     for change in plan.get("resource_changes") or ():
         if change["type"] == "aws_ecs_service" and {"create", "update"}.intersection(
             change["change"]["actions"]

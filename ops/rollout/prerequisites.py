@@ -1,4 +1,4 @@
-"""What an environment refers to and Terraform does not create: secrets, and the DNS zone of a domain."""
+"""What an environment refers to and Terraform does not create: secrets, and the hosted zone of a domain."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -9,7 +9,7 @@ _VALUE = '"$VALUE"'
 
 
 def missing(environment: Environment, ssm: Any, secretsmanager: Any, route53: Any) -> Iterator[str]:
-    """Each thing that is not there: what it is for, and the command that creates it.
+    """Yields a line for each resource that does not exist: what it is for, and the command that creates it.
 
     The clients act in the environment's account and region. No secret's value is read.
     """
@@ -37,7 +37,7 @@ def _parameter(ssm: Any, reference: SecretReference) -> bool:
 
 
 def _secret(secretsmanager: Any, reference: SecretReference, region: str) -> str:
-    """What makes the secret usable, or nothing when it is."""
+    """Returns the command that makes the secret usable, or an empty string if it is."""
     try:
         found = secretsmanager.describe_secret(SecretId=reference.name)
     except secretsmanager.exceptions.ResourceNotFoundException:

@@ -1,4 +1,4 @@
-"""Asks a deployed service whether it works and whether it is the release it has to be."""
+"""Tests whether a deployed service works and whether it runs the expected release."""
 
 import ipaddress
 import json
@@ -18,11 +18,11 @@ from stacks.settings import Environment, Project
 from webapp import contract
 
 SECONDS: Final = 180.0
-"""What a new name or load balancer is given to be known everywhere."""
+"""Seconds that a new DNS name or load balancer may take to become reachable."""
 
 INTERVAL: Final = 2.0
 TIMES: Final = 3
-"""Good answers in a row, each over a connection of its own: there may be several tasks behind an address."""
+"""Consecutive good answers, each over its own connection: an address may have several tasks behind it."""
 
 _ADDRESS: Final = re.compile(r"https?://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?/?")
 _REQUEST_SECONDS: Final = 10.0
@@ -31,19 +31,22 @@ _LARGEST: Final = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """The release that has to answer."""
+    """The release that is expected to answer."""
 
     digest: str
     commit: str
 
     @classmethod
     def of(cls, image: Image) -> "Expected":
-        """Return what an image's app says of itself."""
+        """Returns the release that the app of an image reports."""
         return cls(image.digest, image.commit)
 
 
 def address_of(elb: Any, project: Project, environment: Environment, service: str) -> str:
-    """Where a service is reached: its domain, else its load balancer. OpsError when there is neither yet."""
+    """Returns the URL of a service: its domain, or else its load balancer.
+
+    Raises OpsError if it has neither yet.
+    """
     if domain := environment.services[service].domain:
         return f"https://{domain}"
     name = load_balancer_name(project.name, environment.name, service)
@@ -51,13 +54,17 @@ def address_of(elb: Any, project: Project, environment: Environment, service: st
         found = elb.describe_load_balancers(Names=[name])["LoadBalancers"]
     except elb.exceptions.LoadBalancerNotFoundException:
         raise OpsError(
-            f"There is no load balancer {name} yet. Deploy first, or say where {service} answers: ADDRESS="
+            f"The load balancer {name} does not exist yet. Deploy first, or give the address of {service}: "
+            "ADDRESS="
         ) from None
     return f"http://{found[0]['DNSName']}"
 
 
 def checked_address(address: str) -> str:
-    """An address without its last slash. UsageError unless it is http or https with a host and no more."""
+    """Returns an address without its last slash.
+
+    Raises UsageError unless it is http or https, a host, and at most a port.
+    """
     if not _ADDRESS.fullmatch(address):
         raise UsageError(f"ADDRESS={address} is not an address such as https://www.example.com.")
     return address.rstrip("/")
@@ -66,9 +73,9 @@ def checked_address(address: str) -> str:
 def smoke_test(
     address: str, expected: Expected, phase: Phase, seconds: float = SECONDS, interval: float = INTERVAL
 ) -> None:
-    """Ask until a service answers as it has to, `TIMES` times in a row.
+    """Sends requests until a service gives `TIMES` good answers in a row.
 
-    ReleaseFailedError when it does not within `seconds`.
+    Raises ReleaseFailedError if it does not within `seconds`.
     """
     deadline = time.monotonic() + seconds
     good = 0
@@ -86,8 +93,8 @@ def smoke_test(
 
 
 def look(address: str, expected: Expected) -> str:
-    """What is wrong with a service's answers right now; empty when nothing is."""
-    # A proxy for the way out is none for this machine.
+    """Returns what is wrong with a service's answers right now, or an empty string."""
+    # Proxies of the environment are for other hosts, not for the loopback.
     with httpx.Client(timeout=_REQUEST_SECONDS, trust_env=not _is_here(address)) as client:
         for path in (contract.HEALTH_PATH, contract.READY_PATH):
             if wrong := _ask(client, address + path)[0]:
@@ -97,18 +104,18 @@ def look(address: str, expected: Expected) -> str:
 
 
 def short(release: Expected) -> str:
-    """A release for a person: the beginnings of its commit and digest."""
+    """Returns a release as text: the beginnings of its commit and digest."""
     return f"{release.commit[:12]} ({release.digest[:19]})"
 
 
 def _ask(client: httpx.Client, url: str) -> tuple[str, bytes]:
-    """What is wrong with one answer, and its content."""
+    """Returns what is wrong with one answer, or an empty string, and its content."""
     content = b""
     try:
         with client.stream("GET", url) as answer:
             if answer.status_code != httpx.codes.OK:
                 location = answer.headers.get("location", "")
-                to = f" and sends to {printable(location)}" if location else ""
+                to = f" and redirects to {printable(location)}" if location else ""
                 return f"{url} answers {answer.status_code}{to}", b""
             for piece in answer.iter_bytes():
                 content += piece
@@ -128,7 +135,7 @@ def _other_release(url: str, content: bytes, expected: Expected) -> str:
     except (ValueError, KeyError, TypeError, RecursionError):
         return f"{url} does not say which release it is"
     if found != expected:
-        return f"{url} is {printable(short(found))}, and {short(expected)} is what has to run"
+        return f"{url} reports {printable(short(found))}, expected is {short(expected)}"
     return ""
 
 

@@ -1,4 +1,4 @@
-"""Watches ECS bring a new task definition into a service.
+"""Watches ECS roll out a task definition to a service.
 
 Source of the states: Amazon ECS API Reference, "Deployment".
 """
@@ -16,23 +16,23 @@ from ops.core.errors import OpsError, ReleaseFailedError
 from ops.core.progress import Phase
 
 Say = Callable[[str], None]
-"""Gets a line that stays on the screen."""
+"""Prints a line that stays on the screen."""
 
 INTERVAL: Final = 2.0
-"""Seconds between two looks at a service."""
+"""Seconds between two requests."""
 
 _ABSENCE: Final = 15
-"""Looks in a row at which ECS may not know of a deployment yet: its answers lag behind an update."""
+"""Consecutive answers in which ECS may not have a deployment yet: it is eventually consistent."""
 
 _SILENCE: Final = 15
-"""Looks in a row at which ECS may not answer."""
+"""Consecutive requests that ECS may leave unanswered."""
 
 _FEWEST_FAILURES, _MOST_FAILURES = 3, 200
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a rollout is doing."""
+    """The state of a rollout, and the reason of a failure."""
 
     state: Literal["unknown", "under way", "completed", "failed"]
     reason: str = ""
@@ -40,7 +40,7 @@ class Outcome:
 
 @dataclass
 class Watch:
-    """One service under observation: of its events, those are told that were not there at `begin`."""
+    """A watched service; it reports the events that were not there at `begin`."""
 
     ecs: Any
     cluster: str
@@ -49,22 +49,24 @@ class Watch:
     _known: set[str] = field(default_factory=set)
 
     def begin(self) -> Service | None:
-        """Look at the service before anything is done to it; None when there is none yet."""
+        """Reads the service before it is changed, and returns it, or None if it does not exist yet."""
         service = read_service(self.ecs, self.cluster, self.name)
         if service:
             self._known.update(event.id for event in service.events)
         return service
 
     def wait(self, task_definition: str, seconds: float, phase: Phase, say: Say, *, live: bool) -> Service:
-        """Wait until a task definition is in service. ReleaseFailedError when it does not get there.
+        """Waits until a task definition is in service, and returns the service.
 
-        `say` gets ECS's events, and unless somebody sees the phase live, its progress too. OpsError
-        when ECS cannot be asked any more: how it went is not known then.
+        `say` gets ECS's events and, unless the phase is live on a terminal, its progress.
+
+        Raises ReleaseFailedError if the rollout fails or is not complete after `seconds`. Raises
+        OpsError if ECS stops answering, which leaves the outcome unknown.
         """
         deadline = time.monotonic() + seconds
         seen = False
         absent = silent = 0
-        told = ""
+        shown = ""
         while True:
             try:
                 service = read_service(self.ecs, self.cluster, self.name)
@@ -73,7 +75,7 @@ class Watch:
                 silent += 1
                 phase.detail = f"ECS does not answer: {error}"
                 if silent >= _SILENCE:
-                    raise OpsError(f"ECS cannot be asked how the rollout is doing: {error}") from None
+                    raise OpsError(f"The rollout's state could not be read from ECS: {error}") from None
                 self._pause(deadline)
                 continue
             if service is None:
@@ -81,19 +83,19 @@ class Watch:
             self._tell_events(service, say)
             outcome = outcome_of(service, task_definition)
             phase.detail = progress_of(service, task_definition)
-            if phase.detail != told and not live:
+            if phase.detail != shown and not live:
                 say(phase.detail)
-            told = phase.detail
+            shown = phase.detail
             if outcome.state == "unknown":
                 absent += 1
                 if seen or absent >= _ABSENCE:
-                    raise ReleaseFailedError(_elsewhere(service, task_definition), [told])
+                    raise ReleaseFailedError(_elsewhere(service, task_definition), [shown])
             else:
                 seen, absent = True, 0
             if outcome.state == "completed":
                 return service
             if outcome.state == "failed":
-                raise ReleaseFailedError(outcome.reason, [told])
+                raise ReleaseFailedError(outcome.reason, [shown])
             if time.monotonic() >= deadline:
                 raise ReleaseFailedError(
                     f"The rollout was not complete after {minutes(seconds)}: {phase.detail}."
@@ -111,7 +113,7 @@ class Watch:
 
 
 def outcome_of(service: Service, task_definition: str) -> Outcome:
-    """How the rollout of a task definition is doing; `unknown` when ECS has no deployment of it."""
+    """Returns the outcome of a task definition's rollout; `unknown` if ECS has no deployment of it."""
     primary, ours = service.primary, service.of(task_definition)
     if ours is None:
         return Outcome("unknown")
@@ -129,7 +131,7 @@ def outcome_of(service: Service, task_definition: str) -> Outcome:
 
 
 def progress_of(service: Service, task_definition: str) -> str:
-    """Tasks new and old, and how near the circuit breaker is, in one line."""
+    """Returns the new and old tasks, and how near the circuit breaker is, in one line."""
     ours = service.of(task_definition)
     old = sum(found.running for found in service.deployments if found is not ours)
     parts = []
@@ -146,7 +148,7 @@ def progress_of(service: Service, task_definition: str) -> str:
 
 
 def failures_allowed(desired: int) -> int:
-    """The failed tasks at which the circuit breaker undoes a deployment of `desired` tasks.
+    """Returns how many failed tasks make the circuit breaker undo a deployment of `desired` tasks.
 
     Source: Amazon ECS Developer Guide, "How the Amazon ECS deployment circuit breaker detects
     failures": half of the tasks, rounded up, but not less than 3 and not more than 200.
@@ -155,11 +157,11 @@ def failures_allowed(desired: int) -> int:
 
 
 def _reason(deployment: Deployment) -> str:
-    told = printable(deployment.reason) or f"ECS gave the deployment {deployment.id} up."
-    return told if told.endswith(".") else f"{told}."
+    reason = printable(deployment.reason) or f"ECS gave up on the deployment {deployment.id}."
+    return reason if reason.endswith(".") else f"{reason}."
 
 
 def _elsewhere(service: Service, task_definition: str) -> str:
     primary = service.primary
     now = revision(primary.task_definition) if primary else "nothing"
-    return f"ECS brings in {now} instead of {revision(task_definition)}."
+    return f"ECS is rolling out {now} instead of {revision(task_definition)}."

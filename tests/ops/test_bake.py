@@ -114,13 +114,13 @@ def test_every_page_of_alarms_is_read(cloudwatch: Any) -> None:
 
 
 def test_without_alarms_a_bake_would_show_nothing(cloudwatch: Any) -> None:
-    with pytest.raises(OpsError, match=r"There is no alarm oaktree-prod-web/\* to watch"):
+    with pytest.raises(OpsError, match=r"No alarm is named oaktree-prod-web/\*, so"):
         bake(cloudwatch, "oaktree-prod-web/", frozenset(), 0.0, Phase("bake"), ignored)
 
 
 def test_a_cloudwatch_that_does_not_answer_proves_nothing() -> None:
     silent = Silent()
-    with pytest.raises(OpsError, match="CloudWatch cannot be asked for the alarms") as failed:
+    with pytest.raises(OpsError, match="The alarms could not be read from CloudWatch") as failed:
         bake(silent, PREFIX, frozenset(), 0.0, Phase("bake"), ignored, interval=0.0)
     assert not isinstance(failed.value, ReleaseFailedError)
 

@@ -82,7 +82,7 @@ def test_a_secret_that_is_not_there_is_told_before_anything_is_done(here: Desk, 
 def test_an_image_cannot_be_there_before_its_repository(here: Desk, embedded: Embedded) -> None:
     done = here.run("bootstrap", "--env", "dev", "--image", f"{REPOSITORY}@sha256:{'a' * 64}", "--yes")
     assert done.returncode == 2
-    assert "cannot be there before its repository, which comes with the foundation" in done.stderr
+    assert "cannot exist yet: the foundation creates its repository" in done.stderr
     done = here.run("bootstrap", "--env", "dev", "--image", "docker.io/other:latest", "--yes")
     assert done.returncode == 2
     assert "IMAGE=docker.io/other:latest is not an image of this service by digest" in done.stderr
@@ -172,7 +172,7 @@ def test_another_image_than_the_one_recorded_is_no_first_one(here: Desk, embedde
     done = here.run("bootstrap", "--env", "dev", "--image", image, "--yes")
     assert done.returncode == 2
     assert "dev has a release of web already" in done.stderr
-    assert "`make deploy ENV=dev IMAGE=...` brings another one." in done.stderr
+    assert "`make deploy ENV=dev IMAGE=...` deploys another one." in done.stderr
 
 
 def test_an_image_that_is_gone_is_built_again_but_nothing_that_is_there_is_changed(
@@ -196,7 +196,7 @@ def test_an_image_that_is_gone_is_built_again_but_nothing_that_is_there_is_chang
     assert (found["images"], found["releases"]) == ("for web", "recorded for web")
     record = embedded.client("ssm", REGION).get_parameter(Name="/oaktree/dev/releases/web")["Parameter"]
     assert json.loads(record["Value"])["commit"] == NEXT
-    assert "dev-network is there, and it would be changed (terraform_data.network)." in done.stderr
+    assert "dev-network exists, and the plan changes it (terraform_data.network)." in done.stderr
     assert "`make plan`" in done.stderr
     assert applied_network(embedded) == before
 
@@ -208,9 +208,7 @@ def test_a_state_that_is_somewhere_else_is_told(here: Desk, embedded: Embedded) 
     done = here.run("bootstrap", "--env", "dev", "--yes")
     s3.put_object(Bucket=BUCKET, Key="foundation.tfstate", Body=state)
     assert done.returncode == 1
-    assert (
-        f"The state bucket {BUCKET} is there, and neither it nor this directory has the state" in done.stderr
-    )
+    assert f"The state bucket {BUCKET} exists, but neither it nor this directory has the state" in done.stderr
 
 
 @pytest.fixture
@@ -240,7 +238,7 @@ def test_an_environment_elsewhere_comes_after_the_projects_foundation(prod: Desk
     finally:
         stop_all(tmp_path)
     assert done.returncode == 1
-    assert f"the state bucket {BUCKET} of account {ACCOUNT} is not there. Its foundation comes" in done.stderr
+    assert f"the state bucket {BUCKET} of account {ACCOUNT} does not exist. Apply its" in done.stderr
 
 
 def test_on_the_checkouts_own_embedded_aws_no_image_is_needed(desk: Desk) -> None:

@@ -121,7 +121,8 @@ def test_a_first_release_that_fails_stays(here: Desk, embedded: Embedded, app: F
     assert "    web: 1abcdef (sha256:" in done.stdout
     assert "), its first release\n" in done.stdout
     assert done.stderr.startswith(
-        "dev: the release failed. This is the first one, so there is none to go back to: it stays in force."
+        "dev: the release failed. It is the first one, so there is no previous release to go back to: it "
+        "stays in force."
     )
     assert f"{app.address}/api/status is 0000000 (sha256:ffffffffffff), and 1abcdef (sha256:" in done.stderr
     assert (recorded(embedded)[0], running(embedded)) == (1, COMMITS[1])
@@ -146,8 +147,8 @@ def test_a_same_release_that_fails_its_test_is_not_undone(here: Desk, app: FakeA
     done = here.run("deploy", "--env", "dev", "--address", app.address, "--timeout", "0.01")
     assert done.returncode == 1
     assert done.stderr.startswith(
-        "dev: the release failed. The same one ran before, so nothing was undone; `make rollback ENV=dev` "
-        "and `make deploy ENV=dev` go back to the previous one.\nThe smoke test failed after "
+        "dev: the release failed. The same release ran before, so nothing was undone; `make rollback "
+        "ENV=dev` and `make deploy ENV=dev` go back to the previous one.\nThe smoke test failed after "
     )
 
 
@@ -238,8 +239,8 @@ def test_an_interrupt_of_the_wait_says_where_things_stand(
         process.send_signal(sent)
         output, errors = process.communicate(timeout=60)
     assert (process.returncode, errors) == (130, "Interrupted.\n")
-    assert "The release is applied; ECS goes on with it, and nobody has tested it." in output
-    assert "`make deploy ENV=dev` goes on waiting and tests it" in output
+    assert "The release is applied; ECS continues to roll it out, and it is not tested." in output
+    assert "`make deploy ENV=dev` waits for it and tests it" in output
 
 
 def test_deploying_again_goes_on_with_an_interrupted_rollout(here: Desk, app: FakeApp, stub: EcsStub) -> None:

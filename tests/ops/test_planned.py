@@ -104,13 +104,15 @@ def test_a_plan_that_failed_half_way_is_refused() -> None:
 
 
 def test_a_plan_with_deferred_parts_is_refused() -> None:
-    assert refusals(plan(complete=False)) == ["the plan leaves out a part that only a later one will show"]
+    assert refusals(plan(complete=False)) == [
+        "the plan is incomplete: it defers some changes to a later plan"
+    ]
 
 
 @pytest.mark.parametrize("version", ["2.0", "", None, "10.1"])
 def test_a_plan_of_an_unknown_format_is_refused(version: str | None) -> None:
     (told,) = refusals(plan(format_version=version))
-    assert told.startswith("the plan has a format that is not known here")
+    assert told.startswith("the plan has a format version that is not supported")
 
 
 def test_an_unknown_action_is_refused() -> None:

@@ -102,7 +102,7 @@ def test_a_registry_that_does_not_say_is_not_taken_for_one_without_the_image(
     with amending(embedded.endpoint) as amended:
         amended.refusals["DescribeImages"] = "AccessDeniedException"
         refusing = replace(embedded, endpoint=amended.endpoint).client("ecr", REGION)
-        with pytest.raises(OpsError, match=r"The registry \S+ could not be asked for the image: "):
+        with pytest.raises(OpsError, match=r"The image could not be looked up in \S+: "):
             replace(releases, ecr=refusing).record("web", image, "abcdef2")
     assert releases.latest("web") == before
 

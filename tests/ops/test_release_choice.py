@@ -43,10 +43,14 @@ def test_of_several_versions_of_a_release_the_newest_is_meant(to: str, version: 
 @pytest.mark.parametrize(
     ("to", "error", "told"),
     [
-        ("aaaaaaa", UsageError, "TO=aaaaaaa is of several releases (versions 9, 6, 5). Name the version."),
-        ("main", UsageError, "TO=main is neither"),
-        ("sha256:333", UsageError, "TO=sha256:333 is neither"),
-        ("ccccccc", OpsError, "No version that SSM has kept is of ccccccc."),
+        (
+            "aaaaaaa",
+            UsageError,
+            "TO=aaaaaaa matches several releases (versions 9, 6, 5). Use the version's number.",
+        ),
+        ("main", UsageError, "TO=main is not a version's number"),
+        ("sha256:333", UsageError, "TO=sha256:333 is not a version's number"),
+        ("ccccccc", OpsError, "No version that SSM has kept matches ccccccc."),
         ("7", OpsError, "Version 7 is not a release record that can be read."),
         ("4", OpsError, "There is no version 4: SSM has kept the versions 5 to 9."),
     ],

@@ -91,7 +91,7 @@ def test_a_tag_that_does_not_tell_the_commit_is_told(
     here: Desk, images: dict[str, str], image: str, told: str
 ) -> None:
     done = here.run("release", "--env", "dev", "--image", images[image])
-    refused(done, f"{images[image]}: {told}. Name the commit: COMMIT=<commit>.", status=2)
+    refused(done, f"{images[image]}: {told}. Give the commit: COMMIT=<commit>.", status=2)
 
 
 def test_an_image_that_is_not_there_is_told_before_its_commit(here: Desk, images: dict[str, str]) -> None:
@@ -164,10 +164,10 @@ def test_a_rollback_goes_to_a_version_a_commit_or_a_digest(here: Desk, images: d
         ("4", 1, "Version 4 is the release that is recorded now"),
         ("99", 1, "There is no version 99: SSM has kept the versions 1 to 10. `make releases` lists them."),
         ("9", 1, "Version 9 is not a release record that can be read."),
-        ("abcdef0", 1, "No version that SSM has kept is of abcdef0."),
-        ("0", 2, "TO=0 is neither a version's number, nor a commit nor a digest"),
-        ("latest", 2, "TO=latest is neither"),
-        ("sha256:11", 2, "TO=sha256:11 is neither"),
+        ("abcdef0", 1, "No version that SSM has kept matches abcdef0."),
+        ("0", 2, "TO=0 is not a version's number, a commit or a digest"),
+        ("latest", 2, "TO=latest is not a version's number"),
+        ("sha256:11", 2, "TO=sha256:11 is not a version's number"),
     ],
 )
 def test_what_cannot_be_gone_back_to_is_told(

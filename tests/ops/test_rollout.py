@@ -45,7 +45,7 @@ def service(*deployments: Deployment) -> Service:
         (service(deployment(OLD, state="COMPLETED")), "unknown", ""),
         (service(), "unknown", ""),
         (service(deployment(NEW, state="FAILED", reason="no\ttasks")), "failed", "no tasks."),
-        (service(deployment(NEW, state="FAILED")), "failed", "ECS gave the deployment ecs-svc/2 up."),
+        (service(deployment(NEW, state="FAILED")), "failed", "ECS gave up on the deployment ecs-svc/2."),
         (
             service(deployment(OLD), deployment(NEW, "ACTIVE", "FAILED", reason="tasks failed to start.")),
             "failed",
@@ -54,7 +54,7 @@ def service(*deployments: Deployment) -> Service:
         (
             service(deployment(OLD), deployment(NEW, "ACTIVE")),
             "failed",
-            f"ECS brings in {NAME}:1 instead of {NAME}:2.",
+            f"ECS is rolling out {NAME}:1 instead of {NAME}:2.",
         ),
         (service(deployment(NEW, state="", running=2)), "completed", ""),
         (service(deployment(NEW, state="", running=1)), "under way", ""),
@@ -221,7 +221,7 @@ def test_a_rollout_without_end_fails_at_the_limit(watch: Watch, stub: EcsStub, e
 
 def test_a_task_definition_that_never_comes_fails(watch: Watch) -> None:
     assert watch.begin()
-    with pytest.raises(ReleaseFailedError, match=f"ECS brings in {NAME}:1 instead of {NAME}:9"):
+    with pytest.raises(ReleaseFailedError, match=f"ECS is rolling out {NAME}:1 instead of {NAME}:9"):
         watch.wait(NEW.replace(":2", ":9"), 3600, Phase("rollout"), ignored, live=True)
 
 
@@ -233,7 +233,7 @@ def test_a_moment_without_answers_is_waited_out(watch: Watch, stub: EcsStub, ecs
 
 def test_an_ecs_that_stays_silent_proves_nothing(ecs: Any) -> None:
     silent = Watch(Silent(ecs, 1000), CLUSTER, NAME, interval=0.0)
-    with pytest.raises(OpsError, match="ECS cannot be asked how the rollout is doing") as failed:
+    with pytest.raises(OpsError, match="The rollout's state could not be read from ECS") as failed:
         silent.wait(NEW, 3600, Phase("rollout"), ignored, live=True)
     assert not isinstance(failed.value, ReleaseFailedError)
 
@@ -265,7 +265,7 @@ def test_failed_tasks_are_told_with_the_last_lines_of_the_newest(
     assert watch.begin()
     logs = embedded.client("logs", REGION)
     assert list(failed_tasks(watch.ecs, logs, CLUSTER, NAME, wanted)) == [
-        "ECS reports no stopped task of it; it keeps them for about an hour."
+        "ECS reports no stopped tasks of this release; it keeps them for about an hour."
     ]
     stub.stopped = [task("older", 100.0, exit_status=2), task("newest", 200.0, exit_status=1)]
     stub.stopped.append(task("other", 300.0, exit_status=3) | {"taskDefinitionArn": OLD})

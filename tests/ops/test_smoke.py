@@ -50,8 +50,8 @@ def test_another_release_fails(app: FakeApp, other: Expected) -> None:
     with pytest.raises(ReleaseFailedError) as failed:
         smoke_test(app.address, WANTED, Phase("smoke test"), seconds=0)
     assert failed.value.reason == (
-        f"The smoke test failed after 0 s: {app.address}/api/status is {other.commit} "
-        f"({other.digest[:19]}), and abcdef0 (sha256:aaaaaaaaaaaa) is what has to run."
+        f"The smoke test failed after 0 s: {app.address}/api/status reports {other.commit} "
+        f"({other.digest[:19]}), expected is abcdef0 (sha256:aaaaaaaaaaaa)."
     )
 
 
@@ -64,7 +64,7 @@ def test_another_release_fails(app: FakeApp, other: Expected) -> None:
         (
             contract.HEALTH_PATH,
             (301, b""),
-            "/healthz answers 301 and sends to https://elsewhere.example.com/",
+            "/healthz answers 301 and redirects to https://elsewhere.example.com/",
         ),
         (contract.STATUS_PATH, (200, b"<html>"), "/api/status does not say which release it is"),
         (contract.STATUS_PATH, (200, b"\xff"), "/api/status does not say which release it is"),
@@ -129,7 +129,7 @@ def test_a_service_is_reached_by_its_domain_else_by_its_load_balancer(
 ) -> None:
     elb = embedded.client("elbv2", REGION)
     environment = platform.environments["dev"]
-    with pytest.raises(OpsError, match=r"There is no load balancer oaktree-dev-web yet\. .* ADDRESS="):
+    with pytest.raises(OpsError, match=r"The load balancer oaktree-dev-web does not exist yet\. .* ADDRESS="):
         address_of(elb, platform.project, environment, "web")
     ec2 = embedded.client("ec2", REGION)
     subnets = [subnet["SubnetId"] for subnet in ec2.describe_subnets()["Subnets"]]

@@ -134,7 +134,7 @@ def test_a_release_that_fails_is_taken_back_and_waited_for(world: World, platfor
 
 def test_a_release_that_ran_before_is_not_taken_back(world: World, platform: Platform) -> None:
     world.while_testing = fail
-    with pytest.raises(OpsError, match="The same one ran before, so nothing was undone"):
+    with pytest.raises(OpsError, match="The same release ran before, so nothing was undone"):
         run(platform)
     assert world.records == world.applied == [BEFORE]
 

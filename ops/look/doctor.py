@@ -1,4 +1,4 @@
-"""What commands need, looked at one by one: each is there, or what is wrong with it and how to fix it."""
+"""The doctor: checks of what the commands need, and what to do about each problem."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -7,15 +7,15 @@ from threading import Thread
 from typing import Final, Literal
 
 LIMIT: Final = 20.0
-"""Seconds after which a check is given up."""
+"""Seconds after which a check counts as failed."""
 
 Level = Literal["ok", "note", "wrong"]
-"""`note`: not everything will work, or not as one may think; `wrong`: commands will fail."""
+"""`note`: some things do not work, or not as expected; `wrong`: commands will fail."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What a check found; `mend` says what to do about it."""
+    """A result of a check; `mend` says what to do about it."""
 
     name: str
     level: Level
@@ -25,21 +25,24 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """Something to look at. `look` may find several things, and does not change anything."""
+    """A check; `look` may return several findings, and changes nothing."""
 
     name: str
     look: Callable[[], Iterable[Finding]]
 
 
 def examine(checks: Iterable[Check], limit: float = LIMIT) -> Iterator[Finding]:
-    """Every check's findings, in order. One that fails, or takes more than `limit` seconds, is one itself."""
+    """Yields the findings of every check, in order.
+
+    A check that fails, or takes more than `limit` seconds, is a finding too.
+    """
     for check in checks:
         yield from _within(check, limit)
 
 
 def _within(check: Check, limit: float) -> Iterable[Finding]:
     found: SimpleQueue[list[Finding]] = SimpleQueue()
-    # A thread of no account: a check that never ends does not keep the command from ending.
+    # A daemon thread: a check that never ends does not keep the command from ending.
     Thread(target=lambda: found.put(_looked(check)), daemon=True).start()
     try:
         return found.get(timeout=limit)
@@ -50,5 +53,5 @@ def _within(check: Check, limit: float) -> Iterable[Finding]:
 def _looked(check: Check) -> list[Finding]:
     try:
         return list(check.look())
-    except Exception as error:  # noqa: BLE001 - whatever a check stumbles over is what it found
+    except Exception as error:  # noqa: BLE001 - any exception of a check is its finding
         return [Finding(check.name, "wrong", f"could not be checked: {type(error).__name__}: {error}")]

@@ -1,4 +1,4 @@
-"""The doctor's checks of AWS: whose credentials these are, whether they fit, and what holds the states."""
+"""The doctor's checks of AWS: endpoint, credentials, account, region, state bucket and its locks."""
 
 import json
 import os
@@ -25,7 +25,9 @@ from ops.terraform.states import StateBucket
 from stacks.naming import state_bucket
 from stacks.settings import Environment, Platform
 
-_SIGN_IN: Final = "aws sso login, or set AWS_PROFILE or the AWS_ACCESS_KEY_ID family anew"
+_SIGN_IN: Final = (
+    "aws sso login, or set AWS_PROFILE, or new AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN"
+)
 _GET_KEYS: Final = "Set AWS_PROFILE, or sign in with aws sso login or aws configure."
 _CODES: Final = {
     "ExpiredToken": "the credentials have expired",
@@ -39,9 +41,9 @@ _CODES: Final = {
 
 @dataclass
 class AwsChecks:
-    """Checks that build on each other: without an identity there is nothing more to ask.
+    """Checks that build on each other: without an identity the others are left out.
 
-    `environment` is the one that is to be worked on, if any.
+    `environment` is the one to check for, if any.
     """
 
     platform: Platform
@@ -49,7 +51,7 @@ class AwsChecks:
     account: str = ""
 
     def checks(self) -> Iterable[Check]:
-        """All of them, in order."""
+        """Yields the checks, in order."""
         yield Check("AWS endpoint", lambda: endpoint(os.environ))
         yield Check("AWS credentials", self.identity)
         if self.account:
@@ -58,17 +60,22 @@ class AwsChecks:
             yield Check("state bucket", self.states)
 
     def identity(self) -> Iterator[Finding]:
-        """Whose credentials these are."""
+        """Reports whose credentials these are."""
         name = "AWS credentials"
         region = self.environment.region if self.environment else self.platform.project.region
         try:
             found = ambient_client("sts", region).get_caller_identity()
         except NoCredentialsError:
             level: Level = "wrong" if self.environment else "note"
-            yield Finding(name, level, "there are none; make up needs none, all else on AWS does", _GET_KEYS)
+            yield Finding(
+                name,
+                level,
+                "there are none; only make up works without, everything on AWS needs them",
+                _GET_KEYS,
+            )
         except ProfileNotFound as error:
             yield Finding(
-                name, "wrong", f"AWS_PROFILE: {error}", "aws configure list-profiles names those there are"
+                name, "wrong", f"AWS_PROFILE: {error}", "aws configure list-profiles lists the profiles"
             )
         except (SSOError, TokenRetrievalError) as error:
             yield Finding(name, "wrong", str(error), "aws sso login")
@@ -88,7 +95,7 @@ class AwsChecks:
                 yield Finding(name, "ok", found["Arn"])
 
     def belongs(self) -> Iterator[Finding]:
-        """Whether the account is that of the environment, or of any."""
+        """Reports whether the account is that of the environment, or of any."""
         name = "AWS account"
         project = self.platform.project
         here = [each.name for each in self.platform.environments.values() if each.account_id == self.account]
@@ -103,21 +110,21 @@ class AwsChecks:
             yield Finding(name, "ok", f"{self.account} ({', '.join((*of_project, *here))})")
 
     def region(self) -> Iterator[Finding]:
-        """Whether the AWS CLI by itself works in the region of the environment; make's commands do."""
+        """Reports whether the AWS CLI's region is that of the environment, which make's commands use."""
         name = "AWS region"
         wanted = self.environment.region if self.environment else self.platform.project.region
         found = Session().get_config_variable("region")
         if found is None:
-            text = f"none is set; make's commands use {wanted}, the AWS CLI by hand needs it"
+            text = f"none is set; make's commands use {wanted}, the AWS CLI by itself needs it"
             yield Finding(name, "note", text, f"export AWS_REGION={wanted}")
         elif found != wanted:
-            text = f"{found} is set; make's commands use {wanted}, the AWS CLI by hand does not"
+            text = f"{found} is set; make's commands use {wanted}, the AWS CLI by itself does not"
             yield Finding(name, "note", text, f"export AWS_REGION={wanted}")
         else:
             yield Finding(name, "ok", found)
 
     def states(self) -> Iterator[Finding]:
-        """Whether the state bucket is there and may be read, and who has locked what in it."""
+        """Reports whether the state bucket exists and can be read, and which states are locked."""
         name = "state bucket"
         project = self.platform.project
         states = StateBucket(ambient_client("s3", project.region), state_bucket(project))
@@ -138,22 +145,22 @@ class AwsChecks:
             return
         yield Finding(name, "ok", f"{states.name} holds {', '.join(stacks) or 'no state yet'}")
         for text, key in locked:
-            mend = f"If that is not at work any more: aws s3 rm s3://{states.name}/{key}"
+            mend = f"If that command has ended: aws s3 rm s3://{states.name}/{key}"
             yield Finding("state lock", "note", text, mend)
 
 
 def endpoint(variables: Mapping[str, str]) -> Iterator[Finding]:
-    """Where requests go instead of to AWS, if anywhere."""
+    """Reports where requests go if not to AWS."""
     named = {name: value for name, value in sorted(variables.items()) if name.startswith("AWS_ENDPOINT_URL")}
     if named and variables.get("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "").lower() != "true":
-        told = ", ".join(f"{name}={value}" for name, value in named.items())
-        yield Finding("AWS endpoint", "note", f"{told}: this is not AWS itself", f"unset {' '.join(named)}")
+        shown = ", ".join(f"{name}={value}" for name, value in named.items())
+        yield Finding("AWS endpoint", "note", f"{shown}: this is not AWS itself", f"unset {' '.join(named)}")
     else:
         yield Finding("AWS endpoint", "ok", "AWS itself")
 
 
 def state_locks(states: StateBucket) -> Iterator[tuple[str, str]]:
-    """What is locked by whom since when, and the lock's key.
+    """Yields a line on each lock (which stack, by whom, since when), and the lock's key.
 
     Source of the content: Terraform's lock info, `Operation`, `Who` and `Created`.
     """
@@ -165,9 +172,9 @@ def state_locks(states: StateBucket) -> Iterator[tuple[str, str]]:
         stack = key.removesuffix(".tflock").removesuffix(".tfstate")
         try:
             content: Any = json.loads(states.s3.get_object(Bucket=states.name, Key=key)["Body"].read())
-            told = f"{content['Who']} since {content['Created']} ({content['Operation']})"
+            holder = f"{content['Who']} since {content['Created']} ({content['Operation']})"
         except states.s3.exceptions.NoSuchKey:
             continue
         except (ClientError, ValueError, KeyError, TypeError):
-            told = "somebody"
-        yield f"{stack} is locked by {told}", key
+            holder = "somebody"
+        yield f"{stack} is locked by {holder}", key

@@ -1,4 +1,4 @@
-"""The doctor's checks of this machine: what `make setup` made, and the programs that are not its business."""
+"""The doctor's checks of this machine: what `make setup` installs, and programs that it does not."""
 
 import platform
 import shutil
@@ -22,14 +22,14 @@ from ops.setup import COMPLETE, ENVIRONMENT, INSTALLER_LOCK, PACKAGES_LOCK
 from stacks.reading import SettingsError, read_platform
 
 LOCKED: Final = ("setup", "app", "dev")
-"""What in `requirements/` has a list and a lock."""
+"""The names in `requirements/` that have a list (`.in`) and a lock (`.txt`)."""
 
 _SETUP: Final = "make setup"
 _SECONDS: Final = 10.0
 
 
 def desk_checks(checkout: Checkout, source: Path) -> tuple[Check, ...]:
-    """Checks of the checkout's settings and of what is installed; `source` is where the project's code is."""
+    """Returns the checks of the settings and of what is installed; `source` is the project's directory."""
     return (
         Check("settings", lambda: settings(checkout)),
         Check("Python", lambda: python(source)),
@@ -44,23 +44,23 @@ def desk_checks(checkout: Checkout, source: Path) -> tuple[Check, ...]:
 
 
 def settings(checkout: Checkout) -> Iterator[Finding]:
-    """Whether `environments/` can be read."""
+    """Reports whether `environments/` can be read."""
     try:
         found = read_platform(checkout.environments)
     except SettingsError as error:
-        yield Finding("settings", "wrong", str(error), "Mend the file; docs/settings.md has what is allowed.")
+        yield Finding("settings", "wrong", str(error), "Fix the file; docs/settings.md says what is allowed.")
     else:
         yield Finding("settings", "ok", f"{found.project.name}: {', '.join(found.environments)}")
 
 
 def python(source: Path) -> Iterator[Finding]:
-    """Whether this is the Python of `.venv`, and that is whole and as new as its locks."""
+    """Reports whether this is the Python of `.venv`, which is complete and as new as its locks."""
     here = source / ENVIRONMENT
     version = platform.python_version()
     if Path(sys.prefix).resolve() != here.resolve():
         yield Finding("Python", "note", f"{version}, which is not that of {ENVIRONMENT}", _SETUP)
     elif not (source / COMPLETE).exists():
-        yield Finding("Python", "wrong", f"{ENVIRONMENT} was not made to its end", _SETUP)
+        yield Finding("Python", "wrong", f"{ENVIRONMENT} is incomplete", _SETUP)
     elif newer := _newer(source, (INSTALLER_LOCK, PACKAGES_LOCK), source / COMPLETE):
         yield Finding("Python", "wrong", f"{ENVIRONMENT} is older than {newer}", _SETUP)
     else:
@@ -68,7 +68,7 @@ def python(source: Path) -> Iterator[Finding]:
 
 
 def packages(source: Path) -> Iterator[Finding]:
-    """Whether what is installed has the versions of the lock; hashes were checked when it was."""
+    """Reports whether the installed versions are those of the lock; the installation checked the hashes."""
     installed = {str(canonicalize_name(each.name)): each.version for each in distributions()}
     wanted = locked_versions((source / PACKAGES_LOCK).read_text())
     other = [
@@ -79,14 +79,14 @@ def packages(source: Path) -> Iterator[Finding]:
         if installed.get(name) != version
     ]
     if other:
-        told = "; ".join(other[:3]) + (f"; {len(other) - 3} more" if len(other) > 3 else "")
-        yield Finding("packages", "wrong", told, f"touch {PACKAGES_LOCK} && {_SETUP}")
+        shown = "; ".join(other[:3]) + (f"; {len(other) - 3} more" if len(other) > 3 else "")
+        yield Finding("packages", "wrong", shown, f"touch {PACKAGES_LOCK} && {_SETUP}")
     else:
         yield Finding("packages", "ok", f"{len(wanted)} as in {PACKAGES_LOCK}")
 
 
 def locks(source: Path) -> Iterator[Finding]:
-    """Whether the locks have all that the lists ask for."""
+    """Reports whether the locks satisfy the lists."""
     directory = source / "requirements"
     missing = []
     for name in LOCKED:
@@ -96,7 +96,9 @@ def locks(source: Path) -> Iterator[Finding]:
             if version is None:
                 missing.append(f"{name}.txt lacks {requirement}")
             elif not requirement.specifier.contains(version, prereleases=True):
-                missing.append(f"{name}.txt has {requirement.name} {version}, asked for is {requirement}")
+                missing.append(
+                    f"{name}.txt has {requirement.name} {version}, {name}.in requires {requirement}"
+                )
     if missing:
         yield Finding("locks", "wrong", "; ".join(missing), "make lock")
     else:
@@ -117,7 +119,7 @@ def locked_versions(lock: str, *, everywhere: bool = False) -> dict[str, str]:
 
 
 def node(source: Path) -> Iterator[Finding]:
-    """Whether the Node that synthesis needs runs."""
+    """Reports whether the Node that synthesis needs runs."""
     version = _version(str(source / ENVIRONMENT / "bin" / "node"))
     if version is None:
         yield Finding(
@@ -128,7 +130,7 @@ def node(source: Path) -> Iterator[Finding]:
 
 
 def git(source: Path) -> Iterator[Finding]:
-    """Whether there is a commit to name images by."""
+    """Reports whether git runs and there is a commit to name images after."""
     executable = shutil.which("git")
     version = _version(executable) if executable else None
     if executable is None or version is None:
@@ -143,7 +145,7 @@ def git(source: Path) -> Iterator[Finding]:
 
 
 def engine() -> Iterator[Finding]:
-    """Whether docker or podman answers; only what is about images needs one."""
+    """Reports whether docker or podman answers, which only commands about images need."""
     try:
         found = find_engine()
     except OpsError as error:
@@ -155,7 +157,7 @@ def engine() -> Iterator[Finding]:
 
 
 def optional(name: str, program: str) -> Iterator[Finding]:
-    """Whether a program is there that only `make exec` needs."""
+    """Reports whether a program runs that only `make exec` needs."""
     executable = shutil.which(program)
     version = _version(executable) if executable else None
     if version is None:
@@ -178,7 +180,7 @@ def _newer(source: Path, files: tuple[Path, ...], than: Path) -> str:
 
 
 def _version(executable: str) -> str | None:
-    """The first line of what it says its version is; None when it does not run."""
+    """Returns the first line of a program's version text, or None if it does not run."""
     said = _said((executable, "--version"))
     return said.splitlines()[0] if said else None
 

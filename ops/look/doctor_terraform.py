@@ -1,4 +1,4 @@
-"""The doctor's checks of Terraform: which it is, its provider, what is locked and what synthesized."""
+"""The doctor's checks of Terraform: the executable, the provider's source and lock, and the synthesis."""
 
 import json
 import os
@@ -17,7 +17,7 @@ _EXACT: Final = re.compile(r"=?\s*(\d+\.\d+\.\d+\S*)")
 
 
 def terraform_checks(checkout: Checkout) -> tuple[Check, ...]:
-    """Checks of what plans and applies."""
+    """Returns the checks of what plans and applies need."""
     return (
         Check("Terraform", terraform),
         Check("provider source", lambda: provider_source(checkout, os.environ)),
@@ -27,7 +27,7 @@ def terraform_checks(checkout: Checkout) -> tuple[Check, ...]:
 
 
 def terraform() -> Iterator[Finding]:
-    """Whether there is one that is recent enough."""
+    """Reports whether a recent enough Terraform or OpenTofu was found."""
     found = fetch.find()
     if found is None:
         least = ".".join(map(str, fetch.MINIMUM))
@@ -38,7 +38,7 @@ def terraform() -> Iterator[Finding]:
 
 
 def provider_source(checkout: Checkout, variables: Mapping[str, str]) -> Iterator[Finding]:
-    """Whether the places that variables name for providers are there and hold what the stacks need."""
+    """Reports whether the provider sources that variables name exist and hold what the stacks need."""
     name = "provider source"
     if configuration := variables.get("TF_CLI_CONFIG_FILE"):
         if Path(configuration).is_file():
@@ -68,7 +68,7 @@ def provider_source(checkout: Checkout, variables: Mapping[str, str]) -> Iterato
 
 
 def _unnamed_source(checkout: Checkout, name: str) -> Finding:
-    """Say where the provider comes from while no variable names a place."""
+    """Reports where the provider comes from if no variable names a source."""
     if providers.own_configuration().exists():
         return Finding(name, "ok", f"as {providers.own_configuration()} says")
     terraform = find_terraform(checkout.state)
@@ -81,7 +81,7 @@ def _unnamed_source(checkout: Checkout, name: str) -> Finding:
 
 
 def provider_locks(checkout: Checkout) -> Iterator[Finding]:
-    """Whether the lock files of the working directories have the versions that the stacks ask for."""
+    """Reports whether the lock files of the working directories have the versions that the stacks require."""
     files = [checkout.state / "terraform.lock.hcl", *checkout.state.glob("*/*/.terraform.lock.hcl")]
     wanted = _wanted(checkout)
     others: dict[Path, str] = {}
@@ -96,16 +96,16 @@ def provider_locks(checkout: Checkout) -> Iterator[Finding]:
             if pinned and pinned[1] != version:
                 others[file] = f"{short} is locked at {version}, the stacks ask for {pinned[1]}"
     if others:
-        told = "; ".join(sorted(set(others.values())))
+        mismatches = "; ".join(sorted(set(others.values())))
         paths = " ".join(str(path) for path in others)
-        yield Finding("provider lock", "wrong", told, f"rm {paths} (the next plan writes it again)")
+        yield Finding("provider lock", "wrong", mismatches, f"rm {paths} (the next plan writes it again)")
     else:
         text = ", ".join(sorted(versions)) or "none yet; the first plan writes it"
         yield Finding("provider lock", "ok", text)
 
 
 def synthesis(checkout: Checkout) -> Iterator[Finding]:
-    """Whether `cdktf.out` is newer than what it is made of; plan and apply write it again themselves."""
+    """Reports whether `cdktf.out` is newer than its sources; plan and apply synthesize again themselves."""
     manifest = checkout.synthesized / "manifest.json"
     if not manifest.exists():
         yield Finding("synthesis", "ok", "nothing synthesized yet; make plan does it")
@@ -117,7 +117,7 @@ def synthesis(checkout: Checkout) -> Iterator[Finding]:
         text = f"cdktf.out is older than {newer[0].name}{more}; make plan writes it again"
         yield Finding("synthesis", "note", text, "make synth")
     else:
-        yield Finding("synthesis", "ok", "cdktf.out is newer than all it is made of")
+        yield Finding("synthesis", "ok", "cdktf.out is newer than its sources")
 
 
 def _sources(checkout: Checkout) -> list[Path]:
@@ -131,7 +131,7 @@ def _sources(checkout: Checkout) -> list[Path]:
 
 
 def _wanted(checkout: Checkout) -> dict[str, str]:
-    """The version constraints of the synthesized stacks, by provider; empty before the first synthesis."""
+    """Returns the synthesized stacks' version constraints by provider; empty before the first synthesis."""
     wanted: dict[str, str] = {}
     for file in checkout.synthesized.glob("stacks/*/cdk.tf.json"):
         providers = json.loads(file.read_text())["terraform"]["required_providers"]

@@ -1,4 +1,4 @@
-"""A shell, or another command, in a running task, by the AWS CLI and its session plugin.
+"""A shell, or another command, in a running task, through the AWS CLI and its session plugin.
 
 Source: Amazon ECS Developer Guide, "Monitor Amazon ECS containers with ECS Exec".
 """
@@ -21,16 +21,16 @@ INSTALL: Final = {
         'Install it: AWS Systems Manager User Guide, "Install the Session Manager plugin for the AWS CLI".'
     ),
 }
-"""Where it is told how to get the programs."""
+"""How to install each program."""
 
 _AGENT: Final = "ExecuteCommandAgent"
 _MOST_DESCRIBED: Final = 100
-"""Tasks in one DescribeTasks."""
+"""Tasks that DescribeTasks accepts in one request."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tools:
-    """The programs that open a session: absolute paths."""
+    """Absolute paths of the programs that open a session."""
 
     aws: str
     plugin: str
@@ -38,7 +38,7 @@ class Tools:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A running task that takes commands."""
+    """A running task that accepts commands."""
 
     arn: str
     cluster: str
@@ -46,12 +46,15 @@ class Task:
 
     @property
     def id(self) -> str:
-        """The last part of its ARN."""
+        """Returns the last part of its ARN."""
         return self.arn.rpartition("/")[2]
 
 
 def find_tools() -> Tools:
-    """The AWS CLI and its session plugin on PATH. OpsError says what is missing and how to get it."""
+    """Returns the AWS CLI and its session plugin from PATH.
+
+    Raises OpsError, which says how to install what is missing.
+    """
     aws, plugin = shutil.which("aws"), shutil.which("session-manager-plugin")
     if aws and plugin:
         return Tools(aws, plugin)
@@ -60,9 +63,9 @@ def find_tools() -> Tools:
 
 
 def find_task(ecs: Any, project: Project, environment: Environment, service: str) -> Task:
-    """The newest running task of a service that takes commands.
+    """Returns the newest running task of a service that accepts commands.
 
-    OpsError when none runs, when `exec` is off for the service, or on but not in force yet.
+    Raises OpsError if none runs, if `exec` is off for the service, or on but not in force yet.
     """
     cluster = base(project.name, environment.name)
     name = load_balancer_name(project.name, environment.name, service)
@@ -82,8 +85,8 @@ def find_task(ecs: Any, project: Project, environment: Environment, service: str
     enabled = [task for task in running if task.get("enableExecuteCommand")]
     if not enabled:
         raise OpsError(
-            f"The tasks of {service} were started before `exec` was switched on. The next deployment starts "
-            f"others: `aws ecs update-service --cluster {cluster} --service {name} --force-new-deployment "
+            f"The tasks of {service} were started before `exec` was set. The next deployment replaces them; "
+            f" `aws ecs update-service --cluster {cluster} --service {name} --force-new-deployment "
             f"--region {environment.region}` makes one now."
         )
     reasons = {task["taskArn"]: _not_ready(task, service) for task in enabled}
@@ -91,15 +94,15 @@ def find_task(ecs: Any, project: Project, environment: Environment, service: str
     if not ready:
         newest = max(enabled, key=_started)["taskArn"]
         raise OpsError(
-            f"The agent that takes commands in the task {newest.rpartition('/')[2]} is {reasons[newest]}. "
-            "It needs some seconds after a task's start, and a way to Systems Manager: with `nat = "
+            f"The agent that accepts commands in the task {newest.rpartition('/')[2]} is {reasons[newest]}. "
+            "It needs some seconds after a task's start, and a route to Systems Manager: with `nat = "
             '"none"`, `ssmmessages` in `network.endpoints` (docs/settings.md).'
         )
     return Task(max(ready, key=_started)["taskArn"], cluster, service)
 
 
 def command(tools: Tools, task: Task, region: str, line: str) -> tuple[str, ...]:
-    """What to run: the AWS CLI, which starts the session plugin. `line` is split in the container."""
+    """Returns the command that opens a session with the AWS CLI; the container splits `line` into words."""
     options = {
         "--region": region,
         "--cluster": task.cluster,
@@ -115,7 +118,7 @@ def _switched_off(environment: Environment, service: str) -> str:
     settings = environment.services[service]
     if settings.exec:
         return (
-            f"ECS Exec is off for {service}, and on in the settings: apply them with "
+            f"ECS Exec is off for {service}, but on in the settings: apply them with "
             f"`make plan ENV={environment.name} STACK=service` and `make apply ENV={environment.name} "
             "STACK=service`."
         )
@@ -147,7 +150,7 @@ def _started(task: Mapping[str, Any]) -> float:
 
 
 def _not_ready(task: Mapping[str, Any], container: str) -> str:
-    """The agent's status and reason, or nothing when it takes commands."""
+    """Returns the agent's status and reason, or an empty string if it accepts commands."""
     for each in task.get("containers", ()):
         if each["name"] == container:
             for agent in each.get("managedAgents", ()):

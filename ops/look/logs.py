@@ -1,4 +1,4 @@
-"""The log of a service, from CloudWatch Logs: what was said since some time, and what is said from now on.
+"""The log of a service in CloudWatch Logs: past events, and new ones as they arrive.
 
 Source: CloudWatch Logs API Reference, FilterLogEvents.
 """
@@ -18,10 +18,10 @@ from rich.text import Text
 from ops.core.errors import OpsError, UsageError
 
 OVERLAP: Final = 60_000
-"""Milliseconds that each look of `follow` goes back: events of several tasks arrive out of order."""
+"""Milliseconds by which requests of `follow` overlap: events of several tasks arrive out of order."""
 
 INTERVAL: Final = 2.0
-"""Seconds between two looks; CloudWatch Logs allows five a second in an account and region."""
+"""Seconds between two requests; CloudWatch Logs allows five a second in an account and region."""
 
 _SPAN: Final = re.compile(r"([1-9]\d{0,5})([smhdw])")
 _UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
@@ -42,7 +42,7 @@ _OURS: Final = ("time", "level", "message", "logger", "exception")
 _LEVEL_WIDTH: Final = 8
 _ID_DIGITS: Final = 8
 
-# What comes from outside must not move the cursor, colour the terminal or forge a line of its own.
+# Third-party text must not move the cursor, colour the terminal or forge a line.
 _CONTROLS: Final = {
     number: f"\\x{number:02x}" for number in (*range(0x20), *range(0x7F, 0xA0)) if number != ord("\t")
 } | {
@@ -61,7 +61,10 @@ class LogEvent:
 
 
 def start_of(since: str, now: datetime) -> int:
-    """Return when `SINCE` is, in milliseconds since the epoch. Raises UsageError for none, or the future."""
+    """Returns the time of `SINCE` in milliseconds since the epoch.
+
+    Raises UsageError if it is not a time, or in the future.
+    """
     if span := _SPAN.fullmatch(since):
         try:
             start = now - timedelta(**{_UNITS[span[2]]: int(span[1])})
@@ -75,20 +78,20 @@ def start_of(since: str, now: datetime) -> int:
         milliseconds = _milliseconds(start)
     except (ValueError, OverflowError):
         raise UsageError(
-            f"SINCE={since} is not a time: it is how long ago, such as 30s, 15m, 2h, 1d or 1w, or a time "
+            f"SINCE={since} is not a time. Use how long ago, such as 30s, 15m, 2h, 1d or 1w, or a time "
             "such as 2026-01-31T09:00:00Z."
         ) from None
     if start > now:
-        raise UsageError(f"SINCE={since} is yet to come: it is now {now.isoformat(timespec='seconds')}.")
+        raise UsageError(f"SINCE={since} is in the future: it is now {now.isoformat(timespec='seconds')}.")
     return max(0, milliseconds)
 
 
 def read(client: Any, group: str, start: int) -> Iterator[LogEvent]:
-    """The events of a log group from a time on, the oldest first. OpsError when there is no such group.
+    """Yields the events of all streams of a log group from `start` on, oldest first, as CloudWatch has them.
 
-    The order is CloudWatch's: by the event's time, over all streams.
+    Raises OpsError if the group does not exist.
     """
-    # Without `interleaved`, which AWS has always taken for true since 2019, others keep streams apart.
+    # AWS ignores `interleaved` since 2019, but other implementations keep the streams apart without it.
     pages = client.get_paginator("filter_log_events").paginate(
         logGroupName=group, startTime=start, interleaved=True
     )
@@ -107,10 +110,10 @@ def follow(
     on_trouble: Callable[[str], None],
     pause: Callable[[float], None] = time.sleep,
 ) -> Iterator[LogEvent]:
-    """The events of a log group from a time on, and then those to come, each once, without end.
+    """Yields the events of a log group from `start` on and then new ones, each once, without end.
 
-    An event that arrives more than `OVERLAP` behind the newest one is missed. While CloudWatch cannot
-    be reached or asks for patience, `on_trouble` is told once and the next look comes later.
+    An event that arrives more than `OVERLAP` after a newer one is missed. While CloudWatch is out
+    of reach or throttles, it waits longer between requests and calls `on_trouble` once.
     """
     newest = start
     seen: dict[str, int] = {}
@@ -139,10 +142,10 @@ def _milliseconds(at: datetime) -> int:
 
 
 def readable(event: LogEvent) -> Text:
-    """An event in one line; of an error's traceback, each line follows indented.
+    """Returns an event in one line, followed by the indented lines of its traceback if it has one.
 
-    A message that is no JSON object with a `message` of its own is shown as it is. Control
-    characters are shown as escapes, but for tabs.
+    A message that is not a JSON object with a `message` is shown unchanged. Control characters are
+    shown as escapes, except tabs.
     """
     content = _object(event.message)
     said = content.get("message")
@@ -170,7 +173,7 @@ def readable(event: LogEvent) -> Text:
 
 
 def short_name(stream: str) -> str:
-    """The task that a stream is of: the first digits of its id, or the stream's name if it has another form.
+    """Returns the first digits of the task id in a stream's name, or the name if it has another form.
 
     Source of the form: Amazon ECS Developer Guide, "awslogs log driver": prefix/container/task id.
     """
@@ -180,7 +183,7 @@ def short_name(stream: str) -> str:
 
 
 def clean(text: str) -> str:
-    """Text without what a terminal would act on, or what cannot be written: halves of characters in JSON."""
+    """Returns text without what a terminal would act on, or cannot be encoded: lone surrogates of JSON."""
     return text.translate(_CONTROLS).encode(errors="backslashreplace").decode()
 
 
@@ -199,7 +202,7 @@ def _value(value: object) -> str:
 
 
 def _time(event: LogEvent, content: Mapping[str, object]) -> str:
-    """When the app says it was, which is more exact; else when CloudWatch was told."""
+    """Returns the time in the app's own record, which is more exact, or else CloudWatch's."""
     try:
         at = datetime.fromisoformat(str(content["time"])).astimezone(UTC)
     except (KeyError, ValueError, OverflowError):

@@ -1,4 +1,4 @@
-"""What the stacks of an environment say about themselves: the outputs in their states."""
+"""The outputs of an environment's stacks, from their states."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,7 +13,7 @@ from stacks.naming import state_key
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """An output of a stack; `value` is any JSON."""
+    """An output of a stack; `value` is any JSON value."""
 
     stack: str
     name: str
@@ -22,9 +22,11 @@ class Output:
 
 
 def read(states: StateBucket, stack: str) -> tuple[Output, ...] | None:
-    """The outputs of a stack by name, or None when it has no state. OpsError for what is not a state.
+    """Returns the outputs of a stack sorted by name, or None if it has no state.
 
-    Source of the form: the state files of Terraform 1 and OpenTofu 1, format version 4.
+    Raises OpsError if the object is not a state.
+
+    Source of the format: the state files of Terraform 1 and OpenTofu 1, format version 4.
     """
     if not states.has(stack):
         return None
@@ -44,7 +46,10 @@ def read(states: StateBucket, stack: str) -> tuple[Output, ...] | None:
 
 
 def one(outputs: Iterator[Output], name: str) -> Output:
-    """The output of that name, of the stack that comes last. UsageError names those there are."""
+    """Returns the output of that name, from the last stack that has it.
+
+    Raises UsageError, with the known names, if there is none.
+    """
     found = {output.name: output for output in outputs}
     if name not in found:
         known = f"known are {', '.join(sorted(found))}" if found else "there are none yet"
@@ -53,19 +58,19 @@ def one(outputs: Iterator[Output], name: str) -> Output:
 
 
 def text(value: object) -> str:
-    """A value in one line: text as it is, all else as JSON."""
+    """Returns a value in one line: strings unchanged, all else as JSON."""
     return value if isinstance(value, str) else json.dumps(value, sort_keys=True)
 
 
 def as_json(found: Sequence[Output]) -> dict[str, object]:
-    """Outputs by name; instead of a sensitive one's value there is only that it is."""
+    """Returns outputs by name; a sensitive one without its value."""
     return {
         output.name: {"sensitive": True} if output.sensitive else {"value": output.value} for output in found
     }
 
 
 def lines(found: Mapping[str, Sequence[Output] | None]) -> Iterator[Text]:
-    """What each stack has, under its name; of a sensitive output not the value."""
+    """Yields each stack's name and its outputs, sensitive ones without their values."""
     names = [output.name for of in found.values() for output in of or ()]
     width = max(map(len, names), default=0)
     for stack, of in found.items():

@@ -1,4 +1,4 @@
-"""How the services of an environment are: tasks, image, deployments, alarms, last release."""
+"""The state of an environment's services: tasks, image, deployments, alarms, last release."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -14,16 +14,16 @@ from stacks.naming import alarm_prefix, base, load_balancer_name
 from stacks.settings import Environment, Project
 
 _DIGITS = 12
-"""Of a digest or a commit, enough to tell it from others."""
+"""Digits of a digest or commit that are shown."""
 
 _COLOURS = {"COMPLETED": "green", "IN_PROGRESS": "yellow", "FAILED": "red"}
 
 
 @dataclass(frozen=True, slots=True)
 class Rollout:
-    """One of a service's deployments. `state` and `reason` are ECS's rollout state and its reason.
+    """A deployment of a service; `state` and `reason` are ECS's rollout state and its reason.
 
-    `primary` is the one that ECS brings in or keeps; any other is on its way out. `revision` is
+    `primary` is the one that ECS rolls out or keeps; the others are being replaced. `revision` is
     `<family>:<number>` of its task definition.
     """
 
@@ -41,7 +41,7 @@ class Rollout:
 
 @dataclass(frozen=True, slots=True)
 class LastEvent:
-    """What ECS reported last about a service."""
+    """The last event that ECS reported about a service."""
 
     at: datetime
     message: str
@@ -49,7 +49,7 @@ class LastEvent:
 
 @dataclass(frozen=True, slots=True)
 class Tasks:
-    """How many tasks there are, and how many there should be."""
+    """How many tasks a service has, and how many it should have."""
 
     running: int
     pending: int
@@ -58,18 +58,18 @@ class Tasks:
 
 @dataclass(frozen=True, slots=True)
 class Alarms:
-    """Names of a service's alarms, without what they have in common, by state."""
+    """Names of a service's alarms, without their common prefix, by state."""
 
     raised: tuple[str, ...]
     unknown: tuple[str, ...]
-    """Those that have seen too little to tell (INSUFFICIENT_DATA)."""
+    """Alarms without enough data (INSUFFICIENT_DATA)."""
 
     fine: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class LastRelease:
-    """The version of the release record in force; `image` and the rest are empty when nobody can read it."""
+    """The current version of the release record; all but `version` is empty if it cannot be read."""
 
     version: int
     image: str = ""
@@ -81,7 +81,7 @@ class LastRelease:
 
 @dataclass(frozen=True, slots=True)
 class ServiceStatus:
-    """A service; `tasks` and `deployments` are empty when ECS has no such service yet."""
+    """The state of a service; `tasks` is None and `deployments` is empty until ECS has the service."""
 
     service: str
     tasks: Tasks | None
@@ -92,19 +92,19 @@ class ServiceStatus:
 
     @property
     def runs(self) -> Image | None:
-        """What the deployment that ECS brings in or keeps runs."""
+        """Returns the image that the primary deployment runs."""
         return next((deployment.runs for deployment in self.deployments if deployment.primary), None)
 
     @property
     def is_deployed(self) -> bool:
-        """Whether what is recorded is what ECS was told to run."""
+        """Whether the recorded release is the one that ECS is set to run."""
         recorded = Image(self.release.image, self.release.commit) if self.release else None
         return recorded == self.runs
 
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """Asks AWS about one environment; `ecs` and `cloudwatch` act in its account and region."""
+    """Reads the state of one environment; `ecs` and `cloudwatch` act in its account and region."""
 
     project: Project
     environment: Environment
@@ -113,7 +113,10 @@ class Reader:
     releases: Releases
 
     def read(self, service: str) -> ServiceStatus:
-        """How a service is. ClientError when AWS does not say."""
+        """Returns the state of a service.
+
+        Raises ClientError if AWS refuses a request.
+        """
         cluster = base(self.project.name, self.environment.name)
         name = load_balancer_name(self.project.name, self.environment.name, service)
         found = read_service(self.ecs, cluster, name)
@@ -169,7 +172,7 @@ class Reader:
 
 
 def table(statuses: Sequence[ServiceStatus], now: datetime) -> Table:
-    """A row for each service."""
+    """Returns a table with a row for each service."""
     made = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     for title in ("SERVICE", "TASKS", "IMAGE", "DEPLOYMENTS"):
         made.add_column(title, no_wrap=True)
@@ -188,7 +191,7 @@ def table(statuses: Sequence[ServiceStatus], now: datetime) -> Table:
 
 
 def remarks(environment: Environment, status: ServiceStatus) -> Iterator[str]:
-    """What is not as it should be with a service, and the command that fixes it."""
+    """Yields what is wrong with a service, and the command that fixes it."""
     name, service, release = environment.name, status.service, status.release
     if release is None:
         yield (
@@ -272,14 +275,14 @@ def _what(image: Image) -> str:
 
 
 def _short(image: Image) -> tuple[str, ...]:
-    """The beginnings of digest and commit; an image that is not by digest in full."""
+    """Returns the beginnings of digest and commit, or the whole image if it is not named by digest."""
     name, _, digest = image.image.rpartition("@sha256:")
     short = digest[:_DIGITS] if name else image.image
     return (short, image.commit[:_DIGITS]) if image.commit else (short,)
 
 
 def _ago(then: datetime, now: datetime) -> str:
-    """How long ago, in the largest unit that fits at least once."""
+    """Returns how long ago `then` is, in the largest unit that fits at least once."""
     seconds = max(0, int((now - then).total_seconds()))
     for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
         if count := seconds // size:

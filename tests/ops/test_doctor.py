@@ -89,7 +89,7 @@ def test_a_list_that_asks_for_more_than_its_lock_is_told(source: Path) -> None:
         file.write("fourth\nfirst>1\n")
     level, text, mend = only(doctor_desk.locks(source))
     assert (level, mend) == ("wrong", "make lock")
-    assert text == "app.txt lacks fourth; app.txt has first 1.0, asked for is first>1"
+    assert text == "app.txt lacks fourth; app.txt has first 1.0, app.in requires first>1"
 
 
 def test_a_lock_is_read_for_this_machine_or_for_any() -> None:
@@ -161,7 +161,7 @@ def test_settings_that_cannot_be_read_are_told_with_status_1(desk: Desk) -> None
         path.write_text(before)
     assert done.returncode == 1
     assert f"x settings         {path}: datas: unknown key" in done.stdout
-    assert "-> Mend the file; docs/settings.md has what is allowed." in done.stdout
+    assert "-> Fix the file; docs/settings.md says what is allowed." in done.stdout
 
 
 def source_of(checkout: Checkout, **variables: str) -> list[tuple[str, str]]:
@@ -273,7 +273,7 @@ def nobody(desk: Desk) -> Desk:
 
 def test_without_credentials_nothing_of_aws_is_asked(nobody: Desk) -> None:
     _, found = findings(nobody)
-    assert found["AWS credentials"].startswith("! there are none; make up needs none")
+    assert found["AWS credentials"].startswith("! there are none; only make up works without")
     assert "AWS account" not in found
     status, found = findings(nobody, "--env", "dev")
     assert status == 1

@@ -107,7 +107,7 @@ def test_a_service_without_exec_is_told_the_setting(here: Desk, amended: Amended
     path.write_text(ENVIRONMENT + "exec = true\nread_only_root = false\n")
     try:
         refused(
-            here, "off for web, and on in the settings: apply them with `make plan ENV=dev STACK=service`"
+            here, "off for web, but on in the settings: apply them with `make plan ENV=dev STACK=service`"
         )
     finally:
         path.write_text(ENVIRONMENT)

@@ -1,1 +1,1 @@
-"""GitHub: the role of a workflow, reviews of plans, and where they are posted."""
+"""GitHub: a workflow's role, reviews of plans, and where reviews are posted."""

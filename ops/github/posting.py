@@ -1,4 +1,4 @@
-"""Brings a review to where it is read: a pull request's comment, the issue about drift, a job's summary."""
+"""Posts a review to a pull request's comment, the issue about drift, and a job's summary."""
 
 import os
 from collections.abc import Iterator
@@ -17,9 +17,9 @@ from stacks.settings import Project
 
 
 def post_comment(project: Project, reviewed: Reviewed, pull_request: int) -> str:
-    """Make the pull request's comment say what the review says; returns what was done, in words.
+    """Creates or updates the pull request's review comment and returns what was done.
 
-    OpsError for what GitHub refuses. Needs GITHUB_TOKEN.
+    Needs GITHUB_TOKEN. Raises OpsError if GitHub refuses a request.
     """
     review = reviewed.review
     with _github(project) as client:
@@ -28,14 +28,14 @@ def post_comment(project: Project, reviewed: Reviewed, pull_request: int) -> str
 
 
 def outdate_comment(project: Project, pull_request: int, key: str) -> str:
-    """Have the comment of a previous commit say that it is one; returns what was done, in words."""
+    """Marks the comment of a previous commit as outdated and returns what was done."""
     with _github(project) as client:
         posted = mark_outdated(client, pull_request, key)
     return f"{posted.outcome.value} {posted.url}".rstrip()
 
 
 def tell_drift(project: Project, reviewed: Reviewed) -> str:
-    """Open, update or close the issue about drift; returns what was done, in words."""
+    """Opens, updates or closes the issue about drift and returns what was done."""
     review = reviewed.review
     with _github(project) as client:
         reported = report_drift(client, review, partial(render, review))
@@ -43,7 +43,7 @@ def tell_drift(project: Project, reviewed: Reviewed) -> str:
 
 
 def tell_workflow(reviewed: Reviewed) -> None:
-    """In a job of a workflow: append the job's summary and set the outputs `verdict` and `file`."""
+    """Appends the job's summary and sets the outputs `verdict` and `file`, if this is a job of a workflow."""
     if summary := os.environ.get("GITHUB_STEP_SUMMARY"):
         append_summary(Path(summary), reviewed.review)
     if output := os.environ.get("GITHUB_OUTPUT"):

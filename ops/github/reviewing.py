@@ -1,4 +1,4 @@
-"""Review what an environment's stacks would do, and bind an apply to what was reviewed."""
+"""Reviews what stacks would change, and ties an apply to a reviewed plan."""
 
 import json
 import os
@@ -35,33 +35,33 @@ from stacks.kinds import Stack
 from stacks.settings import Environment, Platform
 
 KEY: Final = "oaktree"
-"""The key of the comment, for one who posts it."""
+"""The key that identifies the review's comment."""
 
 _SHOWN: Final = 100
-"""Characters of a value on the terminal."""
+"""Most characters of a value on the terminal."""
 
 _NOT_TO_BE_APPLIED: Final = frozenset({Verdict.ERRORED.name, Verdict.INCOMPLETE.name})
 
 
 @dataclass(frozen=True, slots=True)
 class Reviewed:
-    """A review, and the directory with `comment.md`, `summary.md` and `verdict.json`."""
+    """A review, and the directory of its `comment.md`, `summary.md` and `verdict.json`."""
 
     review: Review
     directory: Path
 
     @property
     def failed(self) -> tuple[str, ...]:
-        """The stacks that could not be planned."""
+        """Returns the names of the stacks that could not be planned."""
         return tuple(
             each.stack.name for each in self.review.stacks if each.verdict.name in _NOT_TO_BE_APPLIED
         )
 
 
 def targets_to_review(platform: Platform, environment: str | None, kind: str | None) -> list[Stack]:
-    """The stack that is named, or without one those of the environment, or without that all there are.
+    """Returns the stack of `kind`, or all stacks of the environment, or all stacks.
 
-    UsageError as of `target_of`.
+    Raises UsageError as `target_of` does.
     """
     if kind is not None:
         return [target_of(platform, environment, kind)]
@@ -79,12 +79,12 @@ def review(
     commit: str = "",
     key: str = KEY,
 ) -> Reviewed:
-    """Plan each stack as far as that goes, save the plans for `apply`, and write the review.
+    """Plans each stack, saves the plans for `apply`, and writes the review.
 
-    One that cannot be planned is in the review as such and stops none of the others. Errors as of
-    `synthesize`, without which there is nothing to plan. `commit` is the one that is planned, `key`
-    tells comments apart. In a workflow each stack is planned as the role of its account, and what the
-    run is called is in the review.
+    A stack that cannot be planned is reported in the review and does not stop the others. `commit`
+    is the planned commit, `key` identifies the comment. In a workflow, each stack is planned with
+    the role of its account, and the review links to the run. Raises UsageError for an invalid
+    commit, and the errors of `synthesize`.
     """
     pipeline = pipeline_of(os.environ)
     try:
@@ -92,7 +92,7 @@ def review(
     except InputError as error:
         raise UsageError(str(error)) from None
     synthesize(checkout)
-    # The plans hold sensitive values: nobody else may look into the directory, and it does not stay.
+    # The plans hold sensitive values: only this user can read the directory, and it is removed.
     with TemporaryDirectory(prefix="oaktree-review-") as directory:
         plans = Path(directory)
         for target in targets:
@@ -106,7 +106,7 @@ def review(
 
 
 def told(reviewed: Reviewed) -> Iterator[str]:
-    """What a person at a terminal needs of a review, line by line."""
+    """Yields the lines of a review for a person at a terminal."""
     review = reviewed.review
     yield f"{review.verdict.words}: {', '.join(each.stack.name for each in review.stacks)}"
     for each in review.stacks:
@@ -124,10 +124,10 @@ def told(reviewed: Reviewed) -> Iterator[str]:
 
 
 def require_reviewed(verdict: Path, workspace: Workspace) -> None:
-    """Nothing, if the saved plan does what the plan in a verdict file does.
+    """Raises an error unless the saved plan makes the same changes as the plan in a verdict file.
 
-    UsageError when the file is not a verdict, or has no such stack; OpsError when the plan there
-    failed, is incomplete, or does something else.
+    UsageError if the file is not a verdict, or does not have the stack; OpsError if the plan there
+    failed, is incomplete, or makes other changes.
     """
     stack = _reviewed(verdict, workspace.stack)
     if stack["verdict"] in _NOT_TO_BE_APPLIED:
@@ -137,14 +137,17 @@ def require_reviewed(verdict: Path, workspace: Workspace) -> None:
     saved = changes_hash(json.loads(workspace.show_plan()))
     if saved != stack["changes_sha256"]:
         raise OpsError(
-            f"The saved plan of {workspace.stack} does something else than the one in {verdict}: its changes "
-            f"have the hash {saved[:12]}, those that were reviewed {str(stack['changes_sha256'])[:12]}. "
+            f"The saved plan of {workspace.stack} makes other changes than the one in {verdict}: its changes "
+            f"have the hash {saved[:12]}, the reviewed ones {str(stack['changes_sha256'])[:12]}. "
             "Review it again (`make review`), then apply with the new verdict."
         )
 
 
 def diagram(checkout: Checkout, environment: Environment) -> str:
-    """A picture of an environment, in Mermaid, as the settings say now. OpsError when there is none."""
+    """Returns a diagram of an environment in Mermaid, from the current settings.
+
+    Raises OpsError if it cannot be drawn.
+    """
     synthesize(checkout)
     stacks = [kind.name_in(environment.name) for kind in kinds.OF_ENVIRONMENT]
     try:
@@ -152,11 +155,11 @@ def diagram(checkout: Checkout, environment: Environment) -> str:
             {stack: json.loads(checkout.configuration(stack).read_bytes()) for stack in stacks}
         )
     except diagrams.DiagramError as error:
-        raise OpsError(f"There is no picture of {environment.name}: {error}") from None
+        raise OpsError(f"The diagram of {environment.name} cannot be drawn: {error}") from None
 
 
 def _plan(checkout: Checkout, platform: Platform, target: Stack, plans: Path) -> None:
-    """Plan one stack and copy what came of it: its JSON, and Terraform's error if it failed."""
+    """Plans one stack and copies the plan's JSON, and Terraform's error if it failed."""
     with provision.working_on(checkout, target) as workspace:
         workspace.discard_plan()
         try:
@@ -172,13 +175,13 @@ def _plan(checkout: Checkout, platform: Platform, target: Stack, plans: Path) ->
 
 
 def _name(targets: Sequence[Stack]) -> str:
-    """What several reviews are told apart by: their environment, or the one stack of none."""
+    """Returns a review's name: its environment, the one stack without environment, or `all`."""
     names = {each.environment.name if each.environment else each.name for each in targets}
     return names.pop() if len(names) == 1 else "all"
 
 
 def _write(review: Review, directory: Path) -> None:
-    """Write all files of a review, aside, then swapped as a whole."""
+    """Writes all files of a review beside the previous ones, then replaces them as a whole."""
     aside = directory.with_name(f"{directory.name}.new")
     shutil.rmtree(aside, ignore_errors=True)
     aside.mkdir(parents=True)
@@ -200,7 +203,7 @@ def _flag(flag: Flag) -> Iterator[str]:
 
 
 def _reviewed(verdict: Path, stack: str) -> dict[str, Any]:
-    """What a verdict file says of a stack."""
+    """Returns the entry of a stack in a verdict file."""
     try:
         document = json.loads(verdict.read_bytes())
     except OSError as error:

@@ -1,4 +1,4 @@
-"""The roles that workflows act as: GitHub's word for a job, exchanged for AWS credentials.
+"""The roles that workflows assume: a job's OIDC token, exchanged for AWS credentials.
 
 Source: GitHub Docs, "OpenID Connect reference", requesting the token; AWS STS API Reference,
 AssumeRoleWithWebIdentity.
@@ -18,22 +18,22 @@ from stacks.naming import GITHUB_SESSION_SECONDS, github_role
 from stacks.settings import Project
 
 ROLE: Final = "GITHUB_ROLE"
-"""The variable that a workflow sets: plan, push, deploy, or the ARN of a role of one's own."""
+"""The variable that a workflow sets: plan, push, deploy, or the ARN of a custom role."""
 
 AUDIENCE: Final = "sts.amazonaws.com"
 
 _SECONDS: Final = 3600
-"""Of a role of one's own: what IAM gives every role unless told otherwise."""
+"""Session duration of a custom role: IAM's default maximum."""
 
 _ARN: Final = re.compile(r"arn:aws[a-z-]*:iam::(\d{12}):role/[\w+=,.@/-]+")
 _REQUEST: Final = ("ACTIONS_ID_TOKEN_REQUEST_URL", "ACTIONS_ID_TOKEN_REQUEST_TOKEN")
 
 
 def act_in(project: Project, account_id: str, region: str) -> None:
-    """Have this process, and what it starts, act in an account as the role that `GITHUB_ROLE` names.
+    """Makes this process and its children act in an account, with the role that `GITHUB_ROLE` names.
 
-    Without that variable nothing happens: the credentials are those that are there. UsageError when
-    it names no role, OpsError when GitHub gives no token or AWS does not take it.
+    Without that variable the credentials stay as they are. Raises UsageError if it does not name a
+    role, and OpsError if GitHub gives no token or AWS refuses it.
     """
     named = os.environ.get(ROLE, "")
     if not named:
@@ -49,8 +49,8 @@ def act_in(project: Project, account_id: str, region: str) -> None:
         )
     except (ClientError, BotoCoreError) as error:
         raise OpsError(
-            f"AWS did not let this job act as {arn}: {error}\nThe role comes with the foundation of account "
-            f"{account_id}, and admits only jobs of {project.repository} for what docs/delivery.md says."
+            f"AWS did not let this job assume {arn}: {error}\nThe foundation of account {account_id} creates "
+            f"the role, which admits only the jobs of {project.repository} that docs/delivery.md lists."
         ) from None
     found = answer["Credentials"]
     os.environ.update(
@@ -66,7 +66,7 @@ def _arn(project: Project, account_id: str, named: str) -> str:
     found = _ARN.fullmatch(named)
     if not found:
         raise UsageError(
-            f"{ROLE}={named} is no role: it is one of {', '.join(GITHUB_SESSION_SECONDS)}, or the ARN of an "
+            f"{ROLE}={named} is not a role. Use one of {', '.join(GITHUB_SESSION_SECONDS)}, or the ARN of an "
             "IAM role."
         )
     if found[1] != account_id:
@@ -75,11 +75,11 @@ def _arn(project: Project, account_id: str, named: str) -> str:
 
 
 def _token(variables: Mapping[str, str]) -> str:
-    """A token that says, signed by GitHub, which job of which repository this is."""
+    """Returns a token, signed by GitHub, that identifies the job and its repository."""
     address, key = (variables.get(name, "") for name in _REQUEST)
     if not address or not key:
         raise OpsError(
-            f"{ROLE} is set, and GitHub gives this job no token. The job needs `permissions: id-token: "
+            f"{ROLE} is set, but GitHub gives this job no token. The job needs `permissions: id-token: "
             "write`; pull requests from forks never get one."
         )
     try:
@@ -91,6 +91,6 @@ def _token(variables: Mapping[str, str]) -> str:
         answer.raise_for_status()
         value = answer.json()["value"]
     except (httpx.HTTPError, httpx.InvalidURL, ValueError, KeyError, TypeError) as error:
-        told = f"status {error.response.status_code}" if isinstance(error, httpx.HTTPStatusError) else error
-        raise OpsError(f"GitHub gave no token for this job: {told}") from None
+        reason = f"status {error.response.status_code}" if isinstance(error, httpx.HTTPStatusError) else error
+        raise OpsError(f"GitHub gave no token for this job: {reason}") from None
     return str(value)

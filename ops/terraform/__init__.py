@@ -1,4 +1,4 @@
-"""Terraform: the binary and its providers, working directories, states, plans and applies.
+"""Terraform: the executable and its providers, working directories, states, plans and applies.
 
-`provision` and `phases` are for commands and other rooms; `targets` says which stacks there are.
+Commands and other packages use `provision` and `phases`; `targets` names the stacks.
 """

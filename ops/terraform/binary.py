@@ -1,4 +1,4 @@
-"""Runs Terraform or OpenTofu: where it is, what environment it gets, how its errors are told."""
+"""Runs Terraform or OpenTofu: the executable, its environment, and its errors."""
 
 import os
 import re
@@ -15,10 +15,10 @@ from ops.core.errors import OpsError
 from ops.terraform import fetch, providers
 
 INTERRUPT_PATIENCE: Final = 300.0
-"""Seconds an interrupted Terraform is given to end what is in flight, write its state and unlock it."""
+"""Seconds for an interrupted Terraform to finish requests in flight, write its state and unlock it."""
 
 _POLL: Final = 0.1
-"""Seconds between looks at a running Terraform's output."""
+"""Seconds between reads of a running Terraform's output."""
 
 _LONGEST_LINE: Final = 300
 _MOST_LINES: Final = 30
@@ -30,7 +30,7 @@ _COLOUR: Final = re.compile(r"\x1b\[[0-9;]*m")
 
 
 class TerraformError(OpsError):
-    """A Terraform command failed. `errors` are the `Error:` blocks of its output, `log` all of it."""
+    """A Terraform command failed; `errors` are the `Error:` blocks of its output, `log` is all of it."""
 
     def __init__(self, command: str, exit_status: int, log: Path | None, errors: Sequence[str]) -> None:
         self.command = command
@@ -44,7 +44,7 @@ class TerraformError(OpsError):
 
 @dataclass(frozen=True)
 class Terraform:
-    """An executable, and the directory in which what several working directories share is kept."""
+    """An executable, and the directory of what its working directories share."""
 
     executable: Path
     version: str
@@ -52,29 +52,29 @@ class Terraform:
 
     @property
     def plugin_cache(self) -> Path:
-        """Providers that were fetched, each once for all working directories."""
+        """Returns the directory of fetched providers, which all working directories share."""
         return self.shared / "plugin-cache"
 
     @property
     def registry(self) -> str:
-        """The host of the registry that this executable asks for providers."""
+        """Returns the host of the registry that this executable fetches providers from."""
         return providers.HOSTS.get(self.executable.name, providers.HOSTS["terraform"])
 
     @property
     def lock_file(self) -> Path:
-        """The providers' checksums as they were first seen; see `Workspace.init`."""
+        """Returns the path of the providers' first recorded checksums; see `Workspace.init`."""
         return self.shared / "terraform.lock.hcl"
 
     def environment(self, base: Mapping[str, str]) -> dict[str, str]:
-        """The environment for a command: `base`, and how Terraform finds providers and behaves.
+        """Returns the environment of a command: `base`, and settings for providers and automation.
 
-        The provider comes from where `TF_CLI_CONFIG_FILE` says when that file exists, else from a mirror
-        (see `ops.terraform.providers`), else from Terraform's own defaults. OpsError when
-        `TF_PLUGIN_MIRROR` is not a directory.
+        The provider comes from the source in `TF_CLI_CONFIG_FILE` if that file exists, else from a
+        mirror (see `ops.terraform.providers`), else from Terraform's own defaults. Raises OpsError
+        if `TF_PLUGIN_MIRROR` is not a directory.
 
         Source: Terraform's documentation, "Environment Variables" and "CLI Configuration File".
         """
-        # Working directories here are Terraform's only ones, and have the default workspace only.
+        # Each stack has its own working directory, with the default workspace only.
         dropped = ("TF_DATA_DIR", "TF_WORKSPACE", "TF_CLI_CONFIG_FILE")
         result = {key: value for key, value in base.items() if key not in dropped}
         mirror = None
@@ -101,16 +101,16 @@ class Terraform:
         environment: Mapping[str, str],
         on_line: Callable[[str], None] | None = None,
     ) -> None:
-        """Run a command in a working directory, its output in `log`.
+        """Runs a command in a working directory and writes its output to `log`.
 
-        `on_line` gets each line as it comes, without colours. TerraformError for an exit status
-        other than 0. An interrupt is passed on once and Terraform ends by itself; a second one
-        makes it give up at once.
+        `on_line` gets each line as it is written, without colours. Raises TerraformError for an
+        exit status other than 0. The first interrupt is passed on and Terraform ends by itself; a
+        second one makes it stop at once.
         """
         log.parent.mkdir(parents=True, exist_ok=True)
         command = (str(self.executable), *arguments, "-no-color")
-        # Writing to a file and not to us, it goes on undisturbed should we be killed. In a session
-        # of its own it gets an interrupt from us alone and not from the terminal as well.
+        # Output goes to a file, so that Terraform continues even if this process is killed. In its own
+        # session it gets an interrupt only from this process, and not from the terminal as well.
         with log.open("wb") as output, log.open(encoding="utf-8", errors="replace") as lines:
             process = subprocess.Popen(
                 command,
@@ -129,14 +129,16 @@ class Terraform:
                 raise
             _hand_on(lines.read(), on_line)
         if process.returncode:
-            told = f"{self.executable.name} {' '.join(arguments)}"
-            raise TerraformError(told, process.returncode, log, error_blocks(log.read_text(errors="replace")))
+            shown = f"{self.executable.name} {' '.join(arguments)}"
+            raise TerraformError(
+                shown, process.returncode, log, error_blocks(log.read_text(errors="replace"))
+            )
 
     def read(self, arguments: Sequence[str], *, directory: Path, environment: Mapping[str, str]) -> bytes:
-        """Run a command in a working directory for what it prints, such as a plan or a state.
+        """Runs a command in a working directory and returns its output, such as a plan or a state.
 
-        That holds every sensitive value in plain text, so it goes to nobody but the caller and into no
-        log. TerraformError for an exit status other than 0.
+        The output holds sensitive values in plain text, so it goes into no log. Raises
+        TerraformError for an exit status other than 0.
         """
         done = subprocess.run(
             (str(self.executable), *arguments, "-no-color"),
@@ -147,9 +149,9 @@ class Terraform:
             check=False,
         )
         if done.returncode:
-            told = f"{self.executable.name} {' '.join(arguments)}"
+            shown = f"{self.executable.name} {' '.join(arguments)}"
             errors = error_blocks(done.stderr.decode(errors="replace"))
-            raise TerraformError(told, done.returncode, None, errors)
+            raise TerraformError(shown, done.returncode, None, errors)
         return done.stdout
 
     def _configuration(self, mirror: Path) -> Path:
@@ -164,7 +166,10 @@ class Terraform:
 
 
 def find_terraform(shared: Path) -> Terraform:
-    """`.tools/terraform`, or Terraform or OpenTofu from PATH. OpsError when none is recent enough."""
+    """Returns `.tools/terraform`, or Terraform or OpenTofu from PATH.
+
+    Raises OpsError if none is recent enough.
+    """
     found = fetch.find()
     if found is None:
         least = ".".join(map(str, fetch.MINIMUM))
@@ -175,7 +180,7 @@ def find_terraform(shared: Path) -> Terraform:
 
 
 def error_blocks(output: str) -> list[str]:
-    """The errors in Terraform's output, each without its frame and as short as a person will read."""
+    """Returns the errors in Terraform's output, each without its frame and shortened for a person."""
     blocks: list[list[str]] = []
     inside = False
     for raw in _COLOUR.sub("", output).splitlines():
@@ -217,7 +222,7 @@ def _hand_on(text: str, on_line: Callable[[str], None] | None) -> None:
 
 
 def _interrupt(process: "subprocess.Popen[bytes]") -> None:
-    """End a running Terraform: gently, and if interrupted again while waiting, at once."""
+    """Ends a running Terraform: gently, and at once if interrupted again while waiting."""
     process.send_signal(signal.SIGINT)
     print("Interrupted: waiting for Terraform to write its state and release its lock.", file=sys.stderr)
     try:

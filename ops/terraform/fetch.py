@@ -1,8 +1,8 @@
-"""Finds a Terraform or OpenTofu that is recent enough, or fetches the pinned Terraform release.
+"""Finds a recent enough Terraform or OpenTofu, or fetches the pinned Terraform release.
 
 Runs before anything is installed, so it needs the standard library only. The pinned checksums are
-those of HashiCorp's `terraform_1.11.4_SHA256SUMS`; an archive is used only when it matches, so the
-address it comes from need not be trusted.
+those of HashiCorp's `terraform_1.11.4_SHA256SUMS`; an archive is used only if it matches, so its
+address need not be trusted.
 """
 
 import hashlib
@@ -32,12 +32,12 @@ RELEASES_VARIABLE: Final = "TERRAFORM_RELEASES_URL"
 RELEASES_URL: Final = "https://releases.hashicorp.com/terraform"
 TOOLS: Final = Path(".tools")
 TIMEOUT: Final = 60
-"""Seconds without an answer after which a connection is given up."""
+"""Seconds to wait for an answer."""
 
 
 @dataclass(frozen=True)
 class Distribution:
-    """A Terraform release and the SHA-256 of its archive for each platform, as `<system>_<machine>`."""
+    """A Terraform release, and the SHA-256 of its archive by platform (`<system>_<machine>`)."""
 
     version: str
     checksums: Mapping[str, str]
@@ -56,7 +56,7 @@ PINNED: Final = Distribution(
 
 @dataclass(frozen=True)
 class Executable:
-    """A Terraform or OpenTofu that can be run, and the version it says it is."""
+    """A Terraform or OpenTofu that runs, and the version that it reports."""
 
     path: Path
     version: str
@@ -67,7 +67,7 @@ class FetchError(Exception):
 
 
 def find() -> Executable | None:
-    """The first of `.tools/terraform`, `terraform` and `tofu` on PATH that is at least `MINIMUM`."""
+    """Returns the first of `.tools/terraform`, `terraform` and `tofu` on PATH that is at least `MINIMUM`."""
     candidates = (str(TOOLS / "terraform"), shutil.which("terraform"), shutil.which("tofu"))
     for candidate in candidates:
         version = _version_of(candidate) if candidate else None
@@ -77,10 +77,9 @@ def find() -> Executable | None:
 
 
 def platform_name(system: str, machine: str) -> str:
-    """The name a release archive has for `platform.system()` and `platform.machine()`.
+    """Returns the platform's name in archive names, for `platform.system()` and `platform.machine()`.
 
-    Raises:
-        FetchError: no release is pinned for that platform.
+    Raises FetchError if no release is pinned for that platform.
     """
     name = f"{system.lower()}_{_MACHINES.get(machine.lower(), machine.lower())}"
     if name not in PINNED.checksums:
@@ -91,13 +90,11 @@ def platform_name(system: str, machine: str) -> str:
 
 
 def fetch(release: Distribution, platform_: str, base_url: str, directory: Path) -> Path:
-    """Puts the release's `terraform` into the directory and returns its path.
+    """Downloads the release's `terraform` into the directory and returns its path.
 
-    The archive is downloaded and unpacked aside; what the directory held is replaced only when the
-    checksum is right.
-
-    Raises:
-        FetchError: bad address, no answer, a short answer or a wrong checksum.
+    The archive is downloaded and unpacked beside it, and replaces the previous file only if its
+    checksum matches. Raises FetchError for a bad address, no answer, a short answer or a wrong
+    checksum.
     """
     url = f"{base_url.rstrip('/')}/{release.version}/terraform_{release.version}_{platform_}.zip"
     if not url.startswith(("https://", "http://")):
@@ -120,7 +117,7 @@ def fetch(release: Distribution, platform_: str, base_url: str, directory: Path)
 
 
 def main() -> None:
-    """Fetches the pinned Terraform when no recent enough one is there, and says which one is used."""
+    """Fetches the pinned Terraform unless a recent enough one exists, and prints which one is used."""
     try:
         used = find() or _fetch_pinned()
     except FetchError as error:

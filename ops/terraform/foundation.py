@@ -1,4 +1,4 @@
-"""The state bucket's own stack: its state cannot be in the bucket before the bucket exists."""
+"""Bootstraps the foundation: its state starts on disk and moves into the bucket once that exists."""
 
 from ops.core.errors import OpsError
 from ops.terraform.states import StateBucket
@@ -6,9 +6,9 @@ from ops.terraform.workspace import OnLine, Workspace
 
 
 def init(workspace: Workspace, states: StateBucket) -> None:
-    """`terraform init`, with the state in the bucket if it is there, else in the working directory.
+    """Runs `terraform init`, with the state in the bucket if it is there, else in the working directory.
 
-    `-reconfigure` makes Terraform forget which of the two it was the last time: `states` knows.
+    `-reconfigure` makes Terraform forget which of the two it used last: `states` decides.
     """
     if states.exists() and states.has(workspace.stack):
         workspace.use_backend()
@@ -18,16 +18,17 @@ def init(workspace: Workspace, states: StateBucket) -> None:
 
 
 def settle(workspace: Workspace) -> None:
-    """Once applied: move a state that was local into the bucket."""
+    """Moves a state on disk into the bucket, after an apply."""
     if workspace.has_local_state:
         workspace.move_state_to_backend()
 
 
 def destroy(workspace: Workspace, states: StateBucket, on_line: OnLine | None = None) -> None:
-    """Destroy the stack whose bucket holds the states, its own among them.
+    """Destroys the stack whose bucket holds the states, including its own.
 
-    Terraform's plan comes first, so that a protected resource stops everything before a state is
-    touched. OpsError when another stack still has resources: without its state nobody knows them.
+    Terraform plans first, so that a protected resource stops everything before any state is
+    touched. Raises OpsError if another stack still has resources, since nothing could manage them
+    without their state.
     """
     for stack in states.stacks():
         if stack != workspace.stack and (left := states.resources(stack)):

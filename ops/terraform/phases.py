@@ -1,7 +1,7 @@
-"""The phases that bring an environment, which `make up` and `make bootstrap` share.
+"""The phases that bring up an environment, shared by `make up` and `make bootstrap`.
 
-Each looks at what is there and does only what is missing, so a run after an interruption, a failure
-or a change resumes where it has to.
+Each phase looks at what exists and does only what is missing, so that a run after an interruption,
+a failure or a change resumes where it has to.
 """
 
 import re
@@ -31,7 +31,7 @@ _STEP: Final = re.compile(r"[\w.\[\]\"-]+: (Creating|Modifying|Destroying|Still 
 
 
 class PhaseError(OpsError):
-    """A phase failed; `phase` says which, the cause says why, and the end of the text how to resume."""
+    """A phase failed; `phase` names it, and the text gives the cause and how to resume."""
 
     def __init__(self, phase: str, cause: Exception, resume: str) -> None:
         self.phase = phase
@@ -41,7 +41,7 @@ class PhaseError(OpsError):
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """An AWS: clients and Terraform's environment by account, and where its working directories are.
+    """An AWS to deploy to: clients and Terraform's environment by account, and the working directories.
 
     `client` takes service, region and account.
     """
@@ -53,11 +53,11 @@ class Place:
 
 
 Apply = Callable[[Workspace, OnLine], None]
-"""Applies a stack whose directory is initialized; `Workspace.apply` or something more careful."""
+"""Applies a stack whose directory is initialized: `Workspace.apply`, or a more careful function."""
 
 
 class Phases:
-    """One run: whose environment is brought, who is told, and what resumes it when it fails."""
+    """One run: the environment, where progress is shown, and how to resume after a failure."""
 
     def __init__(
         self,
@@ -76,7 +76,10 @@ class Phases:
 
     @contextmanager
     def phase(self, name: str) -> Iterator[Phase]:
-        """Show a phase while the block runs. PhaseError when it fails for a reason that can be told."""
+        """Shows a phase while the block runs.
+
+        Raises PhaseError if it fails with an expected error.
+        """
         with self._progress.phase(name) as phase:
             try:
                 yield phase
@@ -84,12 +87,12 @@ class Phases:
                 raise PhaseError(name, error, self._resume) from error
 
     def synthesis(self) -> None:
-        """Write every stack's Terraform JSON."""
+        """Writes every stack's Terraform JSON."""
         with self.phase("synthesis"):
             synthesize(self._checkout)
 
     def foundation(self, place: Place, account_id: str, apply: Apply) -> None:
-        """Apply an account's foundation; the project's keeps its state beside it until it has a bucket."""
+        """Applies an account's foundation; the project's keeps its state on disk until its bucket exists."""
         stack = kinds.FOUNDATION.of_account(self._project, account_id).name
         with self.phase(stack) as phase:
             workspace = self.workspace(place, stack, account_id)
@@ -103,7 +106,7 @@ class Phases:
                 foundation.settle(workspace)
 
     def releases(self, place: Place, images: Mapping[str, tuple[str, str]], why: str = "") -> None:
-        """Record the image and commit of each service without a release, or whose image is gone."""
+        """Records the image and commit of each service without a release, or whose image no longer exists."""
         with self.phase("releases") as phase:
             releases = self.records(place)
             missing = [name for name in self._environment.services if releases.deployable(name) is None]
@@ -112,7 +115,7 @@ class Phases:
             phase.result = f"recorded for {', '.join(missing)}" if missing else "unchanged"
 
     def environment(self, place: Place, apply: Apply) -> None:
-        """Apply the environment's own stacks."""
+        """Applies the stacks of the environment."""
         for stack in (kind.name_in(self._environment.name) for kind in kinds.OF_ENVIRONMENT):
             with self.phase(stack) as phase:
                 workspace = self.workspace(place, stack, self._environment.account_id)
@@ -122,16 +125,16 @@ class Phases:
                     apply(workspace, watch(phase))
 
     def workspace(self, place: Place, stack: str, account_id: str) -> Workspace:
-        """A stack's working directory."""
+        """Returns a stack's working directory."""
         return Workspace(stack, place.directory, place.terraform, place.environment(account_id))
 
     def states(self, place: Place) -> StateBucket:
-        """The bucket of the states, which belongs to the project's account."""
+        """Returns the state bucket, which belongs to the project's account."""
         project = self._project
         return StateBucket(place.client("s3", project.region, project.account_id), state_bucket(project))
 
     def records(self, place: Place) -> Releases:
-        """The environment's release records."""
+        """Returns the environment's release records."""
         project, environment = self._project, self._environment
         ssm = place.client("ssm", environment.region, environment.account_id)
         ecr = place.client("ecr", project.region, project.account_id)
@@ -139,7 +142,7 @@ class Phases:
 
 
 def watch(phase: Phase) -> OnLine:
-    """Show in a phase what Terraform is doing, and in the end what it did."""
+    """Returns a function that shows in a phase what Terraform is doing, and at the end what it did."""
 
     def see(line: str) -> None:
         if match := _APPLIED.search(line):

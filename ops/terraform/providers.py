@@ -1,4 +1,4 @@
-"""Where Terraform takes providers from: their registry, or a mirror where that cannot be reached.
+"""Where Terraform gets providers from: their registry, or a mirror if that cannot be reached.
 
 Source: Terraform's documentation, "CLI Configuration File", "Implied Local Mirror Directories".
 """
@@ -18,14 +18,14 @@ from ops.core.errors import OpsError
 
 AWS: Final = "hashicorp/aws"
 HOSTS: Final = {"terraform": "registry.terraform.io", "tofu": "registry.opentofu.org"}
-"""The registry that each executable asks."""
+"""The registry that each executable uses."""
 
 TIMEOUT: Final = 5.0
-"""Seconds after which a registry counts as out of reach."""
+"""Seconds after which a registry counts as unreachable."""
 
 _SYSTEM_FOLDERS: Final = ("/opt", "/srv", "/usr/share", "/usr/local", "/usr/lib", "/var/lib", "/var/cache")
 _DEPTH: Final = 3
-"""How many folders below one of these a mirror may lie."""
+"""Levels below these folders that are searched for a mirror."""
 
 HOW_TO_MIRROR: Final = (
     "Where the registry can be reached, `terraform providers mirror DIRECTORY` fills one; copy it here and "
@@ -34,7 +34,7 @@ HOW_TO_MIRROR: Final = (
 
 
 def own_configuration() -> Path:
-    """Return the file in which a person may have told Terraform where to look."""
+    """Returns the user's own CLI configuration file, which may name a provider source."""
     return Path.home() / ".terraformrc"
 
 
@@ -45,10 +45,10 @@ def named_configuration(variables: Mapping[str, str]) -> Path | None:
 
 
 def mirror(variables: Mapping[str, str], host: str, cache: Path) -> Path | None:
-    """Return the mirror to use: TF_PLUGIN_MIRROR, or one that is found while the registry is out of reach.
+    """Returns the mirror to use: TF_PLUGIN_MIRROR, or one on this machine if the registry cannot be reached.
 
-    `cache` is Terraform's plugin cache, which has a mirror's form and serves as one. None means that
-    Terraform's own ways are used. OpsError when TF_PLUGIN_MIRROR is not a directory.
+    `cache` is Terraform's plugin cache, which has a mirror's layout and can serve as one. None
+    means Terraform's own defaults. Raises OpsError if TF_PLUGIN_MIRROR is not a directory.
     """
     if named := variables.get("TF_PLUGIN_MIRROR"):
         if not Path(named).is_dir():
@@ -62,7 +62,7 @@ def mirror(variables: Mapping[str, str], host: str, cache: Path) -> Path | None:
 
 @functools.cache
 def _stand_in(host: str, cache: Path) -> Path | None:
-    """Look once per process for a mirror in place of a registry that does not answer, and say so."""
+    """Returns a mirror in place of a registry that does not answer, once per process, and reports it."""
     if own_configuration().exists() or answers(host):
         return None
     if found := find_mirror(host, cache):
@@ -72,7 +72,7 @@ def _stand_in(host: str, cache: Path) -> Path | None:
 
 @functools.cache
 def answers(host: str) -> bool:
-    """Whether a registry can be reached, through the proxy that the environment names if there is one.
+    """Whether a registry can be reached, through the environment's proxy if it names one.
 
     Source: Terraform's documentation, "Remote Service Discovery".
     """
@@ -87,13 +87,13 @@ def answers(host: str) -> bool:
 
 
 def find_mirror(host: str, cache: Path) -> Path | None:
-    """Return the first folder on this machine that holds the AWS provider as a mirror does."""
+    """Returns the first folder on this machine that holds the AWS provider in a mirror's layout."""
     candidates = itertools.chain((cache,), _candidates(host))
     return next((found for found in candidates if any((found / host / AWS).glob("*"))), None)
 
 
 def mirror_configuration(directory: Path) -> str:
-    """Return a CLI configuration that takes from a mirror what it holds, and the rest from registries."""
+    """Returns a CLI configuration with a mirror for the providers it holds, and registries for the rest."""
     held = sorted(
         {"/".join(path.relative_to(directory).parts) for path in directory.glob("*/*/*") if path.is_dir()}
     )
@@ -122,7 +122,7 @@ def _candidates(host: str) -> Iterator[Path]:
 
 
 def _holding(folder: Path, host: str, depth: int) -> Iterator[Path]:
-    """Yield the folders that hold one of the host's name, at most `depth` levels down, nearest first."""
+    """Yields the folders with a subfolder named `host`, at most `depth` levels down, nearest first."""
     below = []
     with suppress(OSError), os.scandir(folder) as entries:
         below = sorted(entry.name for entry in entries if entry.is_dir(follow_symlinks=False))

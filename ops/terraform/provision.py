@@ -1,4 +1,4 @@
-"""Plan, apply and destroy one stack, on AWS or on an embedded one, whichever the environment says."""
+"""Plan, apply and destroy one stack, on AWS or on the embedded AWS, as the environment variables say."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -25,13 +25,13 @@ from stacks.naming import (
 from stacks.settings import Environment, Platform
 
 AskName = Callable[[str], str]
-"""Asks a person to type a name; gets the question, returns what was typed."""
+"""Takes a question that asks for a name, and returns what the person typed."""
 
 
 def validate(checkout: Checkout, targets: list[Stack], on_done: OnLine) -> None:
-    """`terraform validate` of stacks; `on_done` gets the name of each that is valid.
+    """Runs `terraform validate` on stacks; `on_done` gets the name of each valid one.
 
-    Needs no credentials. TerraformError for the first that is not valid.
+    Needs no credentials. Raises TerraformError for the first stack that is invalid.
     """
     synthesize(checkout)
     root = checkout.state / "validate"
@@ -44,14 +44,14 @@ def validate(checkout: Checkout, targets: list[Stack], on_done: OnLine) -> None:
         workspace.validate()
         return target.name
 
-    # Terraform spends most of the time in one thread, reading the provider's schema.
+    # Terraform spends most of its time in one thread, reading the provider's schema.
     with exclusive(root / "lock"), ThreadPoolExecutor(max_workers=2) as pool:
         for stack in pool.map(one, targets):
             on_done(stack)
 
 
 def plan(checkout: Checkout, platform: Platform, target: Stack, on_line: OnLine) -> Path:
-    """Plan a stack and save the plan for `apply`; returns where it is."""
+    """Plans a stack, saves the plan for `apply`, and returns the plan's path."""
     synthesize(checkout)
     with working_on(checkout, target) as workspace:
         plan_here(workspace, checkout, platform, target, on_line)
@@ -65,7 +65,7 @@ def plan_here(
     target: Stack,
     on_line: OnLine | None = None,
 ) -> None:
-    """Plan a stack as it is synthesized; a plan that was saved before is gone, however this ends."""
+    """Plans a stack as it is synthesized; removes the previously saved plan even if planning fails."""
     workspace.discard_plan()
     workspace.take(checkout.configuration(target.name))
     init(workspace, platform, target)
@@ -75,10 +75,10 @@ def plan_here(
 def apply(
     checkout: Checkout, target: Stack, on_line: OnLine, require: Callable[[Workspace], None] | None = None
 ) -> None:
-    """Apply exactly the saved plan of a stack, then remove it.
+    """Applies exactly the saved plan of a stack, then removes it.
 
-    OpsError when there is none, or when the settings or the code say something else than they did
-    when it was made; `require` may refuse it as well.
+    Raises OpsError if there is no plan, or if the settings or the code have changed since it was
+    made; `require` may refuse it as well.
     """
     with working_on(checkout, target) as workspace:
         again = f"Run `{_make('plan', target)}`, look at it, then apply."
@@ -98,10 +98,10 @@ def apply(
 def destroy(
     checkout: Checkout, platform: Platform, target: Stack, ask_name: AskName, on_line: OnLine
 ) -> None:
-    """Destroy a stack after a person has typed the name of what it belongs to.
+    """Destroys a stack after a person has typed the name of its environment or project.
 
-    OpsError, before anything is touched, for a protected one, be it in the settings or still in what
-    was applied, for one that others build on, and for any other name.
+    Raises OpsError, before anything is touched, if the stack is protected, in the settings or still
+    in what is applied, if other stacks depend on it, or if another name was typed.
     """
     _refuse_protected(checkout, platform, target)
     synthesize(checkout)
@@ -137,7 +137,7 @@ def _deregister_tasks(platform: Platform, environment: Environment, on_line: OnL
 
 
 def deregister_family(ecs: Any, family: str) -> int:
-    """Deregister every active revision of a family; returns how many there were.
+    """Deregisters every active revision of a task definition family and returns how many there were.
 
     Source: Amazon ECS API Reference, ListTaskDefinitions (whose prefix also finds longer names) and
     DeregisterTaskDefinition.
@@ -159,7 +159,10 @@ def _holds_states(platform: Platform, target: Stack) -> bool:
 
 
 def init(workspace: Workspace, platform: Platform, target: Stack) -> None:
-    """`terraform init` with the state where it is. OpsError when there is no state bucket yet."""
+    """Runs `terraform init` with the stack's state.
+
+    Raises OpsError if the state bucket does not exist yet.
+    """
     states = _states(platform)
     if _holds_states(platform, target):
         foundation.init(workspace, states)
@@ -178,16 +181,16 @@ def _states(platform: Platform) -> StateBucket:
 
 
 def working_root(checkout: Checkout) -> Path:
-    """Where the working directories are.
+    """Returns the directory of the working directories.
 
-    Never the same for AWS and for another endpoint: a saved plan belongs to one of them.
+    AWS and the embedded AWS have different ones, since a saved plan belongs to one of them.
     """
     return checkout.local if os.environ.get("AWS_ENDPOINT_URL") else checkout.aws
 
 
 @contextmanager
 def working_on(checkout: Checkout, target: Stack) -> Iterator[Workspace]:
-    """A stack's working directory, for this process alone."""
+    """Reserves a stack's working directory for this process while the block runs."""
     root = working_root(checkout)
     workspace = Workspace(target.name, root, find_terraform(checkout.state), os.environ)
     with workspace.reserved():
@@ -217,7 +220,7 @@ def _refuse_protected(checkout: Checkout, platform: Platform, target: Stack) -> 
 
 
 def _refuse_still_protected(target: Stack, states: StateBucket) -> None:
-    """OpsError while what is applied is protected, though the settings no longer say so."""
+    """Raises OpsError if what is applied is still protected, although the settings no longer are."""
     if states.exists() and (left := states.protections(target.name)):
         raise OpsError(
             f"{target.name} cannot be destroyed: what is applied is still protected ({', '.join(left)}). "
@@ -226,7 +229,7 @@ def _refuse_still_protected(target: Stack, states: StateBucket) -> None:
 
 
 def _refuse_in_use(platform: Platform, target: Stack, states: StateBucket) -> None:
-    """OpsError while a stack that builds on this one still has resources."""
+    """Raises OpsError if a stack that depends on this one still has resources."""
     if not states.exists():
         return
     for user in (stack.name for stack in kinds.dependents(platform, target)):

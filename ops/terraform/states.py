@@ -16,7 +16,7 @@ _PROTECTIONS: Final[Mapping[str, Mapping[str, bool]]] = {
     "aws_lb": {"enable_deletion_protection": True},
     "aws_s3_bucket": {"force_destroy": False},
 }
-"""Attributes, and the value with which AWS or the provider refuses to delete.
+"""Attributes, and the value with which AWS or the provider refuses to delete the resource.
 
 Source: the AWS provider's documentation of each resource.
 """
@@ -24,31 +24,34 @@ Source: the AWS provider's documentation of each resource.
 
 @dataclass(frozen=True)
 class StateBucket:
-    """A state bucket that may not exist yet, and an S3 client that may read it."""
+    """A state bucket that may not exist yet, and an S3 client that can read it."""
 
     s3: Any
     name: str
 
     def exists(self) -> bool:
-        """Whether there is a bucket of that name. OpsError when it may not be looked at."""
+        """Whether the bucket exists.
+
+        Raises OpsError if the credentials may not read it.
+        """
         return self._found(lambda: self.s3.head_bucket(Bucket=self.name))
 
     def has(self, stack: str) -> bool:
-        """Whether a stack's state is there."""
+        """Whether the bucket has a stack's state."""
         return self._found(lambda: self.s3.head_object(Bucket=self.name, Key=state_key(stack)))
 
     def stacks(self) -> tuple[str, ...]:
-        """The stacks whose states are there."""
+        """Returns the names of the stacks that have a state in the bucket."""
         suffix = state_key("")
         keys = (entry["Key"] for entry in self._pages("list_objects_v2", "Contents"))
         return tuple(sorted(key.removesuffix(suffix) for key in keys if key.endswith(suffix)))
 
     def resources(self, stack: str) -> tuple[str, ...]:
-        """Addresses of what a stack's state holds, without data sources; empty when there is no state."""
+        """Returns the addresses in a stack's state, without data sources; empty if it has no state."""
         return tuple(_address(resource) for resource in self._managed(stack) if resource["instances"])
 
     def protections(self, stack: str) -> tuple[str, ...]:
-        """What in a stack's state keeps its destruction from succeeding: address, attribute and value."""
+        """Returns what in a stack's state would make its destruction fail: address, attribute and value."""
         return tuple(
             f"{_address(resource)} has {attribute} = {str(value).lower()}"
             for resource in self._managed(stack)
@@ -57,14 +60,14 @@ class StateBucket:
         )
 
     def release_locks(self) -> int:
-        """Remove every lock; returns how many there were. Only for when nobody can be holding one."""
+        """Removes every lock and returns how many there were; only safe if nobody can hold one."""
         locks = [e["Key"] for e in self._pages("list_objects_v2", "Contents") if e["Key"].endswith(".tflock")]
         for key in locks:
             self.s3.delete_object(Bucket=self.name, Key=key)
         return len(locks)
 
     def empty(self) -> None:
-        """Delete every version of every object, without which S3 deletes no bucket."""
+        """Deletes every version of every object, which S3 requires before it deletes a bucket."""
         for kind in ("Versions", "DeleteMarkers"):
             for entry in list(self._pages("list_object_versions", kind)):
                 self.s3.delete_object(Bucket=self.name, Key=entry["Key"], VersionId=entry["VersionId"])

@@ -1,4 +1,4 @@
-"""Runs the program, which writes the Terraform JSON, when something has changed since it last did."""
+"""Runs the program that writes the Terraform JSON, if anything has changed since its last run."""
 
 import hashlib
 import subprocess
@@ -14,15 +14,16 @@ _TRACEBACK: Final = "Traceback (most recent call last):\n"
 
 
 def synthesize(checkout: Checkout) -> None:
-    """Write every stack's Terraform JSON, unless it is what the program last made of the same files.
+    """Writes every stack's Terraform JSON, unless the program has already run with the same files.
 
-    UsageError with the program's own words for settings that cannot be used, OpsError otherwise;
-    the former files stay. Of a traceback, the exception is told and the whole kept in a log.
+    Raises UsageError, with the program's own message, if the settings are invalid, and OpsError if
+    it fails otherwise; the previous files stay. The error of a traceback is its exception; a log
+    has the rest.
     """
-    # Of a program without the stacks beside it, nobody knows what it reads.
+    # Without the stacks beside it, the program may read files that are not known here.
     ours = (checkout.program.parent / "stacks").is_dir()
     stamp = checkout.state / "synthesis.sha256"
-    # Before the program runs: what somebody changes meanwhile, it may not have seen.
+    # Taken before the program runs, since it may miss what changes meanwhile.
     read = _digest(_read(checkout))
     if ours and stamp.exists() and stamp.read_text() == f"{read} {_digest(_written(checkout))}":
         for manifest in checkout.synthesized.glob("manifest.json"):
@@ -49,7 +50,7 @@ def synthesize(checkout: Checkout) -> None:
 
 
 def _digest(files: Iterable[Path]) -> str:
-    """Return a digest of files with their paths, and of the Python that runs."""
+    """Returns a digest of files with their paths, and of the Python version."""
     digest = hashlib.sha256(sys.version.encode())
     for file in files:
         digest.update(f"\0{file}\0".encode())
@@ -58,7 +59,7 @@ def _digest(files: Iterable[Path]) -> str:
 
 
 def _read(checkout: Checkout) -> Iterator[Path]:
-    """Yield what the program reads."""
+    """Yields the files that the program reads."""
     code = checkout.program.parent
     yield checkout.program
     for pattern in ("stacks/**/*.py", "webapp/**/*.py", "requirements/*.txt"):
@@ -67,7 +68,7 @@ def _read(checkout: Checkout) -> Iterator[Path]:
 
 
 def _written(checkout: Checkout) -> list[Path]:
-    """Return what the program has written."""
+    """Returns the files that the program has written."""
     return sorted(filter(Path.is_file, checkout.synthesized.rglob("*")))
 
 

@@ -7,10 +7,10 @@ from stacks.settings import Environment, Platform
 
 
 def target_of(platform: Platform, environment: str | None, kind: str | None) -> Stack:
-    """Return the stack that `--env` and `--stack` name.
+    """Returns the stack that `--env` and `--stack` name.
 
-    An account's stack is that of the environment's account, or without an environment the project's.
-    Raises UsageError, which says what may be named.
+    A stack of an account belongs to the environment's account, or without an environment to the
+    project's. Raises UsageError, which lists the valid names.
     """
     found = kinds.BY_NAME.get(kind or "")
     if found is None:
@@ -23,7 +23,10 @@ def target_of(platform: Platform, environment: str | None, kind: str | None) -> 
 
 
 def environment_of(platform: Platform, name: str | None, variable: str = "ENV") -> Environment:
-    """Return the environment of that name, which `variable` gave. Raises UsageError with the known ones."""
+    """Returns the environment that `variable` names.
+
+    Raises UsageError, which lists the environments, if it names none.
+    """
     known = ", ".join(platform.environments)
     if name is None:
         raise UsageError(f"{variable} is missing: it is one of {known}.")

@@ -20,14 +20,14 @@ _CONFIGURATION: Final = "cdk.tf.json"
 _OVERRIDE: Final = "backend_override.tf.json"
 _LOCK_FILE: Final = ".terraform.lock.hcl"
 _LOCK_TIMEOUT: Final = "-lock-timeout=120s"
-"""An interrupted run may still be ending while its successor begins."""
+"""Long enough for an interrupted run to end while the next one begins."""
 
 
 @dataclass(frozen=True)
 class Workspace:
-    """Where and as whom Terraform works on one stack.
+    """The directory, executable and environment that Terraform uses for one stack.
 
-    `root` holds a directory for each stack; `environment` says which AWS it talks to.
+    `root` holds a directory for each stack; `environment` selects the AWS account and endpoint.
     """
 
     stack: str
@@ -37,39 +37,42 @@ class Workspace:
 
     @property
     def directory(self) -> Path:
-        """The working directory."""
+        """Returns the working directory."""
         return self.root / self.stack
 
     @property
     def saved_plan(self) -> Path:
-        """The plan that `apply` applies."""
+        """Returns the path of the plan that `apply_plan` applies."""
         return self.directory / "plan.tfplan"
 
     @property
     def plan_json(self) -> Path:
-        """The last plan as JSON, also one that failed half-way; only its owner may read it."""
+        """Returns the path of the last plan's JSON, even if planning failed; only its owner can read it."""
         return self.directory / "plan.json"
 
     @property
     def plan_error(self) -> Path:
-        """What Terraform said when the last plan failed; only its owner may read it."""
+        """Returns the path of Terraform's errors if the last plan failed; only its owner can read it."""
         return self.directory / "plan.error"
 
     def log(self, command: str) -> Path:
-        """The last output of a command."""
+        """Returns the path of a command's last output."""
         return self.root / "logs" / f"{self.stack}-{command}.log"
 
     @contextmanager
     def reserved(self) -> Iterator[None]:
-        """Keep other commands of this machine out of the directory. OpsError when one is at work in it."""
+        """Keeps other commands of this machine out of the directory while the block runs.
+
+        Raises OpsError if another command uses it.
+        """
         lock = self.root / "locks" / self.stack
         with exclusive(lock, f"Another command is at work on {self.stack}; try again when it is done"):
             yield
 
     def take(self, configuration: Path) -> None:
-        """Make a synthesized file this directory's configuration, unchanged.
+        """Copies a synthesized file into this directory as its configuration.
 
-        OpsError when the file is not there.
+        Raises OpsError if the file does not exist.
         """
         self.directory.mkdir(parents=True, exist_ok=True)
         aside = self.directory / f"{_CONFIGURATION}.new"
@@ -80,7 +83,7 @@ class Workspace:
         aside.replace(self.directory / _CONFIGURATION)
 
     def use_local_state(self) -> None:
-        """Keep the state in the working directory, whatever backend the configuration names.
+        """Keeps the state in the working directory, regardless of the configuration's backend.
 
         Source: Terraform's documentation, "Override Files".
         """
@@ -88,10 +91,10 @@ class Workspace:
         (self.directory / _OVERRIDE).write_text('{"terraform": {"backend": {"local": {}}}}\n')
 
     def use_backend(self) -> None:
-        """Keep the state where the configuration says; a local one was moved there."""
+        """Keeps the state in the configuration's backend, after a local one was moved there."""
         (self.directory / _OVERRIDE).unlink(missing_ok=True)
         if self._local_state.exists():
-            # Terraform leaves it behind and would ask at the next `init` whether to copy it once more.
+            # Terraform leaves the file behind, and the next `init` would ask whether to copy it again.
             self._local_state.replace(self._local_state.with_suffix(".moved"))
 
     @property
@@ -100,10 +103,10 @@ class Workspace:
         return (self.directory / _OVERRIDE).exists()
 
     def init(self, *arguments: str) -> None:
-        """`terraform init`, one at a time, since the plugin cache allows for no more.
+        """Runs `terraform init`, one at a time, since the plugin cache does not support concurrent use.
 
-        Each working directory keeps a lock file of its own. Those of a checkout begin with what the
-        first one found: so a provider is fetched once, and must have the same checksum everywhere.
+        Each working directory has its own lock file, which starts as a copy of the first one in the
+        checkout: so a provider is fetched once, and has the same checksum everywhere.
         """
         lock = self.directory / _LOCK_FILE
         with exclusive(self.terraform.shared / "plugin-cache.lock"):
@@ -126,7 +129,7 @@ class Workspace:
             raise
 
     def move_state_to_backend(self) -> None:
-        """Copy the local state to where the configuration says, which is in force from then on."""
+        """Copies the local state to the configuration's backend and uses that from then on."""
         (self.directory / _OVERRIDE).unlink(missing_ok=True)
         try:
             self.init("-migrate-state", "-force-copy")
@@ -136,19 +139,19 @@ class Workspace:
         self.use_backend()
 
     def move_state_to_directory(self) -> None:
-        """Copy the state from the backend into the working directory, which is in force from then on."""
+        """Copies the state from the backend to the working directory and uses that from then on."""
         self.use_local_state()
         self.init("-migrate-state", "-force-copy")
 
     def validate(self) -> None:
-        """`terraform validate`, after an `init` without the backend."""
+        """Runs `terraform validate`; needs an `init` without the backend."""
         self._run("validate")
 
     def plan(self, *arguments: str, on_line: OnLine | None = None) -> Any:
-        """`terraform plan`, saved together with its JSON and a digest of the configuration it was made of.
+        """Runs `terraform plan`, saves the plan, its JSON and its configuration's digest; returns the JSON.
 
-        Returns the plan as of that JSON. It holds sensitive values in plain text: not for logs. When
-        planning fails, what Terraform said is kept, and the JSON of the plan as far as it got.
+        The JSON holds sensitive values in plain text, so it must not be logged. If planning fails,
+        Terraform's errors and the JSON of the partial plan are kept.
         """
         self.discard_plan()
         try:
@@ -159,7 +162,7 @@ class Workspace:
         except TerraformError as error:
             write_private(self.plan_error, ("\n\n".join(error.errors) or str(error)).encode())
             if self.saved_plan.exists():
-                # Terraform saves a plan that failed half-way too, for looking at only.
+                # Terraform also saves a plan that failed half-way; it can be shown but not applied.
                 with suppress(TerraformError):
                     write_private(self.plan_json, self.show_plan())
                 self.saved_plan.unlink()
@@ -168,35 +171,38 @@ class Workspace:
         return json.loads(plan)
 
     def show_plan(self) -> bytes:
-        """The saved plan as JSON, read again, which takes Terraform seconds."""
+        """Returns the saved plan as JSON, read by Terraform again, which takes seconds."""
         return self._read("show", "-json", self.saved_plan.name)
 
     def pull_state(self) -> bytes:
-        """The state as its backend has it; unlike `terraform show`, that needs no provider."""
+        """Returns the state from its backend; unlike `terraform show`, this needs no provider."""
         return self._read("state", "pull")
 
     def apply_plan(self, on_line: OnLine | None = None) -> None:
-        """Apply exactly the saved plan, and remove it once it is applied."""
+        """Applies exactly the saved plan, and removes it once it is applied."""
         self._run("apply", _LOCK_TIMEOUT, self.saved_plan.name, on_line=on_line)
         self.discard_plan()
 
     def discard_plan(self) -> None:
-        """Forget the saved plan and what is kept with it."""
+        """Removes the saved plan and the files kept with it."""
         for file in (self.saved_plan, self._digest_file, self.plan_json, self.plan_error):
             file.unlink(missing_ok=True)
 
     def planned_from(self, configuration: Path) -> bool:
-        """Whether the saved plan was made of this synthesized file. OpsError when the file is not there."""
+        """Whether the saved plan was made from this synthesized file.
+
+        Raises OpsError if the file does not exist.
+        """
         if not configuration.exists():
             raise OpsError(f"{configuration} does not exist. Run `make synth`.")
         return self._digest_file.exists() and self._digest_file.read_text() == _digest(configuration)
 
     def apply(self, on_line: OnLine | None = None) -> None:
-        """`terraform apply` without a plan to look at first."""
+        """Runs `terraform apply` without a saved plan."""
         self._run("apply", "-auto-approve", _LOCK_TIMEOUT, on_line=on_line)
 
     def destroy(self, on_line: OnLine | None = None) -> None:
-        """`terraform destroy` without a question."""
+        """Runs `terraform destroy` without asking."""
         self._run("destroy", "-auto-approve", _LOCK_TIMEOUT, on_line=on_line)
 
     @property

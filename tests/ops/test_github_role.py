@@ -72,7 +72,7 @@ def test_at_a_desk_the_credentials_stay_what_they_are(
 @pytest.mark.parametrize(
     ("role", "told"),
     [
-        ("admin", "GITHUB_ROLE=admin is no role: it is one of plan, push, deploy"),
+        ("admin", "GITHUB_ROLE=admin is not a role. Use one of plan, push, deploy"),
         (f"arn:aws:iam::{OTHER}:role/x", f"is a role of account {OTHER}; this belongs to {ACCOUNT}"),
     ],
 )

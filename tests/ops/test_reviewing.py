@@ -148,8 +148,8 @@ def test_another_plan_than_the_reviewed_one_is_refused(here: Desk, embedded: Emb
     done = here.run("apply", *NETWORK, "--verdict", str(verdict))
     assert done.returncode == 1
     told = " ".join(done.stderr.split())
-    assert "The saved plan of dev-network does something else than the one in" in told
-    assert f"those that were reviewed {reviewed[:12]}." in told
+    assert "The saved plan of dev-network makes other changes than the one in" in told
+    assert f"the reviewed ones {reviewed[:12]}." in told
     assert applied_network(embedded) == FIRST
     assert kept(here, "dev-network") == {"plan.tfplan", "plan.json", "plan.sha256"}
 
@@ -192,7 +192,7 @@ STACK = {"name": "dev-network", "verdict": "SAFE", "changes_sha256": "0" * 64}
         ({"schema": 1, "stacks": []}, UsageError, "has no stack dev-network; it has none"),
         ({"schema": 1, "stacks": [STACK | {"verdict": "INCOMPLETE"}]}, OpsError, "is INCOMPLETE; it cannot"),
         ({"schema": 1, "stacks": [STACK | {"verdict": "ERRORED"}]}, OpsError, "is ERRORED; it cannot"),
-        ({"schema": 1, "stacks": [STACK | {"changes_sha256": None}]}, OpsError, "does something else"),
+        ({"schema": 1, "stacks": [STACK | {"changes_sha256": None}]}, OpsError, "makes other changes"),
     ],
 )
 def test_a_verdict_that_does_not_do_is_refused_in_words(

@@ -1,1 +1,1 @@
-"""Images: the container engine, building and pushing."""
+"""Images: the container engine, building, publishing and pushing."""

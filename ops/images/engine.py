@@ -1,4 +1,4 @@
-"""The container engine of this machine: docker or podman, whichever answers."""
+"""The container engine of this machine: docker, or podman if docker does not answer."""
 
 import json
 import os
@@ -21,7 +21,7 @@ CONFINED: Final = (
     "--cap-drop=all",
     "--security-opt=no-new-privileges",
 )
-"""What every container is run with: nothing of its root can be written, and it has no privilege.
+"""Options of every container: a read-only root, no capabilities and no new privileges.
 
 Source: Docker, "docker container run"; podman-run(1).
 """
@@ -29,7 +29,7 @@ Source: Docker, "docker container run"; podman-run(1).
 
 @dataclass(frozen=True)
 class Layer:
-    """A step of an image's history: how many bytes it adds and what made it."""
+    """A step of an image's history: how many bytes it adds and what created it."""
 
     size: int
     made_by: str
@@ -37,7 +37,7 @@ class Layer:
 
 @dataclass(frozen=True)
 class Image:
-    """An image that the engine has. `size` is that of its unpacked layers in bytes."""
+    """An image that the engine has; `size` is that of its unpacked layers in bytes."""
 
     id: str
     size: int
@@ -47,7 +47,7 @@ class Image:
 
 @dataclass(frozen=True)
 class Engine:
-    """An engine's command line."""
+    """A container engine's command line."""
 
     kind: Literal["docker", "podman"]
     executable: str
@@ -63,12 +63,13 @@ class Engine:
         flags: Sequence[str] = (),
         log: Path | None = None,
     ) -> None:
-        """Build an image and give it a tag; what the engine says goes to `log`, or else to stderr.
+        """Builds an image and tags it; the engine's output goes to `log`, or else to stderr.
 
-        `epoch` is the time in seconds that the image is to bear, `flags` go before all others.
+        `epoch` is the image's time in seconds, `flags` go before all others. Raises OpsError if the
+        build fails.
         """
-        # Podman gives a time to the files of layers, too, and what is cached keeps the one it was built
-        # with: so there it is the same in every build, and only the label has the commit's.
+        # Podman also sets the time of the layers' files, and cached layers keep that of their build. So it
+        # gets the same time in every build, and only the label has the commit's.
         own = (
             ("--format=docker", "--timestamp=0")
             if self.kind == "podman"
@@ -96,14 +97,15 @@ class Engine:
         epoch: int,
         flags: Sequence[str] = (),
     ) -> str:
-        """Build an image and push it with its provenance and its bill of materials; returns its digest.
+        """Builds an image, pushes it with its provenance and SBOM, and returns its digest.
 
-        The digest is that of an index, which holds the image and what attests it. Only BuildKit makes
-        them, so it takes docker with buildx. Source: Docker, "Build attestations", "docker buildx build".
+        The digest is that of an index, which holds the image and its attestations. Only BuildKit
+        creates them, so this needs docker with buildx. Source: Docker, "Build attestations",
+        "docker buildx build".
         """
         if self.kind != "docker":
             raise OpsError(
-                "Publishing takes docker with buildx: podman makes no provenance. Use `make image`."
+                "Publishing needs docker with buildx: podman makes no provenance. Use `make image`."
             )
         with tempfile.TemporaryDirectory() as directory:
             metadata = Path(directory, "metadata.json")
@@ -127,7 +129,7 @@ class Engine:
         return str(digest)
 
     def image(self, name: str) -> Image | None:
-        """What the engine knows of an image, or None when it has none of that name."""
+        """Returns an image of the engine, or None if it has none of that name."""
         done = self._ask("image", "inspect", name)
         if done.returncode:
             return None
@@ -140,23 +142,23 @@ class Engine:
         )
 
     def history(self, name: str) -> tuple[Layer, ...]:
-        """The steps that made an image, the first one first."""
+        """Returns the steps that created an image, the first one first."""
         template = "{{.Size}}\t{{.CreatedBy}}"
         done = self._run("history", "--no-trunc", "--human=false", f"--format={template}", name)
         steps = (line.partition("\t") for line in done.splitlines() if line)
         return tuple(Layer(_bytes(size), made_by) for size, _, made_by in steps)[::-1]
 
     def tag(self, name: str, other: str) -> None:
-        """Give an image another name."""
+        """Gives an image another name."""
         self._run("tag", name, other)
 
     def log_in(self, host: str, user: str, password: str) -> None:
-        """Make a registry's password known to the engine."""
+        """Logs the engine in to a registry."""
         plain = self._without_tls(f"{host}/")
         self._run("login", *plain, "--username", user, "--password-stdin", host, typed=password)
 
     def push(self, name: str) -> str:
-        """Push a tagged image; returns its digest in the registry."""
+        """Pushes a tagged image and returns its digest in the registry."""
         if self.kind == "docker":
             said = self._run("push", name)
             if not (found := DIGEST.search(said)):
@@ -170,12 +172,12 @@ class Engine:
     def run_command(
         self, image: str, name: str, command: Sequence[str], variables: Sequence[str], *options: str
     ) -> tuple[str, ...]:
-        """The command that runs a container in the foreground, on the host's network, and removes it.
+        """Returns the command that runs a container in the foreground, on the host's network, and removes it.
 
-        `variables` are names: the values are those of the environment the command gets, so no list
-        of processes shows them. Signals reach the container.
+        `variables` are names: the values come from the command's environment, so that no list of
+        processes shows them. Signals reach the container.
         """
-        # Podman would mount a writable /tmp, /run and /var/tmp, and hand on the proxies of this machine.
+        # By default podman mounts a writable /tmp, /run and /var/tmp, and passes on this machine's proxies.
         own = ("--read-only-tmpfs=false", "--http-proxy=false") if self.kind == "podman" else ()
         return (
             self.executable,
@@ -193,15 +195,15 @@ class Engine:
         )
 
     def stop(self, name: str, seconds: int) -> bool:
-        """Have a container end by its stop signal, or be killed; False when there is none."""
+        """Stops a container, or kills it after `seconds`; returns False if it does not exist."""
         return self._ask("stop", f"--time={seconds}", name).returncode == 0
 
     def remove(self, name: str) -> None:
-        """Remove a container if there is one, whether it runs or not."""
+        """Removes a container if it exists, running or not."""
         self._ask("rm", "--force", name)
 
     def _without_tls(self, name: str) -> tuple[str, ...]:
-        """What lets podman do without TLS on the loopback, as docker does unasked."""
+        """Returns the option to use a registry on the loopback without TLS, which docker does by default."""
         return ("--tls-verify=false",) if self.kind == "podman" and _LOOPBACK.match(name) else ()
 
     def _ask(self, *arguments: str, typed: str | None = None) -> "subprocess.CompletedProcess[str]":
@@ -212,13 +214,13 @@ class Engine:
     def _run(self, *arguments: str, typed: str | None = None) -> str:
         done = self._ask(*arguments, typed=typed)
         if done.returncode:
-            said = done.stderr.strip().splitlines() or ["it does not say why"]
-            raise OpsError(f"`{self.kind} {arguments[0]}` failed: {said[-1]}")
+            errors = done.stderr.strip().splitlines() or ["it does not say why"]
+            raise OpsError(f"`{self.kind} {arguments[0]}` failed: {errors[-1]}")
         return done.stdout
 
 
 def _what(context: Path, dockerfile: Path, tag: str, labels: Mapping[str, str]) -> tuple[str, ...]:
-    """The part of a build's command line that says what is built."""
+    """Returns the part of a build's command line that says what is built."""
     return (
         *(f"--label={name}={value}" for name, value in labels.items()),
         f"--tag={tag}",
@@ -228,7 +230,10 @@ def _what(context: Path, dockerfile: Path, tag: str, labels: Mapping[str, str]) 
 
 
 def find_engine() -> Engine:
-    """Docker or, where it does not answer, podman. OpsError when neither does."""
+    """Returns docker or, if it does not answer, podman.
+
+    Raises OpsError if neither does.
+    """
     said = []
     for name in ("docker", "podman"):
         executable = shutil.which(name)
@@ -236,7 +241,7 @@ def find_engine() -> Engine:
             continue
         done = subprocess.run((executable, "info"), capture_output=True, text=True, check=False)
         if done.returncode == 0:
-            # The package podman-docker brings podman under docker's name.
+            # The package podman-docker installs podman under docker's name.
             version = subprocess.run((executable, "--version"), capture_output=True, text=True, check=False)
             return Engine("podman" if "podman" in version.stdout else "docker", executable)
         complaint = done.stderr.strip().splitlines() or ["it does not say why"]
@@ -249,9 +254,10 @@ def find_engine() -> Engine:
 
 
 def build_flags() -> tuple[str, ...]:
-    """Flags for every build on this machine, from the environment variable `IMAGE_BUILD_FLAGS`.
+    """Returns the flags for every build on this machine, from `IMAGE_BUILD_FLAGS`.
 
-    Such as `--platform=linux/arm64`, or `--secret=id=pip.conf,src=<file>` for an index of one's own.
+    For example `--platform=linux/arm64`, or `--secret=id=pip.conf,src=<file>` for a private package
+    index.
     """
     return tuple(os.environ.get("IMAGE_BUILD_FLAGS", "").split())
 
@@ -260,8 +266,8 @@ _UNITS: Final = {"B": 1, "kB": 10**3, "KB": 10**3, "MB": 10**6, "GB": 10**9}
 
 
 def _bytes(text: str) -> int:
-    """Bytes of a size as the engines write it: a number, for podman with a unit."""
+    """Returns a size as the engines print it, in bytes: a number, for podman with a unit."""
     match = re.fullmatch(r"([\d.]+(?:e[+-]?\d+)?) ?([kKMG]?B)?", text.strip())
     if match is None:
-        raise OpsError(f"The engine writes a size as {text!r}, which is none.")
+        raise OpsError(f"The engine reports the size {text!r}, which is not a number of bytes.")
     return round(float(match[1]) * _UNITS[match[2] or "B"])

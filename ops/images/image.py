@@ -1,4 +1,4 @@
-"""The app's image: built from the working tree, named by its commit, pushed by digest."""
+"""The app's image: built from the working tree, tagged with its commit, pushed by digest."""
 
 import base64
 import os
@@ -19,10 +19,10 @@ from stacks.naming import registry, repository_name
 from stacks.settings import Platform, Project
 
 CONTENT: Final = (".dockerignore", "docker/Dockerfile", "requirements/app.txt", "webapp")
-"""What an image is made of."""
+"""The files that an image is built from."""
 
 DIRTY: Final = "-dirty"
-"""Ends the tag of an image that is made of more than its commit."""
+"""Suffix of the tag of an image with uncommitted changes."""
 
 _DOCKERFILE: Final = SOURCE / "docker/Dockerfile"
 _ECR: Final = re.compile(r"\d{12}\.dkr\.ecr(?:-fips)?\.[a-z0-9-]+\.amazonaws\.com(?:\.cn)?")
@@ -37,12 +37,15 @@ class Named:
 
     @property
     def name(self) -> str:
-        """Repository and tag."""
+        """Returns repository and tag."""
         return f"{self.repository}:{self.commit}"
 
 
 def service_of(platform: Platform, service: str) -> str:
-    """The service of that name, or without one the only one there is. UsageError names the known ones."""
+    """Returns the service of that name, or without a name the only one.
+
+    Raises UsageError, with the known services, if there is no such service or no single one.
+    """
     known = sorted({name for each in platform.environments.values() for name in each.services})
     if not service and len(known) == 1:
         return known[0]
@@ -53,9 +56,9 @@ def service_of(platform: Platform, service: str) -> str:
 
 
 def named(project: Project, service: str, commit: str) -> Named:
-    """What a service's image of a commit is called here; without a commit, that of the working tree.
+    """Returns a service's image of a commit, by default that of the working tree.
 
-    UsageError when the commit is none, or there is no Git to ask.
+    Raises UsageError if the commit is invalid, or Git cannot name it.
     """
     commit = commit or _commit_here()
     if not COMMIT_ID.fullmatch(commit.removesuffix(DIRTY)):
@@ -66,9 +69,9 @@ def named(project: Project, service: str, commit: str) -> Named:
 
 
 def build(engine: Engine, project: Project, wanted: Named, log: Path | None = None) -> Image:
-    """Build the image of the working tree. OpsError when the engine cannot.
+    """Builds the image of the working tree; the engine's output goes to `log`, or else to stderr.
 
-    What the engine says goes to `log`, or else to stderr.
+    Raises OpsError if the engine fails.
     """
     epoch = _epoch()
     engine.build(
@@ -84,9 +87,10 @@ def build(engine: Engine, project: Project, wanted: Named, log: Path | None = No
 
 
 def publish(engine: Engine, project: Project, service: str, wanted: Named, repository: str, ecr: Any) -> str:
-    """Build the working tree's image and push it with provenance and SBOM; returns it by digest.
+    """Builds the working tree's image, pushes it with provenance and SBOM, and returns it by digest.
 
-    An image of that commit that is there already is the one: tags never move. Errors as for `push`.
+    An image of that commit that the registry already has is returned instead: tags never move.
+    Raises the errors of `push`.
     """
     target = _target(project, service, wanted, repository)
     host, _, path = target.partition("/")
@@ -107,17 +111,20 @@ def publish(engine: Engine, project: Project, service: str, wanted: Named, repos
 
 
 def find(engine: Engine, wanted: Named) -> Image:
-    """The image as this machine has it. OpsError when it has not."""
+    """Returns the image from this machine.
+
+    Raises OpsError if it does not exist here.
+    """
     if image := engine.image(wanted.name):
         return image
-    raise OpsError(f"This machine has no image {wanted.name}. `make image` builds that of the working tree.")
+    raise OpsError(f"This machine has no image {wanted.name}. `make image` builds the working tree's image.")
 
 
 def push(engine: Engine, project: Project, service: str, wanted: Named, repository: str, ecr: Any) -> str:
-    """Push an image under its commit, by default to the service's own repository; returns it by digest.
+    """Pushes an image with its commit as tag, by default to the service's repository; returns it by digest.
 
-    `ecr` is asked for a password when the registry is one of ECR. UsageError when the image is made of
-    more than its commit, or the repository is named with a tag.
+    `ecr` provides the password if the registry is in ECR. Raises UsageError if the image has
+    uncommitted changes, or `repository` has a tag.
     """
     target = _target(project, service, wanted, repository)
     host, _, _ = target.partition("/")
@@ -130,30 +137,33 @@ def push(engine: Engine, project: Project, service: str, wanted: Named, reposito
 
 
 def report(engine: Engine, wanted: Named) -> list[tuple[int, str]]:
-    """The layers of an image that hold something, with bytes and what made them; the sum comes last."""
+    """Returns size in bytes and origin of an image's layers that are not empty; the total comes last."""
     image = find(engine, wanted)
     rows = [(layer.size, layer.made_by) for layer in engine.history(wanted.name) if layer.size]
     return [*rows, (image.size, "in all")]
 
 
 def _target(project: Project, service: str, wanted: Named, repository: str) -> str:
-    """The repository that an image goes to. UsageError as for `push`."""
+    """Returns the repository to push to.
+
+    Raises UsageError as `push` does.
+    """
     if wanted.commit.endswith(DIRTY):
         raise UsageError(
-            f"The working tree has changes that are in no commit ({', '.join(_changed())}), so the image has "
-            "no commit to be named by. Commit them, then `make image` and `make image-push`."
+            f"The working tree has uncommitted changes ({', '.join(_changed())}), so the image has no commit "
+            "to be named after. Commit them, then run `make image` and `make image-push`."
         )
     target = repository or f"{registry(project)}/{repository_name(project, service)}"
     _, _, path = target.partition("/")
     if not path or "@" in path or ":" in path:
         raise UsageError(
-            f"REPOSITORY={target} is not a repository: it has the form <registry>/<name>, and no tag."
+            f"REPOSITORY={target} is not a repository. Use the form <registry>/<name>, without a tag."
         )
     return target
 
 
 def _pushed(ecr: Any, project: Project, path: str, commit: str) -> str:
-    """The digest under which a commit's image is in the registry, or nothing."""
+    """Returns the digest of a commit's image in the registry, or an empty string."""
     try:
         found = ecr.describe_images(
             registryId=project.account_id, repositoryName=path, imageIds=[{"imageTag": commit}]
@@ -164,7 +174,10 @@ def _pushed(ecr: Any, project: Project, path: str, commit: str) -> str:
 
 
 def _labels(project: Project, wanted: Named, epoch: int) -> dict[str, str]:
-    """Source of the labels: OCI Image Format Specification, "Annotations"."""
+    """Returns the image's labels.
+
+    Source: OCI Image Format Specification, "Annotations".
+    """
     created = datetime.fromtimestamp(epoch, UTC).isoformat().replace("+00:00", "Z")
     labels = {
         "title": project.name,
@@ -181,13 +194,13 @@ def _commit_here() -> str:
 
 
 def _changed() -> list[str]:
-    """Files of the image that are not as they were committed."""
+    """Returns the image's files that have uncommitted changes."""
     listed = _git("status", "--porcelain", "--untracked-files=all", "--", *CONTENT)
     return [line.split(maxsplit=1)[1] for line in listed.splitlines()]
 
 
 def _epoch() -> int:
-    """Seconds since 1970 that the image bears: `SOURCE_DATE_EPOCH`, else the time of the commit.
+    """Returns the image's time in seconds since 1970: `SOURCE_DATE_EPOCH`, else that of the commit.
 
     Source: reproducible-builds.org, "SOURCE_DATE_EPOCH".
     """
@@ -212,21 +225,22 @@ def _git(*arguments: str) -> str:
             check=False,
         )
     except FileNotFoundError:
-        raise UsageError("Git is not there to tell the commit. Name it: COMMIT=<commit>.") from None
+        raise UsageError("git is not on PATH, so the commit is unknown. Set COMMIT=<commit>.") from None
     if done.returncode:
-        raise UsageError(
-            f"Git does not tell the commit: {done.stderr.strip()}\nName it: COMMIT=<commit>."
-        ) from None
+        raise UsageError(f"git cannot name the commit: {done.stderr.strip()}\nSet COMMIT=<commit>.") from None
     return done.stdout.strip()
 
 
 def _without_git(base: Mapping[str, str]) -> dict[str, str]:
-    """Without what a hook of Git sets, which would say that another repository is meant."""
+    """Returns an environment without the variables of a Git hook, which would select another repository."""
     return {name: value for name, value in base.items() if name not in ("GIT_DIR", "GIT_INDEX_FILE")}
 
 
 def _password(ecr: Any) -> tuple[str, str]:
-    """User and password of the registry, for twelve hours. Source: Amazon ECR, GetAuthorizationToken."""
+    """Returns user and password of the registry, valid for twelve hours.
+
+    Source: Amazon ECR API Reference, GetAuthorizationToken.
+    """
     token = ecr.get_authorization_token()["authorizationData"][0]["authorizationToken"]
     user, _, password = base64.b64decode(token).decode().partition(":")
     return user, password

@@ -1,4 +1,4 @@
-"""The app as a program of its own, run as the embedded ECS says it is to be run."""
+"""The app as a separate program, run as the embedded ECS's task definition says."""
 
 import hashlib
 import http.client
@@ -24,7 +24,7 @@ from webapp import contract
 
 _READY_SECONDS: Final = 60.0
 _PATIENCE_SECONDS: Final = 10.0
-"""One that runs and is not ready right now, since the machine is busy, is not started again for that."""
+"""How long a running app may be unready, since the machine may be busy, before it is restarted."""
 
 _TRIES: Final = 3
 
@@ -44,14 +44,17 @@ class Container:
 
 @dataclass(frozen=True)
 class RunningApp:
-    """An app that answers at an address. `started` says whether it did not run already."""
+    """An app that answers at an address; `started` is False if it was already running."""
 
     address: str
     started: bool
 
 
 def read_container(embedded: Embedded, project: Project, environment: Environment, service: str) -> Container:
-    """What the embedded ECS was told to run for a service. OpsError when it was told nothing."""
+    """Returns the container that the embedded ECS should run for a service.
+
+    Raises OpsError if ECS has no such service or container.
+    """
     ecs = embedded.client("ecs", environment.region, environment.account_id)
     cluster = base(project.name, environment.name)
     name = load_balancer_name(project.name, environment.name, service)
@@ -83,22 +86,22 @@ def run_app(
     directory: Path,
     runner: Runner,
 ) -> RunningApp:
-    """Have the app of a container run, started again only when something about it changed.
+    """Runs the app of a container, and restarts it only if something about it changed.
 
-    Its environment is the container's and nothing else, but for what on AWS comes with a task (keys
-    of its role) and what the runner needs. OpsError when it does not get ready.
+    Its environment is the container's, the keys of the task role that ECS provides on AWS, and what
+    the runner needs. Raises OpsError if it does not get ready.
     """
     fingerprint = _fingerprint(embedded, container, runner)
-    former = _read(_record(name, directory))
-    address = former.get("address", "")
-    unchanged = processes.running(name, directory) and former.get("fingerprint") == fingerprint
+    previous = _read(_record(name, directory))
+    address = previous.get("address", "")
+    unchanged = processes.running(name, directory) and previous.get("fingerprint") == fingerprint
     if unchanged and _gets_ready(address, _PATIENCE_SECONDS):
         return RunningApp(address, started=False)
     stop_app(name, directory)
     wanted = int(address.rpartition(":")[2] or 0)
     variables = variables_of(embedded, container, region)
-    # From the choice of a port until the app answers there no other checkout may start one: of two that
-    # chose the same port, the one that ends for it would be taken for ready, since the other one answers.
+    # No other checkout may start an app between the choice of a port and the app's first answer there: of
+    # two that chose the same port, the one that fails would count as ready, since the other one answers.
     with directory_locked(Path(tempfile.gettempdir())):
         address = _start(name, directory, runner, variables, wanted, fingerprint)
     return RunningApp(address, started=True)
@@ -112,7 +115,7 @@ def _start(
     wanted: int,
     fingerprint: str,
 ) -> str:
-    """Start an app on the wanted port, if it is free, and wait until it is ready; returns its address."""
+    """Starts an app on the wanted port, if it is free, waits until it is ready, and returns its address."""
     log = directory / "logs" / f"{name}.log"
     tries = _TRIES
     while True:
@@ -139,9 +142,9 @@ class _EndedError(OpsError):
 
 
 def stop_app(name: str, directory: Path) -> bool:
-    """Stop an app, and remove its container if it has one; False when it did not run.
+    """Stops an app, and removes its container if it has one; returns False if it did not run.
 
-    The engine is asked first: should the command that runs the container be gone, the container may not.
+    The engine comes first, since a container can outlive the command that runs it.
     """
     traces = _read(_record(name, directory))
     if "container" not in traces:
@@ -154,13 +157,13 @@ def stop_app(name: str, directory: Path) -> bool:
 
 
 def variables_of(embedded: Embedded, container: Container, region: str) -> dict[str, str]:
-    """Every variable of the app: those of its container, and what on AWS comes with a task."""
+    """Returns every variable of the app: those of its container, and those that ECS provides on AWS."""
     keys = embedded.variables(embedded.assume(container.task_role), region)
     return {**keys, **container.variables, **container.secrets}
 
 
 def _traces(runner: Runner) -> dict[str, str]:
-    """What `stop_app` has to know."""
+    """Returns what `stop_app` needs to know."""
     if not isinstance(runner, ContainerRunner):
         return {}
     engine = runner.engine
@@ -197,7 +200,7 @@ def _gets_ready(address: str, seconds: float) -> bool:
 
 
 def _secret(embedded: Embedded, environment: Environment, reference: str) -> str:
-    """The value that a container's `valueFrom` refers to.
+    """Returns the value that a container's `valueFrom` refers to.
 
     Source of its forms: Amazon ECS API Reference, "Secret".
     """
@@ -220,7 +223,7 @@ def _secret(embedded: Embedded, environment: Environment, reference: str) -> str
 
 
 def _fingerprint(embedded: Embedded, container: Container, runner: Runner) -> str:
-    """Changes when the app has to be started again: with its configuration, code or image, or endpoint."""
+    """Returns a hash that changes if the app needs a restart, with its settings, code, image or endpoint."""
     configuration = (runner.identity, embedded.endpoint, container.task_definition, *_sorted(container))
     return hashlib.sha256(json.dumps(configuration).encode()).hexdigest()
 
@@ -230,7 +233,7 @@ def _sorted(container: Container) -> list[tuple[str, str]]:
 
 
 def _status(address: str, path: str) -> int | None:
-    """The HTTP status that an address answers with, or None when it does not answer."""
+    """Returns the HTTP status that an address answers with, or None if it does not answer."""
     connection = http.client.HTTPConnection(address.removeprefix("http://"), timeout=10)
     try:
         connection.request("GET", path)
@@ -242,7 +245,7 @@ def _status(address: str, path: str) -> int | None:
 
 
 def free_port(*wanted: int) -> int:
-    """The first of the wanted ports that nobody listens on, or any other."""
+    """Returns the first of the wanted ports that nobody listens on, or else any free port."""
     for port in (*wanted, 0):
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

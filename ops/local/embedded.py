@@ -1,4 +1,4 @@
-"""The embedded AWS, seen from outside: starting it, finding it, reaching it, stopping it."""
+"""The embedded AWS from outside: start, find, reach and stop its process."""
 
 import http.client
 import json
@@ -19,10 +19,10 @@ from ops.local import processes
 _NAME: Final = "embedded"
 _IDENTITY_PATH: Final = "/_oaktree"
 _START_SECONDS: Final = 300.0
-"""Answering a long journal again takes a while."""
+"""Replaying a long journal takes a while."""
 
 _SETTINGS: Final = {
-    # Without the real machine images and with certificates valid at once, an account is ready in no time.
+    # Without the real AMIs, and with certificates that are valid at once, an account is ready at once.
     "MOTO_EC2_LOAD_DEFAULT_AMIS": "false",
     "MOTO_ACM_VALIDATION_WAIT": "0",
     # Policies such as ReadOnlyAccess exist in every AWS account.
@@ -36,30 +36,30 @@ _SETTINGS: Final = {
 
 @dataclass(frozen=True)
 class Embedded:
-    """An embedded AWS that runs."""
+    """A running embedded AWS."""
 
     endpoint: str
     account_id: str
-    """The account that requests belong to unless their credentials are those of another."""
+    """The account of requests whose credentials do not name another one."""
 
     def credentials(self, account_id: str) -> Credentials:
-        """Keys that act in an account; accounts other than `account_id` come into being with it."""
+        """Returns keys that act in an account; their first use creates it if it does not exist."""
         return Credentials(f"AKIA{account_id}", "embedded")
 
     def assume(self, role: str) -> Credentials:
-        """Keys of a role, by its ARN."""
+        """Returns keys of a role, by its ARN."""
         sts = self.client("sts", "us-east-1")
         keys = sts.assume_role(RoleArn=role, RoleSessionName="oaktree")["Credentials"]
         return Credentials(keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"])
 
     def client(self, service: str, region: str, account_id: str | None = None) -> Any:
-        """A client for one service in one account, its own by default."""
+        """Returns a client for one service in one account, by default `account_id`."""
         return isolated_client(
             service, region, self.endpoint, self.credentials(account_id or self.account_id)
         )
 
     def variables(self, credentials: Credentials, region: str) -> dict[str, str]:
-        """The variables that send the AWS tools here, and nowhere else."""
+        """Returns the environment variables that send the AWS tools here, and nowhere else."""
         values = {
             "AWS_ENDPOINT_URL": self.endpoint,
             "AWS_ACCESS_KEY_ID": credentials.access_key_id,
@@ -75,15 +75,15 @@ class Embedded:
         return values
 
     def environment(self, account_id: str, region: str, base: Mapping[str, str]) -> dict[str, str]:
-        """The environment of a command that acts in one account here: `base` without its AWS settings."""
+        """Returns the environment of a command that acts in one account: `base`, with these AWS settings."""
         return without_aws(base) | self.variables(self.credentials(account_id), region)
 
 
 def without_aws(base: Mapping[str, str]) -> dict[str, str]:
-    """An environment without anything that says which AWS account, endpoint or proxy to use for AWS.
+    """Returns an environment without AWS accounts and endpoints, and without proxies for the loopback.
 
-    That includes `AWS_ENDPOINT_URL_<SERVICE>`, which goes before `AWS_ENDPOINT_URL`. Proxies stay,
-    since a provider may have to be fetched through one, but not for the loopback.
+    It also drops `AWS_ENDPOINT_URL_<SERVICE>`, which takes precedence over `AWS_ENDPOINT_URL`.
+    Other proxies stay, since a provider may have to be fetched through one.
     """
     kept = {key: value for key, value in base.items() if not key.startswith("AWS_")}
     for name in ("NO_PROXY", "no_proxy"):
@@ -92,10 +92,9 @@ def without_aws(base: Mapping[str, str]) -> dict[str, str]:
 
 
 def start_embedded(directory: Path, account_id: str) -> Embedded:
-    """The embedded AWS that keeps its memory in `directory`, started unless it runs already.
+    """Returns the embedded AWS that keeps its state in `directory`, and starts it unless it runs.
 
-    One that ran there before, and ended however it did, comes back with everything it had. OpsError
-    when it cannot start.
+    It resumes with all of its previous state, however it ended. Raises OpsError if it cannot start.
     """
     if found := find_embedded(directory):
         return found
@@ -122,23 +121,23 @@ def start_embedded(directory: Path, account_id: str) -> Embedded:
     processes.stop(_NAME, directory)
     raise OpsError(
         f"The embedded AWS did not start: {processes.last_line(log)}\n"
-        f"Log: {log}\nIf it does not mend itself: `make down` removes it, `make up` builds it anew."
+        f"Log: {log}\nIf that happens again: `make down` removes it, `make up` builds it again."
     )
 
 
 def find_embedded(directory: Path) -> Embedded | None:
-    """The embedded AWS that runs with its memory in `directory`, or None."""
+    """Returns the running embedded AWS that keeps its state in `directory`, or None."""
     pid = processes.running(_NAME, directory)
     return _answering(directory, pid) if pid else None
 
 
 def stop_embedded(directory: Path) -> bool:
-    """End it; its memory stays in `directory`. False when it did not run."""
+    """Stops it, and keeps its state in `directory`; returns False if it did not run."""
     return processes.stop(_NAME, directory)
 
 
 def _answering(directory: Path, pid: int) -> Embedded | None:
-    """What the record says, provided that the very process `pid` answers there."""
+    """Returns the embedded AWS in the record if the process `pid` answers there, else None."""
     try:
         record = json.loads((directory / "embedded.json").read_text())
         found = Embedded(record["endpoint"], record["account_id"])

@@ -1,4 +1,4 @@
-"""What an account has before Terraform comes, and an embedded one lacks: images, secrets, DNS zones."""
+"""What an account has before Terraform runs, and an embedded one lacks: images, secrets, hosted zones."""
 
 import hashlib
 import json
@@ -11,17 +11,17 @@ from stacks.naming import registry, repository_name
 from stacks.settings import Project, SecretReference
 
 COMMIT: Final = "0" * 40
-"""Stands for the working tree, which may be no commit."""
+"""Stands for the working tree, which may not be committed."""
 
 _HASHED_SUFFIX: Final = "_SHA256"
 _MANIFEST_TYPE: Final = "application/vnd.oci.image.manifest.v1+json"
 
 
 def put_image(ecr: Any, project: Project, service: str) -> str:
-    """Put a manifest with one empty layer into a service's repository; returns the image by digest.
+    """Puts a manifest with one empty layer into a service's repository and returns the image by digest.
 
-    Nothing ever pulls it: it stands where an image built by the pipeline will.
-    Source of the manifest's form: OCI Image Format Specification, "Image Manifest".
+    Nothing ever pulls it: it takes the place of an image that the pipeline builds. Source of the
+    manifest's format: OCI Image Format Specification, "Image Manifest".
     """
     empty = {"digest": f"sha256:{hashlib.sha256(b'{}').hexdigest()}", "size": 2}
     manifest = {
@@ -48,9 +48,9 @@ def put_image(ecr: Any, project: Project, service: str) -> str:
 
 
 def put_secret(client: Any, name: str, reference: SecretReference, token: Path) -> bool:
-    """Make up a secret's value where a service refers to one; False when it has a value already.
+    """Generates the value of a secret that a service refers to; returns False if it already has one.
 
-    `client` is one of the reference's store. A secret that is the SHA-256 of a token is that of the
+    `client` is for the reference's store. A secret that is the SHA-256 of a token gets that of the
     token in the file `token`, which only its owner can read.
     """
     value = secrets.token_urlsafe(32)
@@ -70,7 +70,7 @@ def put_secret(client: Any, name: str, reference: SecretReference, token: Path) 
 
 
 def put_hosted_zone(route53: Any, name: str) -> bool:
-    """Have a public hosted zone, which on AWS comes with the domain; False when it is there already."""
+    """Creates a public hosted zone, which on AWS comes with the domain; returns False if it exists."""
     found = route53.list_hosted_zones_by_name(DNSName=name)["HostedZones"]
     if any(zone["Name"] == f"{name}." and not zone["Config"]["PrivateZone"] for zone in found):
         return False

@@ -1,9 +1,9 @@
-"""Processes that go on in the background after the command that started them has ended.
+"""Processes that continue in the background after the command that started them has ended.
 
-Each holds an exclusive lock on `<name>.pid` from before its first instruction: the lock's open file
-is handed to it and closes with it. So whoever finds the file locked knows that the process id in it
-is this process and not a later one that was given the same number. Looking takes the lock, too, but
-shared: many can look at once.
+Each holds an exclusive lock on `<name>.pid` from before its first instruction: it inherits the
+lock's open file, which closes when it ends. So a locked file proves that its process id is this
+process and not a later one with the same number. Looking takes the lock as well, but shared, so
+that many can look at once.
 """
 
 import fcntl
@@ -19,21 +19,22 @@ from typing import TextIO
 from ops.core.errors import OpsError
 
 _POLL = 0.05
-"""Seconds between looks at a process that is coming or going."""
+"""Seconds between looks at a process that is starting or ending."""
 
 
 def start(
     name: str, command: Sequence[str], *, directory: Path, log: Path, environment: Mapping[str, str]
 ) -> int:
-    """Start a program in a session of its own, its output appended to `log`; returns its process id.
+    """Starts a program in its own session, with its output appended to `log`, and returns its process id.
 
-    `command` begins with the program's absolute path. OpsError when one of that name runs already.
+    `command` begins with the program's absolute path. Raises OpsError if one of that name already
+    runs.
     """
     directory.mkdir(parents=True, exist_ok=True)
     log.parent.mkdir(parents=True, exist_ok=True)
-    # An interrupt must not come between starting a program and writing its id, or nobody could end it.
-    # Python hands signals to the main thread alone. Blocking them there would not do: while another
-    # thread draws the progress, the system hands them to that one, and Python passes them on.
+    # An interrupt between starting a program and writing its id would leave it without a way to end it.
+    # Python handles signals in the main thread only. Blocking them there is not enough: the system may
+    # deliver them to the thread that draws the progress, and Python passes them on.
     with ThreadPoolExecutor(max_workers=1) as uninterrupted:
         started = uninterrupted.submit(_start, directory / f"{name}.pid", command, log, environment)
         return started.result()
@@ -67,7 +68,7 @@ def _start(path: Path, command: Sequence[str], log: Path, environment: Mapping[s
 
 
 def running(name: str, directory: Path) -> int | None:
-    """The process id of the program of that name, or None when none runs."""
+    """Returns the process id of the program of that name, or None if it does not run."""
     path = directory / f"{name}.pid"
     try:
         file = path.open()
@@ -82,9 +83,9 @@ def running(name: str, directory: Path) -> int | None:
 
 
 def stop(name: str, directory: Path, patience: float = 15.0) -> bool:
-    """End a program and whatever it started; False when none ran.
+    """Ends a program and its children; returns False if it did not run.
 
-    It is asked with SIGTERM and, after `patience` seconds, made to with SIGKILL.
+    It gets SIGTERM and, after `patience` seconds, SIGKILL.
     """
     pid = running(name, directory)
     if pid is None:
@@ -102,13 +103,13 @@ def stop(name: str, directory: Path, patience: float = 15.0) -> bool:
 
 
 def last_line(log: Path) -> str:
-    """What a program said last."""
+    """Returns the last line of a program's output."""
     lines = log.read_text(errors="replace").strip().splitlines() if log.exists() else []
     return lines[-1] if lines else "it said nothing"
 
 
 def _locked(file: TextIO) -> bool:
-    """Lock a file for good; False when a program has it. Somebody who looks has it for a moment only."""
+    """Locks a file, and returns False if a program holds it; retries, since a look holds it briefly."""
     for _ in range(20):
         with suppress(BlockingIOError):
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -121,11 +122,11 @@ def _recorded(path: Path) -> int:
     for _ in range(20):
         if text := path.read_text().strip():
             return int(text)
-        time.sleep(_POLL)  # whoever holds the lock is between starting the program and writing its id
+        time.sleep(_POLL)  # the holder is between starting the program and writing its id
     raise OpsError(f"{path} is held by a process that did not write its id; end it, then try again")
 
 
 def _reap(pid: int) -> None:
-    """Collect the exit status, in case the process was started by this very one."""
+    """Collects the exit status, in case this process started the program."""
     with suppress(ChildProcessError):
         os.waitpid(pid, 0)

@@ -1,4 +1,4 @@
-"""The two ways to run the app at a desk: as a process of the checkout, or in a container of its image.
+"""The two ways to run the app on this machine: as a process of the checkout, or in a container of its image.
 
 Either is a program in the foreground, which `ops.local.processes` starts and stops.
 """
@@ -24,7 +24,7 @@ Source: Amazon ECS Developer Guide, "Task size" for Fargate.
 """
 
 STOP_SECONDS: Final = 30
-"""What a container is given to stop before it is killed; as ECS does it unless told otherwise."""
+"""Seconds for a container to stop before it is killed: the default of ECS."""
 
 
 @dataclass(frozen=True)
@@ -40,21 +40,21 @@ class Runner(Protocol):
 
     @property
     def identity(self) -> str:
-        """Changes with what is run."""
+        """Returns a text that changes with what is run."""
 
     def program(self, port: int, variables: Mapping[str, str]) -> Program:
-        """What runs the app, on a port of the loopback and with these variables."""
+        """Returns the program that runs the app on a port of the loopback with these variables."""
 
 
 @dataclass(frozen=True)
 class ProcessRunner:
-    """Runs the app from the checkout. `tools` has the `PATH` that Python needs."""
+    """Runs the app from the checkout; `tools` has the `PATH` that Python needs."""
 
     tools: Mapping[str, str]
 
     @property
     def identity(self) -> str:
-        """Python and the app's own files."""
+        """Returns a hash of the Python's path and the app's files."""
         digest = hashlib.sha256(sys.executable.encode())
         for file in sorted((SOURCE / "webapp").rglob("*")):
             if file.is_file() and "__pycache__" not in file.parts:
@@ -62,14 +62,14 @@ class ProcessRunner:
         return digest.hexdigest()
 
     def program(self, port: int, variables: Mapping[str, str]) -> Program:
-        """The contract's command by this very Python, with the app's variables and nothing else."""
+        """Returns the contract's command for this Python, with the app's variables and nothing else."""
         needed = {"PATH": self.tools.get("PATH", os.defpath), "PYTHONPATH": str(SOURCE)}
         return Program((sys.executable, *_arguments(port)), {**needed, **variables})
 
 
 @dataclass(frozen=True)
 class ContainerRunner:
-    """Runs the app in a container of an image, confined as on Fargate. `name` is the container's."""
+    """Runs the app in a container named `name`, confined as on Fargate."""
 
     engine: Engine
     image: str
@@ -77,11 +77,11 @@ class ContainerRunner:
 
     @property
     def identity(self) -> str:
-        """The image."""
+        """Returns the image."""
         return self.image
 
     def program(self, port: int, variables: Mapping[str, str]) -> Program:
-        """The engine's command. The container gets the app's variables; the engine's client all of ours."""
+        """Returns the engine's command; the container gets the app's variables only."""
         health = " ".join((*contract.HEALTH_COMMAND[:-2], str(port), contract.HEALTH_PATH))
         command = self.engine.run_command(
             self.image,

@@ -1,7 +1,7 @@
-"""In ECS's stead: on the embedded AWS nothing runs a container, so a deployment there ends with this.
+"""Runs the app in place of ECS, since the embedded AWS runs no containers.
 
-It runs the app as `make up` does, as the task definition in service says. Against any other AWS it is
-never used.
+It runs the app as `make up` does, as the current task definition says. It is never used with any
+other AWS.
 """
 
 import json
@@ -28,9 +28,9 @@ class StandIn:
     environment: Environment
 
     def run(self, service: str, phase: Phase) -> str:
-        """Have a service's app run as its task definition says now; returns its address.
+        """Runs a service's app as its task definition says now, and returns its address.
 
-        ReleaseFailedError when it does not get ready.
+        Raises ReleaseFailedError if it does not get ready.
         """
         refusal = "Another `make up` or `make down` is at work here"
         with exclusive(self.checkout.state / "local.lock", refusal):
@@ -50,7 +50,10 @@ class StandIn:
         return app.address
 
     def address(self, service: str) -> str:
-        """Where a service's app answers. OpsError when it was never started."""
+        """Returns the address of a service's app.
+
+        Raises OpsError if it was never started.
+        """
         try:
             record = json.loads((self.checkout.local / f"{self._name(service)}.json").read_text())
         except FileNotFoundError:
@@ -62,7 +65,7 @@ class StandIn:
 
 
 def stand_in(checkout: Checkout, project: Project, environment: Environment) -> StandIn | None:
-    """What stands in for ECS when this process acts on the checkout's own embedded AWS, else None."""
+    """Returns the stand-in for ECS if this process uses the checkout's own embedded AWS, else None."""
     endpoint = os.environ.get("AWS_ENDPOINT_URL", "").rstrip("/")
     embedded = find_embedded(checkout.local) if endpoint else None
     if embedded is None or embedded.endpoint != endpoint:

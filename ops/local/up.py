@@ -1,6 +1,6 @@
-"""The whole platform on one machine: `up` brings it, `down` removes it.
+"""The whole platform on one machine: `up` starts it, `down` removes it.
 
-`up` after an interruption, a failure or a change resumes where it has to.
+After an interruption, a failure or a change, `up` resumes where it has to.
 """
 
 import hashlib
@@ -28,23 +28,24 @@ from ops.terraform.workspace import OnLine, Workspace
 from stacks.settings import Environment, Platform
 
 Run = Literal["process", "image"]
-"""What of an app is run: the code in the checkout, as a process, or its image, in a container."""
+"""How the app runs: the checkout's code as a process, or its image in a container."""
 
 _RESUME: Final = "`make up` resumes, `make down` removes it"
 
 
 @dataclass(frozen=True)
 class Up:
-    """What `up` brought: the embedded AWS, and each service's address."""
+    """The result of `up`: the embedded AWS, and each service's address."""
 
     embedded: Embedded
     addresses: Mapping[str, str]
 
 
 def up(checkout: Checkout, platform: Platform, environment: Environment, run: Run, progress: Progress) -> Up:
-    """Apply the platform as far as one environment needs it on an embedded AWS, and run its services.
+    """Applies the stacks that one environment needs on an embedded AWS, and runs its services.
 
-    PhaseError says which phase failed. An interrupt leaves no process running; what was done stays.
+    Raises PhaseError, which names the phase that failed. After an interrupt no process runs, and
+    the applied stacks stay.
     """
     with _alone(checkout):
         try:
@@ -55,12 +56,12 @@ def up(checkout: Checkout, platform: Platform, environment: Environment, run: Ru
 
 
 def down(checkout: Checkout) -> bool:
-    """Stop everything that `up` started and remove what it left; False when there was nothing."""
+    """Stops everything that `up` started and removes its files; returns False if there was nothing."""
     if not checkout.local.exists():
         return False
     with _alone(checkout):
         stop_all(checkout.local)
-        # Aside first: whatever happens while files are being removed, nobody finds half of them.
+        # Moved away first, so that an interrupted removal does not leave half of the files in place.
         aside = checkout.state / "local.removed"
         shutil.rmtree(aside, ignore_errors=True)
         checkout.local.replace(aside)
@@ -69,19 +70,19 @@ def down(checkout: Checkout) -> bool:
 
 
 def container_name(checkout: Checkout, name: str) -> str:
-    """The name of an app's container, which no other checkout on this machine has."""
+    """Returns the name of an app's container, unique to this checkout on this machine."""
     return f"oaktree-{hashlib.sha256(str(checkout.directory).encode()).hexdigest()[:8]}-{name}"
 
 
 def stop_all(local: Path) -> None:
-    """Stop every process that `up` started, the embedded AWS last."""
+    """Stops every process that `up` started, the embedded AWS last."""
     names = [path.stem for path in local.glob("*.pid")]
     for name in sorted(names, key=lambda name: (name == "embedded", name)):
         stop_app(name, local)
 
 
 def _stop_all_whatever_comes(local: Path) -> None:
-    """Stop everything, however often somebody presses Ctrl-C meanwhile."""
+    """Stops everything, however often somebody presses Ctrl-C meanwhile."""
     while True:
         try:
             return stop_all(local)
@@ -134,7 +135,7 @@ class _Up:
             return found
         embedded = start_embedded(self._checkout.local, self._project.account_id)
         phase.result = f"at {embedded.endpoint}"
-        # Nobody can be at work on an AWS that was not there.
+        # No command can be using an AWS that was not running.
         states = self._phases.states(self._place(terraform, embedded))
         if states.exists() and states.release_locks():
             phase.result += ", state locks of an interrupted run released"

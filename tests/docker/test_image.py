@@ -300,7 +300,7 @@ def test_the_report_adds_up_and_is_below_what_is_wanted(image: Image) -> None:
 def test_changes_in_no_commit_are_not_pushed() -> None:
     done = run_ops("image-push", "--commit", f"{COMMIT}-dirty", "--repository", "127.0.0.1:9/oaktree/web")
     assert done.returncode == 2
-    assert "has no commit to be named by" in " ".join(done.stderr.split())
+    assert "has no commit to be named after" in " ".join(done.stderr.split())
 
 
 @pytest.mark.parametrize("wrong", ["oaktree", "127.0.0.1:9/oaktree/web:latest", "127.0.0.1:9/web@sha256:0"])

@@ -1,7 +1,7 @@
-"""The embedded AWS's process: moto's server on the loopback, with a memory that lasts.
+"""The process of the embedded AWS: moto's server on the loopback, with a state that outlives it.
 
-Run as `python -m ops.local.embedded_server DIRECTORY`. It binds the port it had before when that is free,
-otherwise any; answers the journal's requests to itself; then writes `embedded.json` and serves.
+Run as `python -m ops.local.embedded_server DIRECTORY`. It binds its previous port if that is free,
+else any; replays the journal's requests; then writes `embedded.json` and serves.
 """
 
 import argparse
@@ -28,13 +28,13 @@ if TYPE_CHECKING:
 
 HOST: Final = "127.0.0.1"
 IDENTITY_PATH: Final = "/_oaktree"
-"""Answers with the server's process id, so that nobody mistakes another server for it."""
+"""The path that answers with the server's process id, so that no other server is mistaken for it."""
 
 _ACCOUNT_KEY: Final = re.compile(r"Credential=AKIA(\d{12})/")
 
 
 def main() -> None:
-    """Serve until SIGTERM."""
+    """Serves until SIGTERM."""
     parser = argparse.ArgumentParser()
     parser.add_argument("directory", type=Path)
     directory: Path = parser.parse_args().directory
@@ -52,7 +52,7 @@ def main() -> None:
     except JournalError as error:
         sys.exit(f"The embedded AWS cannot be resumed: {error}.")
     print(f"Replayed {replayed} requests.", file=sys.stderr)
-    server = _bind(_with_identity(recording), _former_port(record))
+    server = _bind(_with_identity(recording), _previous_port(record))
     aside = record.with_suffix(".new")
     aside.write_text(json.dumps({"endpoint": f"http://{HOST}:{server.server_port}", "account_id": account}))
     aside.replace(record)
@@ -64,11 +64,11 @@ def main() -> None:
 
 class _Handler(MotoRequestHandler):
     def log(self, type: str, message: str, *args: object) -> None:
-        """Write no line for each request: the journal has them."""
+        """Writes no line for each request: the journal has them."""
 
 
 def _with_accounts(application: "WSGIApplication") -> "WSGIApplication":
-    """Let the access key `AKIA<account id>` act in that account, which comes into being with it."""
+    """Lets the access key `AKIA<account id>` act in that account, which its first use creates."""
 
     def answer(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         if match := _ACCOUNT_KEY.search(environ.get("HTTP_AUTHORIZATION", "")):
@@ -89,7 +89,7 @@ def _with_identity(application: "WSGIApplication") -> "WSGIApplication":
     return answer
 
 
-def _former_port(record: Path) -> int:
+def _previous_port(record: Path) -> int:
     try:
         return int(json.loads(record.read_text())["endpoint"].rpartition(":")[2])
     except (OSError, ValueError, KeyError):

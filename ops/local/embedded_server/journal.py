@@ -1,8 +1,8 @@
-"""The requests an embedded AWS has answered, one JSON document a line, in the order of the answers.
+"""The requests that an embedded AWS has answered: one JSON document a line, in the order of the answers.
 
-The first line says which versions wrote it. A line is written whole before its answer goes out, so
-a process that was killed may leave at most one torn line, whose answer nobody has seen: it is cut
-off when the file is next opened.
+The first line names the versions that wrote it. A line is written whole before its answer goes out,
+so a killed process leaves at most one torn line, whose answer nobody has seen: it is cut off when
+the file is next opened.
 """
 
 import base64
@@ -22,8 +22,8 @@ class JournalError(Exception):
 class Entry:
     """One request as it was answered.
 
-    `at` is the time in seconds since the epoch that the request saw, `seed` what its random numbers
-    were drawn from, `answer` the status and a digest of the body that went out.
+    `at` is the time in seconds since the epoch that the request saw, `seed` the seed of its random
+    numbers, `answer` the status and a digest of the body.
     """
 
     at: float
@@ -37,7 +37,10 @@ class Journal:
     """An append-only file of entries that belongs to one process at a time."""
 
     def __init__(self, path: Path, versions: Mapping[str, str]) -> None:
-        """Open the file, or begin it. JournalError when other versions wrote it."""
+        """Opens the file, or creates it.
+
+        Raises JournalError if other versions wrote it.
+        """
         self._path = path
         self._cut_torn_line()
         descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
@@ -51,7 +54,10 @@ class Journal:
                 raise JournalError(f"{path} was written by {found}, this is {dict(versions)}")
 
     def entries(self) -> Iterator[Entry]:
-        """What the file holds, oldest first. JournalError for a line that cannot be read."""
+        """Yields the file's entries, oldest first.
+
+        Raises JournalError for a line that cannot be read.
+        """
         with self._path.open("rb") as file:
             next(file)
             for number, line in enumerate(file, start=2):
@@ -60,12 +66,12 @@ class Journal:
                 yield Entry(body=body, **document)
 
     def append(self, entry: Entry) -> None:
-        """Add an entry; it is with the operating system when this returns."""
+        """Appends an entry; the operating system has it when this returns."""
         document = vars(entry) | {"body": base64.b64encode(entry.body).decode()}
         self._write(document)
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Closes the file."""
         self._file.close()
 
     def _write(self, document: Mapping[str, Any]) -> None:

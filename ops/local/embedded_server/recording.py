@@ -1,14 +1,14 @@
-"""moto keeps everything in memory; this makes it outlive its process.
+"""Makes the state of moto, which is all in memory, outlive its process.
 
 Every request is answered one at a time, with the clock standing still and every source of random
 numbers seeded, and is written to a journal before its answer goes out. Answering the journal's
 requests again in the same order, at the same times, from the same seeds therefore leads to the same
 state with the same identifiers. moto's own recorder lacks the order, the time and the seeds.
 
-A read is left out of the journal when an identical one was answered in the same words before: then
-it changed nothing. So is each read of DynamoDB, which never changes anything: an app reads its table
-again and again and finds something new each time. The others stay in, since moto creates things (a
-default VPC, say) when it is first asked about them.
+A read is left out of the journal if an identical one had the same answer before: then it changed
+nothing. Reads of DynamoDB are always left out, since they never change anything, and an app that
+reads its table again and again finds something new each time. Other reads stay in, since moto
+creates some resources (a default VPC, for example) at the first read.
 """
 
 import hashlib
@@ -40,7 +40,7 @@ Answer = tuple[str, list[tuple[str, str]], bytes]
 
 
 class Recording:
-    """A WSGI application that answers through another one and remembers what it was asked."""
+    """A WSGI application that answers through another one and records the requests."""
 
     def __init__(self, application: "WSGIApplication", journal: Journal) -> None:
         self._application = application
@@ -52,9 +52,9 @@ class Recording:
         os.urandom = random.randbytes
 
     def replay(self) -> int:
-        """Answer the journal's requests again; returns how many there were.
+        """Answers the journal's requests again and returns how many there were.
 
-        Raises JournalError when one is answered with another status than it was.
+        Raises JournalError if one is answered with another status than before.
         """
         for entry in self._journal.entries():
             status, _, body = self._answer(entry.environ, entry.body, entry.at, entry.seed)
@@ -86,7 +86,7 @@ class Recording:
         return [content]
 
     def close(self) -> None:
-        """Wait for the answer under way, then let go of the journal."""
+        """Waits for the current answer, then closes the journal."""
         with self._lock:
             self._journal.close()
 
@@ -115,7 +115,7 @@ class Recording:
 
 
 def _take_body(environ: "WSGIEnvironment") -> bytes:
-    """Read the request's body and leave an environ of a plain request with a known length."""
+    """Reads the request's body, and changes the environ to a plain request with a known length."""
     if environ.pop("HTTP_TRANSFER_ENCODING", None):
         body = environ["wsgi.input"].read()
         environ["CONTENT_LENGTH"] = str(len(body))
@@ -125,7 +125,7 @@ def _take_body(environ: "WSGIEnvironment") -> bytes:
 
 
 def _lasting(environ: "WSGIEnvironment") -> dict[str, Any]:
-    """The part of an environ that says what was asked, and by whom."""
+    """Returns the part of an environ that says what was requested, and by whom."""
     kept: dict[str, Any] = {
         key: value for key, value in environ.items() if isinstance(value, str) and "wsgi." not in key
     }
@@ -148,7 +148,7 @@ def _environ(kept: Mapping[str, Any], body: bytes) -> "WSGIEnvironment":
 
 
 def _name(environ: Mapping[str, Any], body: bytes) -> str:
-    """The AWS action that a request asks for, or its method and path where they say it."""
+    """Returns the AWS action of a request, or its method and path if they define it."""
     if target := environ.get("HTTP_X_AMZ_TARGET"):
         return str(target).rpartition(".")[2]
     if "urlencoded" in environ.get("CONTENT_TYPE", "") and (match := _ACTION.search(body)):
@@ -166,7 +166,7 @@ def _asks_dynamodb(environ: Mapping[str, Any]) -> bool:
 
 
 def _fingerprint(environ: Mapping[str, Any], body: bytes) -> bytes:
-    """The same for two requests that ask the same of the same account, service and region."""
+    """Returns the same digest for two identical requests to the same account, service and region."""
     scope = _CREDENTIAL.search(environ.get("HTTP_AUTHORIZATION", ""))
     parts = (
         *(scope.groups() if scope else ()),

@@ -41,7 +41,7 @@ def review(
     platform = read_platform(checkout.environments)
     targets = reviewing.targets_to_review(platform, env, stack)
     reviewed = reviewing.review(checkout, platform, targets, _complain, commit)
-    _tell(reviewed)
+    _report(reviewed)
     if pull_request is not None:
         console.print(posting.post_comment(platform.project, reviewed, pull_request))
     _require_all(reviewed)
@@ -71,12 +71,12 @@ def drift(commit: PlannedCommit = "", directory: Directory = HERE) -> None:
     platform = read_platform(checkout.environments)
     targets = reviewing.targets_to_review(platform, None, None)
     reviewed = reviewing.review(checkout, platform, targets, _complain, commit, DRIFT_KEY)
-    _tell(reviewed)
+    _report(reviewed)
     console.print(posting.tell_drift(platform.project, reviewed))
     _require_all(reviewed)
 
 
-def _tell(reviewed: "Reviewed") -> None:
+def _report(reviewed: "Reviewed") -> None:
     from ops.github import posting, reviewing
 
     for line in reviewing.told(reviewed):

@@ -78,10 +78,10 @@ def status(
     )
     wide = console if console.is_terminal else Console(width=_UNWRAPPED)
     wide.print(table(statuses, datetime.now(UTC)), soft_wrap=False)
-    told = [remark for each in statuses for remark in remarks(environment, each)]
-    if told:
+    found_wrong = [remark for each in statuses for remark in remarks(environment, each)]
+    if found_wrong:
         console.print()
-    for remark in told:
+    for remark in found_wrong:
         console.print(Text(remark))
 
 

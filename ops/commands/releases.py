@@ -48,7 +48,7 @@ def release(
     releases = releases_of(platform, environment)
     commit = commit or commit_of(releases.kept_tags(image), image)
     changed = releases.record(service, image, commit)
-    _tell(environment, service, image, changed)
+    _print_result(environment, service, image, changed)
 
 
 @app.command("releases")
@@ -90,7 +90,7 @@ def promote(from_: From = None, to: To = None, service: Service = "", directory:
         act_in(platform.project, target.account_id, target.region)
         _require_target(source, target, service, released)
     changed = releases_of(platform, target).record(service, released.image, released.commit, why)
-    _tell(target, service, released.image, changed)
+    _print_result(target, service, released.image, changed)
 
 
 @app.command()
@@ -112,31 +112,31 @@ def rollback(
     history = releases.history(service)
     if not history:
         raise OpsError(f"{environment.name} has no release of {service}; there is nothing to go back to.")
-    version, former = chosen(history, to) if to else _former(releases, environment, service)
+    version, previous = chosen(history, to) if to else _previous(releases, environment, service)
     current = history[0].release
-    if current and (current.image, current.commit) == (former.image, former.commit):
+    if current and (current.image, current.commit) == (previous.image, previous.commit):
         raise OpsError(
-            f"Version {version} is the release that is recorded now: {former.image} of {former.commit}. "
+            f"Version {version} is the release that is recorded now: {previous.image} of {previous.commit}. "
             f"`make releases ENV={environment.name}` lists the others."
         )
-    if releases.tags(former.image) is None:
+    if releases.tags(previous.image) is None:
         raise OpsError(
-            f"Version {version} cannot be restored: the registry no longer has {former.image}. "
+            f"Version {version} cannot be restored: the registry no longer has {previous.image}. "
             f"`make releases ENV={environment.name}` lists the others."
         )
     why = f"rollback to version {version}"
-    releases.record(service, former.image, former.commit, why, expected_version=history[0].version)
+    releases.record(service, previous.image, previous.commit, why, expected_version=history[0].version)
     console.print(
-        f"{environment.name} {service}: version {version} is recorded again, {former.image} of "
-        f"{former.commit}. `make deploy ENV={environment.name}` deploys it."
+        f"{environment.name} {service}: version {version} is recorded again, {previous.image} of "
+        f"{previous.commit}. `make deploy ENV={environment.name}` deploys it."
     )
 
 
-def _former(releases: Releases, environment: Environment, service: str) -> tuple[int, Release]:
-    former = releases.former(service)
-    if former is None or former.release is None:
+def _previous(releases: Releases, environment: Environment, service: str) -> tuple[int, Release]:
+    previous = releases.former(service)
+    if previous is None or previous.release is None:
         raise OpsError(f"{environment.name} has one release of {service} only; nothing to go back to.")
-    return former.version, former.release
+    return previous.version, previous.release
 
 
 def _require_target(source: Environment, target: Environment, service: str, released: Release) -> None:
@@ -151,7 +151,7 @@ def _require_target(source: Environment, target: Environment, service: str, rele
         )
 
 
-def _tell(environment: Environment, service: str, image: str, changed: bool) -> None:
+def _print_result(environment: Environment, service: str, image: str, changed: bool) -> None:
     console.print(
         f"{environment.name} {service}: {image} is recorded; `make deploy ENV={environment.name}` deploys it."
         if changed

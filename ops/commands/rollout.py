@@ -122,7 +122,7 @@ def smoke(
     environment = environment_of(platform, env)
     services = (service_in(environment, service),) if service else tuple(environment.services)
     if len(services) > 1:
-        raise UsageError(f"SERVICE is missing: it is one of {', '.join(services)}.")
+        raise UsageError(f"SERVICE is missing. Use one of {', '.join(services)}.")
     (service,) = services
     address = checked_address(address) if address else ""
     act_in_environment(platform, environment)

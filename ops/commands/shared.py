@@ -48,4 +48,4 @@ def service_in(environment: Environment, service: str) -> str:
     if service in known:
         return service
     missing = f"SERVICE={service} is not a service of {environment.name}" if service else "SERVICE is missing"
-    raise UsageError(f"{missing}: known are {', '.join(known)}.")
+    raise UsageError(f"{missing}. Use one of {', '.join(known)}.")

@@ -63,7 +63,7 @@ def validate(stack: Stack = None, directory: Directory = HERE) -> None:
     wanted = [target for target in every if stack in (None, target.name, target.kind.name)]
     if not wanted:
         known = ", ".join(target.name for target in every)
-        raise typer.BadParameter(f"{stack} is not a stack: known are {known}.", param_hint="--stack")
+        raise typer.BadParameter(f"{stack} is not a stack. Use one of {known}.", param_hint="--stack")
     provision.validate(checkout, wanted, lambda name: console.print(f"{name}: valid"))
 
 

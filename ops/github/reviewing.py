@@ -166,10 +166,10 @@ def _plan(checkout: Checkout, platform: Platform, target: Stack, plans: Path) ->
             act_in(platform.project, target.account_id, target.region)
             provision.plan_here(workspace, checkout, platform, target)
         except (OpsError, ClientError, BotoCoreError) as error:
-            said = str(error)
+            error_text = str(error)
             with suppress(FileNotFoundError):
-                said = workspace.plan_error.read_text()
-            (plans / f"{target.name}.error").write_text(said)
+                error_text = workspace.plan_error.read_text()
+            (plans / f"{target.name}.error").write_text(error_text)
         with suppress(FileNotFoundError):
             shutil.copyfile(workspace.plan_json, plans / f"{target.name}.json")
 

@@ -160,9 +160,9 @@ class Engine:
     def push(self, name: str) -> str:
         """Pushes a tagged image and returns its digest in the registry."""
         if self.kind == "docker":
-            said = self._run("push", name)
-            if not (found := DIGEST.search(said)):
-                raise OpsError(f"docker pushed {name} and did not say its digest: {said.strip()}")
+            output = self._run("push", name)
+            if not (found := DIGEST.search(output)):
+                raise OpsError(f"docker pushed {name} and did not say its digest: {output.strip()}")
             return found[0]
         with tempfile.TemporaryDirectory() as directory:
             file = Path(directory, "digest")
@@ -234,7 +234,7 @@ def find_engine() -> Engine:
 
     Raises OpsError if neither does.
     """
-    said = []
+    complaints = []
     for name in ("docker", "podman"):
         executable = shutil.which(name)
         if executable is None:
@@ -245,10 +245,10 @@ def find_engine() -> Engine:
             version = subprocess.run((executable, "--version"), capture_output=True, text=True, check=False)
             return Engine("podman" if "podman" in version.stdout else "docker", executable)
         complaint = done.stderr.strip().splitlines() or ["it does not say why"]
-        said.append(f"{name} does not work: {complaint[-1]}")
+        complaints.append(f"{name} does not work: {complaint[-1]}")
     raise OpsError(
         "No container engine answers here. "
-        + "".join(f"{line}\n" for line in said)
+        + "".join(f"{line}\n" for line in complaints)
         + "Install and start Docker Engine 23 or later, or podman 4.3 or later (apt-get install podman)."
     )
 

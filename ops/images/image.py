@@ -52,7 +52,7 @@ def service_of(platform: Platform, service: str) -> str:
     if service in known:
         return service
     missing = f"SERVICE={service} is not a service" if service else "SERVICE is missing"
-    raise UsageError(f"{missing}: known are {', '.join(known)}.")
+    raise UsageError(f"{missing}. Use one of {', '.join(known)}.")
 
 
 def named(project: Project, service: str, commit: str) -> Named:

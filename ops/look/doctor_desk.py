@@ -136,7 +136,7 @@ def git(source: Path) -> Iterator[Finding]:
     if executable is None or version is None:
         yield Finding("git", "wrong", "does not run", "Install git and put it on PATH.")
         return
-    found = _said((executable, "-C", str(source), "rev-parse", "--short", "HEAD"))
+    found = _output_of((executable, "-C", str(source), "rev-parse", "--short", "HEAD"))
     if found is None:
         text = "this checkout has no commit, so images have no name"
         yield Finding("git", "note", text, "Give COMMIT= to the commands for images, or clone with git.")
@@ -181,11 +181,11 @@ def _newer(source: Path, files: tuple[Path, ...], than: Path) -> str:
 
 def _version(executable: str) -> str | None:
     """Returns the first line of a program's version text, or None if it does not run."""
-    said = _said((executable, "--version"))
-    return said.splitlines()[0] if said else None
+    output = _output_of((executable, "--version"))
+    return output.splitlines()[0] if output else None
 
 
-def _said(command: tuple[str, ...]) -> str | None:
+def _output_of(command: tuple[str, ...]) -> str | None:
     try:
         done = subprocess.run(
             command,

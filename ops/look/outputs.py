@@ -52,8 +52,8 @@ def one(outputs: Iterator[Output], name: str) -> Output:
     """
     found = {output.name: output for output in outputs}
     if name not in found:
-        known = f"known are {', '.join(sorted(found))}" if found else "there are none yet"
-        raise UsageError(f"NAME={name} is not an output: {known}.")
+        known = f". Use one of {', '.join(sorted(found))}" if found else ": there are none yet"
+        raise UsageError(f"NAME={name} is not an output{known}.")
     return found[name]
 
 

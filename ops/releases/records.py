@@ -126,7 +126,9 @@ class Releases:
             if (latest.version if latest else 0) != expected_version:
                 if latest and _what(latest) == (image, commit):
                     return False
-                raise OpsError(f"{self._told(latest)} meanwhile, so nothing was recorded. {self._look()}")
+                raise OpsError(
+                    f"{self._describe(latest)} meanwhile, so nothing was recorded. {self._advice()}"
+                )
             self._write(service, Release(image, commit, by, _now(), why), latest)
         return True
 
@@ -166,7 +168,9 @@ class Releases:
         except self.ssm.exceptions.ParameterAlreadyExists:
             if self.current(service) == release:
                 return  # this is a retry of a request whose answer was lost
-            raise OpsError(f"Somebody recorded a release meanwhile, so nothing was. {self._look()}") from None
+            raise OpsError(
+                f"Somebody recorded a release meanwhile, so nothing was. {self._advice()}"
+            ) from None
         expected = before.version if before else 0
         if written == expected + 1:
             return
@@ -174,11 +178,11 @@ class Releases:
         between = [found for found in self.history(service) if expected < found.version < written]
         if other := next((found for found in between if found.release != release), None):
             raise OpsError(
-                f"{self._told(other)} at the same time, and this release is version {written}, in force now. "
-                f"{self._look()}"
+                f"{self._describe(other)} at the same time, and this release is version {written}, in force "
+                f"now. {self._advice()}"
             )
 
-    def _told(self, recorded: Recorded | None) -> str:
+    def _describe(self, recorded: Recorded | None) -> str:
         if recorded is None:
             return "Somebody removed the record"
         release = recorded.release
@@ -186,7 +190,7 @@ class Releases:
             return f"Somebody wrote something that is not a release record (version {recorded.version})"
         return f"{release.by} recorded {release.image} of {release.commit} (version {recorded.version})"
 
-    def _look(self) -> str:
+    def _advice(self) -> str:
         return f"Look at `make releases ENV={self.environment.name}` and try again if it is still right."
 
     def _parameter(self, service: str) -> str:
@@ -205,7 +209,7 @@ class Releases:
         if service not in self.environment.services:
             known = ", ".join(self.environment.services)
             raise UsageError(
-                f"SERVICE={service} is not a service of {self.environment.name}: known are {known}."
+                f"SERVICE={service} is not a service of {self.environment.name}. Use one of {known}."
             )
         repository = f"{registry(self.project)}/{repository_name(self.project, service)}"
         name, _, digest = image.partition("@")
@@ -271,9 +275,9 @@ def _release(text: str) -> Release | None:
         return None
     if not isinstance(content, dict):
         return None
-    said = {field.name: content[field.name] for field in fields(Release) if field.name in content}
+    known = {field.name: content[field.name] for field in fields(Release) if field.name in content}
     try:
-        release = Release(**said)
+        release = Release(**known)
     except TypeError:
         return None
-    return release if all(isinstance(value, str) for value in said.values()) else None
+    return release if all(isinstance(value, str) for value in known.values()) else None

@@ -68,7 +68,7 @@ def deploy(
     except KeyboardInterrupt:
         say(deployment.stands)
         raise
-    except _ToldError:
+    except _ReportedError:
         raise
     except (OpsError, ClientError, BotoCoreError, OSError) as error:
         words = f"AWS: {error}" if isinstance(error, ClientError | BotoCoreError) else str(error)
@@ -77,7 +77,7 @@ def deploy(
         raise failed from error
 
 
-class _ToldError(OpsError):
+class _ReportedError(OpsError):
     """An error whose text already includes the state that the deployment left."""
 
 
@@ -224,13 +224,13 @@ class _Deployment:
         previous = [(each, each.deployed.before) for each in watched]
         changed = [(each, before) for each, before in previous if before and before != each.image]
         if not changed and all(before is None for _, before in previous):
-            raise _ToldError(
+            raise _ReportedError(
                 f"{name}: the release failed. It is the first one, so there is no previous release to go "
                 "back to: it stays in force. Fix what is wrong and deploy again, or remove it all with "
                 f"`make destroy ENV={name} STACK=service`.\n{told}"
             )
         if not changed:
-            raise _ToldError(
+            raise _ReportedError(
                 f"{name}: the release failed. The same release ran before, so nothing was undone; "
                 f"{self._go_back}.\n{told}"
             )
@@ -252,7 +252,7 @@ class _Deployment:
         except ReleaseFailedError as second:
             raise OpsError(f"Undoing it failed too: {second}") from None
         runs = ", ".join(f"{each.service} runs {_short(before)}" for each, before in changed)
-        raise _ToldError(f"{name}: the release failed and was undone: {runs} again.\n{failure.reason}")
+        raise _ReportedError(f"{name}: the release failed and was undone: {runs} again.\n{failure.reason}")
 
     def _leaves(self, words: str) -> None:
         if not self._undoing:

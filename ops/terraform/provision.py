@@ -170,7 +170,7 @@ def init(workspace: Workspace, platform: Platform, target: Stack) -> None:
         workspace.init("-reconfigure")
     else:
         raise OpsError(
-            f"The state bucket {states.name} does not exist yet; it comes with the project's foundation. "
+            f"The state bucket {states.name} does not exist yet; the project's foundation creates it. "
             "Run `make plan STACK=foundation` and `make apply STACK=foundation` first."
         )
 

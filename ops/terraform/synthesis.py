@@ -41,7 +41,7 @@ def synthesize(checkout: Checkout) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=SOURCE)
     if done.returncode:
         if _TRACEBACK in done.stderr:
-            raise OpsError(_told(done.stderr, checkout.state / "logs" / "synthesis.log"))
+            raise OpsError(_failure(done.stderr, checkout.state / "logs" / "synthesis.log"))
         text = (done.stderr.strip() or done.stdout.strip() or "it said nothing")[-4000:]
         raise (UsageError if done.returncode == UsageError.status else OpsError)(text)
     if ours:
@@ -72,7 +72,7 @@ def _written(checkout: Checkout) -> list[Path]:
     return sorted(filter(Path.is_file, checkout.synthesized.rglob("*")))
 
 
-def _told(errors: str, log: Path) -> str:
+def _failure(errors: str, log: Path) -> str:
     log.parent.mkdir(parents=True, exist_ok=True)
     log.write_text(errors)
     lines = errors.rpartition(_TRACEBACK)[2].splitlines()

@@ -15,7 +15,7 @@ def target_of(platform: Platform, environment: str | None, kind: str | None) -> 
     found = kinds.BY_NAME.get(kind or "")
     if found is None:
         wrong = "is missing" if kind is None else f"{kind!r} is not a kind of stack"
-        raise UsageError(f"STACK {wrong}: it is one of {', '.join(kinds.BY_NAME)}.")
+        raise UsageError(f"STACK {wrong}. Use one of {', '.join(kinds.BY_NAME)}.")
     if found.scope is Scope.ENVIRONMENT:
         return found.of_environment(environment_of(platform, environment))
     owner = platform.project if environment is None else environment_of(platform, environment)
@@ -29,9 +29,9 @@ def environment_of(platform: Platform, name: str | None, variable: str = "ENV") 
     """
     known = ", ".join(platform.environments)
     if name is None:
-        raise UsageError(f"{variable} is missing: it is one of {known}.")
+        raise UsageError(f"{variable} is missing. Use one of {known}.")
     if name not in platform.environments:
         raise UsageError(
-            f"{variable}={name} is not an environment: known are {known} (one file each in environments/)."
+            f"{variable}={name} is not an environment. Use one of {known} (one file each in environments/)."
         )
     return platform.environments[name]

@@ -300,7 +300,7 @@ def test_a_release_that_somebody_recorded_meanwhile_is_left_alone(
     ("arguments", "told"),
     [
         (("--env", "nowhere"), "ENV=nowhere is not an environment"),
-        (("--env", "dev", "--service", "api"), "SERVICE=api is not a service of dev: known are web."),
+        (("--env", "dev", "--service", "api"), "SERVICE=api is not a service of dev. Use one of web."),
         (
             ("--env", "dev", "--commit", "abcdef0"),
             "IMAGE is missing: COMMIT= names the commit that an image was built from.",

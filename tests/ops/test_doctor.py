@@ -344,7 +344,7 @@ def test_a_state_that_is_locked_is_noted_with_who_and_since_when(here: Desk, emb
 def test_an_unknown_environment_is_told_with_status_2(desk: Desk) -> None:
     done = desk.run("doctor", "--env", "dve")
     assert done.returncode == 2
-    assert "ENV=dve is not an environment: known are dev" in done.stderr
+    assert "ENV=dve is not an environment. Use one of dev" in done.stderr
 
 
 def test_a_state_bucket_that_may_not_be_read_is_told(here: Desk, embedded: Embedded) -> None:

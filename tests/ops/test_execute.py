@@ -187,4 +187,4 @@ def test_tasks_from_before_exec_are_told_with_what_starts_others(here: Desk, ame
 def test_bad_input_is_told_with_status_2(desk: Desk) -> None:
     done = desk.run("exec", "--env", "dev", "--service", "api")
     assert done.returncode == 2
-    assert "SERVICE=api is not a service of dev: known are web." in done.stderr
+    assert "SERVICE=api is not a service of dev. Use one of web." in done.stderr

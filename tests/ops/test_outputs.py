@@ -90,7 +90,7 @@ def test_json_has_all_of_them_and_nothing_sensitive(here: Desk) -> None:
 def test_an_unknown_name_is_told_with_the_known_ones(here: Desk) -> None:
     done = here.run("outputs", "--env", "dev", "--name", "vpc")
     assert done.returncode == 2
-    assert "NAME=vpc is not an output: known are key, state_bucket, subnets, web_url." in done.stderr
+    assert "NAME=vpc is not an output. Use one of key, state_bucket, subnets, web_url." in done.stderr
     assert here.run("outputs", "--env", "dev", "--name", "key", "--json").returncode == 2
 
 

@@ -212,14 +212,14 @@ def test_a_destroyed_foundation_can_be_built_again(here: Desk, embedded: Embedde
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (("plan", "--env", "dve", "--stack", "network"), "ENV=dve is not an environment: known are dev"),
-        (("plan", "--stack", "network"), "ENV is missing: it is one of dev."),
-        (("plan", "--env", "dev"), "STACK is missing: it is one of foundation, network, service."),
+        (("plan", "--env", "dve", "--stack", "network"), "ENV=dve is not an environment. Use one of dev"),
+        (("plan", "--stack", "network"), "ENV is missing. Use one of dev."),
+        (("plan", "--env", "dev"), "STACK is missing. Use one of foundation, network, service."),
         (("apply", "--env", "dev", "--stack", "net"), "'net' is not a kind of stack"),
-        (("up", "--env", "dve"), "ENV=dve is not an environment: known are dev"),
+        (("up", "--env", "dve"), "ENV=dve is not an environment. Use one of dev"),
         (
             ("validate", "--stack", "net"),
-            "net is not a stack: known are foundation, dev-network, dev-service.",
+            "net is not a stack. Use one of foundation, dev-network, dev-service.",
         ),
     ],
 )

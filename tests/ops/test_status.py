@@ -173,8 +173,8 @@ def test_a_record_that_nobody_can_read_is_told(here: Desk, account: Account) -> 
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        ((), "ENV is missing: it is one of dev."),
-        (("--env", "dev", "--service", "api"), "SERVICE=api is not a service of dev: known are web."),
+        ((), "ENV is missing. Use one of dev."),
+        (("--env", "dev", "--service", "api"), "SERVICE=api is not a service of dev. Use one of web."),
     ],
 )
 def test_bad_input_is_told_with_status_2(desk: Desk, arguments: tuple[str, ...], expected: str) -> None:

@@ -60,10 +60,10 @@ class Recording:
             status, _, body = self._answer(entry.environ, entry.body, entry.at, entry.seed)
             answer = _summary(status, body)
             if answer != entry.answer:
-                told = f"request {self._count + 1}, {_name(entry.environ, entry.body)}"
+                request = f"request {self._count + 1}, {_name(entry.environ, entry.body)}"
                 if answer[:3] != entry.answer[:3]:
-                    raise JournalError(f"{told}: answered {answer[:3]}, before {entry.answer[:3]}")
-                print(f"{told}: answered differently than before", file=sys.stderr)
+                    raise JournalError(f"{request}: answered {answer[:3]}, before {entry.answer[:3]}")
+                print(f"{request}: answered differently than before", file=sys.stderr)
             self._remember(entry)
         return self._count
 
@@ -106,7 +106,7 @@ class Recording:
         with time_machine.travel(at, tick=False):
             try:
                 content = b"".join(self._application(_environ(kept, body), start_response))
-            except Exception:  # noqa: BLE001  # whatever moto trips over, the client gets an answer
+            except Exception:  # noqa: BLE001  # the client gets an answer even if moto fails
                 traceback.print_exc()
                 text = b"The embedded AWS failed; its log says how."
                 return "500 Internal Server Error", [("Content-Length", str(len(text)))], text

@@ -23,7 +23,7 @@ ROLE: Final = "GITHUB_ROLE"
 AUDIENCE: Final = "sts.amazonaws.com"
 
 _SECONDS: Final = 3600
-"""Session duration of a custom role: IAM's default maximum."""
+"""Seconds that the session of a custom role lasts: IAM's default maximum."""
 
 _ARN: Final = re.compile(r"arn:aws[a-z-]*:iam::(\d{12}):role/[\w+=,.@/-]+")
 _REQUEST: Final = ("ACTIONS_ID_TOKEN_REQUEST_URL", "ACTIONS_ID_TOKEN_REQUEST_TOKEN")

@@ -22,7 +22,7 @@ _START_SECONDS: Final = 300.0
 """Replaying a long journal takes a while."""
 
 _SETTINGS: Final = {
-    # Without the real AMIs, and with certificates that are valid at once, an account is ready at once.
+    # Without the real AMIs, and with certificates that are valid at once, an account is ready quickly.
     "MOTO_EC2_LOAD_DEFAULT_AMIS": "false",
     "MOTO_ACM_VALIDATION_WAIT": "0",
     # Policies such as ReadOnlyAccess exist in every AWS account.
@@ -43,7 +43,7 @@ class Embedded:
     """The account of requests whose credentials do not name another one."""
 
     def credentials(self, account_id: str) -> Credentials:
-        """Returns keys that act in an account; their first use creates it if it does not exist."""
+        """Returns keys that act in an account; the first use of an account creates it."""
         return Credentials(f"AKIA{account_id}", "embedded")
 
     def assume(self, role: str) -> Credentials:

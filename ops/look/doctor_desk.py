@@ -106,7 +106,7 @@ def locks(source: Path) -> Iterator[Finding]:
 
 
 def locked_versions(lock: str, *, everywhere: bool = False) -> dict[str, str]:
-    """Version by canonical name of what a lock has for this machine, or for any."""
+    """Returns the versions in a lock by canonical name, for this machine or, with `everywhere`, for any."""
     versions = {}
     for line in lock.splitlines():
         requirement, _, marker = line.removesuffix("\\").partition(";")

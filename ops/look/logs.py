@@ -91,7 +91,7 @@ def read(client: Any, group: str, start: int) -> Iterator[LogEvent]:
 
     Raises OpsError if the group does not exist.
     """
-    # AWS ignores `interleaved` since 2019, but other implementations keep the streams apart without it.
+    # AWS treats `interleaved` as true since 2019; other implementations keep streams apart without it.
     pages = client.get_paginator("filter_log_events").paginate(
         logGroupName=group, startTime=start, interleaved=True
     )
@@ -183,7 +183,7 @@ def short_name(stream: str) -> str:
 
 
 def clean(text: str) -> str:
-    """Returns text without what a terminal would act on, or cannot be encoded: lone surrogates of JSON."""
+    """Escapes what a terminal would act on, and lone surrogates of JSON, which cannot be encoded."""
     return text.translate(_CONTROLS).encode(errors="backslashreplace").decode()
 
 

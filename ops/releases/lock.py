@@ -64,7 +64,7 @@ def _acquire(ssm: Any, name: str, value: str, by: str, what: str, stale: timedel
         if holder is None:
             continue
         if holder.value == value:
-            return  # this is a retry of a request whose answer was lost
+            return  # a retry, since the answer to the first request was lost
         if holder.age < stale:
             raise OpsError(f"{holder.by} has been {what} since {holder.at}. Wait a moment and try again.")
         # Several may see the same stale lock: one of them replaces it, and only if it has not changed.

@@ -167,7 +167,7 @@ class Releases:
             )["Version"]
         except self.ssm.exceptions.ParameterAlreadyExists:
             if self.current(service) == release:
-                return  # this is a retry of a request whose answer was lost
+                return  # a retry, since the answer to the first request was lost
             raise OpsError(
                 f"Somebody recorded a release meanwhile, so nothing was. {self._advice()}"
             ) from None

@@ -135,7 +135,7 @@ class Bootstrap:
         return Step(stack, f"{'resume the apply' if begun else 'apply'}{moved}", done=False)
 
     def _release(self, service: str, founded: bool) -> Step:
-        """Returns the step that makes a service's first image and its record."""
+        """Returns the step that provides a service's first image and records it."""
         name = f"release of {service}"
         releases = self._phases.records(self._place)
         own = self._own_image(releases, service)

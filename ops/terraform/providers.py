@@ -39,7 +39,7 @@ def own_configuration() -> Path:
 
 
 def named_configuration(variables: Mapping[str, str]) -> Path | None:
-    """Return the CLI configuration that TF_CLI_CONFIG_FILE names, if that file exists."""
+    """Returns the CLI configuration that TF_CLI_CONFIG_FILE names, if that file exists."""
     named = variables.get("TF_CLI_CONFIG_FILE")
     return Path(named) if named and Path(named).is_file() else None
 

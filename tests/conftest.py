@@ -22,7 +22,8 @@ settings.register_profile("explore", max_examples=1000, deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "test"))
 
 # Terraform and its provider mostly collect garbage of the provider's schema, which they read each time.
-os.environ.setdefault("GOGC", "400")
+os.environ.setdefault("GOGC", "off")
+os.environ.setdefault("GOMEMLIMIT", "3GiB")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -124,7 +124,10 @@ def test_a_first_release_that_fails_stays(here: Desk, embedded: Embedded, app: F
         "dev: the release failed. It is the first one, so there is no previous release to go back to: it "
         "stays in force."
     )
-    assert f"{app.address}/api/status is 0000000 (sha256:ffffffffffff), and 1abcdef (sha256:" in done.stderr
+    assert (
+        f"{app.address}/api/status reports 0000000 (sha256:ffffffffffff), expected is 1abcdef (sha256:"
+        in done.stderr
+    )
     assert (recorded(embedded)[0], running(embedded)) == (1, COMMITS[1])
 
 
@@ -206,7 +209,7 @@ def test_a_release_whose_smoke_test_fails_is_undone(
     undone = ["+ record web", *DONE[:3]]
     assert phases(done.stdout) == ["+ record web", *DONE[:3], "x smoke test web", *undone]
     assert done.stderr.startswith("dev: the release failed and was undone: web runs 2abcdef (")
-    assert "/api/status is 4abcdef (sha256:ffffffffffff), and 4abcdef (sha256:" in done.stderr
+    assert "/api/status reports 4abcdef (sha256:ffffffffffff), expected is 4abcdef (sha256:" in done.stderr
     assert (recorded(embedded)[1]["commit"], running(embedded)) == (COMMITS[2], COMMITS[2])
 
 

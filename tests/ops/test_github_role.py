@@ -112,5 +112,5 @@ def test_an_answer_without_a_token_is_told(
 def test_a_role_that_aws_refuses_is_named(job: pytest.MonkeyPatch, platform: Platform) -> None:
     job.setenv("GITHUB_ROLE", "deploy")
     job.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
-    with pytest.raises(OpsError, match=f"act as arn:aws:iam::{ACCOUNT}:role/oaktree-github-deploy"):
+    with pytest.raises(OpsError, match=f"assume arn:aws:iam::{ACCOUNT}:role/oaktree-github-deploy"):
         act_in(platform.project, ACCOUNT, REGION)

@@ -45,4 +45,5 @@ def _create_stacks(app: App, platform: Platform) -> None:
             case kinds.Stack(kind=kinds.SERVICE, environment=Environment(name=name) as environment):
                 ServiceStack(app, project, environment, networks[name])
             case _:
+                # A row of `KINDS` that has no class yet: its stacks must not be left out silently.
                 raise NotImplementedError(f"no class creates stacks of the kind {stack.kind.name}")

@@ -41,7 +41,7 @@ class Applied:
 
 
 def applied(state: str, family: str) -> str:
-    return applied_task_definition(Applied(state), family)  # type: ignore[arg-type]
+    return applied_task_definition(Applied(state), family)  # type: ignore[arg-type]  # has all that is read
 
 
 def test_the_applied_task_definition_is_the_one_of_its_family_that_was_not_replaced() -> None:

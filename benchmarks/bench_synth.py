@@ -35,6 +35,10 @@ app.synth()
 """
 
 
+IN_AN_ACCOUNT: Final = 10
+"""Environments that share an account."""
+
+
 @dataclass(frozen=True)
 class Size:
     """How much is measured: environments, runs of each program at most, and whether the slow ones are run."""
@@ -201,6 +205,8 @@ def settings_of(count: int, directory: Path) -> Path:
         production = (ENVIRONMENTS / "prod.toml").read_text()
         for number in range(count):
             text = production.replace("10.30.0.0/16", f"10.{number}.0.0/16")
+            # The policy of the role that plans has room for so many environments of an account.
+            text = text.replace("222222222222", f"{number // IN_AN_ACCOUNT + 2}" * 12)
             (directory / f"e{number}.toml").write_text(text.replace("status.", f"e{number}."))
     return directory
 

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from ops.commands.shared import HERE, Commit, Directory, Env, Service
+from ops.commands.shared import HERE, Commit, Directory, Env, Service, service_of
 from ops.core.checkout import Checkout
 from ops.core.clients import ambient_client
 from ops.core.console import complaints, console, for_people
@@ -31,7 +31,7 @@ app = typer.Typer()
 def image(service: Service = "", commit: Commit = "", directory: Directory = HERE) -> None:
     """Build the app's image, tagged with its commit."""
     platform = read_platform(Checkout(directory.absolute()).environments)
-    wanted = images.named(platform.project, images.service_of(platform, service), commit)
+    wanted = images.named(platform.project, service_of(platform, service), commit)
     built = images.build(find_engine(), platform.project, wanted)
     console.print(f"{wanted.name} {built.id}")
 
@@ -51,7 +51,7 @@ def image_run(
     checkout = Checkout(directory.absolute())
     platform = read_platform(checkout.environments)
     environment = environment_of(platform, env)
-    service = images.service_of(platform, service)
+    service = service_of(platform, service)
     engine = find_engine()
     built = images.find(engine, images.named(platform.project, service, commit))
     embedded = find_embedded(checkout.local)
@@ -83,7 +83,7 @@ def image_push(
 ) -> None:
     """Push the app's image under its commit and print it by digest."""
     platform = read_platform(Checkout(directory.absolute()).environments)
-    service = images.service_of(platform, service)
+    service = service_of(platform, service)
     wanted = images.named(platform.project, service, commit)
     ecr = ambient_client("ecr", platform.project.region)
     print(images.push(find_engine(), platform.project, service, wanted, repository, ecr))
@@ -94,7 +94,7 @@ def image_push(
 def image_report(service: Service = "", commit: Commit = "", directory: Directory = HERE) -> None:
     """Print what the layers of the app's image add to its size."""
     platform = read_platform(Checkout(directory.absolute()).environments)
-    wanted = images.named(platform.project, images.service_of(platform, service), commit)
+    wanted = images.named(platform.project, service_of(platform, service), commit)
     console.print(wanted.name)
     for size, made_by in images.report(find_engine(), wanted):
         console.print(Text(f"{size / 1e6:8.1f} MB  {made_by}"))
@@ -113,7 +113,7 @@ def image_publish(
     """Build and push the app's image with provenance and SBOM, and print it by digest."""
     platform = read_platform(Checkout(directory.absolute()).environments)
     project = platform.project
-    service = images.service_of(platform, service)
+    service = service_of(platform, service)
     wanted = images.named(project, service, commit)
     act_in(project, project.account_id, project.region)
     ecr = ambient_client("ecr", project.region)

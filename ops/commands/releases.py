@@ -5,13 +5,12 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from ops.commands.shared import HERE, Directory, Env, Service, act_in_environment, releases_of
+from ops.commands.shared import HERE, Directory, Env, Service, act_in_environment, releases_of, service_of
 from ops.core.checkout import Checkout
 from ops.core.clients import caller_account
 from ops.core.console import console, for_people
 from ops.core.errors import OpsError
 from ops.github.role import act_in
-from ops.images import image as images
 from ops.releases.choice import chosen, commit_of
 from ops.releases.records import Recorded, Release, Releases
 from ops.terraform.targets import environment_of
@@ -38,7 +37,7 @@ def release(
     """Record the image that a service runs, by digest."""
     platform = read_platform(Checkout(directory.absolute()).environments)
     environment = environment_of(platform, env)
-    service = images.service_of(platform, service)
+    service = service_of(platform, service)
     unauthenticated = releases_of(platform, environment)
     if commit:
         unauthenticated.check(service, image, commit)
@@ -57,7 +56,7 @@ def list_releases(env: Env = None, service: Service = "", directory: Directory =
     """List the releases of a service, the newest first."""
     platform = read_platform(Checkout(directory.absolute()).environments)
     environment = environment_of(platform, env)
-    service = images.service_of(platform, service)
+    service = service_of(platform, service)
     act_in_environment(platform, environment)
     history = releases_of(platform, environment).history(service)
     if not history:
@@ -74,7 +73,7 @@ def promote(from_: From = None, to: To = None, service: Service = "", directory:
     """Record in one environment what another one's record names."""
     platform = read_platform(Checkout(directory.absolute()).environments)
     source, target = environment_of(platform, from_, "FROM"), environment_of(platform, to, "TO")
-    service = images.service_of(platform, service)
+    service = service_of(platform, service)
     act_in(platform.project, source.account_id, source.region)
     if (account := caller_account(source.region)) != source.account_id:
         raise OpsError(
@@ -106,7 +105,7 @@ def rollback(
     """Record a previous release of a service again."""
     platform = read_platform(Checkout(directory.absolute()).environments)
     environment = environment_of(platform, env)
-    service = images.service_of(platform, service)
+    service = service_of(platform, service)
     act_in_environment(platform, environment)
     releases = releases_of(platform, environment)
     history = releases.history(service)

@@ -1,5 +1,6 @@
 """What commands share: options, credentials, the choice of a service, release records."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -38,14 +39,27 @@ def releases_of(platform: Platform, environment: Environment) -> Releases:
 
 
 def service_in(environment: Environment, service: str) -> str:
-    """Returns the service of that name, or without a name the only one.
+    """Returns the environment's service of that name, or without a name the only one.
 
     Raises UsageError, with the known services, if there is no such service or no single one.
     """
-    known = list(environment.services)
+    return _chosen(list(environment.services), service, f" of {environment.name}")
+
+
+def service_of(platform: Platform, service: str) -> str:
+    """Returns the service of that name in any environment, or without a name the only one.
+
+    Raises UsageError, with the known services, if there is no such service or no single one.
+    """
+    return _chosen(
+        sorted({name for each in platform.environments.values() for name in each.services}), service
+    )
+
+
+def _chosen(known: Sequence[str], service: str, of: str = "") -> str:
     if not service and len(known) == 1:
         return known[0]
     if service in known:
         return service
-    missing = f"SERVICE={service} is not a service of {environment.name}" if service else "SERVICE is missing"
+    missing = f"SERVICE={service} is not a service{of}" if service else "SERVICE is missing"
     raise UsageError(f"{missing}. Use one of {', '.join(known)}.")

@@ -16,7 +16,7 @@ from ops.core.ecs import COMMIT_ID
 from ops.core.errors import OpsError, UsageError
 from ops.images.engine import Engine, Image, build_flags
 from stacks.naming import registry, repository_name
-from stacks.settings import Platform, Project
+from stacks.settings import Project
 
 CONTENT: Final = (".dockerignore", "docker/Dockerfile", "requirements/app.txt", "webapp")
 """The files that an image is built from."""
@@ -39,20 +39,6 @@ class Named:
     def name(self) -> str:
         """Returns repository and tag."""
         return f"{self.repository}:{self.commit}"
-
-
-def service_of(platform: Platform, service: str) -> str:
-    """Returns the service of that name, or without a name the only one.
-
-    Raises UsageError, with the known services, if there is no such service or no single one.
-    """
-    known = sorted({name for each in platform.environments.values() for name in each.services})
-    if not service and len(known) == 1:
-        return known[0]
-    if service in known:
-        return service
-    missing = f"SERVICE={service} is not a service" if service else "SERVICE is missing"
-    raise UsageError(f"{missing}. Use one of {', '.join(known)}.")
 
 
 def named(project: Project, service: str, commit: str) -> Named:

@@ -38,7 +38,7 @@ def plan_release(
         phase.result = "nothing to change"
     if (found := refusals(plan)) and target.environment:
         workspace.discard_plan()
-        named, told = f"ENV={target.environment.name} STACK=service", "\n  ".join(("", *found))
+        named, told = f"ENV={target.environment.name} STACK={target.kind.name}", "\n  ".join(("", *found))
         raise OpsError(
             f"The plan of {target.name} does more than a release may, so nothing was applied:{told}\n"
             f"If that is what you want, look at it (`make plan {named}`) and apply it (`make apply {named}`)."

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from ops.commands.shared import service_of
 from ops.core.errors import OpsError, UsageError
-from ops.images.image import CONTENT, named, service_of
+from ops.images.image import CONTENT, named
 from stacks.reading import read_platform
 from stacks.settings import Platform
 from tests.stacks.platform_files import SERVICE, environment, write_platform

@@ -15,7 +15,7 @@ from stacks.constructs import (
     subnets,
     vpc,
 )
-from stacks.policies import Statement
+from stacks.policies import Statement, of_project, service_linked_roles
 from stacks.settings import Environment, Platform, Project
 
 
@@ -63,12 +63,18 @@ def deploy(platform: Platform, account_id: str) -> tuple[Statement, ...]:
     project = platform.project
     return (
         *platform_stack.deploy(platform, account_id),
-        *vpc.DEPLOY,
-        *subnets.DEPLOY,
-        *internet_routes.DEPLOY,
-        *network_acls.DEPLOY,
-        *endpoints.DEPLOY,
-        *flow_logs.DEPLOY,
+        service_linked_roles(account_id, (database_subnets.LINKED_ROLE,)),
+        *of_project(
+            project.name,
+            (
+                *vpc.DEPLOY,
+                *subnets.DEPLOY,
+                *internet_routes.DEPLOY,
+                *network_acls.DEPLOY,
+                *endpoints.DEPLOY,
+                *flow_logs.DEPLOY,
+            ),
+        ),
         *log_group.deploy(project, account_id),
         *bounded_role.deploy(project, account_id),
         *database_subnets.deploy(project, account_id),

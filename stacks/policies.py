@@ -17,6 +17,9 @@ Source: IAM User Guide, "IAM and AWS STS quotas".
 POLICIES_OF_A_ROLE: Final = 10
 """Most managed policies of a role, unless AWS raises the quota. Source: the same page."""
 
+_CREATES: Final = re.compile(r"ec2:(Allocate|Authorize|Create(?!Tags|Route$|NetworkAclEntry))")
+"""EC2 actions that create something with tags of its own."""
+
 Condition = Mapping[str, Mapping[str, str | Sequence[str]]]
 
 
@@ -43,7 +46,7 @@ def managed_document(name: str, *statements: Statement) -> str:
     Raises QuotaError when it is longer than IAM allows.
     """
     text = document(*statements)
-    size = len(re.sub(r"\s", "", text))
+    size = _size(text)
     if size > MANAGED_POLICY_CHARACTERS:
         raise QuotaError(
             f"The IAM policy {name} would have {size} characters without white space; AWS allows "
@@ -51,6 +54,18 @@ def managed_document(name: str, *statements: Statement) -> str:
             "another account."
         )
     return text
+
+
+def packed(statements: Iterable[Statement]) -> tuple[tuple[Statement, ...], ...]:
+    """Distributes statements over as few managed policies as they fill, in their order."""
+    policies: list[tuple[Statement, ...]] = [()]
+    for statement in statements:
+        joined = (*policies[-1], statement)
+        if policies[-1] and _size(document(*joined)) > MANAGED_POLICY_CHARACTERS:
+            policies.append((statement,))
+        else:
+            policies[-1] = joined
+    return tuple(policies)
 
 
 def merged(statements: Iterable[Statement]) -> tuple[Statement, ...]:
@@ -92,6 +107,53 @@ def tls_only(bucket_arn: str) -> Statement:
         principals={"AWS": "*"},
         conditions={"Bool": {"aws:SecureTransport": "false"}},
     )
+
+
+def of_project(project: str, statements: Sequence[Statement]) -> tuple[Statement, ...]:
+    """Limits what statements say of EC2 to resources with the project's tag, and to new ones that get it.
+
+    EC2 asks for permission on every resource of a request: on those that are there with their tags,
+    on a new one with the tags of the request. The default groups, ACLs and route tables of a VPC come
+    without tags; taking such a one over gives it the project's.
+    Sources: AWS Service Authorization Reference, "Condition keys for Amazon EC2"; Amazon EC2 User
+    Guide, "Grant permission to tag Amazon EC2 resources during creation".
+    """
+    own, given = ({f"aws:{of}Tag/project": project} for of in ("Resource", "Request"))
+    actions = sorted({each for item in statements for each in item.actions if each.startswith("ec2:")})
+    created = [each for each in actions if _CREATES.match(each)]
+    others = [
+        replace(item, actions=[each for each in item.actions if each not in actions]) for item in statements
+    ]
+    defaults = [f"arn:aws:ec2:*:*:{kind}/*" for kind in ("network-acl", "route-table", "security-group")]
+    return (
+        Statement("Create", created, ["*"], conditions={"StringEquals": given}),
+        Statement("ChangeOwn", actions, ["*"], conditions={"StringEquals": own}),
+        Statement(
+            "TagNew",
+            ["ec2:CreateTags"],
+            ["*"],
+            conditions={"StringEquals": given, "Null": {"ec2:CreateAction": "false"}},
+        ),
+        Statement(
+            "TagDefaults",
+            ["ec2:CreateTags"],
+            defaults,
+            conditions={"StringEquals": given, "Null": {"aws:ResourceTag/project": "true"}},
+        ),
+        # Terraform empties the default ACL before it gives it tags.
+        Statement(
+            "EmptyDefaults",
+            ["ec2:DeleteNetworkAclEntry"],
+            defaults[:1],
+            conditions={"Null": {"aws:ResourceTag/project": "true"}},
+        ),
+        *(item for item in others if item.actions),
+    )
+
+
+def _size(text: str) -> int:
+    """Returns how many characters of a document count: all but white space."""
+    return len(re.sub(r"\s", "", text))
 
 
 def _element(statement: Statement) -> dict[str, object]:

@@ -22,7 +22,7 @@ from stacks.constructs import (
     web_service,
 )
 from stacks.network import NetworkStack
-from stacks.policies import Statement, service_linked_roles
+from stacks.policies import Statement, of_project, service_linked_roles
 from stacks.settings import Environment, Platform, Project
 from stacks.workloads import Reference, Workload, workloads
 
@@ -82,9 +82,9 @@ def deploy(platform: Platform, account_id: str) -> tuple[Statement, ...]:
         *access_log_bucket.deploy(project, account_id),
         *releases.deploy(project, account_id),
         *log_group.deploy(project, account_id),
-        *service_groups.DEPLOY,
+        *of_project(project.name, service_groups.DEPLOY),
         *load_balancer.deploy(project, account_id),
-        *certificate.deploy(account_id),
+        *certificate.deploy(platform, account_id),
         *bounded_role.deploy(project, account_id),
         *task_definition.DEPLOY,
         *alarms.deploy(project, account_id),

@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from botocore.exceptions import ClientError
+
+from ops.core.clients import Credentials, isolated_client
 from ops.core.ecs import read_service
 from ops.core.errors import OpsError
 from ops.core.files import directory_locked
@@ -67,14 +70,21 @@ def read_container(embedded: Embedded, project: Project, environment: Environmen
     if service not in containers:
         raise OpsError(f"The task definition {arn} has no container {service}, only {', '.join(containers)}.")
     container = containers[service]
+    # ECS reads the secrets as the execution role, which may read no others.
+    role = definition["executionRoleArn"]
+    keys = embedded.assume(role)
+    try:
+        secrets = {
+            item["name"]: _secret(embedded, keys, environment, item["valueFrom"])
+            for item in container.get("secrets", ())
+        }
+    except ClientError as error:
+        raise OpsError(f"ECS could not start a task of {name}: as {role}: {error}") from None
     return Container(
         task_definition=arn,
         task_role=definition["taskRoleArn"],
         variables={item["name"]: item["value"] for item in container.get("environment", ())},
-        secrets={
-            item["name"]: _secret(embedded, environment, item["valueFrom"])
-            for item in container.get("secrets", ())
-        },
+        secrets=secrets,
     )
 
 
@@ -199,8 +209,8 @@ def _gets_ready(address: str, seconds: float) -> bool:
     return True
 
 
-def _secret(embedded: Embedded, environment: Environment, reference: str) -> str:
-    """Returns the value that a container's `valueFrom` refers to.
+def _secret(embedded: Embedded, keys: Credentials, environment: Environment, reference: str) -> str:
+    """Returns the value that a container's `valueFrom` refers to, read with some keys.
 
     Source of its forms: Amazon ECS API Reference, "Secret".
     """
@@ -208,18 +218,21 @@ def _secret(embedded: Embedded, environment: Environment, reference: str) -> str
         # arn:aws:secretsmanager:region:account:secret:name[:json-key:version-stage:version-id]
         parts = reference.split(":")
         key, stage, version = [*parts[7:], "", "", ""][:3]
-        client = embedded.client("secretsmanager", parts[3], parts[4])
+        client = isolated_client("secretsmanager", parts[3], embedded.endpoint, keys)
         wanted = {"SecretId": ":".join(parts[:7]), "VersionStage": stage, "VersionId": version}
         text = client.get_secret_value(**{name: value for name, value in wanted.items() if value})[
             "SecretString"
         ]
         return str(json.loads(text)[key] if key else text)
-    region, account_id, name = environment.region, environment.account_id, reference
+    region, name = environment.region, reference
     if reference.startswith("arn:"):
-        _, _, _, region, account_id, resource = reference.split(":", 5)
+        _, _, _, region, _, resource = reference.split(":", 5)
         name = "/" + resource.removeprefix("parameter/").removeprefix("/")
-    ssm = embedded.client("ssm", region, account_id)
-    return str(ssm.get_parameter(Name=name, WithDecryption=True)["Parameter"]["Value"])
+    ssm = isolated_client("ssm", region, embedded.endpoint, keys)
+    found = ssm.get_parameters(Names=[name], WithDecryption=True)["Parameters"]
+    if not found:
+        raise OpsError(f"SSM has no parameter {name} in {region}, which the task definition refers to.")
+    return str(found[0]["Value"])
 
 
 def _fingerprint(embedded: Embedded, container: Container, runner: Runner) -> str:

@@ -24,12 +24,19 @@ LINKED_ROLE: Final = "ecs.application-autoscaling.amazonaws.com"
 DEPLOY: Final = (
     # Scalable targets have ids that no policy can name.
     Statement(
-        "ChangeTasksAndScaling",
+        "ChangeScaling",
         actions=[
             "application-autoscaling:DeleteScalingPolicy",
             "application-autoscaling:DeregisterScalableTarget",
             "application-autoscaling:PutScalingPolicy",
             "application-autoscaling:RegisterScalableTarget",
+        ],
+        resources=["*"],
+        conditions={"StringEquals": {"application-autoscaling:service-namespace": "ecs"}},
+    ),
+    Statement(
+        "ChangeTasksAndScaling",
+        actions=[
             "application-autoscaling:TagResource",
             "application-autoscaling:UntagResource",
         ],

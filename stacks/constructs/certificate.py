@@ -8,6 +8,7 @@ from stacks.bindings import (
     TerraformResourceLifecycle,
 )
 from stacks.policies import Statement
+from stacks.settings import Platform
 
 
 class Certificate:
@@ -41,18 +42,51 @@ class Certificate:
         self.arn = validation.certificate_arn
 
 
-def deploy(account_id: str) -> tuple[Statement, ...]:
-    """Returns what the deploy role needs for certificates and for the records of a domain."""
+def deploy(platform: Platform, account_id: str) -> tuple[Statement, ...]:
+    """Returns what the deploy role needs for the certificates and records of the account's domains.
+
+    Source: AWS Service Authorization Reference, condition keys of Route 53 and of Certificate Manager.
+    """
+    domains = sorted(
+        service.domain
+        for environment in platform.environments.values()
+        if environment.account_id == account_id
+        for service in environment.services.values()
+        if service.domain
+    )
+    if not domains:
+        return ()
+    tag = platform.project.name
+    # ACM proves a domain by a record whose name begins with an underscore.
+    records = [name for domain in domains for name in (domain, f"_*.{domain}")]
     return (
         Statement(
-            "ChangeNamesAndCertificates",
-            actions=[
-                "acm:AddTagsToCertificate",
-                "acm:DeleteCertificate",
-                "acm:RemoveTagsFromCertificate",
-                "route53:ChangeResourceRecordSets",
-            ],
-            resources=[f"arn:aws:acm:*:{account_id}:certificate/*", "arn:aws:route53:::hostedzone/*"],
+            "ChangeRecords",
+            actions=["route53:ChangeResourceRecordSets"],
+            resources=["arn:aws:route53:::hostedzone/*"],
+            conditions={
+                "ForAllValues:StringLike": {"route53:ChangeResourceRecordSetsNormalizedRecordNames": records}
+            },
         ),
-        Statement("WithoutResource", actions=["acm:RequestCertificate"], resources=["*"]),
+        Statement(
+            "RequestCertificates",
+            actions=["acm:RequestCertificate"],
+            resources=["*"],
+            conditions={"ForAllValues:StringEquals": {"acm:DomainNames": domains}},
+        ),
+        Statement(
+            "TagCertificates",
+            actions=["acm:AddTagsToCertificate"],
+            resources=[f"arn:aws:acm:*:{account_id}:certificate/*"],
+            conditions={
+                "StringEquals": {"aws:RequestTag/project": tag},
+                "StringEqualsIfExists": {"aws:ResourceTag/project": tag},
+            },
+        ),
+        Statement(
+            "ChangeCertificates",
+            actions=["acm:DeleteCertificate", "acm:RemoveTagsFromCertificate"],
+            resources=[f"arn:aws:acm:*:{account_id}:certificate/*"],
+            conditions={"StringEquals": {"aws:ResourceTag/project": tag}},
+        ),
     )

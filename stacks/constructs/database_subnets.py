@@ -1,9 +1,14 @@
 """The place for relational databases."""
 
+from typing import Final
+
 from stacks.bindings import Construct, DbSubnetGroup
 from stacks.constructs.subnets import TierSubnets
 from stacks.policies import Statement
 from stacks.settings import Project
+
+LINKED_ROLE: Final = "rds.amazonaws.com"
+"""The service whose linked role comes with the first RDS resource of an account."""
 
 
 class DatabaseSubnets:

@@ -80,7 +80,7 @@ def test_https_is_served_with_the_domains_certificate_and_http_redirects(desk: C
 
 
 def test_what_apps_did_is_what_their_roles_allow(desk: Clone) -> None:
-    acted = done_by_roles(desk.embedded, REGION, desk.memory, 0)
+    acted = done_by_roles(desk.memory)
     assert set(acted) == {(account, f"oaktree-{env}-web-task") for env, account in ACCOUNTS.items()}
 
 
@@ -94,11 +94,11 @@ OF_THE_DESK = {
 
 
 def test_the_deploy_role_could_have_made_an_environment(made: Bootstrapped, desk: Clone) -> None:
-    role = read_role(desk.embedded.client("iam", REGION, HOME), DEPLOY)
-    found = list(calls.calls(desk.memory, {}, *made.staging))
+    role = read_role(desk.embedded.client("iam", REGION, HOME), HOME, DEPLOY)
+    found = list(calls.recorded(desk.memory, *made.staging))
     service = f"arn:aws:ecs:{REGION}:{HOME}:service/oaktree-staging/oaktree-staging-web"
-    assert any(call.action == "ecs:CreateService" and service in call.resources for call in found)
-    assert beyond(role, found, f"AKIA{HOME}", BUCKET) <= OF_THE_DESK
+    assert any(each.call.action == "ecs:CreateService" and service in each.call.resources for each in found)
+    assert beyond(role, found, BUCKET) <= OF_THE_DESK
 
 
 def test_a_copy_has_no_changes_to_plan(desk: Clone) -> None:

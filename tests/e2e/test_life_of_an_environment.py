@@ -1,5 +1,6 @@
 """An environment from nothing to nothing: up, unchanged, grown by a zone, destroyed.
 
+It is one of three in an account of Tokyo, which has no zone b, for a project with as long a name as may be.
 The tests of a module are one story; each builds on those before it.
 """
 
@@ -18,14 +19,16 @@ import pytest
 from ops.core.checkout import SOURCE
 from ops.local.embedded import start_embedded
 from tests.e2e.app_status import operational_status
-from tests.e2e.desk import REGION, Desk, succeeded
+from tests.e2e.desk import Desk, succeeded
 from tests.e2e.inventory import inventory
 from tests.places import ENVIRONMENTS
 from tests.webapp.waiting import soon
 
 pytestmark = pytest.mark.e2e
 
-ACCOUNT = "111111111111"
+ACCOUNT, OTHER_ACCOUNT = "111111111111", "222222222222"
+NAME = "oaktreesuite"
+REGION = "ap-northeast-1"
 STACKS = ("foundation", "dev-network", "dev-service")
 
 
@@ -34,6 +37,10 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     """A desk on which nothing is up yet, and no environment is protected."""
     made = Desk(tmp_path_factory.mktemp("desk"))
     shutil.copytree(ENVIRONMENTS, made.directory / "environments")
+    for file in (made.directory / "environments").iterdir():
+        text = file.read_text().replace(OTHER_ACCOUNT, ACCOUNT).replace("eu-central-1", REGION)
+        text = text.replace('"oaktree"', f'"{NAME}"').replace('["a", "b", "c"]', '["a", "c", "d"]')
+        file.write_text(text.replace('.0.0/16" }', '.0.0/16", availability_zones = ["a", "c"] }'))
     project = made.directory / "environments/project.toml"
     project.write_text(project.read_text() + "protected = false\n")
     start_embedded(made.directory / ".oaktree/local", ACCOUNT)
@@ -59,7 +66,7 @@ def test_up_brings_the_platform_and_the_app_answers_from_it(desk: Desk) -> None:
     assert httpx.get(f"{found[1]}/readyz").status_code == 200
     status = operational_status(found[1])
     assert (status["environment"], status["service"], status["region"]) == ("dev", "web", REGION)
-    record = desk.embedded.client("ssm", REGION, ACCOUNT).get_parameter(Name="/oaktree/dev/releases/web")
+    record = desk.embedded.client("ssm", REGION, ACCOUNT).get_parameter(Name=f"/{NAME}/dev/releases/web")
     assert json.loads(record["Parameter"]["Value"])["image"].endswith(status["release"]["digest"])
 
 
@@ -73,13 +80,13 @@ def test_an_alarm_that_is_raised_shows_in_the_status_until_it_is_over(desk: Desk
 
     quiet = told()
     for state, message in (("ALARM", "Raised: cpu."), ("OK", quiet)):
-        cloudwatch.set_alarm_state(AlarmName="oaktree-dev-web/cpu", StateValue=state, StateReason="a test")
+        cloudwatch.set_alarm_state(AlarmName=f"{NAME}-dev-web/cpu", StateValue=state, StateReason="a test")
         soon(told, message.__eq__, seconds=40)
 
 
 def test_the_app_runs_with_what_the_registered_task_definition_says_and_nothing_more(desk: Desk) -> None:
     ecs = desk.embedded.client("ecs", REGION, ACCOUNT)
-    (service,) = ecs.describe_services(cluster="oaktree-dev", services=["oaktree-dev-web"])["services"]
+    (service,) = ecs.describe_services(cluster=f"{NAME}-dev", services=[f"{NAME}-dev-web"])["services"]
     task = ecs.describe_task_definition(taskDefinition=service["taskDefinition"])["taskDefinition"]
     registered = {item["name"]: item["value"] for item in task["containerDefinitions"][0]["environment"]}
     pid = (desk.directory / ".oaktree/local/app-dev-web.pid").read_text()
@@ -98,17 +105,17 @@ def test_a_second_plan_has_no_changes(desk: Desk, stack: str) -> None:
 
 def test_the_state_of_every_stack_is_in_the_bucket(desk: Desk) -> None:
     s3 = desk.embedded.client("s3", REGION, ACCOUNT)
-    listed = s3.list_objects_v2(Bucket="oaktree-state-111111111111-eu-central-1")["Contents"]
+    listed = s3.list_objects_v2(Bucket=f"{NAME}-state-{ACCOUNT}-{REGION}")["Contents"]
     assert {item["Key"] for item in listed} == {f"{stack}.tfstate" for stack in STACKS}
 
 
 def test_tags_reach_the_service_and_what_it_starts(desk: Desk) -> None:
     ecs = desk.embedded.client("ecs", REGION, ACCOUNT)
-    (service,) = ecs.describe_services(cluster="oaktree-dev", services=["oaktree-dev-web"], include=["TAGS"])[
+    (service,) = ecs.describe_services(cluster=f"{NAME}-dev", services=[f"{NAME}-dev-web"], include=["TAGS"])[
         "services"
     ]
     assert {item["key"]: item["value"] for item in service["tags"]} == {
-        "project": "oaktree",
+        "project": NAME,
         "environment": "dev",
         "owner": "platform@example.com",
         "cost-centre": "1000",
@@ -158,9 +165,7 @@ GROWS = {
 def test_a_zone_is_added_without_moving_anything(desk: Desk) -> None:
     dev = desk.directory / "environments/dev.toml"
     dev.write_text(
-        dev.read_text().replace(
-            'cidr = "10.10.0.0/16"', 'cidr = "10.10.0.0/16", availability_zones = ["a", "b", "c"]'
-        )
+        dev.read_text().replace('availability_zones = ["a", "c"]', 'availability_zones = ["a", "c", "d"]')
     )
     ec2 = desk.embedded.client("ec2", REGION, ACCOUNT)
     subnets = {item["SubnetId"]: item["CidrBlock"] for item in ec2.describe_subnets()["Subnets"]}
@@ -173,7 +178,7 @@ def test_a_zone_is_added_without_moving_anything(desk: Desk) -> None:
         assert changes
         for change in changes:
             if change.actions == ("create",):
-                assert "_c" in change.address
+                assert "_d" in change.address
             else:
                 assert change.actions == ("update",), change
                 assert set(change.changed) <= GROWS[change.address], change
@@ -212,7 +217,7 @@ def test_everything_is_destroyed_and_nothing_is_left(desk: Desk, before: frozens
     for arguments in (("--env", "dev", "--stack", "service"), ("--env", "dev", "--stack", "network")):
         done = desk.ops_here(ACCOUNT, "destroy", *arguments, typed="dev\n")
         assert succeeded(done)
-    done = desk.ops_here(ACCOUNT, "destroy", "--stack", "foundation", typed="oaktree\n")
+    done = desk.ops_here(ACCOUNT, "destroy", "--stack", "foundation", typed=f"{NAME}\n")
     assert succeeded(done)
     assert inventory(desk.embedded, ACCOUNT, REGION) - before == frozenset()
 

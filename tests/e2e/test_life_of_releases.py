@@ -11,10 +11,11 @@ import threading
 import pytest
 
 from tests.actions.workflows import Played, Runner
+from tests.e2e import calls
 from tests.e2e.clone import Clone
 from tests.e2e.delivery import ACCOUNTS, DEPLOY, HOME, PLAN, PROD, PUSH, client, pushed_to_main, record, well
 from tests.e2e.desk import REGION, succeeded
-from tests.e2e.roles import assumed_by_jobs, done_by_roles, read_role
+from tests.e2e.roles import done_by_roles, read_role
 from tests.ops.ecs_stub import Frame, playing
 from tests.ops.fake_app import fake_app
 from tests.webapp.proxy import proxy
@@ -172,16 +173,16 @@ def test_of_two_releases_at_once_one_wins_and_the_other_is_told(desk: Clone) -> 
 JOBS = {(HOME, PUSH), (HOME, DEPLOY), (PROD, DEPLOY)}
 
 
-def test_each_job_was_one_that_its_role_admits(desk: Clone) -> None:
-    assert assumed_by_jobs(desk.embedded, REGION, desk.memory, desk.first) == JOBS
+def test_jobs_assume_the_roles_that_are_made_for_them(desk: Clone) -> None:
+    assert set(calls.assumed_by_token(desk.memory)) == JOBS
 
 
 def test_what_jobs_and_apps_did_is_what_their_roles_allow(desk: Clone) -> None:
-    acted = done_by_roles(desk.embedded, REGION, desk.memory, desk.first)
+    acted = done_by_roles(desk.memory, desk.first)
     assert set(acted) == JOBS | {(account, f"oaktree-{env}-web-task") for env, account in ACCOUNTS.items()}
     # That nothing was denied says something: what one role did is not another one's to do.
     deployed = acted[HOME, DEPLOY]
     assert {"ecs:UpdateService", "ssm:PutParameter", "s3:PutObject"} <= {call.action for call in deployed}
-    plan = read_role(desk.embedded.client("iam", REGION, HOME), PLAN)
+    plan = read_role(desk.embedded.client("iam", REGION, HOME), HOME, PLAN)
     beyond = {call.action for call in deployed if not plan.allows(call)}
     assert {"ecs:UpdateService", "ecs:RegisterTaskDefinition", "ssm:PutParameter"} <= beyond

@@ -154,10 +154,17 @@ def trust() -> Block:
 
 
 def make_role() -> None:
-    """The app's role."""
-    asked = {"Action": "CreateRole", "RoleName": ROLE, "AssumeRolePolicyDocument": json.dumps(trust())}
+    """The role of the app, and of what starts it; it may do all that these stacks hold."""
     form = {"Content-Type": "application/x-www-form-urlencoded"}
-    send("iam", "POST", "/", form, urlencode(asked | {"Version": "2010-05-08"}))
+    services = ("cloudwatch", "dynamodb", "ecr", "ecs", "logs", "secretsmanager", "ssm")
+    allowed = {"Effect": "Allow", "Action": [f"{each}:*" for each in services], "Resource": "*"}
+    policy = {"Version": "2012-10-17", "Statement": [allowed]}
+    for asked in (
+        {"Action": "CreateRole", "AssumeRolePolicyDocument": json.dumps(trust())},
+        {"Action": "PutRolePolicy", "PolicyName": "own", "PolicyDocument": json.dumps(policy)},
+    ):
+        named = {"RoleName": ROLE, "Version": "2010-05-08"}
+        send("iam", "POST", "/", form, urlencode(asked | named))
 
 
 def make_table() -> None:
@@ -182,6 +189,7 @@ def make_definition() -> None:
     definition = {
         "family": NAME,
         "taskRoleArn": f"arn:aws:iam::{ACCOUNT}:role/{ROLE}",
+        "executionRoleArn": f"arn:aws:iam::{ACCOUNT}:role/{ROLE}",
         "containerDefinitions": [container(release["image"], release["commit"])],
     }
     made = ask("ecs", "RegisterTaskDefinition", definition)["taskDefinition"]

@@ -337,11 +337,13 @@ def test_the_deploy_role_passes_and_creates_roles_for_the_projects_services_only
     (passed,) = (item for item in statements if "iam:PassRole" in item["Action"])
     services = ["ecs-tasks.amazonaws.com", "vpc-flow-logs.amazonaws.com"]
     assert passed["Condition"] == {"StringEquals": {"iam:PassedToService": services}}
-    (linked,) = (item for item in statements if "iam:CreateServiceLinkedRole" in item["Action"])
-    assert all(
-        service.startswith(("ecs.", "elasticloadbalancing."))
-        for service in linked["Condition"]["StringEquals"]["iam:AWSServiceName"]
-    )
+    linked = {
+        service
+        for item in statements
+        if "iam:CreateServiceLinkedRole" in item["Action"]
+        for service in item["Condition"]["StringEquals"]["iam:AWSServiceName"]
+    }
+    assert {service.partition(".")[0] for service in linked} == {"ecs", "elasticloadbalancing", "rds"}
 
 
 @pytest.mark.parametrize("action", ["s3:DeleteObject", "s3:DeleteObjectVersion", "s3:PutBucketPolicy"])

@@ -14,10 +14,20 @@ from policy_sentry.querying.actions import get_action_data
 
 from tests.stacks.terraform_json import Stack
 
-IN_THE_WHOLE_ACCOUNT = {"Describe", "ChangeNetworks", "ChangeTasksAndScaling", "ListTasks"}
+IN_THE_WHOLE_ACCOUNT = {
+    "ChangeNetworks",
+    "ChangeOwn",
+    "ChangeScaling",
+    "ChangeTasksAndScaling",
+    "Create",
+    "Describe",
+    "ListTasks",
+    "TagNew",
+}
 """Statements on `*` although some of their actions know resources: these have ids nobody can foresee.
 
-Tasks are listed by container instance, which Fargate has none of: a condition names the clusters.
+Where AWS has them, conditions on tags or names limit such a statement. Tasks are listed by container
+instance, which Fargate has none of: a condition names the clusters.
 """
 
 
@@ -112,6 +122,28 @@ def test_an_action_is_limited_to_resources_where_it_knows_any(stacks: dict[str, 
         if statement["Resource"] == ["*"] and statement["Sid"] not in IN_THE_WHOLE_ACCOUNT:
             for action in statement["Action"]:
                 assert not resources_of(action), f"{place}: {action} could be limited"
+
+
+def test_a_condition_uses_keys_that_each_of_its_actions_knows(stacks: dict[str, Stack]) -> None:
+    checked = 0
+    for place, statement in statements_of(stacks):
+        for keys in statement.get("Condition", {}).values():
+            for key in keys:
+                for action in statement["Action"]:
+                    known = {of_any_tag(each) for each in condition_keys(action)}
+                    assert of_any_tag(key) in known, f"{place}: {action} knows no {key}"
+                    checked += 1
+    assert checked > 50
+
+
+def condition_keys(action: str) -> set[str]:
+    """The condition keys of an action, with those of the resources that it can be limited to."""
+    service, name = action.split(":")
+    return {key for row in get_action_data(service, name)[service] for key in row["condition_keys"]}
+
+
+def of_any_tag(key: str) -> str:
+    return re.sub(r"(Tag/).*", r"\1", key)
 
 
 def test_no_statement_mixes_everything_with_something(stacks: dict[str, Stack]) -> None:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Final
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from werkzeug.serving import BaseWSGIServer, make_server
 
+from ops.local.embedded_server.authorization import Authorization
 from ops.local.embedded_server.journal import Journal, JournalError
 from ops.local.embedded_server.mends import mend_moto
 from ops.local.embedded_server.recording import Recording
@@ -47,7 +48,8 @@ def main() -> None:
     versions = {"moto": version("moto"), "python": platform.python_version(), "account": account}
     application = _with_accounts(DomainDispatcherApplication(create_backend_app))
     try:
-        recording = Recording(application, Journal(directory / "journal.jsonl", versions))
+        journal = Journal(directory / "journal.jsonl", versions)
+        recording = Recording(application, journal, Authorization(directory))
         replayed = recording.replay()
     except JournalError as error:
         sys.exit(f"The embedded AWS cannot be resumed: {error}.")

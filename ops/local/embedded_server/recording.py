@@ -27,6 +27,7 @@ import time_machine
 from moto.core.request import PRESERVED_HEADER_NAMES_ENVIRON_KEY
 from moto.moto_api._internal import mock_random
 
+from ops.local.embedded_server.authorization import Authorization
 from ops.local.embedded_server.journal import Entry, Journal, JournalError
 
 if TYPE_CHECKING:
@@ -42,9 +43,12 @@ Answer = tuple[str, list[tuple[str, str]], bytes]
 class Recording:
     """A WSGI application that answers through another one and records the requests."""
 
-    def __init__(self, application: "WSGIApplication", journal: Journal) -> None:
+    def __init__(
+        self, application: "WSGIApplication", journal: Journal, authorization: Authorization
+    ) -> None:
         self._application = application
         self._journal = journal
+        self._authorization = authorization
         self._lock = Lock()
         self._count = 0
         self._answers: dict[bytes, str] = {}
@@ -71,6 +75,11 @@ class Recording:
         body = _take_body(environ)
         kept = _lasting(environ)
         with self._lock:
+            if refused := self._authorization.refusal(kept, body):
+                # Changes nothing, so a replay can do without it.
+                status, headers, content = refused
+                start_response(status, headers)
+                return [content]
             fingerprint = _fingerprint(kept, body)
             reading = _is_reading(kept, body)
             # An identical read has an identical seed, so that its answer can be compared.
@@ -86,9 +95,10 @@ class Recording:
         return [content]
 
     def close(self) -> None:
-        """Waits for the current answer, then closes the journal."""
+        """Waits for the current answer, then closes the files."""
         with self._lock:
             self._journal.close()
+            self._authorization.close()
 
     def _remember(self, entry: Entry) -> None:
         self._count += 1

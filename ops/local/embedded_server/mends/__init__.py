@@ -7,6 +7,7 @@ from ops.local.embedded_server.mends.dynamodb_items import forget_items
 from ops.local.embedded_server.mends.dynamodb_transactions import make_transactions_once
 from ops.local.embedded_server.mends.ecr_registries import look_into_other_registries
 from ops.local.embedded_server.mends.ecs_services import keep_service_settings, keep_services_steady
+from ops.local.embedded_server.mends.iam_quotas import count_quotas
 from ops.local.embedded_server.mends.last_use import forget_last_use
 from ops.local.embedded_server.mends.rds_subnet_groups import keep_modified_subnet_groups
 from ops.local.embedded_server.mends.rule_descriptions import keep_rule_descriptions
@@ -16,6 +17,7 @@ from ops.local.embedded_server.mends.vpc_endpoints import route_added_tables
 def mend_moto() -> None:
     """Make every mend; to be called before the server answers."""
     add_tag_actions()
+    count_quotas()
     forget_items()
     forget_last_use()
     keep_modified_subnet_groups()

@@ -1,0 +1,370 @@
+"""What a request takes in permissions: actions, the resources they are on, and the request's context.
+
+A later kind of resource adds rows to the tables here.
+
+Sources: AWS Service Authorization Reference, for actions, ARNs, condition keys and dependent actions;
+Amazon S3 User Guide, "Required permissions for Amazon S3 API operations"; Amazon EC2 User Guide,
+"Grant permission to tag Amazon EC2 resources during creation"; IAM User Guide, "Grant a user
+permissions to pass a role to an AWS service".
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, Protocol
+
+from ops.local.embedded_server.authorization.requests import Request
+
+_PREFIXES: Final = {"monitoring": "cloudwatch"}
+"""Services that policies name differently from the name that requests are signed for."""
+
+_ACTIONS: Final = {
+    "s3:HeadBucket": "s3:ListBucket",
+    "s3:ListBuckets": "s3:ListAllMyBuckets",
+    "s3:ListObjects": "s3:ListBucket",
+    "s3:ListObjectsV2": "s3:ListBucket",
+    "s3:ListObjectVersions": "s3:ListBucketVersions",
+    "s3:HeadObject": "s3:GetObject",
+    "s3:DeleteObjects": "s3:DeleteObject",
+    "s3:GetBucketAccelerateConfiguration": "s3:GetAccelerateConfiguration",
+    "s3:GetBucketEncryption": "s3:GetEncryptionConfiguration",
+    "s3:PutBucketEncryption": "s3:PutEncryptionConfiguration",
+    "s3:DeleteBucketEncryption": "s3:PutEncryptionConfiguration",
+    "s3:GetBucketLifecycleConfiguration": "s3:GetLifecycleConfiguration",
+    "s3:PutBucketLifecycleConfiguration": "s3:PutLifecycleConfiguration",
+    "s3:DeleteBucketLifecycle": "s3:PutLifecycleConfiguration",
+    "s3:GetBucketLifecycle": "s3:GetLifecycleConfiguration",
+    "s3:PutBucketLifecycle": "s3:PutLifecycleConfiguration",
+    "s3:GetBucketNotificationConfiguration": "s3:GetBucketNotification",
+    "s3:GetBucketReplication": "s3:GetReplicationConfiguration",
+    "s3:GetObjectLockConfiguration": "s3:GetBucketObjectLockConfiguration",
+    "s3:GetPublicAccessBlock": "s3:GetBucketPublicAccessBlock",
+    "s3:PutPublicAccessBlock": "s3:PutBucketPublicAccessBlock",
+    "s3:DeletePublicAccessBlock": "s3:PutBucketPublicAccessBlock",
+    "s3:DeleteBucketOwnershipControls": "s3:PutBucketOwnershipControls",
+    "s3:DeleteBucketTagging": "s3:PutBucketTagging",
+}
+"""Operations that need the permission of another name."""
+
+_NAMED: Final = {
+    ("cloudwatch", "AlarmName"): "alarm:{}",
+    ("cloudwatch", "AlarmNamePrefix"): "alarm:{}",
+    ("cloudwatch", "AlarmNames"): "alarm:{}",
+    ("dynamodb", "TableName"): "table/{}",
+    ("ecr", "repositoryName"): "repository/{}",
+    ("ecr", "repositoryNames"): "repository/{}",
+    ("ecs", "cluster"): "cluster/{}",
+    ("ecs", "clusterName"): "cluster/{}",
+    ("ecs", "family"): "task-definition/{}:0",
+    ("ecs", "serviceName"): "service/{cluster}/{}",
+    ("ecs", "service"): "service/{cluster}/{}",
+    ("ecs", "services"): "service/{cluster}/{}",
+    ("iam", "RoleName"): "role/{}",
+    ("logs", "logGroupName"): "log-group:{}",
+    ("rds", "DBSubnetGroupName"): "subgrp:{}",
+    ("secretsmanager", "SecretId"): "secret:{}-000000",
+    ("sns", "Name"): "{}",
+    ("ssm", "Name"): "parameter/{}",
+    ("ssm", "Names"): "parameter/{}",
+    ("ssm", "Path"): "parameter/{}",
+}
+"""What an argument names, by the end of its ARN."""
+
+_CREATED: Final = {
+    "application-autoscaling:RegisterScalableTarget": "scalable-target/0",
+    "elasticloadbalancing:CreateLoadBalancer": "loadbalancer/app/{Name}/0",
+    "elasticloadbalancing:CreateTargetGroup": "targetgroup/{Name}/0",
+}
+"""What an action creates, by its arguments; the last part is AWS's to choose."""
+
+_EC2_TYPES: Final = {
+    "acl": "network-acl",
+    "eipalloc": "elastic-ip",
+    "fl": "vpc-flow-log",
+    "igw": "internet-gateway",
+    "nat": "natgateway",
+    "rtb": "route-table",
+    "sg": "security-group",
+    "sgr": "security-group-rule",
+    "subnet": "subnet",
+    "vpc": "vpc",
+    "vpce": "vpc-endpoint",
+}
+"""Types of EC2 resources by the prefix of their ids."""
+
+_EC2_CREATED: Final = {
+    "AllocateAddress": "elastic-ip",
+    "AuthorizeSecurityGroupEgress": "security-group-rule",
+    "AuthorizeSecurityGroupIngress": "security-group-rule",
+    "CreateFlowLogs": "vpc-flow-log",
+    "CreateInternetGateway": "internet-gateway",
+    "CreateNatGateway": "natgateway",
+    "CreateNetworkAcl": "network-acl",
+    "CreateRouteTable": "route-table",
+    "CreateSecurityGroup": "security-group",
+    "CreateSubnet": "subnet",
+    "CreateVpc": "vpc",
+    "CreateVpcEndpoint": "vpc-endpoint",
+}
+"""The types of what EC2 actions create. Conditions on request tags concern these, those on tags the rest."""
+
+_EC2_ONLY: Final = {
+    "CreateRoute": ("RouteTableId",),
+    "ReplaceRoute": ("RouteTableId",),
+    "RevokeSecurityGroupEgress": ("GroupId",),
+    "RevokeSecurityGroupIngress": ("GroupId",),
+    "AuthorizeSecurityGroupEgress": ("GroupId",),
+    "AuthorizeSecurityGroupIngress": ("GroupId",),
+}
+"""EC2 actions that are authorized on some of the resources that their arguments name."""
+
+_PASSED: Final = {
+    "ec2:CreateFlowLogs": (("DeliverLogsPermissionArn",), "vpc-flow-logs.amazonaws.com"),
+    "ecs:RegisterTaskDefinition": (("taskRoleArn", "executionRoleArn"), "ecs-tasks.amazonaws.com"),
+}
+"""Arguments that pass a role to a service, which takes `iam:PassRole`."""
+
+_LINKED: Final = {
+    "application-autoscaling:RegisterScalableTarget": (
+        "ecs.application-autoscaling.amazonaws.com",
+        "AWSServiceRoleForApplicationAutoScaling_ECSService",
+    ),
+    "ecs:CreateCluster": ("ecs.amazonaws.com", "AWSServiceRoleForECS"),
+    "elasticloadbalancing:CreateLoadBalancer": (
+        "elasticloadbalancing.amazonaws.com",
+        "AWSServiceRoleForElasticLoadBalancing",
+    ),
+    "rds:CreateDBSubnetGroup": ("rds.amazonaws.com", "AWSServiceRoleForRDS"),
+}
+"""Actions of which the first in an account creates a service-linked role.
+
+Every one counts as the first: whether the account has the role is not known from the policies.
+"""
+
+_TAGGING: Final = {
+    "acm:RequestCertificate": "acm:AddTagsToCertificate",
+    "application-autoscaling:RegisterScalableTarget": "application-autoscaling:TagResource",
+    "cloudwatch:PutMetricAlarm": "cloudwatch:TagResource",
+    "dynamodb:CreateTable": "dynamodb:TagResource",
+    "ecr:CreateRepository": "ecr:TagResource",
+    "ecs:CreateCluster": "ecs:TagResource",
+    "ecs:CreateService": "ecs:TagResource",
+    "ecs:RegisterTaskDefinition": "ecs:TagResource",
+    "elasticloadbalancing:CreateListener": "elasticloadbalancing:AddTags",
+    "elasticloadbalancing:CreateLoadBalancer": "elasticloadbalancing:AddTags",
+    "elasticloadbalancing:CreateTargetGroup": "elasticloadbalancing:AddTags",
+    "iam:CreatePolicy": "iam:TagPolicy",
+    "iam:CreateRole": "iam:TagRole",
+    "logs:CreateLogGroup": "logs:TagResource",
+    "rds:CreateDBSubnetGroup": "rds:AddTagsToResource",
+    "sns:CreateTopic": "sns:TagResource",
+    "ssm:PutParameter": "ssm:AddTagsToResource",
+}
+"""The permission that tags take when a resource is created with them."""
+
+_TRANSACTION: Final = {
+    "ConditionCheck": "dynamodb:ConditionCheckItem",
+    "Delete": "dynamodb:DeleteItem",
+    "Put": "dynamodb:PutItem",
+    "Update": "dynamodb:UpdateItem",
+}
+"""The permissions of the parts of a transaction.
+
+Source: Amazon DynamoDB Developer Guide, "Using IAM with DynamoDB transactions".
+"""
+
+_ID: Final = re.compile(r"Ids?(?:\.\d+)?$")
+_TAG_KEY: Final = re.compile(r"(.*\bTags?\.(?:member\.|entry\.)?\d+)\.(?:Key|TagKey)")
+
+Context = Mapping[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True)
+class Call:
+    """An action on one resource.
+
+    `resources` are the ARNs that a policy may name it by, none for an action that knows no resources;
+    `owner` is the account of a resource that has a policy of its own.
+    """
+
+    action: str
+    resources: tuple[str, ...] = ()
+    context: Context = field(default_factory=dict)
+    owner: str | None = None
+
+
+class Inventory(Protocol):
+    """What is there when a request comes."""
+
+    def tags(self, account_id: str, region: str, identifier: str) -> Mapping[str, str]:
+        """Returns the tags of an EC2 resource by its id, or of a certificate by its ARN."""
+
+    def associated(self, account_id: str, region: str, association_id: str) -> Sequence[str]:
+        """Returns the ids of the EC2 resources that an association joins."""
+
+    def boundary(self, account_id: str, role: str) -> str | None:
+        """Returns the ARN of a role's permissions boundary."""
+
+    def owner(self, arn: str) -> str | None:
+        """Returns the account that a bucket or repository belongs to."""
+
+
+def calls(request: Request, account_id: str, inventory: Inventory) -> Iterator[Call]:
+    """Yields everything that the account must be allowed to do for a request."""
+    service = _PREFIXES.get(request.service, request.service)
+    action = f"{service}:{request.operation}"
+    action = _ACTIONS.get(action, action)
+    if request.operation == "TransactWriteItems":
+        for kind, part in (item for each in request.arguments["TransactItems"] for item in each.items()):
+            yield Call(_TRANSACTION[kind], (f"{_start(request, account_id)}table/{part['TableName']}",))
+        return
+    tags = _request_tags(request.arguments)
+    context: dict[str, tuple[str, ...]] = {"aws:SecureTransport": ("true",), **_special(request)}
+    if (role := request.arguments.get("RoleName")) and (boundary := inventory.boundary(account_id, role)):
+        context["iam:PermissionsBoundary"] = (boundary,)
+    tagged: dict[str, tuple[str, ...]] = {f"aws:RequestTag/{key}": (value,) for key, value in tags.items()}
+    if tags:
+        tagged["aws:TagKeys"] = tuple(tags)
+    if service == "ec2":
+        yield from _on_ec2(request, account_id, inventory, context, tagged)
+    else:
+        resources = tuple(dict.fromkeys(_resources(service, action, request, account_id)))
+        if service == "acm":
+            context |= _resource_tags(inventory.tags(account_id, request.region, each) for each in resources)
+        owner = inventory.owner(resources[0]) if resources else None
+        yield Call(action, resources, context | tagged, owner)
+        if tags and (tagging := _TAGGING.get(action)):
+            yield Call(tagging, resources or (f"{_start(request, account_id)}new",), context | tagged)
+    yield from _dependent(action, request, account_id)
+
+
+def _on_ec2(
+    request: Request, account_id: str, inventory: Inventory, context: Context, tagged: Context
+) -> Iterator[Call]:
+    """Yields a call for each resource, since EC2 asks for permission on all of them."""
+    operation, arguments = request.operation, request.arguments
+    action, start = f"ec2:{operation}", _start(request, account_id)
+    ids: list[str] = []
+    if not operation.startswith("Describe"):
+        only = _EC2_ONLY.get(operation)
+        names = [name for name in arguments if name in only] if only else filter(_ID.search, arguments)
+        for value in (str(arguments[name]) for name in names):
+            ids += inventory.associated(account_id, request.region, value) or [value]
+    found = False
+    for identifier in dict.fromkeys(ids):
+        if kind := _EC2_TYPES.get(identifier.partition("-")[0] if "-" in identifier else ""):
+            found = True
+            here = _resource_tags([inventory.tags(account_id, request.region, identifier)])
+            asked = tagged if operation in ("CreateTags", "DeleteTags") else {}
+            yield Call(action, (f"{start}{kind}/{identifier}",), {**context, **asked, **here})
+    if kind := _EC2_CREATED.get(operation):
+        found = True
+        new = (f"{start}{kind}/new",)
+        yield Call(action, new, {**context, **tagged})
+        if tagged:
+            yield Call("ec2:CreateTags", new, {**context, **tagged, "ec2:CreateAction": (operation,)})
+    if not found:
+        yield Call(action, (), context)
+
+
+def _dependent(action: str, request: Request, account_id: str) -> Iterator[Call]:
+    if action in _PASSED:
+        names, service = _PASSED[action]
+        for role in (request.arguments[name] for name in names if request.arguments.get(name)):
+            yield Call("iam:PassRole", (str(role),), {"iam:PassedToService": (service,)})
+    if action in _LINKED:
+        service, name = _LINKED[action]
+        arn = f"arn:aws:iam::{account_id}:role/aws-service-role/{service}/{name}"
+        yield Call("iam:CreateServiceLinkedRole", (arn,), {"iam:AWSServiceName": (service,)})
+
+
+def _special(request: Request) -> dict[str, tuple[str, ...]]:
+    """Returns the context keys of a service's own that policies here use."""
+    arguments = request.arguments
+    found: dict[str, tuple[str, ...]] = {}
+    if boundary := arguments.get("PermissionsBoundary"):
+        found["iam:PermissionsBoundary"] = (boundary,)
+    if request.service == "route53" and (changes := arguments.get("Changes")):
+        key = "route53:ChangeResourceRecordSets"
+        found[f"{key}NormalizedRecordNames"] = tuple(each["Name"].lower().rstrip(".") for each in changes)
+        found[f"{key}RecordTypes"] = tuple(each["Type"] for each in changes)
+        found[f"{key}Actions"] = tuple(each["Action"] for each in changes)
+    if request.service == "application-autoscaling":
+        for name, key in (
+            ("ServiceNamespace", "service-namespace"),
+            ("ScalableDimension", "scalable-dimension"),
+        ):
+            if value := arguments.get(name):
+                found[f"application-autoscaling:{key}"] = (str(value),)
+    if request.service == "acm" and (domain := arguments.get("DomainName")):
+        found["acm:DomainNames"] = (domain, *arguments.get("SubjectAlternativeNames", ()))
+    if request.service == "ecs" and (cluster := str(arguments.get("cluster", ""))):
+        found["ecs:cluster"] = (cluster,)
+    return found
+
+
+def _resources(service: str, action: str, request: Request, account_id: str) -> Iterator[str]:
+    arguments = request.arguments
+    yield from (arn for arn in _arns(arguments) if arn.split(":")[2] == service)
+    if service == "s3":
+        if "Bucket" in arguments:
+            bucket = f"arn:aws:s3:::{arguments['Bucket']}"
+            yield f"{bucket}/{arguments['Key']}" if "Key" in arguments else bucket
+        return
+    if service == "route53":
+        kind = "change" if action == "route53:GetChange" else "hostedzone"
+        for label in ("HostedZoneId", "Id", "ResourceId"):
+            if label in arguments:
+                yield f"arn:aws:route53:::{kind}/{arguments[label]}"
+        return
+    start = _start(request, str(arguments.get("registryId", account_id)))
+    cluster = str(arguments.get("cluster", "")).rpartition("/")[2]
+    for name, value in arguments.items():
+        plain = re.sub(r"\.member\.\d+$", "", name)
+        if form := _NAMED.get((service, plain)):
+            for each in value if isinstance(value, list) else [value]:
+                if not str(each).startswith("arn:"):
+                    yield start + form.format(
+                        str(each).removeprefix("/") if service == "ssm" else each, cluster=cluster
+                    )
+    if service == "logs" and (group := arguments.get("logGroupName")):
+        yield f"{start}log-group:{group}:log-stream:{arguments.get('logStreamName', '')}"
+    if form := _CREATED.get(action):
+        yield start + form.format(**arguments)
+
+
+def _start(request: Request, account_id: str) -> str:
+    service = _PREFIXES.get(request.service, request.service)
+    region = "" if service == "iam" else request.region
+    return f"arn:aws:{service}:{region}:{account_id}:"
+
+
+def _request_tags(arguments: Mapping[str, Any]) -> dict[str, str]:
+    """Returns the tags that a request gives, from any of the forms in which AWS's APIs take them."""
+    found = {}
+    for name, value in arguments.items():
+        if match := _TAG_KEY.fullmatch(name):
+            found[str(value)] = str(arguments.get(f"{match[1]}.Value", ""))
+        elif name.lower() == "tags" and isinstance(value, Mapping):
+            found |= {str(key): str(each) for key, each in value.items()}
+        elif name.lower() == "tags" and isinstance(value, list):
+            for tag in value:
+                plain = {key.lower(): each for key, each in tag.items()}
+                found[str(plain["key"])] = str(plain.get("value", ""))
+    return found
+
+
+def _resource_tags(all_tags: Any) -> dict[str, tuple[str, ...]]:
+    return {f"aws:ResourceTag/{key}": (value,) for tags in all_tags for key, value in tags.items()}
+
+
+def _arns(tree: Any) -> Iterator[str]:
+    if isinstance(tree, str):
+        if tree.startswith("arn:"):
+            yield tree
+    elif isinstance(tree, Mapping):
+        for value in tree.values():
+            yield from _arns(value)
+    elif isinstance(tree, list):
+        for value in tree:
+            yield from _arns(value)

@@ -1,0 +1,389 @@
+"""The embedded AWS refuses what the policies of a role do not allow, and writes down who called what."""
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from ops.core.clients import isolated_client
+from ops.local.embedded import Embedded, start_embedded, stop_embedded
+from ops.local.embedded_server.authorization import FILE
+from ops.local.embedded_server.authorization.calls import Call
+from ops.local.embedded_server.authorization.policies import Role, UnknownConditionError
+
+HOME, OTHER = "111111111111", "222222222222"
+REGION = "eu-central-1"
+
+TAGGED = {"Tags": [{"Key": "project", "Value": "shop"}]}
+
+
+def allow(actions: Sequence[str], *, on: str = "*", when: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    return {"Effect": "Allow", "Action": list(actions), "Resource": [on], "Condition": when or {}}
+
+
+def deny(actions: Sequence[str], *, on: str = "*") -> dict[str, Any]:
+    return {"Effect": "Deny", "Action": list(actions), "Resource": [on]}
+
+
+DEV, PROD, ELSEWHERE = (
+    f"arn:aws:ssm:{REGION}:{HOME}:parameter/{name}" for name in ("shop/dev/a", "shop/prod/a", "b")
+)
+READER = (
+    allow(["ssm:Get*", "ssm:PutParameter"], on=f"arn:aws:ssm:*:{HOME}:parameter/shop/*"),
+    allow(["ec2:describe*"]),
+    deny(["ssm:PutParameter"], on=f"arn:aws:ssm:*:{HOME}:parameter/shop/prod/*"),
+)
+
+
+@pytest.mark.parametrize(
+    ("action", "resources", "allowed"),
+    [
+        ("ssm:GetParameter", (DEV,), True),
+        ("ssm:GetParameter", (PROD,), True),
+        ("ssm:GetParameter", (ELSEWHERE,), False),
+        ("ssm:GetParameter", (), False),
+        ("ssm:PutParameter", (DEV,), True),
+        ("ssm:PutParameter", (PROD,), False),
+        ("ssm:DeleteParameter", (DEV,), False),
+        ("ec2:DescribeVpcs", (), True),
+        ("ec2:CreateVpc", (), False),
+        ("sts:GetCallerIdentity", (), True),
+        ("sts:AssumeRole", (), False),
+    ],
+)
+def test_a_role_may_do_what_is_allowed_and_not_denied(
+    action: str, resources: tuple[str, ...], allowed: bool
+) -> None:
+    assert Role(HOME, "reader", READER).allows(Call(action, resources)) is allowed
+
+
+@pytest.mark.parametrize(
+    ("condition", "context", "holds"),
+    [
+        ({"StringEquals": {"a:b": "x"}}, {"a:b": ("x",)}, True),
+        ({"StringEquals": {"A:B": ["y", "x"]}}, {"a:b": ("x",)}, True),
+        ({"StringEquals": {"a:b": "x*"}}, {"a:b": ("xy",)}, False),
+        ({"StringEquals": {"a:b": "x"}}, {}, False),
+        ({"StringEqualsIfExists": {"a:b": "x"}}, {}, True),
+        ({"StringEqualsIfExists": {"a:b": "x"}}, {"a:b": ("y",)}, False),
+        ({"StringNotEquals": {"a:b": "x"}}, {}, True),
+        ({"StringNotEquals": {"a:b": ["x", "y"]}}, {"a:b": ("y",)}, False),
+        ({"StringLike": {"a:b": "x?z*"}}, {"a:b": ("xyz",)}, True),
+        ({"ArnLike": {"a:b": "arn:*:c"}}, {"a:b": ("arn:1:c",)}, True),
+        ({"Bool": {"a:b": "true"}}, {"a:b": ("True",)}, True),
+        ({"Null": {"a:b": "true"}}, {}, True),
+        ({"Null": {"a:b": "false"}}, {}, False),
+        ({"ForAllValues:StringEquals": {"a:b": ["x", "y"]}}, {"a:b": ("x", "z")}, False),
+        ({"ForAllValues:StringEquals": {"a:b": ["x", "y"]}}, {}, True),
+        ({"ForAnyValue:StringEquals": {"a:b": "x"}}, {"a:b": ("x", "z")}, True),
+        ({"ForAnyValue:StringEquals": {"a:b": "x"}}, {}, False),
+        ({"StringEquals": {"a:b": "x", "c:d": "y"}}, {"a:b": ("x",)}, False),
+    ],
+)
+def test_a_statement_applies_when_its_condition_holds(
+    condition: dict[str, Any], context: dict[str, tuple[str, ...]], holds: bool
+) -> None:
+    role = Role(HOME, "deploy", (allow(["a:B"], when=condition),))
+    assert role.allows(Call("a:B", (), context)) is holds
+
+
+@pytest.mark.parametrize(
+    "condition", [{"NumericEquals": {"a:b": "1"}}, {"StringEquals": {"a:b": "${aws:username}"}}]
+)
+def test_a_condition_that_is_not_evaluated_is_an_error(condition: dict[str, Any]) -> None:
+    role = Role(HOME, "deploy", (allow(["a:B"], when=condition),))
+    with pytest.raises(UnknownConditionError):
+        role.allows(Call("a:B", (), {"a:b": ("1",)}))
+
+
+def test_a_boundary_allows_nothing_and_limits_everything() -> None:
+    everything, reading = (allow(["s3:*"]),), (allow(["s3:Get*"]),)
+    assert Role(HOME, "a", everything, boundary=reading).allows(Call("s3:GetObject"))
+    assert not Role(HOME, "a", everything, boundary=reading).allows(Call("s3:PutObject"))
+    assert not Role(HOME, "a", (), boundary=everything).allows(Call("s3:GetObject"))
+
+
+OBJECT = "arn:aws:s3:::states/dev.tfstate"
+
+
+def of_bucket(principal: str, effect: str = "Allow") -> dict[str, Any]:
+    return {"Effect": effect, "Action": "s3:*", "Resource": "*", "Principal": {"AWS": principal}}
+
+
+@pytest.mark.parametrize(
+    ("own", "of_resource", "owner", "allowed"),
+    [
+        (True, (), HOME, True),
+        (False, (of_bucket(f"arn:aws:iam::{HOME}:role/a"),), HOME, True),
+        # Naming the account leaves it to the account's own policies.
+        (False, (of_bucket(f"arn:aws:iam::{HOME}:root"),), HOME, False),
+        (True, (), OTHER, False),
+        (True, (of_bucket(f"arn:aws:iam::{HOME}:root"),), OTHER, True),
+        (True, (of_bucket(f"arn:aws:iam::{OTHER}:root"),), OTHER, False),
+        (False, (of_bucket(f"arn:aws:iam::{HOME}:root"),), OTHER, False),
+        (True, (of_bucket("*", "Deny"),), HOME, False),
+    ],
+)
+def test_the_policy_of_a_resource_has_its_say(
+    own: bool, of_resource: tuple[dict[str, Any], ...], owner: str, allowed: bool
+) -> None:
+    role = Role(HOME, "a", (allow(["s3:GetObject"]),) if own else ())
+    assert role.allows(Call("s3:GetObject", (OBJECT,), owner=owner), of_resource) is allowed
+
+
+def test_a_policy_may_name_roles_of_another_account_by_a_condition() -> None:
+    roles = {"ArnLike": {"aws:PrincipalArn": f"arn:aws:iam::{HOME}:role/shop-*-task"}}
+    policy = ({**of_bucket(f"arn:aws:iam::{HOME}:root"), "Condition": roles},)
+    for name, allowed in (("shop-dev-task", True), ("shop-dev-execution", False)):
+        role = Role(HOME, name, (allow(["s3:GetObject"]),))
+        assert role.allows(Call("s3:GetObject", (OBJECT,), owner=OTHER), policy) is allowed
+
+
+@pytest.fixture(scope="module")
+def directory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    made = tmp_path_factory.mktemp("embedded")
+    start_embedded(made, HOME)
+    yield made
+    stop_embedded(made)
+
+
+@pytest.fixture(scope="module")
+def embedded(directory: Path) -> Embedded:
+    return start_embedded(directory, HOME)
+
+
+def calls_of(directory: Path, first: int) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (directory / FILE).read_text().splitlines()[first:]]
+
+
+def as_role(embedded: Embedded, name: str, *statements: dict[str, Any]) -> Any:
+    """What makes clients with the keys of a new role that has these statements."""
+    iam = embedded.client("iam", REGION)
+    trust = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"AWS": "*"}}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+    iam.create_role(RoleName=name, AssumeRolePolicyDocument=document)
+    if statements:
+        policy = json.dumps({"Version": "2012-10-17", "Statement": statements})
+        iam.put_role_policy(RoleName=name, PolicyName="own", PolicyDocument=policy)
+    keys = embedded.assume(f"arn:aws:iam::{HOME}:role/{name}")
+    return lambda service: isolated_client(service, REGION, embedded.endpoint, keys)
+
+
+def refused(error: pytest.ExceptionInfo[ClientError]) -> str:
+    return str(error.value.response["Error"]["Code"])
+
+
+def test_requests_are_written_down_by_the_names_that_policies_use(
+    directory: Path, embedded: Embedded
+) -> None:
+    s3 = embedded.client("s3", REGION)
+    s3.create_bucket(Bucket="states", CreateBucketConfiguration={"LocationConstraint": REGION})
+    first = len(calls_of(directory, 0))
+    s3.put_object(Bucket="states", Key="dev.tfstate", Body=b"{}")
+    s3.head_object(Bucket="states", Key="dev.tfstate")
+    s3.list_objects_v2(Bucket="states")
+    s3.get_bucket_versioning(Bucket="states")
+    s3.delete_object(Bucket="states", Key="dev.tfstate")
+    embedded.client("ssm", REGION).put_parameter(Name="/shop/a", Value="1", Type="String")
+    embedded.client("sns", REGION).create_topic(Name="alarms")
+    embedded.client("ecr", REGION).create_repository(repositoryName="shop/web")
+    zone = embedded.client("route53", REGION).create_hosted_zone(Name="example.com", CallerReference="1")
+    zone_id = zone["HostedZone"]["Id"].rpartition("/")[2]
+    embedded.client("route53", REGION).list_resource_record_sets(HostedZoneId=zone_id)
+    found = [(each["action"], *each["resources"][:1]) for each in calls_of(directory, first)]
+    arn = f"arn:aws:{{}}:{REGION}:{HOME}:{{}}"
+    assert found == [
+        ("s3:PutObject", OBJECT),
+        ("s3:GetObject", OBJECT),
+        ("s3:ListBucket", "arn:aws:s3:::states"),
+        ("s3:GetBucketVersioning", "arn:aws:s3:::states"),
+        ("s3:DeleteObject", OBJECT),
+        ("ssm:PutParameter", arn.format("ssm", "parameter/shop/a")),
+        ("sns:CreateTopic", arn.format("sns", "alarms")),
+        ("ecr:CreateRepository", arn.format("ecr", "repository/shop/web")),
+        ("route53:CreateHostedZone",),
+        ("route53:ListResourceRecordSets", f"arn:aws:route53:::hostedzone/{zone_id}"),
+    ]
+
+
+def test_a_transaction_needs_the_permissions_of_its_parts(directory: Path, embedded: Embedded) -> None:
+    dynamodb = embedded.client("dynamodb", REGION)
+    key: dict[str, Any] = {"AttributeName": "pk", "KeyType": "HASH"}
+    dynamodb.create_table(
+        TableName="status",
+        KeySchema=[key],
+        AttributeDefinitions=[{"AttributeName": "pk", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    first = len(calls_of(directory, 0))
+    item = {"TableName": "status", "Item": {"pk": {"S": "a"}}}
+    dynamodb.transact_write_items(TransactItems=[{"Put": item}])
+    (call,) = calls_of(directory, first)
+    assert (call["action"], call["resources"]) == (
+        "dynamodb:PutItem",
+        [f"arn:aws:dynamodb:{REGION}:{HOME}:table/status"],
+    )
+
+
+@pytest.mark.parametrize(
+    ("service", "operation", "arguments", "code"),
+    [
+        ("ec2", "describe_vpcs", {}, "UnauthorizedOperation"),
+        ("s3", "list_buckets", {}, "AccessDenied"),
+        ("s3", "head_bucket", {"Bucket": "states"}, "403"),
+        ("sns", "list_topics", {}, "AccessDenied"),
+        ("ecs", "list_clusters", {}, "AccessDeniedException"),
+        ("ssm", "get_parameter", {"Name": "/a"}, "AccessDeniedException"),
+        ("route53", "list_hosted_zones", {}, "AccessDenied"),
+    ],
+)
+def test_a_role_without_policies_is_refused_as_each_service_refuses(
+    embedded: Embedded, service: str, operation: str, arguments: dict[str, Any], code: str
+) -> None:
+    client = as_role(embedded, f"nothing-{service}-{operation}")(service)
+    with pytest.raises(ClientError) as error:
+        getattr(client, operation)(**arguments)
+    assert refused(error) == code
+    if code != "403":
+        assert "is not authorized to perform: " in str(error.value)
+
+
+def test_a_role_that_does_not_exist_may_do_nothing(embedded: Embedded) -> None:
+    keys = embedded.assume(f"arn:aws:iam::{HOME}:role/never-created")
+    with pytest.raises(ClientError, match="never-created is not authorized"):
+        isolated_client("ecs", REGION, embedded.endpoint, keys).list_clusters()
+
+
+def test_only_what_has_the_projects_tag_can_be_changed(embedded: Embedded) -> None:
+    given, own = ({"StringEquals": {f"aws:{of}Tag/project": "shop"}} for of in ("Request", "Resource"))
+    new = {"StringEquals": {"aws:RequestTag/project": "shop"}, "Null": {"ec2:CreateAction": "false"}}
+    client = as_role(
+        embedded,
+        "tagged",
+        allow(["ec2:CreateVpc", "ec2:CreateSubnet"], when=given),
+        allow(["ec2:CreateSubnet", "ec2:DeleteVpc", "ec2:CreateTags"], when=own),
+        allow(["ec2:CreateTags"], when=new),
+    )("ec2")
+
+    def tags(kind: str) -> list[dict[str, Any]]:
+        return [{"ResourceType": kind, **TAGGED}]
+
+    theirs = embedded.client("ec2", REGION).create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+    ours = client.create_vpc(CidrBlock="10.0.0.0/16", TagSpecifications=tags("vpc"))["Vpc"]["VpcId"]
+    client.create_subnet(VpcId=ours, CidrBlock="10.0.0.0/24", TagSpecifications=tags("subnet"))
+    denied: list[Callable[[], object]] = [
+        lambda: client.create_vpc(CidrBlock="10.0.0.0/16"),
+        lambda: client.create_subnet(VpcId=ours, CidrBlock="10.0.1.0/24"),
+        lambda: client.create_subnet(VpcId=theirs, CidrBlock="10.0.0.0/24", TagSpecifications=tags("subnet")),
+        lambda: client.create_tags(Resources=[theirs], **TAGGED),
+        lambda: client.delete_vpc(VpcId=theirs),
+    ]
+    for call in denied:
+        with pytest.raises(ClientError) as error:
+            call()
+        assert refused(error) == "UnauthorizedOperation"
+
+
+def test_a_task_definition_needs_the_right_to_pass_its_roles(embedded: Embedded) -> None:
+    register = allow(["ecs:RegisterTaskDefinition"])
+    passing = {"StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}}
+    tasks = f"arn:aws:iam::{HOME}:role/shop-*"
+    client = as_role(embedded, "passing", register, allow(["iam:PassRole"], on=tasks, when=passing))("ecs")
+    container = [{"name": "web", "image": "web", "memory": 128}]
+    client.register_task_definition(
+        family="f", taskRoleArn=f"arn:aws:iam::{HOME}:role/shop-web", containerDefinitions=container
+    )
+    with pytest.raises(ClientError, match="iam:PassRole on resource"):
+        client.register_task_definition(
+            family="f", taskRoleArn=f"arn:aws:iam::{HOME}:role/admin", containerDefinitions=container
+        )
+
+
+def test_a_roles_boundary_is_looked_at_when_the_role_is_changed(embedded: Embedded) -> None:
+    iam = embedded.client("iam", REGION)
+    boundary = iam.create_policy(PolicyName="boundary", PolicyDocument=of_size(200))["Policy"]["Arn"]
+    for name, limits in (("bounded", {"PermissionsBoundary": boundary}), ("unbounded", {})):
+        iam.create_role(RoleName=name, AssumeRolePolicyDocument='{"Statement": []}', **limits)
+    bounded = {"StringEquals": {"iam:PermissionsBoundary": boundary}}
+    client = as_role(embedded, "bounding", allow(["iam:PutRolePolicy"], when=bounded))("iam")
+    client.put_role_policy(RoleName="bounded", PolicyName="own", PolicyDocument=of_size(200))
+    with pytest.raises(ClientError, match="is not authorized to perform: iam:PutRolePolicy"):
+        client.put_role_policy(RoleName="unbounded", PolicyName="own", PolicyDocument=of_size(200))
+
+
+def test_a_bucket_of_another_account_needs_its_policy_too(embedded: Embedded) -> None:
+    theirs = embedded.client("s3", REGION, OTHER)
+    theirs.create_bucket(Bucket="theirs", CreateBucketConfiguration={"LocationConstraint": REGION})
+    theirs.put_object(Bucket="theirs", Key="a", Body=b"1")
+    s3 = as_role(embedded, "guest", allow(["s3:GetObject"]))("s3")
+    with pytest.raises(ClientError, match="is not authorized to perform: s3:GetObject"):
+        s3.get_object(Bucket="theirs", Key="a")
+    principal = {"AWS": f"arn:aws:iam::{HOME}:root"}
+    statement = {**allow(["s3:GetObject"], on="arn:aws:s3:::theirs/*"), "Principal": principal}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    theirs.put_bucket_policy(Bucket="theirs", Policy=policy)
+    assert s3.get_object(Bucket="theirs", Key="a")["Body"].read() == b"1"
+
+
+def test_records_of_other_names_are_refused(embedded: Embedded) -> None:
+    key = "route53:ChangeResourceRecordSetsNormalizedRecordNames"
+    own = {"ForAllValues:StringLike": {key: ["status.example.com"]}}
+    route53 = as_role(embedded, "names", allow(["route53:ChangeResourceRecordSets"], when=own))("route53")
+    zone = embedded.client("route53", REGION).create_hosted_zone(Name="example.com", CallerReference="2")
+
+    def change(name: str) -> None:
+        record = {"Name": name, "Type": "A", "TTL": 60, "ResourceRecords": [{"Value": "192.0.2.1"}]}
+        batch = {"Changes": [{"Action": "UPSERT", "ResourceRecordSet": record}]}
+        route53.change_resource_record_sets(HostedZoneId=zone["HostedZone"]["Id"], ChangeBatch=batch)
+
+    change("Status.example.com.")
+    with pytest.raises(ClientError, match="is not authorized to perform: route53:ChangeResourceRecordSets"):
+        change("www.example.com")
+
+
+def test_what_was_refused_is_not_in_the_journal(directory: Path, embedded: Embedded) -> None:
+    client = as_role(embedded, "journal")("sns")
+    before = (directory / "journal.jsonl").read_bytes()
+    with pytest.raises(ClientError):
+        client.create_topic(Name="refused")
+    assert (directory / "journal.jsonl").read_bytes() == before
+    assert next(each for each in calls_of(directory, 0) if each["role"] == "journal")["allowed"] is False
+
+
+def of_size(characters: int) -> str:
+    """A policy document of this many characters, without white space that counts."""
+    policy = {"Version": "2012-10-17", "Statement": [allow(["s3:GetObject"], on="arn:aws:s3:::")]}
+    rest = characters - len(json.dumps(policy, separators=(",", ":")))
+    policy["Statement"][0]["Resource"] = ["arn:aws:s3:::" + "x" * rest]  # type: ignore[index]
+    return json.dumps(policy, indent=1)
+
+
+def test_iam_refuses_what_is_over_a_quota(embedded: Embedded) -> None:
+    iam = embedded.client("iam", REGION)
+    trust = '{"Version":"2012-10-17","Statement":[]}'
+    iam.create_policy(PolicyName="fits", PolicyDocument=of_size(6144))
+    iam.create_role(RoleName="full", AssumeRolePolicyDocument=trust)
+    iam.put_role_policy(RoleName="full", PolicyName="one", PolicyDocument=of_size(10240))
+    iam.put_role_policy(RoleName="full", PolicyName="one", PolicyDocument=of_size(10000))
+    for number in range(10):
+        arn = iam.create_policy(PolicyName=f"p{number}", PolicyDocument=of_size(200))["Policy"]["Arn"]
+        iam.attach_role_policy(RoleName="full", PolicyArn=arn)
+    over: dict[str, Callable[[], object]] = {
+        "PolicySize: 6144": lambda: iam.create_policy(PolicyName="a", PolicyDocument=of_size(6145)),
+        "10240 bytes exceeded for role full": lambda: iam.put_role_policy(
+            RoleName="full", PolicyName="two", PolicyDocument=of_size(241)
+        ),
+        "ACLSizePerRole: 2048": lambda: iam.create_role(
+            RoleName="a", AssumeRolePolicyDocument=trust.replace("[]", f'[{" " * 10}"{"x" * 2048}"]')
+        ),
+        "PoliciesPerRole: 10": lambda: iam.attach_role_policy(
+            RoleName="full", PolicyArn=f"arn:aws:iam::{HOME}:policy/fits"
+        ),
+    }
+    for words, call in over.items():
+        with pytest.raises(ClientError, match=words) as error:
+            call()
+        assert refused(error) == "LimitExceeded"

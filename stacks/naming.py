@@ -123,6 +123,24 @@ def github_role(project: str, duty: str) -> str:
     return f"{project}-github-{duty}"
 
 
+GITHUB_ISSUER: Final = "token.actions.githubusercontent.com"
+"""Who issues the OIDC tokens of workflows. Source: GitHub Docs, "OpenID Connect reference"."""
+
+GITHUB_AUDIENCE: Final = "sts.amazonaws.com"
+"""Whom these tokens are for: AWS STS."""
+
+
+def how_to_find_ids(project: Project) -> str:
+    """How a person finds GitHub's ids of the repository. Source: GitHub REST API, "Get a repository"."""
+    command = f"gh api repos/{project.repository} --jq '.owner.id, .id'"
+    return f"`{command}` prints repository_owner_id and repository_id"
+
+
+def github_provider_arn(account_id: str) -> str:
+    """The ARN of GitHub's OIDC provider in an account: IAM allows one for each URL."""
+    return f"arn:aws:iam::{account_id}:oidc-provider/{GITHUB_ISSUER}"
+
+
 def table_name(project: str, environment: Environment) -> str:
     """The app's DynamoDB table."""
     return f"{base(project, environment.name)}-{environment.data.table}"

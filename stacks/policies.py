@@ -14,6 +14,15 @@ MANAGED_POLICY_CHARACTERS: Final = 6144
 Source: IAM User Guide, "IAM and AWS STS quotas".
 """
 
+TRUST_POLICY_CHARACTERS: Final = 2048
+"""Most characters of a role's trust policy, unless AWS raises the quota. Source: the same page."""
+
+INLINE_POLICY_CHARACTERS: Final = 10240
+"""Most characters of a role's inline policies together, white space not counted. Source: the same page."""
+
+REFERENCE_CHARACTERS: Final = 256
+"""What a reference to another resource counts for before Terraform resolves it: more than any ARN of ours."""
+
 POLICIES_OF_A_ROLE: Final = 10
 """Most managed policies of a role, unless AWS raises the quota. Source: the same page."""
 
@@ -45,15 +54,23 @@ def managed_document(name: str, *statements: Statement) -> str:
 
     Raises QuotaError when it is longer than IAM allows.
     """
-    text = document(*statements)
-    size = _size(text)
-    if size > MANAGED_POLICY_CHARACTERS:
-        raise QuotaError(
-            f"The IAM policy {name} would have {size} characters without white space; AWS allows "
-            f"{MANAGED_POLICY_CHARACTERS}. Policies grow with the environments of an account: move some to "
-            "another account."
-        )
-    return text
+    return _within(MANAGED_POLICY_CHARACTERS, f"IAM policy {name}", document(*statements))
+
+
+def trust_document(role: str, *statements: Statement) -> str:
+    """Returns the trust policy of a role.
+
+    Raises QuotaError when it is longer than IAM allows.
+    """
+    return _within(TRUST_POLICY_CHARACTERS, f"trust policy of the IAM role {role}", document(*statements))
+
+
+def inline_document(role: str, *statements: Statement) -> str:
+    """Returns the only inline policy of a role.
+
+    Raises QuotaError when it is longer than IAM allows.
+    """
+    return _within(INLINE_POLICY_CHARACTERS, f"inline policy of the IAM role {role}", document(*statements))
 
 
 def packed(statements: Iterable[Statement]) -> tuple[tuple[Statement, ...], ...]:
@@ -82,18 +99,19 @@ def merged(statements: Iterable[Statement]) -> tuple[Statement, ...]:
     return tuple(found.values())
 
 
-def service_trust(service: str, account_id: str) -> str:
+def service_trust(role: str, service: str, account_id: str) -> str:
     """Lets an AWS service assume a role on behalf of one account only.
 
     Source: IAM User Guide, "The confused deputy problem".
     """
-    return document(
+    return trust_document(
+        role,
         Statement(
             "AssumeRole",
             actions=["sts:AssumeRole"],
             principals={"Service": service},
             conditions={"StringEquals": {"aws:SourceAccount": account_id}},
-        )
+        ),
     )
 
 
@@ -152,8 +170,18 @@ def of_project(project: str, statements: Sequence[Statement]) -> tuple[Statement
 
 
 def _size(text: str) -> int:
-    """Returns how many characters of a document count: all but white space."""
-    return len(re.sub(r"\s", "", text))
+    """Returns how many characters of a document count, which white space does not."""
+    return len(re.sub(r"\$\{[^}]*\}", "x" * REFERENCE_CHARACTERS, re.sub(r"\s", "", text)))
+
+
+def _within(limit: int, what: str, text: str) -> str:
+    size = _size(text)
+    if size > limit:
+        raise QuotaError(
+            f"The {what} would have {size} characters without white space; AWS allows {limit}. Policies grow "
+            "with the environments of an account: move some to another account."
+        )
+    return text
 
 
 def _element(statement: Statement) -> dict[str, object]:

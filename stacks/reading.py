@@ -38,6 +38,11 @@ def read_platform(directory: Path) -> Platform:
         if environment:
             environments[file.stem] = environment
             problems += _in_file(file, rules.environment_problems(environment, project))
+    if project:
+        of_all = len(environments) == len(files)
+        platform = Platform(project=project, environments=environments)
+        account_ids = platform.account_ids() if of_all else None
+        problems += _in_file(project_file, rules.project_problems(project, account_ids))
     if not files:
         problems.append(Problem((), None, "no environment: add a file such as dev.toml", str(directory)))
     for name, problem in (*rules.overlap_problems(networks), *rules.platform_problems(environments)):

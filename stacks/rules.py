@@ -1,6 +1,6 @@
 """What settings must fulfil beyond the form of each value: the limits of AWS, and no contradictions."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from itertools import combinations
 from typing import Final
 
@@ -61,6 +61,28 @@ def environment_problems(environment: Environment, project: Project | None) -> I
             f"images are in {project.region}, the registry's region, and endpoints lead to services of "
             f"{environment.region} only; choose another nat",
         )
+
+
+def project_problems(project: Project, account_ids: Collection[str] | None) -> Iterator[Problem]:
+    """Everything wrong within `project.toml` whose values all have the right form.
+
+    Without the accounts of all environments, whose files could not be used, what depends on them is left out.
+    """
+    ids = {"repository_owner_id": project.repository_owner_id, "repository_id": project.repository_id}
+    missing = [key for key, value in ids.items() if value is None]
+    if len(missing) == 1:
+        yield Problem(
+            (missing[0],),
+            None,
+            f"is required with the other id: both or neither; {naming.how_to_find_ids(project)}",
+        )
+    for account_id in project.accounts_with_oidc_provider:
+        if account_ids is not None and account_id not in account_ids:
+            yield Problem(
+                ("accounts_with_oidc_provider",),
+                account_id,
+                f"an account in use: {', '.join(sorted(account_ids))}",
+            )
 
 
 def network_problems(network: Network) -> Iterator[Problem]:

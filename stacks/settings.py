@@ -154,13 +154,21 @@ class Project(Table):
     name: Annotated[Name, Field(max_length=12), AfterValidator(_project_name)] = Field(
         description="the project's name; it begins every name"
     )
-    repository: Annotated[str, _text(r"[\w.-]+/[\w.-]+", 'a GitHub repository such as "owner/name"')] = Field(
-        description='the GitHub repository that may deploy, "owner/name"'
-    )
+    repository: Annotated[
+        str, _text(r"(?=.{1,256}$)[\w.-]+/[\w.-]+", 'a GitHub repository such as "owner/name"')
+    ] = Field(description='the GitHub repository that may deploy, "owner/name"')
+    repository_owner_id: Annotated[int, Field(ge=1)] | None = None
+    """GitHub's id of the repository's owner; with both ids, roles also trust immutable subject claims."""
+    repository_id: Annotated[int, Field(ge=1)] | None = None
+    """GitHub's id of the repository."""
     account_id: AccountId = Field(
         description="the AWS account of registry and state, twelve digits in quotes"
     )
     region: Region = Field(description="the AWS region of registry and state")
+    accounts_with_oidc_provider: Annotated[
+        tuple[AccountId, ...], Field(strict=False), AfterValidator(_unique)
+    ] = ()
+    """Accounts that have an OIDC provider of GitHub already: foundations use it and do not manage it."""
     owner: TagText = Field(description="who answers for what all environments share (a tag)")
     cost_centre: TagText = Field(description="who pays for what all environments share (a tag)")
     protected: bool = True

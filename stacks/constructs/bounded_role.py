@@ -35,7 +35,7 @@ class BoundedRole:
             key,
             name=name,
             description=description,
-            assume_role_policy=policies.service_trust(service, scope.account_id),
+            assume_role_policy=policies.service_trust(name, service, scope.account_id),
             permissions_boundary=naming.workload_boundary_arn(scope.project.name, scope.account_id),
         )
         self.arn = role.arn
@@ -44,7 +44,7 @@ class BoundedRole:
             f"{key}_policy",
             name="permissions",
             role=role.id,
-            policy=policies.document(*statements),
+            policy=policies.inline_document(name, *statements),
         )
 
 

@@ -4,7 +4,7 @@ Source: GitHub Docs, "Configuring OpenID Connect in Amazon Web Services"; the fo
 those of "OpenID Connect reference".
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from stacks import naming, permissions, policies
@@ -17,15 +17,13 @@ from stacks.bindings import (
 )
 from stacks.policies import Statement
 from stacks.problems import QuotaError
-from stacks.settings import Platform
+from stacks.settings import Platform, Project
 
-ISSUER: Final = "token.actions.githubusercontent.com"
-AUDIENCE: Final = "sts.amazonaws.com"
 MAIN_BRANCH: Final = "ref:refs/heads/main"
 
 
 class GithubRoles:
-    """The account's OIDC provider, and a role for each duty.
+    """A role for each duty, and the account's OIDC provider unless it exists already.
 
     - plan: reads what stacks are made of, and their state; for pull requests, main and environments.
     - push: pushes images to the project's repositories; for main; only beside the registry.
@@ -41,12 +39,20 @@ class GithubRoles:
         environments: Sequence[str],
     ) -> None:
         project = platform.project
-        provider = IamOpenidConnectProvider(
-            scope, "github", url=f"https://{ISSUER}", client_id_list=[AUDIENCE]
-        )
         self._scope = scope
         self._project = project
-        self._provider_arn = provider.arn
+        # By its name, not by reference: so a plan shows, and synthesis measures, the whole trust policy.
+        self._provider_arn = naming.github_provider_arn(account_id)
+        self._provider: list[IamOpenidConnectProvider] = []
+        if account_id not in project.accounts_with_oidc_provider:
+            self._provider = [
+                IamOpenidConnectProvider(
+                    scope,
+                    "github",
+                    url=f"https://{naming.GITHUB_ISSUER}",
+                    client_id_list=[naming.GITHUB_AUDIENCE],
+                )
+            ]
         self.role_arns: dict[str, str] = {}
         in_environments = [f"environment:{name}" for name in environments]
 
@@ -75,7 +81,6 @@ class GithubRoles:
         )
 
     def _role(self, duty: str, subjects: Sequence[str], allowed: Sequence[IamPolicy]) -> None:
-        repository = self._project.repository
         name = naming.github_role(self._project.name, duty)
         if len(allowed) > policies.POLICIES_OF_A_ROLE:
             raise QuotaError(
@@ -86,21 +91,27 @@ class GithubRoles:
             self._scope,
             f"github_{duty}",
             name=name,
-            description=f"Assumed by GitHub workflows of {repository} to {duty}",
+            description=f"Assumed by GitHub workflows of {self._project.repository} to {duty}",
             max_session_duration=naming.GITHUB_SESSION_SECONDS[duty],
-            assume_role_policy=policies.document(
+            assume_role_policy=policies.trust_document(
+                name,
                 Statement(
                     "GithubWorkflows",
                     actions=["sts:AssumeRoleWithWebIdentity"],
                     principals={"Federated": self._provider_arn},
                     conditions={
                         "StringEquals": {
-                            f"{ISSUER}:aud": AUDIENCE,
-                            f"{ISSUER}:sub": [f"repo:{repository}:{subject}" for subject in subjects],
+                            f"{naming.GITHUB_ISSUER}:aud": naming.GITHUB_AUDIENCE,
+                            f"{naming.GITHUB_ISSUER}:sub": [
+                                f"repo:{repository}:{subject}"
+                                for repository in _repository_names(self._project)
+                                for subject in subjects
+                            ],
                         }
                     },
-                )
+                ),
             ),
+            depends_on=self._provider or None,
         )
         self.role_arns[duty] = role.arn
         for policy in allowed:
@@ -108,3 +119,16 @@ class GithubRoles:
             IamRolePolicyAttachment(
                 self._scope, f"github_{duty}_may_{key}", role=role.name, policy_arn=policy.arn
             )
+
+
+def _repository_names(project: Project) -> Iterator[str]:
+    """What `sub` calls the repository: its name, and if the settings have its ids, the name with them.
+
+    GitHub writes the ids for a repository that was created, renamed or transferred since 2026-07-15, and
+    for an older one that turns them on. Source: GitHub Docs, "OpenID Connect reference", immutable subject
+    claims.
+    """
+    yield project.repository
+    if project.repository_id:
+        owner, _, name = project.repository.partition("/")
+        yield f"{owner}@{project.repository_owner_id}/{name}@{project.repository_id}"

@@ -47,7 +47,8 @@ class Played:
 class Runner:
     """Runs the workflows of a checkout.
 
-    `variables` are the machine's, `configured` the repository's. `asked_for` grows by the environments
+    `variables` are the machine's, `configured` the repository's, `identity` is what the token of a job in an
+    environment calls the repository, by default its name. `asked_for` grows by the environments
     whose reviewers were asked, `summaries` is what the jobs' summaries say.
     """
 
@@ -58,6 +59,7 @@ class Runner:
     github_token: str
     variables: Mapping[str, str]
     configured: Mapping[str, str] = field(default_factory=dict)
+    identity: str = ""
     asked_for: list[str] = field(default_factory=list)
     subjects: list[str] = field(default_factory=list)
     runs: int = 0
@@ -105,7 +107,7 @@ class Runner:
         if "environment" in job:
             environment = filled({"name": job["environment"]}, contexts)["name"]
             self.asked_for.append(environment)
-            subject = f"repo:{self.repository}:environment:{environment}"
+            subject = f"repo:{self.identity or self.repository}:environment:{environment}"
         variables = self._machine(event) | filled(job.get("env", {}), contexts)
         if job["permissions"].get("id-token") == "write":
             self.subjects.append(subject)

@@ -51,4 +51,5 @@ def runner(desk: Clone, github: FakeGitHub, tmp_path_factory: pytest.TempPathFac
                 "AWS_EC2_METADATA_DISABLED": "true",
             },
             configured={"DELIVERY": "on"},
+            identity=delivery.IDENTITY,
         )

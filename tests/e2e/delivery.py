@@ -30,6 +30,8 @@ KINDS = ("network", "service")
 STACKS = ("foundation", f"foundation-{PROD}", *(f"{env}-{kind}" for env in ACCOUNTS for kind in KINDS))
 BUCKET = f"oaktree-state-{HOME}-{REGION}"
 MAIN = f"repo:{REPOSITORY}:ref:refs/heads/main"
+IDENTITY = "example@1001/oaktree@2002"
+"""The repository with the ids of the settings: so jobs in environments have immutable subjects here."""
 
 PLAN, PUSH, DEPLOY = (f"oaktree-github-{duty}" for duty in ("plan", "push", "deploy"))
 

@@ -11,7 +11,7 @@ from ops.github.role import act_in
 from ops.local.embedded import Embedded
 from stacks.settings import Platform
 from tests.ops.conftest import ACCOUNT, REGION
-from tests.ops.github_tokens import TokenEndpoint, serving_tokens
+from tests.ops.github_tokens import MAIN, TokenEndpoint, serving_tokens, trust, trust_github
 
 pytestmark = pytest.mark.e2e
 
@@ -24,13 +24,36 @@ def tokens() -> Iterator[TokenEndpoint]:
         yield endpoint
 
 
+@pytest.fixture(scope="module")
+def trusting(embedded: Embedded) -> Embedded:
+    """The embedded AWS with roles in two accounts that admit jobs on main."""
+    for account in (ACCOUNT, OTHER):
+        iam = embedded.client("iam", REGION, account)
+        trust_github(iam)
+        policy = trust(account, MAIN)
+        iam.create_role(RoleName="oaktree-github-plan", AssumeRolePolicyDocument=policy)
+        iam.create_role(RoleName="founder", Path="/teams/", AssumeRolePolicyDocument=policy)
+    return embedded
+
+
 @pytest.fixture
-def job(monkeypatch: pytest.MonkeyPatch, embedded: Embedded, tokens: TokenEndpoint) -> pytest.MonkeyPatch:
+def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Seconds that retries have waited, without waiting."""
+    waited: list[float] = []
+    monkeypatch.setattr("ops.github.role.time.sleep", waited.append)
+    return waited
+
+
+@pytest.fixture
+def job(
+    monkeypatch: pytest.MonkeyPatch, trusting: Embedded, tokens: TokenEndpoint, waits: list[float]
+) -> pytest.MonkeyPatch:
     """A job of a workflow, without any key of AWS."""
+    assert waits == []
     for name in list(os.environ):
         if name.startswith(("AWS_", "ACTIONS_", "GITHUB_")):
             monkeypatch.delenv(name)
-    for name, value in {**tokens.variables(), "AWS_ENDPOINT_URL": embedded.endpoint}.items():
+    for name, value in {**tokens.variables(), "AWS_ENDPOINT_URL": trusting.endpoint}.items():
         monkeypatch.setenv(name, value)
     # Set through it, so that it is undone.
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
@@ -91,12 +114,45 @@ def test_a_job_that_may_have_no_token_is_told_which_permission_it_lacks(
         act_in(platform.project, ACCOUNT, REGION)
 
 
-def test_a_refused_token_is_told_without_the_key(job: pytest.MonkeyPatch, platform: Platform) -> None:
+def test_a_refused_token_is_told_without_the_key(
+    job: pytest.MonkeyPatch, platform: Platform, waits: list[float]
+) -> None:
     job.setenv("GITHUB_ROLE", "plan")
     job.setenv("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "another-key")
     with pytest.raises(OpsError, match="GitHub gave no token for this job: status 401") as told:
         act_in(platform.project, ACCOUNT, REGION)
     assert "another-key" not in str(told.value)
+    assert waits == []
+
+
+@pytest.mark.parametrize("status", [403, 429, 503])
+def test_a_token_that_github_does_not_give_at_once_is_asked_for_again(
+    job: pytest.MonkeyPatch,
+    platform: Platform,
+    tokens: TokenEndpoint,
+    waits: list[float],
+    capsys: pytest.CaptureFixture[str],
+    status: int,
+) -> None:
+    job.setenv("GITHUB_ROLE", "plan")
+    tokens.failures = [status, status]
+    act_in(platform.project, ACCOUNT, REGION)
+    assert waits == [1, 2]
+    told = capsys.readouterr().err
+    assert told.startswith(f"GitHub gave no token for this job: status {status}. Trying again in 1 s.\n")
+
+
+def test_a_token_that_github_never_gives_is_told_after_seven_seconds(
+    job: pytest.MonkeyPatch, platform: Platform, tokens: TokenEndpoint, waits: list[float]
+) -> None:
+    job.setenv("GITHUB_ROLE", "plan")
+    tokens.failures = [503] * 9
+    with pytest.raises(OpsError, match="GitHub gave no token for this job: status 503"):
+        act_in(platform.project, ACCOUNT, REGION)
+    job.setenv("ACTIONS_ID_TOKEN_REQUEST_URL", "http://127.0.0.1:9")
+    with pytest.raises(OpsError, match="GitHub gave no token for this job: "):
+        act_in(platform.project, ACCOUNT, REGION)
+    assert waits == [1, 2, 4] * 2
 
 
 @pytest.mark.parametrize("answer", [b"nonsense", b"[]", b'{"count": 1}'])
@@ -114,3 +170,57 @@ def test_a_role_that_aws_refuses_is_named(job: pytest.MonkeyPatch, platform: Pla
     job.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     with pytest.raises(OpsError, match=f"assume arn:aws:iam::{ACCOUNT}:role/oaktree-github-deploy"):
         act_in(platform.project, ACCOUNT, REGION)
+
+
+IMMUTABLE = "repo:example@1001/oaktree@2002:ref:refs/heads/main"
+
+
+def refusal(platform: Platform, **ids: int) -> str:
+    """What a job is told whose role does not admit it."""
+    project = platform.project.model_copy(update=ids)
+    with pytest.raises(OpsError) as told:
+        act_in(project, ACCOUNT, REGION)
+    return str(told.value)
+
+
+def test_a_refused_job_is_told_its_subject_and_the_ids_to_set(
+    job: pytest.MonkeyPatch, platform: Platform, tokens: TokenEndpoint, waits: list[float]
+) -> None:
+    job.setenv("GITHUB_ROLE", "plan")
+    tokens.subject = IMMUTABLE
+    told = refusal(platform)
+    assert "Not authorized to perform sts:AssumeRoleWithWebIdentity" in told
+    assert f"\nThe token's subject is {IMMUTABLE}. The trust policy has to name exactly that: " in told
+    assert "aws iam get-role --role-name oaktree-github-plan --query Role.AssumeRolePolicyDocument" in told
+    assert told.endswith(
+        "\nSet repository_owner_id = 1001 and repository_id = 2002 in environments/project.toml, and apply "
+        f"the foundation of account {ACCOUNT}."
+    )
+    assert waits == [1, 2, 4]
+
+
+def test_a_refused_job_whose_ids_are_set_or_not_in_its_subject_is_told_no_ids(
+    job: pytest.MonkeyPatch, platform: Platform, tokens: TokenEndpoint
+) -> None:
+    job.setenv("GITHUB_ROLE", "plan")
+    tokens.subject = IMMUTABLE
+    assert "Set repository" not in refusal(platform, repository_owner_id=1001, repository_id=2002)
+    assert "Set repository" in refusal(platform, repository_owner_id=1001, repository_id=2003)
+    tokens.subject = "repo:example/oaktree:pull_request"
+    told = refusal(platform)
+    assert "The token's subject is repo:example/oaktree:pull_request." in told
+    assert "Set repository" not in told
+
+
+def test_a_role_that_comes_to_exist_meanwhile_is_assumed(
+    job: pytest.MonkeyPatch, platform: Platform, trusting: Embedded
+) -> None:
+    job.setenv("GITHUB_ROLE", "push")
+    iam = trusting.client("iam", REGION)
+
+    def create(_: float) -> None:
+        iam.create_role(RoleName="oaktree-github-push", AssumeRolePolicyDocument=trust(ACCOUNT, MAIN))
+
+    job.setattr("ops.github.role.time.sleep", create)
+    act_in(platform.project, ACCOUNT, REGION)
+    assert "oaktree-github-push" in caller()

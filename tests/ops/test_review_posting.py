@@ -13,7 +13,7 @@ import pytest
 from ops.local.embedded import Embedded, start_embedded
 from ops.local.up import stop_all
 from tests.ops.conftest import ACCOUNT, REGION, Desk
-from tests.ops.github_tokens import TokenEndpoint, serving_tokens
+from tests.ops.github_tokens import MAIN, TokenEndpoint, serving_tokens, trust, trust_github
 from tests.review.fake_github import REPOSITORY, FakeGitHub, running_github
 
 pytestmark = pytest.mark.e2e
@@ -42,7 +42,10 @@ def tokens() -> Iterator[TokenEndpoint]:
 
 @pytest.fixture(scope="module")
 def administrator(desk: Desk, embedded: Embedded) -> Desk:
-    """The desk with an administrator's keys, and a service stack that cannot be planned."""
+    """The desk with an administrator's keys, the plan role, and a service stack that cannot be planned."""
+    iam = embedded.client("iam", REGION)
+    trust_github(iam)
+    iam.create_role(RoleName="oaktree-github-plan", AssumeRolePolicyDocument=trust(ACCOUNT, MAIN))
     (desk.checkout.environments / "service.txt").write_text("${missing.reference}")
     return replace(desk, environment=embedded.environment(ACCOUNT, REGION, desk.environment))
 

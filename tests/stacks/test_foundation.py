@@ -102,16 +102,40 @@ def test_state_and_registry_stand_in_one_account(stacks: dict[str, Stack]) -> No
 
 
 def test_roles_trust_only_this_repository_and_what_each_is_for(stacks: dict[str, Stack]) -> None:
-    ours = "repo:example/oaktree:"
-    assert trust_of(stacks[HOME], "github_plan") == [
-        f"{ours}pull_request",
-        f"{ours}ref:refs/heads/main",
-        f"{ours}environment:dev",
-        f"{ours}environment:staging",
-    ]
-    assert trust_of(stacks[HOME], "github_push") == [f"{ours}ref:refs/heads/main"]
-    assert trust_of(stacks[HOME], "github_deploy") == [f"{ours}environment:dev", f"{ours}environment:staging"]
-    assert trust_of(stacks[OTHER], "github_deploy") == [f"{ours}environment:prod"]
+    main, here = "ref:refs/heads/main", ["environment:dev", "environment:staging"]
+
+    def both_forms(*subjects: str) -> list[str]:
+        forms = ("repo:example/oaktree", "repo:example@1001/oaktree@2002")
+        return [f"{form}:{subject}" for form in forms for subject in subjects]
+
+    assert trust_of(stacks[HOME], "github_plan") == both_forms("pull_request", main, *here)
+    assert trust_of(stacks[HOME], "github_push") == both_forms(main)
+    assert trust_of(stacks[HOME], "github_deploy") == both_forms(*here)
+    assert trust_of(stacks[OTHER], "github_deploy") == both_forms("environment:prod")
+
+
+def test_without_ids_roles_trust_subjects_by_name_only(synthesize: Synthesize) -> None:
+    stacks = synthesize(dev=environment())
+    assert trust_of(stacks[HOME], "github_deploy") == ["repo:example/oaktree:environment:dev"]
+
+
+def test_an_existing_oidc_provider_is_used_and_not_managed(synthesize: Synthesize) -> None:
+    project = f'{PROJECT}accounts_with_oidc_provider = ["222222222222"]\n'
+    other = environment(network='network = { cidr = "10.20.0.0/16" }\n').replace(
+        "111111111111", "222222222222"
+    )
+    stacks = synthesize(project, dev=environment(), prod=other)
+    for name, account_id, depends_on in (
+        (HOME, "111111111111", ["aws_iam_openid_connect_provider.github"]),
+        (OTHER, "222222222222", None),
+    ):
+        managed = stacks[name].all("aws_iam_openid_connect_provider")
+        assert len(managed) == (1 if depends_on else 0)
+        role = stacks[name].one("aws_iam_role", "github_plan")
+        assert role.get("depends_on") == depends_on
+        (statement,) = json.loads(role["assume_role_policy"])["Statement"]
+        arn = f"arn:aws:iam::{account_id}:oidc-provider/token.actions.githubusercontent.com"
+        assert statement["Principal"] == {"Federated": arn}
 
 
 def test_roles_can_be_assumed_for_as_long_as_jobs_ask_to(stacks: dict[str, Stack]) -> None:

@@ -4,6 +4,7 @@ import inspect
 import json
 import pkgutil
 import re
+from collections.abc import Callable
 from fnmatch import fnmatchcase
 from importlib import import_module
 from pathlib import Path
@@ -15,7 +16,7 @@ from stacks.policies import Statement, managed_document, merged
 from stacks.problems import QuotaError
 from stacks.reading import read_platform
 from tests.places import ENVIRONMENTS
-from tests.stacks.platform_files import environment, write_platform
+from tests.stacks.platform_files import PROJECT, environment, write_platform
 from tests.stacks.terraform_json import Stack
 from tests.stacks.test_synthesis import run_main
 
@@ -95,6 +96,52 @@ def test_a_managed_policy_may_have_6144_characters_without_white_space() -> None
     assert len(json.dumps(json.loads(fits), separators=(",", ":"))) == 6144
     with pytest.raises(QuotaError, match=r"IAM policy large would have 6145 characters .* AWS allows 6144"):
         managed_document("large", resources(6145 - rest))
+
+
+def of_length(length: int, document: Callable[..., str], *arguments: str) -> str:
+    """A document of one statement, this many characters long without white space."""
+    rest = len(re.sub(r"\s", "", policies.document(Statement("Some", ["s3:GetObject"], [""]))))
+    return document(*arguments, Statement("Some", ["s3:GetObject"], ["x" * (length - rest)]))
+
+
+@pytest.mark.parametrize(
+    ("document", "what", "limit"),
+    [
+        (policies.trust_document, "trust policy of the IAM role some-role", 2048),
+        (policies.inline_document, "inline policy of the IAM role some-role", 10240),
+    ],
+)
+def test_policies_of_a_role_longer_than_iam_allows_are_refused(
+    document: Callable[..., str], what: str, limit: int
+) -> None:
+    assert (
+        len(json.dumps(json.loads(of_length(limit, document, "some-role")), separators=(",", ":"))) == limit
+    )
+    with pytest.raises(
+        QuotaError, match=rf"{what} would have {limit + 1} characters .* AWS allows {limit}\."
+    ):
+        of_length(limit + 1, document, "some-role")
+
+
+def test_a_reference_counts_for_the_arn_that_it_may_become() -> None:
+    references = ["${aws_dynamodb_table.table.arn}"] * 40
+    with pytest.raises(QuotaError, match="inline policy of the IAM role some-role would have 10"):
+        policies.inline_document("some-role", Statement("Some", ["dynamodb:GetItem"], references))
+
+
+def test_environments_that_a_trust_policy_has_no_room_for_are_refused_in_one_line(tmp_path: Path) -> None:
+    long = "o" * 90
+    project = PROJECT.replace("example/oaktree", f"{long}/{long}")
+    many = {
+        f"env{number}": environment(network=f'network = {{ cidr = "10.{number}.0.0/16" }}\n')
+        for number in range(5)
+    }
+    ids = "repository_owner_id = 1001\nrepository_id = 2002\n"
+    environments = write_platform(tmp_path / "environments", project + ids, **many)
+    result = run_main("--environments", environments, "--outdir", tmp_path / "cdktf.out")
+    assert (result.returncode, len(result.stderr.splitlines())) == (2, 1)
+    assert "The trust policy of the IAM role oaktree-github-plan would have" in result.stderr
+    assert "move some to another account" in result.stderr
 
 
 def test_an_account_with_too_many_environments_is_refused_in_one_line(tmp_path: Path) -> None:

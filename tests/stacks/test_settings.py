@@ -278,6 +278,51 @@ def test_bad_input_is_named_with_file_key_value_and_what_is_allowed(tmp_path: Pa
     assert errors[0].startswith(message)
 
 
+HOW_TO_FIND_IDS = (
+    "`gh api repos/example/oaktree --jq '.owner.id, .id'` prints repository_owner_id and repository_id"
+)
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        (
+            "repository_id = 1",
+            f"repository_owner_id: is required with the other id: both or neither; {HOW_TO_FIND_IDS}",
+        ),
+        (
+            "repository_owner_id = 1",
+            f"repository_id: is required with the other id: both or neither; {HOW_TO_FIND_IDS}",
+        ),
+        ('repository_id = "1"', 'repository_id = "1": input should be a valid integer'),
+        (
+            'accounts_with_oidc_provider = ["222222222222"]',
+            'accounts_with_oidc_provider = "222222222222": an account in use: 111111111111',
+        ),
+        (
+            f'repository = "a/{"b" * 255}"',
+            f'repository = "a/{"b" * 255}": a GitHub repository such as "owner/',
+        ),
+    ],
+)
+def test_a_project_that_is_not_as_it_must_be_is_named_with_key_and_value(
+    tmp_path: Path, line: str, told: str
+) -> None:
+    project = (
+        PROJECT.replace('repository = "example/oaktree"\n', "")
+        if line.startswith("repository =")
+        else PROJECT
+    )
+    (error,) = errors_of(write_platform(tmp_path, f"{project}{line}\n", dev=environment()))
+    assert error.startswith(f"project.toml: {told}")
+
+
+def test_accounts_are_not_compared_with_those_of_files_that_cannot_be_used(tmp_path: Path) -> None:
+    project = f'{PROJECT}accounts_with_oidc_provider = ["222222222222"]\n'
+    (error,) = errors_of(write_platform(tmp_path, project, dev=environment(top='ower = "x"\n')))
+    assert error.startswith("dev.toml: ower: unknown key")
+
+
 def test_environments_cannot_share_addresses(tmp_path: Path) -> None:
     write_platform(
         tmp_path,

@@ -12,12 +12,14 @@ from ops.local.embedded_server.mends.last_use import forget_last_use
 from ops.local.embedded_server.mends.rds_subnet_groups import keep_modified_subnet_groups
 from ops.local.embedded_server.mends.rule_descriptions import keep_rule_descriptions
 from ops.local.embedded_server.mends.vpc_endpoints import route_added_tables
+from ops.local.embedded_server.mends.web_identities import ask_roles_about_tokens
 
 
 def mend_moto() -> None:
     """Make every mend; to be called before the server answers."""
     add_tag_actions()
     count_quotas()
+    ask_roles_about_tokens()
     forget_items()
     forget_last_use()
     keep_modified_subnet_groups()

@@ -1,0 +1,111 @@
+"""Tokens of web identities, for any of which moto gives credentials of any role, for any time.
+
+AWS reads the token and asks the role: the account has an OIDC provider for the token's issuer and
+audience, and the role's trust policy admits the token's claims. Here nobody can check the signature, nor
+whether the token has expired; all else is as on AWS, the messages included.
+Sources: AWS STS API Reference, AssumeRoleWithWebIdentity; IAM User Guide, "Available keys for AWS OIDC
+federation" and "IAM JSON policy elements: Condition operators".
+"""
+
+import base64
+import json
+import re
+from collections.abc import Iterator, Mapping
+from fnmatch import fnmatchcase
+from typing import Any, Final
+
+from moto.core.responses import ActionResult
+from moto.iam.models import IAMBackend, Role, iam_backends
+from moto.sts.exceptions import STSClientError
+from moto.sts.responses import TokenResponse
+
+ACTION: Final = "sts:AssumeRoleWithWebIdentity"
+_ARN: Final = re.compile(r"arn:aws:iam::(\d{12}):role/")
+_assume = TokenResponse.assume_role_with_web_identity
+
+
+def ask_roles_about_tokens() -> None:
+    """Mend moto's AssumeRoleWithWebIdentity; call it before the server answers."""
+    setattr(TokenResponse, assume_role_with_web_identity.__name__, assume_role_with_web_identity)
+
+
+def assume_role_with_web_identity(response: TokenResponse) -> ActionResult:
+    """moto's AssumeRoleWithWebIdentity, for a token that the role admits."""
+    arn = str(response._get_param("RoleArn"))
+    claims = _claims(str(response._get_param("WebIdentityToken")))
+    if not (match := _ARN.match(arn)):
+        raise STSClientError("ValidationError", f"{arn} is invalid")
+    account_id = match[1]
+    iam = iam_backends[account_id]["aws"]
+    issuer = str(claims.get("iss", ""))
+    host = issuer.removeprefix("https://")
+    provider_arn = f"arn:aws:iam::{account_id}:oidc-provider/{host}"
+    provider = iam.open_id_providers.get(provider_arn)
+    if provider is None:
+        text = f"No OpenIDConnect provider found in your account for {issuer}"
+        raise STSClientError("InvalidIdentityToken", text)
+    if claims.get("aud") not in provider.client_id_list:
+        raise STSClientError("InvalidIdentityToken", "Incorrect token audience")
+    role = _role(iam, arn)
+    context = {f"{host}:{claim}": str(value) for claim, value in claims.items()}
+    if role is None or not _admits(role, provider_arn, context):
+        raise STSClientError("AccessDenied", f"Not authorized to perform {ACTION}")
+    if response._get_int_param("DurationSeconds", 3600) > int(role.max_session_duration or 3600):
+        text = "The requested DurationSeconds exceeds the MaxSessionDuration set for this role."
+        raise STSClientError("ValidationError", text)
+    return _assume(response)
+
+
+def _claims(token: str) -> Mapping[str, Any]:
+    try:
+        _, claims, _ = token.split(".")
+        found: Any = json.loads(base64.urlsafe_b64decode(claims + "=="))
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        raise STSClientError("InvalidIdentityToken", "The ID Token provided is not a valid JWT.")
+    return found
+
+
+def _role(iam: IAMBackend, arn: str) -> Role | None:
+    return next((role for role in iam.get_roles() if role.arn == arn), None)
+
+
+def _admits(role: Role, provider_arn: str, context: Mapping[str, str]) -> bool:
+    """Whether a statement of the trust policy allows tokens with these claims, and none denies them."""
+    trust: Any = json.loads(role.assume_role_policy_document)
+    effects = {
+        statement["Effect"]
+        for statement in _list(trust.get("Statement"))
+        if any(fnmatchcase(ACTION.lower(), action.lower()) for action in _list(statement.get("Action")))
+        and isinstance(principal := statement.get("Principal"), dict)
+        and provider_arn in _list(principal.get("Federated"))
+        and all(_holds(*condition, context) for condition in _conditions(statement))
+    }
+    return effects == {"Allow"}
+
+
+def _conditions(statement: Mapping[str, Any]) -> Iterator[tuple[str, str, list[str]]]:
+    for operator, keys in statement.get("Condition", {}).items():
+        for key, values in keys.items():
+            yield operator, key, _list(values)
+
+
+def _holds(operator: str, key: str, values: list[str], context: Mapping[str, str]) -> bool:
+    """Whether a condition holds; one that is not about a claim, or has another operator, never does."""
+    found = context.get(key)
+    if found is None:
+        return False
+    match operator:
+        case "StringEquals":
+            return found in values
+        case "StringLike":
+            # IAM's patterns have no character classes.
+            return any(fnmatchcase(found, value.replace("[", "[[]")) for value in values)
+    return False
+
+
+def _list(value: Any) -> list[Any]:
+    if value is None:
+        return []
+    return value if isinstance(value, list) else [value]

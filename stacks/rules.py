@@ -214,6 +214,14 @@ def _domain_problems(service: Service) -> Iterator[Problem]:
         yield Problem((key,), None, f"is required with {other}: both or neither")
     elif service.domain and not f".{service.domain}".endswith(f".{service.hosted_zone}"):
         yield Problem(("domain",), service.domain, f"within hosted_zone = {service.hosted_zone!r}")
+    if not service.domain and not service.token_over_http:
+        for name in sorted(service.secrets.keys() & program_of(service).tokens):
+            yield Problem(
+                ("secrets", name),
+                None,
+                "clients would send the token over plain HTTP, where others can read it; add domain and "
+                "hosted_zone, or accept that with token_over_http = true",
+            )
 
 
 def _exec_problems(service: Service) -> Iterator[Problem]:

@@ -243,6 +243,8 @@ class Service(Table):
     """Name under which the service is reached over HTTPS; without it, HTTP under the load balancer's name."""
     hosted_zone: DomainName | None = None
     """Public Route 53 zone that `domain` is in."""
+    token_over_http: bool = False
+    """Whether clients may send the app's token over plain HTTP; without a `domain` there is no other way."""
     allowed_cidrs: Annotated[tuple[Cidr, ...], Field(strict=False, min_length=1), AfterValidator(_unique)] = (
         IPv4Network("0.0.0.0/0"),
     )

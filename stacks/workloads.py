@@ -54,6 +54,8 @@ class Program:
     """Seconds after which a silent event stream sends something."""
     secrets: frozenset[str]
     """Names of the variables that are given by reference only."""
+    tokens: frozenset[str]
+    """Those of them that verify a token which clients send with a request."""
     grants: tuple[Grant, ...]
     """What the program asks of AWS."""
     partition_key: str
@@ -70,6 +72,7 @@ STATUS: Final = Program(
     user=contract.USER,
     heartbeat=contract.HEARTBEAT,
     secrets=contract.secret_names(),
+    tokens=contract.TOKENS,
     grants=contract.GRANTS,
     partition_key=contract.PARTITION_KEY,
     sort_key=contract.SORT_KEY,

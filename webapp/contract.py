@@ -26,6 +26,7 @@ __all__ = [
     "SORT_KEY",
     "STATUS_PATH",
     "STOP_SIGNAL",
+    "TOKENS",
     "USER",
     "Configuration",
     "Grant",
@@ -126,6 +127,10 @@ class Secrets(BaseModel):
         default=None, description="the token's SHA-256 in hexadecimal"
     )
     """SHA-256, in hex, of the bearer token that may write. Without it, writing is off."""
+
+
+TOKENS: Final = frozenset({"WRITE_TOKEN_SHA256"})
+"""Secret variables that verify a token which clients send with a request."""
 
 
 def variable_names() -> frozenset[str]:

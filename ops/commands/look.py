@@ -22,6 +22,7 @@ from ops.look import doctor as doctors
 from ops.look import execute, logs, outputs
 from ops.look.doctor_aws import AwsChecks
 from ops.look.doctor_desk import desk_checks
+from ops.look.doctor_github import github_checks
 from ops.look.doctor_terraform import terraform_checks
 from ops.look.status import Reader, remarks, table
 from ops.terraform.states import StateBucket
@@ -190,9 +191,10 @@ def doctor(env: Env = None, directory: Directory = HERE) -> None:
         platform = None
     environment = environment_of(platform, env) if platform and env else None
     checks = (*desk_checks(checkout, SOURCE), *terraform_checks(checkout))
-    aws = AwsChecks(platform, environment).checks() if platform else ()
+    aws = AwsChecks(platform, environment) if platform else None
+    of_aws = chain(aws.checks(), github_checks(checkout, aws)) if aws else ()
     wrong = notes = 0
-    for finding in doctors.examine(chain(checks, aws)):
+    for finding in doctors.examine(chain(checks, of_aws)):
         wrong += finding.level == "wrong"
         notes += finding.level == "note"
         _show(finding)

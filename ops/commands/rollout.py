@@ -15,8 +15,10 @@ from ops.local.stand_in import stand_in
 from ops.releases.choice import commit_of
 from ops.rollout.bootstrap import Bootstrap
 from ops.rollout.deploy import Order, deploy
+from ops.rollout.prerequisites import missing_ids
 from ops.rollout.smoke import SECONDS, Expected, address_of, checked_address, smoke_test
 from ops.terraform.targets import environment_of
+from stacks.naming import how_to_find_ids
 from stacks.reading import read_platform
 from stacks.settings import Environment, Platform
 
@@ -95,6 +97,9 @@ def bootstrap(
     for step in first.steps():
         mark, style = ("there", "green") if step.done else ("to do", "yellow")
         console.print(Text.assemble("  ", (mark, style), f"  {step.name}: {step.what}"))
+    if told := missing_ids(platform.project):
+        told += f"; {how_to_find_ids(platform.project)}."
+        console.print(Text.assemble("  ", ("note ", "yellow"), f"  {told}"))
     if not yes:
         _ask(environment.name)
     addresses = first.run()

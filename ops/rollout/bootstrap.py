@@ -19,7 +19,7 @@ from ops.local import firsts
 from ops.local.stand_in import StandIn, stand_in
 from ops.releases.choice import commit_of
 from ops.releases.records import Releases
-from ops.rollout.prerequisites import missing
+from ops.rollout.prerequisites import manages_oidc_provider, missing, oidc_provider_problem
 from ops.terraform.binary import find_terraform
 from ops.terraform.phases import Phases, Place
 from ops.terraform.workspace import OnLine, Workspace
@@ -73,11 +73,13 @@ class Bootstrap:
         """Returns what `run` will do and what is done already, without changing anything.
 
         Raises OpsError or UsageError if a secret, an image or the project's own foundation is
-        missing, so that `run` could not succeed.
+        missing, or the settings say otherwise than the account about GitHub's OIDC provider, so that
+        `run` could not succeed.
         """
         environment, states = self._environment, self._phases.states(self._place)
         founded = states.exists()
         foundation = self._foundation(founded)
+        self._require_oidc_provider()
         release = tuple(self._release(service, founded) for service in environment.services)
         self._require_prerequisites()
         stacks = [kind.name_in(environment.name) for kind in kinds.OF_ENVIRONMENT]
@@ -209,6 +211,15 @@ class Bootstrap:
                 f"{self._environment.name} refers to resources that do not exist. Create them first; a "
                 "command with a value takes it from the variable VALUE:\n" + "\n".join(lacking)
             )
+
+    def _require_oidc_provider(self) -> None:
+        account_id = self._environment.account_id
+        stack = kinds.FOUNDATION.of_account(self._project, account_id).name
+        begun = self._phases.workspace(self._place, stack, account_id).directory / _BEGUN
+        is_managed = manages_oidc_provider(self._phases.states(self._place), stack, begun)
+        iam = ambient_client("iam", self._environment.region)
+        if problem := oidc_provider_problem(self._project, account_id, iam, is_managed):
+            raise UsageError(problem)
 
     def _apps(self) -> Iterator[tuple[str, str]]:
         """Runs the apps on this machine, as the embedded AWS runs no containers; yields their addresses."""

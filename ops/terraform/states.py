@@ -76,7 +76,7 @@ class StateBucket:
         if not self.has(stack):
             return []
         content = self.s3.get_object(Bucket=self.name, Key=state_key(stack))["Body"].read()
-        return [item for item in json.loads(content).get("resources", ()) if item["mode"] == "managed"]
+        return managed(content)
 
     def _pages(self, operation: str, kind: str) -> Iterator[Any]:
         for page in self.s3.get_paginator(operation).paginate(Bucket=self.name):
@@ -96,6 +96,11 @@ class StateBucket:
                     ) from None
             raise
         return True
+
+
+def managed(content: bytes) -> list[Any]:
+    """Returns the resources in a state's JSON, without data sources."""
+    return [item for item in json.loads(content).get("resources", ()) if item["mode"] == "managed"]
 
 
 def _address(resource: Any) -> str:

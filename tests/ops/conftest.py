@@ -41,6 +41,7 @@ network = {{ cidr = "10.10.0.0/16" }}
 
 [services.web]
 secrets = {{ WRITE_TOKEN_SHA256 = "ssm:/oaktree/dev/web/write-token-sha256" }}
+token_over_http = true
 """
 
 

@@ -18,12 +18,16 @@ from ops.local.embedded import Embedded, start_embedded
 from ops.local.firsts import COMMIT as STAND_IN_COMMIT
 from ops.local.up import stop_all
 from ops.rollout.bootstrap import beyond_creation
-from ops.rollout.prerequisites import missing
+from ops.rollout.prerequisites import missing, oidc_provider_problem
+from stacks.naming import github_provider_arn
 from stacks.reading import read_platform
+from stacks.settings import Project
 from tests.ops.conftest import ACCOUNT, ENVIRONMENT, REGION, Desk, applied_network
 from tests.ops.docker_stand_in import docker_stand_in
+from tests.ops.github_tokens import ISSUER, trust_github
 from tests.ops.small_stacks import BUCKET
 from tests.ops.test_release import put_tagged
+from tests.places import ENVIRONMENTS
 
 pytestmark = pytest.mark.e2e
 
@@ -89,6 +93,42 @@ def test_an_image_cannot_be_there_before_its_repository(here: Desk, embedded: Em
     assert objects(embedded) == []
 
 
+def test_an_oidc_provider_that_exists_is_told_before_anything_is_done(here: Desk, embedded: Embedded) -> None:
+    iam = embedded.client("iam", REGION)
+    trust_github(iam)
+    arn = github_provider_arn(ACCOUNT)
+    done = here.run("bootstrap", "--env", "dev", "--commit", COMMIT, "--yes")
+    assert done.returncode == 2
+    assert f"{arn} exists, and the foundation's state does not have it" in done.stderr
+    assert f'Set accounts_with_oidc_provider = ["{ACCOUNT}"] in environments/project.toml' in done.stderr
+    iam.delete_open_id_connect_provider(OpenIDConnectProviderArn=arn)
+    assert objects(embedded) == []
+
+
+def test_settings_and_account_are_compared_about_the_oidc_provider(embedded: Embedded) -> None:
+    account = "555555555555"
+    iam = embedded.client("iam", REGION, account)
+    settings = read_platform(ENVIRONMENTS).project
+    listed = settings.model_copy(update={"accounts_with_oidc_provider": (account,)})
+
+    def problem(project: Project, is_managed: bool = False) -> str:
+        return oidc_provider_problem(project, account, iam, is_managed)
+
+    assert problem(settings) == problem(settings, is_managed=True) == ""
+    assert "does not exist. Take the account out of the list, so that the foundation" in problem(listed)
+    trust_github(iam)
+    assert problem(listed) == problem(settings, is_managed=True) == ""
+    assert "AWS refuses a second one" in problem(settings)
+    assert "its next apply would delete it. Take the account out" in problem(listed, is_managed=True)
+    arn = github_provider_arn(account)
+    iam.delete_open_id_connect_provider(OpenIDConnectProviderArn=arn)
+    iam.create_open_id_connect_provider(Url=f"https://{ISSUER}", ClientIDList=["another.example.com"])
+    assert problem(listed).endswith(
+        f"does not have the audience sts.amazonaws.com: aws iam add-client-id-to-open-id-connect-provider "
+        f"--open-id-connect-provider-arn {arn} --client-id sts.amazonaws.com"
+    )
+
+
 @pytest.mark.parametrize(
     ("answer", "told"),
     [
@@ -103,6 +143,10 @@ def test_it_tells_what_it_will_do_and_does_nothing_unasked(
     assert done.returncode == 1
     assert told in done.stderr
     assert done.stdout.startswith(f"dev, in account {ACCOUNT}, {REGION}:\n")
+    assert (
+        "\n  note   environments/project.toml has no repository_owner_id and repository_id: " in done.stdout
+    )
+    assert "; `gh api repos/example/oaktree --jq '.owner.id, .id'` prints repository_owner_id" in done.stdout
     assert steps(done.stdout) == {
         "foundation": ("to do", "apply, then move its state to the bucket"),
         "release of web": ("to do", f"build oaktree/web:{COMMIT} with docker, push and record it"),

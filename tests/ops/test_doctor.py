@@ -16,8 +16,10 @@ from ops.local.embedded import Embedded
 from ops.look import doctor, doctor_desk, doctor_terraform
 from ops.look.doctor import Check, Finding
 from ops.setup import COMPLETE
+from stacks.naming import github_provider_arn
 from tests.ops.amending import amending
 from tests.ops.conftest import ACCOUNT, REGION, Desk
+from tests.ops.github_tokens import trust_github
 from tests.ops.small_stacks import BUCKET
 
 LIST = """
@@ -251,7 +253,8 @@ def findings(desk: Desk, *arguments: str, **variables: str) -> tuple[int, Mappin
     assert done.stderr == ""
     found: dict[str, str] = {}
     name = ""
-    for line in done.stdout.splitlines():
+    # After an empty line it counts.
+    for line in done.stdout.rpartition("\n\n")[0].splitlines():
         if line[:2] in ("+ ", "! ", "x "):
             name = line[2:18].strip()
             found[name] = f"{line[:2]}{line[19:]}"
@@ -339,6 +342,39 @@ def test_a_state_that_is_locked_is_noted_with_who_and_since_when(here: Desk, emb
     )
     s3.put_object(Bucket=BUCKET, Key="dev-network.tfstate.tflock", Body=b"?")
     assert findings(here)[1]["state lock"].startswith("! dev-network is locked by somebody")
+
+
+def test_ids_that_are_not_set_are_noted_with_the_command_that_prints_them(nobody: Desk) -> None:
+    _, found = findings(nobody)
+    assert found["GitHub ids"].startswith("! environments/project.toml has no repository_owner_id and repo")
+    assert found["GitHub ids"].endswith(
+        "-> Set them: `gh api repos/example/oaktree --jq '.owner.id, .id'` prints repository_owner_id and "
+        "repository_id."
+    )
+    assert "GitHub OIDC" not in found
+    project = nobody.checkout.environments / "project.toml"
+    before = project.read_text()
+    project.write_text(f"{before}repository_owner_id = 1001\nrepository_id = 2002\n")
+    try:
+        assert findings(nobody)[1]["GitHub ids"] == "+ 1001, 2002"
+    finally:
+        project.write_text(before)
+
+
+def test_an_oidc_provider_that_the_settings_do_not_know_is_told(here: Desk, embedded: Embedded) -> None:
+    assert findings(here)[1]["GitHub OIDC"] == "+ the settings and the account agree"
+    trust_github(embedded.client("iam", REGION))
+    status, found = findings(here)
+    assert status == 1
+    assert found["GitHub OIDC"].startswith(
+        f"x {github_provider_arn(ACCOUNT)} exists, and the foundation's state does not have it"
+    )
+    begun = here.checkout.local / "foundation/terraform.tfstate"
+    begun.parent.mkdir(parents=True)
+    resource = {"mode": "managed", "type": "aws_iam_openid_connect_provider", "name": "github"}
+    begun.write_text(json.dumps({"resources": [resource | {"instances": [{}]}]}))
+    assert findings(here)[1]["GitHub OIDC"] == "+ the settings and the account agree"
+    begun.unlink()
 
 
 def test_an_unknown_environment_is_told_with_status_2(desk: Desk) -> None:

@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 
 import pytest
+from botocore.exceptions import ClientError
 
 from ops.core.clients import ambient_client
 from ops.core.errors import OpsError, UsageError
@@ -11,7 +12,8 @@ from ops.github.role import act_in
 from ops.local.embedded import Embedded
 from stacks.settings import Platform
 from tests.ops.conftest import ACCOUNT, REGION
-from tests.ops.github_tokens import MAIN, TokenEndpoint, serving_tokens, trust, trust_github
+from tests.ops.github_tokens import MAIN, TokenEndpoint, serving_tokens, token, trust, trust_github
+from tests.stacks.terraform_json import stacks_of_tests
 
 pytestmark = pytest.mark.e2e
 
@@ -170,6 +172,36 @@ def test_a_role_that_aws_refuses_is_named(job: pytest.MonkeyPatch, platform: Pla
     job.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     with pytest.raises(OpsError, match=f"assume arn:aws:iam::{ACCOUNT}:role/oaktree-github-deploy"):
         act_in(platform.project, ACCOUNT, REGION)
+
+
+FORMS = ("repo:example/oaktree", "repo:example@1001/oaktree@2002")
+JOBS = {
+    "plan": ("pull_request", "ref:refs/heads/main", "environment:dev"),
+    "push": ("ref:refs/heads/main",),
+    "deploy": ("environment:dev", "environment:staging"),
+}
+
+
+@pytest.mark.parametrize("duty", JOBS)
+def test_roles_as_synthesized_admit_both_forms_of_their_subjects_only(trusting: Embedded, duty: str) -> None:
+    iam, sts = trusting.client("iam", REGION), trusting.client("sts", REGION)
+    policy = stacks_of_tests()["foundation"].one("aws_iam_role", f"github_{duty}")["assume_role_policy"]
+    role = iam.create_role(RoleName=f"synthesized-{duty}", AssumeRolePolicyDocument=policy)["Role"]["Arn"]
+
+    def assume(subject: str) -> None:
+        sts.assume_role_with_web_identity(
+            RoleArn=role, RoleSessionName="job", WebIdentityToken=token(subject)
+        )
+
+    for subject in (f"{form}:{job}" for form in FORMS for job in JOBS[duty]):
+        assume(subject)
+    others = ("repo:example@1001/oaktree@2003", "repo:example@1/oaktree@2002", "repo:other/oaktree")
+    for subject in (
+        *(f"{form}:environment:prod" for form in FORMS),
+        *(f"{o}:{JOBS[duty][0]}" for o in others),
+    ):
+        with pytest.raises(ClientError, match="AccessDenied"):
+            assume(subject)
 
 
 IMMUTABLE = "repo:example@1001/oaktree@2002:ref:refs/heads/main"

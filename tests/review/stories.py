@@ -27,6 +27,7 @@ cpu     = 512
 memory  = 2048
 scaling = {{ min_capacity = 1, max_capacity = 2 }}
 secrets = {{ WRITE_TOKEN_SHA256 = "ssm:/oaktree/dev/web/write-token-sha256" }}
+token_over_http = true
 
 [data]
 deletion_protection = true

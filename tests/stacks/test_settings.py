@@ -155,7 +155,8 @@ BAD = {
     "no NAT and no way to the secrets": (
         environment(
             network=WITHOUT_NAT,
-            services='[services.web.secrets]\nWRITE_TOKEN_SHA256 = "secretsmanager:token"\n',
+            services="[services.web]\ntoken_over_http = true\n"
+            'secrets = { WRITE_TOKEN_SHA256 = "secretsmanager:token" }\n',
         ),
         "dev.toml: network.nat = \"none\": tasks of 'web' would have no way to secretsmanager; add it to",
     ),
@@ -216,6 +217,10 @@ BAD = {
     "a secret that the app does not have": (
         environment(services='[services.web.secrets]\nWRITE_TOKEN = "ssm:/a"\n'),
         "dev.toml: services.web.secrets.WRITE_TOKEN: the app has no such secret; did you mean 'WRITE",
+    ),
+    "a token that is sent without TLS": (
+        environment(services='[services.web.secrets]\nWRITE_TOKEN_SHA256 = "ssm:/a"\n'),
+        "dev.toml: services.web.secrets.WRITE_TOKEN_SHA256: clients would send the token over plain HTTP",
     ),
     "retention that CloudWatch does not have": (
         environment(services="[services.web]\n[logs]\nretention_days = 31\n"),

@@ -10,6 +10,7 @@ from tests.places import ROOT
 from webapp.checks import CHECKS
 from webapp.contract import (
     GRANTS,
+    TOKENS,
     Configuration,
     Resource,
     environment_of,
@@ -38,7 +39,7 @@ def configuration() -> Configuration:
 
 
 def test_variables_and_secrets_are_told_apart() -> None:
-    assert secret_names() == {"WRITE_TOKEN_SHA256"}
+    assert secret_names() == TOKENS == {"WRITE_TOKEN_SHA256"}
     assert variable_names() == {
         "ALARM_PREFIX",
         "AWS_REGION",

@@ -1,11 +1,13 @@
 """What the state bucket tells, from a real S3 of the embedded AWS."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ops.local.embedded import Embedded
+from ops.rollout.prerequisites import manages_oidc_provider
 from ops.terraform.states import StateBucket
 from tests.ops.conftest import REGION
 
@@ -51,3 +53,19 @@ def test_nothing_else_counts_as_protected(states: StateBucket) -> None:
     put(states, "aws_s3_bucket")
     assert states.protections("dev-service") == ()
     assert states.protections("prod-service") == ()
+
+
+def test_an_oidc_provider_is_managed_if_a_state_in_the_bucket_or_on_disk_has_it(
+    states: StateBucket, tmp_path: Path
+) -> None:
+    kind, begun = "aws_iam_openid_connect_provider", tmp_path / "terraform.tfstate"
+    put(states, kind, {})
+    assert manages_oidc_provider(states, "dev-service", begun)
+    put(states, kind)
+    assert not manages_oidc_provider(states, "dev-service", begun)
+    begun.write_text(json.dumps({"resources": [{"mode": "managed", "type": kind, "instances": [{}]}]}))
+    assert manages_oidc_provider(states, "dev-service", begun)
+    put(states, kind, {}, mode="data")
+    begun.unlink()
+    assert not manages_oidc_provider(states, "dev-service", begun)
+    assert not manages_oidc_provider(StateBucket(states.s3, "none"), "dev-service", begun)

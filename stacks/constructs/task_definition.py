@@ -58,7 +58,8 @@ class TaskDefinition:
             "command": list(program.command),
             "user": program.user,
             "readonlyRootFilesystem": service.read_only_root,
-            "linuxParameters": {"initProcessEnabled": True, "capabilities": {"drop": ["ALL"]}},
+            # ECS answers both lists; without one of them, every plan would replace the task definition.
+            "linuxParameters": {"initProcessEnabled": True, "capabilities": {"add": [], "drop": ["ALL"]}},
             "stopTimeout": service.stop_timeout,
             "portMappings": [{"containerPort": program.port, "hostPort": program.port, "protocol": "tcp"}],
             "healthCheck": _health_check(workload),

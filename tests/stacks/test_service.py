@@ -28,7 +28,10 @@ def test_the_container_is_what_the_contract_says(stacks: dict[str, Stack]) -> No
 def test_the_container_is_confined(stacks: dict[str, Stack]) -> None:
     container = stacks["dev-service"].container()
     assert container["readonlyRootFilesystem"] is True
-    assert container["linuxParameters"] == {"initProcessEnabled": True, "capabilities": {"drop": ["ALL"]}}
+    assert container["linuxParameters"] == {
+        "initProcessEnabled": True,
+        "capabilities": {"add": [], "drop": ["ALL"]},
+    }
     assert "privileged" not in container
 
 

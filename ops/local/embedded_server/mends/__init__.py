@@ -8,6 +8,7 @@ from ops.local.embedded_server.mends.dynamodb_transactions import make_transacti
 from ops.local.embedded_server.mends.ecr_registries import look_into_other_registries
 from ops.local.embedded_server.mends.ecs_services import keep_service_settings, keep_services_steady
 from ops.local.embedded_server.mends.iam_quotas import count_quotas
+from ops.local.embedded_server.mends.ecs_task_definitions import fill_in_containers
 from ops.local.embedded_server.mends.last_use import forget_last_use
 from ops.local.embedded_server.mends.rds_subnet_groups import keep_modified_subnet_groups
 from ops.local.embedded_server.mends.rule_descriptions import keep_rule_descriptions
@@ -20,6 +21,7 @@ def mend_moto() -> None:
     add_tag_actions()
     count_quotas()
     ask_roles_about_tokens()
+    fill_in_containers()
     forget_items()
     forget_last_use()
     keep_modified_subnet_groups()

@@ -1,9 +1,9 @@
 """Watches a service's alarms for some time after a release.
 
 An alarm that was raised before the release says nothing about it, since the release may be the fix:
-it is reported, and counts only after it has been quiet once. ECS deployment alarms work the same
-way. Source: Amazon ECS Developer Guide, "How CloudWatch alarms detect Amazon ECS deployment
-failures".
+it is reported, and counts only after it has been quiet once. ECS itself goes further, and monitors
+no alarm during a deployment that begins while one is raised. Source: Amazon ECS Developer Guide, "How
+CloudWatch alarms detect Amazon ECS deployment failures".
 """
 
 import time

@@ -27,10 +27,17 @@ class Alarm:
     minutes: int
     dimensions: Mapping[str, str]
     undoes_deployment: bool = False
+    missing: Literal["breaching", "notBreaching"] = "notBreaching"
+    """What a minute without data is taken for; most metrics have none while nothing happens."""
 
 
 class Alarms:
-    """The alarms of a service; `deployment_alarm_names` are those that a deployment is undone for."""
+    """The alarms of a service; `deployment_alarm_names` are those that a deployment is undone for.
+
+    Those must be quiet whenever a deployment may begin, the first one included: ECS monitors no alarm
+    during a deployment that begins while one of them is raised. Source: Amazon ECS Developer Guide,
+    "How CloudWatch alarms detect Amazon ECS deployment failures".
+    """
 
     def __init__(
         self,
@@ -55,7 +62,7 @@ class Alarms:
                 evaluation_periods=alarm.minutes,
                 comparison_operator=alarm.comparison,
                 threshold=alarm.threshold,
-                treat_missing_data="notBreaching",
+                treat_missing_data=alarm.missing,
                 alarm_actions=[topic.arn],
                 ok_actions=[topic.arn],
             )
@@ -92,6 +99,32 @@ def _alarms(service: str, cluster: Cluster, balancer: LoadBalancer) -> Iterator[
         5,
         targets,
         undoes_deployment=True,
+    )
+    # Also raised before the first task is healthy. ELB reports it only while tasks are registered, so
+    # no data means that there is none.
+    yield Alarm(
+        "no-healthy-task",
+        "No task passes the load balancer's health check, or none is registered",
+        elb,
+        "HealthyHostCount",
+        "Minimum",
+        "LessThanThreshold",
+        1,
+        3,
+        targets,
+        missing="breaching",
+    )
+    # Requests that reach no task count here only: without a task they get a 503, in a first deployment too.
+    yield Alarm(
+        "balancer-errors",
+        "The load balancer itself answered more than ten requests in a minute with 5xx",
+        elb,
+        "HTTPCode_ELB_5XX_Count",
+        "Sum",
+        above,
+        10,
+        2,
+        {"LoadBalancer": balancer.arn_suffix},
     )
     yield Alarm(
         "slow-answers",

@@ -229,7 +229,7 @@ def test_production_shows_all_that_a_stranger_looks_for(environments: dict[str, 
     assert ("oaktree-prod-web", "-->", "by endpoint", "oaktree-prod-status") in drawn
     assert ("oaktree-prod-web", "-->", "by endpoint", "oaktree/web") in drawn
     assert ("oaktree-prod-web", "-->", "", "oaktree/prod/web/write-token-sha256") in drawn
-    assert ("oaktree-prod-web", "-.->", "5 alarms", "oaktree-prod-alarms") in drawn
+    assert ("oaktree-prod-web", "-.->", "6 alarms", "oaktree-prod-alarms") in drawn
     assert [(start, end) for start, arrow, _, end in drawn if start == end == "eu-central-1b"] == [
         ("eu-central-1b", "eu-central-1b")
     ]

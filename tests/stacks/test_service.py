@@ -116,8 +116,8 @@ def test_the_container_is_told_the_names_of_what_the_stack_creates(synthesize: S
         assert told["ECS_SERVICE"] == stack.one("aws_ecs_service", f"{key}_service")["name"]
         assert told["LOG_GROUP"] == f"${{aws_cloudwatch_log_group.{key}_log.name}}"
         # Neither service may take the other's alarms for its own.
-        assert len([alarm for alarm in alarms if alarm.startswith(told["ALARM_PREFIX"])]) == 5
-    assert len(alarms) == 10
+        assert len([alarm for alarm in alarms if alarm.startswith(told["ALARM_PREFIX"])]) == len(ALARMS)
+    assert len(alarms) == 2 * len(ALARMS)
 
 
 def test_paths_that_look_alike_have_volumes_of_their_own(synthesize: Synthesize) -> None:
@@ -276,14 +276,16 @@ def test_what_holds_data_is_protected_where_the_environment_asks(
 ALARMS = {
     "server_errors": ("HTTPCode_Target_5XX_Count", "Sum", 10, 2),
     "unhealthy_tasks": ("UnHealthyHostCount", "Maximum", 0, 5),
+    "no_healthy_task": ("HealthyHostCount", "Minimum", 1, 3),
+    "balancer_errors": ("HTTPCode_ELB_5XX_Count", "Sum", 10, 2),
     "slow_answers": ("TargetResponseTime", "Average", 1, 5),
     "cpu": ("CPUUtilization", "Average", 90, 10),
     "memory": ("MemoryUtilization", "Average", 90, 10),
 }
-"""What raises each alarm: a metric and statistic, and the threshold it is above for a number of minutes."""
+"""Each alarm's metric and statistic, its threshold, and for how many minutes that must be crossed."""
 
 
-def test_alarms_are_raised_above_their_thresholds_and_not_for_want_of_data(stacks: dict[str, Stack]) -> None:
+def test_each_alarm_has_its_threshold(stacks: dict[str, Stack]) -> None:
     alarms = stacks["prod-service"].all("aws_cloudwatch_metric_alarm")
     assert {
         name.removeprefix("web_"): (
@@ -294,11 +296,30 @@ def test_alarms_are_raised_above_their_thresholds_and_not_for_want_of_data(stack
         )
         for name, alarm in alarms.items()
     } == ALARMS
-    for alarm in alarms.values():
-        assert alarm["comparison_operator"] == "GreaterThanThreshold"
+    for name, alarm in alarms.items():
         assert alarm["period"] == 60
-        # Without traffic or tasks there is no data, and nothing is wrong.
-        assert alarm["treat_missing_data"] == "notBreaching"
+        below = name == "web_no_healthy_task"
+        assert alarm["comparison_operator"] == ("LessThanThreshold" if below else "GreaterThanThreshold")
+
+
+def test_no_data_is_an_outage_only_where_healthy_tasks_are_counted(stacks: dict[str, Stack]) -> None:
+    """Without traffic the other metrics have no data, and nothing is wrong."""
+    alarms = stacks["prod-service"].all("aws_cloudwatch_metric_alarm")
+    breaching = {name for name, alarm in alarms.items() if alarm["treat_missing_data"] == "breaching"}
+    assert breaching == {"web_no_healthy_task"}
+    assert {alarm["treat_missing_data"] for alarm in alarms.values()} == {"breaching", "notBreaching"}
+
+
+def test_no_alarm_that_a_first_deployment_raises_undoes_one(stacks: dict[str, Stack]) -> None:
+    """Before the first task is healthy there is none, and the load balancer answers 503."""
+    alarms = stacks["prod-service"].all("aws_cloudwatch_metric_alarm")
+    undoing = stacks["prod-service"].one("aws_ecs_service")["alarms"]["alarm_names"]
+    for name in ("web_no_healthy_task", "web_balancer_errors"):
+        assert f"${{aws_cloudwatch_metric_alarm.{name}.alarm_name}}" not in undoing
+    targets = {"LoadBalancer": "${aws_lb.web_balancer.arn_suffix}"}
+    assert alarms["web_balancer_errors"]["dimensions"] == targets
+    targets["TargetGroup"] = "${aws_lb_target_group.web_targets.arn_suffix}"
+    assert alarms["web_no_healthy_task"]["dimensions"] == targets
 
 
 def test_a_deployment_is_undone_for_what_it_can_have_broken(stacks: dict[str, Stack]) -> None:

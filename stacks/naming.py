@@ -4,7 +4,6 @@ Pure functions of the settings.
 """
 
 from collections.abc import Iterator, Mapping
-from hashlib import sha256
 from typing import Final
 
 from stacks.addressing import Tier
@@ -77,15 +76,22 @@ def load_balancer_name(project: str, environment: str, service: str) -> str:
     return f"{base(project, environment)}-{service}"
 
 
-def target_group_name(project: str, environment: str, service: str, port: int) -> str:
-    """A name that changes with what AWS cannot change in place.
+TARGET_GROUP_CHARACTERS: Final = 32
+"""Most characters of a target group's name. Source: Elastic Load Balancing API, CreateTargetGroup."""
 
-    So a replacement can be created and put into the listener before the former is deleted, which
-    AWS refuses while a listener uses it.
+
+def target_group_name(project: str, environment: str, service: str, immutable: str, vpc_id: str) -> str:
+    """A name that changes with what AWS cannot change in place: `immutable`, and the VPC.
+
+    So a replacement can be created and put into the listener before the previous one is deleted, which
+    AWS refuses while a listener uses it. `vpc_id` is a reference, so the six hash digits are a Terraform
+    expression. The name before them is cut where AWS's limit asks for it, and hashed whole.
     """
-    immutable = f"{port} HTTP ip"
-    suffix = sha256(immutable.encode()).hexdigest()[:4]
-    return f"{load_balancer_name(project, environment, service)}-{suffix}"
+    name = load_balancer_name(project, environment, service)
+    digits = 6
+    readable = name[: TARGET_GROUP_CHARACTERS - digits - 1].rstrip("-")
+    # CDKTF takes a reference within an expression for a part of it, and not of a text in it.
+    return f'{readable}-${{substr(sha256(join(" ", ["{name} {immutable}", {vpc_id}])), 0, {digits})}}'
 
 
 def alarm_prefix(project: str, environment: str, service: str) -> str:
@@ -151,16 +157,13 @@ def access_log_bucket(project: str, environment: Environment) -> str:
     return f"{base(project, environment.name)}-access-logs-{environment.account_id}"
 
 
-def limited_names(
-    project: str, environment: Environment, service: str, port: int
-) -> Iterator[tuple[str, str, int]]:
+def limited_names(project: str, environment: Environment, service: str) -> Iterator[tuple[str, str, int]]:
     """The names that AWS limits: what it names, the name, and the limit in characters.
 
-    A load balancer has the limit of its target group, whose name is longer.
-    Sources: Elastic Load Balancing API, CreateLoadBalancer and CreateTargetGroup (32); IAM User
-    Guide, "IAM and AWS STS quotas" (64); Amazon S3 User Guide, "Bucket naming rules" (63).
+    Sources: Elastic Load Balancing API, CreateLoadBalancer (32); IAM User Guide, "IAM and AWS STS
+    quotas" (64); Amazon S3 User Guide, "Bucket naming rules" (63).
     """
-    yield "the target group", target_group_name(project, environment.name, service, port), 32
+    yield "the load balancer", load_balancer_name(project, environment.name, service), 32
     yield "the execution role", role_name(project, environment.name, f"{service}-execution"), 64
     yield "the access log bucket", access_log_bucket(project, environment), 63
 

@@ -236,8 +236,7 @@ def _exec_problems(service: Service) -> Iterator[Problem]:
 
 
 def _name_problems(project: Project, environment: Environment, service: str) -> Iterator[Problem]:
-    port = program_of(environment.services[service]).port
-    for what, name, limit in naming.limited_names(project.name, environment, service, port):
+    for what, name, limit in naming.limited_names(project.name, environment, service):
         if len(name) > limit:
             yield Problem(
                 (),

@@ -109,10 +109,10 @@ class Workload:
         """The name of load balancer and ECS service, and the family of the task definition."""
         return naming.load_balancer_name(self.project.name, self.environment.name, self.key)
 
-    @property
-    def target_group(self) -> str:
+    def target_group(self, immutable: str, vpc_id: str) -> str:
         """The name of the target group, which changes with what AWS cannot change in place."""
-        return naming.target_group_name(self.project.name, self.environment.name, self.key, self.program.port)
+        project, environment = self.project.name, self.environment.name
+        return naming.target_group_name(project, environment, self.key, immutable, vpc_id)
 
     @property
     def cluster(self) -> str:

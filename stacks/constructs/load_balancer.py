@@ -116,14 +116,19 @@ class LoadBalancer:
 
 
 def _target_group(scope: Construct, workload: Workload, network: NetworkStack) -> LbTargetGroup:
+    """Returns a target group whose name changes with each argument that replaces it.
+
+    Source: Terraform, "Resource: aws_lb_target_group".
+    """
+    port, protocol, target_type = workload.program.port, "HTTP", "ip"
     return LbTargetGroup(
         scope,
         f"{workload.key}_targets",
-        name=workload.target_group,
+        name=workload.target_group(f"{port} {protocol} {target_type}", network.vpc.id),
         vpc_id=network.vpc.id,
-        target_type="ip",
-        protocol="HTTP",
-        port=workload.program.port,
+        target_type=target_type,
+        protocol=protocol,
+        port=port,
         deregistration_delay=str(workload.settings.deregistration_delay),
         health_check=_health_check(workload),
         lifecycle=TerraformResourceLifecycle(create_before_destroy=True),

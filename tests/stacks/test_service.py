@@ -185,6 +185,28 @@ def test_the_load_balancer_asks_and_waits_as_the_settings_say(stacks: dict[str, 
     assert balancer["access_logs"]["enabled"] is True
 
 
+def test_a_target_groups_name_changes_with_all_that_replaces_it(stacks: dict[str, Stack]) -> None:
+    """Terraform creates the replacement first, so it needs another name than the one it replaces."""
+    group = stacks["prod-service"].one("aws_lb_target_group")
+    known = f"oaktree-prod-web {group['port']} {group['protocol']} {group['target_type']}"
+    vpc = group["vpc_id"].removeprefix("${").removesuffix("}")
+    assert group["name"] == f'oaktree-prod-web-${{substr(sha256(join(" ", ["{known}", {vpc}])), 0, 6)}}'
+
+
+def test_a_target_groups_name_is_cut_to_what_aws_allows_and_stays_its_services(
+    synthesize: Synthesize,
+) -> None:
+    """Both are cut to the same text, with a hyphen at its end; what is hashed tells them apart."""
+    keys = ("long-name-to-c-one", "long-name-to-c-two")
+    services = "".join(f"[services.{key}]\n" for key in keys)
+    groups = synthesize(dev=environment(services=services))["dev-service"].all("aws_lb_target_group")
+    names = [groups[f"{key}_targets"]["name"] for key in keys]
+    for name, key in zip(names, keys, strict=True):
+        readable, hashed = name.split("-${")
+        assert readable == "oaktree-dev-long-name-to"
+        assert f'["oaktree-dev-{key} 8080 ' in hashed
+
+
 def test_a_failed_deployment_is_undone_and_autoscaling_owns_the_count(stacks: dict[str, Stack]) -> None:
     service = stacks["prod-service"].one("aws_ecs_service")
     assert service["deployment_circuit_breaker"] == {"enable": True, "rollback": True}

@@ -179,9 +179,9 @@ BAD = {
         environment(services="[services.Web]\n"),
         'dev.toml: services.Web = "Web": lower-case letters, digits and single hyphens',
     ),
-    "a name over the limit of load balancers and target groups": (
-        environment(services="[services.a-service-of-mine]\n"),
-        "dev.toml: services.a-service-of-mine: the target group would be called 'oaktree-dev-a-serv",
+    "a name over the limit of load balancers": (
+        environment(services="[services.a-service-of-our-own-kind]\n"),
+        "dev.toml: services.a-service-of-our-own-kind: the load balancer would be called 'oaktree-dev-a-serv",
     ),
     "fewest tasks above most": (
         environment(services="[services.web.scaling]\nmin_capacity = 5\nmax_capacity = 2\n"),

@@ -18,7 +18,7 @@ def web() -> Workload:
 
 def test_every_name_is_derived_from_project_environment_and_service(web: Workload) -> None:
     assert web.name == "oaktree-dev-web"
-    assert web.target_group.startswith("oaktree-dev-web-")
+    assert web.target_group("80", "aws_vpc.vpc.id").startswith("oaktree-dev-web-")
     assert web.cluster == "oaktree-dev"
     assert web.alarm_prefix == "oaktree-dev-web/"
     assert web.log_group == "/oaktree/dev/web"

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from moto.ecs.models import EC2ContainerServiceBackend, TaskDefinition
 
-_CONTAINER: Final = {"systemControls": []}
+_CONTAINER: Final[Mapping[str, list[str]]] = {"systemControls": []}
 """What moto lacks; it fills in the other lists of a container."""
 _HEALTH_CHECK: Final = {"interval": 30, "retries": 3, "timeout": 5}
 _CAPABILITIES: Final[Mapping[str, list[str]]] = {"add": [], "drop": []}

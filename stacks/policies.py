@@ -45,7 +45,12 @@ class Statement:
 
 
 def document(*statements: Statement) -> str:
-    """The policy document of some statements, in their order."""
+    """The policy document of some statements, in their order.
+
+    Raises ValueError for a statement without actions, which AWS refuses.
+    """
+    if empty := [statement.sid for statement in statements if not statement.actions]:
+        raise ValueError(f"statements without actions: {', '.join(empty)}")
     return json.dumps({"Version": "2012-10-17", "Statement": [_element(item) for item in statements]})
 
 

@@ -1,7 +1,7 @@
 """Where a service's images are kept."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from stacks import naming, policies
 from stacks.bindings import (
@@ -57,7 +57,7 @@ class ImageRepository:
                 policy=policies.document(
                     _let_pull(project, service, other_account_ids),
                     _let_find(other_account_ids),
-                    _let_check(project, service, other_account_ids),
+                    *_let_check(project, service, other_account_ids),
                 ),
             )
 
@@ -86,15 +86,16 @@ def _let_pull(project: Project, service: str, account_ids: Sequence[str]) -> Sta
     )
 
 
-def _let_check(project: Project, service: str, account_ids: Sequence[str]) -> Statement:
-    """What the app itself asks about its image."""
+def _let_check(project: Project, service: str, account_ids: Sequence[str]) -> Iterator[Statement]:
+    """What the app itself asks about its image, if anything."""
     grants = [grant for grant in STATUS.grants if grant.resource is Resource.IMAGES]
-    return Statement(
-        "CheckByTaskRoles",
-        actions=[action for grant in grants for action in grant.actions],
-        principals=_accounts(account_ids),
-        conditions=_only_roles(project, f"{service}-task", account_ids),
-    )
+    if grants:
+        yield Statement(
+            "CheckByTaskRoles",
+            actions=[action for grant in grants for action in grant.actions],
+            principals=_accounts(account_ids),
+            conditions=_only_roles(project, f"{service}-task", account_ids),
+        )
 
 
 def _accounts(account_ids: Sequence[str]) -> dict[str, list[str]]:

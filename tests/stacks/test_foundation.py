@@ -2,12 +2,16 @@
 
 import json
 import re
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import Any
 
 import pytest
 
+from stacks.constructs import image_repository
 from stacks.naming import GITHUB_SESSION_SECONDS
+from stacks.policies import Statement, document
+from stacks.workloads import STATUS
 from tests.stacks.conftest import Synthesize
 from tests.stacks.platform_files import PROJECT, environment
 from tests.stacks.terraform_json import Stack
@@ -76,6 +80,23 @@ def test_other_accounts_execution_roles_may_pull_and_their_apps_may_ask(stacks: 
         role = stacks["prod-service"].one("aws_iam_role", key)["name"]
         assert fnmatchcase(f"arn:aws:iam::222222222222:role/{role}", pattern)
         assert not fnmatchcase("arn:aws:iam::222222222222:role/another", pattern)
+
+
+def test_an_app_that_asks_nothing_about_images_has_no_statement_without_actions(
+    synthesize: Synthesize, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(image_repository, "STATUS", replace(STATUS, grants=()))
+    prod = environment().replace('account_id = "111111111111"', 'account_id = "222222222222"')
+    policy = synthesize(prod=prod)[HOME].one("aws_ecr_repository_policy")["policy"]
+    assert [item["Sid"] for item in json.loads(policy)["Statement"]] == [
+        "PullByExecutionRoles",
+        "FindReleases",
+    ]
+
+
+def test_a_statement_without_actions_is_refused() -> None:
+    with pytest.raises(ValueError, match="statements without actions: Empty"):
+        document(Statement("Full", ["s3:GetObject"], ["*"]), Statement("Empty", [], ["*"]))
 
 
 def test_another_account_may_use_the_states_of_its_own_stacks_only(stacks: dict[str, Stack]) -> None:

@@ -10,6 +10,7 @@ from ops.local.embedded_server.mends.ecs_services import keep_service_settings, 
 from ops.local.embedded_server.mends.iam_quotas import count_quotas
 from ops.local.embedded_server.mends.ecs_task_definitions import fill_in_containers
 from ops.local.embedded_server.mends.last_use import forget_last_use
+from ops.local.embedded_server.mends.load_balancers import refuse_what_aws_refuses
 from ops.local.embedded_server.mends.rds_subnet_groups import keep_modified_subnet_groups
 from ops.local.embedded_server.mends.rule_descriptions import keep_rule_descriptions
 from ops.local.embedded_server.mends.vpc_endpoints import route_added_tables
@@ -32,4 +33,5 @@ def mend_moto() -> None:
     look_into_other_registries()
     look_up_access_keys_fast()
     make_transactions_once()
+    refuse_what_aws_refuses()
     route_added_tables()

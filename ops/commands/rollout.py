@@ -108,6 +108,13 @@ def bootstrap(
     )
     for service, address in addresses.items():
         console.print(Text.assemble(f"{environment.name} {service}: ", (address, "bold")))
+    if email := environment.alarms.email:
+        # Source: Amazon SNS Developer Guide, "Deleting an Amazon SNS topic and subscription".
+        told = (
+            f"AWS sends alarms to {email} once somebody follows the link in the message it sent there; it "
+            "deletes a subscription that nobody confirms within 48 hours."
+        )
+        console.print(Text(told))
 
 
 @app.command()

@@ -52,6 +52,11 @@ def apply(
         provision.apply(checkout, target, print_line, partial(require_reviewed, verdict))
     else:
         provision.apply(checkout, target, print_line)
+    if target.kind is kinds.SERVICE and target.environment:
+        console.print(
+            "Terraform does not wait for deployments: ECS may still be rolling one out, and rolls back if it "
+            f"fails. `make status ENV={target.environment.name}` shows it."
+        )
 
 
 @app.command()

@@ -11,7 +11,7 @@ from typing import Any, Final
 from ops.core.ecs import read_service
 from ops.core.errors import OpsError
 from stacks.naming import base, load_balancer_name
-from stacks.settings import Environment, Project
+from stacks.settings import Environment, Project, Service
 
 SHELL: Final = "/bin/sh"
 
@@ -97,6 +97,7 @@ def find_task(ecs: Any, project: Project, environment: Environment, service: str
             f"The agent that accepts commands in the task {newest.rpartition('/')[2]} is {reasons[newest]}. "
             "It needs some seconds after a task's start, and a route to Systems Manager: with `nat = "
             '"none"`, `ssmmessages` in `network.endpoints` (docs/settings.md).'
+            f"{_unsupported(environment.services[service])}"
         )
     return Task(max(ready, key=_started)["taskArn"], cluster, service)
 
@@ -128,8 +129,18 @@ def _switched_off(environment: Environment, service: str) -> str:
     return (
         f"ECS Exec is off for {service}. Set `exec = true`{also} in [services.{service}] of "
         f"environments/{environment.name}.toml (docs/settings.md), then plan and apply "
-        f"the service stack of {environment.name}."
+        f"the service stack of {environment.name}.{_unsupported(settings)}"
     )
+
+
+def _unsupported(settings: Service) -> str:
+    """Returns a hint where AWS does not support ECS Exec, else an empty string.
+
+    Source: Amazon ECS Developer Guide, "Monitor Amazon ECS containers with ECS Exec".
+    """
+    if not settings.read_only_root:
+        return ""
+    return " AWS supports ECS Exec only with a writable root: if it fails, set `read_only_root = false`."
 
 
 def _tasks(ecs: Any, cluster: str, service: str) -> Iterator[Mapping[str, Any]]:

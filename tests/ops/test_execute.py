@@ -103,6 +103,9 @@ def test_without_a_service_there_is_no_shell(here: Desk) -> None:
 def test_a_service_without_exec_is_told_the_setting(here: Desk, amended: Amended) -> None:
     del amended.amendments["DescribeServices"]
     refused(here, 'Set `exec = true` and `writable_paths = ["/managed-agents", ')
+    refused(
+        here, "AWS supports ECS Exec only with a writable root: if it fails, set `read_only_root = false`"
+    )
     path = here.checkout.environments / "dev.toml"
     path.write_text(ENVIRONMENT + "exec = true\nread_only_root = false\n")
     try:
@@ -156,6 +159,9 @@ def test_another_command_is_passed_on_as_one_argument(here: Desk) -> None:
 def test_a_task_whose_agent_does_not_run_yet_is_told(here: Desk, amended: Amended) -> None:
     amended.amendments["DescribeTasks"] = enabled("tasks", "STOPPED", reason="no way out")
     refused(here, "is STOPPED (no way out). It needs some seconds after a task's start")
+    refused(
+        here, "AWS supports ECS Exec only with a writable root: if it fails, set `read_only_root = false`"
+    )
 
 
 def test_a_task_that_is_ready_goes_before_a_newer_one_that_is_not(

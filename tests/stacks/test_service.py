@@ -183,6 +183,8 @@ def test_the_load_balancer_asks_and_waits_as_the_settings_say(stacks: dict[str, 
     balancer = stacks["prod-service"].one("aws_lb")
     assert balancer["drop_invalid_header_fields"] is True
     assert balancer["access_logs"]["enabled"] is True
+    # AWS writes a test file when access logs are turned on, which the policy has to allow by then.
+    assert balancer["depends_on"] == ["aws_s3_bucket_policy.access_logs_policy"]
 
 
 def test_a_target_groups_name_changes_with_all_that_replaces_it(stacks: dict[str, Stack]) -> None:

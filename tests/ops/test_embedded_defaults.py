@@ -1,5 +1,6 @@
 """What the embedded AWS fills in and refuses as AWS does, so that a second plan there says what AWS would."""
 
+import json
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -185,3 +186,22 @@ def test_ecs_refuses_a_target_group_that_no_listener_uses(
         DefaultActions=[{"Type": "forward", "TargetGroupArn": group["TargetGroupArn"]}],
     )
     ecs.create_service(**service)
+
+
+def test_no_policy_may_have_a_statement_without_actions(embedded: Embedded) -> None:
+    s3, ecr, iam = (embedded.client(service, REGION) for service in ("s3", "ecr", "iam"))
+    s3.create_bucket(Bucket="governed", CreateBucketConfiguration={"LocationConstraint": REGION})
+    ecr.create_repository(repositoryName="governed")
+    resource = {"Resource": ["arn:aws:s3:::governed/*"]}
+    statement = {"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": []}
+    with pytest.raises(ClientError, match="MalformedPolicy"):
+        s3.put_bucket_policy(Bucket="governed", Policy=policy_of(statement | resource))
+    with pytest.raises(ClientError, match="InvalidParameterException"):
+        ecr.set_repository_policy(repositoryName="governed", policyText=policy_of(statement))
+    del statement["Principal"]
+    with pytest.raises(ClientError, match="MalformedPolicyDocument"):
+        iam.create_policy(PolicyName="governed", PolicyDocument=policy_of(statement | resource))
+
+
+def policy_of(statement: Mapping[str, Any]) -> str:
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})

@@ -2,7 +2,10 @@
 
 from ops.local.embedded_server.mends.access_keys import look_up_access_keys_fast
 from ops.local.embedded_server.mends.autoscaling_tags import add_tag_actions
-from ops.local.embedded_server.mends.bucket_policies import leave_out_conditions
+from ops.local.embedded_server.mends.bucket_policies import (
+    leave_out_conditions,
+    refuse_statements_without_actions,
+)
 from ops.local.embedded_server.mends.dynamodb_items import forget_items
 from ops.local.embedded_server.mends.dynamodb_transactions import make_transactions_once
 from ops.local.embedded_server.mends.ecr_registries import look_into_other_registries
@@ -33,5 +36,6 @@ def mend_moto() -> None:
     look_into_other_registries()
     look_up_access_keys_fast()
     make_transactions_once()
+    refuse_statements_without_actions()
     refuse_what_aws_refuses()
     route_added_tables()

@@ -137,7 +137,8 @@ def service_problems(service: Service) -> Iterator[Problem]:
         )
     yield from _domain_problems(service)
     yield from _exec_problems(service)
-    rules = len(service.allowed_cidrs) * (2 if service.domain else 1)
+    # One more for Path MTU Discovery.
+    rules = len(service.allowed_cidrs) * (2 if service.domain else 1) + 1
     if rules > RULES_OF_A_GROUP:
         yield Problem(
             ("allowed_cidrs",),

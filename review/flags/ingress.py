@@ -247,7 +247,12 @@ def _holds(ranges: Sequence[tuple[int, int]], first: int, last: int) -> bool:
 
 
 def _is_usual(subject: Subject, rule: Rule) -> bool:
-    """Returns whether a rule of a new network ACL is one that most subnets need: answers, the web."""
+    """Returns whether a rule opens no port, or is one of a new network ACL that most subnets need.
+
+    Those are answers and the web.
+    """
+    if _is_path_mtu(rule):
+        return True
     is_new = subject.is_new and (
         subject.change.type in ACLS or subject.after.get("network_acl_id", UNKNOWN) is UNKNOWN
     )
@@ -255,6 +260,15 @@ def _is_usual(subject: Subject, rule: Rule) -> bool:
         return False
     first, last = rule.ports
     return (first == last and first in WEB) or (first >= EPHEMERAL and last - first >= MANY)
+
+
+def _is_path_mtu(rule: Rule) -> bool:
+    """Returns whether a rule lets in ICMP type 3 code 4 only, which asks a sender for smaller packets.
+
+    Source: Amazon VPC User Guide, "Path MTU Discovery".
+    """
+    keys = ("icmp_type", "icmp_code") if rule.is_acl else ("from_port", "to_port")
+    return rule.protocol in ("icmp", "1") and [_number(rule.source.get(key)) for key in keys] == [3, 4]
 
 
 def _flag(subject: Subject, rule: Rule) -> Flag:

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from stacks.bindings import Construct, SecurityGroup, VpcEndpoint
+from stacks.bindings import Construct, SecurityGroup, VpcEndpoint, VpcSecurityGroupIngressRule
 from stacks.constructs.subnets import TierSubnets
 from stacks.constructs.vpc import PlatformVpc
 from stacks.policies import Statement
@@ -12,14 +12,18 @@ DEPLOY: Final = (
     Statement(
         "ChangeNetworks",
         actions=[
+            "ec2:AuthorizeSecurityGroupIngress",
             "ec2:CreateSecurityGroup",
             "ec2:CreateTags",
             "ec2:CreateVpcEndpoint",
             "ec2:DeleteSecurityGroup",
             "ec2:DeleteTags",
             "ec2:DeleteVpcEndpoints",
+            "ec2:ModifySecurityGroupRules",
             "ec2:ModifyVpcEndpoint",
             "ec2:RevokeSecurityGroupEgress",
+            "ec2:RevokeSecurityGroupIngress",
+            "ec2:UpdateSecurityGroupRuleDescriptionsIngress",
             # An interface endpoint with private DNS brings a hosted zone of AWS's own.
             "route53:AssociateVPCWithHostedZone",
         ],
@@ -33,7 +37,7 @@ class Endpoints:
     """Gateway endpoints for S3 and DynamoDB, which cost nothing, and the interface endpoints asked for.
 
     `prefix_list_ids` are the destinations of the gateway endpoints, by service; `security_group_id`
-    is the interface endpoints' group, which admits nobody until a rule is added to it.
+    is the interface endpoints' group, which admits HTTPS from the private tier.
     """
 
     def __init__(
@@ -66,6 +70,17 @@ class Endpoints:
             tags={"Name": f"{name}-endpoints"},
         )
         self.security_group_id = group.id
+        from_private = VpcSecurityGroupIngressRule(
+            scope,
+            "endpoints_from_private",
+            security_group_id=group.id,
+            description="HTTPS from the private tier",
+            cidr_ipv4=private.cidr,
+            ip_protocol="tcp",
+            from_port=443,
+            to_port=443,
+            tags={"Name": f"{name}-endpoints-from-private"},
+        )
         for service in sorted(network.endpoints):
             VpcEndpoint(
                 scope,
@@ -77,4 +92,6 @@ class Endpoints:
                 subnet_ids=list(private.ids.values()),
                 security_group_ids=[group.id],
                 tags={"Name": f"{name}-{service}"},
+                # Private DNS leads every task here as soon as the endpoint exists, so the rule comes first.
+                depends_on=[from_private],
             )

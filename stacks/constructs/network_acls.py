@@ -1,13 +1,16 @@
 """Network ACLs: what may cross each tier's border, whatever the security groups say.
 
-An ACL has no memory, so answers need rules of their own: they go to the ephemeral ports of whoever
-asked. Rules name whole tiers, not subnets, so that a new zone changes none of them. No rule admits
-everyone to port 22 or 3389 (FSBP EC2.21).
+They are coarse and fixed: they name tiers, not services, subnets or the app's port, so that neither
+a new service nor a new zone changes one. Security groups say exactly who may talk to whom.
 
-Source: Amazon VPC User Guide, "Custom network ACLs for your VPC" and "Ephemeral ports".
+An ACL has no memory, so answers need rules of their own: they go to the ephemeral ports of whoever
+asked. No rule admits everyone to port 22 or 3389 (FSBP EC2.21).
+
+Source: Amazon VPC User Guide, "Custom network ACLs for your VPC", "Ephemeral ports", "Path MTU
+Discovery" and "Amazon VPC quotas" (20 rules in each direction).
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -17,7 +20,6 @@ from stacks.constructs.internet_routes import ANYWHERE
 from stacks.constructs.subnets import TierSubnets
 from stacks.constructs.vpc import PlatformVpc
 from stacks.policies import Statement
-from stacks.workloads import STATUS
 
 DEPLOY: Final = (
     Statement(
@@ -37,26 +39,82 @@ DEPLOY: Final = (
 )
 """What the deploy role needs. AWS chooses the ids, so no ARN can be named."""
 
+Ports = tuple[int, int]
+
 HTTP: Final = (80, 80)
 HTTPS: Final = (443, 443)
-APP: Final = (STATUS.port, STATUS.port)
-DATABASES: Final = {"mysql": (3306, 3306), "postgresql": (5432, 5432)}
+EVERY_PORT: Final = (0, 65535)
+MYSQL: Final = (3306, 3306)
+POSTGRESQL: Final = (5432, 5432)
 
 LINUX_EPHEMERAL: Final = (32768, 65535)
 """Where Linux, and so a Fargate task, asks from."""
 
-ANY_EPHEMERAL: Final = {"ephemeral_low": (1024, 3388), "ephemeral_high": (3390, 65535)}
-"""Where load balancers, NAT gateways and the world's clients ask from, without 3389."""
+EPHEMERAL: Final = (1024, 65535)
+"""Where load balancers, NAT gateways and the world's clients ask from."""
+
+EPHEMERAL_LOW: Final = (1024, 3388)
+EPHEMERAL_HIGH: Final = (3390, 65535)
+"""The two halves of `EPHEMERAL` without 3389, for rules that admit everyone."""
+
+FRAGMENTATION_NEEDED: Final = (3, 4)
+"""ICMP type and code with which a router asks for smaller packets."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Rule:
-    """TCP from or to a CIDR, on a range of ports."""
+    """A rule that lets a tier exchange packets with a CIDR, on a range of TCP ports.
 
+    `cidr` is `ANYWHERE` or a tier. Without `ports` it lets Path MTU Discovery pass.
+    """
+
+    number: int
     name: str
-    egress: bool
     cidr: str
-    ports: tuple[int, int]
+    ports: Ports | None = None
+
+
+INBOUND: Final[Mapping[Tier, tuple[Rule, ...]]] = {
+    Tier.PUBLIC: (
+        Rule(110, "http", ANYWHERE, HTTP),
+        Rule(120, "https", ANYWHERE, HTTPS),
+        Rule(130, "answers_low", ANYWHERE, EPHEMERAL_LOW),
+        Rule(140, "answers_high", ANYWHERE, EPHEMERAL_HIGH),
+        Rule(150, "path_mtu", ANYWHERE),
+    ),
+    Tier.PRIVATE: (
+        Rule(110, "public", Tier.PUBLIC, EVERY_PORT),
+        Rule(120, "private", Tier.PRIVATE, EVERY_PORT),
+        Rule(130, "answers", ANYWHERE, LINUX_EPHEMERAL),
+        Rule(150, "path_mtu", ANYWHERE),
+    ),
+    Tier.DATABASE: (
+        Rule(110, "mysql", Tier.PRIVATE, MYSQL),
+        Rule(120, "postgresql", Tier.PRIVATE, POSTGRESQL),
+        Rule(150, "path_mtu", Tier.PRIVATE),
+    ),
+}
+OUTBOUND: Final[Mapping[Tier, tuple[Rule, ...]]] = {
+    Tier.PUBLIC: (
+        Rule(110, "private", Tier.PRIVATE, EVERY_PORT),
+        Rule(120, "https", ANYWHERE, HTTPS),
+        Rule(130, "answers_low", ANYWHERE, EPHEMERAL_LOW),
+        Rule(140, "answers_high", ANYWHERE, EPHEMERAL_HIGH),
+        Rule(150, "path_mtu", ANYWHERE),
+    ),
+    Tier.PRIVATE: (
+        Rule(110, "answers_to_public", Tier.PUBLIC, EPHEMERAL),
+        Rule(120, "private", Tier.PRIVATE, EVERY_PORT),
+        Rule(130, "mysql", Tier.DATABASE, MYSQL),
+        Rule(140, "postgresql", Tier.DATABASE, POSTGRESQL),
+        Rule(150, "path_mtu", ANYWHERE),
+        Rule(160, "https", ANYWHERE, HTTPS),
+    ),
+    Tier.DATABASE: (
+        Rule(110, "answers", Tier.PRIVATE, LINUX_EPHEMERAL),
+        Rule(150, "path_mtu", Tier.PRIVATE),
+    ),
+}
 
 
 class NetworkAcls:
@@ -65,69 +123,26 @@ class NetworkAcls:
     def __init__(
         self, scope: Construct, name: str, vpc: PlatformVpc, tiers: Mapping[Tier, TierSubnets]
     ) -> None:
-        rules = {
-            Tier.PUBLIC: _public(tiers),
-            Tier.PRIVATE: _private(tiers),
-            Tier.DATABASE: _database(tiers),
-        }
+        cidrs = {ANYWHERE: ANYWHERE, **{str(tier): subnets.cidr for tier, subnets in tiers.items()}}
         for tier, subnets in tiers.items():
             acl = NetworkAcl(scope, f"{tier}_acl", vpc_id=vpc.id, tags={"Name": f"{name}-{tier}"})
             for zone, subnet in subnets.ids.items():
                 NetworkAclAssociation(scope, f"{tier}_{zone}_acl", network_acl_id=acl.id, subnet_id=subnet)
-            for direction in (False, True):
-                chosen = [rule for rule in rules[tier] if rule.egress == direction]
-                for position, rule in enumerate(chosen, start=1):
+            for egress, direction, rules in ((False, "in", INBOUND[tier]), (True, "out", OUTBOUND[tier])):
+                for rule in rules:
+                    icmp_type, icmp_code = (None, None) if rule.ports else FRAGMENTATION_NEEDED
+                    from_port, to_port = rule.ports or (None, None)
                     NetworkAclRule(
                         scope,
-                        f"{tier}_acl_{'out' if rule.egress else 'in'}_{rule.name}",
+                        f"{tier}_acl_{direction}_{rule.name}",
                         network_acl_id=acl.id,
-                        rule_number=position * 100,
-                        egress=rule.egress,
-                        protocol="tcp",
+                        rule_number=rule.number,
+                        egress=egress,
+                        protocol="tcp" if rule.ports else "icmp",
                         rule_action="allow",
-                        cidr_block=rule.cidr,
-                        from_port=rule.ports[0],
-                        to_port=rule.ports[1],
+                        cidr_block=cidrs[rule.cidr],
+                        from_port=from_port,
+                        to_port=to_port,
+                        icmp_type=icmp_type,
+                        icmp_code=icmp_code,
                     )
-
-
-def _public(tiers: Mapping[Tier, TierSubnets]) -> tuple[Rule, ...]:
-    private = tiers[Tier.PRIVATE].cidr
-    return (
-        Rule("http", False, ANYWHERE, HTTP),
-        Rule("https", False, ANYWHERE, HTTPS),
-        *_answers(False, ANYWHERE),
-        Rule("app", True, private, APP),
-        Rule("http", True, ANYWHERE, HTTP),
-        Rule("https", True, ANYWHERE, HTTPS),
-        *_answers(True, ANYWHERE),
-    )
-
-
-def _private(tiers: Mapping[Tier, TierSubnets]) -> tuple[Rule, ...]:
-    public, private, database = (tiers[tier].cidr for tier in (Tier.PUBLIC, Tier.PRIVATE, Tier.DATABASE))
-    return (
-        Rule("app", False, public, APP),
-        Rule("endpoints", False, private, HTTPS),
-        Rule("answers", False, ANYWHERE, LINUX_EPHEMERAL),
-        Rule("https", True, ANYWHERE, HTTPS),
-        Rule("answers_to_endpoint_users", True, private, LINUX_EPHEMERAL),
-        *(
-            Rule(f"answers_to_load_balancer_{name}", True, public, ports)
-            for name, ports in ANY_EPHEMERAL.items()
-        ),
-        *(Rule(name, True, database, ports) for name, ports in DATABASES.items()),
-    )
-
-
-def _database(tiers: Mapping[Tier, TierSubnets]) -> tuple[Rule, ...]:
-    private = tiers[Tier.PRIVATE].cidr
-    return (
-        *(Rule(name, False, private, ports) for name, ports in DATABASES.items()),
-        Rule("answers", True, private, LINUX_EPHEMERAL),
-    )
-
-
-def _answers(egress: bool, cidr: str) -> Iterator[Rule]:
-    for name, ports in ANY_EPHEMERAL.items():
-        yield Rule(f"answers_{name}", egress, cidr, ports)

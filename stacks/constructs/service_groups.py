@@ -13,6 +13,7 @@ from stacks.bindings import (
     VpcSecurityGroupIngressRule,
 )
 from stacks.constructs.internet_routes import ANYWHERE
+from stacks.constructs.network_acls import FRAGMENTATION_NEEDED
 from stacks.network import NetworkStack
 from stacks.policies import Statement
 from stacks.workloads import Workload
@@ -46,11 +47,16 @@ class ServiceGroups:
 
     Who may reach the load balancer is a Terraform variable, `<service>_allowed_cidrs`, so that it
     can be narrowed at apply time without a synthesis.
+
+    Source of the rule for ICMP: Application Load Balancers guide, "Security groups for your Application
+    Load Balancer", considerations; of its type and code in place of ports: Amazon EC2 API Reference,
+    IpPermission.
     """
 
     def __init__(self, scope: Construct, workload: Workload, network: NetworkStack) -> None:
         key, name, port = workload.key, workload.name, workload.program.port
         service, environment = workload.settings, workload.environment
+        icmp_type, icmp_code = FRAGMENTATION_NEEDED
         balancer = SecurityGroup(
             scope,
             f"{key}_balancer_group",
@@ -108,6 +114,18 @@ class ServiceGroups:
                 to_port=open_port,
                 tags={"Name": f"{name}-balancer-from-{protocol}"},
             )
+        # From everyone: a router on the way to a client has an address of its own.
+        VpcSecurityGroupIngressRule(
+            scope,
+            f"{key}_balancer_path_mtu",
+            security_group_id=balancer.id,
+            description="Path MTU Discovery",
+            cidr_ipv4=ANYWHERE,
+            ip_protocol="icmp",
+            from_port=icmp_type,
+            to_port=icmp_code,
+            tags={"Name": f"{name}-balancer-path-mtu"},
+        )
         VpcSecurityGroupEgressRule(
             scope,
             f"{key}_balancer_to_task",
@@ -142,29 +160,18 @@ class ServiceGroups:
                 to_port=HTTPS,
                 tags={"Name": f"{name}-task-to-{gateway}"},
             )
-        if environment.network.endpoints:
-            VpcSecurityGroupEgressRule(
-                scope,
-                f"{key}_task_to_endpoints",
-                security_group_id=task.id,
-                description="To AWS by interface endpoints",
-                referenced_security_group_id=network.endpoints.security_group_id,
-                ip_protocol="tcp",
-                from_port=HTTPS,
-                to_port=HTTPS,
-                tags={"Name": f"{name}-task-to-endpoints"},
-            )
-            VpcSecurityGroupIngressRule(
-                scope,
-                f"{key}_endpoints_from_task",
-                security_group_id=network.endpoints.security_group_id,
-                description=f"From the tasks of {name}",
-                referenced_security_group_id=task.id,
-                ip_protocol="tcp",
-                from_port=HTTPS,
-                to_port=HTTPS,
-                tags={"Name": f"{name}-endpoints-from-task"},
-            )
+        # Even without interface endpoints, so that the first one, or the loss of NAT, cuts no task off.
+        VpcSecurityGroupEgressRule(
+            scope,
+            f"{key}_task_to_endpoints",
+            security_group_id=task.id,
+            description="To AWS by interface endpoints",
+            referenced_security_group_id=network.endpoints.security_group_id,
+            ip_protocol="tcp",
+            from_port=HTTPS,
+            to_port=HTTPS,
+            tags={"Name": f"{name}-task-to-endpoints"},
+        )
         if environment.network.nat != "none":
             VpcSecurityGroupEgressRule(
                 scope,

@@ -492,6 +492,30 @@ def test_security_group_rules_keep_their_descriptions(embedded: Embedded) -> Non
     assert described == {f"to {kind}" for kind in whom}
 
 
+def test_network_acl_entries_keep_their_icmp_types(embedded: Embedded) -> None:
+    ec2 = client(embedded, "ec2")
+    vpc = ec2.create_vpc(CidrBlock="10.4.0.0/16")["Vpc"]["VpcId"]
+    acl = ec2.create_network_acl(VpcId=vpc)["NetworkAcl"]["NetworkAclId"]
+    entry = {"RuleNumber": 110, "Protocol": "1", "RuleAction": "allow", "CidrBlock": "0.0.0.0/0"}
+    for change, code in ((ec2.create_network_acl_entry, 4), (ec2.replace_network_acl_entry, 1)):
+        change(NetworkAclId=acl, Egress=False, IcmpTypeCode={"Type": 3, "Code": code}, **entry)
+        (found,) = ec2.describe_network_acls(NetworkAclIds=[acl])["NetworkAcls"][0]["Entries"]
+        assert found["IcmpTypeCode"] == {"Type": 3, "Code": code}
+
+
+@pytest.mark.parametrize(("region", "zone"), [("ap-northeast-1", "ap-northeast-1b"), (REGION, "us-east-1a")])
+def test_a_subnet_in_a_zone_that_the_region_has_not_is_refused(
+    embedded: Embedded, region: str, zone: str
+) -> None:
+    ec2 = embedded.client("ec2", region)
+    vpc = ec2.create_vpc(CidrBlock="10.4.0.0/16")["Vpc"]["VpcId"]
+    with pytest.raises(ec2.exceptions.ClientError, match=r"InvalidParameterValue.*is invalid"):
+        ec2.create_subnet(VpcId=vpc, CidrBlock="10.4.0.0/24", AvailabilityZone=zone)
+    zones = [found["ZoneName"] for found in ec2.describe_availability_zones()["AvailabilityZones"]]
+    assert zone not in zones
+    ec2.create_subnet(VpcId=vpc, CidrBlock="10.4.0.0/24", AvailabilityZone=zones[0])
+
+
 def test_a_route_table_added_to_a_gateway_endpoint_is_routed_and_can_go_again(embedded: Embedded) -> None:
     ec2 = client(embedded, "ec2")
     vpc = ec2.create_vpc(CidrBlock="10.79.0.0/16")["Vpc"]["VpcId"]

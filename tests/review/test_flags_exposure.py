@@ -57,6 +57,27 @@ def test_ingress_from_some_is_not(cidr: str) -> None:
     assert titles(change(RULE, ABSENT, rule(cidr))) == []
 
 
+@pytest.mark.parametrize(("code", "found"), [(4, []), (1, WORLD), (-1, WORLD)])
+def test_path_mtu_discovery_opens_no_port_and_other_icmp_is_flagged(code: int, found: list[str]) -> None:
+    single: dict[str, Tree] = {
+        "cidr_ipv4": "0.0.0.0/0",
+        "from_port": 3,
+        "to_port": code,
+        "ip_protocol": "icmp",
+    }
+    assert titles(change(RULE, ABSENT, single)) == found
+    entry: dict[str, Tree] = {
+        "rule_action": "allow",
+        "egress": False,
+        "cidr_block": "0.0.0.0/0",
+        "protocol": "1",
+        "icmp_type": 3,
+        "icmp_code": code,
+        "network_acl_id": "acl-1",
+    }
+    assert titles(change("aws_network_acl_rule", ABSENT, entry)) == found
+
+
 def test_two_halves_are_the_world() -> None:
     halves = block(22, "0.0.0.0/1", "128.0.0.0/1")
     assert titles(change("aws_security_group", group(), group(halves))) == WORLD

@@ -1,5 +1,6 @@
 """The network stack: what is in it, what may pass, and that it can grow."""
 
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -97,6 +98,26 @@ def test_every_subnet_has_the_acl_of_its_tier(stacks: dict[str, Stack]) -> None:
     }
 
 
+def test_the_interface_endpoints_admit_the_private_tier_before_their_names_lead_there(
+    stacks: dict[str, Stack],
+) -> None:
+    network = stacks["prod-network"]
+    rule = network.one("aws_vpc_security_group_ingress_rule", "endpoints_from_private")
+    assert rule["security_group_id"] == "${aws_security_group.endpoints_group.id}"
+    assert rule["cidr_ipv4"] == "10.30.0.0/17"
+    assert (rule["ip_protocol"], rule["from_port"], rule["to_port"]) == ("tcp", 443, 443)
+    for endpoint in network.all("aws_vpc_endpoint").values():
+        if endpoint["vpc_endpoint_type"] == "Interface":
+            assert endpoint["depends_on"] == ["aws_vpc_security_group_ingress_rule.endpoints_from_private"]
+
+
+def test_the_rule_of_the_endpoints_is_there_before_the_first_endpoint(stacks: dict[str, Stack]) -> None:
+    network = stacks["dev-network"].all("aws_vpc_security_group_ingress_rule")
+    service = stacks["dev-service"].all("aws_vpc_security_group_egress_rule")
+    assert "endpoints_from_private" in network
+    assert "web_task_to_endpoints" in service
+
+
 def admits(network: Stack, tier: str, egress: bool, port: int, cidr: str) -> bool:
     """Whether a tier's ACL lets TCP on a port pass, from or to a CIDR as the rules write it."""
     return any(
@@ -119,6 +140,16 @@ CONVERSATIONS = {
         ("private", False, 8080, PUBLIC),
         ("private", True, 1024, PUBLIC),
         ("public", False, 1024, PRIVATE),
+    ],
+    "the load balancer with a service on another port": [
+        ("public", True, 3000, PRIVATE),
+        ("private", False, 3000, PUBLIC),
+    ],
+    "a task with another service": [
+        ("private", True, 9000, PRIVATE),
+        ("private", False, 9000, PRIVATE),
+        ("private", True, 32768, PRIVATE),
+        ("private", False, 32768, PRIVATE),
     ],
     "a task with the world through NAT": [
         ("private", True, 443, WORLD),
@@ -172,11 +203,32 @@ def test_acls_stop_what_nobody_needs(
     assert not admits(stacks["dev-network"], tier, egress, port, cidr)
 
 
+@pytest.mark.parametrize(
+    ("tier", "cidr"), [("public", "0.0.0.0/0"), ("private", "0.0.0.0/0"), ("database", PRIVATE)]
+)
+def test_acls_let_path_mtu_discovery_pass_both_ways(stacks: dict[str, Stack], tier: str, cidr: str) -> None:
+    rules = stacks["dev-network"].all("aws_network_acl_rule")
+    for direction, egress in (("in", False), ("out", True)):
+        rule = rules[f"{tier}_acl_{direction}_path_mtu"]
+        assert (rule["protocol"], rule["icmp_type"], rule["icmp_code"]) == ("icmp", 3, 4)
+        assert (rule["egress"], rule["cidr_block"], rule["rule_action"]) == (egress, cidr, "allow")
+        assert not {"from_port", "to_port"} & set(rule)
+
+
 def test_acl_rules_are_numbered_once_and_within_the_quota(stacks: dict[str, Stack]) -> None:
     rules = list(stacks["prod-network"].all("aws_network_acl_rule").values())
     places = [(rule["network_acl_id"], rule["egress"], rule["rule_number"]) for rule in rules]
     assert len(set(places)) == len(places)
-    assert max(number for _, _, number in places) <= 2000
+    counts = Counter((acl, egress) for acl, egress, _ in places)
+    assert max(counts.values()) <= 20
+
+
+def test_a_new_service_changes_no_acl(synthesize: Synthesize) -> None:
+    before = synthesize(dev=environment())["dev-network"].resources()
+    after = synthesize(dev=environment(services="[services.web]\n[services.api]\n"))[
+        "dev-network"
+    ].resources()
+    assert before == after
 
 
 def test_gateway_endpoints_are_always_there_and_interface_endpoints_as_asked(

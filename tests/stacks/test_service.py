@@ -153,6 +153,7 @@ def test_without_a_domain_http_is_forwarded(stacks: dict[str, Stack]) -> None:
     assert action["type"] == "forward"
     assert set(stacks["dev-service"].all("aws_vpc_security_group_ingress_rule")) == {
         "web_balancer_from_http",
+        "web_balancer_path_mtu",
         "web_task_from_balancer",
     }
 
@@ -263,7 +264,11 @@ def test_security_groups_chain_from_the_internet_to_the_endpoints(stacks: dict[s
     assert ingress["web_balancer_from_https"]["for_each"] == "${toset(var.web_allowed_cidrs)}"
     assert egress["web_balancer_to_task"]["referenced_security_group_id"] == task
     assert ingress["web_task_from_balancer"]["referenced_security_group_id"] == balancer
-    assert ingress["web_endpoints_from_task"]["referenced_security_group_id"] == task
+    assert "endpoints_group" in egress["web_task_to_endpoints"]["referenced_security_group_id"]
+    path_mtu = ingress.pop("web_balancer_path_mtu")
+    assert path_mtu["security_group_id"] == balancer
+    assert path_mtu["cidr_ipv4"] == "0.0.0.0/0"
+    assert (path_mtu["ip_protocol"], path_mtu["from_port"], path_mtu["to_port"]) == ("icmp", 3, 4)
     ports = {"balancer_from_http": 80, "balancer_to_task": contract.PORT, "task_from_balancer": contract.PORT}
     for name, rule in {**ingress, **egress}.items():
         port = ports.get(name.removeprefix("web_"), 443)

@@ -253,8 +253,8 @@ BAD = {
         f'dev.toml: services.web.domain = "{"a" * 60}.example.com": a domain such as',
     ),
     "more CIDRs than a security group takes": (
-        environment(services=f"[services.web]\nallowed_cidrs = {[f'10.0.{n}.0/24' for n in range(61)]}\n"),
-        "dev.toml: services.web.allowed_cidrs: fewer: 61 CIDRs make 61 rules, a group takes 60",
+        environment(services=f"[services.web]\nallowed_cidrs = {[f'10.0.{n}.0/24' for n in range(60)]}\n"),
+        "dev.toml: services.web.allowed_cidrs: fewer: 60 CIDRs make 61 rules, a group takes 60",
     ),
     "a path that leads out": (
         environment(services='[services.web]\nwritable_paths = ["/a/../b"]\n'),

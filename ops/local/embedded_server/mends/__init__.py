@@ -14,8 +14,10 @@ from ops.local.embedded_server.mends.iam_quotas import count_quotas
 from ops.local.embedded_server.mends.ecs_task_definitions import fill_in_containers
 from ops.local.embedded_server.mends.last_use import forget_last_use
 from ops.local.embedded_server.mends.load_balancers import refuse_what_aws_refuses
+from ops.local.embedded_server.mends.network_acl_entries import keep_icmp_types
 from ops.local.embedded_server.mends.rds_subnet_groups import keep_modified_subnet_groups
 from ops.local.embedded_server.mends.rule_descriptions import keep_rule_descriptions
+from ops.local.embedded_server.mends.subnet_zones import refuse_zones_of_other_regions
 from ops.local.embedded_server.mends.vpc_endpoints import route_added_tables
 from ops.local.embedded_server.mends.web_identities import ask_roles_about_tokens
 
@@ -28,6 +30,7 @@ def mend_moto() -> None:
     fill_in_containers()
     forget_items()
     forget_last_use()
+    keep_icmp_types()
     keep_modified_subnet_groups()
     keep_rule_descriptions()
     keep_service_settings()
@@ -38,4 +41,5 @@ def mend_moto() -> None:
     make_transactions_once()
     refuse_statements_without_actions()
     refuse_what_aws_refuses()
+    refuse_zones_of_other_regions()
     route_added_tables()

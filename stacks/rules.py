@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator, Mapping
 from itertools import combinations
 from typing import Final
 
-from stacks import fargate, naming
+from stacks import fargate, naming, privatelink
 from stacks.addressing import LARGEST_VPC_PREFIX, AddressError, plan_addresses
 from stacks.problems import Problem, nearest
 from stacks.settings import Environment, Network, Project, Service
@@ -25,16 +25,12 @@ RESERVED_SERVICES: Final = frozenset({"flow-logs"})
 RULES_OF_A_GROUP: Final = 60
 """Inbound rules that a security group has room for. Source: Amazon VPC User Guide, "Amazon VPC quotas"."""
 
-_ENDPOINT_OF_PREFIX: Final = {
-    "cloudwatch": "monitoring",
-    "ecr": "ecr.api",
-    "ecs": "ecs",
-    "logs": "logs",
-    "secretsmanager": "secretsmanager",
-    "ssm": "ssm",
-    "sts": "sts",
-}
-"""Interface endpoint of each IAM prefix the app may use; DynamoDB and S3 have gateway endpoints."""
+ENDPOINTS_OF_TASKS: Final = frozenset({"ecr.api", "ecr.dkr", "logs"})
+"""Interface endpoints that every task needs: they pull the image and write the log.
+
+Source: Amazon ECR User Guide, "Considerations for Amazon ECR VPC endpoints"; Amazon ECS Developer
+Guide, "Interface VPC endpoints".
+"""
 
 
 def environment_problems(environment: Environment, project: Project | None) -> Iterator[Problem]:
@@ -181,30 +177,39 @@ def platform_problems(environments: Mapping[str, Environment]) -> Iterator[tuple
                 yield environment.name, Problem(("services", key, "domain"), service.domain, allowed)
 
 
-def needed_endpoints(service: Service) -> frozenset[str]:
-    """Interface endpoints without which the tasks of a service cannot run where there is no NAT gateway.
+def missing_endpoints(service: Service, present: Collection[str]) -> tuple[frozenset[str], frozenset[str]]:
+    """Returns what keeps the tasks of a service from running without a NAT gateway.
 
-    Source: Amazon ECR User Guide, "Considerations for Amazon ECR VPC endpoints"; Amazon ECS
-    Developer Guide, "Interface VPC endpoints".
+    The first set has the interface endpoints that are not in `present`, the second the IAM prefixes
+    that no endpoint leads to. Where a prefix has several endpoints, any of them will do.
     """
     prefixes = {action.split(":")[0] for grant in program_of(service).grants for action in grant.actions}
-    of_the_app = {_ENDPOINT_OF_PREFIX[prefix] for prefix in prefixes & _ENDPOINT_OF_PREFIX.keys()}
-    of_secrets = {_ENDPOINT_OF_PREFIX[reference.store] for reference in service.secrets.values()}
-    of_exec = {"ssmmessages"} if service.exec else set()
-    return frozenset({"ecr.api", "ecr.dkr", "logs"} | of_the_app | of_secrets | of_exec)
+    prefixes |= {reference.store for reference in service.secrets.values()}
+    prefixes |= {"ssmmessages"} if service.exec else set()
+    prefixes -= privatelink.GATEWAYS
+    known = {prefix: privatelink.ENDPOINTS[prefix] for prefix in prefixes & privatelink.ENDPOINTS.keys()}
+    missing = {names[0] for names in known.values() if not set(names) & set(present)}
+    return frozenset(missing | (ENDPOINTS_OF_TASKS - set(present))), frozenset(prefixes - known.keys())
 
 
 def _reachability_problems(environment: Environment) -> Iterator[Problem]:
     if environment.network.nat != "none":
         return
     for name, service in environment.services.items():
-        missing = needed_endpoints(service) - set(environment.network.endpoints)
+        missing, unreachable = missing_endpoints(service, environment.network.endpoints)
         if missing:
             yield Problem(
                 ("network", "nat"),
                 "none",
                 f"tasks of {name!r} would have no way to {', '.join(sorted(missing))}; "
                 f"add {'them' if len(missing) > 1 else 'it'} to network.endpoints or choose another nat",
+            )
+        if unreachable:
+            yield Problem(
+                ("network", "nat"),
+                "none",
+                f"tasks of {name!r} may call {', '.join(sorted(unreachable))}, which no interface endpoint "
+                "leads to; choose another nat",
             )
 
 

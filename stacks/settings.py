@@ -7,11 +7,16 @@ seconds throughout.
 
 import re
 from collections.abc import Mapping
+from difflib import get_close_matches
 from ipaddress import IPv4Network
 from types import MappingProxyType
 from typing import Annotated, Literal, Self, TypeVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+
+from stacks import privatelink
+from stacks.problems import nearest
+from stacks.regions import PROVIDER, REGIONS
 
 T = TypeVar("T")
 
@@ -44,10 +49,19 @@ def _percentage(value: int) -> int:
 
 
 def _region(value: str) -> str:
-    if value.startswith(("cn-", "us-gov-")) or "-iso" in value:
+    if value not in REGIONS:
         raise ValueError(
-            "a region of AWS's commercial partition; China, GovCloud and isolated regions are not"
+            f"a region of AWS's commercial partition that provider {PROVIDER} has; {nearest(value, REGIONS)}"
         )
+    return value
+
+
+def _endpoint(value: str) -> str:
+    if value in privatelink.GATEWAYS:
+        raise ValueError("left out: every VPC has its gateway endpoint, which is free of charge")
+    if value not in privatelink.NAMES:
+        close = ", ".join(get_close_matches(value, sorted(privatelink.NAMES), cutoff=0.4))
+        raise ValueError(f"the name of an interface endpoint, such as {close or 'sqs'}")
     return value
 
 
@@ -77,9 +91,7 @@ def _unique(value: tuple[T, ...]) -> tuple[T, ...]:
 
 
 AccountId = Annotated[str, _text(r"\d{12}", "an AWS account id: twelve digits, in quotes")]
-Region = Annotated[
-    str, _text(r"[a-z]{2}(-[a-z]+)+-\d", 'an AWS region such as "eu-central-1"'), AfterValidator(_region)
-]
+Region = Annotated[str, AfterValidator(_region)]
 Name = Annotated[
     str,
     _text(
@@ -107,9 +119,7 @@ MountPath = Annotated[
     str, _text(r"(/[\w.-]+)+", "an absolute path within the container"), AfterValidator(_mount_path)
 ]
 Percentage = Annotated[int, AfterValidator(_percentage)]
-Endpoint = Literal[
-    "ecr.api", "ecr.dkr", "ecs", "logs", "monitoring", "secretsmanager", "ssm", "ssmmessages", "sts"
-]
+Endpoint = Annotated[str, AfterValidator(_endpoint)]
 
 
 class Table(BaseModel):

@@ -160,6 +160,14 @@ BAD = {
         ),
         "dev.toml: network.nat = \"none\": tasks of 'web' would have no way to secretsmanager; add it to",
     ),
+    "an endpoint that does not exist": (
+        environment(network='network = { cidr = "10.10.0.0/16", endpoints = ["cloudwatch-logs"] }\n'),
+        'dev.toml: network.endpoints.0 = "cloudwatch-logs": the name of an interface endpoint, such as ',
+    ),
+    "an endpoint that is there anyway": (
+        environment(network='network = { cidr = "10.10.0.0/16", endpoints = ["s3"] }\n'),
+        'dev.toml: network.endpoints.0 = "s3": left out: every VPC has its gateway endpoint',
+    ),
     "no NAT and no way to exec": (
         environment(
             network=WITHOUT_NAT,
@@ -229,6 +237,17 @@ BAD = {
     "a region of another partition": (
         environment().replace('"eu-central-1"', '"cn-north-1"'),
         'dev.toml: region = "cn-north-1": a region of AWS\'s commercial partition',
+    ),
+    "a region that does not exist": (
+        environment().replace('"eu-central-1"', '"eu-central-9"'),
+        (
+            'dev.toml: region = "eu-central-9": a region of AWS\'s commercial partition that provider 5.100.0'
+            " has; did you mean 'eu-central-2'? known here: af-south-1, ap-east-1, "
+        ),
+    ),
+    "a region that the provider refuses": (
+        environment().replace('"eu-central-1"', '"ap-southeast-6"'),
+        'dev.toml: region = "ap-southeast-6": a region of AWS\'s commercial partition that provider',
     ),
     "an account id in other digits": (
         environment().replace('"111111111111"', '"\u0661\u0661\u0661111111111"'),

@@ -1,0 +1,66 @@
+"""Interface endpoints: those of every IAM prefix, and what a service needs without a NAT gateway."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from policy_sentry.querying.all import get_all_service_prefixes
+
+from stacks import privatelink, rules
+from stacks.reading import SettingsError, read_platform
+from stacks.settings import Service
+from stacks.workloads import STATUS, Grant, Resource
+from tests.stacks.platform_files import environment, write_platform
+
+PLAIN = ("ecr.api", "ecr.dkr", "logs")
+
+
+def service_that_calls(monkeypatch: pytest.MonkeyPatch, *actions: str) -> Service:
+    """A service whose program has these grants."""
+    program = replace(STATUS, grants=(Grant("Call", actions, Resource.TABLE),))
+    monkeypatch.setattr(rules, "program_of", lambda _: program)
+    return Service()
+
+
+def test_every_prefix_is_one_of_iam() -> None:
+    assert privatelink.ENDPOINTS.keys() <= get_all_service_prefixes()
+
+
+def test_no_endpoint_belongs_to_two_prefixes() -> None:
+    assert len(privatelink.NAMES) == sum(len(names) for names in privatelink.ENDPOINTS.values())
+
+
+@pytest.mark.parametrize(
+    ("action", "present", "missing"),
+    [
+        ("sqs:SendMessage", PLAIN, {"sqs"}),
+        ("sqs:SendMessage", (*PLAIN, "sqs"), set()),
+        ("sqs:SendMessage", (), {"sqs", *PLAIN}),
+        ("cloudwatch:PutMetricData", PLAIN, {"monitoring"}),
+        ("kinesis:PutRecord", PLAIN, {"kinesis-streams"}),
+        ("bedrock:InvokeModel", PLAIN, {"bedrock-runtime"}),
+        ("bedrock:InvokeAgent", (*PLAIN, "bedrock-agent-runtime"), set()),
+        ("s3:GetObject", PLAIN, set()),
+        ("dynamodb:GetItem", PLAIN, set()),
+    ],
+)
+def test_what_a_service_may_call_needs_its_endpoint(
+    monkeypatch: pytest.MonkeyPatch, action: str, present: Sequence[str], missing: set[str]
+) -> None:
+    service = service_that_calls(monkeypatch, action)
+    found, unreachable = rules.missing_endpoints(service, present)
+    assert found == missing
+    assert not unreachable
+
+
+def test_a_service_without_any_endpoint_cannot_be_called_without_nat(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    service_that_calls(monkeypatch, "route53:ListHostedZones", "sqs:SendMessage")
+    network = f'network = {{ cidr = "10.10.0.0/16", nat = "none", endpoints = {[*PLAIN, "sqs"]} }}\n'
+    directory = write_platform(tmp_path, dev=environment(network=network))
+    with pytest.raises(
+        SettingsError, match=r'nat = "none": tasks of \'web\' may call route53, which no interface endpoint'
+    ):
+        read_platform(directory)

@@ -10,8 +10,8 @@ from ops.local.embedded_server.mends.dynamodb_items import forget_items
 from ops.local.embedded_server.mends.dynamodb_transactions import make_transactions_once
 from ops.local.embedded_server.mends.ecr_registries import look_into_other_registries
 from ops.local.embedded_server.mends.ecs_services import keep_service_settings, keep_services_steady
-from ops.local.embedded_server.mends.iam_quotas import count_quotas
 from ops.local.embedded_server.mends.ecs_task_definitions import fill_in_containers
+from ops.local.embedded_server.mends.iam_quotas import count_quotas
 from ops.local.embedded_server.mends.last_use import forget_last_use
 from ops.local.embedded_server.mends.load_balancers import refuse_what_aws_refuses
 from ops.local.embedded_server.mends.network_acl_entries import keep_icmp_types

@@ -118,7 +118,7 @@ release: $(ready) ## Record the image that a service runs, by digest [ENV= SERVI
 	  $${IMAGE:+--image "$$IMAGE"} $${COMMIT:+--commit "$$COMMIT"}
 
 .PHONY: releases
-releases: $(ready) ## List the releases of a service, the newest first [ENV= SERVICE=]
+releases: $(ready) ## List the releases of a service and their states, the newest first [ENV= SERVICE=]
 	@$(ops) releases $${ENV:+--env "$$ENV"} $${SERVICE:+--service "$$SERVICE"}
 
 .PHONY: promote
@@ -126,7 +126,7 @@ promote: $(ready) ## Record the release of one environment in another [FROM= TO=
 	@$(ops) promote $${FROM:+--from "$$FROM"} $${TO:+--to "$$TO"} $${SERVICE:+--service "$$SERVICE"}
 
 .PHONY: rollback
-rollback: $(ready) ## Record an earlier release: the previous one, or the one of a version, commit or digest [ENV= SERVICE= TO=]
+rollback: $(ready) ## Record the last release in service before, or the one of a version, commit or digest [ENV= SERVICE= TO=]
 	@$(ops) rollback $${ENV:+--env "$$ENV"} $${SERVICE:+--service "$$SERVICE"} $${TO:+--to "$$TO"}
 
 .PHONY: deploy

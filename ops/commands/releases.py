@@ -11,8 +11,8 @@ from ops.core.clients import caller_account
 from ops.core.console import console, for_people
 from ops.core.errors import OpsError
 from ops.github.role import act_in
-from ops.releases.choice import chosen, commit_of
-from ops.releases.records import Recorded, Release, Releases
+from ops.releases.choice import chosen, commit_of, previous
+from ops.releases.records import RECORDED, Recorded, Release
 from ops.terraform.targets import environment_of
 from stacks.reading import read_platform
 from stacks.settings import Environment
@@ -53,7 +53,7 @@ def release(
 @app.command("releases")
 @for_people
 def list_releases(env: Env = None, service: Service = "", directory: Directory = HERE) -> None:
-    """List the releases of a service, the newest first."""
+    """List the releases of a service and what became of them, the newest first."""
     platform = read_platform(Checkout(directory.absolute()).environments)
     environment = environment_of(platform, env)
     service = service_of(platform, service)
@@ -98,7 +98,8 @@ def rollback(
     env: Env = None,
     service: Service = "",
     to: Annotated[
-        str, typer.Option("--to", help="Version, commit or digest; by default the release before this one.")
+        str,
+        typer.Option("--to", help="Version, commit or digest; by default the last one in service before."),
     ] = "",
     directory: Directory = HERE,
 ) -> None:
@@ -111,31 +112,30 @@ def rollback(
     history = releases.history(service)
     if not history:
         raise OpsError(f"{environment.name} has no release of {service}; there is nothing to go back to.")
-    version, previous = chosen(history, to) if to else _previous(releases, environment, service)
-    current = history[0].release
-    if current and (current.image, current.commit) == (previous.image, previous.commit):
+    found = chosen(history, to) if to else previous(history)
+    if found is None:
         raise OpsError(
-            f"Version {version} is the release that is recorded now: {previous.image} of {previous.commit}. "
+            f"{environment.name} has no release of {service} to go back to: none was in service before the "
+            f"current one without failing later. `make releases ENV={environment.name}` lists all, and `make "
+            f"rollback ENV={environment.name} TO=<version>` goes back to any of them."
+        )
+    version, restored = found
+    if history[0].what == (restored.image, restored.commit):
+        raise OpsError(
+            f"Version {version} is the release that is recorded now: {restored.image} of {restored.commit}. "
             f"`make releases ENV={environment.name}` lists the others."
         )
-    if releases.tags(previous.image) is None:
+    if releases.tags(restored.image) is None:
         raise OpsError(
-            f"Version {version} cannot be restored: the registry no longer has {previous.image}. "
+            f"Version {version} cannot be restored: the registry no longer has {restored.image}. "
             f"`make releases ENV={environment.name}` lists the others."
         )
     why = f"rollback to version {version}"
-    releases.record(service, previous.image, previous.commit, why, expected_version=history[0].version)
+    releases.record(service, restored.image, restored.commit, why, history[0].version, restores=version)
     console.print(
-        f"{environment.name} {service}: version {version} is recorded again, {previous.image} of "
-        f"{previous.commit}. `make deploy ENV={environment.name}` deploys it."
+        f"{environment.name} {service}: version {version} is recorded again, {restored.image} of "
+        f"{restored.commit}. `make deploy ENV={environment.name}` deploys it."
     )
-
-
-def _previous(releases: Releases, environment: Environment, service: str) -> tuple[int, Release]:
-    previous = releases.former(service)
-    if previous is None or previous.release is None:
-        raise OpsError(f"{environment.name} has one release of {service} only; nothing to go back to.")
-    return previous.version, previous.release
 
 
 def _require_target(source: Environment, target: Environment, service: str, released: Release) -> None:
@@ -159,16 +159,23 @@ def _print_result(environment: Environment, service: str, image: str, changed: b
 
 
 def _table(history: tuple[Recorded, ...]) -> list[Text]:
-    """Returns a header line and a line for each version, with the current one marked."""
-    rows = [("", "VERSION", "AT", "COMMIT", "DIGEST", "BY", "WHY")]
-    for place, recorded in enumerate(history):
-        mark = "*" if place == 0 else ""
+    """Returns a header line and a line for each version, with the current one marked.
+
+    A version that only says what became of the one before it takes its line. AT is when the release
+    got into its state.
+    """
+    undone = {each.release.undoes for each in history if each.release}
+    rows = [("", "VERSION", "AT", "COMMIT", "DIGEST", "STATE", "BY", "WHY")]
+    for newer, recorded in zip((None, *history), history, strict=False):
+        if newer and newer.release and newer.release.state != RECORDED and newer.what == recorded.what:
+            continue
         if found := recorded.release:
             digest = found.digest.removeprefix("sha256:")[:12]
-            what = (found.at, found.commit[:12], digest, found.by, found.why)
+            state = "undone" if recorded.version in undone else found.state
+            what = (found.since or found.at, found.commit[:12], digest, state, found.by, found.why)
         else:
-            what = ("cannot be read as a release record", "", "", "", "")
-        rows.append((mark, str(recorded.version), *what))
+            what = ("cannot be read as a release record", "", "", "", "", "")
+        rows.append(("" if newer else "*", str(recorded.version), *what))
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     return [
         Text("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())

@@ -77,6 +77,8 @@ class LastRelease:
     by: str = ""
     at: str = ""
     why: str = ""
+    state: str = ""
+    since: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +170,16 @@ class Reader:
         release = latest.release
         if release is None:
             return LastRelease(latest.version)
-        return LastRelease(latest.version, release.image, release.commit, release.by, release.at, release.why)
+        return LastRelease(
+            latest.version,
+            release.image,
+            release.commit,
+            release.by,
+            release.at,
+            release.why,
+            release.state,
+            release.since,
+        )
 
 
 def table(statuses: Sequence[ServiceStatus], now: datetime) -> Table:
@@ -266,7 +277,7 @@ def _release(release: LastRelease | None, now: datetime) -> Text:
         when = _ago(datetime.fromisoformat(release.at), now)
     except (ValueError, TypeError):
         when = release.at
-    text.append(f"\n{when} by {release.by}")
+    text.append(f", {release.state}\nrecorded {when} by {release.by}")
     return text.append(f"\n{release.why}", "dim") if release.why else text
 
 

@@ -1,4 +1,4 @@
-"""Which release a person means: a version of a record, or the commit of an image's tag."""
+"""Which release a person means: a version of a record, the one to go back to, or the commit of a tag."""
 
 import re
 from collections.abc import Sequence
@@ -6,7 +6,7 @@ from typing import Final
 
 from ops.core.ecs import COMMIT_ID
 from ops.core.errors import OpsError, UsageError
-from ops.releases.records import Recorded, Release
+from ops.releases.records import FAILED, IN_SERVICE, Recorded, Release
 
 _VERSION: Final = re.compile(r"[1-9][0-9]{0,5}")
 _DIGEST: Final = re.compile(r"(?:\S+@)?(sha256:[0-9a-f]{7,64})")
@@ -40,6 +40,45 @@ def chosen(history: Sequence[Recorded], to: str) -> tuple[int, Release]:
         versions = ", ".join(str(version) for version, _ in found)
         raise UsageError(f"TO={to} matches several releases (versions {versions}). Use the version's number.")
     return found[0]
+
+
+def previous(history: Sequence[Recorded]) -> tuple[int, Release] | None:
+    """Returns the version and release to go back to: the last one in service before the current one.
+
+    `history` has the newest version first. A current version that records a previous one again
+    counts as that one, so that going back twice goes further back. A release is left out if its last
+    deployment failed or was undone, or if somebody went back from it.
+    """
+    if not history:
+        return None
+    releases = {recorded.version: recorded.release for recorded in history if recorded.release}
+    current = history[0].version
+    while (found := releases.get(current)) and 0 < found.restores < current:
+        current = found.restores
+    undone = {release.undoes for release in releases.values()}
+    seen = {history[0].what}
+    for recorded in history:
+        if recorded.release is None or recorded.what in seen:
+            continue
+        if recorded.version in undone or recorded.release.state == FAILED:
+            seen.add(recorded.what)
+        elif recorded.release.state == IN_SERVICE:
+            if recorded.version < current:
+                return recorded.version, recorded.release
+            seen.add(recorded.what)
+    return None
+
+
+def restored(history: Sequence[Recorded], image: str, commit: str) -> int:
+    """Returns the newest version of a release that was in service, or 0 if none is known to have been."""
+    return next(
+        (
+            recorded.version
+            for recorded in history
+            if recorded.what == (image, commit) and recorded.release and recorded.release.state == IN_SERVICE
+        ),
+        0,
+    )
 
 
 def commit_of(tags: Sequence[str], image: str) -> str:

@@ -1,14 +1,17 @@
 """The release record: the image that a service runs in an environment, by digest, in SSM.
 
-Terraform reads it; this module is its only writer. SSM keeps the last hundred versions.
+Terraform reads it; this module is its only writer. What became of a release is a version of its own,
+with the same image: a label would need no version, but SSM refuses to write once the oldest of its
+hundred versions has one. Source: AWS Systems Manager API Reference, ParameterMaxVersionLimitExceeded.
 """
 
 import json
 import os
 import pwd
-from dataclasses import asdict, dataclass, fields
+from contextlib import AbstractContextManager
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 from botocore.exceptions import ClientError
 
@@ -18,16 +21,34 @@ from ops.releases.lock import locked
 from stacks.naming import registry, release_lock, release_parameter, repository_name
 from stacks.settings import Environment, Project
 
+RECORDED: Final = "recorded"
+"""The state of a release that was recorded; whether it was ever in service is not known."""
+
+IN_SERVICE: Final = "in service"
+"""The state of a release once ECS has completed its rollout, and `make deploy` its tests if it ran them."""
+
+FAILED: Final = "failed"
+"""The state of a release that failed and stays, because there is none to go back to."""
+
 
 @dataclass(frozen=True)
 class Release:
-    """One version of a release record: `at` is the time in RFC 3339, UTC; `why` may be empty."""
+    """One version of a release record; times are in RFC 3339, UTC.
+
+    `by`, `at` and `why` are of the recording, `since` is when the release got into another state
+    than `RECORDED`. `restores` is the version whose release this one records again, and `undoes`
+    the version whose deployment failed and was taken back; 0 for none.
+    """
 
     image: str
     commit: str
     by: str
     at: str
     why: str = ""
+    state: str = RECORDED
+    since: str = ""
+    restores: int = 0
+    undoes: int = 0
 
     @property
     def digest(self) -> str:
@@ -41,6 +62,11 @@ class Recorded:
 
     version: int
     release: Release | None
+
+    @property
+    def what(self) -> tuple[str, str] | None:
+        """Returns the image and the commit, by which two versions are the same release."""
+        return (self.release.image, self.release.commit) if self.release else None
 
 
 @dataclass(frozen=True)
@@ -86,14 +112,6 @@ class Releases:
             return ()
         return tuple(sorted(versions, key=lambda recorded: recorded.version, reverse=True))
 
-    def former(self, service: str) -> Recorded | None:
-        """Returns the newest version that names another image or commit than the current one, or None."""
-        history = self.history(service)
-        current = _what(history[0]) if history else None
-        return next(
-            (recorded for recorded in history if recorded.release and _what(recorded) != current), None
-        )
-
     def record(
         self,
         service: str,
@@ -101,11 +119,13 @@ class Releases:
         commit: str,
         why: str = "",
         expected_version: int | None = None,
+        restores: int = 0,
+        undoes: int = 0,
     ) -> bool:
         """Makes an image the one that a service runs, and returns False if it already is.
 
         `expected_version` is the current version that the decision was based on, 0 for none; by
-        default it is read first.
+        default it is read first. `restores` and `undoes` are those of `Release`.
 
         Raises UsageError if service, image or commit is invalid. Raises OpsError if the registry
         does not have the image, or has it without a tag and so will delete it, and if somebody else
@@ -116,20 +136,33 @@ class Releases:
         if expected_version is None:
             expected_version = before.version if before else 0
         self.kept_tags(image)
-        if before and before.version == expected_version and _what(before) == (image, commit):
+        if before and before.version == expected_version and before.what == (image, commit):
             return False
-        by = who()
-        lock = release_lock(self.project, self.environment.name, service)
-        at_work = f"recording a release of {service} in {self.environment.name}"
-        with locked(self.ssm, lock, by, at_work):
+        with self._locked(service):
             latest = self.latest(service)
             if (latest.version if latest else 0) != expected_version:
-                if latest and _what(latest) == (image, commit):
+                if latest and latest.what == (image, commit):
                     return False
                 raise OpsError(
                     f"{self._describe(latest)} meanwhile, so nothing was recorded. {self._advice()}"
                 )
-            self._write(service, Release(image, commit, by, _now(), why), latest)
+            release = Release(image, commit, who(), _now(), why, restores=restores, undoes=undoes)
+            self._write(service, release, latest)
+        return True
+
+    def settle(self, service: str, version: int, state: str, why: str = "") -> bool:
+        """Records the state that the release of a version has got into, with `why` if that is given.
+
+        Returns False, and records nothing, if that version is no longer the current one. Raises
+        OpsError if somebody else records meanwhile.
+        """
+        with self._locked(service):
+            latest = self.latest(service)
+            if latest is None or latest.release is None or latest.version != version:
+                return False
+            if latest.release.state != state:
+                release = replace(latest.release, state=state, since=_now(), why=why or latest.release.why)
+                self._write(service, release, latest)
         return True
 
     def tags(self, image: str) -> tuple[str, ...] | None:
@@ -152,6 +185,10 @@ class Releases:
                 f"The image could not be looked up in {host}: {error.response['Error']['Message']}"
             ) from None
         return tuple(found["imageDetails"][0].get("imageTags", ()))
+
+    def _locked(self, service: str) -> AbstractContextManager[None]:
+        lock = release_lock(self.project, self.environment.name, service)
+        return locked(self.ssm, lock, who(), f"recording a release of {service} in {self.environment.name}")
 
     def _write(self, service: str, release: Release, before: Recorded | None) -> None:
         """Writes the next version.
@@ -260,10 +297,6 @@ def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
-def _what(recorded: Recorded) -> tuple[str, str] | None:
-    return (recorded.release.image, recorded.release.commit) if recorded.release else None
-
-
 def _recorded(parameter: Any) -> Recorded:
     return Recorded(parameter["Version"], _release(parameter["Value"]))
 
@@ -275,9 +308,10 @@ def _release(text: str) -> Release | None:
         return None
     if not isinstance(content, dict):
         return None
-    known = {field.name: content[field.name] for field in fields(Release) if field.name in content}
+    known = [field for field in fields(Release) if field.name in content]
+    if not all(type(content[field.name]) is field.type for field in known):
+        return None
     try:
-        release = Release(**known)
+        return Release(**{field.name: content[field.name] for field in known})
     except TypeError:
         return None
-    return release if all(isinstance(value, str) for value in known.values()) else None

@@ -2,6 +2,7 @@
 
 The steps are record, plan, apply, wait for ECS, smoke test, bake. A failure after the plan is
 undone: the record names the previous release again, which is then planned, applied and waited for.
+The record says that a release is in service only once that is known.
 """
 
 import time
@@ -17,7 +18,8 @@ from ops.core.ecs import Image
 from ops.core.errors import OpsError, ReleaseFailedError
 from ops.core.progress import Progress
 from ops.local.stand_in import stand_in
-from ops.releases.records import Releases
+from ops.releases.choice import restored
+from ops.releases.records import FAILED, IN_SERVICE, RECORDED, Releases
 from ops.rollout.deployed import Deployed
 from ops.rollout.plan import applied_task_definition, plan_release
 from ops.rollout.smoke import SECONDS, Expected, short, smoke_test
@@ -127,6 +129,7 @@ class _Deployment:
         started = time.monotonic()
         for deployed in self._all:
             deployed.begin(alarms=self._order.bake > 0)
+            self._note_completed(deployed)
         self._record()
         watched = self._plan(workspace)
         try:
@@ -136,10 +139,32 @@ class _Deployment:
             self._bake(watched)
         except ReleaseFailedError as failure:
             self._undo(workspace, watched, failure)
+        self._leaves(
+            "The release is in service and tested. Its record may not say so: `make deploy "
+            f"ENV={self._name}` adds it."
+        )
+        self._settle(watched)
         for each in watched:
             unchanged = ", as before" if each.deployed.before == each.image else ""
             runs = f"{self._name}: {each.service} runs {_short(each.image)}{unchanged}."
             self._say(f"{runs} It took {minutes(time.monotonic() - started)}.")
+
+    def _note_completed(self, deployed: Deployed) -> None:
+        """Records that the current release is in service, if only ECS knows so far.
+
+        That is so after `make bootstrap`, `make apply`, and a deployment that was interrupted.
+        """
+        latest = self._releases.latest(deployed.service)
+        if latest is None or latest.release is None or latest.release.state != RECORDED:
+            return
+        if deployed.completed and deployed.before == Image(latest.release.image, latest.release.commit):
+            self._releases.settle(deployed.service, latest.version, IN_SERVICE)
+
+    def _settle(self, watched: list[_Watched]) -> None:
+        """Records that the services' releases are in service."""
+        for each in watched:
+            if not self._releases.settle(each.service, each.version, IN_SERVICE):
+                self._indented(f"{each.service}: somebody recorded another release meanwhile")
 
     def _record(self) -> None:
         """Records the image of the order, if it has one."""
@@ -224,6 +249,9 @@ class _Deployment:
         previous = [(each, each.deployed.before) for each in watched]
         changed = [(each, before) for each, before in previous if before and before != each.image]
         if not changed and all(before is None for _, before in previous):
+            for each in watched:
+                why = f"failed: {failure.reason[:_LONGEST_WHY]}"
+                self._releases.settle(each.service, each.version, FAILED, why)
             raise _ReportedError(
                 f"{name}: the release failed. It is the first one, so there is no previous release to go "
                 "back to: it stays in force. Fix what is wrong and deploy again, or remove it all with "
@@ -243,7 +271,10 @@ class _Deployment:
         for each, before in changed:
             with self._progress.phase(f"record {each.service}") as phase:
                 why = f"undoes version {each.version}: {failure.reason[:_LONGEST_WHY]}"
-                self._releases.record(each.service, before.image, before.commit, why, each.version)
+                restores = restored(self._releases.history(each.service), before.image, before.commit)
+                self._releases.record(
+                    each.service, before.image, before.commit, why, each.version, restores, each.version
+                )
                 phase.result = f"{_short(before)} again"
         again = self._plan(workspace)
         try:
@@ -251,6 +282,7 @@ class _Deployment:
             self._wait(workspace, again)
         except ReleaseFailedError as second:
             raise OpsError(f"Undoing it failed too: {second}") from None
+        self._settle(again)
         runs = ", ".join(f"{each.service} runs {_short(before)}" for each, before in changed)
         raise _ReportedError(f"{name}: the release failed and was undone: {runs} again.\n{failure.reason}")
 

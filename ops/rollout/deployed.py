@@ -22,6 +22,8 @@ class Deployed:
         self.name = load_balancer_name(project.name, environment.name, service)
         self.before: Image | None = None
         """The image of the last deployment that completed; None if there is none."""
+        self.completed = False
+        """Whether ECS says that the deployment of `before` has completed."""
 
         self._project = project
         self._environment = environment
@@ -36,6 +38,7 @@ class Deployed:
         found = self._watch.begin()
         settled = found.settled if found else None
         self.before = read_image(self._ecs, settled.task_definition, self.service) if settled else None
+        self.completed = settled is not None and settled.state == "COMPLETED"
         self._raised = raised(read_alarms(self._cloudwatch, self._alarms)) if alarms else frozenset()
 
     def wait(self, task_definition: str, limit: float, phase: Phase, say: Say, *, live: bool) -> None:

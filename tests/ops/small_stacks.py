@@ -57,8 +57,8 @@ def main() -> None:
     project = tomllib.loads((environments / "project.toml").read_text())
     write(aside, "foundation", foundation(project["protected"]))
     write(aside, "dev-network", {"network": {"input": sensitive((environments / "network.txt").read_text())}})
-    version = recorded_version(arguments.outdir.parent / ".oaktree/local")
-    write(aside, "dev-service", service((environments / "service.txt").read_text(), version))
+    number = recorded_releases(arguments.outdir.parent / ".oaktree/local")
+    write(aside, "dev-service", service((environments / "service.txt").read_text(), number))
     shutil.rmtree(arguments.outdir, ignore_errors=True)
     aside.replace(arguments.outdir)
 
@@ -85,7 +85,7 @@ def foundation(protected: bool) -> Block:
     }
 
 
-def service(content: str, version: int) -> Block:
+def service(content: str, number: int) -> Block:
     """What an app needs to run: its task definition and its table.
 
     As on AWS a new record replaces the task definition, which changes the service in place.
@@ -96,7 +96,7 @@ def service(content: str, version: int) -> Block:
         "aws_ecs_cluster-cluster": made("cluster"),
         DEFINITION: {
             "input": {"family": NAME},
-            "triggers_replace": version,
+            "triggers_replace": number,
             "depends_on": ["terraform_data.aws_iam_role-task"],
             **made("definition"),
         },
@@ -117,8 +117,8 @@ def made(thing: str, undone: str = "") -> Block:
     return {"provisioner": provisioners}
 
 
-def recorded_version(local: Path) -> int:
-    """The version of the release's record, which is the first one where there is none yet.
+def recorded_releases(local: Path) -> int:
+    """How many releases were recorded: one where there is none yet, which is the first one then.
 
     On an embedded AWS that is about to be started once more it is the one seen last.
     """
@@ -130,9 +130,12 @@ def recorded_version(local: Path) -> int:
         return 1
     try:
         records = ask("ssm", "GetParameters", {"Names": [RECORD]}, endpoint)["Parameters"]
+        if records:
+            records = ask("ssm", "GetParameterHistory", {"Name": RECORD}, endpoint)["Parameters"]
     except ConnectionRefusedError:
         return int(seen.read_text()) if seen.exists() else 1
-    found = int(records[0]["Version"]) if records else 1
+    # A version that says what became of a release is no other release.
+    found = sum('"state": "recorded"' in each["Value"] for each in records) or 1
     local.mkdir(parents=True, exist_ok=True)
     seen.write_text(str(found))
     return found

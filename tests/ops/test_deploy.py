@@ -128,7 +128,8 @@ def test_a_first_release_that_fails_stays(here: Desk, embedded: Embedded, app: F
         f"{app.address}/api/status reports 0000000 (sha256:ffffffffffff), expected is 1abcdef (sha256:"
         in done.stderr
     )
-    assert (recorded(embedded)[0], running(embedded)) == (1, COMMITS[1])
+    version, record = recorded(embedded)
+    assert (version, record["state"], running(embedded)) == (2, "failed", COMMITS[1])
 
 
 def test_deploying_the_same_again_changes_nothing_and_tests(
@@ -142,7 +143,8 @@ def test_deploying_the_same_again_changes_nothing_and_tests(
     assert re.search(
         r"^dev: web runs 1abcdef \(sha256:\w{12}\), as before\. It took ", done.stdout, re.MULTILINE
     )
-    assert recorded(embedded)[0] == 1
+    version, record = recorded(embedded)
+    assert (version, record["state"]) == (3, "in service")
 
 
 def test_a_same_release_that_fails_its_test_is_not_undone(here: Desk, app: FakeApp) -> None:
@@ -165,6 +167,8 @@ def test_a_release_is_deployed(here: Desk, embedded: Embedded, app: FakeApp, stu
     assert " (service oaktree-dev-web) has reached a steady state.\n" in done.stdout
     assert re.search(r"^dev: web runs 2abcdef \(sha256:\w{12}\)\. It took ", done.stdout, re.MULTILINE)
     assert running(embedded) == COMMITS[2]
+    version, record = recorded(embedded)
+    assert (version, record["commit"], record["state"]) == (5, COMMITS[2], "in service")
 
 
 def test_a_failed_rollout_is_undone(here: Desk, embedded: Embedded, app: FakeApp, stub: EcsStub) -> None:
@@ -194,8 +198,9 @@ def test_a_failed_rollout_is_undone(here: Desk, embedded: Embedded, app: FakeApp
     former = r"dev: the release failed and was undone: web runs 2abcdef \(sha256:\w{12}\) again\.\n"
     assert re.fullmatch(former + re.escape(told) + "\n", done.stderr)
     version, record = recorded(embedded)
-    assert (version, record["commit"], running(embedded)) == (4, COMMITS[2], COMMITS[2])
-    assert record["why"].startswith("undoes version 3: The rollout of web failed: ECS deployment circuit")
+    assert (version, record["commit"], running(embedded)) == (8, COMMITS[2], COMMITS[2])
+    assert (record["state"], record["restores"], record["undoes"]) == ("in service", 5, 6)
+    assert record["why"].startswith("undoes version 6: The rollout of web failed: ECS deployment circuit")
 
 
 def test_a_release_whose_smoke_test_fails_is_undone(

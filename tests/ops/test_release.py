@@ -16,8 +16,18 @@ import pytest
 from ops.core.errors import OpsError, UsageError
 from ops.local.embedded import Embedded
 from ops.local.firsts import put_image, put_secret
+from ops.releases.choice import previous, restored
 from ops.releases.lock import locked
-from ops.releases.records import Recorded, Release, Releases, user_name, who
+from ops.releases.records import (
+    FAILED,
+    IN_SERVICE,
+    RECORDED,
+    Recorded,
+    Release,
+    Releases,
+    user_name,
+    who,
+)
 from stacks.reading import read_platform
 from stacks.settings import Platform, SecretReference
 from tests.ops.amending import amending
@@ -226,8 +236,8 @@ def test_the_history_has_the_newest_first_and_tells_what_cannot_be_read(
         latest = fresh.latest("web")
         assert latest
         assert latest.release is None
-    former = {"image": image, "commit": "abcdef1", "by": "x", "at": "y", "more": "of a later version"}
-    ssm.put_parameter(Name=PARAMETER, Value=json.dumps(former), Type="String", Overwrite=True)
+    later = {"image": image, "commit": "abcdef1", "by": "x", "at": "y", "more": "of a later version"}
+    ssm.put_parameter(Name=PARAMETER, Value=json.dumps(later), Type="String", Overwrite=True)
     versions = fresh.history("web")
     assert [recorded.version for recorded in versions] == [6, 5, 4, 3, 2, 1]
     assert versions[0] == Recorded(6, Release(image, "abcdef1", "x", "y")) == fresh.latest("web")
@@ -243,22 +253,139 @@ def test_more_versions_than_a_page_has_are_all_there(fresh: Releases, image: str
     assert [recorded.version for recorded in fresh.history("web")] == list(range(101, 1, -1))
 
 
-def test_the_former_release_is_the_newest_that_is_another_one(
-    fresh: Releases, image: str, second: str, ssm: Any
+def deploy(releases: Releases, image: str, commit: str) -> None:
+    """Record a release, and that it is in service."""
+    assert releases.record("web", image, commit)
+    settle(releases)
+
+
+def settle(releases: Releases, state: str = IN_SERVICE) -> None:
+    latest = releases.latest("web")
+    assert latest
+    assert releases.settle("web", latest.version, state)
+
+
+def fail_and_undo(releases: Releases, image: str, commit: str) -> None:
+    """Record a release that fails, and go back to the one before as a deployment does."""
+    before = releases.current("web")
+    assert before
+    assert releases.record("web", image, commit)
+    version = releases.history("web")[0].version
+    restores = restored(releases.history("web"), before.image, before.commit)
+    releases.record("web", before.image, before.commit, "it failed", version, restores, version)
+    settle(releases)
+
+
+def roll_back(releases: Releases) -> str:
+    """Record what `make rollback` would, and that it is in service; returns its commit, or nothing."""
+    found = previous(releases.history("web"))
+    if found is None:
+        return ""
+    version, release = found
+    assert releases.record("web", release.image, release.commit, restores=version)
+    settle(releases)
+    return release.commit
+
+
+def test_what_became_of_a_release_is_a_version_that_terraform_reads_the_same(
+    fresh: Releases, image: str, ssm: Any
 ) -> None:
-    assert fresh.former("web") is None
+    fresh.record("web", image, COMMIT, why="a test")
+    assert fresh.settle("web", 1, IN_SERVICE) is True
+    assert fresh.settle("web", 2, IN_SERVICE) is True
+    first, second = (
+        json.loads(each["Value"]) for each in ssm.get_parameter_history(Name=PARAMETER)["Parameters"]
+    )
+    assert (first["state"], first["since"]) == (RECORDED, "")
+    assert second == first | {"state": IN_SERVICE, "since": second["since"]}
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", second["since"])
+    assert len(json.dumps(second)) < 1000, "a standard parameter holds 4,096 characters"
+
+
+def test_the_state_of_a_version_that_is_no_longer_current_is_not_recorded(
+    fresh: Releases, image: str, second: str
+) -> None:
+    assert fresh.settle("web", 1, IN_SERVICE) is False
     fresh.record("web", image, COMMIT)
-    assert fresh.former("web") is None
     fresh.record("web", second, "2222222")
+    assert fresh.settle("web", 1, IN_SERVICE) is False
+    assert commits(fresh) == [(2, "2222222"), (1, COMMIT)]
+    with locked(fresh.ssm, LOCK, "somebody", "work"), pytest.raises(OpsError, match="somebody has been"):
+        fresh.settle("web", 2, IN_SERVICE)
+
+
+def test_a_rollback_after_an_undo_takes_neither_what_failed_nor_what_runs(
+    fresh: Releases, image: str, second: str
+) -> None:
+    deploy(fresh, image, "0000001")
+    deploy(fresh, image, "0000002")
+    fail_and_undo(fresh, second, "2222222")
+    assert roll_back(fresh) == "0000001"
+    assert roll_back(fresh) == ""
+
+
+def test_a_rollback_after_two_undos_in_a_row_takes_neither(fresh: Releases, image: str, second: str) -> None:
+    deploy(fresh, image, "0000001")
+    deploy(fresh, image, "0000002")
+    fail_and_undo(fresh, second, "2222222")
+    fail_and_undo(fresh, second, "3333333")
+    assert roll_back(fresh) == "0000001"
+
+
+def test_a_rollback_from_what_was_never_deployed_takes_what_runs(
+    fresh: Releases, image: str, second: str
+) -> None:
+    fresh.record("web", second, "1111111")
+    deploy(fresh, image, "0000002")
+    fresh.record("web", second, "3333333")
+    fresh.record("web", second, "4444444")
+    assert roll_back(fresh) == "0000002"
+    assert roll_back(fresh) == ""
+
+
+def test_a_second_rollback_goes_further_back_and_not_to_what_the_first_left(
+    fresh: Releases, image: str
+) -> None:
+    for number in range(1, 5):
+        deploy(fresh, image, f"000000{number}")
+    assert [roll_back(fresh) for _ in range(4)] == ["0000003", "0000002", "0000001", ""]
+
+
+def test_a_rollback_after_a_rollback_and_a_release_takes_what_was_rolled_back_to(
+    fresh: Releases, image: str
+) -> None:
+    for number in range(1, 4):
+        deploy(fresh, image, f"000000{number}")
+    assert roll_back(fresh) == "0000002"
+    deploy(fresh, image, "0000004")
+    assert [roll_back(fresh) for _ in range(3)] == ["0000002", "0000001", ""]
+
+
+def test_a_release_whose_last_deployment_failed_is_not_taken_although_it_was_in_service(
+    fresh: Releases, image: str
+) -> None:
+    for number in range(1, 4):
+        deploy(fresh, image, f"000000{number}")
+    fail_and_undo(fresh, image, "0000002")
+    assert roll_back(fresh) == "0000001"
+    deploy(fresh, image, "0000002")
+    deploy(fresh, image, "0000005")
+    assert roll_back(fresh) == "0000002"
+
+
+def test_a_first_release_that_failed_is_not_taken(fresh: Releases, image: str) -> None:
+    fresh.record("web", image, "0000001")
+    settle(fresh, FAILED)
+    deploy(fresh, image, "0000002")
+    assert roll_back(fresh) == ""
+
+
+def test_a_record_that_cannot_be_read_hides_none_before_it(fresh: Releases, image: str, ssm: Any) -> None:
+    deploy(fresh, image, "0000001")
     ssm.put_parameter(Name=PARAMETER, Value="not JSON", Type="String", Overwrite=True)
-    fresh.record("web", second, "2222222")
-    former = fresh.former("web")
-    assert former
-    assert former.version == 1
-    fresh.record("web", image, COMMIT)
-    former = fresh.former("web")
-    assert former
-    assert former.version == 4
+    assert previous(fresh.history("web"))
+    deploy(fresh, image, "0000002")
+    assert roll_back(fresh) == "0000001"
 
 
 def test_what_was_decided_on_another_version_is_refused(fresh: Releases, image: str, second: str) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from ops.local.embedded import Embedded
 from ops.local.firsts import put_image
-from ops.releases.records import who
+from ops.releases.records import IN_SERVICE, Releases, who
 from stacks.reading import read_platform
 from tests.ops.conftest import ACCOUNT, ENVIRONMENT, REGION, Desk
 from tests.ops.test_release import put_tagged
@@ -52,9 +52,13 @@ def images(here: Desk, embedded: Embedded) -> dict[str, str]:
 
 
 def rows(done: Done) -> list[Sequence[str]]:
-    """The lines of the list of releases: mark, version, commit and why."""
+    """The lines of the list of releases: mark, version, commit, state and why."""
     assert (done.returncode, done.stderr) == (0, ""), done
-    pattern = r"^(\*?) +(\d+) +\S+Z +([0-9a-f]+) +[0-9a-f]{12} +" + re.escape(who()) + r" *(.*)$"
+    pattern = (
+        r"^(\*?) +(\d+) +\S+Z +([0-9a-f]+) +[0-9a-f]{12} +(recorded|in service|failed|undone) +"
+        + re.escape(who())
+        + r" *(.*)$"
+    )
     return [match.groups() for match in re.finditer(pattern, done.stdout, re.MULTILINE)]
 
 
@@ -81,7 +85,7 @@ def test_a_release_takes_the_commit_from_the_tag(here: Desk, images: dict[str, s
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == f"dev web: {images[FIRST]} is recorded; `make deploy ENV=dev` deploys it.\n"
     assert here.run("release", "--env", "dev", "--image", images[FIRST]).stdout == "dev web: unchanged.\n"
-    assert rows(here.run("releases", "--env", "dev")) == [("*", "1", FIRST, "")]
+    assert rows(here.run("releases", "--env", "dev")) == [("*", "1", FIRST, "recorded", "")]
 
 
 @pytest.mark.parametrize(
@@ -105,7 +109,7 @@ def test_a_promotion_copies_the_record(here: Desk, images: dict[str, str]) -> No
     assert done.stdout.startswith(f"staging web: {images[SECOND]} is recorded; `make deploy ENV=staging`")
     assert here.run("promote", "--from", "dev", "--to", "staging").stdout == "staging web: unchanged.\n"
     assert rows(here.run("releases", "--env", "staging")) == [
-        ("*", "1", SECOND, "promoted from dev version 2")
+        ("*", "1", SECOND, "recorded", "promoted from dev version 2")
     ]
 
 
@@ -125,34 +129,52 @@ def test_a_promotion_to_another_account_prints_what_does_the_same_there(
     options = [word.partition("=") for word in command.split()[2:]]
     arguments = [part for name, _, value in options for part in (f"--{name.lower()}", value)]
     assert elsewhere.run("release", *arguments).returncode == 0
-    assert rows(elsewhere.run("releases", "--env", "prod")) == [("*", "1", SECOND, "")]
+    assert rows(elsewhere.run("releases", "--env", "prod")) == [("*", "1", SECOND, "recorded", "")]
 
 
-def test_a_rollback_records_the_release_before(here: Desk, images: dict[str, str]) -> None:
+def test_a_rollback_without_a_release_that_was_in_service_is_refused(here: Desk) -> None:
+    done = here.run("rollback", "--env", "dev")
+    refused(done, "dev has no release of web to go back to: none was in service before the current one")
+    assert "`make rollback ENV=dev TO=<version>` goes back to any of them." in done.stderr
+
+
+def test_a_rollback_records_the_release_that_was_in_service_before(
+    here: Desk, embedded: Embedded, images: dict[str, str]
+) -> None:
+    platform = read_platform(here.checkout.environments)
+    dev = platform.environments["dev"]
+    releases = Releases(platform.project, dev, embedded.client("ssm", REGION), embedded.client("ecr", REGION))
+    for commit in (FIRST, SECOND):
+        assert here.run("release", "--env", "dev", "--image", images[commit]).returncode == 0
+        assert releases.settle("web", releases.history("web")[0].version, IN_SERVICE)
+    assert here.run("release", "--env", "dev", "--image", images[THIRD]).returncode == 0
+    failed = releases.history("web")[0].version
+    assert releases.record("web", images[SECOND], SECOND, "it failed", failed, failed - 1, failed)
     done = here.run("rollback", "--env", "dev")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == (
-        f"dev web: version 1 is recorded again, {images[FIRST]} of {FIRST}. `make deploy ENV=dev` "
+        f"dev web: version 4 is recorded again, {images[FIRST]} of {FIRST}. `make deploy ENV=dev` "
         "deploys it.\n"
     )
+    # The versions 4 and 6 say that 3 and 5 are in service.
     assert rows(here.run("releases", "--env", "dev")) == [
-        ("*", "3", FIRST, "rollback to version 1"),
-        ("", "2", SECOND, ""),
-        ("", "1", FIRST, ""),
+        ("*", "9", FIRST, "recorded", "rollback to version 4"),
+        ("", "8", SECOND, "recorded", "it failed"),
+        ("", "7", THIRD, "undone", ""),
+        ("", "6", SECOND, "in service", ""),
+        ("", "4", FIRST, "in service", ""),
+        ("", "2", SECOND, "recorded", ""),
+        ("", "1", FIRST, "recorded", ""),
     ]
-
-
-def test_a_rollback_without_a_release_before_is_refused(elsewhere: Desk) -> None:
-    refused(elsewhere.run("rollback", "--env", "prod"), "prod has one release of web only")
 
 
 def test_a_rollback_goes_to_a_version_a_commit_or_a_digest(here: Desk, images: dict[str, str]) -> None:
     assert here.run("release", "--env", "dev", "--image", images[THIRD]).returncode == 0
     for to, commit, version in (
         ("1", FIRST, 1),
-        (SECOND, SECOND, 2),
-        (images[FIRST], FIRST, 5),
-        (images[THIRD].partition("@")[2][:20], THIRD, 4),
+        (SECOND, SECOND, 8),
+        (images[FIRST], FIRST, 11),
+        (images[THIRD].partition("@")[2][:20], THIRD, 10),
     ):
         done = here.run("rollback", "--env", "dev", "--to", to)
         assert f"version {version} is recorded again, {images[commit]} of {commit}." in done.stdout
@@ -161,9 +183,9 @@ def test_a_rollback_goes_to_a_version_a_commit_or_a_digest(here: Desk, images: d
 @pytest.mark.parametrize(
     ("to", "status", "told"),
     [
-        ("4", 1, "Version 4 is the release that is recorded now"),
-        ("99", 1, "There is no version 99: SSM has kept the versions 1 to 10. `make releases` lists them."),
-        ("9", 1, "Version 9 is not a release record that can be read."),
+        ("10", 1, "Version 10 is the release that is recorded now"),
+        ("99", 1, "There is no version 99: SSM has kept the versions 1 to 16. `make releases` lists them."),
+        ("15", 1, "Version 15 is not a release record that can be read."),
         ("abcdef0", 1, "No version that SSM has kept matches abcdef0."),
         ("0", 2, "TO=0 is not a version's number, a commit or a digest"),
         ("latest", 2, "TO=latest is not a version's number"),
@@ -176,11 +198,11 @@ def test_what_cannot_be_gone_back_to_is_told(
     ssm = embedded.client("ssm", REGION)
     name = "/oaktree/dev/releases/web"
     record = ssm.get_parameter(Name=name)["Parameter"]
-    if record["Version"] == 8:
+    if record["Version"] == 14:
         ssm.put_parameter(Name=name, Value="not JSON", Overwrite=True)
         ssm.put_parameter(Name=name, Value=record["Value"], Overwrite=True)
     refused(here.run("rollback", "--env", "dev", "--to", to), told, status)
-    assert "9" in here.run("releases", "--env", "dev").stdout
+    assert "15" in here.run("releases", "--env", "dev").stdout
     assert "cannot be read as a release record" in here.run("releases", "--env", "dev").stdout
 
 

@@ -14,7 +14,7 @@ from ops.core.checkout import Checkout
 from ops.core.ecs import Image
 from ops.core.errors import OpsError, ReleaseFailedError
 from ops.core.progress import Phase, Progress
-from ops.releases.records import Recorded, Release
+from ops.releases.records import FAILED, IN_SERVICE, RECORDED, Recorded, Release
 from ops.rollout import deploy
 from ops.rollout import plan as release_plan
 from ops.rollout.deploy import Order
@@ -36,24 +36,60 @@ class World:
     """What is recorded, what was applied and waited for, and what happens on the way."""
 
     records: list[Image]
+    states: list[str] = field(default_factory=lambda: [IN_SERVICE])
+    undone: list[tuple[int, int]] = field(default_factory=list)
+    before: Image | None = BEFORE
+    completed: bool = True
     applied: list[Image] = field(default_factory=list)
     waited: list[Image] = field(default_factory=list)
     while_planning: Callable[[], None] = nothing
     while_testing: Callable[[], None] = nothing
 
+    def add(self, release: Image) -> None:
+        """Has one more version, recorded by whomever."""
+        self.records.append(release)
+        self.states.append(RECORDED)
+
     def latest(self, _: str) -> Recorded:
         """As `Releases.latest`."""
         now = self.records[-1]
-        return Recorded(len(self.records), Release(now.image, now.commit, "ada", "2026-01-01T00:00:00Z"))
+        release = Release(now.image, now.commit, "ada", "2026-01-01T00:00:00Z", state=self.states[-1])
+        return Recorded(len(self.records), release)
+
+    def history(self, _: str) -> list[Recorded]:
+        """As `Releases.history`."""
+        return [
+            Recorded(version, Release(each.image, each.commit, "ada", "2026-01-01T00:00:00Z", state=state))
+            for version, each, state in zip(
+                range(len(self.records), 0, -1), self.records[::-1], self.states[::-1], strict=True
+            )
+        ]
+
+    def settle(self, _: str, version: int, state: str, why: str = "") -> bool:
+        """As `Releases.settle`, but in place of the version."""
+        assert bool(why) == (state == FAILED)
+        if version != len(self.records):
+            return False
+        self.states[-1] = state
+        return True
 
     def record(
-        self, _: str, image: str, commit: str, why: str = "", expected_version: int | None = None
+        self,
+        _: str,
+        image: str,
+        commit: str,
+        why: str = "",
+        expected_version: int | None = None,
+        restores: int = 0,
+        undoes: int = 0,
     ) -> bool:
         """As `Releases.record`."""
         assert why or not self.applied, "an undo says why"
         if expected_version not in (None, len(self.records)):
             raise OpsError("Somebody recorded something meanwhile, so nothing was recorded.")
-        self.records.append(Image(image, commit))
+        self.add(Image(image, commit))
+        if undoes:
+            self.undone.append((restores, undoes))
         return True
 
 
@@ -72,7 +108,8 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
 
         def __init__(self, *_: object) -> None:
             self.service, self.name = "web", "oaktree-dev-web"
-            self.before = BEFORE
+            self.before = world.before
+            self.completed = world.completed
 
         def begin(self, *, alarms: bool) -> None:
             assert not alarms
@@ -130,6 +167,39 @@ def test_a_release_that_fails_is_taken_back_and_waited_for(world: World, platfor
         run(platform, NEXT)
     assert world.records == [BEFORE, NEXT, BEFORE]
     assert world.applied == world.waited == [NEXT, BEFORE]
+    assert world.states == [IN_SERVICE, RECORDED, IN_SERVICE]
+    assert world.undone == [(1, 2)]
+
+
+def test_a_release_is_in_service_once_it_is_tested(world: World, platform: Platform) -> None:
+    def test() -> None:
+        assert world.states == [IN_SERVICE, RECORDED]
+
+    world.while_testing = test
+    run(platform, NEXT)
+    assert world.states == [IN_SERVICE, IN_SERVICE]
+
+
+@pytest.mark.parametrize(("completed", "state"), [(True, IN_SERVICE), (False, RECORDED)])
+def test_what_ecs_has_completed_was_in_service_and_what_it_has_not_was_not(
+    world: World, platform: Platform, completed: bool, state: str
+) -> None:
+    world.states, world.completed = [RECORDED], completed
+    run(platform, NEXT)
+    assert world.states == [state, IN_SERVICE]
+
+
+def test_a_first_release_that_fails_stays_and_is_recorded_as_failed(world: World, platform: Platform) -> None:
+    world.states, world.before = [RECORDED], None
+    world.while_testing = fail
+    with pytest.raises(OpsError, match="It is the first one"):
+        run(platform)
+    assert (world.records, world.states) == ([BEFORE], [FAILED])
+    # ECS has completed its rollout since, but it does not work.
+    world.before, world.while_testing = BEFORE, nothing
+    world.applied.clear()
+    run(platform, NEXT)
+    assert world.states == [FAILED, IN_SERVICE]
 
 
 def test_a_release_that_ran_before_is_not_taken_back(world: World, platform: Platform) -> None:
@@ -141,7 +211,7 @@ def test_a_release_that_ran_before_is_not_taken_back(world: World, platform: Pla
 
 def test_what_somebody_recorded_during_the_test_is_not_taken_back(world: World, platform: Platform) -> None:
     def test() -> None:
-        world.records.append(OTHER)
+        world.add(OTHER)
         fail()
 
     world.while_testing = test
@@ -152,7 +222,7 @@ def test_what_somebody_recorded_during_the_test_is_not_taken_back(world: World, 
 
 
 def test_what_somebody_recorded_during_the_plan_is_not_applied(world: World, platform: Platform) -> None:
-    world.while_planning = lambda: world.records.append(OTHER)
+    world.while_planning = lambda: world.add(OTHER)
     with pytest.raises(OpsError, match="Somebody recorded another release meanwhile"):
         run(platform, NEXT)
     assert world.applied == []

@@ -14,7 +14,7 @@ else
 unexport $(1)
 endif
 endef
-$(foreach variable,PYTHON UPGRADE ENV STACK SERVICE IMAGE COMMIT REPOSITORY RUN VERDICT \
+$(foreach variable,PYTHON UPGRADE ENV STACK SERVICE IMAGE COMMIT REPOSITORY RUN VERDICT ID \
   PR FROM TO BAKE TIMEOUT ADDRESS PORT SINCE FOLLOW COMMAND NAME JSON YES WITHOUT,$(eval $(call take-literally,$(variable))))
 
 export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/.tools:$(PATH)
@@ -102,6 +102,10 @@ drift: $(ready) ## Plan every stack, and open, update or close the drift issue [
 .PHONY: apply
 apply: $(ready) ## Apply a stack's saved plan; with VERDICT=, only if it is the reviewed plan [ENV= STACK= VERDICT=]
 	@$(ops) apply $${ENV:+--env "$$ENV"} $${STACK:+--stack "$$STACK"} $${VERDICT+--verdict "$$VERDICT"}
+
+.PHONY: unlock
+unlock: $(ready) ## Show who holds the lock of a stack's state; with ID=, remove that lock [ENV= STACK= ID=]
+	@$(ops) unlock $${ENV:+--env "$$ENV"} $${STACK:+--stack "$$STACK"} $${ID:+--id "$$ID"}
 
 .PHONY: destroy
 destroy: $(ready) ## Destroy one stack, after asking for the environment's name [ENV= STACK=]

@@ -8,7 +8,7 @@ Where it does not (most of EC2, every list of things), the resource is `*`.
 Source of actions and their resources: AWS Service Authorization Reference.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from stacks import kinds, naming, network, service
 from stacks.kinds import Kind
@@ -17,9 +17,11 @@ from stacks.settings import Platform, Project
 
 
 def read(platform: Platform, account_id: str) -> tuple[Statement, ...]:
-    """Enough to plan every stack: descriptions, the states, and the lock of a plan; no data, no secret."""
+    """Enough to plan every stack without a lock: descriptions and the states; no data, no secret."""
     project = platform.project
-    own = [stack.name for stack in kinds.stacks_of_account(platform, account_id)]
+    states = [
+        naming.state_arn(project, stack.name) for stack in kinds.stacks_of_account(platform, account_id)
+    ]
     return (
         Statement(
             "Describe",
@@ -86,12 +88,7 @@ def read(platform: Platform, account_id: str) -> tuple[Statement, ...]:
             ],
             resources=[f"arn:aws:ssm:*:{account_id}:parameter{naming.release_path(project.name, '*')}*"],
         ),
-        Statement("ReadStates", actions=["s3:GetObject"], resources=_states(project, own)),
-        Statement(
-            "LockStates",
-            actions=["s3:DeleteObject", "s3:GetObject", "s3:PutObject"],
-            resources=_states(project, own, ".tflock"),
-        ),
+        Statement("ReadStates", actions=["s3:GetObject"], resources=states),
     )
 
 
@@ -130,8 +127,3 @@ def deploy(platform: Platform, account_id: str) -> Mapping[Kind, tuple[Statement
         earlier = [statement for statements in found.values() for statement in statements]
         found[kind] = tuple(each for each in merged(needed[kind]) if each not in earlier)
     return found
-
-
-def _states(project: Project, stacks: Sequence[str], suffix: str = "") -> list[str]:
-    """The states of some stacks in the state bucket, or what stands beside them."""
-    return [f"{naming.state_arn(project, stack)}{suffix}" for stack in stacks]

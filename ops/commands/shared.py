@@ -23,13 +23,21 @@ Commit = Annotated[str, typer.Option("--commit", help="The image's tag; by defau
 HERE: Final = Path()
 
 
+def act_in_account(platform: Platform, account_id: str, region: str) -> None:
+    """Acts in an account from here on: in a workflow with its role.
+
+    Raises OpsError if the credentials belong to another account, or AWS refuses them.
+    """
+    act_in(platform.project, account_id, region)
+    require_account(account_id, region)
+
+
 def act_in_environment(platform: Platform, environment: Environment) -> None:
     """Acts in an environment's account from here on: in a workflow with its role.
 
     Raises OpsError if the credentials belong to another account.
     """
-    act_in(platform.project, environment.account_id, environment.region)
-    require_account(environment.account_id, environment.region)
+    act_in_account(platform, environment.account_id, environment.region)
 
 
 def releases_of(platform: Platform, environment: Environment) -> Releases:

@@ -1,16 +1,16 @@
-"""Plan, apply, check and destroy stacks."""
+"""Plan, apply, check, unlock and destroy stacks."""
 
 from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.text import Text
 
-from ops.commands.shared import HERE, Directory, Env, Stack
+from ops.commands.shared import HERE, Directory, Env, Stack, act_in_account
 from ops.core.checkout import Checkout
 from ops.core.console import console, for_people, print_line
 from ops.core.errors import OpsError
-from ops.github.role import act_in
 from ops.terraform import provision
 from ops.terraform.targets import environment_of, target_of
 from stacks import kinds
@@ -26,7 +26,7 @@ def plan(env: Env = None, stack: Stack = None, directory: Directory = HERE) -> N
     checkout = Checkout(directory.absolute())
     platform = read_platform(checkout.environments)
     target = target_of(platform, env, stack)
-    act_in(platform.project, target.account_id, target.region)
+    act_in_account(platform, target.account_id, target.region)
     saved = provision.plan(checkout, platform, target, print_line)
     console.print(f"Saved: {saved}")
 
@@ -45,7 +45,7 @@ def apply(
     checkout = Checkout(directory.absolute())
     platform = read_platform(checkout.environments)
     target = target_of(platform, env, stack)
-    act_in(platform.project, target.account_id, target.region)
+    act_in_account(platform, target.account_id, target.region)
     if verdict is not None:
         from ops.github.reviewing import require_reviewed
 
@@ -79,7 +79,26 @@ def destroy(env: Env = None, stack: Stack = None, directory: Directory = HERE) -
     checkout = Checkout(directory.absolute())
     platform = read_platform(checkout.environments)
     target = target_of(platform, env, stack)
+    act_in_account(platform, target.account_id, target.region)
     provision.destroy(checkout, platform, target, _ask, print_line)
+
+
+@app.command()
+@for_people
+def unlock(
+    env: Env = None,
+    stack: Stack = None,
+    lock_id: Annotated[
+        str, typer.Option("--id", help="The lock's id; without it, the lock is only shown.")
+    ] = "",
+    directory: Directory = HERE,
+) -> None:
+    """Show who holds the lock of a stack's state, and remove it if its id is given."""
+    checkout = Checkout(directory.absolute())
+    platform = read_platform(checkout.environments)
+    target = target_of(platform, env, stack)
+    act_in_account(platform, target.account_id, target.region)
+    console.print(Text(provision.unlock(checkout, platform, target, lock_id)))
 
 
 @app.command()

@@ -3,12 +3,39 @@
 import functools
 import os
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from botocore.config import Config
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    NoCredentialsError,
+    PartialCredentialsError,
+    ProfileNotFound,
+    SSOError,
+    TokenRetrievalError,
+)
 from botocore.session import Session
 
 from ops.core.errors import OpsError
+
+SIGN_IN: Final = (
+    "aws sso login, or set AWS_PROFILE, or new AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN"
+)
+GET_KEYS: Final = "Set AWS_PROFILE, or sign in with aws sso login or aws configure."
+
+REFUSALS: Final = {
+    "ExpiredToken": "the credentials have expired",
+    "ExpiredTokenException": "the credentials have expired",
+    "InvalidClientTokenId": "AWS does not know these credentials",
+    "UnrecognizedClientException": "AWS does not know these credentials",
+    "SignatureDoesNotMatch": "the secret key does not belong to the key id, or this machine's clock is wrong",
+    "RequestTimeTooSkewed": "this machine's clock is wrong",
+}
+"""What the error codes say with which AWS refuses credentials.
+
+Source: AWS STS API Reference, "Common Error Types"; Amazon S3 API Reference, "Error Responses".
+"""
 
 
 @dataclass(frozen=True)
@@ -57,8 +84,30 @@ def _isolated_session() -> Session:
 
 
 def caller_account(region: str) -> str:
-    """Returns the id of the account that the ambient credentials belong to."""
-    return str(ambient_client("sts", region).get_caller_identity()["Account"])
+    """Returns the id of the account that the ambient credentials belong to.
+
+    Raises OpsError if there are none, or AWS refuses them.
+    """
+    try:
+        return str(ambient_client("sts", region).get_caller_identity()["Account"])
+    except (ClientError, BotoCoreError) as error:
+        if problem := credentials_problem(error):
+            raise OpsError(problem) from None
+        raise
+
+
+def credentials_problem(error: Exception) -> str:
+    """Returns what is wrong with the credentials and what to do; empty if the error is about all else."""
+    match error:
+        case NoCredentialsError() | PartialCredentialsError():
+            return f"{error}. {GET_KEYS}"
+        case ProfileNotFound():
+            return f"AWS_PROFILE: {error}. `aws configure list-profiles` lists the profiles."
+        case SSOError() | TokenRetrievalError():
+            return f"{error}. Sign in: aws sso login"
+        case ClientError() if refusal := REFUSALS.get(error.response["Error"]["Code"]):
+            return f"AWS refuses the credentials in use: {refusal}. Sign in again: {SIGN_IN}."
+    return ""
 
 
 def require_account(account_id: str, region: str) -> None:

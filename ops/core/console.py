@@ -41,7 +41,11 @@ def for_people(command: Callable[P, R]) -> Callable[P, R]:
             complaints.print(Text(str(error), style="red"))
             raise typer.Exit(error.status) from None
         except (ClientError, BotoCoreError) as error:
-            complaints.print(Text(f"AWS: {error}", style="red"))
+            from ops.core.clients import (
+                credentials_problem,
+            )  # imports botocore's session, which takes a while
+
+            complaints.print(Text(credentials_problem(error) or f"AWS: {error}", style="red"))
             raise typer.Exit(1) from None
         except OSError as error:
             complaints.print(Text(str(error), style="red"))

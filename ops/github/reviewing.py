@@ -14,6 +14,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 import diagram as diagrams
 from ops.core.checkout import Checkout
+from ops.core.clients import require_account
 from ops.core.errors import OpsError, UsageError
 from ops.github.role import act_in
 from ops.terraform import provision
@@ -159,19 +160,28 @@ def diagram(checkout: Checkout, environment: Environment) -> str:
 
 
 def _plan(checkout: Checkout, platform: Platform, target: Stack, plans: Path) -> None:
-    """Plans one stack and copies the plan's JSON, and Terraform's error if it failed."""
-    with provision.working_on(checkout, target) as workspace:
-        workspace.discard_plan()
-        try:
-            act_in(platform.project, target.account_id, target.region)
-            provision.plan_here(workspace, checkout, platform, target)
-        except (OpsError, ClientError, BotoCoreError) as error:
-            error_text = str(error)
-            with suppress(FileNotFoundError):
-                error_text = workspace.plan_error.read_text()
-            (plans / f"{target.name}.error").write_text(error_text)
-        with suppress(FileNotFoundError):
-            shutil.copyfile(workspace.plan_json, plans / f"{target.name}.json")
+    """Plans one stack and copies the plan's JSON, and the error if it failed, for whatever reason.
+
+    A review takes no lock, so that it keeps nobody from applying, not even if it is killed.
+    """
+    failed = plans / f"{target.name}.error"
+    try:
+        with provision.working_on(checkout, target) as workspace:
+            workspace.discard_plan()
+            try:
+                act_in(platform.project, target.account_id, target.region)
+                require_account(target.account_id, target.region)
+                provision.plan_here(workspace, checkout, platform, target, lock=False)
+            finally:
+                for kept, copy in (
+                    (workspace.plan_json, plans / f"{target.name}.json"),
+                    (workspace.plan_error, failed),
+                ):
+                    with suppress(FileNotFoundError):
+                        shutil.copyfile(kept, copy)
+    except (OpsError, ClientError, BotoCoreError, OSError) as error:
+        if not failed.exists():
+            failed.write_text(str(error))
 
 
 def _name(targets: Sequence[Stack]) -> str:

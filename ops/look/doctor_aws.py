@@ -1,10 +1,8 @@
 """The doctor's checks of AWS: endpoint, credentials, account, region, state bucket and its locks."""
 
-import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
 
 from botocore.exceptions import (
     BotoCoreError,
@@ -18,25 +16,13 @@ from botocore.exceptions import (
 from botocore.exceptions import ConnectionError as AwsConnectionError
 from botocore.session import Session
 
-from ops.core.clients import ambient_client
+from ops.core.clients import GET_KEYS, REFUSALS, SIGN_IN, ambient_client
 from ops.core.errors import OpsError
 from ops.look.doctor import Check, Finding, Level
+from ops.terraform import locks
 from ops.terraform.states import StateBucket
 from stacks.naming import state_bucket
 from stacks.settings import Environment, Platform
-
-_SIGN_IN: Final = (
-    "aws sso login, or set AWS_PROFILE, or new AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN"
-)
-_GET_KEYS: Final = "Set AWS_PROFILE, or sign in with aws sso login or aws configure."
-_CODES: Final = {
-    "ExpiredToken": "the credentials have expired",
-    "ExpiredTokenException": "the credentials have expired",
-    "InvalidClientTokenId": "AWS does not know these credentials",
-    "UnrecognizedClientException": "AWS does not know these credentials",
-    "SignatureDoesNotMatch": "the secret key does not belong to the key id, or this machine's clock is wrong",
-    "RequestTimeTooSkewed": "this machine's clock is wrong",
-}
 
 
 @dataclass
@@ -71,7 +57,7 @@ class AwsChecks:
                 name,
                 level,
                 "there are none; only make up works without, everything on AWS needs them",
-                _GET_KEYS,
+                GET_KEYS,
             )
         except ProfileNotFound as error:
             yield Finding(
@@ -81,12 +67,12 @@ class AwsChecks:
             yield Finding(name, "wrong", str(error), "aws sso login")
         except ClientError as error:
             code = error.response["Error"]["Code"]
-            yield Finding(name, "wrong", _CODES.get(code, str(error)), _SIGN_IN)
+            yield Finding(name, "wrong", REFUSALS.get(code, str(error)), SIGN_IN)
         except (AwsConnectionError, HTTPClientError) as error:
             mend = "Check the network, HTTPS_PROXY and AWS_ENDPOINT_URL."
             yield Finding(name, "wrong", f"AWS cannot be reached: {error}", mend)
         except BotoCoreError as error:
-            yield Finding(name, "wrong", str(error), _GET_KEYS)
+            yield Finding(name, "wrong", str(error), GET_KEYS)
         else:
             self.account = found["Account"]
             if found["Arn"].endswith(":root"):
@@ -144,9 +130,14 @@ class AwsChecks:
             yield Finding(name, "wrong", f"{states.name} cannot be read: {code}", "Use a role that may.")
             return
         yield Finding(name, "ok", f"{states.name} holds {', '.join(stacks) or 'no state yet'}")
-        for text, key in locked:
-            mend = f"If that command has ended: aws s3 rm s3://{states.name}/{key}"
-            yield Finding("state lock", "note", text, mend)
+        for lock in locked:
+            remove = lock.command if lock.id else f"aws s3 rm s3://{states.name}/{lock.key}"
+            yield Finding(
+                "state lock",
+                "note",
+                f"{lock.stack} is locked: {lock.held}",
+                f"If that command has ended: {remove}",
+            )
 
 
 def endpoint(variables: Mapping[str, str]) -> Iterator[Finding]:
@@ -159,22 +150,12 @@ def endpoint(variables: Mapping[str, str]) -> Iterator[Finding]:
         yield Finding("AWS endpoint", "ok", "AWS itself")
 
 
-def state_locks(states: StateBucket) -> Iterator[tuple[str, str]]:
-    """Yields a line on each lock (which stack, by whom, since when), and the lock's key.
-
-    Source of the content: Terraform's lock info, `Operation`, `Who` and `Created`.
-    """
-    pages = states.s3.get_paginator("list_objects_v2").paginate(Bucket=states.name)
-    keys = [
-        each["Key"] for page in pages for each in page.get("Contents", ()) if each["Key"].endswith(".tflock")
-    ]
-    for key in keys:
-        stack = key.removesuffix(".tflock").removesuffix(".tfstate")
+def state_locks(states: StateBucket) -> Iterator[locks.StateLock]:
+    """Yields the lock of each state that is locked."""
+    for stack in states.locked():
         try:
-            content: Any = json.loads(states.s3.get_object(Bucket=states.name, Key=key)["Body"].read())
-            holder = f"{content['Who']} since {content['Created']} ({content['Operation']})"
-        except states.s3.exceptions.NoSuchKey:
-            continue
-        except (ClientError, ValueError, KeyError, TypeError):
-            holder = "somebody"
-        yield f"{stack} is locked by {holder}", key
+            found = locks.read(states, stack)
+        except ClientError:
+            found = locks.StateLock(stack), ""
+        if found:
+            yield found[0]

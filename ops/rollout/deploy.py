@@ -25,6 +25,7 @@ from ops.rollout.plan import applied_task_definition, plan_release
 from ops.rollout.smoke import SECONDS, Expected, short, smoke_test
 from ops.rollout.watch import Say
 from ops.terraform.binary import TerraformError
+from ops.terraform.locks import StateLockedError
 from ops.terraform.phases import watch
 from ops.terraform.provision import working_on
 from ops.terraform.workspace import Workspace
@@ -207,6 +208,7 @@ class _Deployment:
         return _Watched(deployed, found.version, Image(found.release.image, found.release.commit))
 
     def _apply(self, workspace: Workspace) -> None:
+        before = self.stands
         self._leaves(
             "The apply was running, so part of it may be in force. "
             f"`make deploy ENV={self._name}` applies the rest; {self._go_back}."
@@ -216,6 +218,9 @@ class _Deployment:
                 workspace.apply_plan(on_line=watch(phase))
             except TerraformError as error:
                 raise ReleaseFailedError("The apply failed.", str(error).splitlines()) from None
+            except StateLockedError:
+                self._leaves(before)
+                raise
         self._leaves(
             "The release is applied; ECS continues to roll it out, and it is not tested. "
             f"`make deploy ENV={self._name}` waits for it and tests it; {self._go_back}."

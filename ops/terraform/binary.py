@@ -17,6 +17,9 @@ from ops.terraform import fetch, providers
 INTERRUPT_PATIENCE: Final = 300.0
 """Seconds for an interrupted Terraform to finish requests in flight, write its state and unlock it."""
 
+RUNNING: Final = "terraform.pid"
+"""File in a working directory with the id of the Terraform process that runs there."""
+
 _POLL: Final = 0.1
 """Seconds between reads of a running Terraform's output."""
 
@@ -120,13 +123,17 @@ class Terraform:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                umask=0o077,  # plans and states hold sensitive values
             )
             try:
+                (directory / RUNNING).write_text(str(process.pid))
                 while _running(process):
                     _hand_on(lines.read(), on_line)
             except BaseException:
                 _interrupt(process)
                 raise
+            finally:
+                (directory / RUNNING).unlink(missing_ok=True)
             _hand_on(lines.read(), on_line)
         if process.returncode:
             shown = f"{self.executable.name} {' '.join(arguments)}"

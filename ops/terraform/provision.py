@@ -11,7 +11,7 @@ from ops.core.checkout import Checkout
 from ops.core.clients import ambient_client
 from ops.core.errors import OpsError
 from ops.core.files import exclusive
-from ops.terraform import foundation
+from ops.terraform import foundation, locks
 from ops.terraform.binary import find_terraform
 from ops.terraform.states import StateBucket
 from ops.terraform.synthesis import synthesize
@@ -64,12 +64,14 @@ def plan_here(
     platform: Platform,
     target: Stack,
     on_line: OnLine | None = None,
+    *,
+    lock: bool = True,
 ) -> None:
     """Plans a stack as it is synthesized; removes the previously saved plan even if planning fails."""
     workspace.discard_plan()
     workspace.take(checkout.configuration(target.name))
     init(workspace, platform, target)
-    workspace.plan(on_line=on_line)
+    workspace.plan(on_line=on_line, lock=lock)
 
 
 def apply(
@@ -126,6 +128,30 @@ def destroy(
             workspace.destroy(on_line=on_line)
     if target.kind.has_tasks and target.environment:
         _deregister_tasks(platform, target.environment, on_line)
+
+
+def unlock(checkout: Checkout, platform: Platform, target: Stack, lock_id: str) -> str:
+    """Removes the lock of a stack's state if its id is `lock_id`; returns what was found and done.
+
+    Without `lock_id` it only reports the lock. Raises OpsError if the lock has another id, or if a
+    command on this machine is at work on the stack.
+    """
+    states = _states(platform)
+    found = locks.read(states, target.name) if states.exists() else None
+    if found is None:
+        return f"{target.name} is not locked."
+    lock, etag = found
+    if not lock_id:
+        return f"{target.name} is locked: {lock.held}. {lock.remedy}"
+    if lock_id != lock.id:
+        raise OpsError(
+            f"ID={lock_id} is not the id of the lock of {target.name}, so nothing was removed. It is "
+            f"{lock.held}."
+        )
+    with working_on(checkout, target) as workspace:
+        workspace.refuse_running()
+        locks.remove(states, lock, etag)
+    return f"{target.name} is unlocked. The lock was {lock.held}."
 
 
 def _deregister_tasks(platform: Platform, environment: Environment, on_line: OnLine) -> None:

@@ -59,12 +59,18 @@ class StateBucket:
             if any(instance["attributes"].get(attribute) is value for instance in resource["instances"])
         )
 
+    def locked(self) -> tuple[str, ...]:
+        """Returns the names of the stacks whose state is locked."""
+        suffix = lock_key("")
+        keys = (entry["Key"] for entry in self._pages("list_objects_v2", "Contents"))
+        return tuple(sorted(key.removesuffix(suffix) for key in keys if key.endswith(suffix)))
+
     def release_locks(self) -> int:
         """Removes every lock and returns how many there were; only safe if nobody can hold one."""
-        locks = [e["Key"] for e in self._pages("list_objects_v2", "Contents") if e["Key"].endswith(".tflock")]
-        for key in locks:
-            self.s3.delete_object(Bucket=self.name, Key=key)
-        return len(locks)
+        stacks = self.locked()
+        for stack in stacks:
+            self.s3.delete_object(Bucket=self.name, Key=lock_key(stack))
+        return len(stacks)
 
     def empty(self) -> None:
         """Deletes every version of every object, which S3 requires before it deletes a bucket."""
@@ -101,6 +107,14 @@ class StateBucket:
 def managed(content: bytes) -> list[Any]:
     """Returns the resources in a state's JSON, without data sources."""
     return [item for item in json.loads(content).get("resources", ()) if item["mode"] == "managed"]
+
+
+def lock_key(stack: str) -> str:
+    """Returns the key of the lock of a stack's state, which exists while it is locked.
+
+    Source: Terraform's documentation, "Backend Type: s3", `use_lockfile`.
+    """
+    return f"{state_key(stack)}.tflock"
 
 
 def _address(resource: Any) -> str:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -9,18 +10,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from rich.text import Text
+
+from ops.core.console import complaints
 from ops.core.errors import OpsError
 from ops.core.files import exclusive, write_private
-from ops.terraform import providers
-from ops.terraform.binary import Terraform, TerraformError
+from ops.terraform import locks, providers
+from ops.terraform.binary import RUNNING, Terraform, TerraformError
 
 OnLine = Callable[[str], None]
 
 _CONFIGURATION: Final = "cdk.tf.json"
 _OVERRIDE: Final = "backend_override.tf.json"
 _LOCK_FILE: Final = ".terraform.lock.hcl"
-_LOCK_TIMEOUT: Final = "-lock-timeout=120s"
-"""Long enough for an interrupted run to end while the next one begins."""
+_LOCK_TIMEOUT: Final = f"-lock-timeout={locks.WAIT}s"
 
 
 @dataclass(frozen=True)
@@ -68,6 +71,19 @@ class Workspace:
         lock = self.root / "locks" / self.stack
         with exclusive(lock, f"Another command is at work on {self.stack}; try again when it is done"):
             yield
+
+    def refuse_running(self) -> None:
+        """Raises OpsError if Terraform still runs in the directory, though its command was killed."""
+        file = self.directory / RUNNING
+        try:
+            process = int(file.read_text())
+            os.kill(process, 0)
+        except (FileNotFoundError, ValueError, ProcessLookupError, PermissionError):
+            return
+        raise OpsError(
+            f"Terraform is still at work on {self.stack}, though its command was killed (process {process}). "
+            f"Wait until it ends. If that process is something else, remove {file} and try again."
+        )
 
     def take(self, configuration: Path) -> None:
         """Copies a synthesized file into this directory as its configuration.
@@ -118,7 +134,7 @@ class Workspace:
 
     def _fetch(self, *arguments: str) -> None:
         try:
-            self._run("init", *arguments)
+            self._run_locked("init", *arguments)
         except TerraformError as error:
             host = self.terraform.registry
             if host in str(error) and not providers.answers(host):
@@ -147,16 +163,22 @@ class Workspace:
         """Runs `terraform validate`; needs an `init` without the backend."""
         self._run("validate")
 
-    def plan(self, *arguments: str, on_line: OnLine | None = None) -> Any:
+    def plan(self, *arguments: str, on_line: OnLine | None = None, lock: bool = True) -> Any:
         """Runs `terraform plan`, saves the plan, its JSON and its configuration's digest; returns the JSON.
+
+        Without `lock` it neither waits for the state's lock nor takes it: it may then read a state
+        that is about to change, and Terraform refuses to apply such a plan.
 
         The JSON holds sensitive values in plain text, so it must not be logged. If planning fails,
         Terraform's errors and the JSON of the partial plan are kept.
         """
         self.discard_plan()
         try:
-            self._run("plan", f"-out={self.saved_plan.name}", _LOCK_TIMEOUT, *arguments, on_line=on_line)
-            self.saved_plan.chmod(0o600)
+            out = f"-out={self.saved_plan.name}"
+            if lock:
+                self._run_locked("plan", out, *arguments, on_line=on_line)
+            else:
+                self._run("plan", out, "-lock=false", *arguments, on_line=on_line)
             plan = self.show_plan()
             write_private(self.plan_json, plan)
         except TerraformError as error:
@@ -180,7 +202,7 @@ class Workspace:
 
     def apply_plan(self, on_line: OnLine | None = None) -> None:
         """Applies exactly the saved plan, and removes it once it is applied."""
-        self._run("apply", _LOCK_TIMEOUT, self.saved_plan.name, on_line=on_line)
+        self._run_locked("apply", self.saved_plan.name, on_line=on_line)
         self.discard_plan()
 
     def discard_plan(self) -> None:
@@ -199,11 +221,11 @@ class Workspace:
 
     def apply(self, on_line: OnLine | None = None) -> None:
         """Runs `terraform apply` without a saved plan."""
-        self._run("apply", "-auto-approve", _LOCK_TIMEOUT, on_line=on_line)
+        self._run_locked("apply", "-auto-approve", on_line=on_line)
 
     def destroy(self, on_line: OnLine | None = None) -> None:
         """Runs `terraform destroy` without asking."""
-        self._run("destroy", "-auto-approve", _LOCK_TIMEOUT, on_line=on_line)
+        self._run_locked("destroy", "-auto-approve", on_line=on_line)
 
     @property
     def _local_state(self) -> Path:
@@ -216,6 +238,27 @@ class Workspace:
     def _read(self, *arguments: str) -> bytes:
         return self.terraform.read(arguments, directory=self.directory, environment=self.environment)
 
+    def _run_locked(self, command: str, *arguments: str, on_line: OnLine | None = None) -> None:
+        """Runs a command that locks the state; if somebody holds the lock, says who and waits for it.
+
+        The first attempt does not wait, since Terraform waits in silence. Raises StateLockedError if
+        the lock is not released in time.
+        """
+        try:
+            return self._run(command, *arguments, on_line=_without_refusal(on_line))
+        except TerraformError as error:
+            held = locks.refused(self.stack, error.errors)
+            if held is None:
+                raise
+        complaints.print(Text(locks.waiting(held), "yellow"))
+        try:
+            self._run(command, _LOCK_TIMEOUT, *arguments, on_line=_without_refusal(on_line))
+        except TerraformError as error:
+            held = locks.refused(self.stack, error.errors)
+            if held is None:
+                raise
+            raise locks.given_up(held) from None
+
     def _run(self, command: str, *arguments: str, on_line: OnLine | None = None) -> None:
         self.terraform.run(
             (command, *arguments),
@@ -224,6 +267,21 @@ class Workspace:
             environment=self.environment,
             on_line=on_line,
         )
+
+
+def _without_refusal(on_line: OnLine | None) -> OnLine | None:
+    """Returns `on_line` for all lines but those on a lock that is held, with which the output ends."""
+    if on_line is None:
+        return None
+    refused = False
+
+    def see(line: str) -> None:
+        nonlocal refused
+        refused = refused or locks.is_refusal(line)
+        if not refused:
+            on_line(line)
+
+    return see
 
 
 def _digest(file: Path) -> str:

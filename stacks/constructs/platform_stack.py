@@ -58,7 +58,17 @@ class PlatformStack(TerraformStack):
 
 
 def deploy(platform: Platform, account_id: str) -> tuple[Statement, ...]:
-    """Returns what the deploy role needs to keep the states of the environments in its account."""
+    """Returns what the deploy role needs to keep and lock the states of the environments in its account.
+
+    Source: Terraform's documentation, "Backend Type: s3", "S3 Bucket Permissions", with `use_lockfile`.
+    """
     own = [stack for stack in kinds.stacks_of_account(platform, account_id) if stack.environment]
     states = [naming.state_arn(platform.project, stack.name) for stack in own]
-    return (Statement("WriteStates", actions=["s3:PutObject"], resources=states),)
+    return (
+        Statement("WriteStates", actions=["s3:PutObject"], resources=states),
+        Statement(
+            "LockStates",
+            actions=["s3:DeleteObject", "s3:GetObject", "s3:PutObject"],
+            resources=[f"{state}.tflock" for state in states],
+        ),
+    )

@@ -338,10 +338,14 @@ def test_a_state_that_is_locked_is_noted_with_who_and_since_when(here: Desk, emb
     _, found = findings(here)
     assert found["state bucket"] == f"+ {BUCKET} holds dev-service"
     assert found["state lock"].startswith(
-        "! dev-network is locked by jane@desk since 2026-11-23T12:00:00Z (OperationTypeApply)\n-> If that"
+        "! dev-network is locked: held by jane@desk since 2026-11-23 12:00:00 UTC for apply (id 1)\n"
+        "-> If that command has ended: make unlock ENV=dev STACK=network ID=1"
     )
     s3.put_object(Bucket=BUCKET, Key="dev-network.tfstate.tflock", Body=b"?")
-    assert findings(here)[1]["state lock"].startswith("! dev-network is locked by somebody")
+    assert findings(here)[1]["state lock"].startswith(
+        "! dev-network is locked: held by somebody (the lock cannot be read)\n"
+        f"-> If that command has ended: aws s3 rm s3://{BUCKET}/dev-network.tfstate.tflock"
+    )
 
 
 def test_ids_that_are_not_set_are_noted_with_the_command_that_prints_them(nobody: Desk) -> None:

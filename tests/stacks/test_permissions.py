@@ -152,7 +152,7 @@ def test_an_account_with_too_many_environments_is_refused_in_one_line(tmp_path: 
     environments = write_platform(tmp_path / "environments", **many)
     result = run_main("--environments", environments, "--outdir", tmp_path / "cdktf.out")
     assert (result.returncode, len(result.stderr.splitlines())) == (2, 1)
-    assert re.match(r"The IAM policy oaktree-github-read would have \d+ characters", result.stderr)
+    assert re.match(r"The IAM policy oaktree-github-deploy-network would have \d+ characters", result.stderr)
     assert not (tmp_path / "cdktf.out").exists()
 
 

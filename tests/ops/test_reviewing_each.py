@@ -1,0 +1,91 @@
+"""A stack that cannot be planned, for whatever reason, does not keep the others from being reviewed."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from ops.core.checkout import Checkout
+from ops.core.errors import OpsError
+from ops.core.files import exclusive
+from ops.github import reviewing
+from ops.terraform import provision
+from ops.terraform.binary import Terraform
+from ops.terraform.workspace import Workspace
+from review.model import Verdict
+from stacks import kinds
+from stacks.kinds import Stack
+from stacks.reading import read_platform
+from tests.places import ENVIRONMENTS
+
+PLATFORM = read_platform(ENVIRONMENTS)
+PLAN = '{"format_version": "1.2", "terraform_version": "1.11.4", "resource_changes": []}'
+
+Planning = Callable[[Workspace], None]
+
+
+@pytest.fixture
+def planning(monkeypatch: pytest.MonkeyPatch) -> dict[str, Planning]:
+    """What planning does by stack; a stack that is not named has no changes."""
+    steps: dict[str, Planning] = {}
+
+    def plan_here(workspace: Workspace, _: object, __: object, target: Stack, *, lock: bool) -> None:
+        assert not lock, "a review that is killed would leave the lock"
+        workspace.directory.mkdir(parents=True, exist_ok=True)
+        if step := steps.get(target.name):
+            step(workspace)
+        workspace.plan_json.write_text(PLAN)
+
+    terraform = Terraform(Path("terraform"), "1.11.4", Path("shared"))
+    monkeypatch.setattr(provision, "find_terraform", lambda _: terraform)
+    monkeypatch.setattr(provision, "plan_here", plan_here)
+    for name in ("synthesize", "act_in", "require_account"):
+        monkeypatch.setattr(reviewing, name, lambda *_: None)
+    return steps
+
+
+def review(checkout: Checkout) -> dict[str, tuple[Verdict, str]]:
+    """Verdict and error by stack."""
+    targets = [kind.of_environment(PLATFORM.environments["dev"]) for kind in kinds.OF_ENVIRONMENT]
+    reviewed = reviewing.review(checkout, PLATFORM, targets, lambda _: None)
+    return {each.stack.name: (each.verdict, each.stack.errors) for each in reviewed.review.stacks}
+
+
+def test_a_stack_that_another_command_works_on_is_said_and_the_others_are_reviewed(
+    planning: dict[str, Planning], tmp_path: Path
+) -> None:
+    assert planning == {}
+    checkout = Checkout(tmp_path)
+    theirs = provision.working_root(checkout) / "dev-network/plan.json"
+    theirs.parent.mkdir(parents=True)
+    theirs.write_text("{")
+    with exclusive(provision.working_root(checkout) / "locks/dev-network"):
+        found = review(checkout)
+    assert found["dev-network"][0] == Verdict.ERRORED
+    assert "Another command is at work on dev-network" in found["dev-network"][1]
+    assert found["dev-service"][0] == Verdict.NO_CHANGES
+    assert theirs.exists(), "the plan of the other command is left alone"
+
+
+@pytest.mark.parametrize(
+    "error", [OpsError("no such thing"), OSError(28, "No space left on device"), TimeoutError("too late")]
+)
+def test_any_failure_of_one_stack_is_its_own(
+    planning: dict[str, Planning], tmp_path: Path, error: Exception
+) -> None:
+    def fail(_: Workspace) -> None:
+        raise error
+
+    planning["dev-network"] = fail
+    found = review(Checkout(tmp_path))
+    assert found["dev-network"] == (Verdict.ERRORED, str(error))
+    assert found["dev-service"][0] == Verdict.NO_CHANGES
+
+
+def test_terraforms_own_error_goes_before_ours(planning: dict[str, Planning], tmp_path: Path) -> None:
+    def fail(workspace: Workspace) -> None:
+        workspace.plan_error.write_text("Error: Reference to undeclared resource")
+        raise OpsError("`terraform plan` failed")
+
+    planning["dev-network"] = fail
+    assert review(Checkout(tmp_path))["dev-network"][1] == "Error: Reference to undeclared resource"

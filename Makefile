@@ -134,13 +134,13 @@ rollback: $(ready) ## Record the last release in service before, or the one of a
 	@$(ops) rollback $${ENV:+--env "$$ENV"} $${SERVICE:+--service "$$SERVICE"} $${TO:+--to "$$TO"}
 
 .PHONY: deploy
-deploy: $(ready) ## Deploy the recorded release, wait, smoke-test it, and undo it if it fails [ENV= SERVICE= IMAGE= COMMIT= BAKE= TIMEOUT= ADDRESS=]
+deploy: $(ready) ## Deploy the recorded release, wait, smoke-test it, and undo it if it fails [ENV= SERVICE= IMAGE= COMMIT= BAKE=<minutes> TIMEOUT=<minutes> ADDRESS=]
 	@$(ops) deploy $${ENV:+--env "$$ENV"} $${SERVICE:+--service "$$SERVICE"} \
 	  $${IMAGE:+--image "$$IMAGE"} $${COMMIT:+--commit "$$COMMIT"} $${BAKE:+--bake "$$BAKE"} \
 	  $${TIMEOUT:+--timeout "$$TIMEOUT"} $${ADDRESS:+--address "$$ADDRESS"}
 
 .PHONY: smoke
-smoke: $(ready) ## Check that a deployed service is healthy and runs the recorded release [ENV= SERVICE= ADDRESS= TIMEOUT=]
+smoke: $(ready) ## Check that a deployed service is healthy and runs the recorded release [ENV= SERVICE= ADDRESS= TIMEOUT=<minutes>]
 	@$(ops) smoke $${ENV:+--env "$$ENV"} $${SERVICE:+--service "$$SERVICE"} \
 	  $${ADDRESS:+--address "$$ADDRESS"} $${TIMEOUT:+--timeout "$$TIMEOUT"}
 

@@ -25,15 +25,15 @@ app = typer.Typer()
 def up(
     env: Env = "dev",
     run: Annotated[
-        local.Run, typer.Option("--run", help="Run the app as a process, or its image in a container.")
-    ] = "process",
+        str, typer.Option("--run", help="process runs the app's code, image its image in a container.")
+    ] = local.RUNS[0],
     directory: Directory = HERE,
 ) -> None:
     """Apply the platform on the embedded AWS and start the app."""
     checkout = Checkout(directory.absolute())
     platform = read_platform(checkout.environments)
     environment = environment_of(platform, env)
-    done = local.up(checkout, platform, environment, run, Progress(console))
+    done = local.up(checkout, platform, environment, local.checked_run(run), Progress(console))
     console.print()
     for service, address in done.addresses.items():
         console.print(Text.assemble(f"{environment.name} {service}: ", (address, "bold")))

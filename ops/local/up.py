@@ -10,10 +10,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
 from ops.core.checkout import Checkout
-from ops.core.errors import OpsError
+from ops.core.errors import OpsError, UsageError
 from ops.core.files import exclusive
 from ops.core.progress import Phase, Progress
 from ops.images import image
@@ -30,6 +30,8 @@ from stacks.settings import Environment, Platform
 Run = Literal["process", "image"]
 """How the app runs: the checkout's code as a process, or its image in a container."""
 
+RUNS: Final[tuple[Run, ...]] = get_args(Run)
+
 _RESUME: Final = "`make up` resumes, `make down` removes it"
 
 
@@ -39,6 +41,17 @@ class Up:
 
     embedded: Embedded
     addresses: Mapping[str, str]
+
+
+def checked_run(text: str) -> Run:
+    """Returns the way to run the app that `RUN=` names.
+
+    Raises UsageError if it names none.
+    """
+    for run in RUNS:
+        if run == text:
+            return run
+    raise UsageError(f"RUN={text} is not a way to run the app. Use one of {', '.join(RUNS)}.")
 
 
 def up(checkout: Checkout, platform: Platform, environment: Environment, run: Run, progress: Progress) -> Up:

@@ -28,8 +28,10 @@ from ops.terraform.binary import TerraformError
 from ops.terraform.locks import StateLockedError
 from ops.terraform.phases import watch
 from ops.terraform.provision import working_on
+from ops.terraform.states import StateBucket
 from ops.terraform.workspace import Workspace
 from stacks import kinds
+from stacks.naming import state_bucket
 from stacks.settings import Environment, Platform
 
 _LONGEST_WHY: Final = 200
@@ -122,12 +124,14 @@ class _Deployment:
         self._say = say
         ssm, ecr = ambient_client("ssm", environment.region), ambient_client("ecr", project.region)
         self._releases = Releases(project, environment, ssm, ecr)
+        self._states = StateBucket(ambient_client("s3", project.region), state_bucket(project))
         self._stand_in = stand_in(checkout, project, environment)
         self._all = [Deployed(project, environment, service) for service in environment.services]
         self._go_back = f"`make rollback ENV={name}` and `make deploy ENV={name}` go back to the previous one"
 
     def run(self, workspace: Workspace) -> None:
         started = time.monotonic()
+        self._refuse_destroyed()
         for deployed in self._all:
             deployed.begin(alarms=self._order.bake > 0)
             self._note_completed(deployed)
@@ -149,6 +153,14 @@ class _Deployment:
             unchanged = ", as before" if each.deployed.before == each.image else ""
             runs = f"{self._name}: {each.service} runs {_short(each.image)}{unchanged}."
             self._say(f"{runs} It took {minutes(time.monotonic() - started)}.")
+
+    def _refuse_destroyed(self) -> None:
+        """Raises OpsError if the stack has a state, but nothing is in it: `make destroy` leaves that."""
+        if self._states.has(self.target.name) and not self._states.resources(self.target.name):
+            raise OpsError(
+                f"{self.target.name} has no resources: it was destroyed, or its first apply failed. A "
+                f"release does not create it: `make bootstrap ENV={self._name}` does."
+            )
 
     def _note_completed(self, deployed: Deployed) -> None:
         """Records that the current release is in service, if only ECS knows so far.

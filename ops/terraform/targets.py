@@ -29,7 +29,12 @@ def environment_of(platform: Platform, name: str | None, variable: str = "ENV") 
     """
     known = ", ".join(platform.environments)
     if name is None:
-        raise UsageError(f"{variable} is missing. Use one of {known}.")
+        # An inherited ENV could destroy an environment that nobody named.
+        example = f"`make <command> {variable}={next(iter(platform.environments))}`"
+        raise UsageError(
+            f"{variable} is missing. Use one of {known}. Write it after the command ({example}): variables "
+            "of the shell do not count."
+        )
     if name not in platform.environments:
         raise UsageError(
             f"{variable}={name} is not an environment. Use one of {known} (one file each in environments/)."

@@ -225,7 +225,7 @@ def test_an_image_that_is_gone_is_not_gone_back_to(
             ("promote", "--from", "dve", "--to", "dev"),
             "FROM=dve is not an environment. Use one of dev, prod, staging",
         ),
-        (("promote", "--from", "dev"), "TO is missing. Use one of dev, prod, staging."),
+        (("promote", "--from", "dev"), "TO is missing. Use one of dev, prod, staging. Write"),
         (("promote", "--to", "dev"), "FROM is missing"),
         (("rollback",), "ENV is missing"),
         (("releases", "--env", "dev", "--service", "api"), "SERVICE=api is not a service. Use one of web."),

@@ -40,6 +40,7 @@ class World:
     undone: list[tuple[int, int]] = field(default_factory=list)
     before: Image | None = BEFORE
     completed: bool = True
+    destroyed: bool = False
     applied: list[Image] = field(default_factory=list)
     waited: list[Image] = field(default_factory=list)
     while_planning: Callable[[], None] = nothing
@@ -49,6 +50,14 @@ class World:
         """Has one more version, recorded by whomever."""
         self.records.append(release)
         self.states.append(RECORDED)
+
+    def has(self, _: str) -> bool:
+        """As `StateBucket.has`."""
+        return True
+
+    def resources(self, _: str) -> list[str]:
+        """As `StateBucket.resources`."""
+        return [] if self.destroyed else ["aws_ecs_service.web"]
 
     def latest(self, _: str) -> Recorded:
         """As `Releases.latest`."""
@@ -141,6 +150,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
 
     monkeypatch.setattr(deploy, "ambient_client", nothing)
     monkeypatch.setattr(deploy, "Releases", lambda *_: world)
+    monkeypatch.setattr(deploy, "StateBucket", lambda *_: world)
     monkeypatch.setattr(deploy, "Deployed", Service)
     monkeypatch.setattr(deploy, "stand_in", nothing)
     monkeypatch.setattr(deploy, "working_on", working_on)
@@ -169,6 +179,15 @@ def test_a_release_that_fails_is_taken_back_and_waited_for(world: World, platfor
     assert world.applied == world.waited == [NEXT, BEFORE]
     assert world.states == [IN_SERVICE, RECORDED, IN_SERVICE]
     assert world.undone == [(1, 2)]
+
+
+def test_a_stack_that_was_destroyed_is_not_created_again(world: World, platform: Platform) -> None:
+    world.destroyed = True
+    with pytest.raises(
+        OpsError, match=r"it was destroyed.*`make bootstrap ENV=dev` does\.\nNothing was changed"
+    ):
+        run(platform, NEXT)
+    assert world.records == [BEFORE]
 
 
 def test_a_release_is_in_service_once_it_is_tested(world: World, platform: Platform) -> None:

@@ -4,7 +4,6 @@ import pytest
 
 from tests.ops.conftest import Desk
 
-
 MISSING = (
     "ENV is missing. Use one of dev. Write it after the command (`make <command> ENV=dev`): variables of the "
     "shell do not count.\n"

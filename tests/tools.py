@@ -6,7 +6,9 @@ brings what is missing and says so, by Playwright's own download or the distribu
 may not install those, it ends with the one line to type.
 """
 
+import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -24,8 +26,8 @@ from ops.terraform.binary import find_terraform
 from ops.terraform.workspace import Workspace
 from tests.places import ROOT
 
-PROVIDER: Final = "5.100.0"
-"""The AWS provider that the stacks are pinned to."""
+PROVIDER: Final = re.findall(r'version += "([^"]+)"', providers.LOCK_FILE.read_text())[0]
+"""The AWS provider that is locked."""
 
 _DOWNLOAD_SECONDS: Final = 600.0
 _BROWSERS: Final = ("chromium", "chromium-browser", "google-chrome")
@@ -169,9 +171,9 @@ def _provider_mirror() -> Path:
         workspace = Workspace("provider", ROOT / ".oaktree/tests", terraform, os.environ)
         shutil.rmtree(workspace.directory, ignore_errors=True)
         workspace.directory.mkdir(parents=True)
-        (workspace.directory / "main.tf").write_text(
-            "terraform {\n  required_providers {\n"
-            f'    aws = {{ source = "hashicorp/aws", version = "{PROVIDER}" }}\n  }}\n}}\n'
+        required = {"aws": {"source": providers.AWS, "version": PROVIDER}}
+        (workspace.directory / "cdk.tf.json").write_text(
+            json.dumps({"terraform": {"required_providers": required}})
         )
         workspace.init()
     return terraform.plugin_cache

@@ -81,27 +81,33 @@ def _unnamed_source(checkout: Checkout, name: str) -> Finding:
 
 
 def provider_locks(checkout: Checkout) -> Iterator[Finding]:
-    """Reports whether the lock files of the working directories have the versions that the stacks require."""
+    """Reports whether lock files have the versions that the stacks require.
+
+    Those of working directories count for OpenTofu only: for Terraform, `init` replaces them.
+    """
     files = [checkout.state / "terraform.lock.hcl", *checkout.state.glob("*/*/.terraform.lock.hcl")]
     wanted = _wanted(checkout)
     others: dict[Path, str] = {}
     versions = set()
-    for file in files:
+    for file in (providers.LOCK_FILE, *files):
         if not file.exists():
             continue
         for source, version in _LOCK.findall(file.read_text()):
-            short = "/".join(source.split("/")[-2:])
+            host, _, short = source.partition("/")
+            if file != providers.LOCK_FILE and host == providers.HOSTS["terraform"]:
+                continue
             versions.add(f"{short} {version}")
             pinned = _EXACT.fullmatch(wanted.get(short, ""))
             if pinned and pinned[1] != version:
                 others[file] = f"{short} is locked at {version}, the stacks ask for {pinned[1]}"
     if others:
         mismatches = "; ".join(sorted(set(others.values())))
+        renewed = f"renew {providers.LOCK_FILE} (docs/platform.md)"
         paths = " ".join(str(path) for path in others)
-        yield Finding("provider lock", "wrong", mismatches, f"rm {paths} (the next plan writes it again)")
+        mend = renewed if providers.LOCK_FILE in others else f"rm {paths} (the next plan writes it again)"
+        yield Finding("provider lock", "wrong", mismatches, mend)
     else:
-        text = ", ".join(sorted(versions)) or "none yet; the first plan writes it"
-        yield Finding("provider lock", "ok", text)
+        yield Finding("provider lock", "ok", ", ".join(sorted(versions)))
 
 
 def synthesis(checkout: Checkout) -> Iterator[Finding]:
@@ -131,9 +137,14 @@ def _sources(checkout: Checkout) -> list[Path]:
 
 
 def _wanted(checkout: Checkout) -> dict[str, str]:
-    """Returns the synthesized stacks' version constraints by provider; empty before the first synthesis."""
+    """Returns the synthesized stacks' version constraints by provider; empty before the first synthesis.
+
+    A source without a namespace is HashiCorp's. Source: Terraform's documentation, "Provider Requirements".
+    """
     wanted: dict[str, str] = {}
     for file in checkout.synthesized.glob("stacks/*/cdk.tf.json"):
         providers = json.loads(file.read_text())["terraform"]["required_providers"]
-        wanted |= {each["source"].lower(): each["version"] for each in providers.values()}
+        for each in providers.values():
+            source = each["source"].lower()
+            wanted[source if "/" in source else f"hashicorp/{source}"] = each["version"]
     return wanted

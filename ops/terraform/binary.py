@@ -64,9 +64,13 @@ class Terraform:
         return providers.HOSTS.get(self.executable.name, providers.HOSTS["terraform"])
 
     @property
-    def lock_file(self) -> Path:
-        """Returns the path of the providers' first recorded checksums; see `Workspace.init`."""
+    def first_lock_file(self) -> Path:
+        """Returns the path of the first recorded checksums of providers that `providers.LOCK_FILE` lacks."""
         return self.shared / "terraform.lock.hcl"
+
+    def checks_lock_file(self, base: Mapping[str, str]) -> bool:
+        """Whether this executable, with these variables, uses the provider in `providers.LOCK_FILE`."""
+        return self.registry == providers.HOSTS["terraform"] and not providers.overridden(base)
 
     def environment(self, base: Mapping[str, str]) -> dict[str, str]:
         """Returns the environment of a command: `base`, and settings for providers and automation.

@@ -14,7 +14,14 @@ from typing import Final
 from urllib.error import HTTPError
 from urllib.request import urlopen
 
+from ops.core.checkout import SOURCE
 from ops.core.errors import OpsError
+
+LOCK_FILE: Final = SOURCE / "requirements" / "terraform.lock.hcl"
+"""The version and checksums of the AWS provider, of every platform that HashiCorp publishes it for.
+
+Source: Terraform's documentation, "Dependency Lock File".
+"""
 
 AWS: Final = "hashicorp/aws"
 HOSTS: Final = {"terraform": "registry.terraform.io", "tofu": "registry.opentofu.org"}
@@ -42,6 +49,15 @@ def named_configuration(variables: Mapping[str, str]) -> Path | None:
     """Returns the CLI configuration that TF_CLI_CONFIG_FILE names, if that file exists."""
     named = variables.get("TF_CLI_CONFIG_FILE")
     return Path(named) if named and Path(named).is_file() else None
+
+
+def overridden(variables: Mapping[str, str]) -> bool:
+    """Whether the named CLI configuration overrides providers, which Terraform checks against no lock file.
+
+    Source: Terraform's documentation, "Development Overrides for Provider Developers".
+    """
+    named = named_configuration(variables)
+    return named is not None and "dev_overrides" in named.read_text()
 
 
 def mirror(variables: Mapping[str, str], host: str, cache: Path) -> Path | None:

@@ -25,6 +25,13 @@ _OVERRIDE: Final = "backend_override.tf.json"
 _LOCK_FILE: Final = ".terraform.lock.hcl"
 _LOCK_TIMEOUT: Final = f"-lock-timeout={locks.WAIT}s"
 
+_WRONG_CHECKSUM: Final = "checksums previously recorded in the dependency lock file"
+_OTHER_PROVIDERS: Final = (
+    "Changes to the required provider dependencies were detected, but the lock file is read-only",
+    "does not match configured version constraint",
+)
+"""Terraform's errors when `-lockfile=readonly` finds other packages, providers or versions."""
+
 
 @dataclass(frozen=True)
 class Workspace:
@@ -121,23 +128,49 @@ class Workspace:
     def init(self, *arguments: str) -> None:
         """Runs `terraform init`, one at a time, since the plugin cache does not support concurrent use.
 
-        Each working directory has its own lock file, which starts as a copy of the first one in the
-        checkout: so a provider is fetched once, and has the same checksum everywhere.
+        Installs only the provider that `providers.LOCK_FILE` locks, which also lets Terraform take it
+        from the plugin cache. For OpenTofu, and for a provider that is overridden, the lock file starts
+        as a copy of the first one in the checkout, so that every stack has the same checksum. Raises
+        OpsError if the provider cannot be reached or does not match.
+
+        Source: Terraform's documentation, "Provider Plugin Cache" and "Command: init".
         """
         lock = self.directory / _LOCK_FILE
+        first = self.terraform.first_lock_file
         with exclusive(self.terraform.shared / "plugin-cache.lock"):
-            if not lock.exists() and self.terraform.lock_file.exists():
-                shutil.copyfile(self.terraform.lock_file, lock)
+            if self.terraform.checks_lock_file(self.environment) and self._requires_providers():
+                shutil.copyfile(providers.LOCK_FILE, lock)
+                self._fetch("-lockfile=readonly", *arguments)
+                return
+            if not lock.exists() and first.exists():
+                shutil.copyfile(first, lock)
             self._fetch(*arguments)
-            if lock.exists() and not self.terraform.lock_file.exists():
-                shutil.copyfile(lock, self.terraform.lock_file)
+            if lock.exists() and not first.exists():
+                shutil.copyfile(lock, first)
+
+    def _requires_providers(self) -> bool:
+        """Whether the configuration requires a provider; a read-only lock file may hold no other."""
+        configuration = json.loads((self.directory / _CONFIGURATION).read_text())
+        return bool(configuration.get("terraform", {}).get("required_providers"))
 
     def _fetch(self, *arguments: str) -> None:
         try:
             self._run_locked("init", *arguments)
         except TerraformError as error:
             host = self.terraform.registry
-            if host in str(error) and not providers.answers(host):
+            told = " ".join(str(error).split())
+            if _WRONG_CHECKSUM in told:
+                raise OpsError(
+                    f"The AWS provider does not have the checksums in {_locked_in()}, so it was not "
+                    "installed. `make doctor` prints where it comes from: remove it there or name another "
+                    f"source.\nLog: {error.log}"
+                ) from error
+            if any(text in told for text in _OTHER_PROVIDERS):
+                raise OpsError(
+                    f"The stacks require other providers than {_locked_in()} locks. docs/platform.md says "
+                    f'how to renew it: "Where the AWS provider comes from".\nLog: {error.log}'
+                ) from error
+            if host in told and not providers.answers(host):
                 raise OpsError(
                     f"The AWS provider could not be fetched: {host} cannot be reached, and no mirror of it "
                     f"is on this machine. {providers.HOW_TO_MIRROR}\nLog: {error.log}"
@@ -286,3 +319,7 @@ def _without_refusal(on_line: OnLine | None) -> OnLine | None:
 
 def _digest(file: Path) -> str:
     return hashlib.sha256(file.read_bytes()).hexdigest()
+
+
+def _locked_in() -> str:
+    return "/".join(providers.LOCK_FILE.parts[-2:])

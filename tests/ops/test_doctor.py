@@ -17,6 +17,7 @@ from ops.look import doctor, doctor_desk, doctor_terraform
 from ops.look.doctor import Check, Finding
 from ops.setup import COMPLETE
 from stacks.naming import github_provider_arn
+from ops.terraform import providers
 from tests.ops.amending import amending
 from tests.ops.conftest import ACCOUNT, REGION, Desk
 from tests.ops.github_tokens import trust_github
@@ -176,8 +177,8 @@ def checkout(tmp_path: Path) -> Checkout:
     made = Checkout(tmp_path)
     file = made.configuration("dev-network")
     file.parent.mkdir(parents=True)
-    providers = {"aws": {"source": "hashicorp/aws", "version": "5.100.0"}}
-    file.write_text(json.dumps({"terraform": {"required_providers": providers}}))
+    required = {"aws": {"source": "aws", "version": "5.100.0"}}
+    file.write_text(json.dumps({"terraform": {"required_providers": required}}))
     return made
 
 
@@ -202,8 +203,8 @@ def test_where_the_provider_comes_from_is_told(checkout: Checkout) -> None:
 
 
 def test_a_provider_locked_at_another_version_is_told(checkout: Checkout) -> None:
-    assert only(doctor_terraform.provider_locks(checkout))[0] == "ok"
-    form = 'provider "registry.terraform.io/hashicorp/aws" {\n  version     = "VERSION"\n  hashes = []\n}\n'
+    assert only(doctor_terraform.provider_locks(checkout)) == ("ok", "hashicorp/aws 5.100.0", "")
+    form = 'provider "registry.opentofu.org/hashicorp/aws" {\n  version     = "VERSION"\n  hashes = []\n}\n'
     ours = checkout.state / "terraform.lock.hcl"
     theirs = checkout.aws / "dev-network" / ".terraform.lock.hcl"
     theirs.parent.mkdir(parents=True)
@@ -212,8 +213,16 @@ def test_a_provider_locked_at_another_version_is_told(checkout: Checkout) -> Non
     level, text, mend = only(doctor_terraform.provider_locks(checkout))
     assert (level, text) == ("wrong", "hashicorp/aws is locked at 5.99.0, the stacks ask for 5.100.0")
     assert mend == f"rm {theirs} (the next plan writes it again)"
-    theirs.write_text(form.replace("VERSION", "5.100.0"))
+    theirs.write_text(form.replace("VERSION", "5.99.0").replace("opentofu.org", "terraform.io"))
     assert only(doctor_terraform.provider_locks(checkout)) == ("ok", "hashicorp/aws 5.100.0", "")
+
+
+def test_the_projects_own_lock_at_another_version_is_to_be_renewed(checkout: Checkout) -> None:
+    file = checkout.configuration("dev-network")
+    file.write_text(file.read_text().replace("5.100.0", "5.101.0"))
+    level, text, mend = only(doctor_terraform.provider_locks(checkout))
+    assert (level, text) == ("wrong", "hashicorp/aws is locked at 5.100.0, the stacks ask for 5.101.0")
+    assert mend == f"renew {providers.LOCK_FILE} (docs/platform.md)"
 
 
 def test_a_synthesis_older_than_a_settings_file_is_noted(checkout: Checkout) -> None:

@@ -11,6 +11,7 @@ from stacks.reading import read_platform
 from tests.places import ENVIRONMENTS, ROOT
 from tests.stacks.platform_files import environment, write_platform
 from tests.stacks.terraform_json import Stack
+from tests.tools import PROVIDER
 
 
 def files_in(directory: Path) -> dict[str, bytes]:
@@ -116,7 +117,7 @@ def test_every_stack_is_pinned_to_its_account_provider_and_place_of_state(stacks
     }
     for name, stack in stacks.items():
         terraform = stack.content["terraform"]
-        assert terraform["required_providers"]["aws"] == {"source": "aws", "version": "5.100.0"}
+        assert terraform["required_providers"]["aws"] == {"source": "aws", "version": PROVIDER}
         assert terraform["required_version"] == ">= 1.10"
         assert terraform["backend"]["s3"] == {
             "bucket": "oaktree-state-111111111111-eu-central-1",

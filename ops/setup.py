@@ -70,7 +70,7 @@ def _install_packages() -> None:
     _say(f"installing packages ({PACKAGES_LOCK})")
     uv = ENVIRONMENT / "bin" / "uv"
     _run(
-        uv, "pip", "sync", "--quiet", "--require-hashes", "--python", PYTHON, PACKAGES_LOCK, **_pip_settings()
+        uv, "pip", "sync", "--quiet", "--require-hashes", "--python", PYTHON, PACKAGES_LOCK, **pip_settings()
     )
 
 
@@ -84,8 +84,11 @@ def _link_node() -> None:
         link.symlink_to(os.path.relpath(program, link.parent.absolute()))
 
 
-def _pip_settings() -> dict[str, str]:
-    # uv reads neither pip's files nor its variables: https://docs.astral.sh/uv/pip/compatibility/
+def pip_settings() -> dict[str, str]:
+    """Returns pip's index and certificates as variables of uv, which reads none of pip's settings.
+
+    Source: https://docs.astral.sh/uv/pip/compatibility/
+    """
     settings = {}
     for line in _run(PYTHON, "-m", "pip", "config", "list").splitlines():
         section_and_key, _, value = line.partition("=")

@@ -21,7 +21,7 @@ from ops.look.execute import INSTALL
 from ops.setup import COMPLETE, ENVIRONMENT, INSTALLER_LOCK, PACKAGES_LOCK
 from stacks.reading import SettingsError, read_platform
 
-LOCKED: Final = ("setup", "app", "dev")
+LOCKED: Final = ("setup", "app", "dev", "checkov")
 """The names in `requirements/` that have a list (`.in`) and a lock (`.txt`)."""
 
 _SETUP: Final = "make setup"

@@ -9,12 +9,14 @@ from typing import Any, Final, TypeVar
 from pydantic import ValidationError
 
 from stacks import rules
-from stacks.problems import Problem, SettingsError, problems_of
+from stacks.problems import Problem, SettingsError, problems_of, toml_problem
 from stacks.settings import Environment, Network, Platform, Project, Service, Table
 
 __all__ = ["SettingsError", "read_platform"]
 
 PROJECT_FILE: Final = "project.toml"
+_OTHER_ENDINGS: Final = (".toml", ".yaml", ".yml", ".json")
+"""Endings, in lower case, of files that somebody may take for settings."""
 
 M = TypeVar("M", bound=Table)
 
@@ -28,6 +30,7 @@ def read_platform(directory: Path) -> Platform:
     project_file = directory / PROJECT_FILE
     project = _validated(project_file, _content_of(project_file, problems), Project, {}, problems)
     files = sorted(path for path in directory.glob("*.toml") if path.name != PROJECT_FILE)
+    problems += _not_read(directory)
     environments: dict[str, Environment] = {}
     networks: dict[str, Network] = {}
     for file in files:
@@ -52,16 +55,26 @@ def read_platform(directory: Path) -> Platform:
     return Platform(project=project, environments=environments)
 
 
+def _not_read(directory: Path) -> Iterator[Problem]:
+    """The files that are no settings files because of their ending alone."""
+    for file in sorted(directory.glob("*")):
+        if file.suffix.lower() in _OTHER_ENDINGS and file.suffix != ".toml":
+            yield Problem((), None, f"is not read: settings are TOML, in {file.stem}.toml", str(file))
+
+
 def _content_of(file: Path, problems: list[Problem]) -> dict[str, Any] | None:
     """What a file says; None, with the reason added to `problems`, when it cannot be read."""
+    text = ""
     try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
+        # Some editors begin UTF-8 with a byte order mark, which is no part of the text.
+        text = file.read_text(encoding="utf-8-sig")
+        return tomllib.loads(text)
     except OSError as error:
         reason = f"cannot be read: {error.strerror or error}"
     except UnicodeDecodeError:
-        reason = "is not UTF-8 text"
+        reason = "is not UTF-8 text; save it in that encoding"
     except tomllib.TOMLDecodeError as error:
-        reason = f"is not TOML: {error}"
+        reason = toml_problem(error, text)
     problems.append(Problem((), None, reason, str(file)))
     return None
 

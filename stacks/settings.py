@@ -38,8 +38,18 @@ def _cidr(value: object) -> object:
         raise ValueError('an IPv4 CIDR in quotes, such as "10.0.0.0/16"')
     try:
         return IPv4Network(value)
-    except ValueError as error:
-        raise ValueError(f'an IPv4 CIDR such as "10.0.0.0/16": {error}') from None
+    except ValueError:
+        raise ValueError(f'an IPv4 CIDR such as "10.0.0.0/16"{_no_cidr(value)}') from None
+
+
+def _no_cidr(value: str) -> str:
+    """Says why a text is no IPv4 CIDR, where there is more to say."""
+    if ":" in value:
+        return "; IPv6 is not supported"
+    try:
+        return f'; the network of that address is "{IPv4Network(value, strict=False)}"'
+    except ValueError:
+        return ""
 
 
 def _percentage(value: int) -> int:
@@ -112,7 +122,7 @@ TagText = Annotated[
     str,
     _text(
         r"[\w .:/=+\-@]{1,256}",
-        "1 to 256 letters, digits, spaces and . : / = + - @ _ (it becomes a tag)",
+        "1 to 256 of the letters a to z and A to Z, digits, spaces and . : / = + - @ _ (it becomes a tag)",
     ),
 ]
 MountPath = Annotated[

@@ -1,8 +1,10 @@
 """The settings files: what they may say, and what a person is told when they cannot be used."""
 
+import re
 import tomllib
 from ipaddress import IPv4Network
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -97,7 +99,7 @@ BAD = {
     ),
     "an account id that is a number": (
         environment().replace('"111111111111"', "111111111111"),
-        "dev.toml: account_id = 111111111111: input should be a valid string",
+        'dev.toml: account_id = 111111111111: must be text in quotes: "111111111111"',
     ),
     "an account id too short": (
         environment().replace('"111111111111"', '"1111"'),
@@ -109,11 +111,14 @@ BAD = {
     ),
     "a CIDR that is none": (
         environment(network='network = { cidr = "10.10.0.0/33" }\n'),
-        'dev.toml: network.cidr = "10.10.0.0/33": an IPv4 CIDR such as "10.0.0.0/16": ',
+        'dev.toml: network.cidr = "10.10.0.0/33": an IPv4 CIDR such as "10.0.0.0/16"',
     ),
     "a CIDR with host bits": (
         environment(network='network = { cidr = "10.10.0.1/16" }\n'),
-        'dev.toml: network.cidr = "10.10.0.1/16": an IPv4 CIDR such as "10.0.0.0/16": 10.10.0.1/16 has ',
+        (
+            'dev.toml: network.cidr = "10.10.0.1/16": an IPv4 CIDR such as "10.0.0.0/16"; the network of '
+            'that address is "10.10.0.0/16"'
+        ),
     ),
     "a CIDR larger than a VPC": (
         environment(network='network = { cidr = "10.0.0.0/8" }\n'),
@@ -143,7 +148,7 @@ BAD = {
     ),
     "an unknown kind of NAT": (
         environment(network='network = { cidr = "10.10.0.0/16", nat = "double" }\n'),
-        "dev.toml: network.nat = \"double\": input should be 'none', 'single' or 'per-zone'",
+        'dev.toml: network.nat = "double": must be "none", "single" or "per-zone"',
     ),
     "no NAT and no way to AWS": (
         environment(network='network = { cidr = "10.10.0.0/16", nat = "none", endpoints = ["logs"] }\n'),
@@ -185,7 +190,7 @@ BAD = {
     ),
     "a service's name in capitals": (
         environment(services="[services.Web]\n"),
-        'dev.toml: services.Web = "Web": lower-case letters, digits and single hyphens',
+        "dev.toml: services.Web: lower-case letters, digits and single hyphens",
     ),
     "a name over the limit of load balancers": (
         environment(services="[services.a-service-of-our-own-kind]\n"),
@@ -232,7 +237,51 @@ BAD = {
     ),
     "retention that CloudWatch does not have": (
         environment(services="[services.web]\n[logs]\nretention_days = 31\n"),
-        "dev.toml: logs.retention_days = 31: input should be 1, 3, 5, 7, 14, 30, ",
+        "dev.toml: logs.retention_days = 31: must be 1, 3, 5, 7, 14, 30, ",
+    ),
+    "an IPv6 CIDR, of which nothing is left": (
+        environment(services='[services.web]\nallowed_cidrs = ["::/0"]\n'),
+        'dev.toml: services.web.allowed_cidrs.0 = "::/0": an IPv4 CIDR such as "10.0.0.0/16"; IPv6 is not ',
+    ),
+    "an empty list": (
+        environment(services="[services.web]\nallowed_cidrs = []\n"),
+        "dev.toml: services.web.allowed_cidrs = []: must have at least 1 value",
+    ),
+    "a text where a list is due": (
+        environment(services='[services.web]\nwritable_paths = "/tmp/x"\n'),
+        'dev.toml: services.web.writable_paths = "/tmp/x": must be a list in brackets: ["/tmp/x"]',
+    ),
+    "a number where a table is due": (
+        environment(services="[services.web]\nscaling = 3\n"),
+        "dev.toml: services.web.scaling = 3: must be a table: [services.web.scaling]",
+    ),
+    "a number in quotes": (
+        environment(services='[services.web]\nidle_timeout = "60"\n'),
+        'dev.toml: services.web.idle_timeout = "60": must be a whole number, without quotes: 60',
+    ),
+    "a number out of range": (
+        environment(services="[services.web]\nspot_percent = 101\n"),
+        "dev.toml: services.web.spot_percent = 101: must be at most 100",
+    ),
+    "a key that is like no other": (
+        environment(services='[services.web]\ncommand = ["x"]\n'),
+        "dev.toml: services.web.command: unknown key; known here: allowed_cidrs, ",
+    ),
+    "a letter that no tag takes everywhere": (
+        environment().replace('"platform@example.com"', '"J\u00fcrgen"'),
+        'dev.toml: owner = "J\u00fcrgen": 1 to 256 of the letters a to z and A to Z, digits',
+    ),
+    "a key twice": (
+        environment(top='region = "eu-west-1"\n'),
+        "dev.toml: is not TOML: line 4: the key region is there already, in the same table",
+    ),
+    "a table twice": (
+        environment(services="[services.web]\n[services.web]\n"),
+        "dev.toml: is not TOML: line 8: this table is there already",
+    ),
+    "text without quotes": (
+        environment(top="owner = team\n"),
+        "dev.toml: is not TOML: line 1: a value must be here; text stands in quotes",
     ),
     "a region of another partition": (
         environment().replace('"eu-central-1"', '"cn-north-1"'),
@@ -289,7 +338,7 @@ BAD = {
     ),
     "an owner that cannot be a tag": (
         environment().replace('"platform@example.com"', '"a<b>"'),
-        'dev.toml: owner = "a<b>": 1 to 256 letters, digits, spaces and ',
+        'dev.toml: owner = "a<b>": 1 to 256 of the letters a to z and A to Z, digits, spaces and ',
     ),
 }
 
@@ -412,7 +461,7 @@ def test_all_errors_of_all_files_are_told_at_once(tmp_path: Path) -> None:
         "dev.toml: services.web.memroy",
         "prod.toml: ower",
         "prod.toml: services.web.keep_alive",
-        "staging.toml: is not TOML: Invalid value (at end of document)",
+        "staging.toml: is not TOML: the end: a value must be here; text stands in quotes",
         "prod.toml: network.cidr",
     ]
 
@@ -435,7 +484,25 @@ def test_a_directory_without_files_says_which_are_missing(tmp_path: Path) -> Non
 def test_a_file_that_is_not_text_is_named(tmp_path: Path) -> None:
     write_platform(tmp_path, dev=environment())
     (tmp_path / "prod.toml").write_bytes(b"\xff\xfe")
-    assert errors_of(tmp_path) == ["prod.toml: is not UTF-8 text"]
+    assert errors_of(tmp_path) == ["prod.toml: is not UTF-8 text; save it in that encoding"]
+
+
+def test_a_byte_order_mark_is_no_part_of_a_file(tmp_path: Path) -> None:
+    assert read(tmp_path, dev="\ufeff" + environment()).environments["dev"].region == "eu-central-1"
+
+
+def test_a_name_longer_than_names_may_be_is_told_in_characters(tmp_path: Path) -> None:
+    write_platform(tmp_path, project=PROJECT.replace('"oaktree"', '"a-longer-name"'), dev=environment())
+    assert errors_of(tmp_path) == ['project.toml: name = "a-longer-name": must have at most 12 characters']
+
+
+@pytest.mark.parametrize("name", ["qa.yaml", "qa.yml", "qa.json", "qa.TOML"])
+def test_a_file_that_only_its_ending_keeps_from_being_settings_is_named(tmp_path: Path, name: str) -> None:
+    write_platform(tmp_path, dev=environment())
+    (tmp_path / name).write_text(environment())
+    (tmp_path / "README.md").touch()
+    (tmp_path / "dev.toml~").touch()
+    assert errors_of(tmp_path) == [f"{name}: is not read: settings are TOML, in qa.toml"]
 
 
 @pytest.mark.parametrize("name", ["foundation", "github"])
@@ -563,6 +630,64 @@ def test_no_value_anywhere_ends_in_anything_but_settings_or_their_error(
     except SettingsError as error:
         problems = error.problems
     assert all(problem.file.endswith("dev.toml") for problem in problems)
+
+
+NOT_OURS = re.compile(
+    "input should|tuple|dictionary|instance|integer|boolean|valid string|validation|item|octet|"
+    "(Cannot|Expected|Invalid|Illegal|Unclosed|Unescaped|Unterminated) |object"
+)
+"""Words of Python's and pydantic's, which say nothing to whom writes TOML."""
+
+MODELS: dict[str, type[BaseModel]] = {
+    "": Environment,
+    "network": Network,
+    "services.web": Service,
+    "services.web.scaling": Scaling,
+    "services.web.health_check": HealthCheck,
+    "data": Data,
+    "logs": Logs,
+    "alarms": Alarms,
+}
+PLACES = [(table, key) for table, model in MODELS.items() for key in model.model_fields]
+
+
+@given(place=st.sampled_from(PLACES), value=VALUES.filter(lambda value: not NOT_OURS.search(str(value))))
+def test_no_value_anywhere_is_told_in_words_of_python(
+    tmp_path_factory: pytest.TempPathFactory, place: tuple[str, str], value: object
+) -> None:
+    table, key = place
+    content = {"network": {"cidr": "10.10.0.0/16"}, "services": {"web": {}}}
+    inner: dict[str, Any] = content
+    for part in filter(None, table.split(".")):
+        inner = inner.setdefault(part, {})
+    inner[key] = value
+    directory = tmp_path_factory.mktemp("words")
+    given_keys = "".join(line + "\n" for line in TAIL.splitlines() if line.partition(" ")[0] != key)
+    lines = (f"{name} = {as_toml(part)}\n" for name, part in content.items())
+    write_platform(directory, dev=given_keys + "".join(lines))
+    assert not NOT_OURS.search(told(directory))
+
+
+@given(
+    at=st.integers(0, 200),
+    less=st.integers(0, 3),
+    more=st.sampled_from(["", "=", "[", "]", '"', "'", "{", "}", ",", "\n", "\\", "#", "x", "1", ".", "\0"]),
+)
+def test_no_damage_to_a_file_is_told_in_words_of_python(
+    tmp_path_factory: pytest.TempPathFactory, at: int, less: int, more: str
+) -> None:
+    whole = environment(services='[services.web]\nallowed_cidrs = ["10.0.0.0/8"]\n[services.web.secrets]\n')
+    directory = write_platform(tmp_path_factory.mktemp("damage"), dev=whole[:at] + more + whole[at + less :])
+    assert not NOT_OURS.search(told(directory))
+
+
+def told(directory: Path) -> str:
+    """What is wrong with the settings, if anything is."""
+    try:
+        read_platform(directory)
+    except SettingsError as error:
+        return str(error).replace(str(directory), "")
+    return ""
 
 
 TABLES: dict[str, type[BaseModel]] = {

@@ -16,8 +16,8 @@ from ops.local.embedded import Embedded
 from ops.look import doctor, doctor_desk, doctor_terraform
 from ops.look.doctor import Check, Finding
 from ops.setup import COMPLETE
-from stacks.naming import github_provider_arn
 from ops.terraform import providers
+from stacks.naming import github_provider_arn
 from tests.ops.amending import amending
 from tests.ops.conftest import ACCOUNT, REGION, Desk
 from tests.ops.github_tokens import trust_github

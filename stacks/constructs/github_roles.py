@@ -56,29 +56,36 @@ class GithubRoles:
         self.role_arns: dict[str, str] = {}
         in_environments = [f"environment:{name}" for name in environments]
 
-        read = self._policy(
+        read = self._policies(
             "read", "Reads what the project's stacks are made of", permissions.read(platform, account_id)
         )
-        self._role("plan", ["pull_request", MAIN_BRANCH, *in_environments], [read])
+        self._role("plan", ["pull_request", MAIN_BRANCH, *in_environments], read)
         if account_id == project.account_id:
-            push = self._policy("push", "Pushes the project's images", permissions.push(project))
-            self._role("push", [MAIN_BRANCH], [push])
+            push = self._policies("push", "Pushes the project's images", permissions.push(project))
+            self._role("push", [MAIN_BRANCH], push)
         if environments:
             deploy = [
-                self._policy(f"deploy-{kind.name}", f"Changes {kind.name}s", statements)
+                policy
                 for kind, statements in permissions.deploy(platform, account_id).items()
+                for policy in self._policies(f"deploy-{kind.name}", f"Changes {kind.name}s", statements)
             ]
-            self._role("deploy", in_environments, [read, *deploy])
+            self._role("deploy", in_environments, [*read, *deploy])
 
-    def _policy(self, duty: str, description: str, statements: Sequence[Statement]) -> IamPolicy:
-        name = naming.github_role(self._project.name, duty)
-        return IamPolicy(
-            self._scope,
-            f"github_{duty.replace('-', '_')}_policy",
-            name=name,
-            description=description,
-            policy=policies.managed_document(name, *statements),
-        )
+    def _policies(self, duty: str, description: str, statements: Sequence[Statement]) -> list[IamPolicy]:
+        """Creates a policy, and further ones with a number for the statements that it has no room for."""
+        created = []
+        for number, those in enumerate(policies.packed(statements), start=1):
+            numbered = duty if number == 1 else f"{duty}-{number}"
+            name = naming.github_role(self._project.name, numbered)
+            policy = IamPolicy(
+                self._scope,
+                f"github_{numbered.replace('-', '_')}_policy",
+                name=name,
+                description=description,
+                policy=policies.managed_document(name, *those),
+            )
+            created.append(policy)
+        return created
 
     def _role(self, duty: str, subjects: Sequence[str], allowed: Sequence[IamPolicy]) -> None:
         name = naming.github_role(self._project.name, duty)

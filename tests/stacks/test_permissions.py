@@ -87,6 +87,14 @@ def test_statements_of_one_sid_must_differ_in_their_actions_only() -> None:
         merged([Statement("A", ["a:A"], ["*"]), Statement("A", ["a:A"], ["arn:aws:s3:::bucket"])])
 
 
+def test_statements_fill_one_policy_after_the_other() -> None:
+    one, two, three = (Statement(sid, ["s3:GetObject"], ["x" * 2900]) for sid in ("A", "B", "C"))
+    for those in policies.packed([one, two, three]):
+        managed_document("fits", *those)
+    assert [each for those in policies.packed([one, two, three]) for each in those] == [one, two, three]
+    assert len(policies.packed([one, two, three])) == 2
+
+
 def test_a_managed_policy_may_have_6144_characters_without_white_space() -> None:
     def resources(characters: int) -> Statement:
         return Statement("A", ["a:A"], ["x" * characters])
@@ -147,12 +155,12 @@ def test_environments_that_a_trust_policy_has_no_room_for_are_refused_in_one_lin
 def test_an_account_with_too_many_environments_is_refused_in_one_line(tmp_path: Path) -> None:
     many = {
         f"env{number}": environment(network=f'network = {{ cidr = "10.{number}.0.0/16" }}\n')
-        for number in range(20)
+        for number in range(60)
     }
     environments = write_platform(tmp_path / "environments", **many)
     result = run_main("--environments", environments, "--outdir", tmp_path / "cdktf.out")
     assert (result.returncode, len(result.stderr.splitlines())) == (2, 1)
-    assert re.match(r"The IAM policy oaktree-github-deploy-network would have \d+ characters", result.stderr)
+    assert re.match(r"The (IAM|trust) policy (of .* )?oaktree-github-\S+ would have \d+ ch", result.stderr)
     assert not (tmp_path / "cdktf.out").exists()
 
 

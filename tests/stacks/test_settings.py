@@ -367,7 +367,7 @@ HOW_TO_FIND_IDS = (
             "repository_owner_id = 1",
             f"repository_id: is required with the other id: both or neither; {HOW_TO_FIND_IDS}",
         ),
-        ('repository_id = "1"', 'repository_id = "1": input should be a valid integer'),
+        ('repository_id = "1"', 'repository_id = "1": must be a whole number, without quotes: 1'),
         (
             'accounts_with_oidc_provider = ["222222222222"]',
             'accounts_with_oidc_provider = "222222222222": an account in use: 111111111111',

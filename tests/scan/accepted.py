@@ -7,7 +7,10 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Final
 
+from tests.places import ROOT
+
 FILE: Final = Path(__file__).with_name("accepted.toml")
+_SHOWN: Final = FILE.relative_to(ROOT)
 
 
 @dataclass(frozen=True)
@@ -47,8 +50,8 @@ def judge(failures: Collection[Failure], accepted: Collection[Accepted]) -> Iter
         if not any(failure.matches(*pattern) for pattern in patterns):
             yield (
                 f"{failure.check} fails for {failure.stack}/{failure.address} ({failure.settings}): "
-                f"{failure.name}. Fix it, or give the reason in {FILE.name}."
+                f"{failure.name}. Fix it, or give the reason in {_SHOWN}."
             )
     for check, pattern in patterns:
         if not any(failure.matches(check, pattern) for failure in failures):
-            yield f"{FILE.name}: {check} does not fail for {pattern}. Remove it."
+            yield f"{_SHOWN}: {check} does not fail for {pattern}. Remove it."

@@ -23,7 +23,7 @@ def _pins(lock: Path) -> set[str]:
 
 
 def test_each_list_of_requirements_has_a_lock() -> None:
-    assert [lock.stem for lock in LOCKS] == ["app", "dev", "setup"]
+    assert [lock.stem for lock in LOCKS] == ["app", "checkov", "dev", "setup"]
     assert {path.stem for path in REQUIREMENTS.glob("*.in")} == {lock.stem for lock in LOCKS}
 
 

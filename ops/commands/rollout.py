@@ -108,7 +108,8 @@ def bootstrap(
     )
     for service, address in addresses.items():
         console.print(Text.assemble(f"{environment.name} {service}: ", (address, "bold")))
-    if email := environment.alarms.email:
+    # Not where the apps run on this machine: the embedded AWS sends no mail.
+    if (email := environment.alarms.email) and not addresses:
         # Source: Amazon SNS Developer Guide, "Deleting an Amazon SNS topic and subscription".
         told = (
             f"AWS sends alarms to {email} once somebody follows the link in the message it sent there; it "

@@ -100,8 +100,10 @@ def _alarms(service: str, cluster: Cluster, balancer: LoadBalancer) -> Iterator[
         targets,
         undoes_deployment=True,
     )
-    # Also raised before the first task is healthy. ELB reports it only while tasks are registered, so
-    # no data means that there is none.
+    # Also raised before the first task is healthy. ELB reports it only while tasks are registered, so no
+    # data means that there is none; CloudWatch takes it so once it finds no older data any more. Sources:
+    # User Guide for Application Load Balancers, "CloudWatch metrics"; CloudWatch User Guide, "Configuring
+    # how CloudWatch alarms treat missing data".
     yield Alarm(
         "no-healthy-task",
         "No task passes the load balancer's health check, or none is registered",

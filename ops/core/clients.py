@@ -97,14 +97,14 @@ def caller_account(region: str) -> str:
 
 
 def credentials_problem(error: Exception) -> str:
-    """Returns what is wrong with the credentials and what to do; empty if the error is about all else."""
+    """Returns what is wrong with the credentials and what to do; empty for any other error."""
     match error:
         case NoCredentialsError() | PartialCredentialsError():
             return f"{error}. {GET_KEYS}"
         case ProfileNotFound():
             return f"AWS_PROFILE: {error}. `aws configure list-profiles` lists the profiles."
         case SSOError() | TokenRetrievalError():
-            return f"{error}. Sign in: aws sso login"
+            return f"{str(error).rstrip('.')}. Sign in: aws sso login"
         case ClientError() if refusal := REFUSALS.get(error.response["Error"]["Code"]):
             return f"AWS refuses the credentials in use: {refusal}. Sign in again: {SIGN_IN}."
     return ""

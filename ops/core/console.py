@@ -41,9 +41,8 @@ def for_people(command: Callable[P, R]) -> Callable[P, R]:
             complaints.print(Text(str(error), style="red"))
             raise typer.Exit(error.status) from None
         except (ClientError, BotoCoreError) as error:
-            from ops.core.clients import (
-                credentials_problem,
-            )  # imports botocore's session, which takes a while
+            # Imported here because botocore's session takes long to load.
+            from ops.core.clients import credentials_problem
 
             complaints.print(Text(credentials_problem(error) or f"AWS: {error}", style="red"))
             raise typer.Exit(1) from None

@@ -19,6 +19,7 @@ from stacks import kinds
 WAIT: Final = 120
 """Seconds to wait for a lock: long enough for an interrupted run to end while the next one begins."""
 
+_WAIT_OR: Final = "Wait until that command ends. If it has ended and left the lock,"
 _NOT_ACQUIRED: Final = "Error acquiring the state lock"
 _FIELD: Final = re.compile(r"^  (\w+): +(\S.*)$", re.MULTILINE)
 
@@ -53,10 +54,10 @@ class StateLock:
 
     @property
     def remedy(self) -> str:
-        """Returns the sentence on how to remove exactly this lock."""
+        """Returns the sentence on what to do: wait, or remove exactly this lock."""
         if not self.id:
-            return "If it has ended and left the lock, `make doctor` prints the command that removes it."
-        return f"If it has ended and left the lock, remove it: {self.command}"
+            return f"{_WAIT_OR} `make doctor` prints the command that removes it."
+        return f"{_WAIT_OR} remove it: {self.command}"
 
     @property
     def command(self) -> str:
@@ -98,10 +99,7 @@ def waiting(lock: StateLock) -> str:
 
 def given_up(lock: StateLock) -> StateLockedError:
     """Returns the error for a lock that was not released in time."""
-    return StateLockedError(
-        f"{lock.stack} is still locked after {minutes(WAIT)}: {lock.held}. Try again when that command has "
-        f"ended. {lock.remedy}"
-    )
+    return StateLockedError(f"{lock.stack} is still locked after {minutes(WAIT)}: {lock.held}. {lock.remedy}")
 
 
 def read(states: StateBucket, stack: str) -> tuple[StateLock, str] | None:

@@ -92,8 +92,8 @@ def test_a_lock_that_is_not_released_is_an_error_with_the_command_that_removes_i
     with pytest.raises(StateLockedError) as error:
         getattr(workspace(tmp_path, f"cat {tmp_path}/refusal; exit 1"), command)()
     assert str(error.value) == (
-        f"dev-network is still locked after 2 min: {HELD}. Try again when that command has ended. If it has "
-        f"ended and left the lock, remove it: {COMMAND}"
+        f"dev-network is still locked after 2 min: {HELD}. Wait until that command ends. If it has ended and "
+        f"left the lock, remove it: {COMMAND}"
     )
     assert len(calls(tmp_path)) == 2
 
@@ -182,7 +182,8 @@ def test_without_an_id_the_lock_is_shown_and_stays(here: Desk, locked: StateBuck
     done = unlock(here)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == (
-        f"dev-network is locked: {HELD}. If it has ended and left the lock, remove it: {COMMAND}\n"
+        f"dev-network is locked: {HELD}. Wait until that command ends. If it has ended and left the lock, "
+        f"remove it: {COMMAND}\n"
     )
     assert locked.locked() == ("dev-network",)
 

@@ -78,7 +78,7 @@ def test_a_service_that_runs_what_is_recorded_is_shown_without_remarks(here: Des
     assert "0 of 0" in first
     assert "  1 COMPLETED  " in first
     assert "2 OK" in first
-    assert "version 1" in first
+    assert "version 1, recorded" in first
     digest = image.rpartition(":")[2]
     assert digest[:12] in first
     assert f"of {FIRST[:12]}" in more[0]

@@ -1,10 +1,16 @@
-"""The CPU and memory that Fargate sells.
+"""The CPU and memory that Fargate sells, and how many vCPUs a service takes of which capacity.
 
 Source: Amazon ECS Developer Guide, "Task size" for Fargate.
 """
 
+from math import ceil
 from types import MappingProxyType
 from typing import Final
+
+from stacks.settings import Service
+
+TASKS_NEVER_ON_SPOT: Final = 2
+"""The first tasks of a service, which `spot_percent` below 100 leaves on demand."""
 
 MEMORY_BY_CPU: Final = MappingProxyType(
     {
@@ -28,6 +34,13 @@ def problem_with(cpu: int, memory: int) -> tuple[str, str] | None:
     if memory not in sizes:
         return "memory", f"with cpu = {cpu} one of {_listed(sizes)} MiB"
     return None
+
+
+def vcpus(service: Service, tasks: int) -> tuple[float, float]:
+    """Returns the vCPUs that so many tasks of a service take on demand, and on Spot."""
+    on_spot = max(0, tasks - TASKS_NEVER_ON_SPOT) * service.spot_percent / 100
+    on_demand = ceil(tasks - on_spot) if service.spot_percent < 100 else 0
+    return on_demand * service.cpu / 1024, (tasks - on_demand) * service.cpu / 1024
 
 
 def _listed(numbers: tuple[int, ...]) -> str:

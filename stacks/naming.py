@@ -168,6 +168,11 @@ def limited_names(project: str, environment: Environment, service: str) -> Itera
     yield "the access log bucket", access_log_bucket(project, environment), 63
 
 
+def alarm_topic(project: str, environment: str) -> str:
+    """The name of the SNS topic that an environment's alarms are published to."""
+    return f"{base(project, environment)}-alarms"
+
+
 def availability_zone(region: str, letter: str) -> str:
     """The name of a zone: `eu-central-1a`."""
     return f"{region}{letter}"

@@ -8,14 +8,14 @@ from rich.text import Text
 from ops.commands.shared import HERE, Directory, Env, Service, act_in_environment, releases_of, service_in
 from ops.core.checkout import Checkout
 from ops.core.clients import ambient_client, require_account
-from ops.core.console import console, for_people
+from ops.core.console import console, for_people, print_line
 from ops.core.errors import OpsError, UsageError
 from ops.core.progress import Progress
+from ops.github.oidc_provider import missing_ids
 from ops.local.stand_in import stand_in
 from ops.releases.choice import commit_of
 from ops.rollout.bootstrap import Bootstrap
 from ops.rollout.deploy import Order, deploy
-from ops.rollout.prerequisites import missing_ids
 from ops.rollout.smoke import SECONDS, Expected, address_of, checked_address, smoke_test
 from ops.terraform.targets import environment_of
 from stacks.naming import how_to_find_ids
@@ -94,7 +94,7 @@ def bootstrap(
     require_account(environment.account_id, environment.region)
     first = Bootstrap(checkout, platform, environment, Progress(console), image, commit)
     console.print(f"{environment.name}, in account {environment.account_id}, {environment.region}:")
-    for step in first.steps():
+    for step in first.steps(print_line):
         mark, style = ("there", "green") if step.done else ("to do", "yellow")
         console.print(Text.assemble("  ", (mark, style), f"  {step.name}: {step.what}"))
     if told := missing_ids(platform.project):

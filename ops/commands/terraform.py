@@ -11,7 +11,7 @@ from ops.commands.shared import HERE, Directory, Env, Stack, act_in_account
 from ops.core.checkout import Checkout
 from ops.core.console import console, for_people, print_line
 from ops.core.errors import OpsError
-from ops.terraform import provision
+from ops.terraform import prerequisites, provision
 from ops.terraform.targets import environment_of, target_of
 from stacks import kinds
 from stacks.reading import read_platform
@@ -27,6 +27,7 @@ def plan(env: Env = None, stack: Stack = None, directory: Directory = HERE) -> N
     platform = read_platform(checkout.environments)
     target = target_of(platform, env, stack)
     act_in_account(platform, target.account_id, target.region)
+    prerequisites.require(platform, [target], print_line)
     saved = provision.plan(checkout, platform, target, print_line)
     console.print(f"Saved: {saved}")
 
@@ -46,6 +47,7 @@ def apply(
     platform = read_platform(checkout.environments)
     target = target_of(platform, env, stack)
     act_in_account(platform, target.account_id, target.region)
+    prerequisites.require(platform, [target], print_line)
     if verdict is not None:
         from ops.github.reviewing import require_reviewed
 

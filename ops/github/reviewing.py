@@ -17,7 +17,7 @@ from ops.core.checkout import Checkout
 from ops.core.clients import require_account
 from ops.core.errors import OpsError, UsageError
 from ops.github.role import act_in
-from ops.terraform import provision
+from ops.terraform import prerequisites, provision
 from ops.terraform.synthesis import synthesize
 from ops.terraform.targets import environment_of, target_of
 from ops.terraform.workspace import OnLine, Workspace
@@ -98,7 +98,7 @@ def review(
         plans = Path(directory)
         for target in targets:
             on_line(f"Planning {target.name}.")
-            _plan(checkout, platform, target, plans)
+            _plan(checkout, platform, target, plans, on_line)
         stacks = read_stacks([plans], [target.name for target in targets])
     made = review_of(stacks, marker, pipeline.run_url)
     where = provision.working_root(checkout) / "review" / _name(targets)
@@ -159,7 +159,7 @@ def diagram(checkout: Checkout, environment: Environment) -> str:
         raise OpsError(f"The diagram of {environment.name} cannot be drawn: {error}") from None
 
 
-def _plan(checkout: Checkout, platform: Platform, target: Stack, plans: Path) -> None:
+def _plan(checkout: Checkout, platform: Platform, target: Stack, plans: Path, say: OnLine) -> None:
     """Plans one stack and copies the plan's JSON, and the error if it failed, for whatever reason.
 
     A review takes no lock, so that it keeps nobody from applying, not even if it is killed.
@@ -171,6 +171,7 @@ def _plan(checkout: Checkout, platform: Platform, target: Stack, plans: Path) ->
             try:
                 act_in(platform.project, target.account_id, target.region)
                 require_account(target.account_id, target.region)
+                prerequisites.require(platform, [target], say)
                 provision.plan_here(workspace, checkout, platform, target, lock=False)
             finally:
                 for kept, copy in (

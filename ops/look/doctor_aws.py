@@ -1,8 +1,9 @@
-"""The doctor's checks of AWS: endpoint, credentials, account, region, state bucket and its locks."""
+"""The doctor's checks of AWS: endpoint, credentials, account, region, state bucket, prerequisites."""
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from botocore.exceptions import (
     BotoCoreError,
@@ -19,8 +20,9 @@ from botocore.session import Session
 from ops.core.clients import GET_KEYS, REFUSALS, SIGN_IN, ambient_client
 from ops.core.errors import OpsError
 from ops.look.doctor import Check, Finding, Level
-from ops.terraform import locks
+from ops.terraform import locks, prerequisites
 from ops.terraform.states import StateBucket
+from stacks.kinds import Stack, stacks_for_environment
 from stacks.naming import state_bucket
 from stacks.settings import Environment, Platform
 
@@ -44,6 +46,10 @@ class AwsChecks:
             yield Check("AWS account", self.belongs)
             yield Check("AWS region", self.region)
             yield Check("state bucket", self.states)
+        if self.environment and self.account == self.environment.account_id:
+            stacks = stacks_for_environment(self.platform.project, self.environment)
+            for check, stack in prerequisites.of_stacks(stacks):
+                yield Check(check.name, partial(self.prerequisite, check, stack))
 
     def identity(self) -> Iterator[Finding]:
         """Reports whose credentials these are."""
@@ -138,6 +144,15 @@ class AwsChecks:
                 f"{lock.stack} is locked: {lock.held}",
                 f"If that command has ended: {remove}",
             )
+
+    def prerequisite(self, check: prerequisites.Check, stack: Stack) -> Iterator[Finding]:
+        """Reports what a check that commands make before they change anything finds."""
+        found = check.remarks(self.platform, stack, ambient_client)
+        for remark in found:
+            level: Level = "wrong" if remark.level == "stops" else "note"
+            yield Finding(check.name, level, remark.text, remark.mend)
+        if not found:
+            yield Finding(check.name, "ok", check.fine)
 
 
 def endpoint(variables: Mapping[str, str]) -> Iterator[Finding]:

@@ -8,9 +8,9 @@ from botocore.exceptions import ClientError
 from ops.core.checkout import Checkout
 from ops.core.clients import ambient_client
 from ops.core.errors import OpsError
+from ops.github.oidc_provider import manages_oidc_provider, missing_ids, oidc_provider_problem
 from ops.look.doctor import Check, Finding
 from ops.look.doctor_aws import AwsChecks
-from ops.rollout.prerequisites import manages_oidc_provider, missing_ids, oidc_provider_problem
 from ops.terraform.states import StateBucket
 from stacks import kinds
 from stacks.naming import github_provider_arn, how_to_find_ids, state_bucket

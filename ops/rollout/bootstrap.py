@@ -13,13 +13,14 @@ from ops.core.checkout import Checkout
 from ops.core.clients import ambient_client
 from ops.core.errors import OpsError, UsageError
 from ops.core.progress import Progress
+from ops.github.oidc_provider import manages_oidc_provider, oidc_provider_problem
 from ops.images import image as images
 from ops.images.engine import find_engine
 from ops.local import firsts
 from ops.local.stand_in import StandIn, stand_in
 from ops.releases.choice import commit_of
 from ops.releases.records import Releases
-from ops.rollout.prerequisites import manages_oidc_provider, missing, oidc_provider_problem
+from ops.terraform import prerequisites
 from ops.terraform.binary import find_terraform
 from ops.terraform.phases import Phases, Place
 from ops.terraform.workspace import OnLine, Workspace
@@ -55,6 +56,7 @@ class Bootstrap:
         commit: str = "",
     ) -> None:
         self._checkout = checkout
+        self._platform = platform
         self._project = platform.project
         self._environment = environment
         self._image = image
@@ -69,19 +71,19 @@ class Bootstrap:
         )
         self._stand_in: StandIn | None = stand_in(checkout, platform.project, environment)
 
-    def steps(self) -> tuple[Step, ...]:
+    def steps(self, say: OnLine) -> tuple[Step, ...]:
         """Returns what `run` will do and what is done already, without changing anything.
 
-        Raises OpsError or UsageError if a secret, an image or the project's own foundation is
-        missing, or the settings say otherwise than the account about GitHub's OIDC provider, so that
-        `run` could not succeed.
+        `say` gets what is worth knowing of the account. Raises OpsError or UsageError if the account
+        lacks what the settings ask for, an image or the project's own foundation, so that `run` could
+        not succeed.
         """
         environment, states = self._environment, self._phases.states(self._place)
         founded = states.exists()
         foundation = self._foundation(founded)
         self._require_oidc_provider()
         release = tuple(self._release(service, founded) for service in environment.services)
-        self._require_prerequisites()
+        prerequisites.require(self._platform, kinds.stacks_for_environment(self._project, environment), say)
         stacks = [kind.name_in(environment.name) for kind in kinds.OF_ENVIRONMENT]
         there = {stack: len(states.resources(stack)) if founded else 0 for stack in stacks}
         return (
@@ -202,15 +204,6 @@ class Bootstrap:
 
     def _commit_of(self, releases: Releases, image: str) -> str:
         return self._commit or commit_of(releases.kept_tags(image), image)
-
-    def _require_prerequisites(self) -> None:
-        region = self._environment.region
-        clients = [ambient_client(name, region) for name in ("ssm", "secretsmanager", "route53")]
-        if lacking := list(missing(self._environment, *clients)):
-            raise OpsError(
-                f"{self._environment.name} refers to resources that do not exist. Create them first; a "
-                "command with a value takes it from the variable VALUE:\n" + "\n".join(lacking)
-            )
 
     def _require_oidc_provider(self) -> None:
         account_id = self._environment.account_id

@@ -15,7 +15,7 @@ class AlarmTopic:
     """An SNS topic that the account's alarms publish to, and its subscriber when there is one."""
 
     def __init__(self, scope: Construct, project: Project, environment: Environment) -> None:
-        topic = SnsTopic(scope, "alarm_topic", name=f"{naming.base(project.name, environment.name)}-alarms")
+        topic = SnsTopic(scope, "alarm_topic", name=naming.alarm_topic(project.name, environment.name))
         self.arn = topic.arn
         SnsTopicPolicy(
             scope,

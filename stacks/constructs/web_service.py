@@ -14,11 +14,10 @@ from stacks.constructs.alarms import Alarms
 from stacks.constructs.cluster import Cluster
 from stacks.constructs.load_balancer import LoadBalancer
 from stacks.constructs.task_definition import TaskDefinition
+from stacks.fargate import TASKS_NEVER_ON_SPOT
 from stacks.policies import Statement
 from stacks.settings import Project
 from stacks.workloads import Workload
-
-TASKS_NEVER_ON_SPOT = 2
 
 
 class WebService:

@@ -118,6 +118,13 @@ def releasing(desk: Desk, tmp_path_factory: pytest.TempPathFactory) -> Desk:
     return replace(desk, environment={**desk.environment, "PATH": path}, cwd=program.parent)
 
 
+def put_secret_of_dev(embedded: Embedded) -> None:
+    """Put the secret that `ENVIRONMENT` names, without which the service stack is not planned."""
+    embedded.client("ssm", REGION).put_parameter(
+        Name="/oaktree/dev/web/write-token-sha256", Value="a" * 64, Type="SecureString"
+    )
+
+
 def applied_network(embedded: Embedded) -> str | None:
     """The content of the network stack that was applied last, as its state has it."""
     s3 = embedded.client("s3", REGION)

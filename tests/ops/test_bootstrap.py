@@ -8,17 +8,16 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ops.github.oidc_provider import oidc_provider_problem
 from ops.local.embedded import Embedded, start_embedded
 from ops.local.firsts import COMMIT as STAND_IN_COMMIT
 from ops.local.up import stop_all
 from ops.rollout.bootstrap import beyond_creation
-from ops.rollout.prerequisites import missing, oidc_provider_problem
 from stacks.naming import github_provider_arn
 from stacks.reading import read_platform
 from stacks.settings import Project
@@ -76,9 +75,11 @@ def objects(embedded: Embedded) -> list[str]:
 
 def test_a_secret_that_is_not_there_is_told_before_anything_is_done(here: Desk, embedded: Embedded) -> None:
     done = here.run("bootstrap", "--env", "dev", "--commit", COMMIT, "--yes")
-    assert done.returncode == 1
-    assert f"WRITE_TOKEN_SHA256 of web, the SSM parameter {SECRET}: aws ssm put-parameter" in done.stderr
-    assert f"--type SecureString --name {SECRET} --value" in done.stderr
+    assert done.returncode == 2
+    key = "environments/dev.toml: services.web.secrets.WRITE_TOKEN_SHA256"
+    assert f"{key} = 'ssm:{SECRET}': account {ACCOUNT} has no such secret in {REGION}" in done.stderr
+    mend = f"aws ssm put-parameter --region {REGION} --type SecureString --name {SECRET} --value"
+    assert f"\n    -> {mend}" in done.stderr
     assert objects(embedded) == []
     embedded.client("ssm", REGION).put_parameter(Name=SECRET, Value="a" * 64, Type="SecureString")
 
@@ -309,28 +310,6 @@ def assert_another_account_needs_an_image(here: Desk, own: Embedded) -> None:
     file.unlink()
     assert done.returncode == 2
     assert "IMAGE is missing: prod is in another account than the registry" in done.stderr
-
-
-def test_a_domain_and_secrets_of_either_store_are_looked_for(embedded: Embedded, tmp_path: Path) -> None:
-    (tmp_path / "project.toml").write_text(
-        f'name = "oaktree"\nrepository = "example/oaktree"\naccount_id = "{ACCOUNT}"\nregion = "{REGION}"\n'
-        'owner = "platform@example.com"\ncost_centre = "1000"\n'
-    )
-    text = ENVIRONMENT.replace(f"ssm:{SECRET}", "secretsmanager:dev/token")
-    domain = 'domain = "status.example.com"\nhosted_zone = "example.com"\n'
-    (tmp_path / "dev.toml").write_text(text + domain)
-    environment = read_platform(tmp_path).environments["dev"]
-    clients: list[Any] = [embedded.client(name, REGION) for name in ("ssm", "secretsmanager", "route53")]
-    _, secretsmanager, route53 = clients
-    secret, zone = missing(environment, *clients)
-    assert "the secret dev/token: aws secretsmanager create-secret --region eu-central-1" in secret
-    assert "The hosted zone of web, example.com: aws route53 create-hosted-zone" in zone
-    secretsmanager.create_secret(Name="dev/token", SecretString="a" * 64)
-    route53.create_hosted_zone(Name="example.com", CallerReference="first")
-    assert list(missing(environment, *clients)) == []
-    secretsmanager.delete_secret(SecretId="dev/token")
-    (deleted,) = missing(environment, *clients)
-    assert "aws secretsmanager restore-secret --region eu-central-1 --secret-id dev/token" in deleted
 
 
 ACTIONS = st.sampled_from((["no-op"], ["read"], ["create"], ["update"], ["delete"], ["create", "delete"]))

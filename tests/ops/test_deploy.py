@@ -17,7 +17,7 @@ import pytest
 
 from ops.local.embedded import Embedded
 from tests.commands import Command
-from tests.ops.conftest import ACCOUNT, REGION, Desk
+from tests.ops.conftest import ACCOUNT, REGION, Desk, put_secret_of_dev
 from tests.ops.ecs_stub import ENDLESS, FAILURE, SUCCESS, EcsStub, playing
 from tests.ops.fake_app import FakeApp, fake_app
 
@@ -51,8 +51,7 @@ def here(releasing: Desk, embedded: Embedded, stub: EcsStub) -> Desk:
         for command in ("plan", "apply"):
             done = found.run(command, *arguments)
             assert done.returncode == 0, done.stderr
-    parameter = {"Name": "/oaktree/dev/web/write-token-sha256", "Value": "a" * 64, "Type": "SecureString"}
-    embedded.client("ssm", REGION).put_parameter(**parameter)
+    put_secret_of_dev(embedded)
     return found
 
 

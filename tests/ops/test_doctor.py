@@ -307,6 +307,11 @@ def test_fitting_credentials_are_told_with_account_and_region(here: Desk) -> Non
     assert found["AWS region"] == f"+ {REGION}"
     assert found["state bucket"].startswith(f"! {BUCKET} does not exist yet: nothing is deployed")
     assert "-> make bootstrap ENV=dev" in found["state bucket"]
+    assert found["zones"] == "+ the account has all that the settings name"
+    assert found["vCPU quota"] == "+ has room for as many tasks as scaling may start"
+    key = "environments/dev.toml: services.web.secrets.WRITE_TOKEN_SHA256"
+    assert found["secrets"].startswith(f"x {key} = 'ssm:/oaktree/dev/web/write-token-sha256': account")
+    assert "-> aws ssm put-parameter" in found["secrets"]
 
 
 def test_credentials_of_another_account_and_region_are_told(desk: Desk, embedded: Embedded) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from ops.local.embedded import Embedded, start_embedded
 from ops.local.up import stop_all
-from tests.ops.conftest import ACCOUNT, REGION, Desk
+from tests.ops.conftest import ACCOUNT, REGION, Desk, put_secret_of_dev
 from tests.ops.github_tokens import MAIN, TokenEndpoint, serving_tokens, trust, trust_github
 from tests.review.fake_github import REPOSITORY, FakeGitHub, running_github
 
@@ -47,6 +47,7 @@ def administrator(desk: Desk, embedded: Embedded) -> Desk:
     trust_github(iam)
     iam.create_role(RoleName="oaktree-github-plan", AssumeRolePolicyDocument=trust(ACCOUNT, MAIN))
     (desk.checkout.environments / "service.txt").write_text("${missing.reference}")
+    put_secret_of_dev(embedded)
     return replace(desk, environment=embedded.environment(ACCOUNT, REGION, desk.environment))
 
 

@@ -20,7 +20,7 @@ from ops.local.embedded import Embedded, start_embedded
 from ops.local.up import stop_all
 from ops.terraform.binary import find_terraform
 from ops.terraform.workspace import Workspace
-from tests.ops.conftest import ACCOUNT, REGION, Desk, applied_network
+from tests.ops.conftest import ACCOUNT, REGION, Desk, applied_network, put_secret_of_dev
 
 pytestmark = pytest.mark.e2e
 
@@ -31,7 +31,9 @@ FIRST, SECOND = "first-value-of-the-network", "second-value-of-the-network"
 
 @pytest.fixture(scope="module")
 def embedded(desk: Desk) -> Iterator[Embedded]:
-    yield start_embedded(desk.checkout.local, ACCOUNT)
+    started = start_embedded(desk.checkout.local, ACCOUNT)
+    put_secret_of_dev(started)
+    yield started
     stop_all(desk.checkout.local)
 
 

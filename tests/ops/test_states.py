@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from ops.github.oidc_provider import manages_oidc_provider
 from ops.local.embedded import Embedded
-from ops.rollout.prerequisites import manages_oidc_provider
 from ops.terraform.states import StateBucket
 from tests.ops.conftest import REGION
 

@@ -92,13 +92,20 @@ def test_the_resources_named_are_such_as_the_action_knows(stacks: dict[str, Stac
 
 
 OF_ANOTHER_KIND = {
+    "autoscaling:DescribeAccountLimits",
+    "cloudformation:DescribeAccountLimits",
+    "dynamodb:DescribeLimits",
     "ecs:ListClusters",
     "ecs:ListContainerInstances",
     "ecs:ListServices",
     "ecs:ListTaskDefinitions",
     "ecs:ListTasks",
+    "iam:GetAccountSummary",
+    "kinesis:DescribeLimits",
+    "rds:DescribeAccountAttributes",
+    "route53:GetAccountLimit",
 }
-"""Dependent actions of uses that the stacks make none of, such as flow logs of ECS."""
+"""Dependent actions of uses that there are none of, such as flow logs of ECS, and quotas but Fargate's."""
 
 
 def test_the_deploy_role_may_do_what_its_actions_depend_on(stacks: dict[str, Stack]) -> None:

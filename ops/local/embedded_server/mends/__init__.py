@@ -1,6 +1,7 @@
 """Where moto forgets or misreads what Terraform or the app needs: one mend per module, all by `mend_moto`."""
 
 from ops.local.embedded_server.mends.access_keys import look_up_access_keys_fast
+from ops.local.embedded_server.mends.account_limits import tell_account_limits
 from ops.local.embedded_server.mends.autoscaling_tags import add_tag_actions
 from ops.local.embedded_server.mends.bucket_policies import (
     leave_out_conditions,
@@ -43,3 +44,4 @@ def mend_moto() -> None:
     refuse_what_aws_refuses()
     refuse_zones_of_other_regions()
     route_added_tables()
+    tell_account_limits()

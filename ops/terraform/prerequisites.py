@@ -1,0 +1,349 @@
+"""What the settings ask for and only the account can tell: one table of checks, `CHECKS`.
+
+`make doctor` shows the result of each. `make bootstrap`, `make plan`, `make review` and `make apply` look
+before they change anything, at what concerns their stacks. A check that may not look is neither passed
+nor failed.
+"""
+
+import functools
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from threading import Lock
+from typing import Any, Final, Literal
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from ops.core.clients import ambient_client
+from ops.core.errors import UsageError
+from ops.terraform.workspace import OnLine
+from stacks import kinds, naming
+from stacks.fargate import vcpus
+from stacks.kinds import Kind, Stack
+from stacks.settings import Environment, Platform, SecretReference
+
+Client = Callable[[str, str], Any]
+"""Takes a service and a region, and returns a client that acts in the account of the stack."""
+
+Level = Literal["stops", "warns", "unknown"]
+"""`stops`: an apply would fail, or leave a service that does not run; `unknown`: could not be looked at."""
+
+_DENIED: Final = frozenset(
+    {"AccessDenied", "AccessDeniedException", "AuthorizationError", "UnauthorizedOperation"}
+)
+_QUOTAS: Final = (
+    ("L-3032A538", "Fargate On-Demand vCPU resource count"),
+    ("L-36FBB829", "Fargate Spot vCPU resource count"),
+)
+"""Codes and names of Fargate's quotas, in the order of `vcpus`. Source: Service Quotas, AWS Fargate."""
+
+_SUBSCRIPTION_HOURS: Final = 48
+"""Hours after which SNS deletes an unconfirmed subscription.
+
+Source: Amazon SNS Developer Guide, "Deleting an Amazon SNS topic and subscription".
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """Something that a check found: where and what, and in `mend` what to do about it."""
+
+    level: Level
+    text: str
+    mend: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.text}\n    -> {self.mend}" if self.mend else self.text
+
+
+Look = Callable[[Platform, Stack, Client], Iterator[Remark]]
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A look at the account before a kind of stack is planned or applied; it changes nothing."""
+
+    name: str
+    kind: Kind
+    permissions: tuple[str, ...]
+    """What the look takes; the plan role has all of it."""
+    fine: str
+    """What it means that the check has nothing to remark."""
+    look: Look
+
+    def remarks(self, platform: Platform, target: Stack, client: Client) -> list[Remark]:
+        """Returns what was found; that the account could not be looked at is a remark, too."""
+        try:
+            return list(self.look(platform, target, client))
+        except ClientError as error:
+            if error.response["Error"]["Code"] in _DENIED:
+                missing = f"these credentials lack {' or '.join(self.permissions)}"
+                return [Remark("unknown", f"{self.name}: could not be looked at: {missing}")]
+            return [Remark("unknown", f"{self.name}: could not be looked at: {error}")]
+        except BotoCoreError as error:
+            return [Remark("unknown", f"{self.name}: could not be looked at: {error}")]
+
+
+def of_stacks(targets: Iterable[Stack]) -> Iterator[tuple[Check, Stack]]:
+    """Yields each check of some stacks, with the stack."""
+    for target in targets:
+        for check in CHECKS:
+            if check.kind == target.kind:
+                yield check, target
+
+
+def require(
+    platform: Platform, targets: Iterable[Stack], say: OnLine, client: Client = ambient_client
+) -> None:
+    """Looks at what concerns some stacks, and says what is worth knowing.
+
+    Raises UsageError if the account cannot fulfil the settings.
+    """
+    looks = list(of_stacks(targets))
+    if not looks:
+        return
+    shared = _shared(client)
+    with ThreadPoolExecutor(max_workers=len(looks)) as pool:
+        found = pool.map(lambda look: look[0].remarks(platform, look[1], shared), looks)
+        remarks = [remark for of_check in found for remark in of_check]
+    for remark in remarks:
+        if remark.level != "stops":
+            say(f"Note: {remark}")
+    if stops := [str(remark) for remark in remarks if remark.level == "stops"]:
+        raise UsageError(
+            "\n".join(("The account cannot do what the settings ask for, so nothing was done:", *stops))
+        )
+
+
+def region(platform: Platform, environment: Environment, client: Client) -> Iterator[Remark]:
+    """Looks whether the account has enabled the region.
+
+    The project's region is asked: one that is not enabled answers nobody.
+    Source: Amazon EC2 API Reference, DescribeRegions.
+    """
+    asked = client("ec2", platform.project.region)
+    found = asked.describe_regions(RegionNames=[environment.region], AllRegions=True)["Regions"]
+    if any(each["OptInStatus"] == "not-opted-in" for each in found):
+        yield Remark(
+            "stops",
+            f"{_file(environment)}: region = {environment.region!r}: account {environment.account_id} has "
+            "not enabled it",
+            f"aws account enable-region --region-name {environment.region}",
+        )
+
+
+def zones(_: Platform, environment: Environment, client: Client) -> Iterator[Remark]:
+    """Looks whether the account has the zones in the region; not all accounts have the same.
+
+    Source: Amazon EC2 API Reference, DescribeAvailabilityZones.
+    """
+    region = environment.region
+    filters = [
+        {"Name": "zone-type", "Values": ["availability-zone"]},
+        {"Name": "state", "Values": ["available"]},
+    ]
+    answer = client("ec2", region).describe_availability_zones(Filters=filters)
+    there = sorted(zone["ZoneName"].removeprefix(region) for zone in answer["AvailabilityZones"])
+    wanted = environment.network.availability_zones
+    if lacking := [zone for zone in wanted if zone not in there]:
+        yield Remark(
+            "stops",
+            f"{_file(environment)}: network.availability_zones = {list(wanted)}: account "
+            f"{environment.account_id} has no zone {', '.join(lacking)} in {region}",
+            f"Use some of {', '.join(there)}.",
+        )
+
+
+def quota(platform: Platform, environment: Environment, client: Client) -> Iterator[Remark]:
+    """Looks whether Fargate's quotas have room for all services of the account in the region."""
+    here = [
+        service
+        for each in platform.environments.values()
+        if (each.account_id, each.region) == (environment.account_id, environment.region)
+        for service in each.services.values()
+    ]
+    least, most = (
+        tuple(map(sum, zip(*needed, strict=True)))
+        for needed in (
+            [vcpus(service, service.scaling.min_capacity) for service in here],
+            [vcpus(service, service.scaling.max_capacity) for service in here],
+        )
+    )
+    quotas = client("service-quotas", environment.region)
+    for (code, name), at_least, at_most in zip(_QUOTAS, least, most, strict=True):
+        if not at_most:
+            continue
+        value = quotas.get_service_quota(ServiceCode="fargate", QuotaCode=code)["Quota"]["Value"]
+        if at_most > value:
+            needed, key = (at_least, "min_capacity") if at_least > value else (at_most, "max_capacity")
+            yield Remark(
+                "stops" if at_least > value else "warns",
+                f"{_file(environment)}: services.*.scaling.{key}: the services of account "
+                f"{environment.account_id} in {environment.region} take up to {needed:g} vCPUs, its quota "
+                f"{name!r} is {value:g}",
+                f"aws service-quotas request-service-quota-increase --region {environment.region} "
+                f"--service-code fargate --quota-code {code} --desired-value {at_most:g}, or fewer tasks",
+            )
+
+
+def hosted_zones(_: Platform, environment: Environment, client: Client) -> Iterator[Remark]:
+    """Looks whether the hosted zone of each domain exists and is public."""
+    for name, service in environment.services.items():
+        if service.hosted_zone and not _is_public_zone(client, environment, service.hosted_zone):
+            yield Remark(
+                "stops",
+                f"{_key(environment, name)}.hosted_zone = {service.hosted_zone!r}: account "
+                f"{environment.account_id} has no public hosted zone of that name",
+                f"aws route53 create-hosted-zone --name {service.hosted_zone} --caller-reference first (then "
+                "its name servers go to the registrar)",
+            )
+
+
+def secrets(_: Platform, environment: Environment, client: Client) -> Iterator[Remark]:
+    """Looks whether every secret exists. No value is read."""
+    for name, service in environment.services.items():
+        for variable, reference in sorted(service.secrets.items()):
+            found = _parameter if reference.store == "ssm" else _secret
+            if mend := found(client(reference.store, environment.region), reference, environment.region):
+                yield Remark(
+                    "stops",
+                    f"{_key(environment, name)}.secrets.{variable} = '{reference.store}:{reference.name}': "
+                    f"account {environment.account_id} has no such secret in {environment.region}",
+                    mend,
+                )
+
+
+def subscription(platform: Platform, environment: Environment, client: Client) -> Iterator[Remark]:
+    """Looks whether whoever is to get the alarms has confirmed it."""
+    email = environment.alarms.email
+    if not email:
+        return
+    topic = naming.alarm_topic(platform.project.name, environment.name)
+    sns = client("sns", environment.region)
+    arn = f"arn:aws:sns:{environment.region}:{environment.account_id}:{topic}"
+    try:
+        pages = list(sns.get_paginator("list_subscriptions_by_topic").paginate(TopicArn=arn))
+    except sns.exceptions.NotFoundException:
+        return  # the stack is not applied yet
+    found = [each for page in pages for each in page["Subscriptions"] if each["Endpoint"] == email]
+    where = f"{_file(environment)}: alarms.email = {email!r}"
+    if not found:
+        yield Remark(
+            "warns",
+            f"{where}: gets no alarms: there is no subscription; SNS deletes one that nobody confirms within "
+            f"{_SUBSCRIPTION_HOURS} hours",
+            f"make plan ENV={environment.name} STACK=service, make apply, then follow the link in the e-mail",
+        )
+    elif not any(each["SubscriptionArn"].startswith("arn:") for each in found):
+        yield Remark(
+            "warns",
+            f"{where}: gets no alarms yet: the subscription is not confirmed; SNS deletes it after "
+            f"{_SUBSCRIPTION_HOURS} hours",
+            "Follow the link in the e-mail from AWS Notifications.",
+        )
+
+
+def _in_environment(look: Callable[[Platform, Environment, Client], Iterator[Remark]]) -> Look:
+    """Makes a look at an environment one at its stacks."""
+
+    def of_stack(platform: Platform, target: Stack, client: Client) -> Iterator[Remark]:
+        return look(platform, target.environment, client) if target.environment else iter(())
+
+    return of_stack
+
+
+CHECKS: Final = (
+    Check(
+        "region",
+        kinds.NETWORK,
+        ("ec2:DescribeRegions",),
+        "the account has enabled it",
+        _in_environment(region),
+    ),
+    Check(
+        "zones",
+        kinds.NETWORK,
+        ("ec2:DescribeAvailabilityZones",),
+        "the account has all that the settings name",
+        _in_environment(zones),
+    ),
+    Check(
+        "vCPU quota",
+        kinds.SERVICE,
+        ("servicequotas:GetServiceQuota",),
+        "has room for as many tasks as scaling may start",
+        _in_environment(quota),
+    ),
+    Check(
+        "hosted zones",
+        kinds.SERVICE,
+        ("route53:ListHostedZonesByName",),
+        "that of each domain exists and is public",
+        _in_environment(hosted_zones),
+    ),
+    Check(
+        "secrets",
+        kinds.SERVICE,
+        ("secretsmanager:DescribeSecret", "ssm:DescribeParameters"),
+        "all that the settings name exist",
+        _in_environment(secrets),
+    ),
+    Check(
+        "alarm e-mail",
+        kinds.SERVICE,
+        ("sns:ListSubscriptionsByTopic",),
+        "no subscription waits to be confirmed",
+        _in_environment(subscription),
+    ),
+)
+"""Every check, each before the first change to a stack of its kind."""
+
+
+def _shared(client: Client) -> Client:
+    """Creates each client once: to read its model takes longer than most requests, and all of a processor."""
+    create, lock = functools.cache(client), Lock()
+
+    def of_service(service: str, region: str) -> Any:
+        with lock:
+            return create(service, region)
+
+    return of_service
+
+
+def _file(environment: Environment) -> str:
+    return f"environments/{environment.name}.toml"
+
+
+def _key(environment: Environment, service: str) -> str:
+    return f"{_file(environment)}: services.{service}"
+
+
+def _parameter(ssm: Any, reference: SecretReference, region: str) -> str:
+    """Returns the command that creates a parameter, or an empty string if it exists."""
+    named = {"Key": "Name", "Option": "Equals", "Values": [reference.name]}
+    pages = ssm.get_paginator("describe_parameters").paginate(ParameterFilters=[named])
+    if any(page["Parameters"] for page in pages):
+        return ""
+    return (
+        f"aws ssm put-parameter --region {region} --type SecureString --name {reference.name} "
+        '--value "$VALUE", with the value in VALUE'
+    )
+
+
+def _secret(secretsmanager: Any, reference: SecretReference, region: str) -> str:
+    """Returns the command that makes a secret usable, or an empty string if it is."""
+    try:
+        found = secretsmanager.describe_secret(SecretId=reference.name)
+    except secretsmanager.exceptions.ResourceNotFoundException:
+        return (
+            f"aws secretsmanager create-secret --region {region} --name {reference.name} "
+            '--secret-string "$VALUE", with the value in VALUE'
+        )
+    if "DeletedDate" in found:
+        return f"aws secretsmanager restore-secret --region {region} --secret-id {reference.name}"
+    return ""
+
+
+def _is_public_zone(client: Client, environment: Environment, name: str) -> bool:
+    found = client("route53", environment.region).list_hosted_zones_by_name(DNSName=name)["HostedZones"]
+    return any(zone["Name"] == f"{name}." and not zone["Config"]["PrivateZone"] for zone in found)

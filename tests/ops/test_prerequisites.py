@@ -1,0 +1,246 @@
+"""What the account is asked before anything is changed, on the embedded AWS and on one that refuses."""
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError
+
+from ops.core.clients import ambient_client
+from ops.core.errors import UsageError
+from ops.local.embedded import Embedded
+from ops.terraform import prerequisites
+from ops.terraform.prerequisites import CHECKS, Check, Client, Remark
+from stacks import kinds, naming, permissions
+from stacks.reading import read_platform
+from stacks.settings import Platform
+from tests.ops.conftest import ACCOUNT, ENVIRONMENT, PROJECT, REGION
+
+BY_NAME = {check.name: check for check in CHECKS}
+
+
+def platform_with(directory: Path, project: str = PROJECT, **environments: str) -> Platform:
+    directory.mkdir(exist_ok=True)
+    (directory / "project.toml").write_text(project)
+    for name, text in environments.items():
+        (directory / f"{name}.toml").write_text(text)
+    return read_platform(directory)
+
+
+@pytest.fixture
+def client(embedded: Embedded) -> Client:
+    return partial(_client, embedded)
+
+
+def _client(embedded: Embedded, service: str, region: str) -> Any:
+    return embedded.client(service, region, ACCOUNT)
+
+
+def found(name: str, platform: Platform, client: Client) -> list[Remark]:
+    check = BY_NAME[name]
+    return check.remarks(platform, check.kind.of_environment(platform.environments["dev"]), client)
+
+
+class Answering:
+    """A client of any service: `answers` by operation, each a response or an error to raise."""
+
+    def __init__(self, **answers: Any) -> None:
+        self._answers = answers
+        self.asked: list[tuple[str, str]] = []
+
+    def __call__(self, service: str, region: str) -> "Answering":
+        self.asked.append((service, region))
+        return self
+
+    def __getattr__(self, operation: str) -> Callable[..., Any]:
+        def answer(**_: Any) -> Any:
+            given = self._answers[operation]
+            if isinstance(given, Exception):
+                raise given
+            return given
+
+        return answer
+
+
+def refusing(code: str) -> Client:
+    """Clients whose every request is refused."""
+    error = ClientError({"Error": {"Code": code, "Message": "no"}}, "Any")
+    operations = ("describe_regions", "describe_availability_zones", "get_service_quota")
+    return Answering(**dict.fromkeys(operations, error))
+
+
+@pytest.mark.e2e
+def test_zones_that_the_account_has_not_stop_a_network(client: Client, tmp_path: Path) -> None:
+    tokyo = platform_with(tmp_path, dev=ENVIRONMENT.replace(REGION, "ap-northeast-1"))
+    (remark,) = found("zones", tokyo, client)
+    assert remark.level == "stops"
+    assert remark.text == (
+        "environments/dev.toml: network.availability_zones = ['a', 'b']: account "
+        f"{ACCOUNT} has no zone b in ap-northeast-1"
+    )
+    assert remark.mend == "Use some of a, c, d."
+    assert found("zones", platform_with(tmp_path, dev=ENVIRONMENT), client) == []
+
+
+@pytest.mark.e2e
+@pytest.mark.parametrize("region", [REGION, "eu-south-2"])
+def test_the_embedded_aws_has_every_region_enabled(client: Client, tmp_path: Path, region: str) -> None:
+    assert found("region", platform_with(tmp_path, dev=ENVIRONMENT.replace(REGION, region)), client) == []
+
+
+def test_a_region_that_is_not_enabled_stops_a_network_and_is_asked_of_another(tmp_path: Path) -> None:
+    platform = platform_with(tmp_path, dev=ENVIRONMENT.replace(REGION, "eu-south-2"))
+    client = Answering(describe_regions={"Regions": [{"OptInStatus": "not-opted-in"}]})
+    (remark,) = found("region", platform, client)
+    assert (remark.level, client.asked) == ("stops", [("ec2", REGION)])
+    assert remark.text == (
+        f"environments/dev.toml: region = 'eu-south-2': account {ACCOUNT} has not enabled it"
+    )
+    assert remark.mend == "aws account enable-region --region-name eu-south-2"
+
+
+@pytest.mark.e2e
+@pytest.mark.parametrize(
+    ("scaling", "spot", "told"),
+    [
+        ("min_capacity = 2, max_capacity = 4", 0, []),
+        ("min_capacity = 2, max_capacity = 12", 0, [("warns", "max_capacity", "12", "On-Demand")]),
+        ("min_capacity = 7, max_capacity = 12", 0, [("stops", "min_capacity", "7", "On-Demand")]),
+        ("min_capacity = 2, max_capacity = 10", 50, []),
+        ("min_capacity = 2, max_capacity = 10", 100, [("warns", "max_capacity", "10", "Spot")]),
+    ],
+)
+def test_more_tasks_than_the_quota_has_room_for_are_told(
+    client: Client, tmp_path: Path, scaling: str, spot: int, told: list[tuple[str, str, str, str]]
+) -> None:
+    service = f"cpu = 1024\nmemory = 2048\nspot_percent = {spot}\nscaling = {{ {scaling} }}\n"
+    remarks = found("vCPU quota", platform_with(tmp_path, dev=ENVIRONMENT + service), client)
+    assert [remark.level for remark in remarks] == [level for level, *_ in told]
+    for remark, (_, key, needed, capacity) in zip(remarks, told, strict=True):
+        assert remark.text == (
+            f"environments/dev.toml: services.*.scaling.{key}: the services of account {ACCOUNT} in {REGION} "
+            f"take up to {needed} vCPUs, its quota 'Fargate {capacity} vCPU resource count' is 6"
+        )
+        assert f"request-service-quota-increase --region {REGION} --service-code fargate" in remark.mend
+
+
+@pytest.mark.e2e
+def test_services_of_other_environments_in_the_account_and_region_count(
+    client: Client, tmp_path: Path
+) -> None:
+    large = ENVIRONMENT + "cpu = 1024\nmemory = 2048\n"
+    other = large.replace("10.10", "10.20")
+    (remark,) = found("vCPU quota", platform_with(tmp_path, dev=large, staging=other), client)
+    assert "take up to 8 vCPUs" in remark.text
+    elsewhere = other.replace(REGION, "eu-west-1")
+    assert found("vCPU quota", platform_with(tmp_path, dev=large, staging=elsewhere), client) == []
+
+
+@pytest.mark.e2e
+def test_a_domain_and_secrets_of_either_store_are_looked_for(
+    client: Client, embedded: Embedded, tmp_path: Path
+) -> None:
+    text = ENVIRONMENT.replace("ssm:/oaktree/dev/web/write-token-sha256", "secretsmanager:dev/token")
+    domain = 'domain = "status.example.com"\nhosted_zone = "example.com"\n'
+    platform = platform_with(tmp_path, dev=text + domain)
+    secretsmanager, route53 = (embedded.client(name, REGION) for name in ("secretsmanager", "route53"))
+    (secret,) = found("secrets", platform, client)
+    assert "services.web.secrets.WRITE_TOKEN_SHA256 = 'secretsmanager:dev/token'" in secret.text
+    assert secret.mend.startswith(f"aws secretsmanager create-secret --region {REGION} --name dev/token")
+    (zone,) = found("hosted zones", platform, client)
+    assert "services.web.hosted_zone = 'example.com'" in zone.text
+    assert zone.mend.startswith("aws route53 create-hosted-zone --name example.com")
+    secretsmanager.create_secret(Name="dev/token", SecretString="a" * 64)
+    vpc = embedded.client("ec2", REGION).create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+    route53.create_hosted_zone(
+        Name="example.com",
+        CallerReference="private",
+        HostedZoneConfig={"Comment": "private", "PrivateZone": True},
+        VPC={"VPCRegion": REGION, "VPCId": vpc},
+    )
+    assert found("hosted zones", platform, client) == [zone]
+    route53.create_hosted_zone(Name="example.com", CallerReference="first")
+    assert found("secrets", platform, client) == found("hosted zones", platform, client) == []
+    secretsmanager.delete_secret(SecretId="dev/token")
+    (deleted,) = found("secrets", platform, client)
+    assert deleted.mend == f"aws secretsmanager restore-secret --region {REGION} --secret-id dev/token"
+
+
+@pytest.mark.e2e
+def test_an_email_that_gets_no_alarms_is_told_and_stops_nothing(
+    client: Client, embedded: Embedded, tmp_path: Path
+) -> None:
+    platform = platform_with(tmp_path, dev=ENVIRONMENT + '[alarms]\nemail = "on-call@example.com"\n')
+    assert found("alarm e-mail", platform, client) == []
+    sns = embedded.client("sns", REGION)
+    topic = sns.create_topic(Name=naming.alarm_topic("oaktree", "dev"))["TopicArn"]
+    (gone,) = found("alarm e-mail", platform, client)
+    assert gone.level == "warns"
+    assert "alarms.email = 'on-call@example.com': gets no alarms: there is no subscription" in gone.text
+    sns.subscribe(TopicArn=topic, Protocol="email", Endpoint="on-call@example.com")
+    assert found("alarm e-mail", platform, client) == []
+
+
+def test_an_email_that_is_not_confirmed_is_told(tmp_path: Path) -> None:
+    platform = platform_with(tmp_path, dev=ENVIRONMENT + '[alarms]\nemail = "on-call@example.com"\n')
+    pages = [
+        {"Subscriptions": [{"Endpoint": "on-call@example.com", "SubscriptionArn": "PendingConfirmation"}]}
+    ]
+
+    class Sns:
+        exceptions = ambient_client("sns", REGION).exceptions
+
+        def get_paginator(self, _: str) -> "Sns":
+            return self
+
+        def paginate(self, **_: str) -> list[Any]:
+            return pages
+
+    (remark,) = found("alarm e-mail", platform, lambda *_: Sns())
+    assert (remark.level, remark.mend) == ("warns", "Follow the link in the e-mail from AWS Notifications.")
+
+
+@pytest.mark.parametrize("name", ["region", "zones", "vCPU quota"])
+def test_what_may_not_be_looked_at_is_unknown_with_the_permission_that_is_missing(
+    name: str, tmp_path: Path
+) -> None:
+    platform = platform_with(tmp_path, dev=ENVIRONMENT)
+    (remark,) = found(name, platform, refusing("UnauthorizedOperation"))
+    assert remark.level == "unknown"
+    (permission,) = BY_NAME[name].permissions
+    assert remark.text == f"{name}: could not be looked at: these credentials lack {permission}"
+    (remark,) = found(name, platform, refusing("Throttling"))
+    assert (remark.level, "Throttling" in remark.text) == ("unknown", True)
+    unreachable = EndpointConnectionError(endpoint_url="http://nowhere")
+    client = Answering(
+        describe_regions=unreachable, describe_availability_zones=unreachable, get_service_quota=unreachable
+    )
+    assert [each.level for each in found(name, platform, client)] == ["unknown"]
+
+
+def test_what_stops_is_an_error_after_everything_else_was_said(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    platform = platform_with(tmp_path, dev=ENVIRONMENT)
+    remarks = [Remark("stops", "first", "mend it"), Remark("warns", "second"), Remark("unknown", "third")]
+    check = Check("any", kinds.NETWORK, (), "", lambda *_: iter(remarks))
+    monkeypatch.setattr(prerequisites, "CHECKS", (check,))
+    said: list[str] = []
+    targets = kinds.stacks_for_environment(platform.project, platform.environments["dev"])
+    with pytest.raises(UsageError, match=r"so nothing was done:\nfirst\n    -> mend it$"):
+        prerequisites.require(platform, targets, said.append)
+    assert said == ["Note: second", "Note: third"]
+    prerequisites.require(
+        platform, [target for target in targets if target.kind != kinds.NETWORK], said.append
+    )
+
+
+def test_the_plan_role_may_look_at_everything(tmp_path: Path) -> None:
+    platform = platform_with(tmp_path, dev=ENVIRONMENT)
+    allowed = {action for each in permissions.read(platform, ACCOUNT) for action in each.actions}
+    for check in CHECKS:
+        for permission in check.permissions:
+            prefix = permission.partition(":")[0]
+            assert allowed & {permission, f"{prefix}:Describe*"}, permission

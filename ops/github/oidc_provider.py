@@ -1,6 +1,6 @@
 """GitHub's ids of the repository, and an account's OIDC provider for GitHub that exists already.
 
-Both are known to the account or to GitHub only; `make bootstrap` and `make doctor` compare the settings with them.
+Only GitHub and the account know them; `make bootstrap` and `make doctor` compare the settings.
 """
 
 from pathlib import Path

@@ -40,7 +40,7 @@ def telling(desk: Desk, tmp_path: Path) -> Desk:
     "arguments",
     [
         ("--help",),
-        ("plan", "--env", "dev", "--stack", "network"),
+        ("diagram", "--env", "dev"),
         ("plan", "--env", "nowhere"),
         ("no-such-command",),
         ("down",),
@@ -71,7 +71,7 @@ def test_it_has_a_process_of_its_own_that_gets_signals(
 ) -> None:
     (telling.checkout.directory / "main.py").write_text(WAITING)
     began = telling.checkout.directory / "began"
-    with telling.begin("plan", "--env", "dev", "--stack", "network") as command:
+    with telling.begin("diagram", "--env", "dev") as command:
         while not began.exists():
             assert command.poll() is None
         assert os.getsid(command.pid) == command.pid
@@ -83,7 +83,7 @@ def test_it_has_a_process_of_its_own_that_gets_signals(
 
 def test_one_that_does_not_end_in_time_is_killed(telling: Desk) -> None:
     (telling.checkout.directory / "main.py").write_text(WAITING)
-    with pytest.raises(TimeoutError), telling.begin("plan", "--env", "dev", "--stack", "network") as command:
+    with pytest.raises(TimeoutError), telling.begin("diagram", "--env", "dev") as command:
         command.communicate(timeout=0.1)
     assert command.returncode == -signal.SIGKILL
 
@@ -93,7 +93,7 @@ def test_what_it_cost_is_summed_up_with_what_it_started(telling: Desk) -> None:
         "import time\nwhile time.process_time() < 0.5: pass\n"
     )
     before = Command.cpu_seconds
-    telling.run("plan", "--env", "dev", "--stack", "network")
+    telling.run("diagram", "--env", "dev")
     assert 0.5 < Command.cpu_seconds - before < 5
 
 

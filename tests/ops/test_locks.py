@@ -63,6 +63,7 @@ def workspace(tmp_path: Path, script: str) -> Workspace:
     (tmp_path / "refusal").write_text(REFUSAL)
     found = Workspace("dev-network", tmp_path, Terraform(executable, "1.11.4", tmp_path / "shared"), {})
     found.directory.mkdir()
+    (found.directory / "cdk.tf.json").write_text("{}")
     return found
 
 

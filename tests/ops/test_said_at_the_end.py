@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from ops.commands import rollout, terraform
-from ops.terraform import provision
+from ops.terraform import prerequisites, provision
 from tests.places import ENVIRONMENTS
 
 HERE = ENVIRONMENTS.parent
@@ -17,7 +17,8 @@ HERE = ENVIRONMENTS.parent
 def test_an_apply_of_services_says_that_ecs_goes_on(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], stack: str, said: bool
 ) -> None:
-    monkeypatch.setattr(terraform, "act_in", lambda *_: None)
+    monkeypatch.setattr(terraform, "act_in_account", lambda *_: None)
+    monkeypatch.setattr(prerequisites, "require", lambda *_: None)
     monkeypatch.setattr(provision, "apply", lambda *_: None)
     unwrap(terraform.apply)("dev", stack, None, HERE)
     goes_on = "ECS may still be rolling one out, and rolls back if it fails. `make status ENV=dev` shows it."
@@ -30,7 +31,7 @@ class Done:
     def __init__(self, *_: Any) -> None:
         """Take what a bootstrap takes."""
 
-    def steps(self) -> tuple[()]:
+    def steps(self, *_: Any) -> tuple[()]:
         """No step is left."""
         return ()
 

@@ -44,7 +44,7 @@ class MotoInventory:
         return Role(
             account_id,
             name,
-            tuple(_statements_of(role)),
+            tuple(_of_role(role)),
             tuple(_managed(iam, boundary)) if boundary else None,
         )
 
@@ -61,7 +61,7 @@ class MotoInventory:
         elif service == "sns" and (backend := _backend("sns", owner, region)):
             topic = backend.topics.get(arn)
             text = topic.policy if topic else None
-        return tuple(_statements(text)) if text else ()
+        return tuple(statements(text)) if text else ()
 
     def boundary(self, account_id: str, role: str) -> str | None:
         """Returns the ARN of a role's permissions boundary."""
@@ -121,16 +121,16 @@ def _role(iam: IAMBackend, name: str) -> MotoRole | None:
     return next((each for each in iam.roles.values() if each.name == name), None)
 
 
-def _statements_of(role: MotoRole) -> Iterator[Statement]:
+def _of_role(role: MotoRole) -> Iterator[Statement]:
     for text in role.policies.values():
-        yield from _statements(text)
+        yield from statements(text)
     for policy in role.managed_policies.values():
-        yield from _statements(_document(policy))
+        yield from statements(_document(policy))
 
 
 def _managed(iam: IAMBackend, arn: str) -> Iterator[Statement]:
     policy = iam.managed_policies.get(arn)
-    return _statements(_document(policy)) if policy else iter(())
+    return statements(_document(policy)) if policy else iter(())
 
 
 def _document(policy: Policy) -> str:
@@ -138,7 +138,8 @@ def _document(policy: Policy) -> str:
     return str(next(current).document)
 
 
-def _statements(document: str | bytes) -> Iterator[Statement]:
+def statements(document: str | bytes) -> Iterator[Statement]:
+    """Yields the statements of a policy document."""
     document = document.decode() if isinstance(document, bytes) else document
-    found = json.loads(unquote(document) if document.startswith("%") else document)["Statement"]
+    found = json.loads(unquote(document) if document.startswith("%") else document).get("Statement", [])
     yield from found if isinstance(found, list) else [found]

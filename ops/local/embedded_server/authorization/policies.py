@@ -93,7 +93,7 @@ def _applies(statement: Statement, call: Call) -> bool:
         _covers(statement, "Action", lambda pattern: names_action(pattern, call.action))
         and _covers(statement, "Resource", lambda pattern: _names_resource(pattern, call))
         and all(
-            _holds(operator, key, _listed(values), call.context)
+            _holds(operator, key, listed(values), call.context)
             for operator, keys in statement.get("Condition", {}).items()
             for key, values in keys.items()
         )
@@ -102,8 +102,8 @@ def _applies(statement: Statement, call: Call) -> bool:
 
 def _covers(statement: Statement, element: str, fits: Callable[[str], bool]) -> bool:
     if excluded := statement.get(f"Not{element}"):
-        return not any(map(fits, _listed(excluded)))
-    return any(map(fits, _listed(statement.get(element, "*"))))
+        return not any(map(fits, listed(excluded)))
+    return any(map(fits, listed(statement.get(element, "*"))))
 
 
 def _names_resource(pattern: str, call: Call) -> bool:
@@ -116,7 +116,7 @@ def _principals(statement: Statement) -> set[str]:
     principal = statement.get("Principal", {})
     if principal == "*":
         return {"*"}
-    return set(_listed(principal.get("AWS", ())))
+    return set(listed(principal.get("AWS", ())))
 
 
 def _holds(operator: str, key: str, wanted: Sequence[str], context: Context) -> bool:
@@ -168,5 +168,6 @@ def _pattern(text: str) -> re.Pattern[str]:
     return re.compile(re.escape(text).replace(r"\*", ".*").replace(r"\?", "."), re.DOTALL)
 
 
-def _listed(value: str | Sequence[str]) -> Sequence[str]:
+def listed(value: str | Sequence[str]) -> Sequence[str]:
+    """Returns the values of an element of a policy, which may stand for one alone."""
     return [value] if isinstance(value, str) else value

@@ -10,14 +10,17 @@ federation" and "IAM JSON policy elements: Condition operators".
 import base64
 import json
 import re
-from collections.abc import Iterator, Mapping
-from fnmatch import fnmatchcase
+from collections.abc import Mapping
 from typing import Any, Final
 
 from moto.core.responses import ActionResult
 from moto.iam.models import IAMBackend, Role, iam_backends
 from moto.sts.exceptions import STSClientError
 from moto.sts.responses import TokenResponse
+
+from ops.local.embedded_server.authorization.calls import Call
+from ops.local.embedded_server.authorization.inventory import statements
+from ops.local.embedded_server.authorization.policies import UnknownConditionError, listed, matching
 
 ACTION: Final = "sts:AssumeRoleWithWebIdentity"
 _ARN: Final = re.compile(r"arn:aws:iam::(\d{12}):role/")
@@ -47,7 +50,7 @@ def assume_role_with_web_identity(response: TokenResponse) -> ActionResult:
     if claims.get("aud") not in provider.client_id_list:
         raise STSClientError("InvalidIdentityToken", "Incorrect token audience")
     role = _role(iam, arn)
-    context = {f"{host}:{claim}": str(value) for claim, value in claims.items()}
+    context = {f"{host}:{claim}": (str(value),) for claim, value in claims.items()}
     if role is None or not _admits(role, provider_arn, context):
         raise STSClientError("AccessDenied", f"Not authorized to perform {ACTION}")
     if response._get_int_param("DurationSeconds", 3600) > int(role.max_session_duration or 3600):
@@ -71,41 +74,17 @@ def _role(iam: IAMBackend, arn: str) -> Role | None:
     return next((role for role in iam.get_roles() if role.arn == arn), None)
 
 
-def _admits(role: Role, provider_arn: str, context: Mapping[str, str]) -> bool:
+def _admits(role: Role, provider_arn: str, context: Mapping[str, tuple[str, ...]]) -> bool:
     """Whether a statement of the trust policy allows tokens with these claims, and none denies them."""
-    trust: Any = json.loads(role.assume_role_policy_document)
-    effects = {
-        statement["Effect"]
-        for statement in _list(trust.get("Statement"))
-        if any(fnmatchcase(ACTION.lower(), action.lower()) for action in _list(statement.get("Action")))
-        and isinstance(principal := statement.get("Principal"), dict)
-        and provider_arn in _list(principal.get("Federated"))
-        and all(_holds(*condition, context) for condition in _conditions(statement))
-    }
-    return effects == {"Allow"}
-
-
-def _conditions(statement: Mapping[str, Any]) -> Iterator[tuple[str, str, list[str]]]:
-    for operator, keys in statement.get("Condition", {}).items():
-        for key, values in keys.items():
-            yield operator, key, _list(values)
-
-
-def _holds(operator: str, key: str, values: list[str], context: Mapping[str, str]) -> bool:
-    """Whether a condition holds; one that is not about a claim, or has another operator, never does."""
-    found = context.get(key)
-    if found is None:
+    call = Call(ACTION, context=context)
+    trusting = [
+        each
+        for each in statements(role.assume_role_policy_document)
+        if isinstance(each.get("Principal"), dict)
+        and provider_arn in listed(each["Principal"].get("Federated", ()))
+    ]
+    try:
+        denied, allowed = (any(matching(effect, trusting, call)) for effect in ("Deny", "Allow"))
+    except UnknownConditionError:
         return False
-    match operator:
-        case "StringEquals":
-            return found in values
-        case "StringLike":
-            # IAM's patterns have no character classes.
-            return any(fnmatchcase(found, value.replace("[", "[[]")) for value in values)
-    return False
-
-
-def _list(value: Any) -> list[Any]:
-    if value is None:
-        return []
-    return value if isinstance(value, list) else [value]
+    return allowed and not denied

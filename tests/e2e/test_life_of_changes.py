@@ -27,7 +27,7 @@ def of_pull_request(head: str, repository: str) -> Event:
     return Event("pull_request", f"repo:{REPOSITORY}:pull_request", head, payload)
 
 
-LOCAL_JOBS = ("check", "test", "synth", "image")
+LOCAL_JOBS = ("check", "test", "synth", "image", "scan")
 """Jobs that need no AWS: what they run is what runs this test."""
 
 
@@ -108,4 +108,5 @@ def test_jobs_assume_the_roles_that_are_made_for_them(desk: Clone) -> None:
 
 def test_what_jobs_and_apps_did_is_what_their_roles_allow(desk: Clone) -> None:
     acted = done_by_roles(desk.memory, desk.first)
-    assert set(acted) == {*JOBS, (HOME, "oaktree-staging-web-task")}
+    of_staging = {(HOME, f"oaktree-staging-web-{role}") for role in ("task", "execution")}
+    assert set(acted) == JOBS | of_staging

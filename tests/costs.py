@@ -4,6 +4,7 @@ CPU seconds are those of the process that ran the test and of all processes it h
 """
 
 import os
+import shutil
 from collections import defaultdict
 from collections.abc import Generator
 from dataclasses import dataclass
@@ -18,6 +19,9 @@ _SHOWN: Final = 15
 
 _ALL: Final = ROOT / ".oaktree/tests/costs.tsv"
 """Seconds, CPU seconds and name of each test of the last run."""
+
+PERMISSIONS: Final = ROOT / ".oaktree/tests/permissions"
+"""Files of the end-to-end stories: role, action, and whether it was needed."""
 
 
 @dataclass
@@ -38,6 +42,10 @@ class Costs:
     def __init__(self) -> None:
         self._spent = _cpu_seconds()
         self._tests: defaultdict[str, Cost] = defaultdict(Cost)
+
+    def pytest_sessionstart(self, session: pytest.Session) -> None:
+        if not hasattr(session.config, "workerinput"):
+            shutil.rmtree(PERMISSIONS, ignore_errors=True)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(self) -> Generator[None, Any, Any]:
@@ -63,6 +71,22 @@ class Costs:
             terminalreporter.line("     s   CPU s")
             for name, cost in rows:
                 terminalreporter.line(f"{cost.wall:6.1f}  {cost.cpu:6.1f}  {name}")
+        if unused := _unused_permissions():
+            terminalreporter.section("permissions that no story needed")
+            for role, actions in unused.items():
+                terminalreporter.line(f"{role}: {' '.join(sorted(actions))}")
+
+
+def _unused_permissions() -> dict[str, set[str]]:
+    """Actions by role that a policy allows, and that no end-to-end story needed."""
+    allowed: defaultdict[str, set[str]] = defaultdict(set)
+    needed: defaultdict[str, set[str]] = defaultdict(set)
+    for file in PERMISSIONS.glob("*.tsv"):
+        for line in file.read_text().splitlines():
+            role, action, was_needed = line.split("\t")
+            allowed[role].add(action)
+            needed[role] |= {action} if was_needed else set()
+    return {role: unused for role in sorted(allowed) if (unused := allowed[role] - needed[role])}
 
 
 def _cpu_seconds() -> float:

@@ -8,6 +8,8 @@ import pytest
 from tests.actions.workflows import Runner
 from tests.e2e import delivery, snapshot
 from tests.e2e.clone import Clone, copied
+from tests.e2e.desk import REGION
+from tests.e2e.roles import note_permissions
 from tests.ops.docker_stand_in import docker_stand_in
 from tests.ops.github_tokens import serving_tokens
 from tests.review.fake_github import REPOSITORY, TOKEN, FakeGitHub, running_github
@@ -25,6 +27,7 @@ def desk(brought_up: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     variables = docker_stand_in(tmp_path_factory.mktemp("docker"))
     made = copied(brought_up / "clone", tmp_path_factory.mktemp("clone"), delivery.HOME, variables)
     yield made
+    note_permissions(made.embedded, REGION, made.memory, {*delivery.ACCOUNTS.values()})
     made.make(delivery.HOME, "down")
 
 

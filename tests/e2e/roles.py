@@ -1,11 +1,16 @@
 """What roles did, and what they could have done."""
 
+import os
+import re
+import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from ops.local.embedded import Embedded
 from ops.local.embedded_server.authorization.calls import Call
 from ops.local.embedded_server.authorization.policies import Role, matching, names_action
+from tests.costs import PERMISSIONS
 from tests.e2e import calls
 from tests.e2e.calls import Recorded
 
@@ -48,15 +53,29 @@ def beyond(role: Role, made: Iterable[Recorded], bucket: str) -> set[str]:
     return {call.action for call in others if not role.allows(call)}
 
 
-def unused(role: Role, made: Iterable[Call]) -> set[str]:
-    """The actions that a role's policies allow and that none of some calls needed."""
-    done = list(made)
-    return {
-        action
-        for statement in role.statements
-        if statement["Effect"] == "Allow"
-        for action in statement["Action"]
-        if not any(
-            names_action(action, call.action) and any(matching("Allow", [statement], call)) for call in done
-        )
-    }
+def note_permissions(embedded: Embedded, region: str, memory: Path, accounts: Iterable[str]) -> None:
+    """Write down which permissions of the project's roles were needed, for the end of the test run.
+
+    What a person did counts as done by the deploy role, which could have done it.
+    """
+    lines = []
+    made = list(calls.recorded(memory))
+    for account in accounts:
+        iam = embedded.client("iam", region, account)
+        for found in iam.list_roles()["Roles"]:
+            name = found["RoleName"]
+            if not name.startswith("oaktree-"):
+                continue
+            role = read_role(iam, account, name)
+            doers = {name, None} if name.endswith("-github-deploy") else {name}
+            done = [each.call for each in made if each.account == account and each.role in doers]
+            # Roles of environments differ by the environment's name only.
+            kind = re.sub(r"^oaktree-(dev|staging|prod)-", "oaktree-<env>-", name)
+            for statement in role.statements:
+                for action in statement["Action"] if statement["Effect"] == "Allow" else ():
+                    fitting = [call for call in done if names_action(action, call.action)]
+                    needed = any(any(matching("Allow", [statement], call)) for call in fitting)
+                    lines.append(f"{kind}\t{action}\t{'needed' if needed else ''}\n")
+    file = PERMISSIONS / f"{os.getpid()}-{time.monotonic_ns()}.tsv"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text("".join(lines))

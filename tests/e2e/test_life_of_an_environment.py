@@ -1,6 +1,7 @@
 """An environment from nothing to nothing: up, unchanged, grown by a zone, destroyed.
 
-It is one of three in an account of Tokyo, which has no zone b, for a project with as long a name as may be.
+It is one of three in an account in Tokyo, which has no zone b, for a project with as long a name as may be. The
+account has an OIDC provider for GitHub already, which stays.
 The tests of a module are one story; each builds on those before it.
 """
 
@@ -21,6 +22,7 @@ from ops.local.embedded import start_embedded
 from tests.e2e.app_status import operational_status
 from tests.e2e.desk import Desk, succeeded
 from tests.e2e.inventory import inventory
+from tests.ops.github_tokens import trust_github
 from tests.places import ENVIRONMENTS
 from tests.webapp.waiting import soon
 
@@ -42,8 +44,9 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
         text = text.replace('"oaktree"', f'"{NAME}"').replace('["a", "b", "c"]', '["a", "c", "d"]')
         file.write_text(text.replace('.0.0/16" }', '.0.0/16", availability_zones = ["a", "c"] }'))
     project = made.directory / "environments/project.toml"
-    project.write_text(project.read_text() + "protected = false\n")
-    start_embedded(made.directory / ".oaktree/local", ACCOUNT)
+    existing = f'accounts_with_oidc_provider = ["{ACCOUNT}"]\n'
+    project.write_text(project.read_text() + "protected = false\n" + existing)
+    trust_github(start_embedded(made.directory / ".oaktree/local", ACCOUNT).client("iam", REGION))
     with pytest.MonkeyPatch.context() as here:
         # As users have it: other tests spare Terraform the provider's checksum.
         here.delenv("TF_CLI_CONFIG_FILE", raising=False)

@@ -1,7 +1,7 @@
 """An environment from nothing to nothing: up, unchanged, grown by a zone, destroyed.
 
-It is one of three in an account in Tokyo, which has no zone b, for a project with as long a name as may be. The
-account has an OIDC provider for GitHub already, which stays.
+It is one of three in an account in Tokyo, which has no zone b, for a project with as long a name as may be.
+The account has an OIDC provider for GitHub already, which stays.
 The tests of a module are one story; each builds on those before it.
 """
 

@@ -4,9 +4,12 @@ The tests are one story, in the order they stand here.
 """
 
 import json
+import os
 import re
+import signal
 import stat
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,9 +21,10 @@ from ops.core.errors import OpsError, UsageError
 from ops.github.reviewing import require_reviewed
 from ops.local.embedded import Embedded, start_embedded
 from ops.local.up import stop_all
-from ops.terraform.binary import find_terraform
+from ops.terraform.binary import RUNNING, find_terraform
 from ops.terraform.workspace import Workspace
 from tests.ops.conftest import ACCOUNT, REGION, Desk, applied_network, put_secret_of_dev
+from tests.ops.small_stacks import BUCKET
 
 pytestmark = pytest.mark.e2e
 
@@ -239,6 +243,20 @@ def test_nothing_to_do_is_told_as_such(here: Desk) -> None:
     done = here.run("review", *NETWORK)
     assert done.returncode == 0
     assert done.stdout.startswith("NO CHANGES: dev-network\n")
+
+
+def test_a_review_that_is_killed_midway_leaves_no_lock(here: Desk, embedded: Embedded) -> None:
+    """As GitHub cancels a job: the command is killed, and what it had begun goes on or not."""
+    running = here.checkout.local / "dev-network" / RUNNING
+    with here.begin("review", *NETWORK) as command:
+        while not running.exists():
+            assert command.poll() is None
+        command.send_signal(signal.SIGKILL)
+    with suppress(FileNotFoundError, ProcessLookupError, ValueError):
+        os.kill(int(running.read_text()), signal.SIGKILL)
+    found = embedded.client("s3", REGION).list_objects_v2(Bucket=BUCKET)["Contents"]
+    assert [item["Key"] for item in found if item["Key"].endswith(".tflock")] == []
+    assert here.run("plan", *NETWORK).returncode == 0
 
 
 def test_a_plan_that_can_no_longer_be_made_leaves_no_old_one(here: Desk) -> None:

@@ -380,7 +380,7 @@ def test_autoscaling_targets_keep_their_tags(embedded: Embedded) -> None:
 
 def test_an_ecs_service_keeps_its_settings(embedded: Embedded) -> None:
     ecs = client(embedded, "ecs")
-    ecs.create_cluster(clusterName="kept")
+    ecs.create_cluster(clusterName="kept", capacityProviders=["FARGATE"])
     ecs.register_task_definition(
         family="kept", containerDefinitions=[{"name": "web", "image": "i", "memory": 128}]
     )

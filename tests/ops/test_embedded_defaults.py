@@ -205,3 +205,24 @@ def test_no_policy_may_have_a_statement_without_actions(embedded: Embedded) -> N
 
 def policy_of(statement: Mapping[str, Any]) -> str:
     return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+
+
+@pytest.mark.parametrize(
+    ("service", "refused"),
+    [
+        ({"launchType": "FARGATE"}, "both a launch type and capacity provider strategy"),
+        ({"capacityProviderStrategy": [{"capacityProvider": "FARGATE_SPOT", "weight": 1}]}, "not associated"),
+        ({"capacityProviderStrategy": [{"capacityProvider": "FARGATE"}]}, "weight value greater than zero"),
+    ],
+)
+def test_ecs_refuses_a_capacity_provider_strategy_that_cannot_place_a_task(
+    embedded: Embedded, service: dict[str, Any], refused: str
+) -> None:
+    ecs = embedded.client("ecs", REGION)
+    ecs.create_cluster(clusterName="capacity", capacityProviders=["FARGATE"])
+    container: Any = {"name": "web", "image": "i", "memory": 128}
+    ecs.register_task_definition(family="placed", containerDefinitions=[container])
+    fits = {"capacityProviderStrategy": [{"capacityProvider": "FARGATE", "weight": 1}]}
+    named = {"cluster": "capacity", "serviceName": "web", "taskDefinition": "placed", "desiredCount": 1}
+    with pytest.raises(ClientError, match=refused):
+        ecs.create_service(**named, **{**fits, **service})

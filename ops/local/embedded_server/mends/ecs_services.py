@@ -7,6 +7,12 @@ Reference, "CreateService" and "Service".
 Nothing runs here, but on AWS a service soon gets steady: as many tasks run as are desired, and its
 deployment is complete. moto leaves it pending for ever, and its deployment at the first task
 definition; here it is steady at once. Source: Amazon ECS API Reference, "Deployment".
+
+moto accepts any capacity provider strategy; AWS refuses one beside a launch type, one that names a
+provider which the cluster does not have, and one without a weight. Source: Amazon ECS API Reference,
+"CreateService" and "CapacityProviderStrategyItem"; the errors as terraform-linters/tflint-ruleset-aws
+issue 349, dask/dask-cloudprovider issue 328 and terraform-aws-modules/terraform-aws-ecs issue 27 quote
+them.
 """
 
 from typing import Any, Final, cast
@@ -14,6 +20,7 @@ from typing import Any, Final, cast
 from botocore import xform_name
 from moto.core.responses import ActionResult
 from moto.core.utils import utcnow
+from moto.ecs.exceptions import InvalidParameterException
 from moto.ecs.models import EC2ContainerServiceBackend, Service
 from moto.ecs.responses import EC2ContainerServiceResponse
 from moto.moto_api._internal import mock_random
@@ -44,6 +51,8 @@ def keep_services_steady() -> None:
 
 def create_service(response: EC2ContainerServiceResponse) -> ActionResult:
     """moto's CreateService, which forgets part of what it is given. Its UpdateService does not."""
+    if strategy := response._get_param("capacityProviderStrategy"):
+        _check(response, strategy)
     answer = _create_service(response)
     service = cast(dict[str, Service], answer.result)["service"]
     for name in _DROPPED:
@@ -54,6 +63,26 @@ def create_service(response: EC2ContainerServiceResponse) -> ActionResult:
         service.launch_type = None
     response.ecs_backend.update_service({"cluster": service.cluster_name, "service": service.name})
     return answer
+
+
+def _check(response: EC2ContainerServiceResponse, strategy: list[dict[str, Any]]) -> None:
+    if response._get_param("launchType"):
+        raise InvalidParameterException(
+            "Specifying both a launch type and capacity provider strategy is not supported. Remove one and "
+            "try again."
+        )
+    cluster = response.ecs_backend._get_cluster(response._get_param("cluster", "default"))
+    if {each["capacityProvider"] for each in strategy} - {*(cluster.capacity_providers or ())}:
+        raise InvalidParameterException(
+            "The specified capacity provider strategy cannot contain a capacity provider that is not "
+            "associated with the cluster. Associate the capacity provider with the cluster or specify a "
+            "valid capacity provider and try again."
+        )
+    if not any(each.get("weight") for each in strategy):
+        raise InvalidParameterException(
+            "There are no capacity providers with a weight value greater than zero defined in the capacity "
+            "provider strategy. Specify a valid capacity provider strategy and try again."
+        )
 
 
 def update_service(backend: EC2ContainerServiceBackend, properties: dict[str, Any]) -> Service:

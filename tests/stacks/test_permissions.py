@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from ops.local.embedded_server.authorization.calls import Call
+from ops.local.embedded_server.authorization.policies import Role
 from stacks import constructs, kinds, permissions, policies
 from stacks.policies import Statement, managed_document, merged
 from stacks.problems import QuotaError
@@ -85,6 +87,54 @@ def test_statements_of_one_sid_are_joined() -> None:
 def test_statements_of_one_sid_must_differ_in_their_actions_only() -> None:
     with pytest.raises(ValueError, match="two statements A differ"):
         merged([Statement("A", ["a:A"], ["*"]), Statement("A", ["a:A"], ["arn:aws:s3:::bucket"])])
+
+
+PROD = "222222222222"
+SCALED = "application-autoscaling:service-namespace"
+NAMES = "route53:ChangeResourceRecordSetsNormalizedRecordNames"
+OURS, THEIRS = ({"aws:ResourceTag/project": (name,)} for name in ("oaktree", "other"))
+GIVEN, CREATED = {"aws:RequestTag/project": ("oaktree",)}, {"ec2:CreateAction": ("CreateVpc",)}
+VPC, ACL, ZONE = "vpc/vpc-1", "network-acl/acl-1", "arn:aws:route53:::hostedzone/Z1"
+CERTIFICATE = f"arn:aws:acm:eu-central-1:{PROD}:certificate/1"
+
+
+@pytest.mark.parametrize(
+    ("action", "resource", "context", "allowed"),
+    [
+        ("ec2:CreateVpc", VPC, GIVEN, True),
+        ("ec2:CreateVpc", VPC, {}, False),
+        ("ec2:CreateSubnet", VPC, OURS, True),
+        ("ec2:CreateSubnet", VPC, THEIRS, False),
+        ("ec2:DeleteVpc", VPC, OURS, True),
+        ("ec2:DeleteVpc", VPC, THEIRS, False),
+        ("ec2:DeleteVpc", VPC, {}, False),
+        ("ec2:CreateTags", VPC, {**GIVEN, **CREATED}, True),
+        ("ec2:CreateTags", VPC, GIVEN, False),
+        ("ec2:CreateTags", VPC, {**GIVEN, **THEIRS}, False),
+        ("ec2:CreateTags", ACL, GIVEN, True),
+        ("ec2:CreateTags", ACL, {**GIVEN, **THEIRS}, False),
+        ("ec2:DeleteNetworkAclEntry", ACL, {}, True),
+        ("ec2:DeleteNetworkAclEntry", ACL, THEIRS, False),
+        ("route53:ChangeResourceRecordSets", ZONE, {NAMES: ("status.example.com",)}, True),
+        ("route53:ChangeResourceRecordSets", ZONE, {NAMES: ("_1.status.example.com",)}, True),
+        ("route53:ChangeResourceRecordSets", ZONE, {NAMES: ("example.com",)}, False),
+        ("route53:ChangeResourceRecordSets", ZONE, {NAMES: ("status.example.com", "www.example.com")}, False),
+        ("acm:RequestCertificate", "", {"acm:DomainNames": ("status.example.com",)}, True),
+        ("acm:RequestCertificate", "", {"acm:DomainNames": ("www.example.com",)}, False),
+        ("acm:DeleteCertificate", CERTIFICATE, OURS, True),
+        ("acm:DeleteCertificate", CERTIFICATE, THEIRS, False),
+        ("application-autoscaling:PutScalingPolicy", "", {SCALED: ("ecs",)}, True),
+        ("application-autoscaling:PutScalingPolicy", "", {SCALED: ("dynamodb",)}, False),
+    ],
+)
+def test_the_deploy_role_changes_only_what_is_the_projects(
+    action: str, resource: str, context: dict[str, tuple[str, ...]], allowed: bool
+) -> None:
+    of_kinds = permissions.deploy(PLATFORM, PROD).values()
+    documents = [json.loads(policies.document(*statements)) for statements in of_kinds]
+    role = Role(PROD, "deploy", tuple(each for found in documents for each in found["Statement"]))
+    named = resource if resource.startswith("arn:") else f"arn:aws:ec2:eu-central-1:{PROD}:{resource}"
+    assert role.allows(Call(action, (named,) if resource else (), context)) is allowed
 
 
 def test_statements_fill_one_policy_after_the_other() -> None:

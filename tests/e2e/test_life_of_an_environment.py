@@ -41,6 +41,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     shutil.copytree(ENVIRONMENTS, made.directory / "environments")
     for file in (made.directory / "environments").iterdir():
         text = file.read_text().replace(OTHER_ACCOUNT, ACCOUNT).replace("eu-central-1", REGION)
+        text = re.sub(r"(protected|protection) += true", r"\1 = false", text)
         text = text.replace('"oaktree"', f'"{NAME}"').replace('["a", "b", "c"]', '["a", "c", "d"]')
         file.write_text(text.replace('.0.0/16" }', '.0.0/16", availability_zones = ["a", "c"] }'))
     project = made.directory / "environments/project.toml"

@@ -328,6 +328,17 @@ def test_a_bucket_of_another_account_needs_its_policy_too(embedded: Embedded) ->
     assert s3.get_object(Bucket="theirs", Key="a")["Body"].read() == b"1"
 
 
+def test_each_of_several_that_a_request_names_has_to_be_allowed(embedded: Embedded) -> None:
+    admin = embedded.client("ssm", REGION)
+    for name in ("/own/a", "/own/b", "/others/a"):
+        admin.put_parameter(Name=name, Value="1", Type="String")
+    own = allow(["ssm:GetParameters"], on=f"arn:aws:ssm:*:{HOME}:parameter/own/*")
+    ssm = as_role(embedded, "several", own)("ssm")
+    assert len(ssm.get_parameters(Names=["/own/a", "/own/b"])["Parameters"]) == 2
+    with pytest.raises(ClientError, match="parameter/others/a"):
+        ssm.get_parameters(Names=["/own/a", "/others/a"])
+
+
 def test_records_of_other_names_are_refused(embedded: Embedded) -> None:
     key = "route53:ChangeResourceRecordSetsNormalizedRecordNames"
     own = {"ForAllValues:StringLike": {key: ["status.example.com"]}}

@@ -174,6 +174,7 @@ Source: Amazon DynamoDB Developer Guide, "Using IAM with DynamoDB transactions".
 """
 
 _ID: Final = re.compile(r"Ids?(?:\.\d+)?$")
+_MEMBER: Final = re.compile(r"\.member\.\d+$")
 _TAG_KEY: Final = re.compile(r"(.*\bTags?\.(?:member\.|entry\.)?\d+)\.(?:Key|TagKey)")
 
 Context = Mapping[str, tuple[str, ...]]
@@ -228,13 +229,15 @@ def calls(request: Request, account_id: str, inventory: Inventory) -> Iterator[C
     if service == "ec2":
         yield from _on_ec2(request, account_id, inventory, context, tagged)
     else:
-        resources = tuple(dict.fromkeys(_resources(service, action, request, account_id)))
-        if service == "acm":
-            context |= _resource_tags(inventory.tags(account_id, request.region, each) for each in resources)
-        owner = inventory.owner(resources[0]) if resources else None
-        yield Call(action, resources, context | tagged, owner)
-        if tags and (tagging := _TAGGING.get(action)):
-            yield Call(tagging, resources or (f"{_start(request, account_id)}new",), context | tagged)
+        for resources in _resources(service, action, request, account_id):
+            here = context
+            if service == "acm":
+                tags_of = (inventory.tags(account_id, request.region, each) for each in resources)
+                here = context | _resource_tags(tags_of)
+            owner = inventory.owner(resources[0]) if resources else None
+            yield Call(action, resources, here | tagged, owner)
+            if tags and (tagging := _TAGGING.get(action)):
+                yield Call(tagging, resources or (f"{_start(request, account_id)}new",), here | tagged)
     yield from _dependent(action, request, account_id)
 
 
@@ -303,34 +306,58 @@ def _special(request: Request) -> dict[str, tuple[str, ...]]:
     return found
 
 
-def _resources(service: str, action: str, request: Request, account_id: str) -> Iterator[str]:
+def _resources(service: str, action: str, request: Request, account_id: str) -> Sequence[tuple[str, ...]]:
+    """Returns the resources of a request; each has to be allowed, by any of its ARNs.
+
+    A request that names several of a kind, such as GetParameters, is about each of them.
+    """
+    one: list[str] = []
+    several: list[tuple[str, ...]] = []
+    for arn, of_list in _named(service, action, request, account_id):
+        if of_list:
+            several.append((arn,))
+        else:
+            one.append(arn)
+    return tuple(dict.fromkeys(several)) or (tuple(dict.fromkeys(one)),)
+
+
+def _named(service: str, action: str, request: Request, account_id: str) -> Iterator[tuple[str, bool]]:
+    """Yields the ARNs that a request names, and whether each is one of a list."""
     arguments = request.arguments
-    yield from (arn for arn in _arns(arguments) if arn.split(":")[2] == service)
+    for name, value in arguments.items():
+        is_listed = isinstance(value, list) or bool(_MEMBER.search(name))
+        yield from ((arn, is_listed) for arn in _arns(value) if arn.split(":")[2] == service)
     if service == "s3":
         if "Bucket" in arguments:
             bucket = f"arn:aws:s3:::{arguments['Bucket']}"
-            yield f"{bucket}/{arguments['Key']}" if "Key" in arguments else bucket
+            yield f"{bucket}/{arguments['Key']}" if "Key" in arguments else bucket, False
         return
     if service == "route53":
         kind = "change" if action == "route53:GetChange" else "hostedzone"
         for label in ("HostedZoneId", "Id", "ResourceId"):
             if label in arguments:
-                yield f"arn:aws:route53:::{kind}/{arguments[label]}"
+                yield f"arn:aws:route53:::{kind}/{arguments[label]}", False
         return
     start = _start(request, str(arguments.get("registryId", account_id)))
     cluster = str(arguments.get("cluster", "")).rpartition("/")[2]
     for name, value in arguments.items():
-        plain = re.sub(r"\.member\.\d+$", "", name)
+        plain = _MEMBER.sub("", name)
         if form := _NAMED.get((service, plain)):
             for each in value if isinstance(value, list) else [value]:
                 if not str(each).startswith("arn:"):
-                    yield start + form.format(
-                        str(each).removeprefix("/") if service == "ssm" else each, cluster=cluster
-                    )
+                    text = str(each).removeprefix("/") if service == "ssm" else each
+                    yield start + form.format(text, cluster=cluster), plain != name or each is not value
+    if service == "dynamodb" and (index := arguments.get("IndexName")):
+        yield f"{start}table/{arguments.get('TableName')}/index/{index}", True
+    if service == "dynamodb":
+        for table in arguments.get("RequestItems", ()):
+            yield f"{start}table/{table}", True
+        for each in arguments.get("TransactItems", ()):
+            yield f"{start}table/{each.get('Get', {}).get('TableName')}", True
     if service == "logs" and (group := arguments.get("logGroupName")):
-        yield f"{start}log-group:{group}:log-stream:{arguments.get('logStreamName', '')}"
+        yield f"{start}log-group:{group}:log-stream:{arguments.get('logStreamName', '')}", False
     if form := _CREATED.get(action):
-        yield start + form.format(**arguments)
+        yield start + form.format(**arguments), False
 
 
 def _start(request: Request, account_id: str) -> str:

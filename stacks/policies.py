@@ -163,6 +163,13 @@ def of_project(project: str, statements: Sequence[Statement]) -> tuple[Statement
             defaults,
             conditions={"StringEquals": given, "Null": {"aws:ResourceTag/project": "true"}},
         ),
+        # Terraform disassociates the address of a NAT gateway that is gone, and so of nothing that has tags.
+        Statement(
+            "ReleaseAddresses",
+            ["ec2:DisassociateAddress"],
+            ["*"],
+            conditions={"Null": {"aws:ResourceTag/project": "true"}},
+        ),
         # Terraform empties the default ACL before it gives it tags.
         Statement(
             "EmptyDefaults",

@@ -1,7 +1,8 @@
 """The interface endpoints of AWS services, and which of them the calls of an IAM prefix need.
 
 Source: AWS PrivateLink Guide, "AWS services that integrate with AWS PrivateLink". Left out are endpoints
-that private DNS and HTTPS on port 443 do not lead to, such as those of SMTP, Cassandra and IoT Core.
+that private DNS and HTTPS on port 443 do not lead to, such as those of SMTP, Cassandra and IoT Core, and
+those of FIPS.
 """
 
 from collections.abc import Mapping
@@ -13,7 +14,7 @@ GATEWAYS: Final = frozenset({"dynamodb", "s3"})
 
 _SAME: Final = """
     access-analyzer account acm acm-pca app-integrations application-autoscaling application-signals
-    applicationinsights apprunner apptest aps athena auditmanager autoscaling autoscaling-plans b2bi backup
+    applicationinsights apprunner apptest athena auditmanager autoscaling autoscaling-plans b2bi backup
     backup-gateway batch bcm-pricing-calculator billing billingconductor braket cases ce cleanrooms
     cleanrooms-ml clouddirectory cloudtrail codebuild codeguru-profiler codeguru-reviewer codepipeline
     codewhisperer cognito-identity cognito-idp comprehend comprehendmedical compute-optimizer config
@@ -42,6 +43,7 @@ ENDPOINTS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
     | {
         "airflow": ("airflow.api", "airflow.env", "airflow.ops"),
         "apigateway": ("apigateway",),
+        "aps": ("aps-workspaces", "aps"),
         "appconfig": ("appconfigdata", "appconfig"),
         "appmesh": ("appmesh", "appmesh-envoy-management"),
         "appstream": ("appstream.api",),
@@ -68,7 +70,7 @@ ENDPOINTS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "dynamodb": ("dynamodb-streams",),
         "ecr": ("ecr.api", "ecr.dkr"),
         "ecr-public": ("ecr-public.api",),
-        "ecs": ("ecs", "ecs-agent", "ecs-telemetry"),
+        "ecs": ("ecs",),
         "elasticbeanstalk": ("elasticbeanstalk", "elasticbeanstalk-health"),
         "emr-serverless": ("emr-serverless", "emr-serverless-services.livy", "emr-serverless.dashboard"),
         "evidently": ("evidently", "evidently-dataplane"),
@@ -126,5 +128,8 @@ ENDPOINTS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
 Which one of several an action goes to is not known here; the first is the one that apps usually call.
 """
 
-NAMES: Final = frozenset(name for names in ENDPOINTS.values() for name in names)
+OF_AGENTS: Final = frozenset({"ecs-agent", "ecs-telemetry"})
+"""Interface endpoints of container agents, which no call of an app goes to."""
+
+NAMES: Final = frozenset(name for names in ENDPOINTS.values() for name in names) | OF_AGENTS
 """Every interface endpoint that a network may have."""

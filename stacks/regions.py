@@ -1,4 +1,4 @@
-"""The regions that settings may name: those that both the AWS provider and botocore know."""
+"""The regions that settings may name: those that the AWS provider accepts, all of which botocore knows."""
 
 from typing import Final
 

@@ -89,5 +89,5 @@ def deploy(platform: Platform, account_id: str) -> tuple[Statement, ...]:
         *task_definition.DEPLOY,
         *alarms.deploy(project, account_id),
         *web_service.deploy(project, account_id),
-        *autoscaling.DEPLOY,
+        *autoscaling.deploy(project, account_id),
     )

@@ -13,6 +13,7 @@ from stacks.constructs.cluster import Cluster
 from stacks.constructs.load_balancer import LoadBalancer
 from stacks.constructs.web_service import WebService
 from stacks.policies import Statement
+from stacks.settings import Project
 from stacks.workloads import Workload
 
 SECONDS_BETWEEN_ADDING = 60
@@ -20,30 +21,6 @@ SECONDS_BETWEEN_REMOVING = 300
 
 LINKED_ROLE: Final = "ecs.application-autoscaling.amazonaws.com"
 """The service whose linked role comes with the first scalable target of an account."""
-
-DEPLOY: Final = (
-    # Scalable targets have ids that no policy can name.
-    Statement(
-        "ChangeScaling",
-        actions=[
-            "application-autoscaling:DeleteScalingPolicy",
-            "application-autoscaling:DeregisterScalableTarget",
-            "application-autoscaling:PutScalingPolicy",
-            "application-autoscaling:RegisterScalableTarget",
-        ],
-        resources=["*"],
-        conditions={"StringEquals": {"application-autoscaling:service-namespace": "ecs"}},
-    ),
-    Statement(
-        "ChangeTasksAndScaling",
-        actions=[
-            "application-autoscaling:TagResource",
-            "application-autoscaling:UntagResource",
-        ],
-        resources=["*"],
-    ),
-)
-"""What the deploy role needs for scaling."""
 
 
 class Autoscaling:
@@ -100,3 +77,40 @@ class Autoscaling:
                     ),
                 ),
             )
+
+
+def deploy(project: Project, account_id: str) -> tuple[Statement, ...]:
+    """Returns what the deploy role needs for scaling.
+
+    Target tracking creates and deletes its alarms with the rights of whoever puts or deletes the policy.
+    Source: Application Auto Scaling User Guide, "Permissions required for API actions on target services
+    and CloudWatch".
+    """
+    alarms = f"arn:aws:cloudwatch:*:{account_id}:alarm:TargetTracking-service/{project.name}-*"
+    return (
+        Statement(
+            "ChangeScalingAlarms",
+            actions=["cloudwatch:DeleteAlarms", "cloudwatch:PutMetricAlarm"],
+            resources=[alarms],
+        ),
+        # Scalable targets have ids that no policy can name.
+        Statement(
+            "ChangeScaling",
+            actions=[
+                "application-autoscaling:DeleteScalingPolicy",
+                "application-autoscaling:DeregisterScalableTarget",
+                "application-autoscaling:PutScalingPolicy",
+                "application-autoscaling:RegisterScalableTarget",
+            ],
+            resources=["*"],
+            conditions={"StringEquals": {"application-autoscaling:service-namespace": "ecs"}},
+        ),
+        Statement(
+            "ChangeTasksAndScaling",
+            actions=[
+                "application-autoscaling:TagResource",
+                "application-autoscaling:UntagResource",
+            ],
+            resources=["*"],
+        ),
+    )

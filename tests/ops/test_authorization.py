@@ -10,9 +10,10 @@ from botocore.exceptions import ClientError
 
 from ops.core.clients import isolated_client
 from ops.local.embedded import Embedded, start_embedded, stop_embedded
-from ops.local.embedded_server.authorization import FILE
-from ops.local.embedded_server.authorization.calls import Call
+from ops.local.embedded_server.authorization import FILE, Authorization
+from ops.local.embedded_server.authorization.calls import Call, calls
 from ops.local.embedded_server.authorization.policies import Role, UnknownConditionError
+from ops.local.embedded_server.authorization.requests import Request
 
 HOME, OTHER = "111111111111", "222222222222"
 REGION = "eu-central-1"
@@ -80,6 +81,9 @@ def test_a_role_may_do_what_is_allowed_and_not_denied(
         ({"ForAllValues:StringEquals": {"a:b": ["x", "y"]}}, {}, True),
         ({"ForAnyValue:StringEquals": {"a:b": "x"}}, {"a:b": ("x", "z")}, True),
         ({"ForAnyValue:StringEquals": {"a:b": "x"}}, {}, False),
+        ({"ForAnyValue:StringNotEquals": {"a:b": "x"}}, {}, False),
+        ({"ForAnyValue:StringEqualsIfExists": {"a:b": "x"}}, {}, False),
+        ({"Bool": {"a:b": True}}, {"a:b": ("true",)}, True),
         ({"StringEquals": {"a:b": "x", "c:d": "y"}}, {"a:b": ("x",)}, False),
     ],
 )
@@ -140,6 +144,121 @@ def test_a_policy_may_name_roles_of_another_account_by_a_condition() -> None:
     for name, allowed in (("shop-dev-task", True), ("shop-dev-execution", False)):
         role = Role(HOME, name, (allow(["s3:GetObject"]),))
         assert role.allows(Call("s3:GetObject", (OBJECT,), owner=OTHER), policy) is allowed
+
+
+def test_a_boundary_limits_what_the_policy_of_a_resource_grants_to_the_role() -> None:
+    policy = (of_bucket(f"arn:aws:iam::{HOME}:role/a"),)
+    for boundary, allowed in (((allow(["s3:*"]),), True), ((allow(["ec2:*"]),), False)):
+        role = Role(HOME, "a", (), boundary)
+        assert role.allows(Call("s3:GetObject", (OBJECT,), owner=HOME), policy) is allowed
+
+
+class Nothing:
+    """An account with nothing in it."""
+
+    def tags(self, *_: str) -> dict[str, str]:
+        return {}
+
+    def associated(self, *_: str) -> tuple[str, ...]:
+        return ()
+
+    def boundary(self, *_: str) -> None:
+        return None
+
+    def owner(self, arn: str) -> str:
+        return arn.split(":")[4]
+
+
+@pytest.mark.parametrize(
+    ("service", "operation", "arguments", "needed"),
+    [
+        # What a request names besides its resource is not what it is about.
+        (
+            "ecs",
+            "UpdateService",
+            {
+                "cluster": "shop",
+                "service": "web",
+                "taskDefinition": f"arn:aws:ecs:{REGION}:{HOME}:task-definition/a:1",
+            },
+            [("ecs:UpdateService", "service/shop/web")],
+        ),
+        (
+            "ecs",
+            "DescribeServices",
+            {"cluster": "shop", "services": ["a", "b"]},
+            [("ecs:DescribeServices", "service/shop/a"), ("ecs:DescribeServices", "service/shop/b")],
+        ),
+        (
+            "dynamodb",
+            "PutItem",
+            {"TableName": "a", "Item": {"pk": {"S": "arn:x"}}},
+            [("dynamodb:PutItem", "table/a")],
+        ),
+        ("dynamodb", "Query", {"TableName": "a", "IndexName": "i"}, [("dynamodb:Query", "table/a/index/i")]),
+        (
+            "dynamodb",
+            "BatchGetItem",
+            {"RequestItems": {"a": {}, "b": {}}},
+            [("dynamodb:BatchGetItem", "table/a"), ("dynamodb:BatchGetItem", "table/b")],
+        ),
+        (
+            "dynamodb",
+            "TransactGetItems",
+            {"TransactItems": [{"Get": {"TableName": "a"}}]},
+            [("dynamodb:GetItem", "table/a")],
+        ),
+        (
+            "monitoring",
+            "DeleteAlarms",
+            {"AlarmNames.member.1": "a", "AlarmNames.member.2": "b"},
+            [("cloudwatch:DeleteAlarms", "alarm:a"), ("cloudwatch:DeleteAlarms", "alarm:b")],
+        ),
+        (
+            "sns",
+            "Publish",
+            {"TopicArn": f"arn:aws:sns:{REGION}:{HOME}:a", "Message": f"arn:aws:sns:{REGION}:{HOME}:b"},
+            [("sns:Publish", "a")],
+        ),
+        (
+            "application-autoscaling",
+            "PutScalingPolicy",
+            {"ResourceId": "service/shop/web"},
+            [
+                ("application-autoscaling:PutScalingPolicy", ""),
+                ("cloudwatch:PutMetricAlarm", "alarm:TargetTracking-service/shop/web-AlarmHigh-0"),
+            ],
+        ),
+        ("ec2", "DisassociateAddress", {"AssociationId": "eipassoc-1"}, [("ec2:DisassociateAddress", "*/*")]),
+    ],
+)
+def test_a_request_takes_permission_for_what_it_is_about(
+    service: str, operation: str, arguments: dict[str, Any], needed: list[tuple[str, str]]
+) -> None:
+    request = Request("AKIA", REGION, service, operation, arguments, "json")
+    found = [
+        (call.action, call.resources[0].split(":", 5)[5] if call.resources else "")
+        for call in calls(request, HOME, Nothing())
+    ]
+    assert found == needed
+
+
+def test_a_request_that_cannot_be_read_is_left_to_moto_or_refused(tmp_path: Path) -> None:
+    class Known:
+        def role(self, _: str) -> Role:
+            return Role(HOME, "a", (allow(["*"], on="arn:aws:*"),))
+
+    signed = f"AWS4-HMAC-SHA256 Credential={{}}/20261126/{REGION}/dynamodb/aws4_request, Signature=0"
+    target = {"HTTP_X_AMZ_TARGET": "DynamoDB_20120810.TransactWriteItems", "REQUEST_METHOD": "POST"}
+    authorization = Authorization(tmp_path)
+    authorization._inventory = Known()  # type: ignore[assignment]
+    person, role = ({**target, "HTTP_AUTHORIZATION": signed.format(key)} for key in (f"AKIA{HOME}", "ASIA1"))
+    assert authorization.refusal(person, b"{") is None
+    assert authorization.refusal(person, b"{}") is None
+    refusal = authorization.refusal(role, b"{}")
+    assert refusal
+    assert b"AccessDeniedException" in refusal[2]
+    authorization.close()
 
 
 @pytest.fixture(scope="module")

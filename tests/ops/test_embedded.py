@@ -637,3 +637,22 @@ def test_a_client_of_it_reads_nothing_from_the_environment(
     s3.create_bucket(Bucket="env", CreateBucketConfiguration={"LocationConstraint": REGION})
     s3.put_object(Bucket="env", Key="key", Body=body)
     assert s3.get_object(Bucket="env", Key="key")["Body"].read() == b"content"
+
+
+def test_the_address_of_a_nat_gateway_is_free_once_it_is_deleted(embedded: Embedded) -> None:
+    ec2 = client(embedded, "ec2")
+    vpc = ec2.create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]
+    subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.9.0.0/24")["Subnet"]["SubnetId"]
+    address = ec2.allocate_address(Domain="vpc")["AllocationId"]
+    gateway = ec2.create_nat_gateway(SubnetId=subnet, AllocationId=address)["NatGateway"]["NatGatewayId"]
+
+    def associations() -> list[str]:
+        found = ec2.describe_addresses(AllocationIds=[address])["Addresses"]
+        return [each["AssociationId"] for each in found if "AssociationId" in each]
+
+    (association,) = associations()
+    ec2.delete_nat_gateway(NatGatewayId=gateway)
+    assert associations() == []
+    with pytest.raises(ec2.exceptions.ClientError, match=r"InvalidAssociationID\.NotFound"):
+        ec2.disassociate_address(AssociationId=association)
+    ec2.release_address(AllocationId=address)

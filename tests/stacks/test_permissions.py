@@ -95,6 +95,7 @@ NAMES = "route53:ChangeResourceRecordSetsNormalizedRecordNames"
 OURS, THEIRS = ({"aws:ResourceTag/project": (name,)} for name in ("oaktree", "other"))
 GIVEN, CREATED = {"aws:RequestTag/project": ("oaktree",)}, {"ec2:CreateAction": ("CreateVpc",)}
 VPC, ACL, ZONE = "vpc/vpc-1", "network-acl/acl-1", "arn:aws:route53:::hostedzone/Z1"
+ALARM = f"arn:aws:cloudwatch:eu-central-1:{PROD}:alarm"
 CERTIFICATE = f"arn:aws:acm:eu-central-1:{PROD}:certificate/1"
 
 
@@ -113,6 +114,9 @@ CERTIFICATE = f"arn:aws:acm:eu-central-1:{PROD}:certificate/1"
         ("ec2:CreateTags", VPC, {**GIVEN, **THEIRS}, False),
         ("ec2:CreateTags", ACL, GIVEN, True),
         ("ec2:CreateTags", ACL, {**GIVEN, **THEIRS}, False),
+        ("ec2:DisassociateAddress", "elastic-ip/eipalloc-1", OURS, True),
+        ("ec2:DisassociateAddress", "elastic-ip/eipalloc-1", THEIRS, False),
+        ("ec2:DisassociateAddress", "*/*", {}, True),
         ("ec2:DeleteNetworkAclEntry", ACL, {}, True),
         ("ec2:DeleteNetworkAclEntry", ACL, THEIRS, False),
         ("route53:ChangeResourceRecordSets", ZONE, {NAMES: ("status.example.com",)}, True),
@@ -125,6 +129,8 @@ CERTIFICATE = f"arn:aws:acm:eu-central-1:{PROD}:certificate/1"
         ("acm:DeleteCertificate", CERTIFICATE, THEIRS, False),
         ("application-autoscaling:PutScalingPolicy", "", {SCALED: ("ecs",)}, True),
         ("application-autoscaling:PutScalingPolicy", "", {SCALED: ("dynamodb",)}, False),
+        ("cloudwatch:PutMetricAlarm", f"{ALARM}:TargetTracking-service/oaktree-prod/x-AlarmHigh-1", {}, True),
+        ("cloudwatch:DeleteAlarms", f"{ALARM}:TargetTracking-service/other-prod/x-AlarmHigh-1", {}, False),
     ],
 )
 def test_the_deploy_role_changes_only_what_is_the_projects(

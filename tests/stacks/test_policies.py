@@ -22,6 +22,7 @@ IN_THE_WHOLE_ACCOUNT = {
     "Create",
     "Describe",
     "ListTasks",
+    "ReleaseAddresses",
     "TagNew",
 }
 """Statements on `*` although some of their actions know resources: these have ids nobody can foresee.

@@ -28,7 +28,8 @@ def test_every_prefix_is_one_of_iam() -> None:
 
 
 def test_no_endpoint_belongs_to_two_prefixes() -> None:
-    assert len(privatelink.NAMES) == sum(len(names) for names in privatelink.ENDPOINTS.values())
+    of_prefixes = sum(len(names) for names in privatelink.ENDPOINTS.values())
+    assert len(privatelink.NAMES) == of_prefixes + len(privatelink.OF_AGENTS)
 
 
 @pytest.mark.parametrize(
@@ -41,6 +42,7 @@ def test_no_endpoint_belongs_to_two_prefixes() -> None:
         ("kinesis:PutRecord", PLAIN, {"kinesis-streams"}),
         ("bedrock:InvokeModel", PLAIN, {"bedrock-runtime"}),
         ("bedrock:InvokeAgent", (*PLAIN, "bedrock-agent-runtime"), set()),
+        ("ecs:DescribeServices", (*PLAIN, "ecs-agent"), {"ecs"}),
         ("s3:GetObject", PLAIN, set()),
         ("dynamodb:GetItem", PLAIN, set()),
     ],

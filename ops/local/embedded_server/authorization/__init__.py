@@ -2,7 +2,7 @@
 
 The keys of people, `AKIA<account id>`, are an administrator's: they may do everything. The keys of a
 role may do what its policies, its boundary and the policies of resources allow; moto itself compares
-resources with `*` only. Each call is a line of `calls.jsonl`, a role's only once.
+resources with `*` only. Each call is a line of `calls.jsonl`; what reads, and what a role does, only once.
 """
 
 import json
@@ -19,6 +19,7 @@ from ops.local.embedded_server.authorization.requests import Request, read_reque
 
 FILE: Final = "calls.jsonl"
 
+_READING: Final = re.compile(r"BatchGet|Describe|Get|Head|List|Query|Scan")
 _ACCOUNT_KEY: Final = re.compile(r"AKIA(\d{12})")
 
 Answer = tuple[str, list[tuple[str, str]], bytes]
@@ -35,7 +36,10 @@ class Authorization:
 
     def refusal(self, environ: Mapping[str, Any], body: bytes) -> Answer | None:
         """Returns the answer to a request that is not allowed, or None for one that is."""
-        request = read_request(environ, body)
+        try:
+            request = read_request(environ, body)
+        except (ValueError, SyntaxError):
+            return None  # no JSON or XML, which moto says
         if request is None:
             return None
         person = _ACCOUNT_KEY.fullmatch(request.key)
@@ -43,8 +47,15 @@ class Authorization:
         account_id = person[1] if person else role.account_id if role else None
         if account_id is None:
             return None
+        try:
+            needed = list(calls(request, account_id, self._inventory))
+        except (AttributeError, KeyError, TypeError, ValueError):
+            if role is None:
+                return None
+            unclear = Call(f"{request.service}:{request.operation}")
+            return _answer(environ, request, role, unclear, "because nobody can tell what it is about")
         denied: tuple[Call, str] | None = None
-        for call in calls(request, account_id, self._inventory):
+        for call in needed:
             reason = self._reason(role, call) if role else ""
             self._write(account_id, role, call, allowed=not reason)
             if reason and denied is None:
@@ -70,7 +81,7 @@ class Authorization:
     def _write(self, account_id: str, role: Role | None, call: Call, *, allowed: bool) -> None:
         who = {"account": account_id, "role": role.name if role else None, "allowed": allowed}
         line = json.dumps({**who, **asdict(call)})
-        if role:
+        if role or _READING.match(call.action.partition(":")[2]):
             if line in self._written:
                 return
             self._written.add(line)

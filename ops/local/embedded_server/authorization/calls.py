@@ -43,32 +43,64 @@ _ACTIONS: Final = {
     "s3:DeletePublicAccessBlock": "s3:PutBucketPublicAccessBlock",
     "s3:DeleteBucketOwnershipControls": "s3:PutBucketOwnershipControls",
     "s3:DeleteBucketTagging": "s3:PutBucketTagging",
+    "s3:CompleteMultipartUpload": "s3:PutObject",
+    "s3:CopyObject": "s3:PutObject",
+    "s3:CreateMultipartUpload": "s3:PutObject",
+    "s3:UploadPart": "s3:PutObject",
+    "s3:UploadPartCopy": "s3:PutObject",
+    "s3:ListParts": "s3:ListMultipartUploadParts",
 }
 """Operations that need the permission of another name."""
 
-_NAMED: Final = {
-    ("cloudwatch", "AlarmName"): "alarm:{}",
-    ("cloudwatch", "AlarmNamePrefix"): "alarm:{}",
-    ("cloudwatch", "AlarmNames"): "alarm:{}",
-    ("dynamodb", "TableName"): "table/{}",
-    ("ecr", "repositoryName"): "repository/{}",
-    ("ecr", "repositoryNames"): "repository/{}",
-    ("ecs", "cluster"): "cluster/{}",
-    ("ecs", "clusterName"): "cluster/{}",
-    ("ecs", "family"): "task-definition/{}:0",
-    ("ecs", "serviceName"): "service/{cluster}/{}",
-    ("ecs", "service"): "service/{cluster}/{}",
-    ("ecs", "services"): "service/{cluster}/{}",
-    ("iam", "RoleName"): "role/{}",
-    ("logs", "logGroupName"): "log-group:{}",
-    ("rds", "DBSubnetGroupName"): "subgrp:{}",
-    ("secretsmanager", "SecretId"): "secret:{}-000000",
-    ("sns", "Name"): "{}",
-    ("ssm", "Name"): "parameter/{}",
-    ("ssm", "Names"): "parameter/{}",
-    ("ssm", "Path"): "parameter/{}",
+_RESOURCES: Final[Mapping[str, tuple[tuple[str, str], ...]]] = {
+    "acm": (("CertificateArn", "certificate/{}"),),
+    "application-autoscaling": (("ResourceARN", "{}"),),
+    "cloudwatch": (
+        ("AlarmName", "alarm:{}"),
+        ("AlarmNames", "alarm:{}"),
+        ("AlarmNamePrefix", "alarm:{}"),
+        ("ResourceARN", "{}"),
+    ),
+    "dynamodb": (("TableName", "table/{}"), ("ResourceArn", "{}")),
+    "ecr": (("repositoryNames", "repository/{}"), ("repositoryName", "repository/{}"), ("resourceArn", "{}")),
+    "ecs": (
+        ("services", "service/{cluster}/{}"),
+        ("serviceName", "service/{cluster}/{}"),
+        ("service", "service/{cluster}/{}"),
+        ("tasks", "task/{cluster}/{}"),
+        ("resourceArn", "{}"),
+        ("family", "task-definition/{}:0"),
+        ("taskDefinition", "task-definition/{}"),
+        ("clusterName", "cluster/{}"),
+        ("clusters", "cluster/{}"),
+        ("cluster", "cluster/{}"),
+    ),
+    "elasticloadbalancing": (
+        ("LoadBalancerArn", "{}"),
+        ("ListenerArn", "{}"),
+        ("RuleArn", "{}"),
+        ("TargetGroupArn", "{}"),
+        ("ResourceArns", "{}"),
+    ),
+    "iam": (
+        ("RoleName", "role/{}"),
+        ("PolicyArn", "{}"),
+        ("PolicyName", "policy/{}"),
+        ("OpenIDConnectProviderArn", "{}"),
+    ),
+    "logs": (("logGroupName", "log-group:{}"), ("resourceArn", "{}"), ("logGroupIdentifier", "{}")),
+    "rds": (("DBSubnetGroupName", "subgrp:{}"), ("ResourceName", "{}")),
+    "secretsmanager": (("SecretId", "secret:{}-000000"), ("Name", "secret:{}-000000")),
+    "sns": (("TopicArn", "{}"), ("ResourceArn", "{}"), ("SubscriptionArn", "{}"), ("Name", "{}")),
+    "ssm": (
+        ("Names", "parameter/{}"),
+        ("Name", "parameter/{}"),
+        ("Path", "parameter/{}"),
+        ("ResourceId", "parameter/{}"),
+    ),
+    "sts": (("RoleArn", "{}"),),
 }
-"""What an argument names, by the end of its ARN."""
+"""What names the resource of a request, and the end of its ARN; of several arguments the first counts."""
 
 _CREATED: Final = {
     "application-autoscaling:RegisterScalableTarget": "scalable-target/0",
@@ -124,6 +156,16 @@ _PASSED: Final = {
 }
 """Arguments that pass a role to a service, which takes `iam:PassRole`."""
 
+_ALARMS: Final = {
+    "application-autoscaling:DeleteScalingPolicy": "cloudwatch:DeleteAlarms",
+    "application-autoscaling:PutScalingPolicy": "cloudwatch:PutMetricAlarm",
+}
+"""What changing a scaling policy takes for the alarms that target tracking keeps.
+
+Source: Application Auto Scaling User Guide, "Permissions required for API actions on target services and
+CloudWatch".
+"""
+
 _LINKED: Final = {
     "application-autoscaling:RegisterScalableTarget": (
         "ecs.application-autoscaling.amazonaws.com",
@@ -165,6 +207,7 @@ _TAGGING: Final = {
 _TRANSACTION: Final = {
     "ConditionCheck": "dynamodb:ConditionCheckItem",
     "Delete": "dynamodb:DeleteItem",
+    "Get": "dynamodb:GetItem",
     "Put": "dynamodb:PutItem",
     "Update": "dynamodb:UpdateItem",
 }
@@ -215,12 +258,15 @@ def calls(request: Request, account_id: str, inventory: Inventory) -> Iterator[C
     service = _PREFIXES.get(request.service, request.service)
     action = f"{service}:{request.operation}"
     action = _ACTIONS.get(action, action)
-    if request.operation == "TransactWriteItems":
+    versions = request.arguments.get("versionId"), *(each["VersionId"] for each in _objects(request))
+    if action in ("s3:GetObject", "s3:DeleteObject") and any(versions):
+        action += "Version"
+    if request.operation in ("TransactGetItems", "TransactWriteItems"):
         for kind, part in (item for each in request.arguments["TransactItems"] for item in each.items()):
             yield Call(_TRANSACTION[kind], (f"{_start(request, account_id)}table/{part['TableName']}",))
         return
     tags = _request_tags(request.arguments)
-    context: dict[str, tuple[str, ...]] = {"aws:SecureTransport": ("true",), **_special(request)}
+    context: dict[str, tuple[str, ...]] = {"aws:SecureTransport": ("true",), **_special(request, account_id)}
     if (role := request.arguments.get("RoleName")) and (boundary := inventory.boundary(account_id, role)):
         context["iam:PermissionsBoundary"] = (boundary,)
     tagged: dict[str, tuple[str, ...]] = {f"aws:RequestTag/{key}": (value,) for key, value in tags.items()}
@@ -267,7 +313,9 @@ def _on_ec2(
         if tagged:
             yield Call("ec2:CreateTags", new, {**context, **tagged, "ec2:CreateAction": (operation,)})
     if not found:
-        yield Call(action, (), context)
+        # AWS asks about an association that is gone on any resource; about other actions on none.
+        gone = (f"{start}*/*",) if operation == "DisassociateAddress" else ()
+        yield Call(action, gone, context)
 
 
 def _dependent(action: str, request: Request, account_id: str) -> Iterator[Call]:
@@ -275,13 +323,17 @@ def _dependent(action: str, request: Request, account_id: str) -> Iterator[Call]
         names, service = _PASSED[action]
         for role in (request.arguments[name] for name in names if request.arguments.get(name)):
             yield Call("iam:PassRole", (str(role),), {"iam:PassedToService": (service,)})
+    if action in _ALARMS:
+        named = f"TargetTracking-{request.arguments.get('ResourceId')}-AlarmHigh-0"
+        arn = f"arn:aws:cloudwatch:{request.region}:{account_id}:alarm:{named}"
+        yield Call(_ALARMS[action], (arn,), owner=account_id)
     if action in _LINKED:
         service, name = _LINKED[action]
         arn = f"arn:aws:iam::{account_id}:role/aws-service-role/{service}/{name}"
         yield Call("iam:CreateServiceLinkedRole", (arn,), {"iam:AWSServiceName": (service,)})
 
 
-def _special(request: Request) -> dict[str, tuple[str, ...]]:
+def _special(request: Request, account_id: str) -> dict[str, tuple[str, ...]]:
     """Returns the context keys of a service's own that policies here use."""
     arguments = request.arguments
     found: dict[str, tuple[str, ...]] = {}
@@ -302,7 +354,8 @@ def _special(request: Request) -> dict[str, tuple[str, ...]]:
     if request.service == "acm" and (domain := arguments.get("DomainName")):
         found["acm:DomainNames"] = (domain, *arguments.get("SubjectAlternativeNames", ()))
     if request.service == "ecs" and (cluster := str(arguments.get("cluster", ""))):
-        found["ecs:cluster"] = (cluster,)
+        name = cluster.rpartition("/")[2]
+        found["ecs:cluster"] = (f"{_start(request, account_id)}cluster/{name}",)
     return found
 
 
@@ -324,40 +377,52 @@ def _resources(service: str, action: str, request: Request, account_id: str) -> 
 def _named(service: str, action: str, request: Request, account_id: str) -> Iterator[tuple[str, bool]]:
     """Yields the ARNs that a request names, and whether each is one of a list."""
     arguments = request.arguments
-    for name, value in arguments.items():
-        is_listed = isinstance(value, list) or bool(_MEMBER.search(name))
-        yield from ((arn, is_listed) for arn in _arns(value) if arn.split(":")[2] == service)
+    start = _start(request, str(arguments.get("registryId", account_id)))
     if service == "s3":
-        if "Bucket" in arguments:
-            bucket = f"arn:aws:s3:::{arguments['Bucket']}"
+        bucket = f"arn:aws:s3:::{arguments['Bucket']}" if "Bucket" in arguments else ""
+        objects = _objects(request)
+        yield from ((f"{bucket}/{each['Key']}", True) for each in objects)
+        if bucket and not objects:
             yield f"{bucket}/{arguments['Key']}" if "Key" in arguments else bucket, False
-        return
-    if service == "route53":
+    elif service == "route53":
         kind = "change" if action == "route53:GetChange" else "hostedzone"
         for label in ("HostedZoneId", "Id", "ResourceId"):
             if label in arguments:
                 yield f"arn:aws:route53:::{kind}/{arguments[label]}", False
-        return
-    start = _start(request, str(arguments.get("registryId", account_id)))
-    cluster = str(arguments.get("cluster", "")).rpartition("/")[2]
-    for name, value in arguments.items():
-        plain = _MEMBER.sub("", name)
-        if form := _NAMED.get((service, plain)):
-            for each in value if isinstance(value, list) else [value]:
-                if not str(each).startswith("arn:"):
-                    text = str(each).removeprefix("/") if service == "ssm" else each
-                    yield start + form.format(text, cluster=cluster), plain != name or each is not value
-    if service == "dynamodb" and (index := arguments.get("IndexName")):
-        yield f"{start}table/{arguments.get('TableName')}/index/{index}", True
-    if service == "dynamodb":
-        for table in arguments.get("RequestItems", ()):
-            yield f"{start}table/{table}", True
-        for each in arguments.get("TransactItems", ()):
-            yield f"{start}table/{each.get('Get', {}).get('TableName')}", True
-    if service == "logs" and (group := arguments.get("logGroupName")):
-        yield f"{start}log-group:{group}:log-stream:{arguments.get('logStreamName', '')}", False
-    if form := _CREATED.get(action):
+    elif form := _CREATED.get(action):
         yield start + form.format(**arguments), False
+    elif service == "dynamodb" and (index := arguments.get("IndexName")):
+        yield f"{start}table/{arguments.get('TableName')}/index/{index}", False
+    elif service == "dynamodb" and "RequestItems" in arguments:
+        yield from ((f"{start}table/{table}", True) for table in arguments["RequestItems"])
+    elif service not in _RESOURCES:
+        yield from ((arn, False) for arn in _arns(arguments) if arn.startswith(f"arn:aws:{service}:"))
+    else:
+        found = ((*row, _values(row[0], arguments)) for row in _RESOURCES[service])
+        argument, end, named = next((row for row in found if row[2]), ("", "", []))
+        cluster = str(arguments.get("cluster", "")).rpartition("/")[2]
+        is_listed = argument not in arguments or isinstance(arguments[argument], list)
+        for value in named:
+            if value.startswith("arn:"):
+                yield value, is_listed
+            else:
+                text = value.removeprefix("/") if service == "ssm" else value
+                yield start + end.format(text, cluster=cluster), is_listed
+        if argument == "logGroupName":
+            stream = arguments.get("logStreamName", "")
+            yield f"{start}log-group:{named[0]}:log-stream:{stream}", False
+
+
+def _values(argument: str, arguments: Mapping[str, Any]) -> list[str]:
+    """Returns the values of an argument, which the query protocol numbers if it is a list."""
+    if found := arguments.get(argument):
+        return [str(each) for each in found] if isinstance(found, list) else [str(found)]
+    return [str(value) for name, value in arguments.items() if _MEMBER.sub("", name) == argument]
+
+
+def _objects(request: Request) -> Sequence[Mapping[str, str]]:
+    """Returns the objects that a DeleteObjects names."""
+    return request.arguments.get("Objects", ()) if request.service == "s3" else ()
 
 
 def _start(request: Request, account_id: str) -> str:
@@ -385,13 +450,8 @@ def _resource_tags(all_tags: Any) -> dict[str, tuple[str, ...]]:
     return {f"aws:ResourceTag/{key}": (value,) for tags in all_tags for key, value in tags.items()}
 
 
-def _arns(tree: Any) -> Iterator[str]:
-    if isinstance(tree, str):
-        if tree.startswith("arn:"):
-            yield tree
-    elif isinstance(tree, Mapping):
-        for value in tree.values():
-            yield from _arns(value)
-    elif isinstance(tree, list):
-        for value in tree:
-            yield from _arns(value)
+def _arns(arguments: Mapping[str, Any]) -> Iterator[str]:
+    """Yields the ARNs among the plain arguments."""
+    for value in arguments.values():
+        if isinstance(value, str) and value.count(":") >= 5 and value.startswith("arn:"):
+            yield value

@@ -49,7 +49,7 @@ class MotoInventory:
         )
 
     def policy(self, arn: str) -> Sequence[Statement]:
-        """Returns the statements of the policy of a bucket, repository, topic or secret; most have none."""
+        """Returns the statements of the policy of a bucket, repository or topic; most have none."""
         service, owner = arn.split(":")[2], self.owner(arn)
         region, name = arn.split(":")[3], arn.split(":", 5)[5]
         text: Any = None

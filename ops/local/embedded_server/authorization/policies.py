@@ -56,10 +56,13 @@ class Role:
         by_role = within_boundary and _says("Allow", self.statements, call)
         if call.owner in (None, self.account_id):
             named = [each for each in concerned if not self._is_delegated(each)]
-            return by_role or _says("Allow", named, call)
+            # The boundary limits what is granted to the role by its ARN, too.
+            return by_role or (within_boundary and _says("Allow", named, call))
         return by_role and _says("Allow", concerned, call)
 
     def _is_principal(self, statement: Statement) -> bool:
+        if "NotPrincipal" in statement:
+            raise UnknownConditionError("NotPrincipal")
         principals = _principals(statement)
         return bool(principals & {"*", self.arn, self.account_id, self._root})
 
@@ -119,8 +122,9 @@ def _principals(statement: Statement) -> set[str]:
     return set(listed(principal.get("AWS", ())))
 
 
-def _holds(operator: str, key: str, wanted: Sequence[str], context: Context) -> bool:
+def _holds(operator: str, key: str, values: Sequence[Any], context: Context) -> bool:
     """Returns whether one key of a condition holds for the values that the request's context has."""
+    wanted = [str(value).lower() if isinstance(value, bool) else str(value) for value in values]
     if any("${" in value for value in wanted):
         raise UnknownConditionError(f"{key}: {wanted}")
     found = {name.lower(): values for name, values in context.items()}.get(key.lower())
@@ -129,7 +133,7 @@ def _holds(operator: str, key: str, wanted: Sequence[str], context: Context) -> 
     quantifier, _, plain = operator.rpartition(":")
     if plain.endswith("IfExists"):
         if found is None:
-            return True
+            return quantifier != "ForAnyValue"
         plain = plain.removesuffix("IfExists")
     negated, positive = plain in _NEGATED, _NEGATED.get(plain, plain)
     try:
@@ -137,7 +141,7 @@ def _holds(operator: str, key: str, wanted: Sequence[str], context: Context) -> 
     except KeyError:
         raise UnknownConditionError(operator) from None
     if found is None:
-        return negated or quantifier == "ForAllValues"
+        return quantifier == "ForAllValues" or (negated and not quantifier)
     matches = [any(compare(value, each) for each in wanted) is not negated for value in found]
     return any(matches) if quantifier == "ForAnyValue" else all(matches)
 
@@ -168,6 +172,6 @@ def _pattern(text: str) -> re.Pattern[str]:
     return re.compile(re.escape(text).replace(r"\*", ".*").replace(r"\?", "."), re.DOTALL)
 
 
-def listed(value: str | Sequence[str]) -> Sequence[str]:
+def listed(value: Any) -> Sequence[Any]:
     """Returns the values of an element of a policy, which may stand for one alone."""
-    return [value] if isinstance(value, str) else value
+    return value if isinstance(value, list | tuple) else [value]

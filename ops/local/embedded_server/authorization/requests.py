@@ -5,7 +5,7 @@ Source: Smithy, "AWS protocols"; the models of the operations are botocore's.
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final
@@ -47,7 +47,9 @@ def read_request(environ: Mapping[str, Any], body: bytes) -> Request | None:
         return None
     operation, arguments = found
     if service == "route53" and body:
-        arguments = {**arguments, "Changes": _changes(body)}
+        arguments["Changes"] = _changes(body)
+    if operation == "DeleteObjects":
+        arguments["Objects"] = _children(body, "Object", ("Key", "VersionId"))
     return Request(key, region, service, operation, arguments, "rest")
 
 
@@ -59,7 +61,7 @@ def _by_path(service: str, environ: Mapping[str, Any]) -> tuple[str, dict[str, A
         match = pattern.fullmatch(path)
         fits = method == environ["REQUEST_METHOD"] and wanted <= query.keys() and needed <= headers
         if match and fits and (best is None or len(wanted) > best[0]):
-            found = {label: unquote(value) for label, value in match.groupdict().items()}
+            found = query | {label: unquote(value) for label, value in match.groupdict().items()}
             best = len(wanted), name, found
     return best[1:] if best else None
 
@@ -99,8 +101,10 @@ def _label(match: re.Match[str]) -> str:
 
 def _changes(body: bytes) -> list[dict[str, str]]:
     """Returns action, name and type of each change of a ChangeResourceRecordSets."""
-    changes = []
-    for change in ElementTree.fromstring(body).findall(".//{*}Change"):  # noqa: S314  # from this machine
-        found = {name: change.findtext(f".//{{*}}{name}", "") for name in ("Action", "Name", "Type")}
-        changes.append(found)
-    return changes
+    return _children(body, "Change", ("Action", "Name", "Type"))
+
+
+def _children(body: bytes, tag: str, names: Sequence[str]) -> list[dict[str, str]]:
+    """Returns some texts of each element of a kind in an XML document."""
+    elements = ElementTree.fromstring(body).findall(f".//{{*}}{tag}")  # noqa: S314  # from this machine
+    return [{name: each.findtext(f".//{{*}}{name}", "") for name in names} for each in elements]

@@ -15,6 +15,7 @@ from ops.local.embedded_server.mends.ecs_task_definitions import fill_in_contain
 from ops.local.embedded_server.mends.iam_quotas import count_quotas
 from ops.local.embedded_server.mends.last_use import forget_last_use
 from ops.local.embedded_server.mends.load_balancers import refuse_what_aws_refuses
+from ops.local.embedded_server.mends.nat_gateways import disassociate_addresses
 from ops.local.embedded_server.mends.network_acl_entries import keep_icmp_types
 from ops.local.embedded_server.mends.rds_subnet_groups import keep_modified_subnet_groups
 from ops.local.embedded_server.mends.rule_descriptions import keep_rule_descriptions
@@ -28,6 +29,7 @@ def mend_moto() -> None:
     add_tag_actions()
     count_quotas()
     ask_roles_about_tokens()
+    disassociate_addresses()
     fill_in_containers()
     forget_items()
     forget_last_use()

@@ -171,7 +171,7 @@ def _plan(checkout: Checkout, platform: Platform, target: Stack, plans: Path, sa
             try:
                 act_in(platform.project, target.account_id, target.region)
                 require_account(target.account_id, target.region)
-                prerequisites.require(platform, [target], say)
+                prerequisites.note(platform, [target], say)
                 provision.plan_here(workspace, checkout, platform, target, lock=False)
             finally:
                 for kept, copy in (

@@ -1,8 +1,8 @@
 """What the settings ask for and only the account can tell: one table of checks, `CHECKS`.
 
-`make doctor` shows the result of each. `make bootstrap`, `make plan`, `make review` and `make apply` look
-before they change anything, at what concerns their stacks. A check that may not look is neither passed
-nor failed.
+`make doctor` shows the result of each. `make bootstrap`, `make plan` and `make apply` look before they
+change anything, at what concerns their stacks. A review says what is found and plans all the same, since what
+it reviews may be what the account lacks. A check that may not look is neither passed nor failed.
 """
 
 import functools
@@ -99,13 +99,7 @@ def require(
 
     Raises UsageError if the account cannot fulfil the settings.
     """
-    looks = list(of_stacks(targets))
-    if not looks:
-        return
-    shared = _shared(client)
-    with ThreadPoolExecutor(max_workers=len(looks)) as pool:
-        found = pool.map(lambda look: look[0].remarks(platform, look[1], shared), looks)
-        remarks = [remark for of_check in found for remark in of_check]
+    remarks = _found(platform, targets, client)
     for remark in remarks:
         if remark.level != "stops":
             say(f"Note: {remark}")
@@ -113,6 +107,22 @@ def require(
         raise UsageError(
             "\n".join(("The account cannot do what the settings ask for, so nothing was done:", *stops))
         )
+
+
+def note(platform: Platform, targets: Iterable[Stack], say: OnLine, client: Client = ambient_client) -> None:
+    """Looks at what concerns some stacks, and says everything that is found."""
+    for remark in _found(platform, targets, client):
+        say(f"Note: {remark}")
+
+
+def _found(platform: Platform, targets: Iterable[Stack], client: Client) -> list[Remark]:
+    looks = list(of_stacks(targets))
+    if not looks:
+        return []
+    shared = _shared(client)
+    with ThreadPoolExecutor(max_workers=len(looks)) as pool:
+        found = pool.map(lambda look: look[0].remarks(platform, look[1], shared), looks)
+        return [remark for of_check in found for remark in of_check]
 
 
 def region(platform: Platform, environment: Environment, client: Client) -> Iterator[Remark]:
@@ -155,19 +165,20 @@ def zones(_: Platform, environment: Environment, client: Client) -> Iterator[Rem
 
 
 def quota(platform: Platform, environment: Environment, client: Client) -> Iterator[Remark]:
-    """Looks whether Fargate's quotas have room for all services of the account in the region."""
+    """Looks whether Fargate's quotas have room for all services of the account in the region.
+
+    Only the environment's own smallest needs stop: of others it is not known whether they are deployed.
+    """
     here = [
         service
         for each in platform.environments.values()
         if (each.account_id, each.region) == (environment.account_id, environment.region)
         for service in each.services.values()
     ]
+    own = [vcpus(service, service.scaling.min_capacity) for service in environment.services.values()]
     least, most = (
         tuple(map(sum, zip(*needed, strict=True)))
-        for needed in (
-            [vcpus(service, service.scaling.min_capacity) for service in here],
-            [vcpus(service, service.scaling.max_capacity) for service in here],
-        )
+        for needed in (own, [vcpus(service, service.scaling.max_capacity) for service in here])
     )
     quotas = client("service-quotas", environment.region)
     for (code, name), at_least, at_most in zip(_QUOTAS, least, most, strict=True):
@@ -175,12 +186,15 @@ def quota(platform: Platform, environment: Environment, client: Client) -> Itera
             continue
         value = quotas.get_service_quota(ServiceCode="fargate", QuotaCode=code)["Quota"]["Value"]
         if at_most > value:
-            needed, key = (at_least, "min_capacity") if at_least > value else (at_most, "max_capacity")
+            account = f"account {environment.account_id} in {environment.region}"
+            told = (
+                f"min_capacity: its services take at least {at_least:g} vCPUs"
+                if at_least > value
+                else f"max_capacity: the services of {account} take up to {at_most:g} vCPUs"
+            )
             yield Remark(
                 "stops" if at_least > value else "warns",
-                f"{_file(environment)}: services.*.scaling.{key}: the services of account "
-                f"{environment.account_id} in {environment.region} take up to {needed:g} vCPUs, its quota "
-                f"{name!r} is {value:g}",
+                f"{_file(environment)}: services.*.scaling.{told}; the quota {name!r} of {account} is {value:g}",
                 f"aws service-quotas request-service-quota-increase --region {environment.region} "
                 f"--service-code fargate --quota-code {code} --desired-value {at_most:g}, or fewer tasks",
             )

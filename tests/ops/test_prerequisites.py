@@ -119,9 +119,13 @@ def test_more_tasks_than_the_quota_has_room_for_are_told(
     remarks = found("vCPU quota", platform_with(tmp_path, dev=ENVIRONMENT + service), client)
     assert [remark.level for remark in remarks] == [level for level, *_ in told]
     for remark, (_, key, needed, capacity) in zip(remarks, told, strict=True):
+        account = f"account {ACCOUNT} in {REGION}"
+        take = (
+            "its services take at least" if key == "min_capacity" else f"the services of {account} take up to"
+        )
         assert remark.text == (
-            f"environments/dev.toml: services.*.scaling.{key}: the services of account {ACCOUNT} in {REGION} "
-            f"take up to {needed} vCPUs, its quota 'Fargate {capacity} vCPU resource count' is 6"
+            f"environments/dev.toml: services.*.scaling.{key}: {take} {needed} vCPUs; the quota 'Fargate "
+            f"{capacity} vCPU resource count' of {account} is 6"
         )
         assert f"request-service-quota-increase --region {REGION} --service-code fargate" in remark.mend
 
@@ -134,6 +138,9 @@ def test_services_of_other_environments_in_the_account_and_region_count(
     other = large.replace("10.10", "10.20")
     (remark,) = found("vCPU quota", platform_with(tmp_path, dev=large, staging=other), client)
     assert "take up to 8 vCPUs" in remark.text
+    most = other + "scaling = { min_capacity = 6, max_capacity = 6 }\n"
+    (remark,) = found("vCPU quota", platform_with(tmp_path, dev=large, staging=most), client)
+    assert remark.level == "warns", "whether another environment is deployed is not known"
     elsewhere = other.replace(REGION, "eu-west-1")
     assert found("vCPU quota", platform_with(tmp_path, dev=large, staging=elsewhere), client) == []
 

@@ -194,7 +194,8 @@ def quota(platform: Platform, environment: Environment, client: Client) -> Itera
             )
             yield Remark(
                 "stops" if at_least > value else "warns",
-                f"{_file(environment)}: services.*.scaling.{told}; the quota {name!r} of {account} is {value:g}",
+                f"{_file(environment)}: services.*.scaling.{told}; the quota {name!r} of {account} is "
+                f"{value:g}",
                 f"aws service-quotas request-service-quota-increase --region {environment.region} "
                 f"--service-code fargate --quota-code {code} --desired-value {at_most:g}, or fewer tasks",
             )

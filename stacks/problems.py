@@ -72,6 +72,8 @@ class Problem:
     value: object
     allowed: str
     file: str = ""
+    missing: bool = False
+    """Whether it is that a required key is not there."""
 
     def under(self, *prefix: str | int) -> "Problem":
         """The same problem, seen from a table further out."""
@@ -101,12 +103,15 @@ class SettingsError(Exception):
 
 
 def problems_of(
-    error: ValidationError, model: type[BaseModel], hidden: Collection[str] = ()
+    error: ValidationError,
+    model: type[BaseModel],
+    hidden: Collection[str] = (),
+    more: Collection[str] = (),
 ) -> Iterator[Problem]:
     """The faults that pydantic found in a table that `model` describes.
 
-    `hidden` are fields that are no keys of the file. What stands where a reference to a secret is
-    expected may be the secret itself: it is never repeated.
+    `hidden` are fields that are no keys of the file, `more` keys of the file that are no fields. What
+    stands where a reference to a secret is expected may be the secret itself: it is never repeated.
     """
     found = error.errors(include_url=False)
     for details in found:
@@ -116,7 +121,7 @@ def problems_of(
             len(other["loc"]) > depth and other["loc"][:depth] == details["loc"] for other in found
         ):
             continue
-        problem = _problem(details, model, hidden)
+        problem = _problem(details, model, hidden, more)
         yield replace(problem, value=None) if "secrets" in problem.key else problem
 
 
@@ -138,15 +143,17 @@ def nearest(word: str, known: Iterable[str]) -> str:
     return f"{hint}known here: {', '.join(names)}" if names else "nothing is allowed here"
 
 
-def _problem(details: ErrorDetails, model: type[BaseModel], hidden: Collection[str]) -> Problem:
+def _problem(
+    details: ErrorDetails, model: type[BaseModel], hidden: Collection[str], more: Collection[str]
+) -> Problem:
     # pydantic marks the key of a map with a part of its own, which is no part of the file.
     key = tuple(part for part in details["loc"] if part != "[key]")
     match details["type"]:
         case "extra_forbidden":
-            known = set(_fields_at(model, key[:-1])) - set(hidden)
+            known = set(_fields_at(model, key[:-1])) - set(hidden) | set(more)
             return Problem(key, None, f"unknown key; {nearest(str(key[-1]), known)}")
         case "missing":
-            return Problem(key, None, f"is required: {_description_at(model, key)}")
+            return Problem(key, None, f"is required: {_description_at(model, key)}", missing=True)
         case "value_error":
             value = None if "[key]" in details["loc"] else details["input"]
             return Problem(key, value, str(details.get("ctx", {}).get("error", details["msg"])))

@@ -1,7 +1,7 @@
 """Reading the settings files: what they say, or everything that is wrong with them."""
 
 import tomllib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -9,16 +9,23 @@ from typing import Any, Final, TypeVar
 from pydantic import ValidationError
 
 from stacks import rules
-from stacks.problems import Problem, SettingsError, problems_of, toml_problem
+from stacks.problems import Key, Problem, SettingsError, problems_of, toml_problem
 from stacks.settings import Environment, Network, Platform, Project, Service, Table
 
-__all__ = ["SettingsError", "read_platform"]
+__all__ = ["SettingsError", "is_shared", "merged", "read_platform"]
 
-PROJECT_FILE: Final = "project.toml"
+PROJECT: Final = "project"
+"""Name, without its ending, of the file with what all environments share."""
+
+SHARED: Final = Environment.model_fields.keys() - Project.model_fields.keys()
+"""Tables of an environment that may also stand in `project.toml`, as defaults of every environment."""
+
 _OTHER_ENDINGS: Final = (".toml", ".yaml", ".yml", ".json")
 """Endings, in lower case, of files that somebody may take for settings."""
 
 M = TypeVar("M", bound=Table)
+Content = Mapping[str, Any]
+"""What a settings file says."""
 
 
 def read_platform(directory: Path) -> Platform:
@@ -26,33 +33,95 @@ def read_platform(directory: Path) -> Platform:
 
     Raises SettingsError with everything that is wrong in all of the files.
     """
-    problems: list[Problem] = []
-    project_file = directory / PROJECT_FILE
-    project = _validated(project_file, _content_of(project_file, problems), Project, {}, problems)
-    files = sorted(path for path in directory.glob("*.toml") if path.name != PROJECT_FILE)
+    project, problems = None, list[Problem]()
+    content = _content_of(directory / f"{PROJECT}.toml", problems)
+    shared = {key: value for key, value in (content or {}).items() if key in SHARED}
+    if content is not None:
+        rest = {key: value for key, value in content.items() if key not in SHARED}
+        project = _validated(rest, Project, {}, problems)
+        problems += _shared_problems(shared)
     problems += _not_read(directory)
+    found = [(PROJECT, problem) for problem in problems]
+    files = sorted(path for path in directory.glob("*.toml") if path.stem != PROJECT)
+    own: dict[str, Content] = {}
     environments: dict[str, Environment] = {}
     networks: dict[str, Network] = {}
     for file in files:
-        content = _content_of(file, problems)
-        if network := _valid_part((content or {}).get("network"), Network):
-            networks[file.stem] = network
-        environment = _validated(file, content, Environment, {"name": file.stem}, problems)
-        if environment:
-            environments[file.stem] = environment
-            problems += _in_file(file, rules.environment_problems(environment, project))
+        name, problems = file.stem, []
+        said = _content_of(file, problems)
+        if said is not None:
+            own[name] = said
+            if network := _valid_part(said.get("network"), Network):
+                networks[name] = network
+            if content is None:  # what the other file says would count, too
+                problems += _form_problems(said)
+            elif environment := _validated(merged(shared, said), Environment, {"name": name}, problems):
+                environments[name] = environment
+                problems += rules.environment_problems(environment, project)
+        found += ((name, problem) for problem in problems)
     if project:
         of_all = len(environments) == len(files)
         platform = Platform(project=project, environments=environments)
         account_ids = platform.account_ids() if of_all else None
-        problems += _in_file(project_file, rules.project_problems(project, account_ids))
+        found += ((PROJECT, problem) for problem in rules.project_problems(project, account_ids))
     if not files:
-        problems.append(Problem((), None, "no environment: add a file such as dev.toml", str(directory)))
-    for name, problem in (*rules.overlap_problems(networks), *rules.platform_problems(environments)):
-        problems += _in_file(directory / f"{name}.toml", [problem])
-    if problems or project is None:
-        raise SettingsError(problems)
+        problem = Problem((), None, "no environment: add a file such as dev.toml", str(directory))
+        found.append((PROJECT, problem))
+    found += (*rules.overlap_problems(networks), *rules.platform_problems(environments))
+    if found or project is None:
+        raise SettingsError(_in_files(directory, shared, own, found))
     return Platform(project=project, environments=environments)
+
+
+def merged(shared: Content, own: Content) -> Content:
+    """What an environment's file says, and what `project.toml` says where that is silent.
+
+    Tables merge key by key at every depth; any other value, a list too, is replaced.
+    """
+    both = {
+        key: merged(shared[key], value)
+        for key, value in own.items()
+        if isinstance(value, Mapping) and isinstance(shared.get(key), Mapping)
+    }
+    return {**shared, **own, **both}
+
+
+def is_shared(key: Key, shared: Content, own: Content) -> bool:
+    """Whether what `merged` has at a key comes from `shared`.
+
+    What neither says belongs to the innermost table around it, and that of `own` if both have it.
+    """
+    return _depth(key, shared) > _depth(key, own)
+
+
+def _depth(key: Key, content: Any) -> int:
+    """How many parts of a key lead to something."""
+    for depth, part in enumerate(key):
+        try:
+            content = content[part]
+        except (KeyError, IndexError, TypeError):
+            return depth
+    return len(key)
+
+
+def _in_files(
+    directory: Path, shared: Content, own: Mapping[str, Content], found: Iterable[tuple[str, Problem]]
+) -> Iterator[Problem]:
+    """Each problem once, with the file to mend, although several environments may have it.
+
+    `found` has them with the name of the environment, or PROJECT. One that only some environments
+    have with a value of `project.toml` names these.
+    """
+    project_file = str(directory / f"{PROJECT}.toml")
+    told: dict[str, tuple[Problem, list[str]]] = {}
+    for name, problem in found:
+        by_default = not problem.missing and is_shared(problem.key, shared, own.get(name, {}))
+        file = project_file if by_default else str(directory / f"{name}.toml")
+        placed = replace(problem, file=problem.file or file)
+        told.setdefault(str(placed), (placed, []))[1].append(name)
+    for problem, names in told.values():
+        somewhere = problem.file == project_file and PROJECT not in names and own.keys() - names
+        yield replace(problem, allowed=f"{problem.allowed} (in {', '.join(names)})") if somewhere else problem
 
 
 def _not_read(directory: Path) -> Iterator[Problem]:
@@ -79,20 +148,38 @@ def _content_of(file: Path, problems: list[Problem]) -> dict[str, Any] | None:
     return None
 
 
-def _validated(
-    file: Path, content: dict[str, Any] | None, model: type[M], given: dict[str, str], problems: list[Problem]
-) -> M | None:
-    """What a file says as a model; None, with the reasons added to `problems`, when it cannot be used."""
-    if content is None:
-        return None
-    for key in given.keys() & content:
-        problems += _in_file(file, [Problem((key,), content[key], "comes from the file's name")])
+def _validated(content: Content, model: type[M], given: dict[str, str], problems: list[Problem]) -> M | None:
+    """Settings as a model; None, with the reasons added to `problems`, when they cannot be used."""
+    problems += (
+        Problem((key,), content[key], "comes from the file's name") for key in given.keys() & content
+    )
     try:
-        return model.model_validate(content | given)
+        return model.model_validate({**content, **given})
     except ValidationError as error:
-        problems += _in_file(file, problems_of(error, model, given))
-        problems += _in_file(file, _rules_of_valid_parts(content))
+        problems += problems_of(error, model, hidden=given, more=SHARED if model is Project else ())
+        problems += _rules_of_valid_parts(content)
         return None
+
+
+def _form_problems(content: Content) -> Iterator[Problem]:
+    """What is wrong with each value of an environment, whatever another file adds to them."""
+    given = {"name": "name"}
+    try:
+        Environment.model_validate({**content, **given})
+    except ValidationError as error:
+        yield from (each for each in problems_of(error, Environment, hidden=given) if not each.missing)
+
+
+def _shared_problems(shared: Content) -> Iterator[Problem]:
+    """What is wrong with the tables of `project.toml`, whatever an environment's file adds to them."""
+    yield from _form_problems(shared)
+    network = shared.get("network")
+    if isinstance(network, Mapping) and "cidr" in network:
+        yield Problem(
+            ("network", "cidr"),
+            network["cidr"],
+            "each environment needs its own addresses; move it to the environments' files",
+        )
 
 
 def _valid_part(content: object, model: type[M]) -> M | None:
@@ -102,7 +189,7 @@ def _valid_part(content: object, model: type[M]) -> M | None:
         return None
 
 
-def _rules_of_valid_parts(content: dict[str, Any]) -> Iterator[Problem]:
+def _rules_of_valid_parts(content: Content) -> Iterator[Problem]:
     """The rules of those tables that could be read, when others could not."""
     yield from _rules_of(content.get("network"), Network, rules.network_problems, ("network",))
     services = content.get("services")
@@ -116,7 +203,3 @@ def _rules_of(
     if table := _valid_part(content, model):
         for problem in check(table):
             yield problem.under(*key)
-
-
-def _in_file(file: Path, problems: Iterable[Problem]) -> list[Problem]:
-    return [replace(problem, file=str(file)) for problem in problems]

@@ -40,6 +40,8 @@ def environment_problems(environment: Environment, project: Project | None) -> I
     """
     if environment.name in RESERVED_ENVIRONMENTS:
         yield Problem((), None, f"an environment cannot be called {environment.name!r}; rename the file")
+    if not environment.services:
+        yield Problem(("services",), None, "at least one that is enabled, such as [services.web]")
     for problem in network_problems(environment.network):
         yield problem.under("network")
     for name, service in environment.services.items():
@@ -102,7 +104,9 @@ def network_problems(network: Network) -> Iterator[Problem]:
 
 
 def service_problems(service: Service) -> Iterator[Problem]:
-    """What is wrong within `[services.<name>]`; keys are relative to it."""
+    """What is wrong within `[services.<name>]`, if it is enabled; keys are relative to it."""
+    if not service.enabled:
+        return
     program = program_of(service)
     if found := fargate.problem_with(service.cpu, service.memory):
         key, allowed = found

@@ -1,8 +1,8 @@
 """The typed contract of `environments/*.toml`.
 
 `project.toml` says what all environments share; every other file is one environment, named like
-the file. A setting is a word, a default and one sentence. Units are in the sentence; durations are
-seconds throughout.
+the file, and says what is different there. A setting is a word, a default and one sentence. Units are
+in the sentence; durations are seconds throughout.
 """
 
 import re
@@ -94,6 +94,10 @@ def _frozen(value: Mapping[str, T]) -> Mapping[str, T]:
     return MappingProxyType(dict(value))
 
 
+def _enabled(value: Mapping[str, "Service"]) -> Mapping[str, "Service"]:
+    return {name: service for name, service in value.items() if service.enabled}
+
+
 def _unique(value: tuple[T, ...]) -> tuple[T, ...]:
     if len(set(value)) != len(value):
         raise ValueError("each value once")
@@ -169,7 +173,7 @@ class SecretReference(BaseModel):
 
 
 class Project(Table):
-    """`project.toml`: what all environments share."""
+    """`project.toml`: what all environments share, without the tables that are defaults of an environment."""
 
     name: Annotated[Name, Field(max_length=12), AfterValidator(_project_name)] = Field(
         description="the project's name; it begins every name"
@@ -250,6 +254,8 @@ class HealthCheck(Table):
 class Service(Table):
     """`[services.<name>]`: a load-balanced web service."""
 
+    enabled: bool = True
+    """Whether the environment has it."""
     cpu: int = 256
     """CPU units; 1024 are one vCPU."""
     memory: int = 512
@@ -351,9 +357,10 @@ class Environment(Table):
     protected: bool = False
     """Whether what holds data, and the load balancer, refuse to be destroyed."""
     network: Network = Field(description="at least its `cidr`")
-    services: Annotated[Mapping[Name, Service], Field(min_length=1), AfterValidator(_frozen)] = Field(
+    services: Annotated[Mapping[Name, Service], AfterValidator(_enabled), AfterValidator(_frozen)] = Field(
         description="at least one service, such as [services.web]"
     )
+    """Those that are enabled."""
     data: Data = Data()
     logs: Logs = Logs()
     alarms: Alarms = Alarms()

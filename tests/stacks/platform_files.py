@@ -2,6 +2,10 @@
 
 from pathlib import Path
 
+import pytest
+
+from stacks.reading import SettingsError, read_platform
+
 PROJECT = """\
 name = "oaktree"
 repository = "example/oaktree"
@@ -35,3 +39,10 @@ def write_platform(directory: Path, project: str = PROJECT, **environments: str)
     for name, text in environments.items():
         (directory / f"{name}.toml").write_text(text)
     return directory
+
+
+def errors_of(directory: Path) -> list[str]:
+    """What a person is told, without the directory."""
+    with pytest.raises(SettingsError) as caught:
+        read_platform(directory)
+    return [str(problem).removeprefix(f"{directory}/") for problem in caught.value.problems]

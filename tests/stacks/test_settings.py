@@ -27,15 +27,8 @@ from stacks.settings import (
     Service,
 )
 from tests.places import ENVIRONMENTS, ROOT
-from tests.stacks.platform_files import NETWORK, PROJECT, TAIL, environment, write_platform
+from tests.stacks.platform_files import NETWORK, PROJECT, TAIL, environment, errors_of, write_platform
 from webapp.contract import HEARTBEAT
-
-
-def errors_of(directory: Path) -> list[str]:
-    """What a person is told, without the directory."""
-    with pytest.raises(SettingsError) as caught:
-        read_platform(directory)
-    return [str(problem).removeprefix(f"{directory}/") for problem in caught.value.problems]
 
 
 def errors_with(tmp_path: Path, dev: str) -> list[str]:

@@ -70,7 +70,11 @@ def read_platform(directory: Path) -> Platform:
     found += (*rules.overlap_problems(networks), *rules.platform_problems(environments))
     if found or project is None:
         raise SettingsError(_in_files(directory, shared, own, found))
-    return Platform(project=project, environments=environments)
+    inherited = {
+        name: frozenset(key for key in _keys(shared) if is_shared(key, shared, said))
+        for name, said in own.items()
+    }
+    return Platform(project=project, environments=environments, inherited=inherited)
 
 
 def merged(shared: Content, own: Content) -> Content:
@@ -92,6 +96,14 @@ def is_shared(key: Key, shared: Content, own: Content) -> bool:
     What neither says belongs to the innermost table around it, and that of `own` if both have it.
     """
     return _depth(key, shared) > _depth(key, own)
+
+
+def _keys(content: Content) -> Iterator[tuple[str, ...]]:
+    """Every key, of tables too."""
+    for key, value in content.items():
+        yield (key,)
+        for inner in _keys(value) if isinstance(value, Mapping) else ():
+            yield (key, *inner)
 
 
 def _depth(key: Key, content: Any) -> int:

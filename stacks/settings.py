@@ -373,6 +373,14 @@ class Platform(BaseModel):
 
     project: Project
     environments: Annotated[Mapping[str, Environment], AfterValidator(_frozen)]
+    inherited: Annotated[Mapping[str, frozenset[tuple[str, ...]]], AfterValidator(_frozen)] = Field(
+        default_factory=lambda: MappingProxyType({})
+    )
+    """By environment, the keys whose values stand in `project.toml`."""
+
+    def file_of(self, environment: str, *key: str) -> str:
+        """The file that sets a key of an environment, or could where none does."""
+        return "project.toml" if key in self.inherited.get(environment, ()) else f"{environment}.toml"
 
     def account_ids(self) -> tuple[str, ...]:
         """Accounts in use, the project's own first, the others sorted."""

@@ -136,13 +136,13 @@ def region(platform: Platform, environment: Environment, client: Client) -> Iter
     if any(each["OptInStatus"] == "not-opted-in" for each in found):
         yield Remark(
             "stops",
-            f"{_file(environment)}: region = {environment.region!r}: account {environment.account_id} has "
-            "not enabled it",
+            f"{_key(platform, environment, 'region')} = {environment.region!r}: account "
+            f"{environment.account_id} has not enabled it",
             f"aws account enable-region --region-name {environment.region}",
         )
 
 
-def zones(_: Platform, environment: Environment, client: Client) -> Iterator[Remark]:
+def zones(platform: Platform, environment: Environment, client: Client) -> Iterator[Remark]:
     """Looks whether the account has the zones in the region; not all accounts have the same.
 
     Source: Amazon EC2 API Reference, DescribeAvailabilityZones.
@@ -158,7 +158,7 @@ def zones(_: Platform, environment: Environment, client: Client) -> Iterator[Rem
     if lacking := [zone for zone in wanted if zone not in there]:
         yield Remark(
             "stops",
-            f"{_file(environment)}: network.availability_zones = {list(wanted)}: account "
+            f"{_key(platform, environment, 'network', 'availability_zones')} = {list(wanted)}: account "
             f"{environment.account_id} has no zone {', '.join(lacking)} in {region}",
             f"Use some of {', '.join(there)}.",
         )
@@ -187,6 +187,7 @@ def quota(platform: Platform, environment: Environment, client: Client) -> Itera
         value = quotas.get_service_quota(ServiceCode="fargate", QuotaCode=code)["Quota"]["Value"]
         if at_most > value:
             account = f"account {environment.account_id} in {environment.region}"
+            where = _key(platform, environment, "services", "*", "scaling")
             told = (
                 f"min_capacity: its services take at least {at_least:g} vCPUs"
                 if at_least > value
@@ -194,35 +195,36 @@ def quota(platform: Platform, environment: Environment, client: Client) -> Itera
             )
             yield Remark(
                 "stops" if at_least > value else "warns",
-                f"{_file(environment)}: services.*.scaling.{told}; the quota {name!r} of {account} is "
-                f"{value:g}",
+                f"{where}.{told}; the quota {name!r} of {account} is {value:g}",
                 f"aws service-quotas request-service-quota-increase --region {environment.region} "
                 f"--service-code fargate --quota-code {code} --desired-value {at_most:g}, or fewer tasks",
             )
 
 
-def hosted_zones(_: Platform, environment: Environment, client: Client) -> Iterator[Remark]:
+def hosted_zones(platform: Platform, environment: Environment, client: Client) -> Iterator[Remark]:
     """Looks whether the hosted zone of each domain exists and is public."""
     for name, service in environment.services.items():
         if service.hosted_zone and not _is_public_zone(client, environment, service.hosted_zone):
+            key = _key(platform, environment, "services", name, "hosted_zone")
             yield Remark(
                 "stops",
-                f"{_key(environment, name)}.hosted_zone = {service.hosted_zone!r}: account "
+                f"{key} = {service.hosted_zone!r}: account "
                 f"{environment.account_id} has no public hosted zone of that name",
                 f"aws route53 create-hosted-zone --name {service.hosted_zone} --caller-reference first (then "
                 "its name servers go to the registrar)",
             )
 
 
-def secrets(_: Platform, environment: Environment, client: Client) -> Iterator[Remark]:
+def secrets(platform: Platform, environment: Environment, client: Client) -> Iterator[Remark]:
     """Looks whether every secret exists. No value is read."""
     for name, service in environment.services.items():
         for variable, reference in sorted(service.secrets.items()):
             found = _parameter if reference.store == "ssm" else _secret
             if mend := found(client(reference.store, environment.region), reference, environment.region):
+                key = _key(platform, environment, "services", name, "secrets", variable)
                 yield Remark(
                     "stops",
-                    f"{_key(environment, name)}.secrets.{variable} = '{reference.store}:{reference.name}': "
+                    f"{key} = '{reference.store}:{reference.name}': "
                     f"account {environment.account_id} has no such secret in {environment.region}",
                     mend,
                 )
@@ -241,7 +243,7 @@ def subscription(platform: Platform, environment: Environment, client: Client) -
     except sns.exceptions.NotFoundException:
         return  # the stack is not applied yet
     found = [each for page in pages for each in page["Subscriptions"] if each["Endpoint"] == email]
-    where = f"{_file(environment)}: alarms.email = {email!r}"
+    where = f"{_key(platform, environment, 'alarms', 'email')} = {email!r}"
     if not found:
         yield Remark(
             "warns",
@@ -325,12 +327,8 @@ def _shared(client: Client) -> Client:
     return of_service
 
 
-def _file(environment: Environment) -> str:
-    return f"environments/{environment.name}.toml"
-
-
-def _key(environment: Environment, service: str) -> str:
-    return f"{_file(environment)}: services.{service}"
+def _key(platform: Platform, environment: Environment, *key: str) -> str:
+    return f"environments/{platform.file_of(environment.name, *key)}: {'.'.join(key)}"
 
 
 def _parameter(ssm: Any, reference: SecretReference, region: str) -> str:

@@ -238,10 +238,12 @@ def _refuse_protected(checkout: Checkout, platform: Platform, target: Stack) -> 
             "protection too, then try again."
         )
     if target.kind.has_tables and target.environment and target.environment.data.deletion_protection:
+        name = target.environment.name
         raise OpsError(
             f"The table of {target.name} is protected: "
-            f"{checkout.environments / target.environment.name}.toml has `deletion_protection = true` in "
-            "[data]. To destroy it, set that to false, plan and apply, then try again."
+            f"{checkout.environments / platform.file_of(name, 'data', 'deletion_protection')} has "
+            f"`deletion_protection = true` in [data]. To destroy it, set that to false in {name}.toml, plan "
+            "and apply, then try again."
         )
 
 

@@ -90,6 +90,13 @@ def test_the_embedded_aws_has_every_region_enabled(client: Client, tmp_path: Pat
     assert found("region", platform_with(tmp_path, dev=ENVIRONMENT.replace(REGION, region)), client) == []
 
 
+def test_a_zone_that_the_project_file_names_is_told_with_that_file(tmp_path: Path) -> None:
+    project = PROJECT + '[network]\navailability_zones = ["a", "b"]\n'
+    client = Answering(describe_availability_zones={"AvailabilityZones": [{"ZoneName": f"{REGION}a"}]})
+    (remark,) = found("zones", platform_with(tmp_path, project, dev=ENVIRONMENT), client)
+    assert remark.text.startswith("environments/project.toml: network.availability_zones = ['a', 'b']: ")
+
+
 def test_a_region_that_is_not_enabled_stops_a_network_and_is_asked_of_another(tmp_path: Path) -> None:
     platform = platform_with(tmp_path, dev=ENVIRONMENT.replace(REGION, "eu-south-2"))
     client = Answering(describe_regions={"Regions": [{"OptInStatus": "not-opted-in"}]})

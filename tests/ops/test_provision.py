@@ -156,14 +156,16 @@ def test_protected_stacks_are_not_destroyed(here: Desk, embedded: Embedded) -> N
     assert applied_network(embedded) == "second"
 
 
-def test_a_protected_table_stops_the_destruction_of_an_unprotected_environment(here: Desk) -> None:
-    path = here.checkout.environments / "dev.toml"
+@pytest.mark.parametrize("file", ["dev.toml", "project.toml"])
+def test_a_protected_table_stops_the_destruction_of_an_unprotected_environment(here: Desk, file: str) -> None:
+    path = here.checkout.environments / file
     before = path.read_text()
     path.write_text(f"{before}\n[data]\ndeletion_protection = true\n")
     done = here.run("destroy", "--env", "dev", "--stack", "service", answer="dev\n")
     path.write_text(before)
     assert done.returncode == 1
     assert f"{path} has `deletion_protection = true` in [data]" in done.stderr
+    assert "set that to false in dev.toml, plan and apply" in done.stderr
 
 
 def test_what_was_applied_protected_is_not_destroyed_until_it_is_applied_unprotected(

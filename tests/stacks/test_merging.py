@@ -110,6 +110,20 @@ def test_what_stands_in_the_project_file_is_the_default_of_every_environment(tmp
     assert read["dev"].services["web"].scaling.max_capacity == 6
 
 
+def test_the_file_that_sets_a_key_is_known(tmp_path: Path) -> None:
+    prod = environment(network=PROD_NETWORK, services="services.web.scaling.max_capacity = 12\n")
+    dev = environment(services="")
+    platform = read_platform(write_platform(tmp_path, PROJECT + SHARED, dev=dev, prod=prod))
+    most = ("services", "web", "scaling", "max_capacity")
+    assert [platform.file_of(name, *most) for name in ("dev", "prod")] == ["project.toml", "prod.toml"]
+    assert platform.file_of("prod", *most[:-1], "min_capacity") == "project.toml"
+    assert (
+        platform.file_of("prod", "network", "cidr")
+        == platform.file_of("prod", "alarms", "email")
+        == "prod.toml"
+    )
+
+
 def test_a_service_may_be_enabled_nowhere_or_in_one_environment(tmp_path: Path) -> None:
     shared = "[services.web]\n[services.old]\nenabled = false\ncpu = 3\n[services.new]\nenabled = false\n"
     dev = environment(services="services.new.enabled = true\n")

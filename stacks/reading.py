@@ -53,7 +53,7 @@ def read_platform(directory: Path) -> Platform:
             own[name] = said
             if network := _valid_part(said.get("network"), Network):
                 networks[name] = network
-            if content is None:  # what the other file says would count, too
+            if content is None:  # Nobody knows what project.toml would add.
                 problems += _form_problems(said)
             elif environment := _validated(merged(shared, said), Environment, {"name": name}, problems):
                 environments[name] = environment
@@ -78,7 +78,7 @@ def read_platform(directory: Path) -> Platform:
 
 
 def merged(shared: Content, own: Content) -> Content:
-    """What an environment's file says, and what `project.toml` says where that is silent.
+    """Returns what an environment's file says, and what `project.toml` says where that is silent.
 
     Tables merge key by key at every depth; any other value, a list too, is replaced.
     """
@@ -91,15 +91,15 @@ def merged(shared: Content, own: Content) -> Content:
 
 
 def is_shared(key: Key, shared: Content, own: Content) -> bool:
-    """Whether what `merged` has at a key comes from `shared`.
+    """Returns whether what `merged` has at a key comes from `shared`.
 
-    What neither says belongs to the innermost table around it, and that of `own` if both have it.
+    A key that neither has counts as in the innermost table around it; if both have that, as in `own`.
     """
     return _depth(key, shared) > _depth(key, own)
 
 
 def _keys(content: Content) -> Iterator[tuple[str, ...]]:
-    """Every key, of tables too."""
+    """Yields every key, those of tables too."""
     for key, value in content.items():
         yield (key,)
         for inner in _keys(value) if isinstance(value, Mapping) else ():
@@ -107,7 +107,7 @@ def _keys(content: Content) -> Iterator[tuple[str, ...]]:
 
 
 def _depth(key: Key, content: Any) -> int:
-    """How many parts of a key lead to something."""
+    """Counts the parts of a key, from the first on, that lead to something."""
     for depth, part in enumerate(key):
         try:
             content = content[part]
@@ -119,10 +119,10 @@ def _depth(key: Key, content: Any) -> int:
 def _in_files(
     directory: Path, shared: Content, own: Mapping[str, Content], found: Iterable[tuple[str, Problem]]
 ) -> Iterator[Problem]:
-    """Each problem once, with the file to mend, although several environments may have it.
+    """Yields each problem once, however many environments have it, with the file that sets the value.
 
-    `found` has them with the name of the environment, or PROJECT. One that only some environments
-    have with a value of `project.toml` names these.
+    `found` has each with the name of its environment, or PROJECT. If only some environments have a
+    problem with `project.toml`, it names them.
     """
     project_file = str(directory / f"{PROJECT}.toml")
     told: dict[str, tuple[Problem, list[str]]] = {}
@@ -174,7 +174,7 @@ def _validated(content: Content, model: type[M], given: dict[str, str], problems
 
 
 def _form_problems(content: Content) -> Iterator[Problem]:
-    """What is wrong with each value of an environment, whatever another file adds to them."""
+    """Yields what is wrong with each value of a file, whatever the other file adds to them."""
     given = {"name": "name"}
     try:
         Environment.model_validate({**content, **given})
@@ -183,7 +183,7 @@ def _form_problems(content: Content) -> Iterator[Problem]:
 
 
 def _shared_problems(shared: Content) -> Iterator[Problem]:
-    """What is wrong with the tables of `project.toml`, whatever an environment's file adds to them."""
+    """Yields what is wrong with tables of `project.toml`, whatever an environment's file adds to them."""
     yield from _form_problems(shared)
     network = shared.get("network")
     if isinstance(network, Mapping) and "cidr" in network:

@@ -379,7 +379,7 @@ class Platform(BaseModel):
     """By environment, the keys whose values stand in `project.toml`."""
 
     def file_of(self, environment: str, *key: str) -> str:
-        """The file that sets a key of an environment, or could where none does."""
+        """Returns the file that sets a key of an environment; its own if no file does."""
         return "project.toml" if key in self.inherited.get(environment, ()) else f"{environment}.toml"
 
     def account_ids(self) -> tuple[str, ...]:

@@ -4,7 +4,6 @@ CPU seconds are those of the process that ran the test and of all processes it h
 """
 
 import os
-import shutil
 from collections import defaultdict
 from collections.abc import Generator
 from dataclasses import dataclass
@@ -42,10 +41,6 @@ class Costs:
     def __init__(self) -> None:
         self._spent = _cpu_seconds()
         self._tests: defaultdict[str, Cost] = defaultdict(Cost)
-
-    def pytest_sessionstart(self, session: pytest.Session) -> None:
-        if not hasattr(session.config, "workerinput"):
-            shutil.rmtree(PERMISSIONS, ignore_errors=True)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(self) -> Generator[None, Any, Any]:

@@ -1,5 +1,6 @@
 """What roles did, and what they could have done."""
 
+import json
 import os
 import re
 import time
@@ -41,16 +42,24 @@ def done_by_roles(memory: Path, first: int = 0) -> dict[tuple[str, str], list[Ca
     return done
 
 
-def beyond(role: Role, made: Iterable[Recorded], bucket: str) -> set[str]:
+def beyond(role: Role, made: Iterable[Recorded], bucket: str, s3: Any) -> set[str]:
     """The actions of a person in the role's account that the role would not have been allowed.
 
     Without those on the foundation's state: bootstrap applies the foundation again, which no deployment does.
+    The client is one of the account that `bucket`, with the states, belongs to.
     """
+    policy = json.loads(s3.get_bucket_policy(Bucket=bucket)["Policy"])["Statement"]
     found = [each.call for each in made if each.role is None and each.account == role.account_id]
     assert len(found) > 50
     state = f"arn:aws:s3:::{bucket}/foundation.tfstate"
     others = (call for call in found if not any(each.startswith(state) for each in call.resources))
-    return {call.action for call in others if not role.allows(call)}
+    return {
+        call.action
+        for call in others
+        if not role.allows(
+            call, policy if call.action.startswith("s3:") and bucket in call.resources[0] else ()
+        )
+    }
 
 
 def note_permissions(embedded: Embedded, region: str, memory: Path, accounts: Iterable[str]) -> None:

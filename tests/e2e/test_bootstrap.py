@@ -103,7 +103,7 @@ def test_the_deploy_role_could_have_made_an_environment(made: Bootstrapped, desk
     found = list(calls.recorded(desk.memory, *made.staging))
     service = f"arn:aws:ecs:{REGION}:{HOME}:service/oaktree-staging/oaktree-staging-web"
     assert any(each.call.action == "ecs:CreateService" and service in each.call.resources for each in found)
-    assert beyond(role, found, BUCKET) <= OF_THE_DESK
+    assert beyond(role, found, BUCKET, client(desk, "s3", "dev")) <= OF_THE_DESK
 
 
 OF_A_LOOK = {"s3:DeleteObject", "s3:PutObject", "sts:AssumeRole"}

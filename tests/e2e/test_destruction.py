@@ -6,7 +6,7 @@ import pytest
 
 from tests.e2e import calls
 from tests.e2e.clone import Clone
-from tests.e2e.delivery import BUCKET, DEPLOY, HOME, KINDS, PROD, bootstrapped
+from tests.e2e.delivery import BUCKET, DEPLOY, HOME, KINDS, PROD, bootstrapped, client
 from tests.e2e.desk import REGION, Desk, succeeded
 from tests.e2e.inventory import inventory
 from tests.e2e.roles import beyond, note_permissions, read_role
@@ -38,7 +38,7 @@ def test_unprotected_it_is_destroyed_and_nothing_else(desk: Clone, brought_up: P
     made = list(calls.recorded(desk.memory, first))
     assert any(each.call.action == "ecs:DeleteService" for each in made)
     # Previous revisions are deregistered by `make destroy` itself, which no workflow runs.
-    assert beyond(role, made, BUCKET) <= {"ecs:ListTaskDefinitions"}
+    assert beyond(role, made, BUCKET, client(desk, "s3", "dev")) <= {"ecs:ListTaskDefinitions"}
     note_permissions(desk.embedded, REGION, desk.memory, {PROD})
     assert succeeded(desk.make(PROD, "destroy", "ENV=prod", "STACK=foundation", typed="oaktree\n"))
     empty = bootstrapped(brought_up).empty[PROD]

@@ -160,6 +160,9 @@ def test_reads_that_no_journal_has_change_no_later_answer(tmp_path: Path) -> Non
     try:
         iam = client(first, "iam")
         arn = iam.create_role(RoleName="reading", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
+        reads = {"Effect": "Allow", "Action": ["ssm:Describe*", "dynamodb:List*"], "Resource": "*"}
+        policy = json.dumps({"Version": "2012-10-17", "Statement": [reads]})
+        iam.put_role_policy(RoleName="reading", PolicyName="own", PolicyDocument=policy)
         iam.create_user(UserName="reading")
         key = iam.create_access_key(UserName="reading")["AccessKey"]
         keys = (first.assume(arn), Credentials(key["AccessKeyId"], key["SecretAccessKey"]))

@@ -46,6 +46,9 @@ def administrator(desk: Desk, embedded: Embedded) -> Desk:
     iam = embedded.client("iam", REGION)
     trust_github(iam)
     iam.create_role(RoleName="oaktree-github-plan", AssumeRolePolicyDocument=trust(ACCOUNT, MAIN))
+    reads = {"Effect": "Allow", "Action": ["ec2:Describe*", "s3:Get*", "s3:List*", "ssm:*"], "Resource": "*"}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [reads]})
+    iam.put_role_policy(RoleName="oaktree-github-plan", PolicyName="own", PolicyDocument=policy)
     (desk.checkout.environments / "service.txt").write_text("${missing.reference}")
     put_secret_of_dev(embedded)
     return replace(desk, environment=embedded.environment(ACCOUNT, REGION, desk.environment))

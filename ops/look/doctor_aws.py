@@ -1,6 +1,7 @@
 """The doctor's checks of AWS: endpoint, credentials, account, region, state bucket, prerequisites."""
 
 import os
+import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -137,7 +138,7 @@ class AwsChecks:
             return
         yield Finding(name, "ok", f"{states.name} holds {', '.join(stacks) or 'no state yet'}")
         for lock in locked:
-            remove = lock.command if lock.id else f"aws s3 rm s3://{states.name}/{lock.key}"
+            remove = lock.command if lock.id else f"aws s3 rm {shlex.quote(f's3://{states.name}/{lock.key}')}"
             yield Finding(
                 "state lock",
                 "note",

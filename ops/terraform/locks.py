@@ -23,6 +23,9 @@ _WAIT_OR: Final = "Wait until that command ends. If it has ended and left the lo
 _NOT_ACQUIRED: Final = "Error acquiring the state lock"
 _FIELD: Final = re.compile(r"^  (\w+): +(\S.*)$", re.MULTILINE)
 
+_ID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+"""The id that Terraform gives a lock: a UUID. Source: Terraform's source, `NewLockInfo`."""
+
 
 class StateLockedError(OpsError):
     """A state was locked for longer than a command waits; nothing was planned, applied or destroyed."""
@@ -134,5 +137,8 @@ def remove(states: StateBucket, lock: StateLock, etag: str) -> None:
 
 
 def _lock(stack: str, content: Any) -> StateLock:
+    """Returns a lock, without its content if Terraform does not make such an id: people paste it."""
+    if not _ID.fullmatch(str(content["ID"])):
+        return StateLock(stack)
     fields = ("ID", "Who", "Operation", "Created")
     return StateLock(stack, *(str(content.get(field, "")) for field in fields))

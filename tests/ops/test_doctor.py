@@ -341,8 +341,9 @@ def test_an_aws_that_cannot_be_reached_is_told(here: Desk) -> None:
 def test_a_state_that_is_locked_is_noted_with_who_and_since_when(here: Desk, embedded: Embedded) -> None:
     s3 = embedded.client("s3", REGION)
     s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
+    lock_id = "1b1ca6b8-7b4f-4b3c-9a60-1a2b3c4d5e6f"
     lock = {
-        "ID": "1",
+        "ID": lock_id,
         "Operation": "OperationTypeApply",
         "Who": "jane@desk",
         "Created": "2026-11-23T12:00:00Z",
@@ -352,8 +353,9 @@ def test_a_state_that_is_locked_is_noted_with_who_and_since_when(here: Desk, emb
     _, found = findings(here)
     assert found["state bucket"] == f"+ {BUCKET} holds dev-service"
     assert found["state lock"].startswith(
-        "! dev-network is locked: held by jane@desk since 2026-11-23 12:00:00 UTC for apply (id 1)\n"
-        "-> If that command has ended: make unlock ENV=dev STACK=network ID=1"
+        "! dev-network is locked: held by jane@desk since 2026-11-23 12:00:00 UTC for apply "
+        f"(id {lock_id})\n"
+        f"-> If that command has ended: make unlock ENV=dev STACK=network ID={lock_id}"
     )
     s3.put_object(Bucket=BUCKET, Key="dev-network.tfstate.tflock", Body=b"?")
     assert findings(here)[1]["state lock"].startswith(

@@ -4,7 +4,9 @@ import json
 import os
 from collections.abc import Iterator
 from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -126,6 +128,17 @@ def test_a_lock_that_cannot_be_read_is_one_of_somebody() -> None:
 )
 def test_the_command_names_the_stack(stack: str, command: str) -> None:
     assert StateLock(stack, "1").command.startswith(command)
+
+
+@pytest.mark.parametrize("lock_id", ["1; rm -rf ~", f"{ID} $(id)", f"{ID}\u2028", ID.upper()])
+def test_an_id_that_terraform_does_not_make_is_in_no_command(lock_id: str) -> None:
+    assert locks.refused("dev-network", [REFUSAL.replace(ID, lock_id)]) == StateLock("dev-network")
+    content = json.dumps({**CONTENT, "ID": lock_id}).encode()
+    s3 = SimpleNamespace(
+        get_object=lambda **_: {"Body": BytesIO(content), "ETag": "tag"},
+        exceptions=SimpleNamespace(NoSuchKey=KeyError),
+    )
+    assert locks.read(StateBucket(s3, BUCKET), "dev-network") == (StateLock("dev-network"), "tag")
 
 
 def test_what_terraform_writes_only_its_owner_can_read(tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ from ops.terraform.locks import StateLockedError
 from ops.terraform.phases import watch
 from ops.terraform.provision import working_on
 from ops.terraform.states import StateBucket
-from ops.terraform.workspace import Workspace
+from ops.terraform.workspace import StalePlanError, Workspace
 from stacks import kinds
 from stacks.naming import state_bucket
 from stacks.settings import Environment, Platform
@@ -230,7 +230,7 @@ class _Deployment:
                 workspace.apply_plan(on_line=watch(phase))
             except TerraformError as error:
                 raise ReleaseFailedError("The apply failed.", str(error).splitlines()) from None
-            except StateLockedError:
+            except (StateLockedError, StalePlanError):
                 self._leaves(before)
                 raise
         self._leaves(

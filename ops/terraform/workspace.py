@@ -32,6 +32,16 @@ _OTHER_PROVIDERS: Final = (
 )
 """Terraform's errors when `-lockfile=readonly` finds other packages, providers or versions."""
 
+_STALE_PLAN: Final = ("Saved plan is stale", "Saved plan does not match the given state")
+"""Terraform's errors, before it does anything, for a plan of another serial or lineage of the state.
+
+Source: Terraform's source, backend/local, where it reads a plan file.
+"""
+
+
+class StalePlanError(OpsError):
+    """A state has changed since it was planned, so Terraform refused to apply the plan: nothing was done."""
+
 
 @dataclass(frozen=True)
 class Workspace:
@@ -234,8 +244,20 @@ class Workspace:
         return self._read("state", "pull")
 
     def apply_plan(self, on_line: OnLine | None = None) -> None:
-        """Applies exactly the saved plan, and removes it once it is applied."""
-        self._run_locked("apply", self.saved_plan.name, on_line=on_line)
+        """Applies exactly the saved plan, and removes it once it is applied.
+
+        Raises StalePlanError if the state has changed since, as after waiting for its lock.
+        """
+        try:
+            self._run_locked("apply", self.saved_plan.name, on_line=on_line)
+        except TerraformError as error:
+            if any(stale in block for block in error.errors for stale in _STALE_PLAN):
+                raise StalePlanError(
+                    f"The state of {self.stack} has changed since it was planned, so Terraform refused the "
+                    "plan and nothing was applied. Plan again: `make plan`, or run `make deploy` or `make "
+                    "bootstrap` again."
+                ) from None
+            raise
         self.discard_plan()
 
     def discard_plan(self) -> None:

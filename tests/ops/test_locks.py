@@ -18,7 +18,7 @@ from ops.terraform import locks
 from ops.terraform.binary import Terraform, TerraformError
 from ops.terraform.locks import StateLock, StateLockedError
 from ops.terraform.states import StateBucket
-from ops.terraform.workspace import Workspace
+from ops.terraform.workspace import StalePlanError, Workspace
 from tests.ops.amending import amending
 from tests.ops.conftest import ACCOUNT, REGION, Desk
 from tests.ops.small_stacks import BUCKET
@@ -98,6 +98,14 @@ def test_a_lock_that_is_not_released_is_an_error_with_the_command_that_removes_i
         f"dev-network is still locked after 2 min: {HELD}. Wait until that command ends. If it has ended and "
         f"left the lock, remove it: {COMMAND}"
     )
+    assert len(calls(tmp_path)) == 2
+
+
+@pytest.mark.parametrize("words", ["is stale", "does not match the given state"])
+def test_a_plan_that_went_stale_while_waiting_is_not_applied(tmp_path: Path, words: str) -> None:
+    once = f"[ -e {tmp_path}/released ] || {{ touch {tmp_path}/released; cat {tmp_path}/refusal; exit 1; }}"
+    with pytest.raises(StalePlanError, match=r"nothing was applied\. Plan again"):
+        workspace(tmp_path, f'{once}\necho "Error: Saved plan {words}"; exit 1').apply_plan()
     assert len(calls(tmp_path)) == 2
 
 

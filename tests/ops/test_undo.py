@@ -19,6 +19,7 @@ from ops.rollout import deploy
 from ops.rollout import plan as release_plan
 from ops.rollout.deploy import Order
 from ops.terraform.targets import target_of
+from ops.terraform.workspace import StalePlanError
 from stacks.reading import read_platform
 from stacks.settings import Platform
 from tests.places import ENVIRONMENTS
@@ -44,6 +45,7 @@ class World:
     applied: list[Image] = field(default_factory=list)
     waited: list[Image] = field(default_factory=list)
     while_planning: Callable[[], None] = nothing
+    while_applying: Callable[[], None] = nothing
     while_testing: Callable[[], None] = nothing
 
     def add(self, release: Image) -> None:
@@ -135,6 +137,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
 
         def apply_plan(self, on_line: object) -> None:
             assert on_line
+            world.while_applying()
             world.applied.append(world.records[-1])
 
     @contextmanager
@@ -238,6 +241,20 @@ def test_what_somebody_recorded_during_the_test_is_not_taken_back(world: World, 
         run(platform, NEXT)
     assert world.records == [BEFORE, NEXT, OTHER]
     assert world.applied == [NEXT]
+
+
+def test_a_plan_that_terraform_refuses_leaves_the_release_to_be_deployed(
+    world: World, platform: Platform
+) -> None:
+    def refuse() -> None:
+        raise StalePlanError("The state has changed.")
+
+    world.while_applying = refuse
+    with pytest.raises(
+        OpsError, match=r"has changed\.\nThe release is recorded and not deployed\. `make deploy"
+    ):
+        run(platform, NEXT)
+    assert (world.records, world.states, world.applied) == ([BEFORE, NEXT], [IN_SERVICE, RECORDED], [])
 
 
 def test_what_somebody_recorded_during_the_plan_is_not_applied(world: World, platform: Platform) -> None:

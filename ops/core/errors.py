@@ -19,7 +19,12 @@ class UsageError(OpsError):
 
 
 class ReleaseFailedError(OpsError):
-    """A rollout, smoke test or bake failed; `reason` is one sentence, `details` are lines that explain it."""
+    """A rollout, smoke test or bake failed; `reason` is one sentence, `details` are lines that explain it.
+
+    `service` is what failed; it is empty if that may be any service of the release.
+    """
+
+    service = ""
 
     def __init__(self, reason: str, details: Sequence[str] = ()) -> None:
         self.reason = reason

@@ -55,7 +55,7 @@ def previous(history: Sequence[Recorded]) -> tuple[int, Release] | None:
     current = history[0].version
     while (found := releases.get(current)) and 0 < found.restores < current:
         current = found.restores
-    undone = {release.undoes for release in releases.values()}
+    undone = _undone(history)
     seen = {history[0].what}
     for recorded in history:
         if recorded.release is None or recorded.what in seen:
@@ -67,6 +67,21 @@ def previous(history: Sequence[Recorded]) -> tuple[int, Release] | None:
                 return recorded.version, recorded.release
             seen.add(recorded.what)
     return None
+
+
+def has_failed(history: Sequence[Recorded], image: str, commit: str) -> bool:
+    """Whether the last that became of a release is that its deployment failed, undone or not.
+
+    `history` has the newest version first.
+    """
+    undone = _undone(history)
+    for recorded in history:
+        if recorded.what == (image, commit) and recorded.release:
+            if recorded.version in undone or recorded.release.state == FAILED:
+                return True
+            if recorded.release.state == IN_SERVICE:
+                return False
+    return False
 
 
 def restored(history: Sequence[Recorded], image: str, commit: str) -> int:
@@ -94,6 +109,10 @@ def commit_of(tags: Sequence[str], image: str) -> str:
         f"COMMIT is missing, and the registry does not name exactly one commit of {image}: {named}. "
         "Give the commit: COMMIT=<commit>."
     )
+
+
+def _undone(history: Sequence[Recorded]) -> frozenset[int]:
+    return frozenset(recorded.release.undoes for recorded in history if recorded.release)
 
 
 def _version(

@@ -150,20 +150,22 @@ class Releases:
             self._write(service, release, latest)
         return True
 
-    def settle(self, service: str, version: int, state: str, why: str = "") -> bool:
+    def settle(self, service: str, version: int, state: str, why: str = "") -> int:
         """Records the state that the release of a version has got into, with `why` if that is given.
 
-        Returns False, and records nothing, if that version is no longer the current one. Raises
-        OpsError if somebody else records meanwhile.
+        Returns the version that says so, or 0, and records nothing, if that version is no longer the
+        current one. Raises OpsError if somebody else records meanwhile.
         """
         with self._locked(service):
             latest = self.latest(service)
             if latest is None or latest.release is None or latest.version != version:
-                return False
-            if latest.release.state != state:
-                release = replace(latest.release, state=state, since=_now(), why=why or latest.release.why)
-                self._write(service, release, latest)
-        return True
+                return 0
+            if latest.release.state == state:
+                return version
+            # A failure is no reason for the state that follows it.
+            kept = "" if latest.release.state == FAILED else latest.release.why
+            release = replace(latest.release, state=state, since=_now(), why=why or kept)
+            return self._write(service, release, latest)
 
     def tags(self, image: str) -> tuple[str, ...] | None:
         """Returns the tags that an image has in the registry, or None if the image is not there.
@@ -190,13 +192,13 @@ class Releases:
         lock = release_lock(self.project, self.environment.name, service)
         return locked(self.ssm, lock, who(), f"recording a release of {service} in {self.environment.name}")
 
-    def _write(self, service: str, release: Release, before: Recorded | None) -> None:
-        """Writes the next version.
+    def _write(self, service: str, release: Release, before: Recorded | None) -> int:
+        """Writes the next version and returns its number.
 
         Raises OpsError if somebody wrote one without the lock.
         """
         try:
-            written = self.ssm.put_parameter(
+            written: int = self.ssm.put_parameter(
                 Name=self._parameter(service),
                 Value=json.dumps(asdict(release)),
                 Type="String",
@@ -204,13 +206,13 @@ class Releases:
             )["Version"]
         except self.ssm.exceptions.ParameterAlreadyExists:
             if self.current(service) == release:
-                return  # a retry, since the answer to the first request was lost
+                return 1  # a retry, since the answer to the first request was lost
             raise OpsError(
                 f"Somebody recorded a release meanwhile, so nothing was. {self._advice()}"
             ) from None
         expected = before.version if before else 0
         if written == expected + 1:
-            return
+            return written
         # A write whose answer was lost is retried: then both versions are this release.
         between = [found for found in self.history(service) if expected < found.version < written]
         if other := next((found for found in between if found.release != release), None):
@@ -218,6 +220,7 @@ class Releases:
                 f"{self._describe(other)} at the same time, and this release is version {written}, in force "
                 f"now. {self._advice()}"
             )
+        return written
 
     def _describe(self, recorded: Recorded | None) -> str:
         if recorded is None:

@@ -6,6 +6,8 @@ The record says that a release is in service only once that is known.
 """
 
 import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
@@ -18,7 +20,7 @@ from ops.core.ecs import Image
 from ops.core.errors import OpsError, ReleaseFailedError
 from ops.core.progress import Progress
 from ops.local.stand_in import stand_in
-from ops.releases.choice import restored
+from ops.releases.choice import has_failed, previous, restored
 from ops.releases.records import FAILED, IN_SERVICE, RECORDED, Releases
 from ops.rollout.deployed import Deployed
 from ops.rollout.plan import applied_task_definition, plan_release
@@ -127,7 +129,7 @@ class _Deployment:
         self._states = StateBucket(ambient_client("s3", project.region), state_bucket(project))
         self._stand_in = stand_in(checkout, project, environment)
         self._all = [Deployed(project, environment, service) for service in environment.services]
-        self._go_back = f"`make rollback ENV={name}` and `make deploy ENV={name}` go back to the previous one"
+        self._rollback = ""
 
     def run(self, workspace: Workspace) -> None:
         started = time.monotonic()
@@ -137,6 +139,7 @@ class _Deployment:
             self._note_completed(deployed)
         self._record()
         watched = self._plan(workspace)
+        self._rollback = self._rollbacks(each.service for each in watched)
         try:
             self._apply(workspace)
             self._wait(workspace, watched)
@@ -170,10 +173,25 @@ class _Deployment:
         latest = self._releases.latest(deployed.service)
         if latest is None or latest.release is None or latest.release.state != RECORDED:
             return
-        if deployed.completed and deployed.before == Image(latest.release.image, latest.release.commit):
-            self._releases.settle(deployed.service, latest.version, IN_SERVICE)
+        current = Image(latest.release.image, latest.release.commit)
+        if deployed.completed and deployed.before == current:
+            history = self._releases.history(deployed.service)
+            if not has_failed(history, current.image, current.commit):
+                self._releases.settle(deployed.service, latest.version, IN_SERVICE)
 
-    def _settle(self, watched: list[_Watched]) -> None:
+    def _rollbacks(self, services: Iterable[str]) -> str:
+        """Returns the commands that record the services' previous releases again; empty if there is none."""
+        several = len(self._all) > 1
+        return ", ".join(
+            f"`make rollback ENV={self._name}{f' SERVICE={service}' if several else ''}`"
+            for service in services
+            if previous(self._releases.history(service))
+        )
+
+    def _back(self, rollback: str) -> str:
+        return f"{rollback} and `make deploy ENV={self._name}` go back to the previous one"
+
+    def _settle(self, watched: Iterable[_Watched]) -> None:
         """Records that the services' releases are in service."""
         for each in watched:
             if not self._releases.settle(each.service, each.version, IN_SERVICE):
@@ -191,7 +209,7 @@ class _Deployment:
             phase.result = f"{_short(Image(order.image, order.commit))}{unchanged}"
         self._leaves(
             f"The release is recorded and not deployed. `make deploy ENV={name}` deploys it; "
-            f"`make rollback ENV={name}` records the previous one again."
+            f"`make rollback ENV={name}` records the previous one again, if there is one."
         )
 
     def _plan(self, workspace: Workspace) -> list[_Watched]:
@@ -221,9 +239,10 @@ class _Deployment:
 
     def _apply(self, workspace: Workspace) -> None:
         before = self.stands
+        back = f"; {self._back(self._rollback)}" if self._rollback else ""
         self._leaves(
             "The apply was running, so part of it may be in force. "
-            f"`make deploy ENV={self._name}` applies the rest; {self._go_back}."
+            f"`make deploy ENV={self._name}` applies the rest{back}."
         )
         with self._progress.phase(f"apply {self.target.name}") as phase:
             try:
@@ -235,73 +254,111 @@ class _Deployment:
                 raise
         self._leaves(
             "The release is applied; ECS continues to roll it out, and it is not tested. "
-            f"`make deploy ENV={self._name}` waits for it and tests it; {self._go_back}."
+            f"`make deploy ENV={self._name}` waits for it and tests it{back}."
         )
 
     def _wait(self, workspace: Workspace, watched: list[_Watched]) -> None:
         """Waits for ECS; on the embedded AWS, runs the apps in its place."""
         for each in watched:
             wanted = applied_task_definition(workspace, each.deployed.name)
-            with self._progress.phase(f"rollout {each.service}") as phase:
+            with _failing(each), self._progress.phase(f"rollout {each.service}") as phase:
                 each.deployed.wait(wanted, self._order.limit, phase, self._indented, live=self._progress.live)
             if self._stand_in:
-                with self._progress.phase(f"app {each.service}") as phase:
+                with _failing(each), self._progress.phase(f"app {each.service}") as phase:
                     self._stand_in.run(each.service, phase)
 
     def _test(self, watched: list[_Watched]) -> None:
         for each in watched:
             own = self._stand_in.address(each.service) if self._stand_in else ""
             address = self._order.address or own or each.deployed.address()
-            with self._progress.phase(f"smoke test {each.service}") as phase:
+            with _failing(each), self._progress.phase(f"smoke test {each.service}") as phase:
                 smoke_test(address, Expected.of(each.image), phase, min(SECONDS, self._order.limit))
 
     def _bake(self, watched: list[_Watched]) -> None:
         for each in watched if self._order.bake else ():
-            with self._progress.phase(f"bake {each.service}") as phase:
+            with _failing(each), self._progress.phase(f"bake {each.service}") as phase:
                 each.deployed.bake(self._order.bake, phase, self._indented)
 
     def _undo(self, workspace: Workspace, watched: list[_Watched], failure: ReleaseFailedError) -> None:
-        """Restores what ran before; always raises an error that reports the outcome."""
-        name, told = self._name, "\n  ".join((failure.reason, *failure.details))
-        previous = [(each, each.deployed.before) for each in watched]
-        changed = [(each, before) for each, before in previous if before and before != each.image]
-        if not changed and all(before is None for _, before in previous):
-            for each in watched:
-                why = f"failed: {failure.reason[:_LONGEST_WHY]}"
-                self._releases.settle(each.service, each.version, FAILED, why)
-            raise _ReportedError(
-                f"{name}: the release failed. It is the first one, so there is no previous release to go "
-                "back to: it stays in force. Fix what is wrong and deploy again, or remove it all with "
-                f"`make destroy ENV={name} STACK=service`.\n{told}"
-            )
-        if not changed:
-            raise _ReportedError(
-                f"{name}: the release failed. The same release ran before, so nothing was undone; "
-                f"{self._go_back}.\n{told}"
-            )
-        self._say(f"\n{told}\n\nUndoing the release:")
+        """Restores what ran before and worked; always raises an error that reports the outcome."""
+        name = self._name
+        self._say("\n" + "\n  ".join((failure.reason, *failure.details)))
         self._leaves(
             f"The release failed ({failure.reason.rstrip('.')}) and is not undone, or only in part. `make "
             f"releases ENV={name}` shows what is recorded, `make deploy ENV={name}` deploys it."
         )
         self._undoing = True
-        for each, before in changed:
-            with self._progress.phase(f"record {each.service}") as phase:
-                why = f"undoes version {each.version}: {failure.reason[:_LONGEST_WHY]}"
-                restores = restored(self._releases.history(each.service), before.image, before.commit)
-                self._releases.record(
-                    each.service, before.image, before.commit, why, each.version, restores, each.version
-                )
+        before = {each.service: self._previous(each.deployed) for each in watched}
+        changed = [each for each in watched if before[each.service] != each.image]
+        # It is recorded first, so that no later deployment takes it for one that worked.
+        failed = {
+            each.service: self._releases.settle(
+                each.service, each.version, FAILED, f"failed: {failure.reason[:_LONGEST_WHY]}"
+            )
+            for each in changed
+            if failure.service in ("", each.service)
+        }
+        stay = [service for service in failed if not before[service]]
+        stays = (
+            f" {', '.join(stay)} ran nothing before that worked, so this release stays in force."
+            if stay
+            else ""
+        )
+        undone = {
+            each.service: (failed.get(each.service) or each.version, restores)
+            for each in changed
+            if (restores := before[each.service])
+        }
+        if undone:
+            self._restore(workspace, undone, stay, failure)
+            runs = ", ".join(f"{service} runs {_short(image)}" for service, (_, image) in undone.items())
+            raise _ReportedError(
+                f"{name}: the release failed and was undone: {runs} again.{stays}\n{failure.reason}"
+            )
+        rollback = self._rollbacks(each.service for each in watched if failure.service in ("", each.service))
+        advice = f"{self._back(rollback)}." if rollback else "Fix what is wrong and deploy again."
+        if len(stay) == len(self._all):
+            advice += f" `make destroy ENV={name} STACK=service` removes it all."
+        same = "" if stay else " The same release ran before, so nothing was undone."
+        raise _ReportedError(f"{name}: the release failed.{stays}{same} {advice}\n{failure.reason}")
+
+    def _previous(self, deployed: Deployed) -> Image | None:
+        """Returns what a service ran before if it worked, else the last release that did; None for none."""
+        before = deployed.before
+        if before is None:
+            return None
+        history = self._releases.history(deployed.service)
+        worked = deployed.completed or restored(history, before.image, before.commit)
+        if worked and not has_failed(history, before.image, before.commit):
+            return before
+        found = previous(history)
+        return Image(found[1].image, found[1].commit) if found else None
+
+    def _restore(
+        self,
+        workspace: Workspace,
+        undone: Mapping[str, tuple[int, Image]],
+        stay: list[str],
+        failure: ReleaseFailedError,
+    ) -> None:
+        """Records, deploys and waits for the previous releases of services; those in `stay` are let be.
+
+        `undone` has for each service the version that failed, and the release to go back to.
+        """
+        self._say("\nUndoing the release:")
+        for service, (version, before) in undone.items():
+            with self._progress.phase(f"record {service}") as phase:
+                why = f"undoes version {version}: {failure.reason[:_LONGEST_WHY]}"
+                restores = restored(self._releases.history(service), before.image, before.commit)
+                self._releases.record(service, before.image, before.commit, why, version, restores, version)
                 phase.result = f"{_short(before)} again"
-        again = self._plan(workspace)
+        again = [each for each in self._plan(workspace) if each.service not in stay]
         try:
             self._apply(workspace)
             self._wait(workspace, again)
         except ReleaseFailedError as second:
             raise OpsError(f"Undoing it failed too: {second}") from None
-        self._settle(again)
-        runs = ", ".join(f"{each.service} runs {_short(before)}" for each, before in changed)
-        raise _ReportedError(f"{name}: the release failed and was undone: {runs} again.\n{failure.reason}")
+        self._settle(each for each in again if each.service in undone)
 
     def _leaves(self, words: str) -> None:
         if not self._undoing:
@@ -309,6 +366,16 @@ class _Deployment:
 
     def _indented(self, line: str) -> None:
         self._say(f"    {line}")
+
+
+@contextmanager
+def _failing(watched: _Watched) -> Iterator[None]:
+    """Names the service in the failure of a step that is about one."""
+    try:
+        yield
+    except ReleaseFailedError as failure:
+        failure.service = watched.service
+        raise
 
 
 def _short(image: Image) -> str:

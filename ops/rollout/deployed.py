@@ -21,7 +21,7 @@ class Deployed:
         self.service = service
         self.name = load_balancer_name(project.name, environment.name, service)
         self.before: Image | None = None
-        """The image of the last deployment that completed; None if there is none."""
+        """The image of the last deployment that completed, or of the current one; None if there is none."""
         self.completed = False
         """Whether ECS says that the deployment of `before` has completed."""
 

@@ -120,8 +120,8 @@ def test_a_first_release_that_fails_stays(here: Desk, embedded: Embedded, app: F
     assert "    web: 1abcdef (sha256:" in done.stdout
     assert "), its first release\n" in done.stdout
     assert done.stderr.startswith(
-        "dev: the release failed. It is the first one, so there is no previous release to go back to: it "
-        "stays in force."
+        "dev: the release failed. web ran nothing before that worked, so this release stays in force. Fix "
+        "what is wrong and deploy again. `make destroy ENV=dev STACK=service` removes it all.\n"
     )
     assert (
         f"{app.address}/api/status reports 0000000 (sha256:ffffffffffff), expected is 1abcdef (sha256:"
@@ -151,8 +151,8 @@ def test_a_same_release_that_fails_its_test_is_not_undone(here: Desk, app: FakeA
     done = here.run("deploy", "--env", "dev", "--address", app.address, "--timeout", "0.01")
     assert done.returncode == 1
     assert done.stderr.startswith(
-        "dev: the release failed. The same release ran before, so nothing was undone; `make rollback "
-        "ENV=dev` and `make deploy ENV=dev` go back to the previous one.\nThe smoke test failed after "
+        "dev: the release failed. The same release ran before, so nothing was undone. Fix what is wrong "
+        "and deploy again.\nThe smoke test failed after "
     )
 
 
@@ -197,9 +197,9 @@ def test_a_failed_rollout_is_undone(here: Desk, embedded: Embedded, app: FakeApp
     former = r"dev: the release failed and was undone: web runs 2abcdef \(sha256:\w{12}\) again\.\n"
     assert re.fullmatch(former + re.escape(told) + "\n", done.stderr)
     version, record = recorded(embedded)
-    assert (version, record["commit"], running(embedded)) == (8, COMMITS[2], COMMITS[2])
-    assert (record["state"], record["restores"], record["undoes"]) == ("in service", 5, 6)
-    assert record["why"].startswith("undoes version 6: The rollout of web failed: ECS deployment circuit")
+    assert (version, record["commit"], running(embedded)) == (9, COMMITS[2], COMMITS[2])
+    assert (record["state"], record["restores"], record["undoes"]) == ("in service", 5, 7)
+    assert record["why"].startswith("undoes version 7: The rollout of web failed: ECS deployment circuit")
 
 
 def test_a_release_whose_smoke_test_fails_is_undone(
@@ -274,7 +274,7 @@ def test_a_plan_that_would_replace_a_table_is_refused(here: Desk, embedded: Embe
         "If that is what you want, look at it (`make plan ENV=dev STACK=service`) and apply it "
         "(`make apply ENV=dev STACK=service`).\n"
         "The release is recorded and not deployed. `make deploy ENV=dev` deploys it; `make rollback ENV=dev` "
-        "records the previous one again.\n"
+        "records the previous one again, if there is one.\n"
     )
     assert embedded.client("dynamodb", REGION).list_tables()["TableNames"] == ["oaktree-dev-status"]
     assert running(embedded) == COMMITS[7]

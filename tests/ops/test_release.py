@@ -16,7 +16,7 @@ import pytest
 from ops.core.errors import OpsError, UsageError
 from ops.local.embedded import Embedded
 from ops.local.firsts import put_image, put_secret
-from ops.releases.choice import previous, restored
+from ops.releases.choice import has_failed, previous, restored
 from ops.releases.lock import locked
 from ops.releases.records import (
     FAILED,
@@ -291,8 +291,8 @@ def test_what_became_of_a_release_is_a_version_that_terraform_reads_the_same(
     fresh: Releases, image: str, ssm: Any
 ) -> None:
     fresh.record("web", image, COMMIT, why="a test")
-    assert fresh.settle("web", 1, IN_SERVICE) is True
-    assert fresh.settle("web", 2, IN_SERVICE) is True
+    assert fresh.settle("web", 1, IN_SERVICE) == 2
+    assert fresh.settle("web", 2, IN_SERVICE) == 2
     first, second = (
         json.loads(each["Value"]) for each in ssm.get_parameter_history(Name=PARAMETER)["Parameters"]
     )
@@ -302,13 +302,22 @@ def test_what_became_of_a_release_is_a_version_that_terraform_reads_the_same(
     assert len(json.dumps(second)) < 1000, "a standard parameter holds 4,096 characters"
 
 
+def test_a_release_in_service_is_not_said_to_have_failed(fresh: Releases, image: str) -> None:
+    fresh.record("web", image, COMMIT, why="a test")
+    assert fresh.settle("web", 1, FAILED, "failed: it answers 500") == 2
+    assert fresh.settle("web", 2, IN_SERVICE) == 3
+    found = fresh.current("web")
+    assert found
+    assert (found.state, found.why) == (IN_SERVICE, "")
+
+
 def test_the_state_of_a_version_that_is_no_longer_current_is_not_recorded(
     fresh: Releases, image: str, second: str
 ) -> None:
-    assert fresh.settle("web", 1, IN_SERVICE) is False
+    assert fresh.settle("web", 1, IN_SERVICE) == 0
     fresh.record("web", image, COMMIT)
     fresh.record("web", second, "2222222")
-    assert fresh.settle("web", 1, IN_SERVICE) is False
+    assert fresh.settle("web", 1, IN_SERVICE) == 0
     assert commits(fresh) == [(2, "2222222"), (1, COMMIT)]
     with locked(fresh.ssm, LOCK, "somebody", "work"), pytest.raises(OpsError, match="somebody has been"):
         fresh.settle("web", 2, IN_SERVICE)
@@ -371,6 +380,23 @@ def test_a_release_whose_last_deployment_failed_is_not_taken_although_it_was_in_
     deploy(fresh, image, "0000002")
     deploy(fresh, image, "0000005")
     assert roll_back(fresh) == "0000002"
+
+
+def test_whether_a_release_failed_is_known_by_its_last_deployment(fresh: Releases, image: str) -> None:
+    def failed(commit: str) -> bool:
+        return has_failed(fresh.history("web"), image, commit)
+
+    fresh.record("web", image, "0000001")
+    assert not failed("0000001")
+    settle(fresh, FAILED)
+    fresh.record("web", image, "0000002")
+    fresh.record("web", image, "0000001")
+    assert failed("0000001"), "it is recorded again, but was not deployed since"
+    settle(fresh)
+    assert not failed("0000001")
+    fail_and_undo(fresh, image, "0000002")
+    assert failed("0000002")
+    assert not failed("0000001")
 
 
 def test_a_first_release_that_failed_is_not_taken(fresh: Releases, image: str) -> None:

@@ -38,15 +38,26 @@ class World:
 
     records: list[Image]
     states: list[str] = field(default_factory=lambda: [IN_SERVICE])
-    undone: list[tuple[int, int]] = field(default_factory=list)
+    marks: dict[int, tuple[int, int]] = field(default_factory=dict)
+    beside: dict[str, "World"] = field(default_factory=dict)
     before: Image | None = BEFORE
     completed: bool = True
     destroyed: bool = False
     applied: list[Image] = field(default_factory=list)
     waited: list[Image] = field(default_factory=list)
     while_planning: Callable[[], None] = nothing
+    while_settling: Callable[[], None] = nothing
     while_applying: Callable[[], None] = nothing
     while_testing: Callable[[], None] = nothing
+
+    @property
+    def undone(self) -> list[tuple[int, int]]:
+        """What each undo restores, and undoes."""
+        return list(self.marks.values())
+
+    def of(self, service: str) -> "World":
+        """The world of another service of the environment, or this one, which is of `web`."""
+        return self.beside.get(service, self)
 
     def add(self, release: Image) -> None:
         """Has one more version, recorded by whomever."""
@@ -70,19 +81,31 @@ class World:
     def history(self, _: str) -> list[Recorded]:
         """As `Releases.history`."""
         return [
-            Recorded(version, Release(each.image, each.commit, "ada", "2026-01-01T00:00:00Z", state=state))
+            Recorded(
+                version,
+                Release(
+                    each.image,
+                    each.commit,
+                    "ada",
+                    "2026-01-01T00:00:00Z",
+                    state=state,
+                    restores=self.marks.get(version, (0, 0))[0],
+                    undoes=self.marks.get(version, (0, 0))[1],
+                ),
+            )
             for version, each, state in zip(
                 range(len(self.records), 0, -1), self.records[::-1], self.states[::-1], strict=True
             )
         ]
 
-    def settle(self, _: str, version: int, state: str, why: str = "") -> bool:
+    def settle(self, _: str, version: int, state: str, why: str = "") -> int:
         """As `Releases.settle`, but in place of the version."""
         assert bool(why) == (state == FAILED)
+        self.while_settling()
         if version != len(self.records):
-            return False
+            return 0
         self.states[-1] = state
-        return True
+        return version
 
     def record(
         self,
@@ -100,8 +123,21 @@ class World:
             raise OpsError("Somebody recorded something meanwhile, so nothing was recorded.")
         self.add(Image(image, commit))
         if undoes:
-            self.undone.append((restores, undoes))
+            self.marks[len(self.records)] = (restores, undoes)
         return True
+
+
+class Records:
+    """As `ops.releases.records.Releases`, of all services."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+
+    def __getattr__(self, name: str) -> Any:
+        def call(service: str, *arguments: Any) -> Any:
+            return getattr(self.world.of(service), name)(service, *arguments)
+
+        return call
 
 
 @pytest.fixture
@@ -117,20 +153,21 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
     class Service:
         """As `ops.rollout.deployed.Deployed`."""
 
-        def __init__(self, *_: object) -> None:
-            self.service, self.name = "web", "oaktree-dev-web"
-            self.before = world.before
-            self.completed = world.completed
+        def __init__(self, _: object, __: object, service: str) -> None:
+            self.service, self.name = service, f"oaktree-dev-{service}"
+            self.before = world.of(service).before
+            self.completed = world.of(service).completed
 
         def begin(self, *, alarms: bool) -> None:
             assert not alarms
 
         def address(self) -> str:
-            return "http://127.0.0.1"
+            return self.service
 
         def wait(self, task_definition: str, *_: object, live: bool) -> None:
-            assert (task_definition, live) == ("oaktree-dev-web", False)
-            world.waited.append(world.applied[-1])
+            assert (task_definition, live) == (self.name, False)
+            own = world.of(self.service)
+            own.waited.append(own.applied[-1])
 
     class Directory:
         """As `ops.terraform.workspace.Workspace`."""
@@ -138,7 +175,8 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
         def apply_plan(self, on_line: object) -> None:
             assert on_line
             world.while_applying()
-            world.applied.append(world.records[-1])
+            for each in (world, *world.beside.values()):
+                each.applied.append(each.records[-1])
 
     @contextmanager
     def working_on(*_: object) -> Iterator[Directory]:
@@ -146,13 +184,13 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
 
     def plan_release(*_: object) -> frozenset[str]:
         world.while_planning()
-        return frozenset({"oaktree-dev-web"})
+        return frozenset(f"oaktree-dev-{service}" for service in ("web", *world.beside))
 
-    def smoke_test(*_: object) -> None:
-        world.while_testing()
+    def smoke_test(service: str, *_: object) -> None:
+        world.of(service).while_testing()
 
     monkeypatch.setattr(deploy, "ambient_client", nothing)
-    monkeypatch.setattr(deploy, "Releases", lambda *_: world)
+    monkeypatch.setattr(deploy, "Releases", lambda *_: Records(world))
     monkeypatch.setattr(deploy, "StateBucket", lambda *_: world)
     monkeypatch.setattr(deploy, "Deployed", Service)
     monkeypatch.setattr(deploy, "stand_in", nothing)
@@ -167,11 +205,11 @@ def fail() -> None:
     raise ReleaseFailedError("It answers 500.")
 
 
-def run(platform: Platform, release: Image | None = None) -> None:
+def run(platform: Platform, release: Image | None = None, said: Callable[[str], None] | None = None) -> None:
     """Deploy what is recorded, or a release that is recorded first."""
     order = Order(("web",), release.image, release.commit) if release else Order(("web",))
     progress = Progress(Console(file=io.StringIO()))
-    deploy.deploy(Checkout(Path()), platform, platform.environments["dev"], order, progress, nothing)
+    deploy.deploy(Checkout(Path()), platform, platform.environments["dev"], order, progress, said or nothing)
 
 
 def test_a_release_that_fails_is_taken_back_and_waited_for(world: World, platform: Platform) -> None:
@@ -180,7 +218,7 @@ def test_a_release_that_fails_is_taken_back_and_waited_for(world: World, platfor
         run(platform, NEXT)
     assert world.records == [BEFORE, NEXT, BEFORE]
     assert world.applied == world.waited == [NEXT, BEFORE]
-    assert world.states == [IN_SERVICE, RECORDED, IN_SERVICE]
+    assert world.states == [IN_SERVICE, FAILED, IN_SERVICE]
     assert world.undone == [(1, 2)]
 
 
@@ -214,7 +252,11 @@ def test_what_ecs_has_completed_was_in_service_and_what_it_has_not_was_not(
 def test_a_first_release_that_fails_stays_and_is_recorded_as_failed(world: World, platform: Platform) -> None:
     world.states, world.before = [RECORDED], None
     world.while_testing = fail
-    with pytest.raises(OpsError, match="It is the first one"):
+    with pytest.raises(
+        OpsError,
+        match=r"web ran nothing before that worked, so this release stays in force\. Fix what is wrong and "
+        r"deploy again\. `make destroy ENV=dev STACK=service` removes it all\.\nIt answers 500\.",
+    ):
         run(platform)
     assert (world.records, world.states) == ([BEFORE], [FAILED])
     # ECS has completed its rollout since, but it does not work.
@@ -226,9 +268,109 @@ def test_a_first_release_that_fails_stays_and_is_recorded_as_failed(world: World
 
 def test_a_release_that_ran_before_is_not_taken_back(world: World, platform: Platform) -> None:
     world.while_testing = fail
-    with pytest.raises(OpsError, match="The same release ran before, so nothing was undone"):
+    with pytest.raises(
+        OpsError, match=r"The same release ran before, so nothing was undone\. Fix what is wrong and deploy"
+    ):
         run(platform)
     assert world.records == world.applied == [BEFORE]
+    assert world.states == [IN_SERVICE]
+    world.records, world.states, world.before = [BEFORE, NEXT], [IN_SERVICE, IN_SERVICE], NEXT
+    with pytest.raises(OpsError, match=r"undone\. `make rollback ENV=dev` and `make deploy ENV=dev` go back"):
+        run(platform)
+
+
+def test_what_ran_before_and_had_failed_is_not_gone_back_to(world: World, platform: Platform) -> None:
+    world.states, world.while_testing = [FAILED], fail
+    with pytest.raises(OpsError, match="web ran nothing before that worked"):
+        run(platform, NEXT)
+    assert (world.records, world.states) == ([BEFORE, NEXT], [FAILED, FAILED])
+
+
+def test_the_last_release_in_service_is_gone_back_to_if_what_ran_since_failed(
+    world: World, platform: Platform
+) -> None:
+    world.records, world.states, world.before = [BEFORE, NEXT], [IN_SERVICE, FAILED], NEXT
+    world.while_testing = fail
+    with pytest.raises(OpsError, match="was undone: web runs abcdef1 "):
+        run(platform, OTHER)
+    assert world.records == [BEFORE, NEXT, OTHER, BEFORE]
+    assert world.states == [IN_SERVICE, FAILED, FAILED, IN_SERVICE]
+    assert world.undone == [(1, 3)]
+
+
+def test_a_rollout_that_never_completed_is_not_gone_back_to(world: World, platform: Platform) -> None:
+    world.states, world.completed, world.while_testing = [RECORDED], False, fail
+    with pytest.raises(OpsError, match="web ran nothing before that worked"):
+        run(platform, NEXT)
+    assert (world.records, world.states) == ([BEFORE, NEXT], [RECORDED, FAILED])
+
+
+def test_a_release_that_failed_is_in_service_only_once_it_is_tested(world: World, platform: Platform) -> None:
+    world.records, world.states, world.before = [NEXT, BEFORE, NEXT], [FAILED, IN_SERVICE, RECORDED], NEXT
+    world.while_testing = fail
+    with pytest.raises(OpsError, match="was undone: web runs abcdef1 "):
+        run(platform)
+    assert world.states == [FAILED, IN_SERVICE, FAILED, IN_SERVICE]
+
+
+def test_a_failure_is_said_although_it_cannot_be_recorded(world: World, platform: Platform) -> None:
+    def refuse() -> None:
+        raise OpsError("Somebody records something.")
+
+    said: list[str] = []
+    world.while_testing, world.while_settling = fail, refuse
+    with pytest.raises(
+        OpsError, match=r"records something\.\nThe release failed \(It answers 500\) and is not"
+    ):
+        run(platform, NEXT, said.append)
+    assert "\nIt answers 500." in said
+
+
+def with_api(world: World, platform: Platform) -> Platform:
+    """Have another service, whose first release is `OTHER` and fails."""
+    world.beside["api"] = World([OTHER], [RECORDED], before=None, while_testing=fail)
+    dev = platform.environments["dev"]
+    services = {**dev.services, "api": dev.services["web"]}
+    return platform.model_copy(
+        update={"environments": {"dev": dev.model_copy(update={"services": services})}}
+    )
+
+
+def test_a_new_service_that_fails_stays_and_what_changed_beside_it_is_taken_back(
+    world: World, platform: Platform
+) -> None:
+    both = with_api(world, platform)
+    with pytest.raises(
+        OpsError,
+        match=r"undone: web runs abcdef1 .* again\. api ran nothing before that worked, so this release",
+    ):
+        run(both, NEXT)
+    assert (world.records, world.states) == ([BEFORE, NEXT, BEFORE], [IN_SERVICE, RECORDED, IN_SERVICE])
+    assert world.undone == [(1, 2)]
+    api = world.beside["api"]
+    assert (api.records, api.states) == ([OTHER], [FAILED])
+    assert len(api.waited) == 1, "what failed is not waited for again"
+
+
+def test_a_new_service_that_fails_is_told_beside_one_that_did_not_change(
+    world: World, platform: Platform
+) -> None:
+    with pytest.raises(OpsError) as error:
+        run(with_api(world, platform))
+    assert str(error.value) == (
+        "dev: the release failed. api ran nothing before that worked, so this release stays in force. Fix "
+        "what is wrong and deploy again.\nIt answers 500."
+    )
+    assert (world.states, world.beside["api"].states) == ([IN_SERVICE], [FAILED])
+
+
+def test_of_two_first_releases_only_the_one_that_fails_is_recorded_as_failed(
+    world: World, platform: Platform
+) -> None:
+    world.states, world.before = [RECORDED], None
+    with pytest.raises(OpsError, match="api ran nothing before that worked"):
+        run(with_api(world, platform))
+    assert (world.states, world.beside["api"].states) == ([RECORDED], [FAILED])
 
 
 def test_what_somebody_recorded_during_the_test_is_not_taken_back(world: World, platform: Platform) -> None:

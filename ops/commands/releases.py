@@ -1,5 +1,6 @@
 """Release records: writing, listing, copying and restoring them."""
 
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
@@ -8,11 +9,11 @@ from rich.text import Text
 from ops.commands.shared import HERE, Directory, Env, Service, act_in_environment, releases_of, service_of
 from ops.core.checkout import Checkout
 from ops.core.clients import caller_account
-from ops.core.console import console, for_people
+from ops.core.console import complaints, console, for_people
 from ops.core.errors import OpsError
 from ops.github.role import act_in
-from ops.releases.choice import chosen, commit_of, previous
-from ops.releases.records import RECORDED, Recorded, Release
+from ops.releases.choice import chosen, commit_of, has_failed, previous
+from ops.releases.records import IN_SERVICE, RECORDED, Recorded, Release
 from ops.terraform.targets import environment_of
 from stacks.reading import read_platform
 from stacks.settings import Environment
@@ -81,10 +82,23 @@ def promote(from_: From = None, to: To = None, service: Service = "", directory:
             f"account {source.account_id}. With that account's credentials, this command prints the "
             f"`make release` that does the same in {target.name}."
         )
-    found = releases_of(platform, source).latest(service)
-    if found is None or found.release is None:
+    history = releases_of(platform, source).history(service)
+    if not history or history[0].release is None:
         raise OpsError(f"{source.name} has no release of {service} that can be read; nothing to promote.")
-    released, why = found.release, f"promoted from {source.name} version {found.version}"
+    released, why = history[0].release, f"promoted from {source.name} version {history[0].version}"
+    if has_failed(history, released.image, released.commit):
+        raise OpsError(
+            f"{source.name} {service}: version {history[0].version} failed when it was last deployed, so it "
+            f"is not promoted. {_other_promotion(source, target, service, history)}"
+        )
+    if released.state != IN_SERVICE:
+        complaints.print(
+            Text(
+                f"{source.name} {service}: version {history[0].version} is {released.state}; it is not known "
+                f"that it was in service. `make deploy ENV={source.name}` tests it.",
+                "yellow",
+            )
+        )
     if target.account_id != source.account_id:
         act_in(platform.project, target.account_id, target.region)
         _require_target(source, target, service, released)
@@ -138,6 +152,24 @@ def rollback(
     )
 
 
+def _other_promotion(
+    source: Environment, target: Environment, service: str, history: Sequence[Recorded]
+) -> str:
+    """Returns how to promote the last release that was in service, or where to look for one."""
+    found = previous(history)
+    if found is None:
+        return f"None was in service before it: `make releases ENV={source.name}`."
+    version, release = found
+    return (
+        f"Version {version} was the last one in service; this promotes it:\n"
+        f"{_equivalent(target, service, release)}"
+    )
+
+
+def _equivalent(target: Environment, service: str, release: Release) -> str:
+    return f"make release ENV={target.name} SERVICE={service} IMAGE={release.image} COMMIT={release.commit}"
+
+
 def _require_target(source: Environment, target: Environment, service: str, released: Release) -> None:
     """Raises OpsError, with an equivalent command, unless the credentials belong to the target's account."""
     account = caller_account(target.region)
@@ -145,8 +177,7 @@ def _require_target(source: Environment, target: Environment, service: str, rele
         raise OpsError(
             f"The AWS credentials in use are those of account {account}, where {source.name} is; "
             f"{target.name} is in account {target.account_id}. With that account's credentials, this does "
-            f"the same:\nmake release ENV={target.name} SERVICE={service} IMAGE={released.image} "
-            f"COMMIT={released.commit}"
+            f"the same:\n{_equivalent(target, service, released)}"
         )
 
 

@@ -289,14 +289,20 @@ class _Deployment:
         )
         self._undoing = True
         before = {each.service: self._previous(each.deployed) for each in watched}
-        changed = [each for each in watched if before[each.service] != each.image]
+        failing = {each.service for each in watched if failure.service in ("", each.service)}
+        changed = [
+            each
+            for each in watched
+            if before[each.service] != each.image
+            and (each.service in failing or each.deployed.before != each.image)
+        ]
         # It is recorded first, so that no later deployment takes it for one that worked.
         failed = {
             each.service: self._releases.settle(
                 each.service, each.version, FAILED, f"failed: {failure.reason[:_LONGEST_WHY]}"
             )
             for each in changed
-            if failure.service in ("", each.service)
+            if each.service in failing
         }
         stay = [service for service in failed if not before[service]]
         stays = (
@@ -315,7 +321,7 @@ class _Deployment:
             raise _ReportedError(
                 f"{name}: the release failed and was undone: {runs} again.{stays}\n{failure.reason}"
             )
-        rollback = self._rollbacks(each.service for each in watched if failure.service in ("", each.service))
+        rollback = self._rollbacks(sorted(failing))
         advice = f"{self._back(rollback)}." if rollback else "Fix what is wrong and deploy again."
         if len(stay) == len(self._all):
             advice += f" `make destroy ENV={name} STACK=service` removes it all."

@@ -18,6 +18,7 @@ from ops.releases.records import FAILED, IN_SERVICE, RECORDED, Recorded, Release
 from ops.rollout import deploy
 from ops.rollout import plan as release_plan
 from ops.rollout.deploy import Order
+from ops.terraform.binary import TerraformError
 from ops.terraform.targets import target_of
 from ops.terraform.workspace import StalePlanError
 from stacks.reading import read_platform
@@ -362,6 +363,28 @@ def test_a_new_service_that_fails_is_told_beside_one_that_did_not_change(
         "what is wrong and deploy again.\nIt answers 500."
     )
     assert (world.states, world.beside["api"].states) == ([IN_SERVICE], [FAILED])
+
+
+def test_a_service_that_did_not_change_is_left_alone_although_it_had_failed(
+    world: World, platform: Platform
+) -> None:
+    world.records, world.states, world.before = [BEFORE, NEXT], [IN_SERVICE, FAILED], NEXT
+    with pytest.raises(OpsError, match=r"failed\. api ran nothing before that worked"):
+        run(with_api(world, platform))
+    assert (world.records, world.states) == ([BEFORE, NEXT], [IN_SERVICE, FAILED])
+
+
+def test_an_apply_that_fails_fails_every_release_and_restores_what_there_was(
+    world: World, platform: Platform
+) -> None:
+    def refuse() -> None:
+        world.while_applying = nothing
+        raise TerraformError("terraform apply", 1, None, ["Error: no"])
+
+    world.while_applying = refuse
+    with pytest.raises(OpsError, match=r"undone: web runs abcdef1 .* again\. api ran nothing before"):
+        run(with_api(world, platform), NEXT)
+    assert (world.states, world.beside["api"].states) == ([IN_SERVICE, FAILED, IN_SERVICE], [FAILED])
 
 
 def test_of_two_first_releases_only_the_one_that_fails_is_recorded_as_failed(

@@ -55,12 +55,12 @@ def previous(history: Sequence[Recorded]) -> tuple[int, Release] | None:
     current = history[0].version
     while (found := releases.get(current)) and 0 < found.restores < current:
         current = found.restores
-    undone = _undone(history)
+    failed = _failed(history)
     seen = {history[0].what}
     for recorded in history:
         if recorded.release is None or recorded.what in seen:
             continue
-        if recorded.version in undone or recorded.release.state == FAILED:
+        if recorded.version in failed:
             seen.add(recorded.what)
         elif recorded.release.state == IN_SERVICE:
             if recorded.version < current:
@@ -74,10 +74,10 @@ def has_failed(history: Sequence[Recorded], image: str, commit: str) -> bool:
 
     `history` has the newest version first.
     """
-    undone = _undone(history)
+    failed = _failed(history)
     for recorded in history:
         if recorded.what == (image, commit) and recorded.release:
-            if recorded.version in undone or recorded.release.state == FAILED:
+            if recorded.version in failed:
                 return True
             if recorded.release.state == IN_SERVICE:
                 return False
@@ -111,8 +111,14 @@ def commit_of(tags: Sequence[str], image: str) -> str:
     )
 
 
-def _undone(history: Sequence[Recorded]) -> frozenset[int]:
-    return frozenset(recorded.release.undoes for recorded in history if recorded.release)
+def _failed(history: Sequence[Recorded]) -> frozenset[int]:
+    """Returns the versions whose deployment failed, undone or not."""
+    undone = {recorded.release.undoes for recorded in history if recorded.release}
+    return frozenset(
+        recorded.version
+        for recorded in history
+        if recorded.version in undone or (recorded.release and recorded.release.state == FAILED)
+    )
 
 
 def _version(

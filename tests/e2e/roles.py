@@ -56,9 +56,7 @@ def beyond(role: Role, made: Iterable[Recorded], bucket: str, s3: Any) -> set[st
     return {
         call.action
         for call in others
-        if not role.allows(
-            call, policy if call.action.startswith("s3:") and bucket in call.resources[0] else ()
-        )
+        if not role.allows(call, policy if any(f":::{bucket}" in each for each in call.resources) else ())
     }
 
 

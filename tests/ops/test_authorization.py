@@ -229,6 +229,12 @@ class Nothing:
                 ("cloudwatch:PutMetricAlarm", "alarm:TargetTracking-service/shop/web-AlarmHigh-0"),
             ],
         ),
+        (
+            "acm",
+            "RequestCertificate",
+            {"DomainName": "status.example.com", "Tags": [{"Key": "project", "Value": "shop"}]},
+            [("acm:RequestCertificate", ""), ("acm:AddTagsToCertificate", "certificate/new")],
+        ),
         ("ec2", "DisassociateAddress", {"AssociationId": "eipassoc-1"}, [("ec2:DisassociateAddress", "*/*")]),
     ],
 )

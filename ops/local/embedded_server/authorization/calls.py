@@ -283,7 +283,9 @@ def calls(request: Request, account_id: str, inventory: Inventory) -> Iterator[C
             owner = inventory.owner(resources[0]) if resources else None
             yield Call(action, resources, here | tagged, owner)
             if tags and (tagging := _TAGGING.get(action)):
-                yield Call(tagging, resources or (f"{_start(request, account_id)}new",), here | tagged)
+                # Of what AWS names itself, only a certificate is created with tags.
+                new = (f"{_start(request, account_id)}certificate/new",)
+                yield Call(tagging, resources or new, here | tagged)
     yield from _dependent(action, request, account_id)
 
 

@@ -9,7 +9,6 @@ over is ended, and fails it.
 import ctypes
 import os
 import resource
-import shutil
 import signal
 import subprocess
 import sys
@@ -20,7 +19,6 @@ from typing import Final
 
 from ops.core.errors import OpsError
 from tests import tools
-from tests.costs import PERMISSIONS
 
 _ADOPT_ORPHANS: Final = 36
 """PR_SET_CHILD_SUBREAPER. Source: prctl(2)."""
@@ -39,7 +37,6 @@ def main() -> int:
     except (tools.ToolsError, OpsError) as error:
         print(f"test: {error}", file=sys.stderr)
         return 2
-    shutil.rmtree(PERMISSIONS, ignore_errors=True)
     # A shell that runs this in the background has it ignore interrupts, which pytest would inherit.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     if sys.platform == "linux":

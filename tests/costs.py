@@ -4,6 +4,7 @@ CPU seconds are those of the process that ran the test and of all processes it h
 """
 
 import os
+import time
 from collections import defaultdict
 from collections.abc import Generator
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from tests.commands import Command
 from tests.places import ROOT
 
 _SHOWN: Final = 15
+_DAY: Final = 86400
 
 _ALL: Final = ROOT / ".oaktree/tests/costs.tsv"
 """Seconds, CPU seconds and name of each test of the last run."""
@@ -39,6 +41,7 @@ class Costs:
     """Measures in each worker, adds up where the reports come together."""
 
     def __init__(self) -> None:
+        self._began = time.time()
         self._spent = _cpu_seconds()
         self._tests: defaultdict[str, Cost] = defaultdict(Cost)
 
@@ -66,17 +69,23 @@ class Costs:
             terminalreporter.line("     s   CPU s")
             for name, cost in rows:
                 terminalreporter.line(f"{cost.wall:6.1f}  {cost.cpu:6.1f}  {name}")
-        if unused := _unused_permissions():
+        if unused := _unused_permissions(self._began):
             terminalreporter.section("permissions that no story needed")
             for role, actions in unused.items():
                 terminalreporter.line(f"{role}: {' '.join(sorted(actions))}")
 
 
-def _unused_permissions() -> dict[str, set[str]]:
-    """Actions by role that a policy allows, and that no end-to-end story needed."""
+def _unused_permissions(began: float) -> dict[str, set[str]]:
+    """Actions by role that a policy allows, and that no end-to-end story of this run needed."""
     allowed: defaultdict[str, set[str]] = defaultdict(set)
     needed: defaultdict[str, set[str]] = defaultdict(set)
     for file in PERMISSIONS.glob("*.tsv"):
+        written = file.stat().st_mtime
+        if written < began:
+            # Of an earlier run; or this is a run within a test, which leaves alone what others need.
+            if written < began - _DAY:
+                file.unlink()
+            continue
         for line in file.read_text().splitlines():
             role, action, was_needed = line.split("\t")
             allowed[role].add(action)

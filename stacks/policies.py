@@ -163,6 +163,8 @@ def of_project(project: str, statements: Sequence[Statement]) -> tuple[Statement
             defaults,
             conditions={"StringEquals": given, "Null": {"aws:ResourceTag/project": "true"}},
         ),
+        # Those of gateway endpoints are AWS's own, and have no tags.
+        Statement("ReferToPrefixLists", ["ec2:ModifySecurityGroupRules"], ["arn:aws:ec2:*:*:prefix-list/*"]),
         # Terraform disassociates the address of a NAT gateway that is gone, and so of nothing that has tags.
         Statement(
             "ReleaseAddresses",

@@ -114,6 +114,8 @@ CERTIFICATE = f"arn:aws:acm:eu-central-1:{PROD}:certificate/1"
         ("ec2:CreateTags", VPC, {**GIVEN, **THEIRS}, False),
         ("ec2:CreateTags", ACL, GIVEN, True),
         ("ec2:CreateTags", ACL, {**GIVEN, **THEIRS}, False),
+        ("ec2:ModifySecurityGroupRules", "prefix-list/pl-1", {}, True),
+        ("ec2:ModifySecurityGroupRules", "security-group/sg-1", {}, False),
         ("ec2:DisassociateAddress", "elastic-ip/eipalloc-1", OURS, True),
         ("ec2:DisassociateAddress", "elastic-ip/eipalloc-1", THEIRS, False),
         ("ec2:DisassociateAddress", "*/*", {}, True),

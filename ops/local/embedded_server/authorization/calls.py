@@ -115,6 +115,7 @@ _EC2_TYPES: Final = {
     "fl": "vpc-flow-log",
     "igw": "internet-gateway",
     "nat": "natgateway",
+    "pl": "prefix-list",
     "rtb": "route-table",
     "sg": "security-group",
     "sgr": "security-group-rule",

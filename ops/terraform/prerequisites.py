@@ -167,7 +167,7 @@ def zones(platform: Platform, environment: Environment, client: Client) -> Itera
 def quota(platform: Platform, environment: Environment, client: Client) -> Iterator[Remark]:
     """Looks whether Fargate's quotas have room for all services of the account in the region.
 
-    Only the environment's own smallest needs stop: of others it is not known whether they are deployed.
+    Only the environment's own minimum stops a command, since others may not be deployed.
     """
     here = [
         service

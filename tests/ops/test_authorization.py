@@ -257,7 +257,7 @@ def test_a_request_that_cannot_be_read_is_left_to_moto_or_refused(tmp_path: Path
     signed = f"AWS4-HMAC-SHA256 Credential={{}}/20261126/{REGION}/dynamodb/aws4_request, Signature=0"
     target = {"HTTP_X_AMZ_TARGET": "DynamoDB_20120810.TransactWriteItems", "REQUEST_METHOD": "POST"}
     authorization = Authorization(tmp_path)
-    authorization._inventory = Known()  # type: ignore[assignment]
+    authorization._inventory = Known()  # type: ignore[assignment]  # has all that is asked
     person, role = ({**target, "HTTP_AUTHORIZATION": signed.format(key)} for key in (f"AKIA{HOME}", "ASIA1"))
     assert authorization.refusal(person, b"{") is None
     assert authorization.refusal(person, b"{}") is None
@@ -493,7 +493,7 @@ def of_size(characters: int) -> str:
     """A policy document of this many characters, without white space that counts."""
     policy = {"Version": "2012-10-17", "Statement": [allow(["s3:GetObject"], on="arn:aws:s3:::")]}
     rest = characters - len(json.dumps(policy, separators=(",", ":")))
-    policy["Statement"][0]["Resource"] = ["arn:aws:s3:::" + "x" * rest]  # type: ignore[index]
+    policy["Statement"][0]["Resource"] = ["arn:aws:s3:::" + "x" * rest]  # type: ignore[index]  # a dict
     return json.dumps(policy, indent=1)
 
 

@@ -208,7 +208,7 @@ IMMUTABLE = "repo:example@1001/oaktree@2002:ref:refs/heads/main"
 
 
 def refusal(platform: Platform, **ids: int) -> str:
-    """What a job is told whose role does not admit it."""
+    """The error of a job that its role does not admit."""
     project = platform.project.model_copy(update=ids)
     with pytest.raises(OpsError) as told:
         act_in(project, ACCOUNT, REGION)

@@ -111,7 +111,7 @@ class MotoInventory:
 
 
 def _backend(service: str, account_id: str | None, region: str) -> Any:
-    accounts = get_backend(service)  # type: ignore[call-overload]
+    accounts = get_backend(service)  # type: ignore[call-overload]  # typed by literal names
     if account_id not in accounts or region not in list(accounts[account_id]):
         return None
     return accounts[account_id][region]

@@ -1,7 +1,7 @@
 """Addresses of NAT gateways, which moto leaves associated with a gateway that is deleted.
 
-On AWS the association ends with the gateway, so that Terraform, which ends it once more, is told that there
-is none. Source: Amazon VPC User Guide, "NAT gateways", deleting one disassociates its Elastic IP address.
+On AWS the association ends with the gateway, and Terraform's own request to end it gets an error that it
+ignores. Source: Amazon VPC User Guide, "NAT gateways", deleting one disassociates its Elastic IP address.
 """
 
 from moto.ec2.models.nat_gateways import NatGateway, NatGatewayBackend

@@ -15,6 +15,7 @@ from ops.terraform import prerequisites, provision
 from ops.terraform.targets import environment_of, target_of
 from stacks import kinds
 from stacks.reading import read_platform
+from stacks.settings import Platform
 
 app = typer.Typer()
 
@@ -23,10 +24,7 @@ app = typer.Typer()
 @for_people
 def plan(env: Env = None, stack: Stack = None, directory: Directory = HERE) -> None:
     """Plan one stack and save the plan."""
-    checkout = Checkout(directory.absolute())
-    platform = read_platform(checkout.environments)
-    target = target_of(platform, env, stack)
-    act_in_account(platform, target.account_id, target.region)
+    checkout, platform, target = _act_on(env, stack, directory)
     prerequisites.require(platform, [target], print_line)
     saved = provision.plan(checkout, platform, target, print_line)
     console.print(f"Saved: {saved}")
@@ -43,10 +41,7 @@ def apply(
     directory: Directory = HERE,
 ) -> None:
     """Apply the saved plan of one stack."""
-    checkout = Checkout(directory.absolute())
-    platform = read_platform(checkout.environments)
-    target = target_of(platform, env, stack)
-    act_in_account(platform, target.account_id, target.region)
+    checkout, platform, target = _act_on(env, stack, directory)
     prerequisites.require(platform, [target], print_line)
     if verdict is not None:
         from ops.github.reviewing import require_reviewed
@@ -78,10 +73,7 @@ def validate(stack: Stack = None, directory: Directory = HERE) -> None:
 @for_people
 def destroy(env: Env = None, stack: Stack = None, directory: Directory = HERE) -> None:
     """Destroy one stack, after asking for the environment's name."""
-    checkout = Checkout(directory.absolute())
-    platform = read_platform(checkout.environments)
-    target = target_of(platform, env, stack)
-    act_in_account(platform, target.account_id, target.region)
+    checkout, platform, target = _act_on(env, stack, directory)
     provision.destroy(checkout, platform, target, _ask, print_line)
 
 
@@ -96,10 +88,7 @@ def unlock(
     directory: Directory = HERE,
 ) -> None:
     """Show who holds the lock of a stack's state, and remove it if its id is given."""
-    checkout = Checkout(directory.absolute())
-    platform = read_platform(checkout.environments)
-    target = target_of(platform, env, stack)
-    act_in_account(platform, target.account_id, target.region)
+    checkout, platform, target = _act_on(env, stack, directory)
     console.print(Text(provision.unlock(checkout, platform, target, lock_id)))
 
 
@@ -112,6 +101,15 @@ def diagram(env: Env = None, directory: Directory = HERE) -> None:
     checkout = Checkout(directory.absolute())
     environment = environment_of(read_platform(checkout.environments), env)
     print(reviewing.diagram(checkout, environment), end="")
+
+
+def _act_on(env: str | None, stack: str | None, directory: Path) -> tuple[Checkout, Platform, kinds.Stack]:
+    """Returns checkout, settings and the stack that a command names, and acts in the stack's account."""
+    checkout = Checkout(directory.absolute())
+    platform = read_platform(checkout.environments)
+    target = target_of(platform, env, stack)
+    act_in_account(platform, target.account_id, target.region)
+    return checkout, platform, target
 
 
 def _ask(question: str) -> str:

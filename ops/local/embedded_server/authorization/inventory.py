@@ -6,6 +6,7 @@ identifiers that a replay of the journal could not repeat.
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from typing import Any, Final
 from urllib.parse import unquote
 
@@ -128,9 +129,9 @@ def _of_role(role: MotoRole) -> Iterator[Statement]:
         yield from statements(_document(policy))
 
 
-def _managed(iam: IAMBackend, arn: str) -> Iterator[Statement]:
+def _managed(iam: IAMBackend, arn: str) -> Sequence[Statement]:
     policy = iam.managed_policies.get(arn)
-    return statements(_document(policy)) if policy else iter(())
+    return statements(_document(policy)) if policy else ()
 
 
 def _document(policy: Policy) -> str:
@@ -138,8 +139,9 @@ def _document(policy: Policy) -> str:
     return str(next(current).document)
 
 
-def statements(document: str | bytes) -> Iterator[Statement]:
-    """Yields the statements of a policy document."""
+@cache
+def statements(document: str | bytes) -> Sequence[Statement]:
+    """Returns the statements of a policy document; every request of a role asks for the same few."""
     document = document.decode() if isinstance(document, bytes) else document
     found = json.loads(unquote(document) if document.startswith("%") else document).get("Statement", [])
-    yield from found if isinstance(found, list) else [found]
+    return found if isinstance(found, list) else [found]

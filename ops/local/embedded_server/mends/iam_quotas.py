@@ -61,7 +61,7 @@ def create_role(
 ) -> Role:
     """Create a role whose trust policy is not too long."""
     _refuse_over("ACLSizePerRole", _size(assume_role_policy_document), TRUST_CHARACTERS)
-    # The rest is passed on as it came.
+    # mypy cannot match the rest, which is passed on as it came, with moto's parameters.
     return _create_role(backend, role_name, assume_role_policy_document, *arguments, **named)  # type: ignore[arg-type]
 
 

@@ -7,7 +7,7 @@ from math import ceil
 from types import MappingProxyType
 from typing import Final
 
-from stacks.settings import Service
+from stacks.service_settings import Service
 
 TASKS_NEVER_ON_SPOT: Final = 2
 """The first tasks of a service, which `spot_percent` below 100 leaves on demand."""

@@ -41,6 +41,11 @@ def repository_arn(project: Project, service: str) -> str:
     return f"arn:aws:ecr:{project.region}:{project.account_id}:repository/{name}"
 
 
+def image_name(service: str, container: str) -> str:
+    """Names the image that is built for a container: like the service, or `service.sidecar`."""
+    return service if container == service else f"{service}.{container}"
+
+
 def release_path(project: str, environment: str) -> str:
     """The SSM path under which an environment keeps its release records and nothing else."""
     return f"/{project}/{environment}/releases"
@@ -71,8 +76,13 @@ def log_group(project: str, environment: str, what: str) -> str:
     return f"/{project}/{environment}/{what}"
 
 
-def load_balancer_name(project: str, environment: str, service: str) -> str:
-    """Also the name of the ECS service, and the family of its task definition."""
+def balancer_name(project: str, environment: str) -> str:
+    """The load balancer that the services of an environment share."""
+    return base(project, environment)
+
+
+def service_name(project: str, environment: str, service: str) -> str:
+    """An ECS service, the family of its task definition, and the load balancer of one that has its own."""
     return f"{base(project, environment)}-{service}"
 
 
@@ -87,11 +97,21 @@ def target_group_name(project: str, environment: str, service: str, immutable: s
     AWS refuses while a listener uses it. `vpc_id` is a reference, so the six hash digits are a Terraform
     expression. The name before them is cut where AWS's limit asks for it, and hashed whole.
     """
-    name = load_balancer_name(project, environment, service)
+    name = service_name(project, environment, service)
     digits = 6
     readable = name[: TARGET_GROUP_CHARACTERS - digits - 1].rstrip("-")
     # CDKTF takes a reference within an expression for a part of it, and not of a text in it.
     return f'{readable}-${{substr(sha256(join(" ", ["{name} {immutable}", {vpc_id}])), 0, {digits})}}'
+
+
+def namespace(project: str, environment: str) -> str:
+    """The private DNS domain in which services of an environment find each other: `dev.oaktree.internal`."""
+    return f"{environment}.{project}.internal"
+
+
+def internal_name(project: str, environment: str, service: str) -> str:
+    """What a service is called there: `prices.dev.oaktree.internal`."""
+    return f"{service}.{namespace(project, environment)}"
 
 
 def alarm_prefix(project: str, environment: str, service: str) -> str:
@@ -99,7 +119,7 @@ def alarm_prefix(project: str, environment: str, service: str) -> str:
 
     With a hyphen, the alarms of `web-api` would be taken for some of `web`.
     """
-    return f"{load_balancer_name(project, environment, service)}/"
+    return f"{service_name(project, environment, service)}/"
 
 
 def role_name(project: str, environment: str, what: str) -> str:
@@ -152,18 +172,29 @@ def table_name(project: str, environment: Environment) -> str:
     return f"{base(project, environment.name)}-{environment.data.table}"
 
 
+def table_arn(project: str, environment: Environment) -> str:
+    """The ARN of that table."""
+    name = table_name(project, environment)
+    return f"arn:aws:dynamodb:{environment.region}:{environment.account_id}:table/{name}"
+
+
 def access_log_bucket(project: str, environment: Environment) -> str:
     """The S3 bucket for the access logs of an environment's load balancers."""
     return f"{base(project, environment.name)}-access-logs-{environment.account_id}"
 
 
-def limited_names(project: str, environment: Environment, service: str) -> Iterator[tuple[str, str, int]]:
+def limited_names(
+    project: str, environment: Environment, service: str, *, balancer: bool
+) -> Iterator[tuple[str, str, int]]:
     """The names that AWS limits: what it names, the name, and the limit in characters.
+
+    `balancer` says whether the service has a load balancer of its own.
 
     Sources: Elastic Load Balancing API, CreateLoadBalancer (32); IAM User Guide, "IAM and AWS STS
     quotas" (64); Amazon S3 User Guide, "Bucket naming rules" (63).
     """
-    yield "the load balancer", load_balancer_name(project, environment.name, service), 32
+    if balancer:
+        yield "the load balancer", service_name(project, environment.name, service), 32
     yield "the execution role", role_name(project, environment.name, f"{service}-execution"), 64
     yield "the access log bucket", access_log_bucket(project, environment), 63
 

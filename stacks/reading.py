@@ -8,9 +8,11 @@ from typing import Any, Final, TypeVar
 
 from pydantic import ValidationError
 
-from stacks import rules
+from stacks import rules, service_rules
 from stacks.problems import Key, Problem, SettingsError, problems_of, toml_problem
-from stacks.settings import Environment, Network, Platform, Project, Service, Table
+from stacks.service_settings import Service
+from stacks.settings import Environment, Network, Platform, Project
+from stacks.values import Table
 
 __all__ = ["SettingsError", "is_shared", "merged", "read_platform"]
 
@@ -206,7 +208,7 @@ def _rules_of_valid_parts(content: Content) -> Iterator[Problem]:
     yield from _rules_of(content.get("network"), Network, rules.network_problems, ("network",))
     services = content.get("services")
     for name, service in services.items() if isinstance(services, dict) else ():
-        yield from _rules_of(service, Service, rules.service_problems, ("services", name))
+        yield from _rules_of(service, Service, service_rules.service_problems, ("services", name))
 
 
 def _rules_of(

@@ -4,26 +4,23 @@ from collections.abc import Collection, Iterator, Mapping
 from itertools import combinations
 from typing import Final
 
-from stacks import fargate, naming, privatelink
+from stacks import naming, privatelink
 from stacks.addressing import LARGEST_VPC_PREFIX, AddressError, plan_addresses
-from stacks.problems import Problem, nearest
-from stacks.settings import Environment, Network, Project, Service
-from stacks.workloads import program_of
+from stacks.environment_rules import services_problems
+from stacks.problems import Problem
+from stacks.service_rules import service_problems
+from stacks.service_settings import Service
+from stacks.settings import Environment, LoadBalancer, Network, Project
+from stacks.workloads import STATUS
 
 FEWEST_ZONES: Final = 2
 """An Application Load Balancer needs subnets in two zones. Source: its User Guide, "Subnets"."""
 
-EXEC_PATHS: Final = ("/managed-agents", "/var/lib/amazon/ssm", "/var/log/amazon/ssm")
-"""What the agent of ECS Exec writes to. Source: containers-roadmap issues 1359 and 2824."""
-
 RESERVED_ENVIRONMENTS: Final = frozenset({"foundation", "github"})
 """Names of environments that would be mistaken for a stack, or for the roles of GitHub workflows."""
 
-RESERVED_SERVICES: Final = frozenset({"flow-logs"})
-"""Names of services whose log group is another's."""
-
-RULES_OF_A_GROUP: Final = 60
-"""Inbound rules that a security group has room for. Source: Amazon VPC User Guide, "Amazon VPC quotas"."""
+LOWEST_RATE_LIMIT: Final = 10
+"""Fewest requests in five minutes that a rule of AWS WAF limits. Source: AWS WAF Developer Guide."""
 
 ENDPOINTS_OF_TASKS: Final = frozenset({"ecr.api", "ecr.dkr", "logs"})
 """Interface endpoints that every task needs: they pull the image and write the log.
@@ -44,13 +41,12 @@ def environment_problems(environment: Environment, project: Project | None) -> I
         yield Problem(("services",), None, "at least one that is enabled, such as [services.web]")
     for problem in network_problems(environment.network):
         yield problem.under("network")
+    for problem in _balancer_problems(environment.load_balancer):
+        yield problem.under("load_balancer")
     for name, service in environment.services.items():
         for problem in service_problems(service):
             yield problem.under("services", name)
-        if name in RESERVED_SERVICES:
-            yield Problem(("services", name), None, f"a service cannot be called {name!r}")
-        for problem in _name_problems(project, environment, name) if project else ():
-            yield problem.under("services", name)
+    yield from services_problems(environment, project)
     yield from _reachability_problems(environment)
     if project and environment.network.nat == "none" and environment.region != project.region:
         yield Problem(
@@ -103,54 +99,6 @@ def network_problems(network: Network) -> Iterator[Problem]:
         yield Problem(("availability_zones",), zones, f"do not fit cidr = {network.cidr}: {error}")
 
 
-def service_problems(service: Service) -> Iterator[Problem]:
-    """What is wrong within `[services.<name>]`, if it is enabled; keys are relative to it."""
-    if not service.enabled:
-        return
-    program = program_of(service)
-    if found := fargate.problem_with(service.cpu, service.memory):
-        key, allowed = found
-        yield Problem((key,), getattr(service, key), f"Fargate does not sell this; {allowed}")
-    if service.scaling.min_capacity > service.scaling.max_capacity:
-        yield Problem(
-            ("scaling", "min_capacity"),
-            service.scaling.min_capacity,
-            f"at most max_capacity = {service.scaling.max_capacity}",
-        )
-    if service.keep_alive <= service.idle_timeout:
-        yield Problem(
-            ("keep_alive",),
-            service.keep_alive,
-            f"more than idle_timeout = {service.idle_timeout}, or the load balancer answers 502 now and then",
-        )
-    if service.idle_timeout <= program.heartbeat:
-        yield Problem(
-            ("idle_timeout",),
-            service.idle_timeout,
-            f"more than {program.heartbeat}, or the load balancer ends the app's event streams",
-        )
-    if service.health_check.timeout >= service.health_check.interval:
-        yield Problem(
-            ("health_check", "timeout"),
-            service.health_check.timeout,
-            f"less than interval = {service.health_check.interval}",
-        )
-    yield from _domain_problems(service)
-    yield from _exec_problems(service)
-    # One more for Path MTU Discovery.
-    rules = len(service.allowed_cidrs) * (2 if service.domain else 1) + 1
-    if rules > RULES_OF_A_GROUP:
-        yield Problem(
-            ("allowed_cidrs",),
-            None,
-            f"fewer: {len(service.allowed_cidrs)} CIDRs make {rules} rules, a group takes {RULES_OF_A_GROUP}",
-        )
-    for name in sorted(service.secrets.keys() - program.secrets):
-        yield Problem(
-            ("secrets", name), None, f"the app has no such secret; {nearest(name, program.secrets)}"
-        )
-
-
 def overlap_problems(networks: Mapping[str, Network]) -> Iterator[tuple[str, Problem]]:
     """Environments with common addresses: the name of the later one, and the problem."""
     for (first, one), (second, other) in combinations(sorted(networks.items()), 2):
@@ -170,15 +118,16 @@ def platform_problems(environments: Mapping[str, Environment]) -> Iterator[tuple
     names: dict[str, str] = {}
     domains: dict[str, str] = {}
     for environment in environments.values():
-        for key, service in environment.services.items():
+        for domain, table in _domains(environment):
+            if (other := domains.setdefault(domain, environment.name)) != environment.name:
+                allowed = f"a domain of its own: {other}.toml has it already"
+                yield environment.name, Problem((*table, "domain"), domain, allowed)
+        for key in environment.services:
             place = f"{environment.name}.toml: services.{key}"
             name = f"{environment.name}-{key}"
             if (other := names.setdefault(name, place)) != place:
                 allowed = f"another name: it and {other} would both be called {name!r}"
                 yield environment.name, Problem(("services", key), None, allowed)
-            if service.domain and (other := domains.setdefault(service.domain, place)) != place:
-                allowed = f"a domain of its own: {other} has it already"
-                yield environment.name, Problem(("services", key, "domain"), service.domain, allowed)
 
 
 def missing_endpoints(service: Service, present: Collection[str]) -> tuple[frozenset[str], frozenset[str]]:
@@ -187,8 +136,10 @@ def missing_endpoints(service: Service, present: Collection[str]) -> tuple[froze
     The first set has the interface endpoints that are not in `present`, the second the IAM prefixes
     that no endpoint leads to. Where a prefix has several endpoints, any of them will do.
     """
-    prefixes = {action.split(":")[0] for grant in program_of(service).grants for action in grant.actions}
-    prefixes |= {reference.store for reference in service.secrets.values()}
+    grants = STATUS.grants if service.kind == "status" else service.permissions
+    prefixes = {action.split(":")[0] for grant in grants for action in grant.actions}
+    containers = (service, *service.sidecars.values())
+    prefixes |= {reference.store for each in containers for reference in each.secrets.values()}
     prefixes |= {"ssmmessages"} if service.exec else set()
     prefixes -= privatelink.GATEWAYS
     known = {prefix: privatelink.ENDPOINTS[prefix] for prefix in prefixes & privatelink.ENDPOINTS.keys()}
@@ -217,39 +168,25 @@ def _reachability_problems(environment: Environment) -> Iterator[Problem]:
             )
 
 
-def _domain_problems(service: Service) -> Iterator[Problem]:
-    if (service.domain is None) != (service.hosted_zone is None):
-        key = "hosted_zone" if service.hosted_zone is None else "domain"
-        other = "domain" if key == "hosted_zone" else "hosted_zone"
-        yield Problem((key,), None, f"is required with {other}: both or neither")
-    elif service.domain and not f".{service.domain}".endswith(f".{service.hosted_zone}"):
-        yield Problem(("domain",), service.domain, f"within hosted_zone = {service.hosted_zone!r}")
-    if not service.domain and not service.token_over_http:
-        for name in sorted(service.secrets.keys() & program_of(service).tokens):
-            yield Problem(
-                ("secrets", name),
-                None,
-                "clients would send the token over plain HTTP, where others can read it; add domain and "
-                "hosted_zone, or accept that with token_over_http = true",
-            )
-
-
-def _exec_problems(service: Service) -> Iterator[Problem]:
-    missing = [path for path in EXEC_PATHS if path not in service.writable_paths]
-    if service.exec and service.read_only_root and missing:
-        paths = ", ".join(f'"{path}"' for path in (*service.writable_paths, *missing))
+def _balancer_problems(balancer: LoadBalancer) -> Iterator[Problem]:
+    if (balancer.domain is None) != (balancer.hosted_zone is None):
+        key, other = ("hosted_zone", "domain") if balancer.domain else ("domain", "hosted_zone")
+        if key == "hosted_zone":
+            yield Problem((key,), None, f"is required with {other}: both or neither")
+    elif balancer.domain and not f".{balancer.domain}".endswith(f".{balancer.hosted_zone}"):
+        yield Problem(("domain",), balancer.domain, f"within hosted_zone = {balancer.hosted_zone!r}")
+    if balancer.waf and 0 < balancer.waf.rate_limit < LOWEST_RATE_LIMIT:
         yield Problem(
-            ("exec",),
-            True,
-            f"needs mounts while read_only_root is set; add writable_paths = [{paths}]",
+            ("waf", "rate_limit"), balancer.waf.rate_limit, f"at least {LOWEST_RATE_LIMIT}, or 0 for no limit"
         )
 
 
-def _name_problems(project: Project, environment: Environment, service: str) -> Iterator[Problem]:
-    for what, name, limit in naming.limited_names(project.name, environment, service):
-        if len(name) > limit:
-            yield Problem(
-                (),
-                None,
-                f"{what} would be called {name!r}: {len(name)} characters, AWS allows {limit}",
-            )
+def _domains(environment: Environment) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Yields every domain of an environment once, with the table that has it."""
+    found: dict[str, tuple[str, ...]] = {}
+    if environment.load_balancer.domain:
+        found[environment.load_balancer.domain] = ("load_balancer",)
+    for key, service in environment.services.items():
+        for domain in service.domain:
+            found.setdefault(domain, ("services", key))
+    yield from found.items()

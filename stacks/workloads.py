@@ -1,28 +1,46 @@
-"""What the stacks need to know of a container: its names, its program, its variables, its grants.
+"""What the stacks need to know of a service: its names, its containers, its variables, its grants.
 
-The only module of the stacks that reads `webapp.contract`. Nothing behind it knows where a workload
-comes from.
+A workload comes from the settings or, for `kind = "status"`, from the app's contract, which no other module
+of the stacks reads. Nothing behind this module knows which.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Final
+from typing import Final, Literal
 
-from stacks import naming
-from stacks.settings import Environment, Project, Scaling, SecretReference, Service
+from stacks import naming, routing
+from stacks.policies import Statement
+from stacks.service_settings import Container as ContainerSettings
+from stacks.service_settings import ContainerHealth, Scaling, Service, Sidecar
+from stacks.settings import Environment, Project
+from stacks.values import SecretReference
 from webapp import contract
 from webapp.contract import Grant, Resource
 
-__all__ = ["STATUS", "Grant", "Program", "Reference", "Resource", "Workload", "program_of", "workloads"]
+__all__ = [
+    "STATUS",
+    "Container",
+    "Grant",
+    "Program",
+    "Reference",
+    "Resource",
+    "Workload",
+    "port_of",
+    "workload",
+    "workloads",
+]
+
+PORT: Final = 8080
+"""Where a web service listens unless its settings say otherwise."""
 
 _SECONDS_KEPT_FOR_STOPPING: Final = 5
-"""Of the stop timeout, what the app does not spend on requests in flight."""
+"""Of the stop timeout, what the status app does not spend on requests in flight."""
 
 
 class Reference(StrEnum):
-    """What only Terraform knows of a workload, and a variable of its container may say."""
+    """What only Terraform knows of a container, and one of its variables may say."""
 
     IMAGE = "<image>"
     """The released image by digest."""
@@ -30,16 +48,10 @@ class Reference(StrEnum):
     COMMIT = "<commit>"
     """The commit that the image was built from."""
 
-    TABLE = "<table>"
-    """The name of the environment's DynamoDB table."""
-
-    LOG_GROUP = "<log group>"
-    """The name of the log group that the container writes to."""
-
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """What an image holds, whichever service and environment runs it."""
+    """The status app: what its image holds, whichever service and environment runs it."""
 
     port: int
     """TCP port that it listens on."""
@@ -78,26 +90,93 @@ STATUS: Final = Program(
     sort_key=contract.SORT_KEY,
     expiry_attribute=contract.EXPIRY_ATTRIBUTE,
 )
-"""The status app. Its port, grants and table are also those of the network ACLs, boundary and table."""
+"""The status app. Its grants are also those of the boundary, its keys those of its table."""
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """One container of a task."""
+
+    name: str
+    image: str | None
+    """Image of somebody else by digest; without it, the released image called `release`."""
+    release: str | None
+    essential: bool
+    command: tuple[str, ...]
+    entry_point: tuple[str, ...]
+    user: str | None
+    working_directory: str | None
+    port: int | None
+    variables: Mapping[str, str | Reference]
+    """Plain environment variables by name; a `Reference` stands for what only Terraform knows."""
+    secrets: Mapping[str, SecretReference]
+    """Secret environment variables by name, each where its value is kept."""
+    health: ContainerHealth | None
+    read_only_root: bool
+    writable_paths: tuple[str, ...]
+    capabilities: Literal["none", "default"]
+    stop_timeout: int
 
 
 @dataclass(frozen=True, slots=True)
 class Workload:
-    """One service of one environment: settings, program, variables, and every name derived from them."""
+    """One service of one environment: settings, containers, and every name derived from them."""
 
     project: Project
     environment: Environment
     key: str
     """The service's name in the settings; it begins the Terraform names of what the service needs."""
     settings: Service
-    program: Program
-    variables: Mapping[str, str | Reference]
-    """Plain environment variables by name; a `Reference` stands for what only Terraform knows."""
+    containers: tuple[Container, ...]
+    """Its own first, then its sidecars."""
+    grants: tuple[Grant, ...]
+    """What the status app asks of AWS; nothing for any other service."""
+    health_path: str
+    health_status: str
+    """What a load balancer asks, and the status codes of a task that works."""
 
     @property
-    def secrets(self) -> Mapping[str, SecretReference]:
-        """Secret environment variables by name, each where its value is kept."""
-        return self.settings.secrets
+    def main(self) -> Container:
+        """Returns the service's own container."""
+        return self.containers[0]
+
+    @property
+    def target(self) -> Container:
+        """Returns the container that requests go to."""
+        wanted = self.settings.target_container or self.key
+        return next(container for container in self.containers if container.name == wanted)
+
+    @property
+    def port(self) -> int | None:
+        """Returns the TCP port that requests go to; None if it takes none."""
+        return self.target.port
+
+    @property
+    def balanced(self) -> bool:
+        """Returns whether it gets its requests from a load balancer."""
+        return routing.is_balanced(self.settings)
+
+    @property
+    def shares_balancer(self) -> bool:
+        """Returns whether that is the environment's."""
+        return self.balanced and self.settings.load_balancer == "shared"
+
+    @property
+    def permissions(self) -> tuple[Statement, ...]:
+        """Returns what the settings allow it in AWS."""
+        return tuple(
+            Statement(f"Permission{number}", permission.actions, permission.resources)
+            for number, permission in enumerate(self.settings.permissions, start=1)
+        )
+
+    @property
+    def secrets(self) -> tuple[tuple[str, str, SecretReference], ...]:
+        """Returns the secrets of all containers: container, variable, and where the value is kept."""
+        return tuple(
+            (container.name, variable, reference)
+            for container in self.containers
+            for variable, reference in sorted(container.secrets.items())
+        )
 
     @property
     def scaling(self) -> Scaling:
@@ -106,8 +185,8 @@ class Workload:
 
     @property
     def name(self) -> str:
-        """The name of load balancer and ECS service, and the family of the task definition."""
-        return naming.load_balancer_name(self.project.name, self.environment.name, self.key)
+        """The name of the ECS service, of its own load balancer, and the family of its task definition."""
+        return naming.service_name(self.project.name, self.environment.name, self.key)
 
     def target_group(self, immutable: str, vpc_id: str) -> str:
         """The name of the target group, which changes with what AWS cannot change in place."""
@@ -139,41 +218,147 @@ class Workload:
         """The name of the role that its container acts as."""
         return naming.role_name(self.project.name, self.environment.name, f"{self.key}-task")
 
-    @property
-    def repository(self) -> str:
-        """The ECR repository of its images, with the registry."""
-        repository = naming.repository_name(self.project, self.key)
-        return f"{naming.registry(self.project)}/{repository}"
-
-    @property
-    def repository_arn(self) -> str:
-        """The ARN of the ECR repository of its images."""
-        return naming.repository_arn(self.project, self.key)
-
-    @property
-    def release_parameter(self) -> str:
-        """The SSM parameter that holds its release record."""
-        return naming.release_parameter(self.project, self.environment.name, self.key)
-
 
 def workloads(project: Project, environment: Environment) -> tuple[Workload, ...]:
     """Returns every workload of an environment, in the order of its settings."""
-    return tuple(
-        Workload(
+    return tuple(workload(project, environment, key) for key in environment.services)
+
+
+def workload(project: Project, environment: Environment, key: str) -> Workload:
+    """Returns the workload of one service of an environment."""
+    service = environment.services[key]
+    if service.kind == "status":
+        return Workload(
             project=project,
             environment=environment,
             key=key,
             settings=service,
-            program=program_of(service),
-            variables=_status_variables(project, environment, key),
+            containers=(_status_container(project, environment, key),),
+            grants=STATUS.grants,
+            health_path=STATUS.health_path,
+            health_status="200",
         )
-        for key, service in environment.services.items()
+    return Workload(
+        project=project,
+        environment=environment,
+        key=key,
+        settings=service,
+        containers=tuple(_containers(project, environment, key)),
+        grants=(),
+        health_path=service.health_path,
+        health_status=service.health_status,
     )
 
 
-def program_of(service: Service) -> Program:  # noqa: ARG001 - the status app is the only program so far
-    """Returns the program that a service runs."""
-    return STATUS
+def port_of(service: Service) -> int | None:
+    """Returns the port that a service's own container listens on, if any."""
+    if service.kind == "status":
+        return STATUS.port
+    return service.port or (PORT if service.kind == "web" and not service.target_container else None)
+
+
+def address_port(service: Service) -> int | None:
+    """Returns the port that requests to a service go to: its own container's, or that of a sidecar."""
+    sidecar = service.sidecars.get(service.target_container or "")
+    return sidecar.port if sidecar else port_of(service)
+
+
+def _containers(project: Project, environment: Environment, key: str) -> Iterator[Container]:
+    service = environment.services[key]
+    uses = dict(_uses_variables(project, environment, service.uses))
+    for name, settings in ((key, service), *service.sidecars.items()):
+        port = port_of(service) if settings is service else settings.port
+        image, release = _source(environment, naming.image_name(key, name), settings)
+        given = _given_variables(environment, key, port, released=release is not None)
+        yield Container(
+            name=name,
+            image=image,
+            release=release,
+            essential=settings.essential if isinstance(settings, Sidecar) else True,
+            command=settings.command,
+            entry_point=settings.entry_point,
+            user=settings.user,
+            working_directory=settings.working_directory,
+            port=port,
+            variables=MappingProxyType({**dict(given), **uses, **settings.environment}),
+            secrets=settings.secrets,
+            health=settings.container_health,
+            read_only_root=settings.read_only_root,
+            writable_paths=settings.writable_paths,
+            capabilities=settings.capabilities,
+            stop_timeout=settings.stop_timeout,
+        )
+
+
+def _source(
+    environment: Environment, name: str, settings: ContainerSettings
+) -> tuple[str | None, str | None]:
+    """Returns the image of somebody else that a container runs, or the released image's name."""
+    if settings.same_image_as:
+        owner = environment.services[settings.same_image_as]
+        return owner.image, None if owner.image else settings.same_image_as
+    return settings.image, None if settings.image else name
+
+
+def _given_variables(
+    environment: Environment, key: str, port: int | None, *, released: bool
+) -> Iterator[tuple[str, str | Reference]]:
+    """Yields the variables that every container has."""
+    yield "ENVIRONMENT", environment.name
+    yield "SERVICE", key
+    yield "AWS_REGION", environment.region
+    if port:
+        yield "PORT", str(port)
+    if released:
+        yield "IMAGE", Reference.IMAGE
+        yield "COMMIT", Reference.COMMIT
+
+
+def _uses_variables(
+    project: Project, environment: Environment, uses: Iterable[str]
+) -> Iterator[tuple[str, str]]:
+    """Yields the variables that connect a service with what it uses."""
+    for name in used_services(uses):
+        host = naming.internal_name(project.name, environment.name, name)
+        variable = f"{name.upper().replace('-', '_')}_URL"
+        yield variable, f"http://{host}:{address_port(environment.services[name])}"
+
+
+def used_services(uses: Iterable[str]) -> Iterator[str]:
+    """Yields the services among what a service uses."""
+    for use in uses:
+        kind, _, name = use.partition(".")
+        if kind == "services":
+            yield name
+
+
+def _status_container(project: Project, environment: Environment, key: str) -> Container:
+    service = environment.services[key]
+    check = service.health_check
+    return Container(
+        name=key,
+        image=None,
+        release=key,
+        essential=True,
+        command=STATUS.command,
+        entry_point=(),
+        user=STATUS.user,
+        working_directory=None,
+        port=STATUS.port,
+        variables=_status_variables(project, environment, key),
+        secrets=service.secrets,
+        health=ContainerHealth(
+            command=STATUS.health_command,
+            interval=check.interval,
+            timeout=check.timeout,
+            retries=check.unhealthy_threshold,
+            start_period=min(check.grace_period, 300),
+        ),
+        read_only_root=service.read_only_root,
+        writable_paths=service.writable_paths,
+        capabilities="none",
+        stop_timeout=service.stop_timeout,
+    )
 
 
 def _status_variables(project: Project, environment: Environment, key: str) -> Mapping[str, str | Reference]:
@@ -183,12 +368,12 @@ def _status_variables(project: Project, environment: Environment, key: str) -> M
             environment=environment.name,
             service=key,
             aws_region=environment.region,
-            table=Reference.TABLE,
+            table=naming.table_name(project.name, environment),
             # Names and no references: the ECS service refers to the task definition with this variable.
             cluster=naming.base(project.name, environment.name),
-            ecs_service=naming.load_balancer_name(project.name, environment.name, key),
+            ecs_service=naming.service_name(project.name, environment.name, key),
             alarm_prefix=naming.alarm_prefix(project.name, environment.name, key),
-            log_group=Reference.LOG_GROUP,
+            log_group=naming.log_group(project.name, environment.name, key),
             image=Reference.IMAGE,
             commit=Reference.COMMIT,
             keep_alive=service.keep_alive,

@@ -21,7 +21,7 @@ from ops.images.engine import Engine
 from ops.local import processes
 from ops.local.embedded import Embedded
 from ops.local.runners import HOST, STOP_SECONDS, ContainerRunner, Runner
-from stacks.naming import base, load_balancer_name
+from stacks.naming import base, service_name
 from stacks.settings import Environment, Project
 from webapp import contract
 
@@ -60,7 +60,7 @@ def read_container(embedded: Embedded, project: Project, environment: Environmen
     """
     ecs = embedded.client("ecs", environment.region, environment.account_id)
     cluster = base(project.name, environment.name)
-    name = load_balancer_name(project.name, environment.name, service)
+    name = service_name(project.name, environment.name, service)
     found = read_service(ecs, cluster, name)
     if found is None:
         raise OpsError(f"The ECS cluster {cluster} of the embedded AWS has no service {name}.")

@@ -8,7 +8,8 @@ from typing import Any, Final
 
 from ops.core.files import write_private
 from stacks.naming import registry, repository_name
-from stacks.settings import Project, SecretReference
+from stacks.settings import Project
+from stacks.values import SecretReference
 
 COMMIT: Final = "0" * 40
 """Stands for the working tree, which may not be committed."""

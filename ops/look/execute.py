@@ -10,8 +10,9 @@ from typing import Any, Final
 
 from ops.core.ecs import read_service
 from ops.core.errors import OpsError
-from stacks.naming import base, load_balancer_name
-from stacks.settings import Environment, Project, Service
+from stacks.naming import base, service_name
+from stacks.service_settings import Service
+from stacks.settings import Environment, Project
 
 SHELL: Final = "/bin/sh"
 
@@ -68,7 +69,7 @@ def find_task(ecs: Any, project: Project, environment: Environment, service: str
     Raises OpsError if none runs, if `exec` is off for the service, or on but not in force yet.
     """
     cluster = base(project.name, environment.name)
-    name = load_balancer_name(project.name, environment.name, service)
+    name = service_name(project.name, environment.name, service)
     found = read_service(ecs, cluster, name)
     if found is None or found.status != "ACTIVE":
         raise OpsError(

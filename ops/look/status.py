@@ -10,7 +10,7 @@ from rich.text import Text
 
 from ops.core.ecs import Deployment, Image, read_image, read_service, revision
 from ops.releases.records import Releases
-from stacks.naming import alarm_prefix, base, load_balancer_name
+from stacks.naming import alarm_prefix, base, service_name
 from stacks.settings import Environment, Project
 
 _DIGITS = 12
@@ -120,7 +120,7 @@ class Reader:
         Raises ClientError if AWS refuses a request.
         """
         cluster = base(self.project.name, self.environment.name)
-        name = load_balancer_name(self.project.name, self.environment.name, service)
+        name = service_name(self.project.name, self.environment.name, service)
         found = read_service(self.ecs, cluster, name)
         newest = found.events[-1] if found and found.events else None
         return ServiceStatus(

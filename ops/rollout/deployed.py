@@ -10,7 +10,7 @@ from ops.rollout.bake import bake, raised, read_alarms
 from ops.rollout.failed_tasks import failed_tasks
 from ops.rollout.smoke import address_of
 from ops.rollout.watch import Say, Watch
-from stacks.naming import alarm_prefix, base, load_balancer_name
+from stacks.naming import alarm_prefix, base, service_name
 from stacks.settings import Environment, Project
 
 
@@ -19,7 +19,7 @@ class Deployed:
 
     def __init__(self, project: Project, environment: Environment, service: str) -> None:
         self.service = service
-        self.name = load_balancer_name(project.name, environment.name, service)
+        self.name = service_name(project.name, environment.name, service)
         self.before: Image | None = None
         """The image of the last deployment that completed, or of the current one; None if there is none."""
         self.completed = False

@@ -13,7 +13,7 @@ from ops.core.console import minutes, printable
 from ops.core.ecs import Image
 from ops.core.errors import OpsError, ReleaseFailedError, UsageError
 from ops.core.progress import Phase
-from stacks.naming import load_balancer_name
+from stacks.naming import service_name
 from stacks.settings import Environment, Project
 from webapp import contract
 
@@ -49,7 +49,7 @@ def address_of(elb: Any, project: Project, environment: Environment, service: st
     """
     if domain := environment.services[service].domain:
         return f"https://{domain}"
-    name = load_balancer_name(project.name, environment.name, service)
+    name = service_name(project.name, environment.name, service)
     try:
         found = elb.describe_load_balancers(Names=[name])["LoadBalancers"]
     except elb.exceptions.LoadBalancerNotFoundException:

@@ -20,7 +20,8 @@ from ops.terraform.workspace import OnLine
 from stacks import kinds, naming
 from stacks.fargate import vcpus
 from stacks.kinds import Kind, Stack
-from stacks.settings import Environment, Platform, SecretReference
+from stacks.settings import Environment, Platform
+from stacks.values import SecretReference
 
 Client = Callable[[str, str], Any]
 """Takes a service and a region, and returns a client that acts in the account of the stack."""

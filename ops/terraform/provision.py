@@ -19,7 +19,7 @@ from ops.terraform.workspace import OnLine, Workspace
 from stacks import kinds
 from stacks.kinds import Stack
 from stacks.naming import (
-    load_balancer_name,
+    service_name,
     state_bucket,
 )
 from stacks.settings import Environment, Platform
@@ -157,7 +157,7 @@ def unlock(checkout: Checkout, platform: Platform, target: Stack, lock_id: str) 
 def _deregister_tasks(platform: Platform, environment: Environment, on_line: OnLine) -> None:
     ecs = ambient_client("ecs", environment.region)
     for service in environment.services:
-        family = load_balancer_name(platform.project.name, environment.name, service)
+        family = service_name(platform.project.name, environment.name, service)
         if count := deregister_family(ecs, family):
             on_line(f"Deregistered {count} revisions of the task definition {family}.")
 

@@ -29,7 +29,8 @@ from ops.releases.records import (
     who,
 )
 from stacks.reading import read_platform
-from stacks.settings import Platform, SecretReference
+from stacks.settings import Platform
+from stacks.values import SecretReference
 from tests.ops.amending import amending
 from tests.ops.conftest import ACCOUNT, REGION, Desk
 

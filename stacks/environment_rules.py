@@ -1,0 +1,233 @@
+"""What services must fulfil in view of each other, and of the environment that they share."""
+
+from collections import Counter
+from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
+from typing import Final
+
+from stacks import naming, routing
+from stacks.problems import Problem, nearest
+from stacks.service_settings import Service
+from stacks.settings import Environment, Project
+from stacks.workloads import STATUS, address_port, used_services
+
+RESERVED: Final = frozenset({"balancer", "flow-logs"})
+"""Names of services that something else of an environment has."""
+
+RULES_OF_A_GROUP: Final = 60
+"""Rules of a security group in one direction. Source: Amazon VPC User Guide, "Amazon VPC quotas"."""
+
+
+def services_problems(environment: Environment, project: Project | None) -> Iterator[Problem]:
+    """What is wrong with services only in view of each other and of the environment.
+
+    Without a project, whose file could not be used, what depends on it is left out.
+    """
+    for key, service in environment.services.items():
+        if key in RESERVED:
+            yield Problem(("services", key), None, f"a service cannot be called {key!r}")
+        for problem in (
+            *_balancer_problems(environment, service),
+            *_reference_problems(environment, key, service),
+            *(_name_problems(project, environment, key, service) if project else ()),
+            *_permission_problems(service, project),
+        ):
+            yield problem.under("services", key)
+    yield from _circles(environment)
+    yield from _route_problems(environment)
+    yield from _group_problems(environment)
+
+
+def _balancer_problems(environment: Environment, service: Service) -> Iterator[Problem]:
+    if not routing.is_balanced(service):
+        return
+    balancer = environment.load_balancer
+    own, zone = service.domain, service.hosted_zone or balancer.hosted_zone
+    for domain in own:
+        if zone is None:
+            yield Problem(
+                ("hosted_zone",), None, f"is required with domain: the public Route 53 zone of {domain}"
+            )
+        elif not f".{domain}".endswith(f".{zone}"):
+            yield Problem(("domain",), domain, f"within hosted_zone = {zone!r}")
+    if service.hosted_zone and not own:
+        yield Problem(("domain",), None, "is required with hosted_zone: both or neither")
+    if own and service.load_balancer == "shared" and not balancer.domain:
+        yield Problem(
+            ("domain",),
+            ", ".join(own),
+            "the load balancer needs a domain, too, whose certificate it shows to whoever asks for no name "
+            "it knows: add domain and hosted_zone to [load_balancer]",
+        )
+    if service.kind == "status":
+        yield from _status_problems(environment, service)
+
+
+def _status_problems(environment: Environment, service: Service) -> Iterator[Problem]:
+    idle = environment.load_balancer.idle_timeout
+    if service.keep_alive <= idle:
+        yield Problem(
+            ("keep_alive",),
+            service.keep_alive,
+            f"more than load_balancer.idle_timeout = {idle}, or the load balancer answers 502 now and then",
+        )
+    if idle <= STATUS.heartbeat:
+        yield Problem(
+            ("keep_alive",),
+            None,
+            f"load_balancer.idle_timeout = {idle} must be more than {STATUS.heartbeat}, or the load balancer "
+            "ends the app's event streams",
+        )
+    if not routing.domains(environment, service) and not service.token_over_http:
+        for name in sorted(service.secrets.keys() & STATUS.tokens):
+            yield Problem(
+                ("secrets", name),
+                None,
+                "clients would send the token over plain HTTP, where others can read it; add a domain, or "
+                "accept that with token_over_http = true",
+            )
+
+
+def _reference_problems(environment: Environment, key: str, service: Service) -> Iterator[Problem]:
+    services = environment.services
+    for name, container in (("", service), *service.sidecars.items()):
+        owner = container.same_image_as
+        place = (*(("sidecars", name) if name else ()), "same_image_as")
+        if owner is None:
+            continue
+        if owner not in services or (owner == key and not name):
+            others = [each for each in services if each != key]
+            yield Problem(
+                place, owner, f"a service of {environment.name} with an image; {nearest(owner, others)}"
+            )
+        elif services[owner].same_image_as:
+            yield Problem(
+                place,
+                owner,
+                f"a service that has the image itself, such as {services[owner].same_image_as!r}",
+            )
+        elif services[owner].architecture != service.architecture:
+            yield Problem(
+                ("architecture",),
+                service.architecture,
+                f"{services[owner].architecture!r} like {owner}, whose image it runs",
+            )
+    for name in used_services(service.uses):
+        place = ("uses", service.uses.index(f"services.{name}"))
+        if name not in services or name == key:
+            known = [f"services.{each}" for each in services if each != key]
+            yield Problem(
+                place, f"services.{name}", f"another service; {nearest(f'services.{name}', known)}"
+            )
+        elif services[name].kind != "web" or not address_port(services[name]):
+            yield Problem(
+                place, f"services.{name}", 'a service with kind = "web": it has a port to connect to'
+            )
+
+
+def _permission_problems(service: Service, project: Project | None) -> Iterator[Problem]:
+    if not service.permissions:
+        return
+    # A second to load, for the few who need it.
+    from stacks.actions import problem_with
+
+    for index, permission in enumerate(service.permissions):
+        for action in permission.actions:
+            if allowed := problem_with(action):
+                yield Problem(("permissions", index, "actions"), action, allowed)
+            elif action.startswith("sts:") and project:
+                inside = f"arn:aws:iam::{{account}}:role/{project.name}-..."
+                if not all(f":role/{project.name}-" in resource for resource in permission.resources):
+                    yield Problem(
+                        ("permissions", index, "resources"),
+                        permission.resources,
+                        f"roles of the project only, {inside}: the boundary of all services admits no others",
+                    )
+
+
+def _circles(environment: Environment) -> Iterator[Problem]:
+    uses = {
+        key: [name for name in used_services(service.uses) if name in environment.services and name != key]
+        for key, service in environment.services.items()
+    }
+    try:
+        TopologicalSorter(uses).prepare()
+    except CycleError as error:
+        # From each to the one that it uses.
+        circle = [str(name) for name in reversed(error.args[1])]
+        yield Problem(
+            ("services", circle[0], "uses"),
+            None,
+            f"a circle: {' uses '.join(circle)}; none of them could be started before the others",
+        )
+
+
+def _route_problems(environment: Environment) -> Iterator[Problem]:
+    found: dict[int, routing.Route] = {}
+    for route in routing.routes(environment):
+        other = found.setdefault(route.priority, route)
+        if other is route:
+            continue
+        key = ("services", route.service, "path")
+        where, there = (f"{each.host or ''}{each.path}" for each in (route, other))
+        if (other.host, other.path, other.part) == (route.host, route.path, route.part):
+            allowed = f"another path or domain: {other.service} answers {where} already"
+        else:
+            allowed = (
+                f"another path: the load balancer's rules for {where} and for {there} of {other.service} "
+                f"would have the same priority, and to move a rule cuts its service off"
+            )
+        yield Problem(key, route.path, allowed)
+    rules = sum(1 for _ in routing.routes(environment))
+    if rules > routing.RULES_OF_A_BALANCER:
+        yield Problem(
+            ("services",),
+            None,
+            f"domains, paths and allowed_cidrs make {rules} rules of the load balancer, which takes "
+            f'{routing.RULES_OF_A_BALANCER}: give some services load_balancer = "own"',
+        )
+
+
+def _group_problems(environment: Environment) -> Iterator[Problem]:
+    """Yields what does not fit into the security groups."""
+    shared = environment.load_balancer
+    balancers: list[tuple[tuple[str, ...], int, bool]] = [
+        (("load_balancer",), len(shared.allowed_cidrs), bool(shared.domain))
+    ]
+    used_by = Counter(name for each in environment.services.values() for name in used_services(each.uses))
+    for key, service in environment.services.items():
+        if routing.is_balanced(service) and service.load_balancer == "own":
+            own = service.allowed_cidrs or shared.allowed_cidrs
+            balancers.append((("services", key), len(own), bool(service.domain)))
+        # HTTPS to endpoints, both gateways and the internet.
+        outward = len(service.egress) + len(service.uses) + 4
+        inward = used_by[key] + 1
+        for what, rules in (("egress and uses", outward), ("services that use it", inward)):
+            if rules > RULES_OF_A_GROUP:
+                yield Problem(
+                    ("services", key),
+                    None,
+                    f"fewer: {what} make {rules} rules, a security group takes {RULES_OF_A_GROUP}",
+                )
+    for place, cidrs, secure in balancers:
+        # One more for Path MTU Discovery.
+        rules = cidrs * (2 if secure else 1) + 1
+        if rules > RULES_OF_A_GROUP:
+            yield Problem(
+                (*place, "allowed_cidrs"),
+                None,
+                f"fewer: {cidrs} CIDRs make {rules} rules, a security group takes {RULES_OF_A_GROUP}",
+            )
+
+
+def _name_problems(
+    project: Project, environment: Environment, key: str, service: Service
+) -> Iterator[Problem]:
+    balancer = service.load_balancer == "own"
+    for what, name, limit in naming.limited_names(project.name, environment, key, balancer=balancer):
+        if len(name) > limit:
+            yield Problem(
+                (),
+                None,
+                f"{what} would be called {name!r}: {len(name)} characters, AWS allows {limit}",
+            )

@@ -1,0 +1,96 @@
+"""Which requests the environment's load balancer sends to which service.
+
+Pure functions of the settings. The listener's rules and the router at a desk derive from them.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Final
+
+from stacks.service_settings import Service
+from stacks.settings import Environment
+from stacks.values import DEEPEST_PATH
+
+VALUES_OF_A_RULE: Final = 5
+"""Most values of a rule's conditions. Source: Application Load Balancers guide, "Quotas"."""
+
+RULES_OF_A_BALANCER: Final = 100
+"""Most rules of a load balancer, without default rules. Source: the same page."""
+
+LOWEST_PRIORITY: Final = 50_000
+"""The rule that is asked last. Source: Elastic Load Balancing API, CreateRule."""
+
+_BAND: Final = 5_000
+"""Priorities of routes that are equally specific."""
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Requests to a host, or to any, below a path go to a service."""
+
+    service: str
+    host: str | None
+    path: str
+    cidrs: tuple[str, ...] = ()
+    """Who may use it; nobody is kept out by an empty one."""
+    part: int = 0
+    """Which one it is of the routes that share a list of CIDRs too long for one rule."""
+
+    @property
+    def patterns(self) -> tuple[str, ...]:
+        """Returns the patterns of its paths as the load balancer knows them; none for every path."""
+        if self.path != "/":
+            return self.path, f"{self.path}/*"
+        return () if self.host else ("/*",)
+
+    @property
+    def priority(self) -> int:
+        """Returns its rule's priority, which depends on nothing but itself; the lowest is asked first.
+
+        A longer path comes before a shorter one, a host with a path before the host alone, and both
+        before paths of any host. Among equals the order does not matter, and a hash decides.
+        """
+        depth = self.path.count("/") if self.path != "/" else 0
+        if not self.host and not depth:
+            return LOWEST_PRIORITY - self.part
+        band = (0 if self.host else DEEPEST_PATH + 1) + DEEPEST_PATH - depth
+        text = f"{self.host or ''} {self.path} {self.part}"
+        return 1 + band * _BAND + int(sha256(text.encode()).hexdigest(), 16) % _BAND
+
+
+def is_balanced(service: Service) -> bool:
+    """Returns whether a service gets its requests from a load balancer."""
+    return service.kind in ("web", "status") and not service.internal
+
+
+def domains(environment: Environment, service: Service) -> tuple[str, ...]:
+    """Returns the domains that a balanced service answers under: its own, or else the shared balancer's."""
+    shared = environment.load_balancer.domain
+    if service.domain or service.load_balancer == "own" or not shared:
+        return service.domain
+    return (shared,)
+
+
+def routes(environment: Environment) -> Iterator[Route]:
+    """Yields the routes of the load balancer that services share, service by service."""
+    for key, service in environment.services.items():
+        if not is_balanced(service) or service.load_balancer == "own":
+            continue
+        for host in domains(environment, service) or (None,):
+            route = Route(key, host, service.path)
+            room = VALUES_OF_A_RULE - len(route.patterns) - (1 if host else 0)
+            cidrs = [str(cidr) for cidr in service.allowed_cidrs or ()]
+            for part, some in enumerate(_batched(cidrs, room) or [()]):
+                yield Route(key, host, service.path, some, part)
+
+
+def url(environment: Environment, service: Service, dns_name: str) -> str:
+    """Returns where a balanced service is reached, behind a load balancer with a name of AWS's."""
+    own = domains(environment, service)
+    path = "" if service.path == "/" else service.path
+    return f"https://{own[0]}{path}" if own else f"http://{dns_name}{path}"
+
+
+def _batched(values: list[str], size: int) -> list[tuple[str, ...]]:
+    return [tuple(values[start : start + size]) for start in range(0, len(values), size)]

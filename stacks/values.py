@@ -1,0 +1,230 @@
+"""The forms of single values in `environments/*.toml`, each with the words for a person when it is wrong."""
+
+import re
+from collections.abc import Mapping
+from difflib import get_close_matches
+from ipaddress import IPv4Network
+from types import MappingProxyType
+from typing import Annotated, Final, Literal, Self, TypeVar
+from zoneinfo import available_timezones
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+
+from stacks import privatelink
+from stacks.problems import nearest
+from stacks.regions import PROVIDER, REGIONS
+
+T = TypeVar("T")
+
+DEEPEST_PATH: Final = 4
+"""Most parts of a path that the load balancer sends to a service."""
+
+
+def text(pattern: str, allowed: str) -> AfterValidator:
+    """A check of the whole of a text, with the words for a person when it fails."""
+    compiled = re.compile(pattern, re.ASCII)
+
+    def check(value: str) -> str:
+        if not compiled.fullmatch(value):
+            raise ValueError(allowed)
+        return value
+
+    return AfterValidator(check)
+
+
+def _cidr(value: object) -> object:
+    if not isinstance(value, str):
+        raise ValueError('an IPv4 CIDR in quotes, such as "10.0.0.0/16"')
+    try:
+        return IPv4Network(value)
+    except ValueError:
+        raise ValueError(f'an IPv4 CIDR such as "10.0.0.0/16"{_no_cidr(value)}') from None
+
+
+def _no_cidr(value: str) -> str:
+    """Says why a text is no IPv4 CIDR, where there is more to say."""
+    if ":" in value:
+        return "; IPv6 is not supported"
+    try:
+        return f'; the network of that address is "{IPv4Network(value, strict=False)}"'
+    except ValueError:
+        return ""
+
+
+def _percentage(value: int) -> int:
+    if value != 0 and not 10 <= value <= 90:
+        raise ValueError("10 to 90 percent, or 0 to leave it out")
+    return value
+
+
+def _region(value: str) -> str:
+    if value not in REGIONS:
+        raise ValueError(
+            f"a region of AWS's commercial partition that provider {PROVIDER} has; {nearest(value, REGIONS)}"
+        )
+    return value
+
+
+def _endpoint(value: str) -> str:
+    if value in privatelink.GATEWAYS:
+        raise ValueError("left out: every VPC has its gateway endpoint, which is free of charge")
+    if value not in privatelink.NAMES:
+        close = ", ".join(get_close_matches(value, sorted(privatelink.NAMES), cutoff=0.4))
+        raise ValueError(f"the name of an interface endpoint, such as {close or 'sqs'}")
+    return value
+
+
+def project_name(value: str) -> str:
+    if value.startswith(("aws", "ssm")) or value in ("sg", "sthree", "internal"):
+        raise ValueError(
+            "another name: AWS reserves aws and ssm (parameters), sg (security groups), sthree (buckets) "
+            "and internal (load balancers) as the beginning of a name"
+        )
+    return value
+
+
+def _plain_path(value: str) -> str:
+    if {".", ".."} & set(value.split("/")):
+        raise ValueError("a path without . and ..")
+    return value
+
+
+def _inner_path(value: str) -> str:
+    return value if value == "." else _plain_path(value)
+
+
+def _request_path(value: str) -> str:
+    path = _plain_path(value)
+    if path != "/" and (path.endswith("/") or "//" in path):
+        raise ValueError("a path without a slash at its end and without empty parts")
+    if path.count("/") > DEEPEST_PATH:
+        raise ValueError(f"a path of at most {DEEPEST_PATH} parts")
+    return path
+
+
+def _time_zone(value: str) -> str:
+    if value not in available_timezones():
+        raise ValueError(f"a time zone of the IANA database; {nearest(value, available_timezones())}")
+    return value
+
+
+def frozen(value: Mapping[str, T]) -> Mapping[str, T]:
+    return MappingProxyType(dict(value))
+
+
+def unique(value: tuple[T, ...]) -> tuple[T, ...]:
+    if len(set(value)) != len(value):
+        raise ValueError("each value once")
+    return value
+
+
+AccountId = Annotated[str, text(r"\d{12}", "an AWS account id: twelve digits, in quotes")]
+Region = Annotated[str, AfterValidator(_region)]
+Name = Annotated[
+    str,
+    text(
+        r"[a-z][a-z0-9]*(-[a-z0-9]+)*",
+        "lower-case letters, digits and single hyphens, beginning with a letter",
+    ),
+]
+Cidr = Annotated[IPv4Network, BeforeValidator(_cidr)]
+Zone = Annotated[str, text(r"[a-z]", 'a zone\'s letter, such as "a"')]
+DomainName = Annotated[
+    str,
+    text(
+        r"(?=.{1,64}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}",
+        'a domain such as "www.example.com"',
+    ),
+]
+TagText = Annotated[
+    str,
+    text(
+        r"[\w .:/=+\-@]{1,256}",
+        "1 to 256 of the letters a to z and A to Z, digits, spaces and . : / = + - @ _ (it becomes a tag)",
+    ),
+]
+ContainerPath = Annotated[
+    str, text(r"(/[\w.-]+)+", "an absolute path within the container"), AfterValidator(_plain_path)
+]
+RepositoryPath = Annotated[
+    str,
+    text(r"[\w.-]+(/[\w.-]+)*", 'a path from the root of the repository, such as "shop/Dockerfile"'),
+    AfterValidator(_inner_path),
+]
+RequestPath = Annotated[
+    str, text(r"/[\w.~/-]*", 'the beginning of a path, such as "/api"'), AfterValidator(_request_path)
+]
+HealthPath = Annotated[str, text(r"/[^\s#]{0,1023}", 'a path such as "/health"')]
+HealthStatus = Annotated[
+    str,
+    text(
+        r"[2-4]\d\d(-[2-4]\d\d)?(,[2-4]\d\d(-[2-4]\d\d)?)*",
+        'HTTP status codes from 200 to 499, such as "200", "200,301" or "200-399"',
+    ),
+]
+PinnedImage = Annotated[
+    str,
+    text(
+        r"[a-z0-9][\w.-]*(:\d+)?(/[a-z0-9][\w.-]*)*(:[\w.-]+)?@sha256:[0-9a-f]{64}",
+        'an image by digest, "repository@sha256:" with 64 hexadecimal digits: a tag may change any day',
+    ),
+]
+VariableName = Annotated[
+    str, text(r"[A-Za-z_]\w*", "a variable's name: letters, digits and _, beginning with a letter or _")
+]
+User = Annotated[
+    str,
+    text(
+        r"([a-z_][\w.-]*|\d+)(:([a-z_][\w.-]*|\d+))?",
+        'a user, or user and group, by name or number, such as "10001:10001"',
+    ),
+]
+Use = Annotated[
+    str, text(r"services\.[a-z][a-z0-9-]*", 'another service of the environment, such as "services.prices"')
+]
+Action = Annotated[str, text(r"[a-z0-9-]+:[A-Za-z0-9*?]+", 'an action of IAM, such as "s3:GetObject"')]
+ResourceArn = Annotated[str, text(r"\*|arn:aws:[^\s]+", 'an ARN, such as "arn:aws:s3:::bucket/*", or "*"')]
+TimeZone = Annotated[str, AfterValidator(_time_zone)]
+Cidrs = Annotated[tuple[Cidr, ...], Field(strict=False, min_length=1), AfterValidator(unique)]
+Percentage = Annotated[int, AfterValidator(_percentage)]
+Endpoint = Annotated[str, AfterValidator(_endpoint)]
+
+
+class Table(BaseModel):
+    """A table of a settings file: frozen, and every unknown key is an error."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        strict=True,
+        arbitrary_types_allowed=True,
+        use_attribute_docstrings=True,
+    )
+
+
+class SecretReference(BaseModel):
+    """Where a secret is kept; its value is never read here."""
+
+    model_config = ConfigDict(frozen=True)
+
+    store: Literal["ssm", "secretsmanager"]
+    """AWS Systems Manager Parameter Store or AWS Secrets Manager."""
+
+    name: str
+    """The parameter's path, or the secret's name."""
+
+    json_key: str | None = None
+    """The key of a secret that is a JSON object."""
+
+    @classmethod
+    def parse(cls, value: object) -> Self:
+        """Read a reference as a settings file says it; ValueError says what is allowed."""
+        if isinstance(value, str):
+            if match := re.fullmatch(r"ssm:((?!/aws|/ssm)(?:/[\w.-]+)+)", value):
+                return cls(store="ssm", name=match[1])
+            if match := re.fullmatch(r"secretsmanager:([\w/+=.@-]{1,512})(?:#([\w.-]+))?", value):
+                return cls(store="secretsmanager", name=match[1], json_key=match[2])
+        raise ValueError(
+            'a reference, never the secret itself: "ssm:/path/of/parameter", "secretsmanager:name" or, '
+            'for a key of a secret that is JSON, "secretsmanager:name#key"'
+        )

@@ -116,9 +116,7 @@ def _reference_problems(environment: Environment, key: str, service: Service) ->
         place = ("uses", service.uses.index(f"services.{name}"))
         if name not in services or name == key:
             known = [f"services.{each}" for each in services if each != key]
-            yield Problem(
-                place, f"services.{name}", f"another service; {nearest(f'services.{name}', known)}"
-            )
+            yield Problem(place, f"services.{name}", f"another service; {nearest(f'services.{name}', known)}")
         elif services[name].kind != "web" or not address_port(services[name]):
             yield Problem(
                 place, f"services.{name}", 'a service with kind = "web": it has a port to connect to'
@@ -190,15 +188,8 @@ def _route_problems(environment: Environment) -> Iterator[Problem]:
 
 def _group_problems(environment: Environment) -> Iterator[Problem]:
     """Yields what does not fit into the security groups."""
-    shared = environment.load_balancer
-    balancers: list[tuple[tuple[str, ...], int, bool]] = [
-        (("load_balancer",), len(shared.allowed_cidrs), bool(shared.domain))
-    ]
     used_by = Counter(name for each in environment.services.values() for name in used_services(each.uses))
     for key, service in environment.services.items():
-        if routing.is_balanced(service) and service.load_balancer == "own":
-            own = service.allowed_cidrs or shared.allowed_cidrs
-            balancers.append((("services", key), len(own), bool(service.domain)))
         # HTTPS to endpoints, both gateways and the internet.
         outward = len(service.egress) + len(service.uses) + 4
         inward = used_by[key] + 1
@@ -209,14 +200,22 @@ def _group_problems(environment: Environment) -> Iterator[Problem]:
                     None,
                     f"fewer: {what} make {rules} rules, a security group takes {RULES_OF_A_GROUP}",
                 )
-    for place, cidrs, secure in balancers:
+    for balancer in routing.balancers(environment):
         # One more for Path MTU Discovery.
-        rules = cidrs * (2 if secure else 1) + 1
+        cidrs = len(balancer.cidrs)
+        rules = cidrs * (2 if balancer.domains else 1) + 1
         if rules > RULES_OF_A_GROUP:
+            place = ("services", balancer.key) if balancer.key else ("load_balancer",)
             yield Problem(
                 (*place, "allowed_cidrs"),
                 None,
                 f"fewer: {cidrs} CIDRs make {rules} rules, a security group takes {RULES_OF_A_GROUP}",
+            )
+        if len(balancer.routes) > RULES_OF_A_GROUP:
+            yield Problem(
+                ("services",),
+                None,
+                f"at most {RULES_OF_A_GROUP} on one load balancer, whose group has a rule for each",
             )
 
 

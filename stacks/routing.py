@@ -3,7 +3,7 @@
 Pure functions of the settings. The listener's rules and the router at a desk derive from them.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Final
@@ -59,6 +59,19 @@ class Route:
         return 1 + band * _BAND + int(sha256(text.encode()).hexdigest(), 16) % _BAND
 
 
+@dataclass(frozen=True, slots=True)
+class Balancer:
+    """A load balancer: the one that services share, or one service's own."""
+
+    key: str
+    """The service whose own it is; empty for the shared one."""
+    domains: Mapping[str, str]
+    """Hosted zones by domain; the first one's certificate is the default. Without any there is no HTTPS."""
+    cidrs: tuple[str, ...]
+    """Who may reach it."""
+    routes: tuple[Route, ...]
+
+
 def is_balanced(service: Service) -> bool:
     """Returns whether a service gets its requests from a load balancer."""
     return service.kind in ("web", "status") and not service.internal
@@ -70,6 +83,36 @@ def domains(environment: Environment, service: Service) -> tuple[str, ...]:
     if service.domain or service.load_balancer == "own" or not shared:
         return service.domain
     return (shared,)
+
+
+def balancers(environment: Environment) -> Iterator[Balancer]:
+    """Yields the load balancers that an environment needs, the shared one first."""
+    shared = tuple(routes(environment))
+    cidrs = tuple(str(cidr) for cidr in environment.load_balancer.allowed_cidrs)
+    balanced = {key: each for key, each in environment.services.items() if is_balanced(each)}
+    if shared:
+        zones: dict[str, str] = {}
+        if environment.load_balancer.domain and environment.load_balancer.hosted_zone:
+            zones[environment.load_balancer.domain] = environment.load_balancer.hosted_zone
+        for service in balanced.values():
+            if service.load_balancer == "shared":
+                zones |= {
+                    domain: zones.get(domain, zone_of(environment, service)) for domain in service.domain
+                }
+        yield Balancer("", zones, cidrs, shared)
+    for key, service in balanced.items():
+        if service.load_balancer == "own":
+            yield Balancer(
+                key,
+                {domain: zone_of(environment, service) for domain in service.domain},
+                tuple(str(cidr) for cidr in service.allowed_cidrs) if service.allowed_cidrs else cidrs,
+                (Route(key, None, "/"),),
+            )
+
+
+def zone_of(environment: Environment, service: Service) -> str:
+    """Returns the hosted zone of a service's domains; empty if none is named, which the rules refuse."""
+    return service.hosted_zone or environment.load_balancer.hosted_zone or ""
 
 
 def routes(environment: Environment) -> Iterator[Route]:

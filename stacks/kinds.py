@@ -88,16 +88,21 @@ NETWORK: Final = Kind(
     Scope.ENVIRONMENT,
     "VPC, subnets, gateways, routes, ACLs, endpoints and flow logs of an environment.",
 )
+DATA: Final = Kind(
+    "data",
+    Scope.ENVIRONMENT,
+    "Table of an environment; no release changes it.",
+    has_tables=True,
+)
 SERVICE: Final = Kind(
     "service",
     Scope.ENVIRONMENT,
-    "Cluster, table, alarms and services of an environment.",
+    "Cluster, alarms and services of an environment.",
     released=True,
-    has_tables=True,
     has_tasks=True,
 )
 
-KINDS: Final = (FOUNDATION, NETWORK, SERVICE)
+KINDS: Final = (FOUNDATION, NETWORK, DATA, SERVICE)
 BY_NAME: Final[Mapping[str, Kind]] = MappingProxyType({kind.name: kind for kind in KINDS})
 OF_ACCOUNT: Final = tuple(kind for kind in KINDS if kind.scope is Scope.ACCOUNT)
 OF_ENVIRONMENT: Final = tuple(kind for kind in KINDS if kind.scope is Scope.ENVIRONMENT)

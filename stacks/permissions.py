@@ -10,7 +10,7 @@ Source of actions and their resources: AWS Service Authorization Reference.
 
 from collections.abc import Mapping
 
-from stacks import kinds, naming, network, service
+from stacks import data, kinds, naming, network, service
 from stacks.kinds import Kind
 from stacks.policies import Statement, merged
 from stacks.settings import Platform, Project
@@ -123,6 +123,7 @@ def deploy(platform: Platform, account_id: str) -> Mapping[Kind, tuple[Statement
     """
     needed = {
         kinds.NETWORK: network.deploy(platform, account_id),
+        kinds.DATA: data.deploy(platform, account_id),
         kinds.SERVICE: service.deploy(platform, account_id),
     }
     found: dict[Kind, tuple[Statement, ...]] = {}

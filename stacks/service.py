@@ -1,6 +1,6 @@
 """`<env>-service`: what an environment runs."""
 
-from stacks import kinds
+from stacks import kinds, naming
 from stacks.bindings import App
 from stacks.constructs import (
     access_log_bucket,
@@ -17,7 +17,6 @@ from stacks.constructs import (
     secret_references,
     service_groups,
     service_roles,
-    table,
     task_definition,
     web_service,
 )
@@ -28,13 +27,12 @@ from stacks.workloads import Reference, Workload, workloads
 
 
 class ServiceStack(platform_stack.PlatformStack):
-    """Cluster, table and topic of one environment, and all that each of its services needs."""
+    """Cluster and topic of one environment, and all that each of its services needs."""
 
     def __init__(self, app: App, project: Project, environment: Environment, network: NetworkStack) -> None:
         super().__init__(app, project, kinds.SERVICE.of_environment(environment))
         self._network = network
         self._cluster = cluster.Cluster(self, project, environment)
-        self._table = table.Table(self, project, environment)
         self._topic = alarm_topic.AlarmTopic(self, project, environment)
         self._access_logs = access_log_bucket.AccessLogBucket(self, project, environment)
         services = workloads(project, environment)
@@ -43,7 +41,6 @@ class ServiceStack(platform_stack.PlatformStack):
             self._add(workload)
 
         self.output("cluster", self._cluster.name, "The ECS cluster")
-        self.output("table", self._table.name, "The app's DynamoDB table")
         self.output("alarm_topic", self._topic.arn, "The SNS topic that alarms are published to")
 
     def _add(self, workload: Workload) -> None:
@@ -52,11 +49,11 @@ class ServiceStack(platform_stack.PlatformStack):
         groups = service_groups.ServiceGroups(self, workload, self._network)
         balancer = load_balancer.LoadBalancer(self, workload, self._network, groups, self._access_logs)
         secrets = secret_references.SecretReferences(self, workload)
-        roles = service_roles.ServiceRoles(self, workload, log, secrets, self._table)
+        roles = service_roles.ServiceRoles(self, workload, log, secrets)
         references = {
             Reference.IMAGE: self._releases.images[key],
             Reference.COMMIT: self._releases.commits[key],
-            Reference.TABLE: self._table.name,
+            Reference.TABLE: naming.table_name(workload.project.name, workload.environment),
             Reference.LOG_GROUP: log.name,
         }
         task = task_definition.TaskDefinition(self, workload, references, roles, secrets)
@@ -77,7 +74,6 @@ def deploy(platform: Platform, account_id: str) -> tuple[Statement, ...]:
     return (
         *platform_stack.deploy(platform, account_id),
         service_linked_roles(account_id, linked),
-        *table.deploy(project, account_id),
         *alarm_topic.DEPLOY,
         *access_log_bucket.deploy(project, account_id),
         *releases.deploy(project, account_id),

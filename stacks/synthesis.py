@@ -6,6 +6,7 @@ from pathlib import Path
 
 from stacks import kinds
 from stacks.bindings import App
+from stacks.data import DataStack
 from stacks.foundation import FoundationStack
 from stacks.network import NetworkStack
 from stacks.service import ServiceStack
@@ -42,6 +43,8 @@ def _create_stacks(app: App, platform: Platform) -> None:
                 FoundationStack(app, platform, stack.account_id)
             case kinds.Stack(kind=kinds.NETWORK, environment=Environment(name=name) as environment):
                 networks[name] = NetworkStack(app, project, environment)
+            case kinds.Stack(kind=kinds.DATA, environment=Environment() as environment):
+                DataStack(app, project, environment)
             case kinds.Stack(kind=kinds.SERVICE, environment=Environment(name=name) as environment):
                 ServiceStack(app, project, environment, networks[name])
             case _:

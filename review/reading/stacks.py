@@ -12,8 +12,8 @@ from review.reading.plans import plan_of
 from review.reading.secret_detection import redact
 from review.reading.structure import PlanError
 
-KINDS: Final = ("network", "service")
-"""The suffixes of an environment's stacks: `dev-network`, `dev-service`."""
+KINDS: Final = ("network", "data", "service")
+"""The suffixes of an environment's stacks: `dev-network`, `dev-data`, `dev-service`."""
 
 PLANNING_FAILED: Final = "planning failed"
 NOT_PLANNED: Final = "there is no plan: the stack was expected, but has no file"

@@ -67,7 +67,7 @@ class GithubRoles:
             deploy = [
                 policy
                 for kind, statements in permissions.deploy(platform, account_id).items()
-                for policy in self._policies(f"deploy-{kind.name}", f"Changes {kind.name}s", statements)
+                for policy in self._policies(f"deploy-{kind.name}", f"Changes {kind.name} stacks", statements)
             ]
             self._role("deploy", in_environments, [*read, *deploy])
 

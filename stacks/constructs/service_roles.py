@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator, Mapping
 
+from stacks import naming
 from stacks.constructs.bounded_role import BoundedRole
 from stacks.constructs.image_repository import PULL_ACTIONS
 from stacks.constructs.log_group import LogGroup
 from stacks.constructs.platform_stack import PlatformStack
 from stacks.constructs.secret_references import SecretReferences
-from stacks.constructs.table import Table
 from stacks.constructs.workload_boundary import EXEC_ACTIONS
 from stacks.policies import Statement
 from stacks.workloads import Resource, Workload
@@ -25,7 +25,6 @@ class ServiceRoles:
         workload: Workload,
         log_group: LogGroup,
         secrets: SecretReferences,
-        table: Table,
     ) -> None:
         key = workload.key
         self.execution = BoundedRole(
@@ -42,7 +41,7 @@ class ServiceRoles:
             name=workload.task_role,
             description=f"What {key} itself may do",
             service="ecs-tasks.amazonaws.com",
-            statements=[*_task(workload, log_group, table)],
+            statements=[*_task(workload, log_group)],
         )
 
 
@@ -56,15 +55,15 @@ def _execution(workload: Workload, log_group: LogGroup, secrets: SecretReference
         yield Statement("ReadSecrets", ["secretsmanager:GetSecretValue"], secrets.secretsmanager_arns)
 
 
-def _task(workload: Workload, log_group: LogGroup, table: Table) -> Iterator[Statement]:
-    resources = _resources(workload, log_group, table)
+def _task(workload: Workload, log_group: LogGroup) -> Iterator[Statement]:
+    resources = _resources(workload, log_group)
     for grant in workload.program.grants:
         yield Statement(grant.sid, grant.actions, [resources[grant.resource]])
     if workload.settings.exec:
         yield Statement("Exec", EXEC_ACTIONS, ["*"])
 
 
-def _resources(workload: Workload, log_group: LogGroup, table: Table) -> Mapping[Resource, str]:
+def _resources(workload: Workload, log_group: LogGroup) -> Mapping[Resource, str]:
     """The ARN of each thing that the app acts on.
 
     CloudWatch asks for the right to all alarms when it looks for those whose names begin alike.
@@ -73,7 +72,7 @@ def _resources(workload: Workload, log_group: LogGroup, table: Table) -> Mapping
     """
     here = f"{workload.environment.region}:{workload.environment.account_id}"
     return {
-        Resource.TABLE: table.arn,
+        Resource.TABLE: naming.table_arn(workload.project.name, workload.environment),
         Resource.ECS_SERVICE: f"arn:aws:ecs:{here}:service/{workload.cluster}/{workload.name}",
         Resource.IMAGES: workload.repository_arn,
         Resource.ALARMS: f"arn:aws:cloudwatch:{here}:alarm:*",

@@ -40,7 +40,6 @@ class Table:
             lifecycle=TerraformResourceLifecycle(prevent_destroy=environment.protected),
         )
         self.name = table.name
-        self.arn = table.arn
 
 
 def deploy(project: Project, account_id: str) -> tuple[Statement, ...]:

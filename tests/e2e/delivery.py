@@ -26,7 +26,7 @@ from tests.webapp.waiting import soon
 
 HOME, PROD = "111111111111", "222222222222"
 ACCOUNTS = {"dev": HOME, "staging": HOME, "prod": PROD}
-KINDS = ("network", "service")
+KINDS = ("network", "data", "service")
 STACKS = ("foundation", f"foundation-{PROD}", *(f"{env}-{kind}" for env in ACCOUNTS for kind in KINDS))
 BUCKET = f"oaktree-state-{HOME}-{REGION}"
 MAIN = f"repo:{REPOSITORY}:ref:refs/heads/main"

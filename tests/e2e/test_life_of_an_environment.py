@@ -31,7 +31,7 @@ pytestmark = pytest.mark.e2e
 ACCOUNT, OTHER_ACCOUNT = "111111111111", "222222222222"
 NAME = "oaktreesuite"
 REGION = "ap-northeast-1"
-STACKS = ("foundation", "dev-network", "dev-service")
+STACKS = ("foundation", "dev-network", "dev-data", "dev-service")
 
 
 @pytest.fixture(scope="module")

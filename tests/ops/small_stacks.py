@@ -57,6 +57,7 @@ def main() -> None:
     project = tomllib.loads((environments / "project.toml").read_text())
     write(aside, "foundation", foundation(project["protected"]))
     write(aside, "dev-network", {"network": {"input": sensitive((environments / "network.txt").read_text())}})
+    write(aside, "dev-data", {"aws_dynamodb_table-status": made("table")})
     number = recorded_releases(arguments.outdir.parent / ".oaktree/local")
     write(aside, "dev-service", service((environments / "service.txt").read_text(), number))
     shutil.rmtree(arguments.outdir, ignore_errors=True)
@@ -86,13 +87,12 @@ def foundation(protected: bool) -> Block:
 
 
 def service(content: str, number: int) -> Block:
-    """What an app needs to run: its task definition and its table.
+    """What an app needs to run: its task definition, cluster and service.
 
     As on AWS a new record replaces the task definition, which changes the service in place.
     """
     return {
-        "aws_dynamodb_table-status": {"input": content, "triggers_replace": TABLE, **made("table")},
-        "aws_iam_role-task": made("role"),
+        "aws_iam_role-task": {"input": content, "triggers_replace": ROLE, **made("role")},
         "aws_ecs_cluster-cluster": made("cluster"),
         DEFINITION: {
             "input": {"family": NAME},

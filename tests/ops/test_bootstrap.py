@@ -152,6 +152,7 @@ def test_it_tells_what_it_will_do_and_does_nothing_unasked(
         "foundation": ("to do", "apply, then move its state to the bucket"),
         "release of web": ("to do", f"build oaktree/web:{COMMIT} with docker, push and record it"),
         "dev-network": ("to do", "apply"),
+        "dev-data": ("to do", "apply"),
         "dev-service": ("to do", "apply"),
     }
     assert objects(embedded) == []
@@ -197,9 +198,12 @@ def test_it_ends_with_the_service_and_builds_nothing_twice(
     found = results(done.stdout)
     assert (found["images"], found["releases"]) == ("unchanged", "unchanged")
     assert found["dev-network"] == "1 added, 0 changed, 0 destroyed"
-    assert found["dev-service"] == "5 added, 0 changed, 0 destroyed"
+    assert found["dev-data"] == "1 added, 0 changed, 0 destroyed"
+    assert found["dev-service"] == "4 added, 0 changed, 0 destroyed"
     assert calls.read_text() == ""
-    assert sorted(objects(embedded)) == ["dev-network.tfstate", "dev-service.tfstate", "foundation.tfstate"]
+    assert sorted(objects(embedded)) == [
+        f"{stack}.tfstate" for stack in ("dev-data", "dev-network", "dev-service", "foundation")
+    ]
     assert "dev is deployed. `make status ENV=dev` shows its services." in done.stdout
 
 
@@ -297,7 +301,7 @@ def test_on_the_checkouts_own_embedded_aws_no_image_is_needed(desk: Desk) -> Non
     assert re.search(r"^dev web: http://127\.0\.0\.1:\d+$", done.stdout, re.MULTILINE)
     done = here.run("up")
     assert (done.returncode, done.stderr) == (0, ""), done
-    unchanged = ("foundation", "releases", "dev-network", "dev-service", "app web")
+    unchanged = ("foundation", "releases", "dev-network", "dev-data", "dev-service", "app web")
     assert [results(done.stdout)[name] for name in unchanged] == ["unchanged"] * 5
     assert_another_account_needs_an_image(here, own)
 

@@ -259,24 +259,23 @@ def test_deploying_again_goes_on_with_an_interrupted_rollout(here: Desk, app: Fa
     assert "dev: web runs 7abcdef (" in done.stdout
 
 
-def test_a_plan_that_would_replace_a_table_is_refused(here: Desk, embedded: Embedded, app: FakeApp) -> None:
+def test_a_plan_that_would_replace_a_role_is_refused(here: Desk, embedded: Embedded, app: FakeApp) -> None:
     program = here.checkout.directory / "main.py"
     before = program.read_text()
-    program.write_text(before.replace('TABLE = "oaktree-dev-status"', 'TABLE = "oaktree-dev-other"'))
+    program.write_text(before.replace('ROLE = f"{NAME}-task"', 'ROLE = f"{NAME}-other"'))
     done = here.run(*ordered(embedded, app, 8))
     program.write_text(before)
     assert done.returncode == 1
     assert phases(done.stdout) == ["+ record web", "x plan dev-service"]
     assert done.stderr == (
         "The plan of dev-service does more than a release may, so nothing was applied:\n"
-        "  aws_dynamodb_table.status would be replaced: deleted and created again "
+        "  aws_iam_role.task would be replaced: deleted and created again "
         "(because of triggers_replace)\n"
         "If that is what you want, look at it (`make plan ENV=dev STACK=service`) and apply it "
         "(`make apply ENV=dev STACK=service`).\n"
         "The release is recorded and not deployed. `make deploy ENV=dev` deploys it; `make rollback ENV=dev` "
         "records the previous one again, if there is one.\n"
     )
-    assert embedded.client("dynamodb", REGION).list_tables()["TableNames"] == ["oaktree-dev-status"]
     assert running(embedded) == COMMITS[7]
     nothing = here.run("apply", "--env", "dev", "--stack", "service")
     assert "There is no saved plan of dev-service" in nothing.stderr

@@ -134,7 +134,8 @@ def test_up_resumes_and_a_second_one_meanwhile_is_refused(stranger: Desk) -> Non
         "images and secrets": "for web, secrets made up: 1",
         "releases": "recorded for web",
         "dev-network": "1 added, 0 changed, 0 destroyed",
-        "dev-service": "5 added, 0 changed, 0 destroyed",
+        "dev-data": "1 added, 0 changed, 0 destroyed",
+        "dev-service": "4 added, 0 changed, 0 destroyed",
         "app web": "started",
     }
     status = get(f"{address_of(output)}/api/status")
@@ -176,7 +177,7 @@ def test_a_second_up_changes_and_restarts_nothing(stranger: Desk) -> None:
     done = stranger.run("up")
     assert (done.returncode, done.stderr) == (0, "")
     found = results(done.stdout)
-    phases = ("foundation", "releases", "dev-network", "dev-service", "app web")
+    phases = ("foundation", "releases", "dev-network", "dev-data", "dev-service", "app web")
     assert [found[phase] for phase in phases] == ["unchanged"] * 5
     assert None not in before
     assert [running(name, stranger.checkout.local) for name in names] == before
@@ -237,7 +238,9 @@ def test_up_brings_back_what_was_killed(desk: Desk) -> None:
     done = desk.run("up")
     assert (done.returncode, done.stderr) == (0, "")
     found = results(done.stdout)
-    assert [found[stack] for stack in ("foundation", "dev-network", "dev-service")] == ["unchanged"] * 3
+    assert [found[stack] for stack in ("foundation", "dev-network", "dev-data", "dev-service")] == [
+        "unchanged"
+    ] * 4
     assert found["app web"] == "started"
     assert get(f"{address_of(done.stdout)}/readyz")["ready"] is True
 

@@ -59,6 +59,7 @@ def test_every_stack_is_shown_and_nothing_sensitive(here: Desk) -> None:
         "foundation",
         f"  state_bucket  {BUCKET}",
         "dev-network is not applied yet",
+        "dev-data is not applied yet",
         "dev-service",
         "  key           (sensitive; NAME= prints it)",
         '  subnets       ["b", "a"]',
@@ -79,6 +80,7 @@ def test_json_has_all_of_them_and_nothing_sensitive(here: Desk) -> None:
     assert json.loads(done.stdout) == {
         "foundation": {"state_bucket": {"value": BUCKET}},
         "dev-network": {},
+        "dev-data": {},
         "dev-service": {
             "key": {"sensitive": True},
             "subnets": {"value": ["b", "a"]},

@@ -43,7 +43,9 @@ NETWORK = ("--env", "dev", "--stack", "network")
 def test_every_stack_is_valid_without_credentials(desk: Desk) -> None:
     done = desk.run("validate")
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.splitlines() == ["foundation: valid", "dev-network: valid", "dev-service: valid"]
+    assert done.stdout.splitlines() == [
+        f"{stack}: valid" for stack in ("foundation", "dev-network", "dev-data", "dev-service")
+    ]
     assert desk.run("validate", "--stack", "network").stdout == "dev-network: valid\n"
 
 
@@ -222,7 +224,7 @@ def test_a_destroyed_foundation_can_be_built_again(here: Desk, embedded: Embedde
         (("up", "--run", "img"), "RUN=img is not a way to run the app. Use one of process, image."),
         (
             ("validate", "--stack", "net"),
-            "net is not a stack. Use one of foundation, dev-network, dev-service.",
+            "net is not a stack. Use one of foundation, dev-network, dev-data, dev-service.",
         ),
     ],
 )

@@ -95,7 +95,7 @@ def test_all_stacks_are_reviewed_as_the_plan_role_and_the_pull_request_gets_one_
     assert len(tokens.asked) == 3
     (body,) = github.bodies()
     assert "ERRORED" in body
-    assert all(f"`{stack}`" in body for stack in ("foundation", "dev-network", "dev-service"))
+    assert all(f"`{stack}`" in body for stack in ("foundation", "dev-network", "dev-data", "dev-service"))
     assert f"commit `{HEAD[:12]}`" in body
     assert "https://github.test/example/oaktree/actions/runs/1" in body
 
@@ -104,7 +104,12 @@ def test_the_job_has_a_summary_and_says_the_verdict_and_where_it_is(job: Desk) -
     assert "ERRORED" in Path(job.environment["GITHUB_STEP_SUMMARY"]).read_text()
     assert outputs(job)["verdict"] == "ERRORED"
     verdict = json.loads(Path(outputs(job)["file"]).read_text())
-    assert {each["name"] for each in verdict["stacks"]} == {"foundation", "dev-network", "dev-service"}
+    assert {each["name"] for each in verdict["stacks"]} == {
+        "foundation",
+        "dev-network",
+        "dev-data",
+        "dev-service",
+    }
 
 
 def test_the_comment_of_a_former_commit_is_marked(job: Desk, github: FakeGitHub) -> None:

@@ -105,7 +105,7 @@ def test_another_account_may_use_the_states_of_its_own_stacks_only(stacks: dict[
     use = next(item for item in policy["Statement"] if item["Sid"] == "Use222222222222")
     assert use["Resource"] == [
         f"{bucket}/{stack}.tfstate{suffix}"
-        for stack in (OTHER, "prod-network", "prod-service")
+        for stack in (OTHER, "prod-network", "prod-data", "prod-service")
         for suffix in ("", ".tflock")
     ]
 
@@ -218,7 +218,9 @@ def test_roles_use_the_states_of_their_own_account_only(stacks: dict[str, Stack]
             if statement["Sid"] == "LockStates":
                 assert statement["Action"] == ["s3:DeleteObject", "s3:GetObject", "s3:PutObject"]
         written = [
-            f"{bucket}/{env}-{kind}.tfstate" for kind in ("network", "service") for env in environments
+            f"{bucket}/{env}-{kind}.tfstate"
+            for kind in ("network", "data", "service")
+            for env in environments
         ]
         assert by_sid["WriteStates"] == written
         assert by_sid["LockStates"] == [f"{state}.tflock" for state in written]
@@ -333,8 +335,6 @@ def test_the_boundary_has_room_for_every_resource_that_the_app_may_act_on(
     stack = stacks[service]
     account_id = stack.content["provider"]["aws"][0]["allowed_account_ids"][0]
     of_terraform = {
-        "${aws_dynamodb_table.table.arn}": f"arn:aws:dynamodb:eu-central-1:{account_id}:table/"
-        f"{stack.one('aws_dynamodb_table')['name']}",
         "${aws_cloudwatch_log_group.web_log.arn}:*": f"arn:aws:logs:eu-central-1:{account_id}:log-group:"
         f"{stack.one('aws_cloudwatch_log_group', 'web_log')['name']}:*",
     }

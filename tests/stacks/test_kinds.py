@@ -35,12 +35,15 @@ def test_an_accounts_and_an_environments_stacks_are_listed_by_kind() -> None:
     assert names(kinds.stacks_for_environment(PROJECT, PROD)) == [
         f"foundation-{OTHER}",
         "prod-network",
+        "prod-data",
         "prod-service",
     ]
     assert names(kinds.stacks_of_account(PLATFORM, HOME)) == [
         "foundation",
         "dev-network",
         "staging-network",
+        "dev-data",
+        "staging-data",
         "dev-service",
         "staging-service",
     ]
@@ -51,17 +54,24 @@ def test_what_is_destroyed_before_a_stack() -> None:
         return names(kinds.dependents(PLATFORM, stack))
 
     assert before(kinds.SERVICE.of_environment(DEV)) == []
-    assert before(kinds.NETWORK.of_environment(DEV)) == ["dev-service"]
-    assert before(kinds.FOUNDATION.of_account(PROJECT, OTHER)) == ["prod-service", "prod-network"]
+    assert before(kinds.DATA.of_environment(DEV)) == ["dev-service"]
+    assert before(kinds.NETWORK.of_environment(DEV)) == ["dev-service", "dev-data"]
+    assert before(kinds.FOUNDATION.of_account(PROJECT, OTHER)) == [
+        "prod-service",
+        "prod-data",
+        "prod-network",
+    ]
     assert before(kinds.FOUNDATION.of_account(PROJECT, HOME)) == [
         "dev-service",
+        "dev-data",
         "dev-network",
         "staging-service",
+        "staging-data",
         "staging-network",
         f"foundation-{OTHER}",
     ]
 
 
 def test_a_kind_is_found_by_the_name_that_a_person_gives() -> None:
-    assert list(kinds.BY_NAME) == ["foundation", "network", "service"]
+    assert list(kinds.BY_NAME) == ["foundation", "network", "data", "service"]
     assert [kind.name for kind in kinds.RELEASED] == ["service"]

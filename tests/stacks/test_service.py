@@ -88,7 +88,7 @@ def test_the_task_role_may_do_what_the_contract_grants_and_no_more(stacks: dict[
     policy = json.loads(stacks["dev-service"].one("aws_iam_role_policy", "web_task_role_policy")["policy"])
     here = "eu-central-1:111111111111"
     resources = {
-        contract.Resource.TABLE: "${aws_dynamodb_table.table.arn}",
+        contract.Resource.TABLE: f"arn:aws:dynamodb:{here}:table/oaktree-dev-status",
         contract.Resource.ECS_SERVICE: f"arn:aws:ecs:{here}:service/oaktree-dev/oaktree-dev-web",
         contract.Resource.IMAGES: f"arn:aws:ecr:{here}:repository/oaktree/web",
         contract.Resource.ALARMS: f"arn:aws:cloudwatch:{here}:alarm:*",
@@ -106,12 +106,14 @@ def test_the_app_of_another_account_asks_the_projects_registry(stacks: dict[str,
     assert resources == ["arn:aws:ecr:eu-central-1:111111111111:repository/oaktree/web"]
 
 
-def test_the_container_is_told_the_names_of_what_the_stack_creates(synthesize: Synthesize) -> None:
+def test_the_container_is_told_the_names_of_what_the_stacks_create(synthesize: Synthesize) -> None:
     services = "[services.web]\n[services.web-api]\n"
-    stack = synthesize(dev=environment(services=services))["dev-service"]
+    stacks = synthesize(dev=environment(services=services))
+    stack = stacks["dev-service"]
     alarms = {alarm["alarm_name"] for alarm in stack.all("aws_cloudwatch_metric_alarm").values()}
     for key in ("web", "web-api"):
         told = {item["name"]: item["value"] for item in stack.container(f"{key}_task")["environment"]}
+        assert told["TABLE"] == stacks["dev-data"].one("aws_dynamodb_table")["name"]
         assert told["CLUSTER"] == stack.one("aws_ecs_cluster")["name"]
         assert told["ECS_SERVICE"] == stack.one("aws_ecs_service", f"{key}_service")["name"]
         assert told["LOG_GROUP"] == f"${{aws_cloudwatch_log_group.{key}_log.name}}"
@@ -296,9 +298,10 @@ def test_what_holds_data_is_protected_where_the_environment_asks(
     synthesize: Synthesize, protected: bool
 ) -> None:
     text = environment(top=f"protected = {str(protected).lower()}\n")
-    stack = synthesize(dev=text)["dev-service"]
-    for kind in ("aws_dynamodb_table", "aws_s3_bucket"):
-        assert stack.one(kind)["lifecycle"] == {"prevent_destroy": protected}
+    stacks = synthesize(dev=text)
+    stack = stacks["dev-service"]
+    for holder in (stacks["dev-data"].one("aws_dynamodb_table"), stack.one("aws_s3_bucket")):
+        assert holder["lifecycle"] == {"prevent_destroy": protected}
     assert stack.one("aws_lb")["enable_deletion_protection"] is protected
 
 
@@ -375,7 +378,7 @@ def test_a_second_service_has_everything_of_its_own_and_shares_table_and_cluster
     stack = stacks["dev-service"]
     assert set(stack.all("aws_ecs_service")) == {"api_service", "web_service"}
     assert len(stack.all("aws_lb")) == len(stack.all("aws_lb_target_group")) == 2
-    assert len(stack.all("aws_dynamodb_table")) == len(stack.all("aws_ecs_cluster")) == 1
+    assert len(stacks["dev-data"].all("aws_dynamodb_table")) == len(stack.all("aws_ecs_cluster")) == 1
     assert stack.container("api_task")["name"] == "api"
     assert set(stacks["foundation"].all("aws_ecr_repository")) == {"api_images", "web_images"}
 
@@ -458,17 +461,6 @@ def test_tasks_are_added_soon_and_removed_slowly(stacks: dict[str, Stack]) -> No
     requests = policies["web_scaling_by_requests"][key]["predefined_metric_specification"]
     balancer, targets = "${aws_lb.web_balancer.arn_suffix}", "${aws_lb_target_group.web_targets.arn_suffix}"
     assert requests["resource_label"] == f"{balancer}/{targets}"
-
-
-@pytest.mark.parametrize("asked", [True, False])
-def test_the_table_is_kept_and_recovered_as_the_settings_say(synthesize: Synthesize, asked: bool) -> None:
-    text = str(asked).lower()
-    data = f"[data]\ndeletion_protection = {text}\npoint_in_time_recovery = {text}\n"
-    table = synthesize(dev=environment(services=f"[services.web]\n{data}"))["dev-service"].one(
-        "aws_dynamodb_table"
-    )
-    assert table["deletion_protection_enabled"] is asked
-    assert table["point_in_time_recovery"] == {"enabled": asked}
 
 
 def test_logs_are_kept_for_as_long_as_the_settings_say(stacks: dict[str, Stack]) -> None:

@@ -30,16 +30,19 @@ def run_main(*arguments: str | Path, **variables: str) -> subprocess.CompletedPr
     )
 
 
-def test_each_environment_has_a_network_and_a_service_stack_and_each_account_a_foundation(
+def test_each_environment_has_a_network_a_data_and_a_service_stack_and_each_account_a_foundation(
     stacks: dict[str, Stack],
 ) -> None:
     assert sorted(stacks) == [
+        "dev-data",
         "dev-network",
         "dev-service",
         "foundation",
         "foundation-222222222222",
+        "prod-data",
         "prod-network",
         "prod-service",
+        "staging-data",
         "staging-network",
         "staging-service",
     ]
@@ -111,6 +114,7 @@ def test_a_stack_that_is_no_longer_there_leaves_the_output(tmp_path: Path) -> No
 
 def test_every_stack_is_pinned_to_its_account_provider_and_place_of_state(stacks: dict[str, Stack]) -> None:
     accounts = {
+        "prod-data": "222222222222",
         "prod-network": "222222222222",
         "prod-service": "222222222222",
         "foundation-222222222222": "222222222222",

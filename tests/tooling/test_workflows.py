@@ -10,7 +10,7 @@ import yaml
 
 from ops.rollout.deploy import Order
 from ops.rollout.smoke import SECONDS
-from stacks.kinds import KINDS
+from stacks.kinds import KINDS, OF_ENVIRONMENT
 from stacks.naming import GITHUB_SESSION_SECONDS
 
 ROOT = Path(__file__).parents[2]
@@ -225,17 +225,21 @@ def test_infrastructure_applies_every_kind_of_stack_that_no_release_does() -> No
 
 
 def test_infrastructure_goes_through_every_environment_and_account_in_the_order_of_a_release() -> None:
-    networks = calling("infrastructure.yml", "apply.yml", stack="network")
     foundations = calling("infrastructure.yml", "apply.yml", stack="foundation")
-    assert list(networks) == list(calling("release.yml", "deploy.yml"))
-    assert len(networks) + len(foundations) == len(workflows()["infrastructure.yml"]["jobs"])
+    of_environment = [kind.name for kind in OF_ENVIRONMENT if not kind.released]
+    applied = {kind: calling("infrastructure.yml", "apply.yml", stack=kind) for kind in of_environment}
+    jobs = [*foundations.values(), *(job for found in applied.values() for job in found.values())]
+    assert len(jobs) == len(workflows()["infrastructure.yml"]["jobs"])
     project, *others = foundations.values()
     assert all(needs(job) == [project["name"]] for job in others)
     before: list[str] = []
-    for name, job in networks.items():
-        assert (job["name"], job["with"]["gate"]) == (name, name)
-        assert needs(job) == [*(foundations[each]["name"] for each in foundations if each == name), *before]
-        before = [name]
+    for environment in calling("release.yml", "deploy.yml"):
+        before = [*(foundations[each]["name"] for each in foundations if each == environment), *before]
+        for kind in of_environment:
+            job = applied[kind][environment]
+            assert job["with"]["gate"] == environment
+            assert needs(job) == before
+            before = [job["name"]]
     assert [job["with"]["gate"] for job in foundations.values()] == [
         job["name"] for job in foundations.values()
     ]

@@ -3,6 +3,7 @@
 Pure functions of the settings.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Final
 
@@ -44,6 +45,12 @@ def repository_arn(project: Project, service: str) -> str:
 def image_name(service: str, container: str) -> str:
     """Names the image that is built for a container: like the service, or `service.sidecar`."""
     return service if container == service else f"{service}.{container}"
+
+
+def arn_of_ecr_image(image: str) -> str | None:
+    """The ARN of the private ECR repository that an image is in, or None if it is elsewhere."""
+    match = re.match(r"(\d{12})\.dkr\.ecr\.([a-z0-9-]+)\.amazonaws\.com/([^:@]+)", image)
+    return f"arn:aws:ecr:{match[2]}:{match[1]}:repository/{match[3]}" if match else None
 
 
 def release_path(project: str, environment: str) -> str:

@@ -38,6 +38,11 @@ class Route:
     """Which one it is of the routes that share a list of CIDRs too long for one rule."""
 
     @property
+    def name(self) -> str:
+        """Returns a name for its rule, six hash digits, which depends on nothing but itself."""
+        return self._hash()[:6]
+
+    @property
     def patterns(self) -> tuple[str, ...]:
         """Returns the patterns of its paths as the load balancer knows them; none for every path."""
         if self.path != "/":
@@ -55,8 +60,10 @@ class Route:
         if not self.host and not depth:
             return LOWEST_PRIORITY - self.part
         band = (0 if self.host else DEEPEST_PATH + 1) + DEEPEST_PATH - depth
-        text = f"{self.host or ''} {self.path} {self.part}"
-        return 1 + band * _BAND + int(sha256(text.encode()).hexdigest(), 16) % _BAND
+        return 1 + band * _BAND + int(self._hash(), 16) % _BAND
+
+    def _hash(self) -> str:
+        return sha256(f"{self.host or ''} {self.path} {self.part}".encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)

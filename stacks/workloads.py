@@ -170,6 +170,11 @@ class Workload:
         )
 
     @property
+    def repository_arns(self) -> list[str]:
+        """Returns the ECR repositories of its images, those of somebody else included."""
+        return sorted({arn for each in self.containers if (arn := _repository_arn(self.project, each))})
+
+    @property
     def secrets(self) -> tuple[tuple[str, str, SecretReference], ...]:
         """Returns the secrets of all containers: container, variable, and where the value is kept."""
         return tuple(
@@ -288,6 +293,12 @@ def _containers(project: Project, environment: Environment, key: str) -> Iterato
             capabilities=settings.capabilities,
             stop_timeout=settings.stop_timeout,
         )
+
+
+def _repository_arn(project: Project, container: Container) -> str | None:
+    if container.release:
+        return naming.repository_arn(project, container.release)
+    return naming.arn_of_ecr_image(container.image or "")
 
 
 def _source(

@@ -2,15 +2,19 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 from stacks.bindings import CloudwatchMetricAlarm, Construct
 from stacks.constructs.alarm_topic import AlarmTopic
 from stacks.constructs.cluster import Cluster
 from stacks.constructs.load_balancer import LoadBalancer
+from stacks.constructs.targets import Targets
 from stacks.policies import Statement
 from stacks.settings import Project
 from stacks.workloads import Workload
+
+
+ELB: Final = "AWS/ApplicationELB"
 
 
 @dataclass(frozen=True)
@@ -44,60 +48,86 @@ class Alarms:
         scope: Construct,
         workload: Workload,
         cluster: Cluster,
-        balancer: LoadBalancer,
+        targets: Targets | None,
         topic: AlarmTopic,
     ) -> None:
         self.deployment_alarm_names: list[str] = []
-        for alarm in _alarms(workload.name, cluster, balancer):
-            metric_alarm = CloudwatchMetricAlarm(
-                scope,
-                f"{workload.key}_{alarm.name.replace('-', '_')}",
-                alarm_name=f"{workload.alarm_prefix}{alarm.name}",
-                alarm_description=alarm.description,
-                namespace=alarm.namespace,
-                metric_name=alarm.metric,
-                dimensions=dict(alarm.dimensions),
-                statistic=alarm.statistic,
-                period=60,
-                evaluation_periods=alarm.minutes,
-                comparison_operator=alarm.comparison,
-                threshold=alarm.threshold,
-                treat_missing_data=alarm.missing,
-                alarm_actions=[topic.arn],
-                ok_actions=[topic.arn],
-            )
+        alarms = (
+            *(_of_requests(workload, targets) if targets else _without_requests(workload, cluster)),
+            *_of_tasks(workload, cluster),
+        )
+        for alarm in alarms:
+            name = f"{workload.alarm_prefix}{alarm.name}"
+            metric_alarm = _create(scope, f"{workload.key}_", name, alarm, topic)
             if alarm.undoes_deployment:
                 self.deployment_alarm_names.append(metric_alarm.alarm_name)
 
 
-def _alarms(service: str, cluster: Cluster, balancer: LoadBalancer) -> Iterator[Alarm]:
-    """Sources: CloudWatch metrics of Application Load Balancers, and of Amazon ECS services."""
-    elb, ecs = "AWS/ApplicationELB", "AWS/ECS"
-    targets = {"LoadBalancer": balancer.arn_suffix, "TargetGroup": balancer.target_group_arn_suffix}
-    tasks = {"ClusterName": cluster.name, "ServiceName": service}
+def watch_balancer(scope: Construct, balancer: LoadBalancer, topic: AlarmTopic) -> None:
+    """Creates the alarm of a load balancer."""
+    # Requests that reach no task count here only: without a task they get a 503, in a first deployment too.
+    alarm = Alarm(
+        "balancer-errors",
+        "The load balancer itself answered more than ten requests in a minute with 5xx",
+        ELB,
+        "HTTPCode_ELB_5XX_Count",
+        "Sum",
+        "GreaterThanThreshold",
+        10,
+        2,
+        {"LoadBalancer": balancer.arn_suffix},
+    )
+    _create(scope, balancer.prefix, f"{balancer.name}/{alarm.name}", alarm, topic)
+
+
+def _create(
+    scope: Construct, prefix: str, name: str, alarm: Alarm, topic: AlarmTopic
+) -> CloudwatchMetricAlarm:
+    return CloudwatchMetricAlarm(
+        scope,
+        f"{prefix}{alarm.name.replace('-', '_')}",
+        alarm_name=name,
+        alarm_description=alarm.description,
+        namespace=alarm.namespace,
+        metric_name=alarm.metric,
+        dimensions=dict(alarm.dimensions),
+        statistic=alarm.statistic,
+        period=60,
+        evaluation_periods=alarm.minutes,
+        comparison_operator=alarm.comparison,
+        threshold=alarm.threshold,
+        treat_missing_data=alarm.missing,
+        alarm_actions=[topic.arn],
+        ok_actions=[topic.arn],
+    )
+
+
+def _of_requests(workload: Workload, targets: Targets) -> Iterator[Alarm]:
+    """Source: User Guide for Application Load Balancers, "CloudWatch metrics"."""
+    dimensions = {"LoadBalancer": targets.load_balancer.arn_suffix, "TargetGroup": targets.arn_suffix}
     above: Literal["GreaterThanThreshold"] = "GreaterThanThreshold"
     yield Alarm(
         "server-errors",
         "More than ten answers of the app in a minute were 5xx",
-        elb,
+        ELB,
         "HTTPCode_Target_5XX_Count",
         "Sum",
         above,
         10,
         2,
-        targets,
+        dimensions,
         undoes_deployment=True,
     )
     yield Alarm(
         "unhealthy-tasks",
         "A task fails the load balancer's health check",
-        elb,
+        ELB,
         "UnHealthyHostCount",
         "Maximum",
         above,
         0,
         5,
-        targets,
+        dimensions,
         undoes_deployment=True,
     )
     # Also raised before the first task is healthy. ELB reports it only while tasks are registered, so no
@@ -107,42 +137,58 @@ def _alarms(service: str, cluster: Cluster, balancer: LoadBalancer) -> Iterator[
     yield Alarm(
         "no-healthy-task",
         "No task passes the load balancer's health check, or none is registered",
-        elb,
+        ELB,
         "HealthyHostCount",
         "Minimum",
         "LessThanThreshold",
         1,
         3,
-        targets,
-        missing="breaching",
-    )
-    # Requests that reach no task count here only: without a task they get a 503, in a first deployment too.
-    yield Alarm(
-        "balancer-errors",
-        "The load balancer itself answered more than ten requests in a minute with 5xx",
-        elb,
-        "HTTPCode_ELB_5XX_Count",
-        "Sum",
-        above,
-        10,
-        2,
-        {"LoadBalancer": balancer.arn_suffix},
+        dimensions,
+        missing=_without_tasks(workload),
     )
     yield Alarm(
         "slow-answers",
         "The app's answers take more than a second on average",
-        elb,
+        ELB,
         "TargetResponseTime",
         "Average",
         above,
         1,
         5,
-        targets,
+        dimensions,
     )
+
+
+def _without_requests(workload: Workload, cluster: Cluster) -> Iterator[Alarm]:
+    """Source: CloudWatch User Guide, "Amazon ECS Container Insights metrics"."""
+    yield Alarm(
+        "no-running-task",
+        "No task runs",
+        "ECS/ContainerInsights",
+        "RunningTaskCount",
+        "Minimum",
+        "LessThanThreshold",
+        1,
+        3,
+        {"ClusterName": cluster.name, "ServiceName": workload.name},
+        missing=_without_tasks(workload),
+    )
+
+
+def _without_tasks(workload: Workload) -> Literal["breaching", "notBreaching"]:
+    """What no data means: an outage, unless a schedule leaves the service without tasks at times."""
+    at_zero = any(not each.max_capacity for each in workload.scaling.schedule)
+    return "notBreaching" if at_zero else "breaching"
+
+
+def _of_tasks(workload: Workload, cluster: Cluster) -> Iterator[Alarm]:
+    """Source: Amazon ECS Developer Guide, "Amazon ECS CloudWatch metrics"."""
+    tasks = {"ClusterName": cluster.name, "ServiceName": workload.name}
+    above: Literal["GreaterThanThreshold"] = "GreaterThanThreshold"
     yield Alarm(
         "cpu",
         "CPU use stays high: scaling is at its end",
-        ecs,
+        "AWS/ECS",
         "CPUUtilization",
         "Average",
         above,
@@ -151,7 +197,7 @@ def _alarms(service: str, cluster: Cluster, balancer: LoadBalancer) -> Iterator[
         tasks,
     )
     yield Alarm(
-        "memory", "Memory is nearly used up", ecs, "MemoryUtilization", "Average", above, 90, 10, tasks
+        "memory", "Memory is nearly used up", "AWS/ECS", "MemoryUtilization", "Average", above, 90, 10, tasks
     )
 
 

@@ -1,18 +1,23 @@
 """How many tasks there are."""
 
+from hashlib import sha256
 from typing import Final
 
 from stacks.bindings import (
     AppautoscalingPolicy,
     AppautoscalingPolicyTargetTrackingScalingPolicyConfiguration,
     AppautoscalingPolicyTargetTrackingScalingPolicyConfigurationPredefinedMetricSpecification,
+    AppautoscalingScheduledAction,
+    AppautoscalingScheduledActionScalableTargetAction,
     AppautoscalingTarget,
     Construct,
+    TerraformResourceLifecycle,
 )
 from stacks.constructs.cluster import Cluster
-from stacks.constructs.load_balancer import LoadBalancer
-from stacks.constructs.web_service import WebService
+from stacks.constructs.ecs_service import Service
+from stacks.constructs.targets import Targets
 from stacks.policies import Statement
+from stacks.schedules import expression
 from stacks.settings import Project
 from stacks.workloads import Workload
 
@@ -34,8 +39,8 @@ class Autoscaling:
         scope: Construct,
         workload: Workload,
         cluster: Cluster,
-        service: WebService,
-        balancer: LoadBalancer,
+        service: Service,
+        targets: Targets | None,
     ) -> None:
         key, scaling = workload.key, workload.scaling
         target = AppautoscalingTarget(
@@ -46,7 +51,26 @@ class Autoscaling:
             resource_id=f"service/{cluster.name}/{service.name}",
             min_capacity=scaling.min_capacity,
             max_capacity=scaling.max_capacity,
+            # A scheduled action changes both.
+            lifecycle=TerraformResourceLifecycle(ignore_changes=["min_capacity", "max_capacity"])
+            if scaling.schedule
+            else None,
         )
+        for each in scaling.schedule:
+            name = sha256(f"{each.at} {each.timezone}".encode()).hexdigest()[:6]
+            AppautoscalingScheduledAction(
+                scope,
+                f"{key}_scaling_at_{name}",
+                name=f"at-{name}",
+                service_namespace=target.service_namespace,
+                scalable_dimension=target.scalable_dimension,
+                resource_id=target.resource_id,
+                schedule=expression(each.at),
+                timezone=each.timezone,
+                scalable_target_action=AppautoscalingScheduledActionScalableTargetAction(
+                    min_capacity=str(each.min_capacity), max_capacity=str(each.max_capacity)
+                ),
+            )
         figures = (
             ("cpu", "ECSServiceAverageCPUUtilization", scaling.cpu_percent, None),
             ("memory", "ECSServiceAverageMemoryUtilization", scaling.memory_percent, None),
@@ -54,7 +78,7 @@ class Autoscaling:
                 "requests",
                 "ALBRequestCountPerTarget",
                 scaling.requests_per_target,
-                f"{balancer.arn_suffix}/{balancer.target_group_arn_suffix}",
+                f"{targets.load_balancer.arn_suffix}/{targets.arn_suffix}" if targets else None,
             ),
         )
         for name, metric, value, label in figures:
@@ -98,8 +122,10 @@ def deploy(project: Project, account_id: str) -> tuple[Statement, ...]:
             "ChangeScaling",
             actions=[
                 "application-autoscaling:DeleteScalingPolicy",
+                "application-autoscaling:DeleteScheduledAction",
                 "application-autoscaling:DeregisterScalableTarget",
                 "application-autoscaling:PutScalingPolicy",
+                "application-autoscaling:PutScheduledAction",
                 "application-autoscaling:RegisterScalableTarget",
             ],
             resources=["*"],

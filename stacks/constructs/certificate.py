@@ -1,4 +1,4 @@
-"""The certificate of a service's domain."""
+"""The certificate of a domain."""
 
 from stacks.bindings import (
     AcmCertificate,
@@ -7,6 +7,7 @@ from stacks.bindings import (
     Route53Record,
     TerraformResourceLifecycle,
 )
+from stacks import routing
 from stacks.policies import Statement
 from stacks.settings import Platform
 
@@ -17,15 +18,15 @@ class Certificate:
     def __init__(self, scope: Construct, key: str, domain: str, zone_id: str) -> None:
         certificate = AcmCertificate(
             scope,
-            f"{key}_certificate",
+            f"certificate_{key}",
             domain_name=domain,
             validation_method="DNS",
             lifecycle=TerraformResourceLifecycle(create_before_destroy=True),
         )
-        option = f"tolist(aws_acm_certificate.{key}_certificate.domain_validation_options)[0]"
+        option = f"tolist(aws_acm_certificate.certificate_{key}.domain_validation_options)[0]"
         record = Route53Record(
             scope,
-            f"{key}_certificate_proof",
+            f"certificate_{key}_proof",
             zone_id=zone_id,
             name=f"${{{option}.resource_record_name}}",
             type=f"${{{option}.resource_record_type}}",
@@ -35,7 +36,7 @@ class Certificate:
         )
         validation = AcmCertificateValidation(
             scope,
-            f"{key}_certificate_validation",
+            f"certificate_{key}_validation",
             certificate_arn=certificate.arn,
             validation_record_fqdns=[record.fqdn],
         )
@@ -48,11 +49,11 @@ def deploy(platform: Platform, account_id: str) -> tuple[Statement, ...]:
     Source: AWS Service Authorization Reference, condition keys of Route 53 and of Certificate Manager.
     """
     domains = sorted(
-        service.domain
+        domain
         for environment in platform.environments.values()
         if environment.account_id == account_id
-        for service in environment.services.values()
-        if service.domain
+        for balancer in routing.balancers(environment)
+        for domain in balancer.domains
     )
     if not domains:
         return ()

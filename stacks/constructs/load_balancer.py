@@ -1,28 +1,29 @@
-"""A service's load balancer, what it listens to, and where it sends requests."""
+"""A load balancer, and what it listens to."""
 
 from typing import Final
 
+from stacks import naming
 from stacks.bindings import (
     Construct,
     DataAwsRoute53Zone,
     Lb,
     LbAccessLogs,
     LbListener,
+    LbListenerCertificate,
     LbListenerDefaultAction,
+    LbListenerDefaultActionFixedResponse,
     LbListenerDefaultActionRedirect,
-    LbTargetGroup,
-    LbTargetGroupHealthCheck,
     Route53Record,
     Route53RecordAlias,
-    TerraformResourceLifecycle,
 )
 from stacks.constructs.access_log_bucket import AccessLogBucket
+from stacks.constructs.balancer_group import BalancerGroup
 from stacks.constructs.certificate import Certificate
-from stacks.constructs.service_groups import ServiceGroups
-from stacks.network import NetworkStack
+from stacks.constructs.network_connections import NetworkConnections
+from stacks.constructs.platform_stack import PlatformStack
 from stacks.policies import Statement
-from stacks.settings import Project
-from stacks.workloads import Workload
+from stacks.routing import Balancer
+from stacks.settings import Environment, Project
 
 TLS_POLICY: Final = "ELBSecurityPolicy-TLS13-1-2-Res-2021-06"
 """TLS 1.2 and 1.3 without weak ciphers (ELB.17)."""
@@ -34,126 +35,113 @@ LINKED_ROLE: Final = "elasticloadbalancing.amazonaws.com"
 class LoadBalancer:
     """An Application Load Balancer in the public tier: HTTPS with a redirect, or HTTP without a domain.
 
-    `url` is where the service is reached; `listener` is what forwards to `target_group_arn`; `groups`
-    are the security groups of both ends.
+    What no rule of `listener_arn` sends to a service gets a 404.
     """
 
     def __init__(
         self,
-        scope: Construct,
-        workload: Workload,
-        network: NetworkStack,
-        groups: ServiceGroups,
+        scope: PlatformStack,
+        environment: Environment,
+        balancer: Balancer,
+        network: NetworkConnections,
         access_logs: AccessLogBucket,
     ) -> None:
-        key, service = workload.key, workload.settings
-        balancer = Lb(
+        project, key = scope.project.name, balancer.key
+        prefix = f"{key}_" if key else ""
+        self.name = (
+            naming.service_name(project, environment.name, key)
+            if key
+            else naming.balancer_name(project, environment.name)
+        )
+        self.group_id = BalancerGroup(scope, prefix, self.name, balancer, network).id
+        resource = Lb(
             scope,
-            f"{key}_balancer",
-            name=workload.name,
+            f"{prefix}balancer",
+            name=self.name,
             load_balancer_type="application",
             internal=False,
-            subnets=list(network.public.ids.values()),
-            security_groups=[groups.balancer_id],
-            idle_timeout=service.idle_timeout,
+            subnets=network.public_subnet_ids,
+            security_groups=[self.group_id],
+            idle_timeout=environment.load_balancer.idle_timeout,
             drop_invalid_header_fields=True,
             desync_mitigation_mode="defensive",
-            enable_deletion_protection=workload.environment.protected,
-            access_logs=LbAccessLogs(bucket=access_logs.name, prefix=key, enabled=True),
+            enable_deletion_protection=environment.protected,
+            access_logs=LbAccessLogs(bucket=access_logs.name, prefix=key or "balancer", enabled=True),
             # AWS tries to write to the bucket at once; Terraform cannot see that it needs the policy for it.
             depends_on=[access_logs.policy],
         )
-        self.arn_suffix = balancer.arn_suffix
-        self.dns_name = balancer.dns_name
-        self.groups = groups
-        target_group = _target_group(scope, workload, network)
-        self.target_group_arn = target_group.arn
-        self.target_group_arn_suffix = target_group.arn_suffix
+        self.key = key
+        self.prefix = prefix
+        self.arn = resource.arn
+        self.arn_suffix = resource.arn_suffix
+        self.dns_name = resource.dns_name
 
-        forward = LbListenerDefaultAction(type="forward", target_group_arn=target_group.arn)
-        if service.domain and service.hosted_zone:
-            zone = DataAwsRoute53Zone(scope, f"{key}_zone", name=service.hosted_zone, private_zone=False)
-            certificate = Certificate(scope, key, service.domain, zone.zone_id)
-            self.listener = LbListener(
+        zones = {
+            zone: DataAwsRoute53Zone(scope, f"zone_{_slug(zone)}", name=zone, private_zone=False).zone_id
+            for zone in dict.fromkeys(balancer.domains.values())
+        }
+        certificates = [
+            Certificate(scope, _slug(domain), domain, zones[zone]).arn
+            for domain, zone in balancer.domains.items()
+        ]
+        plain = LbListener(
+            scope,
+            f"{prefix}http",
+            load_balancer_arn=resource.arn,
+            port=80,
+            protocol="HTTP",
+            default_action=[_to_https() if certificates else _not_found()],
+        )
+        self.listener_arn = plain.arn
+        if certificates:
+            self.listener_arn = LbListener(
                 scope,
-                f"{key}_https",
-                load_balancer_arn=balancer.arn,
+                f"{prefix}https",
+                load_balancer_arn=resource.arn,
                 port=443,
                 protocol="HTTPS",
                 ssl_policy=TLS_POLICY,
-                certificate_arn=certificate.arn,
-                default_action=[forward],
-            )
-            LbListener(
+                certificate_arn=certificates[0],
+                default_action=[_not_found()],
+            ).arn
+        for domain, certificate in zip(list(balancer.domains)[1:], certificates[1:], strict=True):
+            LbListenerCertificate(
                 scope,
-                f"{key}_http",
-                load_balancer_arn=balancer.arn,
-                port=80,
-                protocol="HTTP",
-                default_action=[_to_https()],
+                f"certificate_{_slug(domain)}_shown",
+                listener_arn=self.listener_arn,
+                certificate_arn=certificate,
             )
+        for domain, zone in balancer.domains.items():
             Route53Record(
                 scope,
-                f"{key}_name",
-                zone_id=zone.zone_id,
-                name=service.domain,
+                f"name_{_slug(domain)}",
+                zone_id=zones[zone],
+                name=domain,
                 type="A",
                 alias=Route53RecordAlias(
-                    name=balancer.dns_name, zone_id=balancer.zone_id, evaluate_target_health=True
+                    name=resource.dns_name, zone_id=resource.zone_id, evaluate_target_health=True
                 ),
             )
-            self.url = f"https://{service.domain}"
-        else:
-            self.listener = LbListener(
-                scope,
-                f"{key}_http",
-                load_balancer_arn=balancer.arn,
-                port=80,
-                protocol="HTTP",
-                default_action=[forward],
-            )
-            self.url = f"http://{balancer.dns_name}"
 
 
-def _target_group(scope: Construct, workload: Workload, network: NetworkStack) -> LbTargetGroup:
-    """Returns a target group whose name changes with each argument that replaces it.
-
-    Source: Terraform, "Resource: aws_lb_target_group".
-    """
-    port, protocol, target_type = workload.program.port, "HTTP", "ip"
-    return LbTargetGroup(
-        scope,
-        f"{workload.key}_targets",
-        name=workload.target_group(f"{port} {protocol} {target_type}", network.vpc.id),
-        vpc_id=network.vpc.id,
-        target_type=target_type,
-        protocol=protocol,
-        port=port,
-        deregistration_delay=str(workload.settings.deregistration_delay),
-        health_check=_health_check(workload),
-        lifecycle=TerraformResourceLifecycle(create_before_destroy=True),
-    )
-
-
-def _health_check(workload: Workload) -> LbTargetGroupHealthCheck:
-    check = workload.settings.health_check
-    return LbTargetGroupHealthCheck(
-        enabled=True,
-        protocol="HTTP",
-        port="traffic-port",
-        path=workload.program.health_path,
-        matcher="200",
-        interval=check.interval,
-        timeout=check.timeout,
-        healthy_threshold=check.healthy_threshold,
-        unhealthy_threshold=check.unhealthy_threshold,
-    )
+def _slug(domain: str) -> str:
+    """A part of a Terraform name, which has no dots."""
+    return domain.replace(".", "_")
 
 
 def _to_https() -> LbListenerDefaultAction:
     return LbListenerDefaultAction(
         type="redirect",
         redirect=LbListenerDefaultActionRedirect(port="443", protocol="HTTPS", status_code="HTTP_301"),
+    )
+
+
+def _not_found() -> LbListenerDefaultAction:
+    return LbListenerDefaultAction(
+        type="fixed-response",
+        fixed_response=LbListenerDefaultActionFixedResponse(
+            content_type="text/plain", message_body="Not found", status_code="404"
+        ),
     )
 
 
@@ -167,14 +155,16 @@ def deploy(project: Project, account_id: str) -> tuple[Statement, ...]:
                 *(
                     f"elasticloadbalancing:{verb}{thing}"
                     for verb in ("Create", "Delete", "Modify")
-                    for thing in ("Listener", "TargetGroup")
+                    for thing in ("Listener", "Rule", "TargetGroup")
                 ),
+                "elasticloadbalancing:AddListenerCertificates",
                 "elasticloadbalancing:AddTags",
                 "elasticloadbalancing:CreateLoadBalancer",
                 "elasticloadbalancing:DeleteLoadBalancer",
                 "elasticloadbalancing:ModifyListenerAttributes",
                 "elasticloadbalancing:ModifyLoadBalancerAttributes",
                 "elasticloadbalancing:ModifyTargetGroupAttributes",
+                "elasticloadbalancing:RemoveListenerCertificates",
                 "elasticloadbalancing:RemoveTags",
                 "elasticloadbalancing:SetIpAddressType",
                 "elasticloadbalancing:SetSecurityGroups",
@@ -182,7 +172,7 @@ def deploy(project: Project, account_id: str) -> tuple[Statement, ...]:
             ],
             resources=[
                 f"arn:aws:elasticloadbalancing:*:{account_id}:{kind}/{name}-*"
-                for kind in ("loadbalancer/app", "listener/app", "targetgroup")
+                for kind in ("loadbalancer/app", "listener/app", "listener-rule/app", "targetgroup")
             ],
         ),
     )

@@ -1,4 +1,4 @@
-"""The release records of an environment: which image each service runs."""
+"""The release records of an environment: which image each container runs."""
 
 from collections.abc import Sequence
 
@@ -12,21 +12,25 @@ from stacks.bindings import (
 )
 from stacks.policies import Statement
 from stacks.settings import Environment, Project
-from stacks.workloads import Workload
+from stacks.workloads import Container, Reference, Workload
 
 
 class Releases:
     """Reads the records when Terraform plans; a plan without a usable one fails and says what to do.
 
-    `images` and `commits` are Terraform expressions by service. A record is JSON with at least an
-    `image` by digest and a `commit`; it is no secret, so plans show it.
+    A record is JSON with at least an `image` by digest and a `commit`; it is no secret, so plans show it.
     """
 
     def __init__(
         self, scope: Construct, project: Project, environment: Environment, workloads: Sequence[Workload]
     ) -> None:
-        self.images: dict[str, str] = {}
-        self.commits: dict[str, str] = {}
+        names = sorted(
+            {each.release for workload in workloads for each in workload.containers if each.release}
+        )
+        # Within JSON text, so without quotes or dots in their names.
+        self._locals = {name: f"{name.replace('.', '_')}_release" for name in names}
+        if not names:
+            return
         DataAwsSsmParametersByPath(
             scope,
             "releases",
@@ -34,16 +38,31 @@ class Releases:
             recursive=False,
             with_decryption=False,
             lifecycle=TerraformResourceLifecycle(
-                postcondition=[condition for workload in workloads for condition in _conditions(workload)]
+                postcondition=[
+                    condition for name in names for condition in _conditions(project, environment, name)
+                ]
             ),
         )
-        for workload in workloads:
-            record = _record("data.aws_ssm_parameters_by_path.releases", workload.release_parameter)
-            # A local without quotes in its name: it is used within JSON text.
-            local = f"{workload.key}_release"
+        for name, local in self._locals.items():
+            parameter = naming.release_parameter(project, environment.name, name)
+            record = _record("data.aws_ssm_parameters_by_path.releases", parameter)
             TerraformLocal(scope, local, f"${{{record}}}")
-            self.images[workload.key] = f"${{local.{local}.image}}"
-            self.commits[workload.key] = f"${{local.{local}.commit}}"
+
+    def image(self, container: Container) -> str:
+        """Returns a container's image: somebody else's by digest, or a Terraform expression."""
+        return container.image or self._of(container, "image")
+
+    def resolved(self, container: Container, value: str | Reference) -> str:
+        """Returns a variable's value, which is a Terraform expression if it refers to the release."""
+        match value:
+            case Reference.IMAGE:
+                return self._of(container, "image")
+            case Reference.COMMIT:
+                return self._of(container, "commit")
+        return value
+
+    def _of(self, container: Container, key: str) -> str:
+        return f"${{local.{self._locals[container.release or '']}.{key}}}"
 
 
 def _record(source: str, parameter: str) -> str:
@@ -51,19 +70,21 @@ def _record(source: str, parameter: str) -> str:
     return f'jsondecode(nonsensitive({source}.values)[index({source}.names, "{parameter}")])'
 
 
-def _conditions(workload: Workload) -> tuple[Postcondition, Postcondition]:
-    environment, service = workload.environment.name, workload.key
-    parameter, repository = workload.release_parameter, workload.repository
+def _conditions(
+    project: Project, environment: Environment, name: str
+) -> tuple[Postcondition, Postcondition]:
+    parameter = naming.release_parameter(project, environment.name, name)
+    repository = f"{naming.registry(project)}/{naming.repository_name(project, name)}"
     pattern = "^" + repository.replace(".", "[.]") + "@sha256:[0-9a-f]{64}$"
     remedy = (
-        f"make release ENV={environment} SERVICE={service} IMAGE={repository}@sha256:<digest> COMMIT=<commit>"
+        f"make release ENV={environment.name} SERVICE={name} IMAGE={repository}@sha256:<digest> COMMIT=<commit>"
     )
     record = _record("self", parameter)
     return (
         Postcondition(
             condition=f'${{contains(self.names, "{parameter}")}}',
             error_message=(
-                f"{environment} has no release of {service} yet: the SSM parameter {parameter} is missing. "
+                f"{environment.name} has no release of {name} yet: the SSM parameter {parameter} is missing. "
                 f"Make one: {remedy}"
             ),
         ),

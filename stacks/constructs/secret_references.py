@@ -5,7 +5,7 @@ from stacks.workloads import Workload
 
 
 class SecretReferences:
-    """`value_from` by the variable's name. No value is read: neither plan nor state ever holds one.
+    """`value_from` by the container's name and the variable's. No value is read: neither plan nor state ever holds one.
 
     A secret of Secrets Manager has an ARN that only AWS knows, so Terraform looks it up, and a plan
     fails when there is none.
@@ -14,14 +14,18 @@ class SecretReferences:
 
     def __init__(self, scope: Construct, workload: Workload) -> None:
         here = f"{workload.environment.region}:{workload.environment.account_id}"
-        self.value_from: dict[str, str] = {}
-        for variable, reference in sorted(workload.secrets.items()):
+        self.value_from: dict[str, dict[str, str]] = {each.name: {} for each in workload.containers}
+        ssm_arns: dict[str, None] = {}
+        secretsmanager_arns: dict[str, None] = {}
+        for container, variable, reference in workload.secrets:
             if reference.store == "ssm":
-                self.value_from[variable] = f"arn:aws:ssm:{here}:parameter{reference.name}"
+                source = f"arn:aws:ssm:{here}:parameter{reference.name}"
+                ssm_arns[source] = None
             else:
-                secret = DataAwsSecretsmanagerSecret(
-                    scope, f"{workload.key}_{variable.lower()}", name=reference.name
-                )
-                self.value_from[variable] = secret.arn
-        self.ssm_arns = [arn for arn in self.value_from.values() if arn.startswith("arn:aws:ssm:")]
-        self.secretsmanager_arns = [arn for arn in self.value_from.values() if arn not in self.ssm_arns]
+                whose = workload.key if container == workload.key else f"{workload.key}_{container}"
+                secret = DataAwsSecretsmanagerSecret(scope, f"{whose}_{variable.lower()}", name=reference.name)
+                source = f"{secret.arn}:{reference.json_key}::" if reference.json_key else secret.arn
+                secretsmanager_arns[secret.arn] = None
+            self.value_from[container][variable] = source
+        self.ssm_arns = list(ssm_arns)
+        self.secretsmanager_arns = list(secretsmanager_arns)

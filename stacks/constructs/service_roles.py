@@ -14,9 +14,9 @@ from stacks.workloads import Resource, Workload
 
 
 class ServiceRoles:
-    """The execution role pulls the image, reads the secrets and writes the log; the task role is the app's.
+    """The execution role pulls the images, reads the secrets and writes the log; the task role is the program's.
 
-    The task role allows what the workload's grants say and nothing else.
+    The task role allows what the workload's grants and permissions say and nothing else.
     """
 
     def __init__(
@@ -47,7 +47,8 @@ class ServiceRoles:
 
 def _execution(workload: Workload, log_group: LogGroup, secrets: SecretReferences) -> Iterator[Statement]:
     yield Statement("Login", ["ecr:GetAuthorizationToken"], ["*"])
-    yield Statement("PullImage", PULL_ACTIONS, [workload.repository_arn])
+    if repositories := workload.repository_arns:
+        yield Statement("PullImage", PULL_ACTIONS, repositories)
     yield Statement("WriteLog", ["logs:CreateLogStream", "logs:PutLogEvents"], [f"{log_group.arn}:*"])
     if secrets.ssm_arns:
         yield Statement("ReadParameters", ["ssm:GetParameters"], secrets.ssm_arns)
@@ -57,7 +58,8 @@ def _execution(workload: Workload, log_group: LogGroup, secrets: SecretReference
 
 def _task(workload: Workload, log_group: LogGroup) -> Iterator[Statement]:
     resources = _resources(workload, log_group)
-    for grant in workload.program.grants:
+    yield from workload.permissions
+    for grant in workload.grants:
         yield Statement(grant.sid, grant.actions, [resources[grant.resource]])
     if workload.settings.exec:
         yield Statement("Exec", EXEC_ACTIONS, ["*"])
@@ -74,7 +76,7 @@ def _resources(workload: Workload, log_group: LogGroup) -> Mapping[Resource, str
     return {
         Resource.TABLE: naming.table_arn(workload.project.name, workload.environment),
         Resource.ECS_SERVICE: f"arn:aws:ecs:{here}:service/{workload.cluster}/{workload.name}",
-        Resource.IMAGES: workload.repository_arn,
+        Resource.IMAGES: naming.repository_arn(workload.project, workload.key),
         Resource.ALARMS: f"arn:aws:cloudwatch:{here}:alarm:*",
         Resource.LOG_GROUP: f"{log_group.arn}:*",
         Resource.ANY: "*",

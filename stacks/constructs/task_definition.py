@@ -1,4 +1,4 @@
-"""What runs: one container, as a workload says."""
+"""What runs: the containers of a task, as a workload says."""
 
 import json
 from collections.abc import Mapping
@@ -8,14 +8,17 @@ from typing import Final
 from stacks.bindings import (
     Construct,
     EcsTaskDefinition,
+    EcsTaskDefinitionEphemeralStorage,
     EcsTaskDefinitionRuntimePlatform,
     EcsTaskDefinitionVolume,
     TerraformResourceLifecycle,
 )
 from stacks.constructs.secret_references import SecretReferences
+from stacks.constructs.releases import Releases
 from stacks.constructs.service_roles import ServiceRoles
 from stacks.policies import Statement
-from stacks.workloads import Reference, Workload
+from stacks.service_settings import ContainerHealth
+from stacks.workloads import Container, Workload
 
 LOG_BUFFER = "25m"
 """Room for log events while CloudWatch is slow; beyond it events are lost rather than requests."""
@@ -31,62 +34,33 @@ DEPLOY: Final = (
 
 
 class TaskDefinition:
-    """A Fargate task definition with one container, named like the service.
+    """A Fargate task definition with the containers of a workload, the first named like the service.
 
-    The container runs as the program's user, with a read-only root unless told otherwise, an init
-    process, no Linux capability, and no secret by value. `references` are what its variables may say;
-    `roles` must be able to do what they may before a task starts.
+    A container has a read-only root unless told otherwise, an init process, no Linux capability unless
+    told otherwise, and no secret by value. `roles` must be able to do what they may before a task starts.
     """
 
     def __init__(
         self,
         scope: Construct,
         workload: Workload,
-        references: Mapping[Reference, str],
+        releases: Releases,
         roles: ServiceRoles,
         secrets: SecretReferences,
     ) -> None:
-        key, service, program = workload.key, workload.settings, workload.program
-        variables = {
-            name: references[value] if isinstance(value, Reference) else value
-            for name, value in workload.variables.items()
-        }
-        container = {
-            "name": key,
-            "image": references[Reference.IMAGE],
-            "essential": True,
-            "command": list(program.command),
-            "user": program.user,
-            "readonlyRootFilesystem": service.read_only_root,
-            # ECS answers both lists; without one of them, every plan would replace the task definition.
-            "linuxParameters": {"initProcessEnabled": True, "capabilities": {"add": [], "drop": ["ALL"]}},
-            "stopTimeout": service.stop_timeout,
-            "portMappings": [{"containerPort": program.port, "hostPort": program.port, "protocol": "tcp"}],
-            "healthCheck": _health_check(workload),
-            "logConfiguration": {
-                "logDriver": "awslogs",
-                "options": {
-                    "awslogs-group": references[Reference.LOG_GROUP],
-                    "awslogs-region": workload.environment.region,
-                    "awslogs-stream-prefix": key,
-                    "mode": "non-blocking",
-                    "max-buffer-size": LOG_BUFFER,
-                },
-            },
-            "environment": [{"name": name, "value": value} for name, value in sorted(variables.items())],
-            "secrets": [
-                {"name": name, "valueFrom": source} for name, source in sorted(secrets.value_from.items())
-            ],
-            "mountPoints": [
-                {"sourceVolume": _volume(path), "containerPath": path, "readOnly": False}
-                for path in sorted(service.writable_paths)
-            ],
-            "systemControls": [],
-            "volumesFrom": [],
-        }
+        service = workload.settings
+        containers = [
+            _definition(workload, container, releases, secrets.value_from[container.name])
+            for container in workload.containers
+        ]
+        volumes = sorted(
+            _volume(workload, container, path)
+            for container in workload.containers
+            for path in container.writable_paths
+        )
         definition = EcsTaskDefinition(
             scope,
-            f"{key}_task",
+            f"{workload.key}_task",
             family=workload.name,
             requires_compatibilities=["FARGATE"],
             network_mode="awsvpc",
@@ -95,11 +69,13 @@ class TaskDefinition:
             runtime_platform=EcsTaskDefinitionRuntimePlatform(
                 operating_system_family="LINUX", cpu_architecture=service.architecture.upper()
             ),
+            ephemeral_storage=EcsTaskDefinitionEphemeralStorage(size_in_gib=service.ephemeral_storage)
+            if service.ephemeral_storage
+            else None,
             execution_role_arn=roles.execution.arn,
             task_role_arn=roles.task.arn,
-            container_definitions=json.dumps([container], sort_keys=True),
-            volume=[EcsTaskDefinitionVolume(name=_volume(path)) for path in sorted(service.writable_paths)]
-            or None,
+            container_definitions=json.dumps(containers, sort_keys=True),
+            volume=[EcsTaskDefinitionVolume(name=volume) for volume in volumes] or None,
             # A rollback needs the former revision, which ECS does not start again once it is deregistered.
             skip_destroy=True,
             lifecycle=TerraformResourceLifecycle(create_before_destroy=True),
@@ -108,18 +84,66 @@ class TaskDefinition:
         self.roles = roles
 
 
-def _health_check(workload: Workload) -> dict[str, object]:
-    check = workload.settings.health_check
+def _definition(
+    workload: Workload, container: Container, releases: Releases, secrets: Mapping[str, str]
+) -> dict[str, object]:
+    """Returns a container as ECS knows it. Source: Amazon ECS API Reference, ContainerDefinition."""
+    variables = {name: releases.resolved(container, value) for name, value in container.variables.items()}
+    # ECS answers both lists; without one of them, every plan would replace the task definition.
+    capabilities = {"capabilities": {"add": [], "drop": ["ALL"]}} if container.capabilities == "none" else {}
+    optional: dict[str, object] = {
+        "command": list(container.command),
+        "entryPoint": list(container.entry_point),
+        "user": container.user,
+        "workingDirectory": container.working_directory,
+        "healthCheck": _health_check(container.health) if container.health else None,
+    }
     return {
-        "command": ["CMD", *workload.program.health_command],
-        "interval": check.interval,
-        "timeout": check.timeout,
-        "retries": check.unhealthy_threshold,
-        "startPeriod": min(check.grace_period, 300),
+        "name": container.name,
+        "image": releases.image(container),
+        "essential": container.essential,
+        "readonlyRootFilesystem": container.read_only_root,
+        "linuxParameters": {"initProcessEnabled": True, **capabilities},
+        "stopTimeout": container.stop_timeout,
+        "portMappings": [
+            {"containerPort": container.port, "hostPort": container.port, "protocol": "tcp"}
+        ]
+        if container.port
+        else [],
+        "logConfiguration": {
+            "logDriver": "awslogs",
+            "options": {
+                "awslogs-group": workload.log_group,
+                "awslogs-region": workload.environment.region,
+                "awslogs-stream-prefix": workload.key,
+                "mode": "non-blocking",
+                "max-buffer-size": LOG_BUFFER,
+            },
+        },
+        "environment": [{"name": name, "value": value} for name, value in sorted(variables.items())],
+        "secrets": [{"name": name, "valueFrom": source} for name, source in sorted(secrets.items())],
+        "mountPoints": [
+            {"sourceVolume": _volume(workload, container, path), "containerPath": path, "readOnly": False}
+            for path in sorted(container.writable_paths)
+        ],
+        "systemControls": [],
+        "volumesFrom": [],
+        **{key: value for key, value in optional.items() if value},
     }
 
 
-def _volume(path: str) -> str:
+def _health_check(health: ContainerHealth) -> dict[str, object]:
+    return {
+        "command": ["CMD", *health.command],
+        "interval": health.interval,
+        "timeout": health.timeout,
+        "retries": health.retries,
+        "startPeriod": health.start_period,
+    }
+
+
+def _volume(workload: Workload, container: Container, path: str) -> str:
     """A name for a path's volume; the digest tells /a/b from /a-b."""
-    readable = path.strip("/").replace("/", "-").replace(".", "-")
-    return f"{readable}-{sha256(path.encode()).hexdigest()[:4]}"
+    own = path if container is workload.main else f"/{container.name}{path}"
+    readable = own.strip("/").replace("/", "-").replace(".", "-")
+    return f"{readable}-{sha256(own.encode()).hexdigest()[:4]}"

@@ -21,7 +21,7 @@ class TaskGroup:
 
     def __init__(self, scope: Construct, workload: Workload, network: NetworkConnections) -> None:
         self._scope = scope
-        self._workload = workload
+        self.workload = workload
         key, name = workload.key, workload.name
         group = SecurityGroup(
             scope,
@@ -47,7 +47,7 @@ class TaskGroup:
     def admit_balancer(self, group_id: str) -> None:
         """Opens the way from a load balancer to the port that requests go to."""
         self._admit("balancer", "From the load balancer", group_id)
-        key, name, port = self._workload.key, self._workload.name, self._workload.port
+        key, name, port = self.workload.key, self.workload.name, self.workload.port
         VpcSecurityGroupEgressRule(
             self._scope,
             f"{key}_balancer_to_task",
@@ -62,12 +62,13 @@ class TaskGroup:
 
     def connect_to(self, other: "TaskGroup") -> None:
         """Opens the way to the port of another service."""
-        theirs = other._workload
-        self._to(theirs.key, f"To {theirs.key}, which it uses", theirs.port or 0, group=other.id)
-        other._admit(self._workload.key, f"From {self._workload.key}, which uses it", self.id)
+        theirs = other.workload
+        self._to(f"service_{theirs.key}", f"To {theirs.key}, which it uses", theirs.port, group=other.id)
+        who = f"service_{self.workload.key}"
+        other._admit(who, f"From {self.workload.key}, which uses it", self.id)
 
     def _admit(self, who: str, description: str, group_id: str) -> None:
-        key, name, port = self._workload.key, self._workload.name, self._workload.port
+        key, name, port = self.workload.key, self.workload.name, self.workload.port
         VpcSecurityGroupIngressRule(
             self._scope,
             f"{key}_task_from_{who}",
@@ -84,7 +85,7 @@ class TaskGroup:
         self,
         what: str,
         description: str,
-        port: int,
+        port: int | None,
         *,
         group: str | None = None,
         cidr: str | None = None,
@@ -92,7 +93,7 @@ class TaskGroup:
     ) -> None:
         VpcSecurityGroupEgressRule(
             self._scope,
-            f"{self._workload.key}_task_to_{what}",
+            f"{self.workload.key}_task_to_{what}",
             security_group_id=self.id,
             description=description,
             referenced_security_group_id=group,
@@ -101,5 +102,5 @@ class TaskGroup:
             ip_protocol="tcp",
             from_port=port,
             to_port=port,
-            tags={"Name": f"{self._workload.name}-task-to-{what}"},
+            tags={"Name": f"{self.workload.name}-task-to-{what}"},
         )

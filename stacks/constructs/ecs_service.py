@@ -8,19 +8,21 @@ from stacks.bindings import (
     EcsServiceDeploymentCircuitBreaker,
     EcsServiceLoadBalancer,
     EcsServiceNetworkConfiguration,
+    EcsServiceServiceRegistries,
     TerraformResourceLifecycle,
 )
 from stacks.constructs.alarms import Alarms
 from stacks.constructs.cluster import Cluster
-from stacks.constructs.load_balancer import LoadBalancer
+from stacks.constructs.service_address import ServiceAddress
+from stacks.constructs.targets import Targets
 from stacks.constructs.task_definition import TaskDefinition
+from stacks.constructs.task_group import TaskGroup
 from stacks.fargate import TASKS_NEVER_ON_SPOT
 from stacks.policies import Statement
 from stacks.settings import Project
-from stacks.workloads import Workload
 
 
-class WebService:
+class Service:
     """An ECS service in the private tier; a failed deployment is undone by itself.
 
     How many tasks there are is for autoscaling to say: Terraform sets the number once and then
@@ -30,12 +32,15 @@ class WebService:
     def __init__(
         self,
         scope: Construct,
-        workload: Workload,
         cluster: Cluster,
-        balancer: LoadBalancer,
         task: TaskDefinition,
+        group: TaskGroup,
         alarms: Alarms,
+        *,
+        targets: Targets | None,
+        address: ServiceAddress | None,
     ) -> None:
+        workload = group.workload
         key, service = workload.key, workload.settings
         ecs_service = EcsService(
             scope,
@@ -49,22 +54,27 @@ class WebService:
             # Without it the provider replaces the service when the strategy changes.
             force_new_deployment=True,
             network_configuration=EcsServiceNetworkConfiguration(
-                subnets=balancer.groups.task_subnet_ids,
-                security_groups=[balancer.groups.task_id],
+                subnets=group.subnet_ids,
+                security_groups=[group.id],
                 assign_public_ip=False,
             ),
             load_balancer=[
                 EcsServiceLoadBalancer(
-                    target_group_arn=balancer.target_group_arn,
-                    container_name=key,
-                    container_port=workload.program.port,
+                    target_group_arn=targets.arn,
+                    container_name=workload.target.name,
+                    container_port=workload.port,
                 )
-            ],
-            health_check_grace_period_seconds=service.health_check.grace_period,
+            ]
+            if targets
+            else None,
+            service_registries=EcsServiceServiceRegistries(registry_arn=address.arn) if address else None,
+            health_check_grace_period_seconds=service.health_check.grace_period if targets else None,
             deployment_minimum_healthy_percent=100,
             deployment_maximum_percent=200,
             deployment_circuit_breaker=EcsServiceDeploymentCircuitBreaker(enable=True, rollback=True),
-            alarms=EcsServiceAlarms(alarm_names=alarms.deployment_alarm_names, enable=True, rollback=True),
+            alarms=EcsServiceAlarms(alarm_names=alarms.deployment_alarm_names, enable=True, rollback=True)
+            if alarms.deployment_alarm_names
+            else None,
             availability_zone_rebalancing="ENABLED",
             enable_ecs_managed_tags=True,
             propagate_tags="SERVICE",
@@ -73,10 +83,10 @@ class WebService:
             # What Terraform cannot see: AWS refuses a target group that no listener uses, tasks start
             # with what their roles may do at that moment, and both providers must be in the cluster.
             depends_on=[
-                balancer.listener,
+                *(targets.rules if targets else ()),
                 cluster.capacity_providers,
                 task.roles.execution.policy,
-                task.roles.task.policy,
+                *([task.roles.task.policy] if task.roles.task.policy else []),
             ],
         )
         self.name = ecs_service.name

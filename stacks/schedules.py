@@ -1,0 +1,371 @@
+"""When something runs: what a team writes, AWS's expression for it, and the next runs.
+
+EventBridge Scheduler and Application Auto Scaling take the same `rate` and `cron` expressions. A crontab
+line of five fields and nicknames such as `@daily` are translated into them; one-time `at(...)` is refused.
+
+    parse(text)         a `Rate` or a `Cron`, each with `.expression`, AWS's way to say it
+    next_runs(...)      the runs after a moment, in a time zone
+    time_zone(name)     an IANA time zone
+
+Sources: EventBridge Scheduler User Guide, "Schedule types"; Amazon EventBridge User Guide, "Rate
+expressions reference" and "Cron expressions reference"; Application Auto Scaling User Guide, "Schedule
+recurring scaling actions using cron expressions"; crontab(5) for the five fields.
+"""
+
+import calendar
+import dataclasses
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from itertools import islice
+from types import MappingProxyType
+from typing import Final
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+NICKNAMES: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "@hourly": "0 * * * *",
+        "@daily": "0 0 * * *",
+        "@weekly": "0 0 * * 0",
+        "@monthly": "0 0 1 * *",
+        "@yearly": "0 0 1 1 *",
+    }
+)
+"""Nicknames by the five-field cron that they stand for."""
+
+ALLOWED: Final = (
+    "Use rate(1 hour), cron(0 3 * * ? *) with AWS's six fields, a crontab line of five fields such as "
+    f'"0 3 * * *", or one of {", ".join(NICKNAMES)}.'
+)
+
+_RATE: Final = re.compile(r"rate\(([1-9]\d{0,5}) (minute|hour|day)(s?)\)", re.ASCII)
+_CRON: Final = re.compile(r"cron\(([^()]*)\)")
+_DAYS: Final = ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT")
+_MONTHS: Final = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
+
+
+@dataclass(frozen=True, slots=True)
+class _Field:
+    """One field of a cron expression: its name, its values, and what its values may be called."""
+
+    name: str
+    low: int
+    high: int
+    names: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    steps: bool = True
+
+    @property
+    def all(self) -> frozenset[int]:
+        return frozenset(range(self.low, self.high + 1))
+
+
+_MINUTE: Final = _Field("minute", 0, 59)
+_HOUR: Final = _Field("hour", 0, 23)
+_DAY: Final = _Field("day of month", 1, 31)
+_MONTH: Final = _Field("month", 1, 12, {name: number for number, name in enumerate(_MONTHS, 1)})
+_YEAR: Final = _Field("year", 1970, 2199)
+_AWS_WEEKDAY: Final = _Field(
+    "day of week", 1, 7, {name: number for number, name in enumerate(_DAYS, 1)}, False
+)
+_CRONTAB_WEEKDAY: Final = _Field("day of week", 0, 7, {name: number for number, name in enumerate(_DAYS)})
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """A regular interval. A day is 24 hours: the clock's changes between summer and winter do not count."""
+
+    expression: str
+    interval: timedelta
+
+    def runs(self, start: datetime, after: datetime) -> Iterator[datetime]:
+        """Yields the runs later than a moment of a schedule that first runs at `start`."""
+        # In UTC: between two moments of one zone, Python counts the hours that the clock shows.
+        first, later = start.astimezone(UTC), after.astimezone(UTC)
+        run = first + max((later - first) // self.interval + 1, 0) * self.interval
+        while True:
+            yield run
+            run += self.interval
+
+
+@dataclass(frozen=True, slots=True)
+class Cron:
+    """Points of the calendar. `day` is how the day of the month is chosen, and `weekday` that of the week."""
+
+    expression: str
+    minutes: frozenset[int]
+    hours: frozenset[int]
+    day: str
+    """AWS's day-of-month field; `?` if the day of the week decides."""
+    months: frozenset[int]
+    weekday: str
+    """AWS's day-of-week field; `?` if the day of the month decides."""
+    years: frozenset[int]
+
+    def runs(self, zone: ZoneInfo, after: datetime) -> Iterator[datetime]:
+        """Yields the runs later than a moment, in a time zone, until the last year of the expression.
+
+        A time that the clock skips in spring has no run; one that it shows twice in autumn has one.
+        Source: EventBridge Scheduler User Guide, "Schedule types", daylight saving time.
+        """
+        first = after.astimezone(zone).date()
+        for day in self._dates(first):
+            for hour in sorted(self.hours):
+                for minute in sorted(self.minutes):
+                    run = datetime(day.year, day.month, day.day, hour, minute, tzinfo=zone)
+                    there = run.astimezone(UTC)
+                    if there.astimezone(zone).replace(tzinfo=None) != run.replace(tzinfo=None):
+                        continue
+                    if there > after:
+                        yield run
+
+    def _dates(self, first: date) -> Iterator[date]:
+        """Yields the days that the expression means, from a day on."""
+        for year in sorted(each for each in self.years if each >= first.year):
+            for month in sorted(self.months):
+                for number in sorted(self._days(year, month)):
+                    if (day := date(year, month, number)) >= first:
+                        yield day
+
+    def _days(self, year: int, month: int) -> Iterable[int]:
+        """Returns the days of a month that the expression means."""
+        last = calendar.monthrange(year, month)[1]
+        if self.weekday == "?":
+            return _days_of_month(self.day, year, month, last)
+        return _days_of_week(self.weekday, year, month, last)
+
+
+Schedule = Rate | Cron
+
+
+def parse(text: str) -> Schedule:
+    """Returns what a schedule of the settings means.
+
+    Raises ValueError, which says what is wrong with it and what is allowed.
+    """
+    written = " ".join(text.split())
+    if match := _RATE.fullmatch(written):
+        return _rate(int(match[1]), match[2], match[3])
+    if match := _CRON.fullmatch(written):
+        return _aws_cron(match[1].split())
+    if written.startswith("at("):
+        raise ValueError(f"{text!r} runs once, and a schedule repeats. {ALLOWED}")
+    fields = NICKNAMES.get(written, written).split()
+    if len(fields) != 5 or written.startswith(("rate", "cron")):
+        raise ValueError(f"{text!r} is not a schedule. {ALLOWED}")
+    return _crontab(fields)
+
+
+def next_runs(
+    schedule: Schedule, zone: ZoneInfo, after: datetime, count: int, start: datetime
+) -> tuple[datetime, ...]:
+    """Returns the next runs later than a moment, at most `count`, as times in a zone.
+
+    `start` is when a rate first ran or runs, which a cron does without. Both moments have a zone.
+    """
+    runs = schedule.runs(start, after) if isinstance(schedule, Rate) else schedule.runs(zone, after)
+    return tuple(run.astimezone(zone) for run in islice(runs, count))
+
+
+def time_zone(name: str) -> ZoneInfo:
+    """Returns an IANA time zone.
+
+    Raises ValueError if there is none of that name.
+    """
+    try:
+        if not re.fullmatch(r"[A-Za-z][\w+-]*(/[\w+-]+)*", name, re.ASCII):
+            raise ZoneInfoNotFoundError
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, OSError, ValueError):
+        raise ValueError(
+            f"{name!r} is not an IANA time zone. Use a name such as Etc/UTC, Europe/Berlin or "
+            "America/New_York."
+        ) from None
+
+
+def _rate(value: int, unit: str, plural: str) -> Rate:
+    expression = f"rate({value} {unit}{'s' if value > 1 else ''})"
+    if (value > 1) != bool(plural):
+        raise ValueError(f"AWS wants a unit in the singular after 1, else in the plural. Use {expression}.")
+    return Rate(expression, timedelta(**{f"{unit}s": value}))
+
+
+def _aws_cron(fields: list[str]) -> Cron:
+    written = " ".join(fields)
+    if len(fields) != 6:
+        raise ValueError(
+            f"cron({written}) has {len(fields)} fields; AWS's has six: minute, hour, day of month, month, "
+            "day of week, year, such as cron(0 3 * * ? *)."
+        )
+    minute, hour, day, month, weekday, year = (field.upper() for field in fields)
+    if (day == "?") == (weekday == "?"):
+        raise ValueError(
+            f"cron({written}): exactly one of day of month and day of week is ?; the other one decides. "
+            "Use cron(0 3 * * ? *) for every day, cron(0 3 ? * MON-FRI *) for weekdays."
+        )
+    if weekday == "?":
+        _check_days_of_month(day)
+    else:
+        _check_days_of_week(weekday)
+    return _possible(
+        Cron(
+            expression=f"cron({written})",
+            minutes=_values(_MINUTE, minute),
+            hours=_values(_HOUR, hour),
+            day=day,
+            months=_values(_MONTH, month),
+            weekday=weekday,
+            years=_values(_YEAR, year),
+        )
+    )
+
+
+def _crontab(fields: list[str]) -> Cron:
+    """Translates a crontab line; its numbers are written out, since AWS counts and steps differently."""
+    minute, hour, day, month, weekday = (field.upper() for field in fields)
+    days = _values(_DAY, day, of_crontab=True)
+    # Sunday is both 0 and 7.
+    weekdays = frozenset(each % 7 for each in _values(_CRONTAB_WEEKDAY, weekday, of_crontab=True))
+    every_day, every_weekday = days == _DAY.all, len(weekdays) == len(_DAYS)
+    if not every_day and not every_weekday:
+        raise ValueError(
+            f'"{" ".join(fields)}" restricts the day of the month and the day of the week. Cron runs on days '
+            "that match either, which one AWS expression cannot say. Use * for one of them, or two jobs."
+        )
+    by_weekday = every_day and not every_weekday
+    aws = (
+        _text(_MINUTE, _values(_MINUTE, minute, of_crontab=True)),
+        _text(_HOUR, _values(_HOUR, hour, of_crontab=True)),
+        "?" if by_weekday else _text(_DAY, days),
+        _text(_MONTH, _values(_MONTH, month, of_crontab=True)),
+        _text(_AWS_WEEKDAY, frozenset(each + 1 for each in weekdays)) if by_weekday else "?",
+        "*",
+    )
+    return _aws_cron([*aws])
+
+
+def _possible(cron: Cron) -> Cron:
+    """Returns a cron that runs sometime; a date such as 30 February never comes, which AWS accepts."""
+    if not any(cron._days(year, month) for year in cron.years for month in cron.months):
+        raise ValueError(f"{cron.expression} never runs: no such day exists.")
+    return cron
+
+
+def _values(field: _Field, text: str, *, of_crontab: bool = False) -> frozenset[int]:
+    """Returns the values that a field's text means."""
+    found: set[int] = set()
+    for item in text.split(","):
+        whole, slash, step = item.partition("/")
+        low, dash, high = whole.partition("-")
+        stepped = bool(slash)
+        if stepped and not field.steps:
+            raise _refused(field, item, "AWS knows no steps there; list the days")
+        if stepped and (not re.fullmatch(r"\d{1,4}", step, re.ASCII) or not int(step)):
+            raise _refused(field, item, "a step is a positive number, such as */15")
+        if stepped and dash and not of_crontab:
+            raise _refused(field, item, "AWS knows no steps in a range; list the values")
+        if stepped and of_crontab and whole != "*" and not dash:
+            raise _refused(field, item, f"write {whole}-{field.high}/{step}")
+        first, last = field.low, field.high
+        if whole != "*":
+            first = _number(field, low)
+            last = _number(field, high) if dash else field.high if stepped else first
+        if first > last:
+            raise _refused(field, item, "a range begins with its lower value; list the values instead")
+        found.update(range(first, last + 1, int(step) if stepped else 1))
+    return frozenset(found)
+
+
+def _number(field: _Field, text: str) -> int:
+    if text in field.names:
+        return field.names[text]
+    number = int(text) if re.fullmatch(r"\d{1,4}", text, re.ASCII) else -1
+    if not field.low <= number <= field.high:
+        also = f" or {', '.join(field.names)}" if field.names else ""
+        raise _refused(field, text, f"allowed are {field.low} to {field.high}{also}, lists, ranges and *")
+    return number
+
+
+def _refused(field: _Field, item: str, reason: str) -> ValueError:
+    return ValueError(f"{item!r} is not a {field.name} of a cron expression: {reason}.")
+
+
+def _text(field: _Field, values: frozenset[int]) -> str:
+    """Returns values as a field's text: `*`, or values and ranges of three or more, by name if it has one."""
+    if values == field.all:
+        return "*"
+    names = {number: name for name, number in field.names.items()}
+    items: list[str] = []
+    for run in _runs_of(sorted(values)):
+        words = [names.get(each, str(each)) for each in run]
+        items.extend([f"{words[0]}-{words[-1]}"] if len(words) > 2 else words)
+    return ",".join(items)
+
+
+def _runs_of(values: list[int]) -> Iterator[list[int]]:
+    """Yields runs of consecutive values."""
+    run: list[int] = []
+    for value in values:
+        if run and value != run[-1] + 1:
+            yield run
+            run = []
+        run.append(value)
+    yield run
+
+
+def _check_days_of_month(text: str) -> None:
+    if text != "L" and not re.fullmatch(r"([1-9]|[12]\d|3[01])W", text):
+        _values(_DAY, text)
+
+
+def _days_of_month(text: str, year: int, month: int, last: int) -> list[int]:
+    if text == "L":
+        return [last]
+    if not text.endswith("W"):
+        return [each for each in _values(_DAY, text) if each <= last]
+    # The weekday nearest to a day, within its month.
+    wanted = int(text[:-1])
+    if wanted > last:
+        return []
+    match date(year, month, wanted).weekday():
+        case calendar.SATURDAY:
+            return [wanted - 1 if wanted > 1 else wanted + 2]
+        case calendar.SUNDAY:
+            return [wanted + 1 if wanted < last else wanted - 2]
+    return [wanted]
+
+
+def _split_day_of_week(text: str) -> tuple[str, int | None] | None:
+    """Returns day and number of `MON#2`, where -1 is the last one of `MONL`; None for a plain field."""
+    if text == "L":
+        return None
+    if match := re.fullmatch(r"(.+)#([1-5])", text):
+        return match[1], int(match[2])
+    if match := re.fullmatch(r"(.+)L", text):
+        return match[1], -1
+    return None
+
+
+def _check_days_of_week(text: str) -> None:
+    if text == "L":
+        return
+    if split := _split_day_of_week(text):
+        _number(_AWS_WEEKDAY, split[0])
+    else:
+        _values(_AWS_WEEKDAY, text)
+
+
+def _days_of_week(text: str, year: int, month: int, last: int) -> list[int]:
+    if split := _split_day_of_week(text):
+        weekday, number = split
+        days = _on_weekdays({_number(_AWS_WEEKDAY, weekday)}, year, month, last)
+        index = number if number == -1 else (number or 1) - 1
+        return days[index:][:1] if index == -1 or index < len(days) else []
+    weekdays = {_DAYS.index("SAT") + 1} if text == "L" else _values(_AWS_WEEKDAY, text)
+    return _on_weekdays(weekdays, year, month, last)
+
+
+def _on_weekdays(weekdays: Iterable[int], year: int, month: int, last: int) -> list[int]:
+    """Returns the days of a month on some days of the week, which AWS counts from Sunday, 1."""
+    wanted = {(each - 2) % 7 for each in weekdays}
+    return [day for day in range(1, last + 1) if date(year, month, day).weekday() in wanted]

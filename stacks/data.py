@@ -8,13 +8,13 @@ from stacks.settings import Environment, Platform, Project
 
 
 class DataStack(platform_stack.PlatformStack):
-    """The status app's table of one environment."""
+    """The status app's table of one environment, if it runs the app."""
 
     def __init__(self, app: App, project: Project, environment: Environment) -> None:
         super().__init__(app, project, kinds.DATA.of_environment(environment))
-        kept = table.Table(self, project, environment)
-
-        self.output("table", kept.name, "The app's DynamoDB table")
+        if any(service.kind == "status" for service in environment.services.values()):
+            kept = table.Table(self, project, environment)
+            self.output("table", kept.name, "The status app's DynamoDB table")
 
 
 def deploy(platform: Platform, account_id: str) -> tuple[Statement, ...]:

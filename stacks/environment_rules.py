@@ -166,16 +166,20 @@ def _route_problems(environment: Environment) -> Iterator[Problem]:
         other = found.setdefault(route.priority, route)
         if other is route:
             continue
-        key = ("services", route.service, "path")
         where, there = (f"{each.host or ''}{each.path}" for each in (route, other))
-        if (other.host, other.path, other.part) == (route.host, route.path, route.part):
-            allowed = f"another path or domain: {other.service} answers {where} already"
+        if where == there and other.part == route.part:
+            allowed = (
+                f"{other.service} answers {where} already; give one of them another path or domain, or "
+                'load_balancer = "own"'
+            )
         else:
             allowed = (
                 f"another path: the load balancer's rules for {where} and for {there} of {other.service} "
-                f"would have the same priority, and to move a rule cuts its service off"
+                "would have the same priority, and to move a rule cuts its service off"
             )
-        yield Problem(key, route.path, allowed)
+        said = "path" in environment.services[route.service].model_fields_set
+        key = ("services", route.service, *(("path",) if said else ()))
+        yield Problem(key, route.path if said else None, allowed)
     rules = sum(1 for _ in routing.routes(environment))
     if rules > routing.RULES_OF_A_BALANCER:
         yield Problem(

@@ -7,6 +7,7 @@ from stacks.constructs.image_repository import ImageRepository
 from stacks.constructs.platform_stack import PlatformStack
 from stacks.constructs.state_bucket import StateBucket
 from stacks.constructs.workload_boundary import WorkloadBoundary
+from stacks.images import released_images
 from stacks.settings import Platform
 
 
@@ -22,19 +23,17 @@ class FoundationStack(PlatformStack):
             if environment.account_id == account_id
         ]
         _, *other_account_ids = platform.account_ids()
-        services = sorted(
-            {name for environment in platform.environments.values() for name in environment.services}
-        )
-
         if account_id == project.account_id:
             state = StateBucket(self, platform)
             self.output("state_bucket", state.name, "Where every stack's state is kept")
-            for service in services:
-                images = ImageRepository(self, project, service, other_account_ids)
+            for image, services in released_images(platform).items():
+                repository = ImageRepository(self, project, image, services, other_account_ids)
                 self.output(
-                    f"{service}_repository", images.url, f"Where the images of {service} are pushed to"
+                    f"{image.replace('.', '_')}_repository",
+                    repository.url,
+                    f"Where the images of {image} are pushed to",
                 )
-        WorkloadBoundary(self, project, account_id)
+        WorkloadBoundary(self, platform, account_id)
         roles = GithubRoles(self, platform, account_id, here)
         for duty, arn in roles.role_arns.items():
             self.output(f"{duty}_role", arn, f"The role that GitHub workflows assume to {duty}")

@@ -1,68 +1,117 @@
 """`<env>-service`: what an environment runs."""
 
-from stacks import kinds, naming
+from collections.abc import Mapping, Sequence
+
+from stacks import kinds, routing
 from stacks.bindings import App
 from stacks.constructs import (
     access_log_bucket,
     alarm_topic,
     alarms,
     autoscaling,
+    balancer_group,
     bounded_role,
     certificate,
     cluster,
+    ecs_service,
     load_balancer,
     log_group,
+    network_connections,
     platform_stack,
     releases,
     secret_references,
-    service_groups,
+    service_address,
     service_roles,
+    targets,
     task_definition,
-    web_service,
+    task_group,
+    web_acl,
 )
-from stacks.network import NetworkStack
 from stacks.policies import Statement, of_project, service_linked_roles
 from stacks.settings import Environment, Platform, Project
-from stacks.workloads import Reference, Workload, workloads
+from stacks.workloads import Workload, used_services, workloads
 
 
 class ServiceStack(platform_stack.PlatformStack):
-    """Cluster and topic of one environment, and all that each of its services needs."""
+    """Cluster, topic and load balancers of one environment, and all that each of its services needs."""
 
-    def __init__(self, app: App, project: Project, environment: Environment, network: NetworkStack) -> None:
+    def __init__(self, app: App, project: Project, environment: Environment) -> None:
         super().__init__(app, project, kinds.SERVICE.of_environment(environment))
-        self._network = network
+        services = workloads(project, environment)
+        self._network = network_connections.NetworkConnections(self, environment)
         self._cluster = cluster.Cluster(self, project, environment)
         self._topic = alarm_topic.AlarmTopic(self, project, environment)
-        self._access_logs = access_log_bucket.AccessLogBucket(self, project, environment)
-        services = workloads(project, environment)
+        self._targets = self._balance(environment, services)
         self._releases = releases.Releases(self, project, environment, services)
+        self._addresses = self._address(services)
+        self._groups = {each.key: task_group.TaskGroup(self, each, self._network) for each in services}
         for workload in services:
+            self._connect(workload)
             self._add(workload)
 
         self.output("cluster", self._cluster.name, "The ECS cluster")
         self.output("alarm_topic", self._topic.arn, "The SNS topic that alarms are published to")
 
+    def _balance(
+        self, environment: Environment, services: Sequence[Workload]
+    ) -> Mapping[str, targets.Targets]:
+        """Creates the load balancers, and returns where they send the requests of each service."""
+        found: dict[str, targets.Targets] = {}
+        balancers = tuple(routing.balancers(environment))
+        if not balancers:
+            return found
+        access_logs = access_log_bucket.AccessLogBucket(self, self.project, environment)
+        for each in balancers:
+            balancer = load_balancer.LoadBalancer(self, environment, each, self._network, access_logs)
+            alarms.watch_balancer(self, balancer, self._topic)
+            if waf := environment.load_balancer.waf:
+                web_acl.WebAcl(self, balancer, waf)
+            self.output(f"{balancer.prefix}load_balancer", balancer.dns_name, "A load balancer")
+            served = {route.service for route in each.routes}
+            found |= {
+                workload.key: targets.Targets(self, workload, each, balancer, self._network)
+                for workload in services
+                if workload.key in served
+            }
+        return found
+
+    def _address(self, services: Sequence[Workload]) -> Mapping[str, service_address.ServiceAddress]:
+        """Creates the private names of the services that others use, by service."""
+        used = {name for each in services for name in used_services(each.settings.uses)}
+        if not used:
+            return {}
+        environment = services[0].environment
+        namespace = service_address.Namespace(self, self.project, environment, self._network)
+        return {name: service_address.ServiceAddress(self, name, namespace) for name in sorted(used)}
+
+    def _connect(self, workload: Workload) -> None:
+        group = self._groups[workload.key]
+        if workload.key in self._targets:
+            group.admit_balancer(self._targets[workload.key].load_balancer.group_id)
+        for name in used_services(workload.settings.uses):
+            group.connect_to(self._groups[name])
+
     def _add(self, workload: Workload) -> None:
-        key = workload.key
+        key, requests = workload.key, self._targets.get(workload.key)
         log = log_group.LogGroup(self, f"{key}_log", workload.log_group, workload.environment)
-        groups = service_groups.ServiceGroups(self, workload, self._network)
-        balancer = load_balancer.LoadBalancer(self, workload, self._network, groups, self._access_logs)
         secrets = secret_references.SecretReferences(self, workload)
         roles = service_roles.ServiceRoles(self, workload, log, secrets)
-        references = {
-            Reference.IMAGE: self._releases.images[key],
-            Reference.COMMIT: self._releases.commits[key],
-            Reference.TABLE: naming.table_name(workload.project.name, workload.environment),
-            Reference.LOG_GROUP: log.name,
-        }
-        task = task_definition.TaskDefinition(self, workload, references, roles, secrets)
-        watched = alarms.Alarms(self, workload, self._cluster, balancer, self._topic)
-        service = web_service.WebService(self, workload, self._cluster, balancer, task, watched)
-        autoscaling.Autoscaling(self, workload, self._cluster, service, balancer)
+        task = task_definition.TaskDefinition(self, workload, self._releases, roles, secrets)
+        watched = alarms.Alarms(self, workload, self._cluster, requests, self._topic)
+        service = ecs_service.Service(
+            self,
+            self._cluster,
+            task,
+            self._groups[key],
+            watched,
+            targets=requests,
+            address=self._addresses.get(key),
+        )
+        autoscaling.Autoscaling(self, workload, self._cluster, service, requests)
 
-        self.output(f"{key}_url", balancer.url, f"Where {key} is reached")
-        self.output(f"{key}_load_balancer", balancer.dns_name, f"The load balancer of {key}")
+        if requests:
+            where = routing.url(workload.environment, workload.settings, requests.load_balancer.dns_name)
+            self.output(f"{key}_url", where, f"Where {key} is reached")
         self.output(f"{key}_service", service.name, f"The ECS service of {key}")
         self.output(f"{key}_log_group", log.name, f"Where {key} logs to")
 
@@ -78,12 +127,14 @@ def deploy(platform: Platform, account_id: str) -> tuple[Statement, ...]:
         *access_log_bucket.deploy(project, account_id),
         *releases.deploy(project, account_id),
         *log_group.deploy(project, account_id),
-        *of_project(project.name, service_groups.DEPLOY),
+        *of_project(project.name, balancer_group.DEPLOY),
         *load_balancer.deploy(project, account_id),
+        *web_acl.deploy(project, account_id),
+        *service_address.deploy(project, account_id),
         *certificate.deploy(platform, account_id),
         *bounded_role.deploy(project, account_id),
         *task_definition.DEPLOY,
         *alarms.deploy(project, account_id),
-        *web_service.deploy(project, account_id),
+        *ecs_service.deploy(project, account_id),
         *autoscaling.deploy(project, account_id),
     )

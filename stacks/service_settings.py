@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
@@ -20,6 +20,7 @@ from stacks.values import (
     RepositoryPath,
     RequestPath,
     ResourceArn,
+    Schedule,
     SecretReference,
     Table,
     TimeZone,
@@ -29,6 +30,10 @@ from stacks.values import (
     frozen,
     unique,
 )
+
+
+def _nothing() -> Mapping[str, Any]:
+    return MappingProxyType({})
 
 
 def _listed(value: object) -> object:
@@ -43,7 +48,7 @@ Command = Annotated[tuple[Annotated[str, Field(min_length=1)], ...], Field(stric
 class ScheduledScaling(Table):
     """`[[services.<name>.scaling.schedule]]`"""
 
-    at: str = Field(description='when, such as "0 20 * * 1-5"')
+    at: Schedule = Field(description='when, such as "0 20 * * 1-5"')
     timezone: TimeZone = "Etc/UTC"
     """Time zone of `at`."""
     min_capacity: Annotated[int, Field(ge=0, le=1000)] = Field(description="fewest tasks from then on")
@@ -131,7 +136,7 @@ class Container(Table):
     """Folder that the build sees, by default that of the Dockerfile."""
     target: Annotated[str, Field(min_length=1)] | None = None
     """Stage of the Dockerfile, by default the last."""
-    build_args: Annotated[Mapping[VariableName, str], AfterValidator(frozen)] = MappingProxyType({})
+    build_args: Annotated[Mapping[VariableName, str], AfterValidator(frozen)] = Field(default_factory=_nothing)
     """Arguments of the build. They can be read from the image: no place for secrets."""
     image: PinnedImage | None = None
     """Image of somebody else, by digest."""
@@ -147,14 +152,14 @@ class Container(Table):
     """User, or user and group, by default the image's."""
     working_directory: ContainerPath | None = None
     """Working directory, by default the image's."""
-    environment: Annotated[Mapping[VariableName, str], AfterValidator(frozen)] = MappingProxyType({})
+    environment: Annotated[Mapping[VariableName, str], AfterValidator(frozen)] = Field(default_factory=_nothing)
     """Plain variables by name."""
     env_file: RepositoryPath | None = None
     """File of further plain variables, `NAME=value` on each line, beside the settings."""
     secrets: Annotated[
         Mapping[VariableName, Annotated[SecretReference, BeforeValidator(SecretReference.parse)]],
         AfterValidator(frozen),
-    ] = MappingProxyType({})
+    ] = Field(default_factory=_nothing)
     """Secret variables by name, each a reference: `ssm:/path` or `secretsmanager:name#key`."""
     container_health: ContainerHealth | None = None
     """Without it, a container counts as healthy while it runs."""
@@ -199,7 +204,7 @@ class Service(Container):
     """What it may do in AWS beyond that."""
     egress: Annotated[tuple[Egress, ...], Field(strict=False), AfterValidator(unique)] = ()
     """Where its tasks may connect to beyond HTTPS and `uses`."""
-    sidecars: Annotated[Mapping[Name, Sidecar], AfterValidator(frozen)] = MappingProxyType({})
+    sidecars: Annotated[Mapping[Name, Sidecar], AfterValidator(frozen)] = Field(default_factory=_nothing)
     """Other containers in each task."""
     target_container: Name | None = None
     """Sidecar that the requests go to, by default the service's own container."""
@@ -235,7 +240,7 @@ class Service(Container):
     version_path: HealthPath | None = None
     """Path whose answer contains the commit of the release, for the smoke test."""
 
-    schedule: str | None = None
+    schedule: Schedule | None = None
     """When a job runs: `rate(1 hour)`, `cron(0 3 * * ? *)`, `@daily` or five-field cron."""
     timezone: TimeZone = "Etc/UTC"
     """Time zone of `schedule`."""

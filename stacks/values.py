@@ -6,11 +6,10 @@ from difflib import get_close_matches
 from ipaddress import IPv4Network
 from types import MappingProxyType
 from typing import Annotated, Final, Literal, Self, TypeVar
-from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
-from stacks import privatelink
+from stacks import privatelink, schedules
 from stacks.problems import nearest
 from stacks.regions import PROVIDER, REGIONS
 
@@ -103,8 +102,11 @@ def _request_path(value: str) -> str:
 
 
 def _time_zone(value: str) -> str:
-    if value not in available_timezones():
-        raise ValueError(f"a time zone of the IANA database; {nearest(value, available_timezones())}")
+    return schedules.time_zone(value).key
+
+
+def _schedule(value: str) -> str:
+    schedules.parse(value)
     return value
 
 
@@ -185,6 +187,7 @@ Use = Annotated[
 Action = Annotated[str, text(r"[a-z0-9-]+:[A-Za-z0-9*?]+", 'an action of IAM, such as "s3:GetObject"')]
 ResourceArn = Annotated[str, text(r"\*|arn:aws:[^\s]+", 'an ARN, such as "arn:aws:s3:::bucket/*", or "*"')]
 TimeZone = Annotated[str, AfterValidator(_time_zone)]
+Schedule = Annotated[str, AfterValidator(_schedule)]
 Cidrs = Annotated[tuple[Cidr, ...], Field(strict=False, min_length=1), AfterValidator(unique)]
 Percentage = Annotated[int, AfterValidator(_percentage)]
 Endpoint = Annotated[str, AfterValidator(_endpoint)]

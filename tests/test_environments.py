@@ -41,7 +41,7 @@ def write_others(directory: Path) -> None:
         **{
             name: environment(
                 network=f'network = {{ cidr = "172.{16 + number}.0.0/20" }}\n',
-                services="[services.shop]\n[services.prices]\ncpu = 1024\nmemory = 4096\n",
+                services="[services.shop]\nkind = 'status'\n[services.prices]\nkind = 'status'\ncpu = 1024\nmemory = 4096\n",
             )
             .replace("111111111111", f"{account}" * 12)
             .replace("eu-central-1", "ap-southeast-2" if account == 5 else "us-east-1")

@@ -13,7 +13,6 @@ from stacks.policies import Statement
 from stacks.settings import Project
 from stacks.workloads import Workload
 
-
 ELB: Final = "AWS/ApplicationELB"
 
 

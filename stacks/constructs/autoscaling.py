@@ -17,7 +17,7 @@ from stacks.constructs.cluster import Cluster
 from stacks.constructs.ecs_service import Service
 from stacks.constructs.targets import Targets
 from stacks.policies import Statement
-from stacks.schedules import expression
+from stacks.schedules import parse
 from stacks.settings import Project
 from stacks.workloads import Workload
 
@@ -65,7 +65,7 @@ class Autoscaling:
                 service_namespace=target.service_namespace,
                 scalable_dimension=target.scalable_dimension,
                 resource_id=target.resource_id,
-                schedule=expression(each.at),
+                schedule=parse(each.at).expression,
                 timezone=each.timezone,
                 scalable_target_action=AppautoscalingScheduledActionScalableTargetAction(
                     min_capacity=str(each.min_capacity), max_capacity=str(each.max_capacity)

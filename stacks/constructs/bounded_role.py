@@ -17,7 +17,7 @@ class BoundedRole:
     """An IAM role under the permissions boundary that the account's foundation keeps.
 
     The deploy role may create roles with that boundary only, so it cannot give away more than it.
-    `policy` is what it may do, for what must wait until it may.
+    `policy` is what it may do, for what must wait until it may; None if that is nothing.
     """
 
     def __init__(
@@ -39,12 +39,16 @@ class BoundedRole:
             permissions_boundary=naming.workload_boundary_arn(scope.project.name, scope.account_id),
         )
         self.arn = role.arn
-        self.policy = IamRolePolicy(
-            scope,
-            f"{key}_policy",
-            name="permissions",
-            role=role.id,
-            policy=policies.inline_document(name, *statements),
+        self.policy = (
+            IamRolePolicy(
+                scope,
+                f"{key}_policy",
+                name="permissions",
+                role=role.id,
+                policy=policies.inline_document(name, *statements),
+            )
+            if statements
+            else None
         )
 
 

@@ -1,5 +1,6 @@
 """The certificate of a domain."""
 
+from stacks import routing
 from stacks.bindings import (
     AcmCertificate,
     AcmCertificateValidation,
@@ -7,7 +8,6 @@ from stacks.bindings import (
     Route53Record,
     TerraformResourceLifecycle,
 )
-from stacks import routing
 from stacks.policies import Statement
 from stacks.settings import Platform
 

@@ -1,4 +1,4 @@
-"""Where a service's images are kept."""
+"""Where the images of one name are kept."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -24,17 +24,23 @@ PULL_ACTIONS = ("ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:Get
 class ImageRepository:
     """An ECR repository: scanned on push (ECR.1), immutable tags (ECR.2), a lifecycle policy (ECR.3).
 
-    Only images without a tag expire; every release has one (its commit), so none can be lost.
+    Only images without a tag expire; every release has one (its commit), so none can be lost. `services`
+    run its images.
     """
 
     def __init__(
-        self, scope: Construct, project: Project, service: str, other_account_ids: Sequence[str]
+        self,
+        scope: Construct,
+        project: Project,
+        image: str,
+        services: Sequence[str],
+        other_account_ids: Sequence[str],
     ) -> None:
-        key = service.replace("-", "_")
+        key = image.replace("-", "_").replace(".", "__")
         repository = EcrRepository(
             scope,
             f"{key}_images",
-            name=naming.repository_name(project, service),
+            name=naming.repository_name(project, image),
             image_tag_mutability="IMMUTABLE",
             image_scanning_configuration=EcrRepositoryImageScanningConfiguration(scan_on_push=True),
             encryption_configuration=[EcrRepositoryEncryptionConfiguration(encryption_type="AES256")],
@@ -55,9 +61,9 @@ class ImageRepository:
                 f"{key}_images_policy",
                 repository=repository.name,
                 policy=policies.document(
-                    _let_pull(project, service, other_account_ids),
+                    _let_pull(project, services, other_account_ids),
                     _let_find(other_account_ids),
-                    *_let_check(project, service, other_account_ids),
+                    *_let_check(project, services, other_account_ids),
                 ),
             )
 
@@ -77,16 +83,16 @@ def _expire_untagged(days: int) -> str:
     return json.dumps({"rules": [rule]})
 
 
-def _let_pull(project: Project, service: str, account_ids: Sequence[str]) -> Statement:
+def _let_pull(project: Project, services: Sequence[str], account_ids: Sequence[str]) -> Statement:
     return Statement(
         "PullByExecutionRoles",
         actions=PULL_ACTIONS,
         principals=_accounts(account_ids),
-        conditions=_only_roles(project, f"{service}-execution", account_ids),
+        conditions=_only_roles(project, services, "execution", account_ids),
     )
 
 
-def _let_check(project: Project, service: str, account_ids: Sequence[str]) -> Iterator[Statement]:
+def _let_check(project: Project, services: Sequence[str], account_ids: Sequence[str]) -> Iterator[Statement]:
     """What the app itself asks about its image, if anything."""
     grants = [grant for grant in STATUS.grants if grant.resource is Resource.IMAGES]
     if grants:
@@ -94,7 +100,7 @@ def _let_check(project: Project, service: str, account_ids: Sequence[str]) -> It
             "CheckByTaskRoles",
             actions=[action for grant in grants for action in grant.actions],
             principals=_accounts(account_ids),
-            conditions=_only_roles(project, f"{service}-task", account_ids),
+            conditions=_only_roles(project, services, "task", account_ids),
         )
 
 
@@ -102,10 +108,12 @@ def _accounts(account_ids: Sequence[str]) -> dict[str, list[str]]:
     return {"AWS": [f"arn:aws:iam::{account}:root" for account in account_ids]}
 
 
-def _only_roles(project: Project, what: str, account_ids: Sequence[str]) -> Condition:
-    """Of some accounts, the roles of any environment for one purpose."""
-    name = naming.role_name(project.name, "*", what)
-    roles = [f"arn:aws:iam::{account}:role/{name}" for account in account_ids]
+def _only_roles(
+    project: Project, services: Sequence[str], purpose: str, account_ids: Sequence[str]
+) -> Condition:
+    """Of some accounts, the roles of some services in any environment for one purpose."""
+    names = [naming.role_name(project.name, "*", f"{service}-{purpose}") for service in services]
+    roles = [f"arn:aws:iam::{account}:role/{name}" for account in account_ids for name in names]
     return {"ArnLike": {"aws:PrincipalArn": roles}}
 
 

@@ -4,7 +4,6 @@ from typing import Final
 
 from stacks import naming
 from stacks.bindings import (
-    Construct,
     DataAwsRoute53Zone,
     Lb,
     LbAccessLogs,

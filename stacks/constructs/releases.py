@@ -70,14 +70,13 @@ def _record(source: str, parameter: str) -> str:
     return f'jsondecode(nonsensitive({source}.values)[index({source}.names, "{parameter}")])'
 
 
-def _conditions(
-    project: Project, environment: Environment, name: str
-) -> tuple[Postcondition, Postcondition]:
+def _conditions(project: Project, environment: Environment, name: str) -> tuple[Postcondition, Postcondition]:
     parameter = naming.release_parameter(project, environment.name, name)
     repository = f"{naming.registry(project)}/{naming.repository_name(project, name)}"
     pattern = "^" + repository.replace(".", "[.]") + "@sha256:[0-9a-f]{64}$"
     remedy = (
-        f"make release ENV={environment.name} SERVICE={name} IMAGE={repository}@sha256:<digest> COMMIT=<commit>"
+        f"make release ENV={environment.name} SERVICE={name} "
+        f"IMAGE={repository}@sha256:<digest> COMMIT=<commit>"
     )
     record = _record("self", parameter)
     return (

@@ -5,7 +5,9 @@ from stacks.workloads import Workload
 
 
 class SecretReferences:
-    """`value_from` by the container's name and the variable's. No value is read: neither plan nor state ever holds one.
+    """`value_from` by the container's name and the variable's.
+
+    No value is read: neither plan nor state ever holds one.
 
     A secret of Secrets Manager has an ARN that only AWS knows, so Terraform looks it up, and a plan
     fails when there is none.
@@ -23,7 +25,9 @@ class SecretReferences:
                 ssm_arns[source] = None
             else:
                 whose = workload.key if container == workload.key else f"{workload.key}_{container}"
-                secret = DataAwsSecretsmanagerSecret(scope, f"{whose}_{variable.lower()}", name=reference.name)
+                secret = DataAwsSecretsmanagerSecret(
+                    scope, f"{whose}_{variable.lower()}", name=reference.name
+                )
                 source = f"{secret.arn}:{reference.json_key}::" if reference.json_key else secret.arn
                 secretsmanager_arns[secret.arn] = None
             self.value_from[container][variable] = source

@@ -45,9 +45,7 @@ class ServiceAddress:
             dns_config=ServiceDiscoveryServiceDnsConfig(
                 namespace_id=namespace.id,
                 routing_policy="MULTIVALUE",
-                dns_records=[
-                    ServiceDiscoveryServiceDnsConfigDnsRecords(type="A", ttl=SECONDS_OF_AN_ANSWER)
-                ],
+                dns_records=[ServiceDiscoveryServiceDnsConfigDnsRecords(type="A", ttl=SECONDS_OF_AN_ANSWER)],
             ),
         )
         self.arn = service.arn
@@ -81,7 +79,9 @@ def deploy(project: Project, account_id: str) -> tuple[Statement, ...]:
                 "servicediscovery:UpdatePrivateDnsNamespace",
                 "servicediscovery:UpdateService",
             ],
-            resources=[f"arn:aws:servicediscovery:*:{account_id}:{kind}/*" for kind in ("namespace", "service")],
+            resources=[
+                f"arn:aws:servicediscovery:*:{account_id}:{kind}/*" for kind in ("namespace", "service")
+            ],
             conditions={"StringEquals": tag},
         ),
         # Cloud Map calls Route 53 with the rights of whoever calls it; the zone gets no tags of ours.

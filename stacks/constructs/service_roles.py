@@ -14,9 +14,10 @@ from stacks.workloads import Resource, Workload
 
 
 class ServiceRoles:
-    """The execution role pulls the images, reads the secrets and writes the log; the task role is the program's.
+    """What starts the tasks of a service, and what its program acts as.
 
-    The task role allows what the workload's grants and permissions say and nothing else.
+    The execution role pulls the images, reads the secrets and writes the log; the task role allows what
+    the workload's grants and permissions say and nothing else.
     """
 
     def __init__(

@@ -81,7 +81,9 @@ def _target_group(scope: Construct, workload: Workload, network: NetworkConnecti
         protocol=protocol,
         port=port,
         deregistration_delay=str(settings.deregistration_delay),
-        stickiness=LbTargetGroupStickiness(type="lb_cookie", cookie_duration=settings.stickiness, enabled=True)
+        stickiness=LbTargetGroupStickiness(
+            type="lb_cookie", cookie_duration=settings.stickiness, enabled=True
+        )
         if settings.stickiness
         else None,
         health_check=_health_check(workload),

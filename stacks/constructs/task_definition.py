@@ -13,8 +13,8 @@ from stacks.bindings import (
     EcsTaskDefinitionVolume,
     TerraformResourceLifecycle,
 )
-from stacks.constructs.secret_references import SecretReferences
 from stacks.constructs.releases import Releases
+from stacks.constructs.secret_references import SecretReferences
 from stacks.constructs.service_roles import ServiceRoles
 from stacks.policies import Statement
 from stacks.service_settings import ContainerHealth
@@ -105,9 +105,7 @@ def _definition(
         "readonlyRootFilesystem": container.read_only_root,
         "linuxParameters": {"initProcessEnabled": True, **capabilities},
         "stopTimeout": container.stop_timeout,
-        "portMappings": [
-            {"containerPort": container.port, "hostPort": container.port, "protocol": "tcp"}
-        ]
+        "portMappings": [{"containerPort": container.port, "hostPort": container.port, "protocol": "tcp"}]
         if container.port
         else [],
         "logConfiguration": {

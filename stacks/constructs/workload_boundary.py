@@ -6,8 +6,8 @@ from stacks import naming, policies
 from stacks.bindings import Construct, IamPolicy
 from stacks.constructs.image_repository import PULL_ACTIONS
 from stacks.policies import Statement
-from stacks.settings import Project
-from stacks.workloads import STATUS, Resource
+from stacks.settings import Platform, Project
+from stacks.workloads import STATUS, Resource, Workload, workloads
 
 EXEC_ACTIONS = (
     "ssmmessages:CreateControlChannel",
@@ -24,7 +24,8 @@ class WorkloadBoundary:
     Source: IAM User Guide, "Permissions boundaries for IAM entities".
     """
 
-    def __init__(self, scope: Construct, project: Project, account_id: str) -> None:
+    def __init__(self, scope: Construct, platform: Platform, account_id: str) -> None:
+        project = platform.project
         name = project.name
         policy = IamPolicy(
             scope,
@@ -46,7 +47,7 @@ class WorkloadBoundary:
                 Statement(
                     "PullImages",
                     actions=PULL_ACTIONS,
-                    resources=[naming.repository_arn(project, "*")],
+                    resources=[naming.repository_arn(project, "*"), *_pulled(platform, account_id)],
                 ),
                 Statement(
                     "ReadSecrets",
@@ -62,6 +63,7 @@ class WorkloadBoundary:
                     actions=["ecr:GetAuthorizationToken", "logs:DescribeLogGroups", *EXEC_ACTIONS],
                     resources=["*"],
                 ),
+                *_permissions(platform, account_id),
             ),
         )
         self.arn = policy.arn
@@ -82,6 +84,29 @@ def _of_the_app(project: Project, account_id: str) -> Iterator[Statement]:
         actions = {action for grant in STATUS.grants if grant.resource is kind for action in grant.actions}
         if actions:
             yield Statement(f"App{kind.title().replace('_', '')}", sorted(actions), [arn])
+
+
+def _permissions(platform: Platform, account_id: str) -> Iterator[Statement]:
+    """What the settings allow services of this account, actions of the same resources in one statement."""
+    actions: dict[tuple[str, ...], set[str]] = {}
+    for workload in _workloads(platform, account_id):
+        for permission in workload.permissions:
+            actions.setdefault(tuple(sorted(permission.resources)), set()).update(permission.actions)
+    for number, resources in enumerate(sorted(actions), start=1):
+        yield Statement(f"Permissions{number}", sorted(actions[resources]), resources)
+
+
+def _pulled(platform: Platform, account_id: str) -> list[str]:
+    """The repositories of other projects that services of this account run images of."""
+    own = naming.repository_arn(platform.project, "")
+    found = {arn for each in _workloads(platform, account_id) for arn in each.repository_arns}
+    return sorted(arn for arn in found if not arn.startswith(own))
+
+
+def _workloads(platform: Platform, account_id: str) -> Iterator[Workload]:
+    for environment in platform.environments.values():
+        if environment.account_id == account_id:
+            yield from workloads(platform.project, environment)
 
 
 def _log_groups(project: Project, account_id: str) -> str:

@@ -42,7 +42,7 @@ def test_the_only_service_need_not_be_named(tmp_path: Path) -> None:
 
 
 def test_one_of_several_services_is_named(tmp_path: Path) -> None:
-    two = platform(tmp_path, "[services.web]\n[services.api]\n")
+    two = platform(tmp_path, "[services.web]\nkind = 'status'\n[services.api]\nkind = 'status'\n")
     assert service_of(two, "api") == "api"
     with pytest.raises(OpsError, match=r"SERVICE is missing\. Use one of api, web\."):
         service_of(two, "")

@@ -24,7 +24,7 @@ cost_centre = "1000"
 
 NETWORK = 'network = { cidr = "10.10.0.0/16" }\n'
 
-SERVICE = "[services.web]\n"
+SERVICE = '[services.web]\nkind = "status"\n'
 
 
 def environment(top: str = "", network: str = NETWORK, services: str = SERVICE) -> str:

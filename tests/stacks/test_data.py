@@ -12,7 +12,7 @@ from webapp import contract
 def test_the_table_is_kept_and_recovered_as_the_settings_say(synthesize: Synthesize, asked: bool) -> None:
     text = str(asked).lower()
     data = f"[data]\ndeletion_protection = {text}\npoint_in_time_recovery = {text}\n"
-    stacks = synthesize(dev=environment(services=f"[services.web]\n{data}"))
+    stacks = synthesize(dev=environment(services=f"[services.web]\nkind = 'status'\n{data}"))
     table = stacks["dev-data"].one("aws_dynamodb_table")
     assert table["deletion_protection_enabled"] is asked
     assert table["point_in_time_recovery"] == {"enabled": asked}

@@ -81,10 +81,13 @@ SHARED = """\
 [network]
 nat = "per-zone"
 [services.web]
+kind = "status"
 cpu = 512
 memory = 1024
 scaling = { min_capacity = 3, max_capacity = 6 }
 [services.preview]
+kind = "status"
+load_balancer = "own"
 [logs]
 retention_days = 7
 """
@@ -99,7 +102,7 @@ def environments(directory: Path, shared: str, **own: str) -> dict[str, Environm
 def test_what_stands_in_the_project_file_is_the_default_of_every_environment(tmp_path: Path) -> None:
     prod = environment(
         network=PROD_NETWORK,
-        services="services.web.scaling.max_capacity = 12\n[services.preview]\nenabled = false\n",
+        services="services.web.scaling.max_capacity = 12\n[services.preview]\nkind = 'status'\nenabled = false\n",
     )
     read = environments(tmp_path, SHARED, dev=environment(services=""), prod=prod)
     assert [list(each.services) for each in read.values()] == [["web", "preview"], ["web"]]
@@ -125,7 +128,17 @@ def test_the_file_that_sets_a_key_is_known(tmp_path: Path) -> None:
 
 
 def test_a_service_may_be_enabled_nowhere_or_in_one_environment(tmp_path: Path) -> None:
-    shared = "[services.web]\n[services.old]\nenabled = false\ncpu = 3\n[services.new]\nenabled = false\n"
+    shared = """\
+[services.web]
+kind = "status"
+[services.old]
+enabled = false
+cpu = 3
+[services.new]
+kind = "worker"
+dockerfile = "Dockerfile"
+enabled = false
+"""
     dev = environment(services="services.new.enabled = true\n")
     prod = environment(network=PROD_NETWORK, services="")
     read = environments(tmp_path, shared, dev=dev, prod=prod)
@@ -145,32 +158,32 @@ def dev_with(services: str) -> dict[str, str]:
 
 BAD = {
     "a value that is wrong everywhere": (
-        "[services.web]\n[logs]\nretention_days = 31\n",
+        "[services.web]\nkind = 'status'\n[logs]\nretention_days = 31\n",
         BOTH,
         "project.toml: logs.retention_days = 31: must be 1, 3, 5, ",
     ),
     "a value that is wrong although every environment overrides it": (
-        "[services.web]\nspot_percent = 101\n",
+        "[services.web]\nkind = 'status'\nspot_percent = 101\n",
         {name: f"{text}services.web.spot_percent = 0\n" for name, text in BOTH.items()},
         "project.toml: services.web.spot_percent = 101: must be at most 100",
     ),
     "a value of an environment, where the default is right": (
-        "[services.web]\nspot_percent = 0\n",
+        "[services.web]\nkind = 'status'\nspot_percent = 0\n",
         dev_with("services.web.spot_percent = 101\n"),
         "dev.toml: services.web.spot_percent = 101: must be at most 100",
     ),
     "a value in a list": (
-        '[services.web]\nallowed_cidrs = ["10.0.0.0/8", "::/0"]\n',
+        '[services.web]\nkind = "status"\nallowed_cidrs = ["10.0.0.0/8", "::/0"]\n',
         BOTH,
         'project.toml: services.web.allowed_cidrs.1 = "::/0": an IPv4 CIDR',
     ),
     "no table": (
-        "logs = 7\nservices.web.cpu = 256\n",
+        "logs = 7\nservices.web.kind = 'status'\n",
         BOTH,
         "project.toml: logs = 7: must be a table: [logs]",
     ),
     "an unknown key": (
-        "[services.web]\nmemroy = 512\n",
+        "[services.web]\nkind = 'status'\nmemroy = 512\n",
         BOTH,
         "project.toml: services.web.memroy: unknown key; did you mean 'memory'? known here: ",
     ),
@@ -188,17 +201,17 @@ BAD = {
         "project.toml: services.web.secrets.WRITE_TOKEN_SHA256: a reference, never the secret itself: ",
     ),
     "memory for no CPU": (
-        "[services.web]\ncpu = 1024\nmemory = 512\n",
+        "[services.web]\nkind = 'status'\ncpu = 1024\nmemory = 512\n",
         BOTH,
         "project.toml: services.web.memory = 512: Fargate does not sell this; with cpu = 1024 one of 2048, ",
     ),
     "CPU for the memory that is the default": (
-        "[services.web]\ncpu = 1024\n",
+        "[services.web]\nkind = 'status'\ncpu = 1024\n",
         BOTH,
         "project.toml: services.web.memory = 512: Fargate does not sell this; with cpu = 1024 one of 2048, ",
     ),
     "memory for the CPU of one environment": (
-        "[services.web]\nmemory = 512\n",
+        "[services.web]\nkind = 'status'\nmemory = 512\n",
         dev_with("services.web.cpu = 1024\n"),
         (
             "project.toml: services.web.memory = 512: Fargate does not sell this; with cpu = 1024 one of "
@@ -206,50 +219,50 @@ BAD = {
         ),
     ),
     "memory of one environment": (
-        "[services.web]\ncpu = 1024\nmemory = 2048\n",
+        "[services.web]\nkind = 'status'\ncpu = 1024\nmemory = 2048\n",
         dev_with("services.web.memory = 512\n"),
         "dev.toml: services.web.memory = 512: Fargate does not sell this; with cpu = 1024 one of 2048, ",
     ),
     "a domain without a zone": (
-        '[services.web]\nhosted_zone = "example.com"\n',
+        '[services.web]\nkind = "status"\nhosted_zone = "example.com"\n',
         BOTH,
         "project.toml: services.web.domain: is required with hosted_zone: both or neither",
     ),
     "a domain of one environment without a zone": (
-        "[services.web]\n",
-        dev_with('services.web.domain = "www.example.com"\n'),
-        "dev.toml: services.web.hosted_zone: is required with domain: both or neither",
+        "[services.web]\nkind = 'status'\n",
+        dev_with('load_balancer.domain = "www.example.com"\n'),
+        "dev.toml: load_balancer.hosted_zone: is required with domain: both or neither",
     ),
     "one domain for all": (
-        '[services.web]\ndomain = "www.example.com"\nhosted_zone = "example.com"\n',
+        '[load_balancer]\ndomain = "www.example.com"\nhosted_zone = "example.com"\n[services.web]\nkind = "status"\n',
         BOTH,
         (
-            'project.toml: services.web.domain = "www.example.com": a domain of its own: dev.toml: '
-            "services.web has it already (in prod)"
+            'project.toml: load_balancer.domain = "www.example.com": a domain of its own: dev.toml has it '
+            "already (in prod)"
         ),
     ),
     "addresses that all would share": (
-        '[services.web]\n[network]\ncidr = "10.0.0.0/16"\n',
+        '[services.web]\nkind = "status"\n[network]\ncidr = "10.0.0.0/16"\n',
         BOTH,
         'project.toml: network.cidr = "10.0.0.0/16": each environment needs its own addresses; move it to ',
     ),
     "no addresses": (
-        '[services.web]\n[network]\nnat = "single"\n',
+        '[services.web]\nkind = "status"\n[network]\nnat = "single"\n',
         {"dev": environment(network="", services="")},
         "dev.toml: network.cidr: is required: the VPC's IPv4 CIDR",
     ),
     "an account that no environment inherits": (
-        "[services.web]\n",
+        "[services.web]\nkind = 'status'\n",
         {"dev": environment(services="").replace('account_id = "111111111111"\n', "")},
         "dev.toml: account_id: is required: the AWS account it lives in",
     ),
     "no service that is enabled": (
-        "[services.web]\n",
+        "[services.web]\nkind = 'status'\n",
         dev_with("services.web.enabled = false\n"),
         "dev.toml: services: at least one that is enabled, such as [services.web]",
     ),
     "a word for a truth": (
-        '[services.web]\nenabled = "no"\n',
+        '[services.web]\nkind = "status"\nenabled = "no"\n',
         BOTH,
         'project.toml: services.web.enabled = "no": must be true or false, without quotes',
     ),

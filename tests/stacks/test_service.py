@@ -11,7 +11,7 @@ from tests.stacks.platform_files import environment
 from tests.stacks.terraform_json import Stack
 from webapp import contract
 
-WITH_DOMAIN = '[services.web]\ndomain = "www.example.com"\nhosted_zone = "example.com"\n'
+WITH_DOMAIN = '[services.web]\nkind = "status"\ndomain = "www.example.com"\nhosted_zone = "example.com"\n'
 
 
 def test_the_container_is_what_the_contract_says(stacks: dict[str, Stack]) -> None:
@@ -107,7 +107,7 @@ def test_the_app_of_another_account_asks_the_projects_registry(stacks: dict[str,
 
 
 def test_the_container_is_told_the_names_of_what_the_stacks_create(synthesize: Synthesize) -> None:
-    services = "[services.web]\n[services.web-api]\n"
+    services = "[services.web]\nkind = 'status'\n[services.web-api]\nkind = 'status'\n"
     stacks = synthesize(dev=environment(services=services))
     stack = stacks["dev-service"]
     alarms = {alarm["alarm_name"] for alarm in stack.all("aws_cloudwatch_metric_alarm").values()}
@@ -123,7 +123,7 @@ def test_the_container_is_told_the_names_of_what_the_stacks_create(synthesize: S
 
 
 def test_paths_that_look_alike_have_volumes_of_their_own(synthesize: Synthesize) -> None:
-    services = '[services.web]\nwritable_paths = ["/a/b", "/a-b"]\n'
+    services = '[services.web]\nkind = "status"\nwritable_paths = ["/a/b", "/a-b"]\n'
     stack = synthesize(dev=environment(services=services))["dev-service"]
     volumes = [volume["name"] for volume in stack.one("aws_ecs_task_definition")["volume"]]
     assert len(set(volumes)) == 2
@@ -139,7 +139,7 @@ def test_a_former_revision_stays_for_a_rollback(stacks: dict[str, Stack]) -> Non
 
 def test_exec_brings_its_mounts_and_permissions(synthesize: Synthesize) -> None:
     paths = ["/managed-agents", "/var/lib/amazon/ssm", "/var/log/amazon/ssm"]
-    services = f"[services.web]\nexec = true\nwritable_paths = {json.dumps(paths)}\n"
+    services = f"[services.web]\nkind = 'status'\nexec = true\nwritable_paths = {json.dumps(paths)}\n"
     stack = synthesize(dev=environment(services=services))["dev-service"]
     container = stack.container()
     assert [mount["containerPath"] for mount in container["mountPoints"]] == paths
@@ -203,7 +203,7 @@ def test_a_target_groups_name_is_cut_to_what_aws_allows_and_stays_its_services(
 ) -> None:
     """Both are cut to the same text, with a hyphen at its end; what is hashed tells them apart."""
     keys = ("long-name-to-c-one", "long-name-to-c-two")
-    services = "".join(f"[services.{key}]\n" for key in keys)
+    services = "".join(f"[services.{key}]\nkind = 'status'\n" for key in keys)
     groups = synthesize(dev=environment(services=services))["dev-service"].all("aws_lb_target_group")
     names = [groups[f"{key}_targets"]["name"] for key in keys]
     for name, key in zip(names, keys, strict=True):
@@ -235,7 +235,7 @@ def test_a_failed_deployment_is_undone_and_autoscaling_owns_the_count(stacks: di
 def test_spot_takes_its_share(
     synthesize: Synthesize, share: int, strategy: list[tuple[str, int, int]]
 ) -> None:
-    services = f"[services.web]\nspot_percent = {share}\n"
+    services = f"[services.web]\nkind = 'status'\nspot_percent = {share}\n"
     service = synthesize(dev=environment(services=services))["dev-service"].one("aws_ecs_service")
     assert [
         (item["capacity_provider"], item["base"], item["weight"])
@@ -373,7 +373,9 @@ def test_a_second_service_has_everything_of_its_own_and_shares_table_and_cluster
     synthesize: Synthesize,
 ) -> None:
     stacks = synthesize(
-        dev=environment(services="[services.web]\n[services.api]\ncpu = 512\nmemory = 1024\n")
+        dev=environment(
+            services="[services.web]\nkind = 'status'\n[services.api]\nkind = 'status'\ncpu = 512\nmemory = 1024\n"
+        )
     )
     stack = stacks["dev-service"]
     assert set(stack.all("aws_ecs_service")) == {"api_service", "web_service"}
@@ -384,7 +386,7 @@ def test_a_second_service_has_everything_of_its_own_and_shares_table_and_cluster
 
 
 def test_a_name_with_a_hyphen_can_be_a_service(synthesize: Synthesize) -> None:
-    stack = synthesize(dev=environment(services="[services.front-end]\n"))["dev-service"]
+    stack = synthesize(dev=environment(services="[services.front-end]\nkind = 'status'\n"))["dev-service"]
     assert stack.container("front-end_task")["name"] == "front-end"
     assert "front_end_allowed_cidrs" in stack.content["variable"]
 
@@ -405,7 +407,9 @@ def test_only_our_own_account_publishes_alarms_and_writes_access_logs(stacks: di
 
 
 def test_a_task_pulls_the_images_of_its_own_service_only(synthesize: Synthesize) -> None:
-    stack = synthesize(dev=environment(services="[services.web]\n[services.api]\n"))["dev-service"]
+    stack = synthesize(
+        dev=environment(services="[services.web]\nkind = 'status'\n[services.api]\nkind = 'status'\n")
+    )["dev-service"]
     for key in ("web", "api"):
         policy = stack.one("aws_iam_role_policy", f"{key}_execution_role_policy")["policy"]
         repository = f"arn:aws:ecr:eu-central-1:111111111111:repository/oaktree/{key}"

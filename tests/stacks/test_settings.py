@@ -14,18 +14,8 @@ from pydantic import BaseModel
 from stacks.fargate import MEMORY_BY_CPU
 from stacks.problems import Problem
 from stacks.reading import SettingsError, read_platform
-from stacks.settings import (
-    Alarms,
-    Data,
-    Environment,
-    HealthCheck,
-    Logs,
-    Network,
-    Platform,
-    Project,
-    Scaling,
-    Service,
-)
+from stacks.service_settings import HealthCheck, Scaling, Service
+from stacks.settings import Alarms, Data, Environment, Logs, Network, Platform, Project
 from tests.places import ENVIRONMENTS, ROOT
 from tests.stacks.platform_files import NETWORK, PROJECT, TAIL, environment, errors_of, write_platform
 from webapp.contract import HEARTBEAT
@@ -83,7 +73,7 @@ BAD = {
         ),
     ),
     "unknown key in a table": (
-        environment(services="[services.web]\nmemroy = 512\n"),
+        environment(services="[services.web]\nkind = 'status'\nmemroy = 512\n"),
         "dev.toml: services.web.memroy: unknown key; did you mean 'memory'? known here: allowed_cidrs, ",
     ),
     "the name, which the file has": (
@@ -153,7 +143,7 @@ BAD = {
     "no NAT and no way to the secrets": (
         environment(
             network=WITHOUT_NAT,
-            services="[services.web]\ntoken_over_http = true\n"
+            services="[services.web]\nkind = 'status'\ntoken_over_http = true\n"
             'secrets = { WRITE_TOKEN_SHA256 = "secretsmanager:token" }\n',
         ),
         "dev.toml: network.nat = \"none\": tasks of 'web' would have no way to secretsmanager; add it to",
@@ -169,16 +159,16 @@ BAD = {
     "no NAT and no way to exec": (
         environment(
             network=WITHOUT_NAT,
-            services="[services.web]\nexec = true\nread_only_root = false\n",
+            services="[services.web]\nkind = 'status'\nexec = true\nread_only_root = false\n",
         ),
         "dev.toml: network.nat = \"none\": tasks of 'web' would have no way to ssmmessages; add it to",
     ),
     "CPU that Fargate does not sell": (
-        environment(services="[services.web]\ncpu = 300\n"),
+        environment(services="[services.web]\nkind = 'status'\ncpu = 300\n"),
         "dev.toml: services.web.cpu = 300: Fargate does not sell this; one of 256, 512, 1024, 2048, 4096, ",
     ),
     "memory that Fargate does not sell with the CPU": (
-        environment(services="[services.web]\ncpu = 1024\nmemory = 512\n"),
+        environment(services="[services.web]\nkind = 'status'\ncpu = 1024\nmemory = 512\n"),
         "dev.toml: services.web.memory = 512: Fargate does not sell this; with cpu = 1024 one of 2048, ",
     ),
     "a service's name in capitals": (
@@ -186,7 +176,7 @@ BAD = {
         "dev.toml: services.Web: lower-case letters, digits and single hyphens",
     ),
     "a name over the limit of load balancers": (
-        environment(services="[services.a-service-of-our-own-kind]\n"),
+        environment(services="[services.a-service-of-our-own-kind]\nkind = 'status'\n"),
         "dev.toml: services.a-service-of-our-own-kind: the load balancer would be called 'oaktree-dev-a-serv",
     ),
     "fewest tasks above most": (
@@ -194,11 +184,11 @@ BAD = {
         "dev.toml: services.web.scaling.min_capacity = 5: at most max_capacity = 2",
     ),
     "keep-alive shorter than the idle timeout": (
-        environment(services="[services.web]\nkeep_alive = 60\n"),
+        environment(services="[services.web]\nkind = 'status'\nkeep_alive = 60\n"),
         "dev.toml: services.web.keep_alive = 60: more than idle_timeout = 60, or the load balancer answers",
     ),
     "an idle timeout that would end event streams": (
-        environment(services="[services.web]\nidle_timeout = 15\n"),
+        environment(services="[services.web]\nkind = 'status'\nidle_timeout = 15\n"),
         "dev.toml: services.web.idle_timeout = 15: more than 15, or the load balancer ends the app's event",
     ),
     "a health check that takes longer than its interval": (
@@ -206,18 +196,22 @@ BAD = {
         "dev.toml: services.web.health_check.timeout = 5: less than interval = 5",
     ),
     "exec with a read-only root without its mounts": (
-        environment(services='[services.web]\nexec = true\nwritable_paths = ["/var/lib/amazon/ssm"]\n'),
+        environment(
+            services='[services.web]\nkind = "status"\nexec = true\nwritable_paths = ["/var/lib/amazon/ssm"]\n'
+        ),
         (
             "dev.toml: services.web.exec = true: needs mounts while read_only_root is set; "
             'add writable_paths = ["/var/lib/amazon/ssm", "/managed-agents", "/var/log/amazon/ssm"]'
         ),
     ),
     "a domain without a zone": (
-        environment(services='[services.web]\ndomain = "www.example.com"\n'),
+        environment(services='[services.web]\nkind = "status"\ndomain = "www.example.com"\n'),
         "dev.toml: services.web.hosted_zone: is required with domain: both or neither",
     ),
     "a domain outside its zone": (
-        environment(services='[services.web]\ndomain = "badexample.com"\nhosted_zone = "example.com"\n'),
+        environment(
+            services='[services.web]\nkind = "status"\ndomain = "badexample.com"\nhosted_zone = "example.com"\n'
+        ),
         "dev.toml: services.web.domain = \"badexample.com\": within hosted_zone = 'example.com'",
     ),
     "a secret that the app does not have": (
@@ -229,35 +223,35 @@ BAD = {
         "dev.toml: services.web.secrets.WRITE_TOKEN_SHA256: clients would send the token over plain HTTP",
     ),
     "retention that CloudWatch does not have": (
-        environment(services="[services.web]\n[logs]\nretention_days = 31\n"),
+        environment(services="[services.web]\nkind = 'status'\n[logs]\nretention_days = 31\n"),
         "dev.toml: logs.retention_days = 31: must be 1, 3, 5, 7, 14, 30, ",
     ),
     "an IPv6 CIDR, of which nothing is left": (
-        environment(services='[services.web]\nallowed_cidrs = ["::/0"]\n'),
+        environment(services='[services.web]\nkind = "status"\nallowed_cidrs = ["::/0"]\n'),
         'dev.toml: services.web.allowed_cidrs.0 = "::/0": an IPv4 CIDR such as "10.0.0.0/16"; IPv6 is not ',
     ),
     "an empty list": (
-        environment(services="[services.web]\nallowed_cidrs = []\n"),
+        environment(services="[services.web]\nkind = 'status'\nallowed_cidrs = []\n"),
         "dev.toml: services.web.allowed_cidrs = []: must have at least 1 value",
     ),
     "a text where a list is due": (
-        environment(services='[services.web]\nwritable_paths = "/tmp/x"\n'),
+        environment(services='[services.web]\nkind = "status"\nwritable_paths = "/tmp/x"\n'),
         'dev.toml: services.web.writable_paths = "/tmp/x": must be a list in brackets: ["/tmp/x"]',
     ),
     "a number where a table is due": (
-        environment(services="[services.web]\nscaling = 3\n"),
+        environment(services="[services.web]\nkind = 'status'\nscaling = 3\n"),
         "dev.toml: services.web.scaling = 3: must be a table: [services.web.scaling]",
     ),
     "a number in quotes": (
-        environment(services='[services.web]\nidle_timeout = "60"\n'),
+        environment(services='[services.web]\nkind = "status"\nidle_timeout = "60"\n'),
         'dev.toml: services.web.idle_timeout = "60": must be a whole number, without quotes: 60',
     ),
     "a number out of range": (
-        environment(services="[services.web]\nspot_percent = 101\n"),
+        environment(services="[services.web]\nkind = 'status'\nspot_percent = 101\n"),
         "dev.toml: services.web.spot_percent = 101: must be at most 100",
     ),
     "a key that is like no other": (
-        environment(services='[services.web]\ncommand = ["x"]\n'),
+        environment(services='[services.web]\nkind = "status"\ncommand = ["x"]\n'),
         "dev.toml: services.web.command: unknown key; known here: allowed_cidrs, ",
     ),
     "a letter that no tag takes everywhere": (
@@ -269,7 +263,7 @@ BAD = {
         "dev.toml: is not TOML: line 4: the key region is there already, in the same table",
     ),
     "a table twice": (
-        environment(services="[services.web]\n[services.web]\n"),
+        environment(services="[services.web]\nkind = 'status'\n[services.web]\nkind = 'status'\n"),
         "dev.toml: is not TOML: line 8: this table is there already",
     ),
     "text without quotes": (
@@ -300,7 +294,7 @@ BAD = {
         'dev.toml: network.cidr = "127.0.0.0/16": addresses that hosts can have',
     ),
     "a service whose log group is another's": (
-        environment(services="[services.flow-logs]\n"),
+        environment(services="[services.flow-logs]\nkind = 'status'\n"),
         "dev.toml: services.flow-logs: a service cannot be called 'flow-logs'",
     ),
     "images that no endpoint leads to": (
@@ -309,16 +303,18 @@ BAD = {
     ),
     "a domain that no certificate takes": (
         environment(
-            services=f'[services.web]\ndomain = "{"a" * 60}.example.com"\nhosted_zone = "example.com"\n'
+            services=f'[services.web]\nkind = "status"\ndomain = "{"a" * 60}.example.com"\nhosted_zone = "example.com"\n'
         ),
         f'dev.toml: services.web.domain = "{"a" * 60}.example.com": a domain such as',
     ),
     "more CIDRs than a security group takes": (
-        environment(services=f"[services.web]\nallowed_cidrs = {[f'10.0.{n}.0/24' for n in range(60)]}\n"),
+        environment(
+            services=f"[services.web]\nkind = 'status'\nallowed_cidrs = {[f'10.0.{n}.0/24' for n in range(60)]}\n"
+        ),
         "dev.toml: services.web.allowed_cidrs: fewer: 60 CIDRs make 61 rules, a group takes 60",
     ),
     "a path that leads out": (
-        environment(services='[services.web]\nwritable_paths = ["/a/../b"]\n'),
+        environment(services='[services.web]\nkind = "status"\nwritable_paths = ["/a/../b"]\n'),
         'dev.toml: services.web.writable_paths.0 = "/a/../b": a path without . and ..',
     ),
     "a percentage that scaling cannot aim at": (
@@ -414,8 +410,11 @@ def test_a_project_cannot_have_a_name_that_aws_reserves(tmp_path: Path, name: st
 
 def test_two_services_cannot_come_to_the_same_name(tmp_path: Path) -> None:
     other = 'network = { cidr = "10.20.0.0/16" }\n'
-    text = environment(services="[services.a-b]\n")
-    write_platform(tmp_path, **{"dev": text, "dev-a": environment(network=other, services="[services.b]\n")})
+    text = environment(services="[services.a-b]\nkind = 'status'\n")
+    write_platform(
+        tmp_path,
+        **{"dev": text, "dev-a": environment(network=other, services="[services.b]\nkind = 'status'\n")},
+    )
     (error,) = errors_of(tmp_path)
     assert error == (
         "dev.toml: services.a-b: another name: it and dev-a.toml: services.b would both be called 'dev-a-b'"
@@ -423,7 +422,7 @@ def test_two_services_cannot_come_to_the_same_name(tmp_path: Path) -> None:
 
 
 def test_two_services_cannot_have_the_same_domain(tmp_path: Path) -> None:
-    service = '[services.{}]\ndomain = "www.example.com"\nhosted_zone = "example.com"\n'
+    service = '[services.{}]\nkind = "status"\ndomain = "www.example.com"\nhosted_zone = "example.com"\n'
     write_platform(tmp_path, dev=environment(services=service.format("web") + service.format("api")))
     (error,) = errors_of(tmp_path)
     assert error == (
@@ -444,8 +443,8 @@ def test_all_errors_of_all_files_are_told_at_once(tmp_path: Path) -> None:
     write_platform(
         tmp_path,
         project=PROJECT.replace('"111111111111"', '"1"'),
-        dev=environment(services="[services.web]\ncpu = 1\nkeep_alive = 1\nmemroy = 2\n"),
-        prod=environment(top='ower = "x"\n', services="[services.web]\nkeep_alive = 1\n"),
+        dev=environment(services="[services.web]\nkind = 'status'\ncpu = 1\nkeep_alive = 1\nmemroy = 2\n"),
+        prod=environment(top='ower = "x"\n', services="[services.web]\nkind = 'status'\nkeep_alive = 1\n"),
         staging="account_id = ",
     )
     errors = errors_of(tmp_path)
@@ -509,7 +508,10 @@ def test_only_pairs_that_fargate_sells_are_accepted(
     tmp_path_factory: pytest.TempPathFactory, cpu: int, memory: int
 ) -> None:
     tmp_path = tmp_path_factory.mktemp("pair")
-    write_platform(tmp_path, dev=environment(services=f"[services.web]\ncpu = {cpu}\nmemory = {memory}\n"))
+    write_platform(
+        tmp_path,
+        dev=environment(services=f"[services.web]\nkind = 'status'\ncpu = {cpu}\nmemory = {memory}\n"),
+    )
     if memory in MEMORY_BY_CPU.get(cpu, ()):
         read_platform(tmp_path)
     else:
@@ -521,7 +523,7 @@ def test_every_pair_that_fargate_sells_is_accepted(
     tmp_path_factory: pytest.TempPathFactory, pair: tuple[int, int]
 ) -> None:
     cpu, memory = pair
-    services = f"[services.web]\ncpu = {cpu}\nmemory = {memory}\n"
+    services = f"[services.web]\nkind = 'status'\ncpu = {cpu}\nmemory = {memory}\n"
     dev = read(tmp_path_factory.mktemp("pair"), dev=environment(services=services)).environments["dev"]
     assert (dev.services["web"].cpu, dev.services["web"].memory) == pair
 
@@ -531,7 +533,7 @@ def test_keep_alive_is_accepted_only_above_the_idle_timeout(
     tmp_path_factory: pytest.TempPathFactory, idle: int, keep: int
 ) -> None:
     tmp_path = tmp_path_factory.mktemp("keep")
-    services = f"[services.web]\nidle_timeout = {idle}\nkeep_alive = {keep}\n"
+    services = f"[services.web]\nkind = 'status'\nidle_timeout = {idle}\nkeep_alive = {keep}\n"
     write_platform(tmp_path, dev=environment(services=services))
     if keep > idle:
         read_platform(tmp_path)
@@ -669,7 +671,9 @@ def test_no_value_anywhere_is_told_in_words_of_python(
 def test_no_damage_to_a_file_is_told_in_words_of_python(
     tmp_path_factory: pytest.TempPathFactory, at: int, less: int, more: str
 ) -> None:
-    whole = environment(services='[services.web]\nallowed_cidrs = ["10.0.0.0/8"]\n[services.web.secrets]\n')
+    whole = environment(
+        services='[services.web]\nkind = "status"\nallowed_cidrs = ["10.0.0.0/8"]\n[services.web.secrets]\n'
+    )
     directory = write_platform(tmp_path_factory.mktemp("damage"), dev=whole[:at] + more + whole[at + less :])
     assert not NOT_OURS.search(told(directory))
 

@@ -66,7 +66,9 @@ def test_bad_settings_end_with_status_2_and_leave_the_former_output_as_it_was(tm
     synthesize(read_platform(environments), outdir)
     former = files_in(outdir)
 
-    write_platform(environments, dev=environment(services="[services.web]\ncpu = 1\nkeep_alive = 1\n"))
+    write_platform(
+        environments, dev=environment(services="[services.web]\nkind = 'status'\ncpu = 1\nkeep_alive = 1\n")
+    )
     result = run_main("--environments", environments, "--outdir", outdir)
 
     assert (result.returncode, result.stdout) == (2, "")

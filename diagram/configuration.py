@@ -13,7 +13,9 @@ _ADDRESS: Final = re.compile(r"(?<![\w.-])(?:data\.)?[a-z][a-z0-9]*_\w+\.[A-Za-z
 _LOCAL: Final = re.compile(r"(?<![\w.-])local\.([A-Za-z_][\w-]*)")
 _OUTPUT: Final = re.compile(
     r"(?<![\w.-])data\.terraform_remote_state\.([A-Za-z_][\w-]*)\.outputs(?:\.([A-Za-z_][\w-]*)|\[\"([^\"]+)\"\])"
+    r"(?:(?:\[|, *)\"([^\"]+)\")?"
 )
+"""An output of another stack, by name or quoted; and of a map its key, after `[` or in a `lookup`."""
 _WHOLE: Final = re.compile(r"\$\{\s*([^{}]+?)\s*\}")
 _ATTRIBUTE: Final = re.compile(r"((?:data\.)?[a-z][a-z0-9]*_\w+\.[A-Za-z_][\w-]*)\.(\w+)")
 _START: Final = re.compile(r"(?<![$%])[$%]\{")
@@ -98,11 +100,17 @@ class Configuration:
                 if (stack, name) not in seen:
                     seen.add((stack, name))
                     yield from self._references(stack, self._section(stack, "locals").get(name), seen)
-            for state, name, quoted in _OUTPUT.findall(expression):
+            for state, name, quoted, key in _OUTPUT.findall(expression):
                 other, output = self._stack_of(stack, state, name or quoted), name or quoted
-                if other and (other, f"output.{output}") not in seen:
-                    seen.add((other, f"output.{output}"))
-                    yield from self._references(other, self._section(other, "output").get(output), seen)
+                if other and (other, f"output.{output}.{key}") not in seen:
+                    seen.add((other, f"output.{output}.{key}"))
+                    found = self._section(other, "output").get(output)
+                    values = [each.get("value") for each in blocks(found)]
+                    yield from self._references(
+                        other,
+                        [each.get(key, each) if isinstance(each, dict) else each for each in values],
+                        seen,
+                    )
 
     def _text(self, stack: str, text: str, depth: int) -> str | None:
         if "${" not in text and "%{" not in text:

@@ -10,6 +10,8 @@ from stacks import jsii_loading  # must come first: it prepares the loading of t
 
 from cdktf import (
     App,
+    DataTerraformRemoteStateS3,
+    Fn,
     Postcondition,
     S3Backend,
     TerraformIterator,

@@ -221,6 +221,17 @@ def subnet_id(tier: Tier, zone: str) -> str:
     return f"{tier}_{zone}"
 
 
+WAITS_FOR: Final = "waits_for_"
+"""How the Terraform check begins that fails while a stack lacks something of the stack that is named next."""
+
+
+def waits(stack: str, needed: str, lacks: str) -> str:
+    """The message for a stack that needs what another one, of an environment, does not have yet."""
+    environment, _, kind = needed.rpartition("-")
+    named = f"ENV={environment} STACK={kind}"
+    return f"{stack} waits for {needed}: {lacks}. Apply it first: `make plan {named} && make apply {named}`."
+
+
 def tags(project: Project, environment: Environment | None) -> dict[str, str]:
     """Tags of everything in an environment, or without one of what all environments share."""
     whose = environment or project

@@ -5,12 +5,14 @@ from stacks.addressing import Tier, plan_addresses
 from stacks.bindings import App
 from stacks.constructs import (
     bounded_role,
+    connections,
     database_subnets,
     endpoints,
     flow_logs,
     internet_routes,
     log_group,
     network_acls,
+    network_connections,
     platform_stack,
     subnets,
     vpc,
@@ -43,13 +45,23 @@ class NetworkStack(platform_stack.PlatformStack):
         flow_logs.FlowLogs(self, project, environment, self.vpc)
         databases = database_subnets.DatabaseSubnets(self, name, self.database)
 
-        self.output("vpc_id", self.vpc.id, "The VPC")
-        for tier in (self.public, self.private, self.database):
-            self.output(
-                f"{tier.tier}_subnet_ids",
-                list(tier.ids.values()),
-                f"Subnets of the {tier.tier} tier, by zone in alphabetical order",
-            )
+        self.output(
+            connections.OUTPUT,
+            {
+                network_connections.VPC: self.vpc.id,
+                **{
+                    network_connections.subnet(tier.tier, zone): subnet_id
+                    for tier in (self.public, self.private, self.database)
+                    for zone, subnet_id in tier.ids.items()
+                },
+                network_connections.ENDPOINTS_GROUP: self.endpoints.security_group_id,
+                **{
+                    network_connections.prefix_list(gateway): prefix_list
+                    for gateway, prefix_list in self.endpoints.prefix_list_ids.items()
+                },
+            },
+            "What other stacks use of the network",
+        )
         self.output(
             "nat_addresses",
             list(routes.addresses.values()),

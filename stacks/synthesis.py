@@ -36,17 +36,16 @@ def synthesize(platform: Platform, outdir: Path) -> None:
 
 def _create_stacks(app: App, platform: Platform) -> None:
     project = platform.project
-    networks: dict[str, NetworkStack] = {}
     for stack in kinds.stacks(platform):
         match stack:
             case kinds.Stack(kind=kinds.FOUNDATION):
                 FoundationStack(app, platform, stack.account_id)
-            case kinds.Stack(kind=kinds.NETWORK, environment=Environment(name=name) as environment):
-                networks[name] = NetworkStack(app, project, environment)
+            case kinds.Stack(kind=kinds.NETWORK, environment=Environment() as environment):
+                NetworkStack(app, project, environment)
             case kinds.Stack(kind=kinds.DATA, environment=Environment() as environment):
                 DataStack(app, project, environment)
-            case kinds.Stack(kind=kinds.SERVICE, environment=Environment(name=name) as environment):
-                ServiceStack(app, project, environment, networks[name])
+            case kinds.Stack(kind=kinds.SERVICE, environment=Environment() as environment):
+                ServiceStack(app, project, environment)
             case _:
                 # A row of `KINDS` that has no class yet: its stacks must not be left out silently.
                 raise NotImplementedError(f"no class creates stacks of the kind {stack.kind.name}")

@@ -3,16 +3,12 @@
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
 
 from rich.text import Text
 
 from ops.core.errors import OpsError, UsageError
 from ops.terraform.states import StateBucket
 from stacks.naming import state_key
-
-_BETWEEN_STACKS: Final = "cross-stack-output-"
-"""How CDKTF begins the names of the outputs that other stacks read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +24,6 @@ class Output:
 def read(states: StateBucket, stack: str) -> tuple[Output, ...] | None:
     """Returns the outputs of a stack sorted by name, or None if it has no state.
 
-    Those that only other stacks read are left out.
-
     Raises OpsError if the object is not a state.
 
     Source of the format: the state files of Terraform 1 and OpenTofu 1, format version 4.
@@ -43,7 +37,6 @@ def read(states: StateBucket, stack: str) -> tuple[Output, ...] | None:
         return tuple(
             Output(stack, name, found[name]["value"], bool(found[name].get("sensitive")))
             for name in sorted(found)
-            if not name.startswith(_BETWEEN_STACKS)
         )
     except (ValueError, KeyError, TypeError, AttributeError):
         raise OpsError(

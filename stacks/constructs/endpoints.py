@@ -3,6 +3,7 @@
 from typing import Final
 
 from stacks.bindings import Construct, SecurityGroup, VpcEndpoint, VpcSecurityGroupIngressRule
+from stacks.constructs.network_connections import GATEWAYS
 from stacks.constructs.subnets import TierSubnets
 from stacks.constructs.vpc import PlatformVpc
 from stacks.policies import Statement
@@ -50,7 +51,7 @@ class Endpoints:
         private: TierSubnets,
     ) -> None:
         self.prefix_list_ids: dict[str, str] = {}
-        for service in ("s3", "dynamodb"):
+        for service in GATEWAYS:
             gateway = VpcEndpoint(
                 scope,
                 f"{service}_endpoint",

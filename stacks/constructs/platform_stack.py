@@ -25,11 +25,12 @@ class PlatformStack(TerraformStack):
     """A stack in one account and region, with its state in the project's bucket.
 
     Its tags become a Terraform local and from there the provider's default tags: the one place where
-    tags are written. `project` and `account_id` are what its roles are bounded by.
+    tags are written. `project` and `account_id` are what its roles are bounded by, `name` is its name.
     """
 
     def __init__(self, app: App, project: Project, stack: Stack) -> None:
         super().__init__(app, stack.name)
+        self.name = stack.name
         self.project = project
         self.account_id = stack.account_id
         self.add_override("terraform.required_version", TERRAFORM_VERSION)
@@ -51,7 +52,7 @@ class PlatformStack(TerraformStack):
             default_tags=[AwsProviderDefaultTags(tags=Token.as_string_map(self.tags.fqn))],
         )
 
-    def output(self, name: str, value: str | list[str], description: str) -> None:
+    def output(self, name: str, value: str | list[str] | dict[str, str], description: str) -> None:
         """Show a value after `terraform apply`, with a sentence on what it is."""
         output = TerraformOutput(self, f"output_{name}", value=value, description=description)
         output.override_logical_id(name)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from playwright.sync_api import Browser
 
 from diagram import DiagramError, diagram, fenced
+from diagram.configuration import Configuration
 from tests.browser.chromium import running_chromium
 from tests.places import ROOT
 from tests.stacks.terraform_json import stacks_of_tests
@@ -426,3 +427,19 @@ def test_mermaid_draws_hostile_text_as_text(browser: Browser) -> None:
     assert sorted(" ".join(text.split()) for text in texts) == sorted(
         " ".join(each) for each in labels(chart)
     )
+
+
+@pytest.mark.parametrize("written", ['{}["b"]', 'lookup({}, "b", "not there yet")'])
+def test_of_a_map_in_another_stacks_output_only_the_value_that_is_used_counts(written: str) -> None:
+    configuration = Configuration(
+        {
+            "net": {
+                "resource": {"aws_subnet": {"a": {}, "b": {}}},
+                "output": {"ids": {"value": {"a": "${aws_subnet.a.id}", "b": "${aws_subnet.b.id}"}}},
+            },
+            "app": {"data": {"terraform_remote_state": {"net": {"backend": "local"}}}},
+        }
+    )
+    expression = written.format("data.terraform_remote_state.net.outputs.ids")
+    found = configuration.references_in("app", f"${{{expression}}}")
+    assert [each.key for each in found if each.stack == "net"] == ["net/aws_subnet.b"]

@@ -32,7 +32,6 @@ def states(s3: Any) -> Any:
         "web_url": {"value": URL, "type": "string"},
         "key": {"value": KEY, "type": "string", "sensitive": True},
         "subnets": {"value": ["b", "a"], "type": ["list", "string"]},
-        "cross-stack-output-aws_vpcvpcid": {"value": "vpc-1", "type": "string", "sensitive": True},
     }
     put(s3, "dev-service", outputs)
     return s3

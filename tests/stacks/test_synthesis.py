@@ -158,7 +158,7 @@ def test_tags_are_written_in_one_place_and_reach_everything_through_the_provider
 def test_every_variable_and_output_of_ours_has_a_description(stacks: dict[str, Stack]) -> None:
     for stack in stacks.values():
         for name, output in stack.content.get("output", {}).items():
-            assert output.get("description") or name.startswith("cross-stack-output-"), name
+            assert output.get("description"), name
         for name, variable in stack.content.get("variable", {}).items():
             assert variable["description"], name
             assert variable["validation"], name

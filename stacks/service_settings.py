@@ -44,6 +44,8 @@ def _listed(value: object) -> object:
 Texts = Annotated[tuple[Annotated[str, Field(min_length=1)], ...], Field(strict=False)]
 Command = Annotated[tuple[Annotated[str, Field(min_length=1)], ...], Field(strict=False, min_length=1)]
 
+Variables = Annotated[Mapping[VariableName, str], AfterValidator(frozen)]
+
 
 class ScheduledScaling(Table):
     """`[[services.<name>.scaling.schedule]]`"""
@@ -136,7 +138,7 @@ class Container(Table):
     """Folder that the build sees, by default that of the Dockerfile."""
     target: Annotated[str, Field(min_length=1)] | None = None
     """Stage of the Dockerfile, by default the last."""
-    build_args: Annotated[Mapping[VariableName, str], AfterValidator(frozen)] = Field(default_factory=_nothing)
+    build_args: Variables = Field(default_factory=_nothing)
     """Arguments of the build. They can be read from the image: no place for secrets."""
     image: PinnedImage | None = None
     """Image of somebody else, by digest."""
@@ -152,7 +154,7 @@ class Container(Table):
     """User, or user and group, by default the image's."""
     working_directory: ContainerPath | None = None
     """Working directory, by default the image's."""
-    environment: Annotated[Mapping[VariableName, str], AfterValidator(frozen)] = Field(default_factory=_nothing)
+    environment: Variables = Field(default_factory=_nothing)
     """Plain variables by name."""
     env_file: RepositoryPath | None = None
     """File of further plain variables, `NAME=value` on each line, beside the settings."""

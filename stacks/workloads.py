@@ -147,8 +147,13 @@ class Workload:
         return next(container for container in self.containers if container.name == wanted)
 
     @property
-    def port(self) -> int | None:
-        """Returns the TCP port that requests go to; None if it takes none."""
+    def port(self) -> int:
+        """Returns the TCP port that requests go to.
+
+        Raises ValueError if it takes none: a worker or a job.
+        """
+        if self.target.port is None:
+            raise ValueError(f"{self.key} listens on no port")
         return self.target.port
 
     @property

@@ -85,8 +85,7 @@ class Service:
             depends_on=[
                 *(targets.rules if targets else ()),
                 cluster.capacity_providers,
-                task.roles.execution.policy,
-                *([task.roles.task.policy] if task.roles.task.policy else []),
+                *(role.policy for role in (task.roles.execution, task.roles.task) if role.policy),
             ],
         )
         self.name = ecs_service.name

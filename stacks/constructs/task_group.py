@@ -85,7 +85,7 @@ class TaskGroup:
         self,
         what: str,
         description: str,
-        port: int | None,
+        port: int,
         *,
         group: str | None = None,
         cidr: str | None = None,

@@ -226,7 +226,10 @@ def test_acl_rules_are_numbered_once_and_within_the_quota(stacks: dict[str, Stac
 def test_a_new_service_changes_no_acl(synthesize: Synthesize) -> None:
     before = synthesize(dev=environment())["dev-network"].resources()
     after = synthesize(
-        dev=environment(services="[services.web]\nkind = 'status'\n[services.api]\nkind = 'status'\n")
+        dev=environment(
+            services="[services.web]\nkind = 'status'\n[services.api]\nkind = 'worker'\nimage = 'a@sha256:%s'\n"
+            % ("0" * 64)
+        )
     )["dev-network"].resources()
     assert before == after
 

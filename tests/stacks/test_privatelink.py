@@ -19,8 +19,8 @@ PLAIN = ("ecr.api", "ecr.dkr", "logs")
 def service_that_calls(monkeypatch: pytest.MonkeyPatch, *actions: str) -> Service:
     """A service whose program has these grants."""
     program = replace(STATUS, grants=(Grant("Call", actions, Resource.TABLE),))
-    monkeypatch.setattr(rules, "program_of", lambda _: program)
-    return Service()
+    monkeypatch.setattr(rules, "STATUS", program)
+    return Service(kind="status")
 
 
 def test_every_prefix_is_one_of_iam() -> None:

@@ -11,7 +11,22 @@ from tests.stacks.platform_files import environment
 from tests.stacks.terraform_json import Stack
 from webapp import contract
 
-WITH_DOMAIN = '[services.web]\nkind = "status"\ndomain = "www.example.com"\nhosted_zone = "example.com"\n'
+WITH_DOMAIN = """\
+[load_balancer]
+domain = "www.example.com"
+hosted_zone = "example.com"
+[services.web]
+kind = "status"
+"""
+
+TWO = """\
+[services.web]
+kind = "status"
+[services.{other}]
+kind = "status"
+load_balancer = "own"
+"""
+"""Two services with the status app, of which the second has a load balancer of its own."""
 
 
 def test_the_container_is_what_the_contract_says(stacks: dict[str, Stack]) -> None:
@@ -107,8 +122,7 @@ def test_the_app_of_another_account_asks_the_projects_registry(stacks: dict[str,
 
 
 def test_the_container_is_told_the_names_of_what_the_stacks_create(synthesize: Synthesize) -> None:
-    services = "[services.web]\nkind = 'status'\n[services.web-api]\nkind = 'status'\n"
-    stacks = synthesize(dev=environment(services=services))
+    stacks = synthesize(dev=environment(services=TWO.format(other="web-api")))
     stack = stacks["dev-service"]
     alarms = {alarm["alarm_name"] for alarm in stack.all("aws_cloudwatch_metric_alarm").values()}
     for key in ("web", "web-api"):
@@ -116,10 +130,12 @@ def test_the_container_is_told_the_names_of_what_the_stacks_create(synthesize: S
         assert told["TABLE"] == stacks["dev-data"].one("aws_dynamodb_table")["name"]
         assert told["CLUSTER"] == stack.one("aws_ecs_cluster")["name"]
         assert told["ECS_SERVICE"] == stack.one("aws_ecs_service", f"{key}_service")["name"]
-        assert told["LOG_GROUP"] == f"${{aws_cloudwatch_log_group.{key}_log.name}}"
+        assert told["LOG_GROUP"] == stack.one("aws_cloudwatch_log_group", f"{key}_log")["name"]
         # Neither service may take the other's alarms for its own.
-        assert len([alarm for alarm in alarms if alarm.startswith(told["ALARM_PREFIX"])]) == len(ALARMS)
-    assert len(alarms) == 2 * len(ALARMS)
+        own = {alarm for alarm in alarms if alarm.startswith(told["ALARM_PREFIX"])}
+        assert own >= {f"oaktree-dev-{key}/{name.replace('_', '-')}" for name in ALARMS}
+        assert (f"oaktree-dev-{key}/balancer-errors" in own) == (key == "web-api")
+    assert len(alarms) == 2 * len(ALARMS) + 2
 
 
 def test_paths_that_look_alike_have_volumes_of_their_own(synthesize: Synthesize) -> None:
@@ -151,29 +167,37 @@ def test_exec_brings_its_mounts_and_permissions(synthesize: Synthesize) -> None:
 
 
 def test_without_a_domain_http_is_forwarded(stacks: dict[str, Stack]) -> None:
-    (action,) = stacks["dev-service"].one("aws_lb_listener", "web_http")["default_action"]
-    assert action["type"] == "forward"
-    assert set(stacks["dev-service"].all("aws_vpc_security_group_ingress_rule")) == {
-        "web_balancer_from_http",
-        "web_balancer_path_mtu",
+    stack = stacks["dev-service"]
+    (action,) = stack.one("aws_lb_listener", "http")["default_action"]
+    assert action["fixed_response"]["status_code"] == "404"
+    rule = stack.one("aws_lb_listener_rule")
+    assert rule["listener_arn"] == "${aws_lb_listener.http.arn}"
+    assert [action["type"] for action in rule["action"]] == ["forward"]
+    assert rule["condition"] == [{"path_pattern": {"values": ["/*"]}}]
+    assert set(stack.all("aws_vpc_security_group_ingress_rule")) == {
+        "balancer_from_http",
+        "balancer_path_mtu",
         "web_task_from_balancer",
     }
 
 
 def test_with_a_domain_https_is_forwarded_and_http_redirected(synthesize: Synthesize) -> None:
     stack = synthesize(dev=environment(services=WITH_DOMAIN))["dev-service"]
-    (redirect,) = stack.one("aws_lb_listener", "web_http")["default_action"]
+    (redirect,) = stack.one("aws_lb_listener", "http")["default_action"]
     assert redirect == {
         "type": "redirect",
         "redirect": {"port": "443", "protocol": "HTTPS", "status_code": "HTTP_301"},
     }
-    https = stack.one("aws_lb_listener", "web_https")
+    https = stack.one("aws_lb_listener", "https")
     assert https["protocol"] == "HTTPS"
     assert (
         https["certificate_arn"]
-        == "${aws_acm_certificate_validation.web_certificate_validation.certificate_arn}"
+        == "${aws_acm_certificate_validation.certificate_www_example_com_validation.certificate_arn}"
     )
-    assert [action["type"] for action in https["default_action"]] == ["forward"]
+    assert [action["type"] for action in https["default_action"]] == ["fixed-response"]
+    rule = stack.one("aws_lb_listener_rule")
+    assert rule["listener_arn"] == "${aws_lb_listener.https.arn}"
+    assert rule["condition"] == [{"host_header": {"values": ["www.example.com"]}}]
     assert stack.content["output"]["web_url"]["value"] == "https://www.example.com"
 
 
@@ -203,7 +227,7 @@ def test_a_target_groups_name_is_cut_to_what_aws_allows_and_stays_its_services(
 ) -> None:
     """Both are cut to the same text, with a hyphen at its end; what is hashed tells them apart."""
     keys = ("long-name-to-c-one", "long-name-to-c-two")
-    services = "".join(f"[services.{key}]\nkind = 'status'\n" for key in keys)
+    services = "".join(f"[services.{key}]\ndockerfile = 'Dockerfile'\npath = '/{key}'\n" for key in keys)
     groups = synthesize(dev=environment(services=services))["dev-service"].all("aws_lb_target_group")
     names = [groups[f"{key}_targets"]["name"] for key in keys]
     for name, key in zip(names, keys, strict=True):
@@ -244,7 +268,9 @@ def test_spot_takes_its_share(
 
 
 def test_scaling_follows_the_figures_that_are_named(synthesize: Synthesize, stacks: dict[str, Stack]) -> None:
-    services = "[services.web.scaling]\ncpu_percent = 0\nrequests_per_target = 50\n"
+    services = (
+        "services.web.scaling = { cpu_percent = 0, requests_per_target = 50 }\nservices.web.kind = 'status'\n"
+    )
     some = synthesize(dev=environment(services=services))["dev-service"]
     assert set(some.all("aws_appautoscaling_policy")) == {"web_scaling_by_memory", "web_scaling_by_requests"}
     assert set(stacks["dev-service"].all("aws_appautoscaling_policy")) == {
@@ -262,12 +288,12 @@ def test_security_groups_chain_from_the_internet_to_the_endpoints(stacks: dict[s
     stack = stacks["prod-service"]
     ingress = stack.all("aws_vpc_security_group_ingress_rule")
     egress = stack.all("aws_vpc_security_group_egress_rule")
-    balancer, task = "${aws_security_group.web_balancer_group.id}", "${aws_security_group.web_task_group.id}"
-    assert ingress["web_balancer_from_https"]["for_each"] == "${toset(var.web_allowed_cidrs)}"
+    balancer, task = "${aws_security_group.balancer_group.id}", "${aws_security_group.web_task_group.id}"
+    assert ingress["balancer_from_https"]["for_each"] == "${toset(var.allowed_cidrs)}"
     assert egress["web_balancer_to_task"]["referenced_security_group_id"] == task
     assert ingress["web_task_from_balancer"]["referenced_security_group_id"] == balancer
     assert "endpoints_group" in egress["web_task_to_endpoints"]["referenced_security_group_id"]
-    path_mtu = ingress.pop("web_balancer_path_mtu")
+    path_mtu = ingress.pop("balancer_path_mtu")
     assert path_mtu["security_group_id"] == balancer
     assert path_mtu["cidr_ipv4"] == "0.0.0.0/0"
     assert (path_mtu["ip_protocol"], path_mtu["from_port"], path_mtu["to_port"]) == ("icmp", 3, 4)
@@ -309,7 +335,6 @@ ALARMS = {
     "server_errors": ("HTTPCode_Target_5XX_Count", "Sum", 10, 2),
     "unhealthy_tasks": ("UnHealthyHostCount", "Maximum", 0, 5),
     "no_healthy_task": ("HealthyHostCount", "Minimum", 1, 3),
-    "balancer_errors": ("HTTPCode_ELB_5XX_Count", "Sum", 10, 2),
     "slow_answers": ("TargetResponseTime", "Average", 1, 5),
     "cpu": ("CPUUtilization", "Average", 90, 10),
     "memory": ("MemoryUtilization", "Average", 90, 10),
@@ -319,6 +344,13 @@ ALARMS = {
 
 def test_each_alarm_has_its_threshold(stacks: dict[str, Stack]) -> None:
     alarms = stacks["prod-service"].all("aws_cloudwatch_metric_alarm")
+    errors = alarms.pop("balancer_errors")
+    assert (errors["metric_name"], errors["threshold"], errors["evaluation_periods"]) == (
+        "HTTPCode_ELB_5XX_Count",
+        10,
+        2,
+    )
+    assert errors["alarm_name"] == "oaktree-prod/balancer-errors"
     assert {
         name.removeprefix("web_"): (
             alarm["metric_name"],
@@ -346,10 +378,10 @@ def test_no_alarm_that_a_first_deployment_raises_undoes_one(stacks: dict[str, St
     """Before the first task is healthy there is none, and the load balancer answers 503."""
     alarms = stacks["prod-service"].all("aws_cloudwatch_metric_alarm")
     undoing = stacks["prod-service"].one("aws_ecs_service")["alarms"]["alarm_names"]
-    for name in ("web_no_healthy_task", "web_balancer_errors"):
+    for name in ("web_no_healthy_task", "balancer_errors"):
         assert f"${{aws_cloudwatch_metric_alarm.{name}.alarm_name}}" not in undoing
-    targets = {"LoadBalancer": "${aws_lb.web_balancer.arn_suffix}"}
-    assert alarms["web_balancer_errors"]["dimensions"] == targets
+    targets = {"LoadBalancer": "${aws_lb.balancer.arn_suffix}"}
+    assert alarms["balancer_errors"]["dimensions"] == targets
     targets["TargetGroup"] = "${aws_lb_target_group.web_targets.arn_suffix}"
     assert alarms["web_no_healthy_task"]["dimensions"] == targets
 
@@ -372,11 +404,7 @@ def test_every_alarm_tells_somebody(stacks: dict[str, Stack]) -> None:
 def test_a_second_service_has_everything_of_its_own_and_shares_table_and_cluster(
     synthesize: Synthesize,
 ) -> None:
-    stacks = synthesize(
-        dev=environment(
-            services="[services.web]\nkind = 'status'\n[services.api]\nkind = 'status'\ncpu = 512\nmemory = 1024\n"
-        )
-    )
+    stacks = synthesize(dev=environment(services=TWO.format(other="api") + "cpu = 512\nmemory = 1024\n"))
     stack = stacks["dev-service"]
     assert set(stack.all("aws_ecs_service")) == {"api_service", "web_service"}
     assert len(stack.all("aws_lb")) == len(stack.all("aws_lb_target_group")) == 2
@@ -386,9 +414,9 @@ def test_a_second_service_has_everything_of_its_own_and_shares_table_and_cluster
 
 
 def test_a_name_with_a_hyphen_can_be_a_service(synthesize: Synthesize) -> None:
-    stack = synthesize(dev=environment(services="[services.front-end]\nkind = 'status'\n"))["dev-service"]
+    stack = synthesize(dev=environment(services=TWO.format(other="front-end")))["dev-service"]
     assert stack.container("front-end_task")["name"] == "front-end"
-    assert "front_end_allowed_cidrs" in stack.content["variable"]
+    assert stack.content["variable"].keys() >= {"allowed_cidrs", "front_end_allowed_cidrs"}
 
 
 def statement_of(policy: str, sid: str) -> dict[str, Any]:
@@ -407,9 +435,7 @@ def test_only_our_own_account_publishes_alarms_and_writes_access_logs(stacks: di
 
 
 def test_a_task_pulls_the_images_of_its_own_service_only(synthesize: Synthesize) -> None:
-    stack = synthesize(
-        dev=environment(services="[services.web]\nkind = 'status'\n[services.api]\nkind = 'status'\n")
-    )["dev-service"]
+    stack = synthesize(dev=environment(services=TWO.format(other="api")))["dev-service"]
     for key in ("web", "api"):
         policy = stack.one("aws_iam_role_policy", f"{key}_execution_role_policy")["policy"]
         repository = f"arn:aws:ecr:eu-central-1:111111111111:repository/oaktree/{key}"
@@ -429,9 +455,7 @@ def test_tasks_call_out_by_https_only(stacks: dict[str, Stack]) -> None:
 
 def test_the_load_balancer_takes_no_weak_tls_and_no_odd_requests(stacks: dict[str, Stack]) -> None:
     stack = stacks["prod-service"]
-    assert (
-        stack.one("aws_lb_listener", "web_https")["ssl_policy"] == "ELBSecurityPolicy-TLS13-1-2-Res-2021-06"
-    )
+    assert stack.one("aws_lb_listener", "https")["ssl_policy"] == "ELBSecurityPolicy-TLS13-1-2-Res-2021-06"
     assert stack.one("aws_lb")["desync_mitigation_mode"] in ("defensive", "strictest")
 
 
@@ -449,7 +473,7 @@ def test_a_deployment_keeps_all_tasks_until_the_new_ones_are_there(stacks: dict[
     percent = (service["deployment_minimum_healthy_percent"], service["deployment_maximum_percent"])
     assert percent == (100, 200)
     assert set(service["depends_on"]) == {
-        "aws_lb_listener.web_https",
+        f"aws_lb_listener_rule.{next(iter(stacks['prod-service'].all('aws_lb_listener_rule')))}",
         "aws_ecs_cluster_capacity_providers.cluster_capacity",
         "aws_iam_role_policy.web_execution_role_policy",
         "aws_iam_role_policy.web_task_role_policy",
@@ -463,7 +487,7 @@ def test_tasks_are_added_soon_and_removed_slowly(stacks: dict[str, Stack]) -> No
         assert (policy[key]["scale_out_cooldown"], policy[key]["scale_in_cooldown"]) == (60, 300)
     # Source: Application Auto Scaling API Reference, PredefinedMetricSpecification.
     requests = policies["web_scaling_by_requests"][key]["predefined_metric_specification"]
-    balancer, targets = "${aws_lb.web_balancer.arn_suffix}", "${aws_lb_target_group.web_targets.arn_suffix}"
+    balancer, targets = "${aws_lb.balancer.arn_suffix}", "${aws_lb_target_group.web_targets.arn_suffix}"
     assert requests["resource_label"] == f"{balancer}/{targets}"
 
 

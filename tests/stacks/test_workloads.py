@@ -24,24 +24,18 @@ def test_every_name_is_derived_from_project_environment_and_service(web: Workloa
     assert web.log_group == "/oaktree/dev/web"
     assert web.execution_role == "oaktree-dev-web-execution"
     assert web.task_role == "oaktree-dev-web-task"
-    assert web.release_parameter == "/oaktree/dev/releases/web"
-    assert web.repository == "111111111111.dkr.ecr.eu-central-1.amazonaws.com/oaktree/web"
+    assert web.repository_arns == ["arn:aws:ecr:eu-central-1:111111111111:repository/oaktree/web"]
 
 
 def test_the_status_app_is_what_its_contract_says(web: Workload) -> None:
-    assert (web.program.port, web.program.health_path) == (contract.PORT, contract.HEALTH_PATH)
-    assert web.program.grants == contract.GRANTS
-    assert web.variables.keys() == contract.variable_names()
+    assert (web.port, web.health_path) == (contract.PORT, contract.HEALTH_PATH)
+    assert web.grants == contract.GRANTS
+    assert web.main.variables.keys() == contract.variable_names()
 
 
 def test_variables_leave_to_terraform_what_only_terraform_knows(web: Workload) -> None:
-    left = {name: value for name, value in web.variables.items() if isinstance(value, Reference)}
-    assert left == {
-        "IMAGE": Reference.IMAGE,
-        "COMMIT": Reference.COMMIT,
-        "TABLE": Reference.TABLE,
-        "LOG_GROUP": Reference.LOG_GROUP,
-    }
+    left = {name: value for name, value in web.main.variables.items() if isinstance(value, Reference)}
+    assert left == {"IMAGE": Reference.IMAGE, "COMMIT": Reference.COMMIT}
 
 
 def test_workloads_of_the_same_settings_are_equal(web: Workload) -> None:

@@ -46,11 +46,14 @@ setup: $(ready) ## Install what the other commands need into .venv; they do this
 	@:
 
 .PHONY: lock
-lock: $(ready) ## Update the lock files from requirements/*.in; UPGRADE=1 also upgrades versions [UPGRADE=]
+lock: $(ready) ## Update the lock files from requirements/*.in and the example's; UPGRADE=1 also upgrades versions [UPGRADE=]
 	@for name in setup app dev checkov; do \
 	  echo "lock: requirements/$$name.txt"; \
 	  $(compile) $${UPGRADE:+--upgrade} requirements/$$name.in --output-file requirements/$$name.txt >/dev/null || exit 2; \
 	done
+	@echo "lock: examples/shop/requirements.txt"
+	@$(compile) $${UPGRADE:+--upgrade} --constraint requirements/dev.txt examples/shop/requirements.in \
+	  --output-file examples/shop/requirements.txt >/dev/null
 	@echo "lock: tests/package-lock.json"
 	@$(npm) install --prefix tests --package-lock-only --omit-lockfile-registry-resolved --ignore-scripts \
 	  --no-audit --no-fund --loglevel=error
@@ -237,12 +240,13 @@ bench-review: $(ready) ## Measure reviews of large plans; takes a minute
 	@$(python) -m benchmarks.bench_review
 
 .PHONY: check
-check: $(ready) $(cdktf) ## Check format, lint, types, import directions, the Dockerfile and the workflows
+check: $(ready) $(cdktf) ## Check format, lint, types, import directions, the Dockerfiles and the workflows
 	@.venv/bin/ruff format --check .
 	@.venv/bin/ruff check .
 	@.venv/bin/mypy
+	@cd examples/shop && ../../.venv/bin/mypy
 	@.venv/bin/lint-imports --no-logo
-	@.venv/bin/hadolint docker/Dockerfile
+	@.venv/bin/hadolint docker/Dockerfile examples/shop/Dockerfile examples/shop/prices/Dockerfile
 	@.venv/bin/zizmor --offline --quiet --no-progress --config .github/zizmor.yml .github
 	@.venv/bin/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	@.venv/bin/check-jsonschema --quiet --builtin-schema vendor.github-actions .github/actions/*/action.yml

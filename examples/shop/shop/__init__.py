@@ -1,0 +1,1 @@
+"""A small shop: its web service, its worker and its nightly job."""

@@ -15,7 +15,7 @@ unexport $(1)
 endif
 endef
 $(foreach variable,PYTHON UPGRADE ENV STACK SERVICE IMAGE COMMIT REPOSITORY RUN VERDICT ID \
-  PR FROM TO BAKE TIMEOUT ADDRESS PORT SINCE FOLLOW COMMAND NAME JSON YES WITHOUT,$(eval $(call take-literally,$(variable))))
+  PR FROM TO BAKE TIMEOUT ADDRESS PORT SINCE FOLLOW COMMAND NAME JSON YES WITHOUT DIRECTORY,$(eval $(call take-literally,$(variable))))
 
 export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/.tools:$(PATH)
 
@@ -40,6 +40,7 @@ incomplete := $(shell { [ -x .venv/bin/python ] && $(terraform); } >/dev/null ||
 .PHONY: help
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
+	@echo "With DIRECTORY=<folder>, they use <folder>/environments, and keep what they make in <folder>."
 
 .PHONY: setup
 setup: $(ready) ## Install what the other commands need into .venv; they do this automatically [PYTHON=]
@@ -59,8 +60,9 @@ lock: $(ready) ## Update the lock files from requirements/*.in and the example's
 	  --no-audit --no-fund --loglevel=error
 
 .PHONY: synth
-synth: cdktf.out/manifest.json ## Write every environment's Terraform JSON into cdktf.out
-	@:
+synth: $(ready) $(if $(filter override,$(origin DIRECTORY)),,cdktf.out/manifest.json) ## Write every environment's Terraform JSON into cdktf.out [DIRECTORY=]
+	@[ -z "$${DIRECTORY:-}" ] || $(python) -O main.py \
+	  --environments "$$DIRECTORY/environments" --outdir "$$DIRECTORY/cdktf.out"
 
 # The directories are prerequisites because removing a file changes only them. -O turns off jsii's type checks,
 # which makes it faster; the tests run with them on.

@@ -16,7 +16,13 @@ from stacks.settings import Environment, Platform
 Env = Annotated[str | None, typer.Option("--env", help="Environment, such as dev.")]
 Stack = Annotated[str | None, typer.Option("--stack", help=f"One of {', '.join(kinds.BY_NAME)}.")]
 Directory = Annotated[
-    Path, typer.Option("--directory", help="Where environments/ is and .oaktree/ goes.", show_default=False)
+    Path,
+    typer.Option(
+        "--directory",
+        envvar="DIRECTORY",
+        help="Where environments/ is and .oaktree/ goes.",
+        show_default=False,
+    ),
 ]
 Service = Annotated[str, typer.Option("--service", help="Service, such as web; the only one by default.")]
 Commit = Annotated[str, typer.Option("--commit", help="The image's tag; by default that of the tree.")]

@@ -102,3 +102,9 @@ def test_what_the_one_is_given_the_other_does_not_have(desk: Desk) -> None:
     with Command(("--help",), desk.environment) as first, Command(("--help",), desk.environment) as second:
         assert "Usage: ops" in second.communicate(timeout=60)[0]
         assert "Usage: ops" in first.communicate(timeout=60)[0]
+
+
+def test_the_directory_can_be_named_in_the_environment(tmp_path: Path) -> None:
+    done = run(("diagram", "--env", "dev"), {"PATH": os.environ["PATH"], "DIRECTORY": str(tmp_path)})
+    assert done.returncode == 2
+    assert str(tmp_path / "environments") in done.stderr

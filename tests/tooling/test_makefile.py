@@ -16,6 +16,7 @@ import pytest
 from tests.places import ROOT
 
 PRINTS_ARGUMENTS = f"#!{sys.executable}\nimport json, sys\nprint(json.dumps(sys.argv[1:]))\n"
+PRINTS_DIRECTORY = f"#!{sys.executable}\nimport os\nprint(os.environ.get('DIRECTORY', ''))\n"
 TRICKY_VALUES = [
     "$(touch intruder)",
     "$(shell touch intruder)",
@@ -115,6 +116,23 @@ def test_an_apply_is_bound_to_the_verdict_that_is_named(checkout: Path) -> None:
 def test_a_verdict_whose_name_is_empty_does_not_pass_for_none(checkout: Path) -> None:
     finished = _make(checkout, "apply", "STACK=foundation", "VERDICT=")
     assert _arguments(finished) == ["-m", "ops", "apply", "--stack", "foundation", "--verdict", ""]
+
+
+@pytest.mark.parametrize("value", TRICKY_VALUES)
+def test_a_directory_reaches_every_command_in_the_environment(checkout: Path, value: str) -> None:
+    _program(checkout / ".venv/bin/python", PRINTS_DIRECTORY)
+    assert _make(checkout, "plan", f"DIRECTORY={value}").stdout == f"{value}\n"
+    assert _make(checkout, "plan", DIRECTORY=value).stdout == "\n"
+    assert not (checkout / "intruder").exists()
+
+
+def test_the_settings_of_a_directory_are_synthesized_into_it(checkout: Path) -> None:
+    for name in ("stacks", "stacks/constructs", "webapp", "webapp/checks", "environments"):
+        (checkout / name).mkdir()
+    (checkout / "main.py").touch()
+    there = ["--environments", "examples/shop/environments", "--outdir", "examples/shop/cdktf.out"]
+    assert _arguments(_make(checkout, "synth", "DIRECTORY=examples/shop")) == ["-O", "main.py", *there]
+    assert _make(checkout, "synth").stdout.splitlines()[0] == '["-O", "main.py"]'
 
 
 @pytest.mark.parametrize("target", ["plan", "review", "apply", "destroy"])

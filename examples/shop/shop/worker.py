@@ -39,7 +39,8 @@ async def look(prices: Prices, known: dict[str, Price]) -> None:
         if isinstance(price, PricesError):
             log("price missing", product=product, reason=str(price))
         elif known.get(product) != price:
-            log("price changed", product=product, before=str(known.get(product, "")), now=str(price))
+            before = known.get(product)
+            log("price changed", product=product, before=before and str(before), now=str(price))
             known[product] = price
 
 

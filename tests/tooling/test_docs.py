@@ -55,4 +55,4 @@ def _asked(process: "subprocess.Popen[bytes]", url: str) -> str:
 
 def test_the_settings_of_the_page_about_your_service_are_toml() -> None:
     documents = [tomllib.loads(block) for block in _blocks("toml")]
-    assert [document for document in documents if "name" in document] == documents[:1]
+    assert documents[0]["services"]["web"]["dockerfile"] == "hello/Dockerfile"

@@ -33,6 +33,7 @@ def services_problems(environment: Environment, project: Project | None) -> Iter
             *_permission_problems(service, project),
         ):
             yield problem.under("services", key)
+    yield from _stream_problems(environment)
     yield from _circles(environment)
     yield from _route_problems(environment)
     yield from _group_problems(environment)
@@ -71,13 +72,6 @@ def _status_problems(environment: Environment, service: Service) -> Iterator[Pro
             service.keep_alive,
             f"more than load_balancer.idle_timeout = {idle}, or the load balancer answers 502 now and then",
         )
-    if idle <= STATUS.heartbeat:
-        yield Problem(
-            ("keep_alive",),
-            None,
-            f"load_balancer.idle_timeout = {idle} must be more than {STATUS.heartbeat}, or the load balancer "
-            "ends the app's event streams",
-        )
     if not routing.domains(environment, service) and not service.token_over_http:
         for name in sorted(service.secrets.keys() & STATUS.tokens):
             yield Problem(
@@ -86,6 +80,17 @@ def _status_problems(environment: Environment, service: Service) -> Iterator[Pro
                 "clients would send the token over plain HTTP, where others can read it; add a domain, or "
                 "accept that with token_over_http = true",
             )
+
+
+def _stream_problems(environment: Environment) -> Iterator[Problem]:
+    idle = environment.load_balancer.idle_timeout
+    apps = [key for key, service in environment.services.items() if service.kind == "status"]
+    if apps and idle <= STATUS.heartbeat:
+        yield Problem(
+            ("load_balancer", "idle_timeout"),
+            idle,
+            f"more than {STATUS.heartbeat}, or it ends the event streams of {apps[0]!r}",
+        )
 
 
 def _reference_problems(environment: Environment, key: str, service: Service) -> Iterator[Problem]:

@@ -56,44 +56,42 @@ def deploy(project: Project, account_id: str) -> tuple[Statement, ...]:
 
     Source: AWS Cloud Map Developer Guide, "AWS Cloud Map API permissions".
     """
-    tag = {"aws:ResourceTag/project": project.name}
+    given, own = ({f"aws:{of}Tag/project": project.name} for of in ("Request", "Resource"))
+    arns = [f"arn:aws:servicediscovery:*:{account_id}:{kind}/*" for kind in ("namespace", "service")]
     return (
         Statement(
-            "CreateAddresses",
-            actions=[
-                "servicediscovery:CreatePrivateDnsNamespace",
-                "servicediscovery:CreateService",
-                "servicediscovery:TagResource",
-            ],
+            "CreateNamespaces",
+            actions=["servicediscovery:CreatePrivateDnsNamespace", "servicediscovery:TagResource"],
             resources=["*"],
-            conditions={"StringEquals": {"aws:RequestTag/project": project.name}},
+            conditions={"StringEquals": given},
+        ),
+        Statement(
+            "CreateAddresses",
+            actions=["servicediscovery:CreateService"],
+            resources=arns,
+            conditions={"StringEquals": given},
         ),
         Statement(
             "ChangeAddresses",
             actions=[
-                "servicediscovery:CreateService",
                 "servicediscovery:DeleteNamespace",
                 "servicediscovery:DeleteService",
-                "servicediscovery:DeregisterInstance",
-                "servicediscovery:UntagResource",
                 "servicediscovery:UpdatePrivateDnsNamespace",
                 "servicediscovery:UpdateService",
             ],
-            resources=[
-                f"arn:aws:servicediscovery:*:{account_id}:{kind}/*" for kind in ("namespace", "service")
-            ],
-            conditions={"StringEquals": tag},
+            resources=arns,
+            conditions={"StringEquals": own},
         ),
-        # Cloud Map calls Route 53 with the rights of whoever calls it; the zone gets no tags of ours.
+        # Cloud Map calls Route 53 with the rights of whoever calls it; its zones get no tags of ours. Route 53
+        # deletes no zone that has records.
         Statement(
-            "ChangeZonesOfNamespaces",
-            actions=[
-                "route53:CreateHostedZone",
-                "route53:DeleteHostedZone",
-                "route53:GetHostedZone",
-                "route53:ListHostedZonesByName",
-            ],
+            "WithoutResource",
+            actions=["route53:CreateHostedZone", "servicediscovery:UntagResource"],
             resources=["*"],
-            conditions={"ForAnyValue:StringEquals": {"aws:CalledVia": "servicediscovery.amazonaws.com"}},
+        ),
+        Statement(
+            "DeleteZonesOfNamespaces",
+            actions=["route53:DeleteHostedZone"],
+            resources=["arn:aws:route53:::hostedzone/*"],
         ),
     )

@@ -86,9 +86,14 @@ def deploy(project: Project, account_id: str) -> tuple[Statement, ...]:
             actions=["wafv2:CreateWebACL", "wafv2:UpdateWebACL"],
             resources=[f"arn:aws:wafv2:*:{account_id}:regional/managedruleset/*/*"],
         ),
+        # Asked for besides, and known without a resource. Source: AWS Service Authorization Reference.
+        Statement("WithoutResource", actions=["elasticloadbalancing:SetWebAcl"], resources=["*"]),
         Statement(
             "SetWebAcls",
-            actions=["elasticloadbalancing:SetWebACL"],
+            actions=[
+                "elasticloadbalancing:CreateWebACLAssociation",
+                "elasticloadbalancing:DeleteWebACLAssociation",
+            ],
             resources=[f"arn:aws:elasticloadbalancing:*:{account_id}:loadbalancer/app/{name}-*"],
         ),
     )

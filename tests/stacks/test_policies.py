@@ -93,9 +93,21 @@ def test_the_resources_named_are_such_as_the_action_knows(stacks: dict[str, Stac
 
 
 OF_ANOTHER_KIND = {
+    "amplify:AssociateWebACL",
+    "amplify:DisassociateWebACL",
+    "apigateway:SetWebACL",
+    "apprunner:AssociateWebAcl",
+    "apprunner:DisassociateWebAcl",
+    "appsync:AssociateWebACL",
+    "appsync:DisassociateWebACL",
+    "appsync:SetWebACL",
     "autoscaling:DescribeAccountLimits",
     "cloudformation:DescribeAccountLimits",
+    "cognito-idp:AssociateWebACL",
+    "cognito-idp:DisassociateWebACL",
     "dynamodb:DescribeLimits",
+    "ec2:AssociateVerifiedAccessInstanceWebAcl",
+    "ec2:DisassociateVerifiedAccessInstanceWebAcl",
     "ecs:ListClusters",
     "ecs:ListContainerInstances",
     "ecs:ListServices",
@@ -105,6 +117,8 @@ OF_ANOTHER_KIND = {
     "kinesis:DescribeLimits",
     "rds:DescribeAccountAttributes",
     "route53:GetAccountLimit",
+    "wafv2:GetPermissionPolicy",
+    "wafv2:PutPermissionPolicy",
 }
 """Dependent actions of uses that there are none of, such as flow logs of ECS, and quotas but Fargate's."""
 

@@ -343,7 +343,7 @@ ALARMS = {
 
 
 def test_each_alarm_has_its_threshold(stacks: dict[str, Stack]) -> None:
-    alarms = stacks["prod-service"].all("aws_cloudwatch_metric_alarm")
+    alarms = dict(stacks["prod-service"].all("aws_cloudwatch_metric_alarm"))
     errors = alarms.pop("balancer_errors")
     assert (errors["metric_name"], errors["threshold"], errors["evaluation_periods"]) == (
         "HTTPCode_ELB_5XX_Count",

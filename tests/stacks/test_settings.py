@@ -17,7 +17,15 @@ from stacks.reading import SettingsError, read_platform
 from stacks.service_settings import HealthCheck, Scaling, Service
 from stacks.settings import Alarms, Data, Environment, Logs, Network, Platform, Project
 from tests.places import ENVIRONMENTS, ROOT
-from tests.stacks.platform_files import NETWORK, PROJECT, TAIL, environment, errors_of, write_platform
+from tests.stacks.platform_files import (
+    NETWORK,
+    PROJECT,
+    SERVICE,
+    TAIL,
+    environment,
+    errors_of,
+    write_platform,
+)
 from webapp.contract import HEARTBEAT
 
 
@@ -69,7 +77,7 @@ BAD = {
         environment(top='ower = "x"\n'),
         (
             "dev.toml: ower: unknown key; did you mean 'owner'? known here: account_id, alarms, "
-            "cost_centre, data, logs, network, owner, protected, region, services"
+            "cost_centre, data, load_balancer, logs, network, owner, protected, region, services"
         ),
     ),
     "unknown key in a table": (
@@ -172,27 +180,29 @@ BAD = {
         "dev.toml: services.web.memory = 512: Fargate does not sell this; with cpu = 1024 one of 2048, ",
     ),
     "a service's name in capitals": (
-        environment(services="[services.Web]\n"),
+        environment(services="[services.Web]\nkind = 'status'\n"),
         "dev.toml: services.Web: lower-case letters, digits and single hyphens",
     ),
     "a name over the limit of load balancers": (
-        environment(services="[services.a-service-of-our-own-kind]\nkind = 'status'\n"),
+        environment(
+            services="[services.a-service-of-our-own-kind]\nkind = 'status'\nload_balancer = 'own'\n"
+        ),
         "dev.toml: services.a-service-of-our-own-kind: the load balancer would be called 'oaktree-dev-a-serv",
     ),
     "fewest tasks above most": (
-        environment(services="[services.web.scaling]\nmin_capacity = 5\nmax_capacity = 2\n"),
+        environment(services=f"{SERVICE}[services.web.scaling]\nmin_capacity = 5\nmax_capacity = 2\n"),
         "dev.toml: services.web.scaling.min_capacity = 5: at most max_capacity = 2",
     ),
     "keep-alive shorter than the idle timeout": (
         environment(services="[services.web]\nkind = 'status'\nkeep_alive = 60\n"),
-        "dev.toml: services.web.keep_alive = 60: more than idle_timeout = 60, or the load balancer answers",
+        "dev.toml: services.web.keep_alive = 60: more than load_balancer.idle_timeout = 60, or the load ",
     ),
     "an idle timeout that would end event streams": (
-        environment(services="[services.web]\nkind = 'status'\nidle_timeout = 15\n"),
-        "dev.toml: services.web.idle_timeout = 15: more than 15, or the load balancer ends the app's event",
+        environment(services=f"{SERVICE}[load_balancer]\nidle_timeout = 15\n"),
+        "dev.toml: load_balancer.idle_timeout = 15: more than 15, or it ends the event streams of 'web'",
     ),
     "a health check that takes longer than its interval": (
-        environment(services="[services.web.health_check]\ninterval = 5\ntimeout = 5\n"),
+        environment(services=f"{SERVICE}[services.web.health_check]\ninterval = 5\ntimeout = 5\n"),
         "dev.toml: services.web.health_check.timeout = 5: less than interval = 5",
     ),
     "exec with a read-only root without its mounts": (
@@ -205,21 +215,22 @@ BAD = {
         ),
     ),
     "a domain without a zone": (
-        environment(services='[services.web]\nkind = "status"\ndomain = "www.example.com"\n'),
-        "dev.toml: services.web.hosted_zone: is required with domain: both or neither",
+        environment(services=f'{SERVICE}domain = "www.example.com"\nload_balancer = "own"\n'),
+        "dev.toml: services.web.hosted_zone: is required with domain: the public Route 53 zone of www.exa",
     ),
     "a domain outside its zone": (
         environment(
-            services='[services.web]\nkind = "status"\ndomain = "badexample.com"\nhosted_zone = "example.com"\n'
+            services=f'{SERVICE}domain = "badexample.com"\nhosted_zone = "example.com"\n'
+            'load_balancer = "own"\n'
         ),
         "dev.toml: services.web.domain = \"badexample.com\": within hosted_zone = 'example.com'",
     ),
     "a secret that the app does not have": (
-        environment(services='[services.web.secrets]\nWRITE_TOKEN = "ssm:/a"\n'),
+        environment(services=f'{SERVICE}[services.web.secrets]\nWRITE_TOKEN = "ssm:/a"\n'),
         "dev.toml: services.web.secrets.WRITE_TOKEN: the app has no such secret; did you mean 'WRITE",
     ),
     "a token that is sent without TLS": (
-        environment(services='[services.web.secrets]\nWRITE_TOKEN_SHA256 = "ssm:/a"\n'),
+        environment(services=f'{SERVICE}[services.web.secrets]\nWRITE_TOKEN_SHA256 = "ssm:/a"\n'),
         "dev.toml: services.web.secrets.WRITE_TOKEN_SHA256: clients would send the token over plain HTTP",
     ),
     "retention that CloudWatch does not have": (
@@ -243,16 +254,16 @@ BAD = {
         "dev.toml: services.web.scaling = 3: must be a table: [services.web.scaling]",
     ),
     "a number in quotes": (
-        environment(services='[services.web]\nkind = "status"\nidle_timeout = "60"\n'),
-        'dev.toml: services.web.idle_timeout = "60": must be a whole number, without quotes: 60',
+        environment(services=f'{SERVICE}[load_balancer]\nidle_timeout = "60"\n'),
+        'dev.toml: load_balancer.idle_timeout = "60": must be a whole number, without quotes: 60',
     ),
     "a number out of range": (
         environment(services="[services.web]\nkind = 'status'\nspot_percent = 101\n"),
         "dev.toml: services.web.spot_percent = 101: must be at most 100",
     ),
     "a key that is like no other": (
-        environment(services='[services.web]\nkind = "status"\ncommand = ["x"]\n'),
-        "dev.toml: services.web.command: unknown key; known here: allowed_cidrs, ",
+        environment(services='[services.web]\nkind = "status"\nqqqqqqqq = ["x"]\n'),
+        "dev.toml: services.web.qqqqqqqq: unknown key; known here: allowed_cidrs, ",
     ),
     "a letter that no tag takes everywhere": (
         environment().replace('"platform@example.com"', '"J\u00fcrgen"'),
@@ -264,7 +275,7 @@ BAD = {
     ),
     "a table twice": (
         environment(services="[services.web]\nkind = 'status'\n[services.web]\nkind = 'status'\n"),
-        "dev.toml: is not TOML: line 8: this table is there already",
+        "dev.toml: is not TOML: line 9: this table is there already",
     ),
     "text without quotes": (
         environment(top="owner = team\n"),
@@ -303,15 +314,15 @@ BAD = {
     ),
     "a domain that no certificate takes": (
         environment(
-            services=f'[services.web]\nkind = "status"\ndomain = "{"a" * 60}.example.com"\nhosted_zone = "example.com"\n'
+            services=f'{SERVICE}[load_balancer]\ndomain = "{"a" * 60}.example.com"\nhosted_zone = "example.com"\n'
         ),
-        f'dev.toml: services.web.domain = "{"a" * 60}.example.com": a domain such as',
+        f'dev.toml: load_balancer.domain = "{"a" * 60}.example.com": a domain such as',
     ),
     "more CIDRs than a security group takes": (
         environment(
-            services=f"[services.web]\nkind = 'status'\nallowed_cidrs = {[f'10.0.{n}.0/24' for n in range(60)]}\n"
+            services=f"{SERVICE}[load_balancer]\nallowed_cidrs = {[f'10.0.{n}.0/24' for n in range(60)]}\n"
         ),
-        "dev.toml: services.web.allowed_cidrs: fewer: 60 CIDRs make 61 rules, a group takes 60",
+        "dev.toml: load_balancer.allowed_cidrs: fewer: 60 CIDRs make 61 rules, a security group takes 60",
     ),
     "a path that leads out": (
         environment(services='[services.web]\nkind = "status"\nwritable_paths = ["/a/../b"]\n'),

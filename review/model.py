@@ -186,6 +186,18 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True)
+class Wait:
+    """Another stack that has to be applied first, and the sentence that says why.
+
+    `has_state` says whether it was applied before; without its state, little could be planned.
+    """
+
+    stack: str
+    reason: str
+    has_state: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Stack:
     """A stack to review: its plan, or why there is none.
 
@@ -202,6 +214,8 @@ class Stack:
     missing: bool = False
     """Whether it was expected, but has no files."""
     notes: tuple[str, ...] = ()
+    waits: tuple[Wait, ...] = ()
+    """What has to be applied before it; its plan shows what can be planned, and cannot be applied."""
 
 
 class Verdict(IntEnum):
@@ -210,9 +224,11 @@ class Verdict(IntEnum):
     NO_CHANGES = 0
     SAFE = 1
     REVIEW = 2
-    DESTRUCTIVE = 3
-    INCOMPLETE = 4
-    ERRORED = 5
+    WAITS = 3
+    """It cannot be applied before another stack; no fault, so what others destroy is worse."""
+    DESTRUCTIVE = 4
+    INCOMPLETE = 5
+    ERRORED = 6
 
     @property
     def words(self) -> str:

@@ -7,7 +7,7 @@ from typing import Final
 
 from review.flags import flags_of
 from review.marker import Marker
-from review.model import ABSENT, Action, Flag, Plan, ResourceChange, Stack, Verdict
+from review.model import ABSENT, Action, Flag, Plan, ResourceChange, Stack, Verdict, Wait
 
 REVISIONS: Final = {
     "aws_ecs_task_definition": "the former one stays or is deregistered; running tasks keep using it",
@@ -141,12 +141,18 @@ def is_destructive(change: ResourceChange) -> bool:
 
 
 def verdict_of(stack: Stack, flags: tuple[Flag, ...]) -> Verdict:
-    """Returns the worst verdict that is true of a stack's plan."""
+    """Returns the worst verdict that is true of a stack's plan.
+
+    What waits is WAITS even if it destroys something: it has to be planned and reviewed again.
+    """
     plan = stack.plan
     if stack.missing:
         return Verdict.INCOMPLETE
-    if plan is None or plan.errored or stack.problem is not None or stack.errors:
+    planned = plan is not None and not plan.errored
+    if stack.problem is not None or stack.errors or not (planned or _explains_failure(stack.waits)):
         return Verdict.ERRORED
+    if stack.waits or plan is None:
+        return Verdict.WAITS
     if not plan.complete or plan.deferred:
         return Verdict.INCOMPLETE
     if any(is_destructive(change) for change in plan.changes):
@@ -160,6 +166,10 @@ def verdict_of(stack: Stack, flags: tuple[Flag, ...]) -> Verdict:
     if plan.changes or plan.outputs:
         return Verdict.SAFE
     return Verdict.NO_CHANGES
+
+
+def _explains_failure(waits: tuple[Wait, ...]) -> bool:
+    return any(not wait.has_state for wait in waits)
 
 
 def _needs_a_look(change: ResourceChange) -> bool:

@@ -20,18 +20,20 @@ from ops.github.role import act_in
 from ops.terraform import prerequisites, provision
 from ops.terraform.synthesis import synthesize
 from ops.terraform.targets import environment_of, target_of
+from ops.terraform.waiting import WaitsError
 from ops.terraform.workspace import OnLine, Workspace
 from review.marker import Marker
-from review.model import Flag, Verdict
+from review.model import Flag, Verdict, Wait
 from review.posting.pipeline import InputError, checked_commit, pipeline_of
 from review.reading.canonical import changes_hash
 from review.reading.stacks import read_stacks
+from review.reading.waiting import NOT_APPLIED
 from review.rendering.comment import COMMENT_BUDGET, SUMMARY_BUDGET, render
 from review.rendering.markdown import path_text, visible
 from review.rendering.values import pair
 from review.rendering.verdict_file import SCHEMA, verdict_json
 from review.verdicts import Review, review_of
-from stacks import kinds
+from stacks import kinds, naming
 from stacks.kinds import Stack
 from stacks.settings import Environment, Platform
 
@@ -41,7 +43,8 @@ KEY: Final = "oaktree"
 _SHOWN: Final = 100
 """Most characters of a value on the terminal."""
 
-_NOT_TO_BE_APPLIED: Final = frozenset({Verdict.ERRORED.name, Verdict.INCOMPLETE.name})
+_FAILED: Final = frozenset({Verdict.ERRORED, Verdict.INCOMPLETE})
+_NOT_TO_BE_APPLIED: Final = frozenset({Verdict.WAITS.name, *(verdict.name for verdict in _FAILED)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +57,7 @@ class Reviewed:
     @property
     def failed(self) -> tuple[str, ...]:
         """Returns the names of the stacks that could not be planned."""
-        return tuple(
-            each.stack.name for each in self.review.stacks if each.verdict.name in _NOT_TO_BE_APPLIED
-        )
+        return tuple(each.stack.name for each in self.review.stacks if each.verdict in _FAILED)
 
 
 def targets_to_review(platform: Platform, environment: str | None, kind: str | None) -> list[Stack]:
@@ -113,6 +114,8 @@ def told(reviewed: Reviewed) -> Iterator[str]:
     for each in review.stacks:
         problem = f" ({each.stack.problem})" if each.stack.problem else ""
         yield f"  {each.stack.name}: {each.verdict.words}{problem}"
+        for wait in each.stack.waits:
+            yield f"    {visible(_wait(each.stack.name, wait))}"
         for line in each.stack.errors.splitlines():
             yield f"    {visible(line)}"
     flags = [flag for each in review.stacks for flag in each.flags]
@@ -180,6 +183,8 @@ def _plan(checkout: Checkout, platform: Platform, target: Stack, plans: Path, sa
                 ):
                     with suppress(FileNotFoundError):
                         shutil.copyfile(kept, copy)
+    except WaitsError:
+        pass  # The review sees it in the plan, or in Terraform's error.
     except (OpsError, ClientError, BotoCoreError, OSError) as error:
         if not failed.exists():
             failed.write_text(str(error))
@@ -201,6 +206,10 @@ def _write(review: Review, directory: Path) -> None:
     (aside / "verdict.json").write_text(verdict_json(review))
     shutil.rmtree(directory, ignore_errors=True)
     aside.replace(directory)
+
+
+def _wait(stack: str, wait: Wait) -> str:
+    return wait.reason if wait.has_state else naming.waits(stack, wait.stack, NOT_APPLIED)
 
 
 def _flag(flag: Flag) -> Iterator[str]:

@@ -15,7 +15,7 @@ from rich.text import Text
 from ops.core.console import complaints
 from ops.core.errors import OpsError
 from ops.core.files import exclusive, write_private
-from ops.terraform import locks, providers
+from ops.terraform import locks, providers, waiting
 from ops.terraform.binary import RUNNING, Terraform, TerraformError
 
 OnLine = Callable[[str], None]
@@ -213,7 +213,8 @@ class Workspace:
         that is about to change, and Terraform refuses to apply such a plan.
 
         The JSON holds sensitive values in plain text, so it must not be logged. If planning fails,
-        Terraform's errors and the JSON of the partial plan are kept.
+        Terraform's errors and the JSON of the partial plan are kept. Raises WaitsError, and keeps the JSON
+        but no plan to apply, if another stack has to be applied first.
         """
         self.discard_plan()
         try:
@@ -231,9 +232,16 @@ class Workspace:
                 with suppress(TerraformError):
                     write_private(self.plan_json, self.show_plan())
                 self.saved_plan.unlink()
+            waiting.require_states(self.stack, error.errors)
+            raise
+        document = json.loads(plan)
+        try:
+            waiting.require_nothing_missing(document)
+        except waiting.WaitsError:
+            self.saved_plan.unlink()
             raise
         self._digest_file.write_text(_digest(self.directory / _CONFIGURATION))
-        return json.loads(plan)
+        return document
 
     def show_plan(self) -> bytes:
         """Returns the saved plan as JSON, read by Terraform again, which takes seconds."""

@@ -11,6 +11,7 @@ from review.reading.documents import JsonDocument, documents_in
 from review.reading.plans import plan_of
 from review.reading.secret_detection import redact
 from review.reading.structure import PlanError
+from review.reading.waiting import waits_by_checks, waits_by_errors
 
 KINDS: Final = ("network", "data", "service")
 """The suffixes of an environment's stacks: `dev-network`, `dev-data`, `dev-service`."""
@@ -86,7 +87,8 @@ def _plan_file(path: Path) -> Path:
 def _stacks_of(file: Path) -> list[Stack]:
     environment = environment_of(file.stem)
     said, problem = _errors(file.with_suffix(".error"))
-    errors = said or ""
+    waits = waits_by_errors(file.stem, said or "")
+    errors = "" if waits else said or ""
     raw: bytes | None = None
     if file.is_dir():
         problem = problem or f"{file} holds neither plans (*.json) nor errors (*.error)"
@@ -98,15 +100,19 @@ def _stacks_of(file: Path) -> list[Stack]:
         except OSError as error:
             problem = problem or f"{file} cannot be read: {error.strerror or error}"
     # When planning fails, a redirection leaves an empty file.
-    if raw is None or (errors and not raw.strip()):
-        return [Stack(file.stem, environment, None, problem or PLANNING_FAILED, errors)]
+    if raw is None or (said and not raw.strip()):
+        problem = problem or (None if waits else PLANNING_FAILED)
+        return [Stack(file.stem, environment, None, problem, errors, waits=waits)]
     documents, notes = documents_in(raw)
     stacks = []
     for document in documents:
         plan, reason = _plan(document)
         words = f"{file.name} {reason}" if reason else problem
-        stacks.append(Stack(file.stem, environment, plan, words, errors, notes=notes))
-        errors, notes = "", ()
+        if plan:
+            missing, others = waits_by_checks(plan.failed_checks)
+            plan, waits = replace(plan, failed_checks=others), (*waits, *missing)
+        stacks.append(Stack(file.stem, environment, plan, words, errors, notes=notes, waits=waits))
+        errors, notes, waits = "", (), ()
     return stacks
 
 

@@ -18,23 +18,24 @@ class Rank(IntEnum):
     """What a block is about, the most important first; the last ones make room first."""
 
     ERRORS = 0
-    REPLACE = 1
-    DELETE = 2
-    UNRECOGNISED = 3
-    CHECKS = 4
-    DEFERRED = 5
-    ACTIONS = 6
-    COMMANDS = 7
-    FORGET = 8
-    UPDATE = 9
-    REVISION = 10
-    OUTPUTS = 11
-    CREATE = 12
-    IMPORT = 13
-    MOVE = 14
-    DRIFT = 15
-    READ = 16
-    NOTES = 17
+    WAITS = 1
+    REPLACE = 2
+    DELETE = 3
+    UNRECOGNISED = 4
+    CHECKS = 5
+    DEFERRED = 6
+    ACTIONS = 7
+    COMMANDS = 8
+    FORGET = 9
+    UPDATE = 10
+    REVISION = 11
+    OUTPUTS = 12
+    CREATE = 13
+    IMPORT = 14
+    MOVE = 15
+    DRIFT = 16
+    READ = 17
+    NOTES = 18
 
     @property
     def tier(self) -> Tier:
@@ -77,6 +78,11 @@ def blocks_of(stack: Stack) -> Iterator[Block]:
     if stack.errors or stack.problem:
         errors = entries.error_entries(stack)
         yield Block(Rank.ERRORS, "What is wrong", True, ("error", "errors"), "text", errors)
+    if stack.waits:
+        waits = tuple(map(entries.wait_entry, stack.waits))
+        yield _counted(
+            Rank.WAITS, "To apply first", ("stack to apply first", "stacks to apply first"), "text", waits
+        )
     if stack.plan is not None:
         yield from _plan_blocks(stack.plan)
     if stack.notes:

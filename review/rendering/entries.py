@@ -15,6 +15,7 @@ from review.model import (
     ResourceChange,
     Stack,
     Tree,
+    Wait,
 )
 from review.rendering.budget import Entry
 from review.rendering.grouping import Group, Item, Shared, common_tags
@@ -185,6 +186,12 @@ def check_entry(check: FailedCheck) -> Entry:
     status = "failed" if check.status == "fail" else f"status {code(check.status)}"
     listed = f"- {code(check.address)} {status}\n"
     return Entry(listed, f"{listed[:-1]}: {told}\n" if told else listed)
+
+
+def wait_entry(wait: Wait) -> Entry:
+    """Renders what a stack waits for, and why."""
+    listed = f"- {code(wait.stack)}\n"
+    return Entry(listed, f"{listed[:-1]}: {code(wait.reason)}\n")
 
 
 def deferred_entry(deferred: DeferredChange) -> Entry:

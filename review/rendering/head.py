@@ -4,7 +4,7 @@ from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass, fields
 from typing import Final
 
-from review.model import ABSENT, Action, Concern, Flag, ResourceChange, Verdict
+from review.model import ABSENT, Action, Concern, Flag, ResourceChange, Stack, Verdict
 from review.rendering.markdown import cell, code, counted, number, path_list, path_text
 from review.rendering.values import INLINE, clip, pair
 from review.rendering.wording import SYMBOLS
@@ -32,6 +32,7 @@ COLUMNS: Final = {
 _PROBLEM = 140
 _ENVIRONMENTS = 6
 _ACTIONS = 6
+_WAITS = 6
 _SHORT = 12
 
 
@@ -84,6 +85,8 @@ def _sentences(review: Review, points: int) -> Iterable[str]:
             f"**{counted(len(errored), 'plan')} of {number(len(review.stacks))} failed or cannot be read:** "
             "what would change there is not known."
         )
+    if waiting := [each.stack for each in review.stacks if each.verdict is Verdict.WAITS]:
+        yield f"**{_waits(waiting)}** Apply that first, then review again."
     if missing := sum(each.stack.missing for each in review.stacks):
         yield f"**{counted(missing, 'plan')} {_is(missing)} missing.**"
     if counts.deferred:
@@ -113,6 +116,14 @@ def _sentences(review: Review, points: int) -> Iterable[str]:
         yield f"{counted(counts.failed_checks, 'check')} failed."
     if counts.drift:
         yield f"{counted(counts.drift, 'resource')} changed outside of Terraform."
+
+
+def _waits(stacks: list[Stack]) -> str:
+    """Says which stacks wait for which others, or how many do."""
+    if len(stacks) > _WAITS:
+        return f"{counted(len(stacks), 'stack')} wait for others."
+    told = [f"{code(each.name)} waits for {', '.join(code(w.stack) for w in each.waits)}" for each in stacks]
+    return f"{'; '.join(told)}."
 
 
 def _kept(review: Review) -> str:
@@ -210,6 +221,8 @@ def _row(review: StackReview, used: list[str], columns: tuple[str, ...], *, shor
         return (*row, cell(stack.plan.sha256[:_SHORT]) if short else "")
     if stack.missing:
         return (*row, "missing: no plan was given")
+    if review.verdict is Verdict.WAITS:
+        return (*row, f"waits for {', '.join(cell(wait.stack) for wait in stack.waits)}")
     return (*row, cell(clip(stack.problem or _first_error(stack.errors), 0, _PROBLEM)))
 
 

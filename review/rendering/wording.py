@@ -8,6 +8,7 @@ SYMBOLS: Final = {
     Verdict.NO_CHANGES: "⚪",
     Verdict.SAFE: "🟢",
     Verdict.REVIEW: "🟡",
+    Verdict.WAITS: "⏳",
     Verdict.DESTRUCTIVE: "🔴",
     Verdict.INCOMPLETE: "🚧",
     Verdict.ERRORED: "❌",

@@ -9,7 +9,8 @@ which run this program again. It uses the standard library only, since each of t
     main.py named                                          gives resources in a plan or state AWS's types
 
 In the directory of the environments, `network.txt` and `service.txt` are a content of these stacks, for a
-test to change, and `wait` keeps the foundation from being done.
+test to change, and `wait` keeps the foundation from being done. If there is a `zones.txt`, the network has
+a connection for each zone in it, which the service uses.
 """
 
 import argparse
@@ -56,18 +57,25 @@ def main() -> None:
     shutil.rmtree(aside, ignore_errors=True)
     project = tomllib.loads((environments / "project.toml").read_text())
     write(aside, "foundation", foundation(project["protected"]))
-    write(aside, "dev-network", {"network": {"input": sensitive((environments / "network.txt").read_text())}})
+    zones = environments / "zones.txt"
+    offered, used = connections(zones.read_text().split()) if zones.exists() else ({}, {})
+    network = {"network": {"input": sensitive((environments / "network.txt").read_text())}}
+    write(aside, "dev-network", network, **offered)
     write(aside, "dev-data", {"aws_dynamodb_table-status": made("table")})
     number = recorded_releases(arguments.outdir.parent / ".oaktree/local")
-    write(aside, "dev-service", service((environments / "service.txt").read_text(), number))
+    write(aside, "dev-service", service((environments / "service.txt").read_text(), number), **used)
     shutil.rmtree(arguments.outdir, ignore_errors=True)
     aside.replace(arguments.outdir)
 
 
-def write(directory: Path, stack: str, resources: Block) -> None:
-    """Write one stack with the project's backend."""
+def write(directory: Path, stack: str, resources: Block, **further: Block) -> None:
+    """Write one stack with the project's backend, and further sections of its configuration."""
     backend = {"bucket": BUCKET, "key": f"{stack}.tfstate", "region": REGION, "use_lockfile": True}
-    configuration = {"terraform": {"backend": {"s3": backend}}, "resource": {"terraform_data": resources}}
+    configuration = {
+        "terraform": {"backend": {"s3": backend}},
+        "resource": {"terraform_data": resources},
+        **further,
+    }
     file = directory / "stacks" / stack / "cdk.tf.json"
     file.parent.mkdir(parents=True)
     file.write_text(json.dumps(configuration))
@@ -76,6 +84,31 @@ def write(directory: Path, stack: str, resources: Block) -> None:
 def sensitive(content: str) -> str:
     """An expression that Terraform shows to nobody; another expression is left as it is."""
     return content if content.startswith("${") else f'${{sensitive("{content}")}}'
+
+
+def connections(zones: list[str]) -> tuple[Block, Block]:
+    """What the network offers of each zone, and how the service reads it: as the real stacks do."""
+    ids = {f"private_subnet_{zone}": f"subnet-{zone}" for zone in zones}
+    listed = ", ".join(f'"{key}"' for key in ids)
+    there = "data.terraform_remote_state.dev-network.outputs.connections"
+    config = {"bucket": BUCKET, "key": "dev-network.tfstate", "region": REGION}
+    source = {"backend": "s3", "config": config, "defaults": {"connections": {}}}
+    named = "ENV=dev STACK=network"
+    asserted = {
+        "condition": "${length(local.lacking) == 0}",
+        "error_message": 'dev-service waits for dev-network: it has no ${join(", ", local.lacking)} yet. '
+        f"Apply it first: `make plan {named} && make apply {named}`.",
+    }
+    used = {
+        "data": {"terraform_remote_state": {"dev-network": source}},
+        "locals": {
+            "lacking": f'${{[for key in [{listed}] : key if lookup({there}, key, "") == ""]}}',
+            "subnets": [f'${{lookup({there}, "{key}", "dev-network has no {key} yet")}}' for key in ids],
+        },
+        "check": {"waits_for_dev-network": {"assert": [asserted]}},
+        "output": {"subnets": {"value": "${local.subnets}"}},
+    }
+    return {"output": {"connections": {"value": ids}}}, used
 
 
 def foundation(protected: bool) -> Block:

@@ -24,6 +24,7 @@ from review.model import (
     ResourceChange,
     Stack,
     Verdict,
+    Wait,
 )
 from review.rendering.comment import render
 from review.verdicts import Review
@@ -312,6 +313,9 @@ def test_the_verdict_line_names_environments_commit_run_and_plan() -> None:
     assert f"commit `0123456789ab` · [run](https://example.com/runs/1) · plan SHA-256 `{'a' * 64}`" in text
 
 
+WAIT = Wait("dev-network", "dev-service waits for dev-network: it has no zone c yet.", has_state=False)
+
+
 @pytest.mark.parametrize("verdict", Verdict)
 def test_each_verdict_has_its_word_and_a_sentence(verdict: Verdict) -> None:
     given = {
@@ -319,6 +323,7 @@ def test_each_verdict_has_its_word_and_a_sentence(verdict: Verdict) -> None:
         Verdict.SAFE: stack(change()),
         Verdict.REVIEW: stack(change(action=Action.FORGET)),
         Verdict.DESTRUCTIVE: stack(change(action=Action.REPLACE), change("aws_thing.y", Action.DELETE)),
+        Verdict.WAITS: Stack("dev-service", "dev", None, waits=(WAIT,)),
         Verdict.INCOMPLETE: Stack("dev-service", "dev", None, missing=True),
         Verdict.ERRORED: Stack("dev-service", "dev", None, problem="is empty"),
     }[verdict]
@@ -331,11 +336,26 @@ def test_each_verdict_has_its_word_and_a_sentence(verdict: Verdict) -> None:
             Verdict.SAFE: "Nothing is destroyed, and nothing else needs a closer look.",
             Verdict.REVIEW: "Nothing is destroyed.",
             Verdict.DESTRUCTIVE: "**1 resource is replaced and 1 is deleted.**",
+            Verdict.WAITS: "**`dev-service` waits for `dev-network`.** Apply that first, then review again.",
             Verdict.INCOMPLETE: "**1 plan is missing.**",
             Verdict.ERRORED: "**1 plan of 1 failed or cannot be read:** "
             "what would change there is not known.",
         }[verdict]
     )
+
+
+def test_what_a_stack_waits_for_stands_in_its_row_and_its_section() -> None:
+    text = render(
+        review(Stack("dev-service", "dev", None, waits=(WAIT,)), stack(change(), name="dev-network"))
+    )
+    assert "| ⏳ WAITS |  | waits for `dev-network` |" in text
+    assert "<summary>To apply first (1)</summary>" in text
+    assert f"- `dev-network`: `{WAIT.reason}`\n" in text
+
+
+def test_many_stacks_that_wait_are_counted() -> None:
+    waiting = (Stack(f"{name}-service", name, None, waits=(WAIT,)) for name in "abcdefg")
+    assert "**7 stacks wait for others.**" in render(review(*waiting))
 
 
 def test_columns_that_are_zero_throughout_are_left_out() -> None:

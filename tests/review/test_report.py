@@ -9,12 +9,24 @@ from hypothesis import strategies as st
 
 from review.cli import exit_status
 from review.marker import Marker, parse
-from review.model import ABSENT, Action, ActionInvocation, DeferredChange, FailedCheck, Masked, Stack, Verdict
+from review.model import (
+    ABSENT,
+    Action,
+    ActionInvocation,
+    DeferredChange,
+    FailedCheck,
+    Masked,
+    Stack,
+    Verdict,
+    Wait,
+)
 from review.rendering.verdict_file import verdict_json
 from review.verdicts import REVISIONS, Counts
 from tests.review.rendering import HOSTILE, MARKER, change, output, review, stack
 
 EMPTY = stack()
+ZONE = Wait("dev-network", "it has no zone c yet", has_state=True)
+NO_STATE = Wait("dev-network", "it is not applied yet", has_state=False)
 
 
 @pytest.mark.parametrize(
@@ -45,6 +57,12 @@ EMPTY = stack()
         (stack(errored=True, complete=False), Verdict.ERRORED),
         (replace(EMPTY, errors="Error: no"), Verdict.ERRORED),
         (Stack("dev-service", "dev", None, problem="is empty"), Verdict.ERRORED),
+        (replace(EMPTY, waits=(ZONE,)), Verdict.WAITS),
+        (replace(stack(change(action=Action.REPLACE)), waits=(ZONE,)), Verdict.WAITS),
+        (replace(stack(errored=True, complete=False), waits=(NO_STATE,)), Verdict.WAITS),
+        (Stack("dev-service", "dev", None, waits=(NO_STATE,)), Verdict.WAITS),
+        (replace(stack(errored=True, complete=False), waits=(ZONE,)), Verdict.ERRORED),
+        (replace(EMPTY, waits=(ZONE,), errors="Error: no"), Verdict.ERRORED),
     ],
 )
 def test_a_plan_is_judged_by_the_worst_of_it(given: Stack, expected: Verdict) -> None:

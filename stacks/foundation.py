@@ -4,6 +4,7 @@ from stacks import kinds
 from stacks.bindings import App
 from stacks.constructs.github_roles import GithubRoles
 from stacks.constructs.image_repository import ImageRepository
+from stacks.constructs.job_boundary import JobBoundary
 from stacks.constructs.platform_stack import PlatformStack
 from stacks.constructs.state_bucket import StateBucket
 from stacks.constructs.workload_boundary import WorkloadBoundary
@@ -34,6 +35,7 @@ class FoundationStack(PlatformStack):
                     f"Where the images of {image} are pushed to",
                 )
         WorkloadBoundary(self, platform, account_id)
+        JobBoundary(self, project, account_id)
         roles = GithubRoles(self, platform, account_id, here)
         for duty, arn in roles.role_arns.items():
             self.output(f"{duty}_role", arn, f"The role that GitHub workflows assume to {duty}")

@@ -144,6 +144,42 @@ def workload_boundary_arn(project: str, account_id: str) -> str:
     return f"arn:aws:iam::{account_id}:policy/{workload_boundary(project)}"
 
 
+def job_boundary(project: str) -> str:
+    """The IAM policy that bounds the roles which start jobs."""
+    return f"{project}-job-boundary"
+
+
+def boundary_arn(project: str, account_id: str, service: str) -> str:
+    """The ARN of the policy that bounds the roles which an AWS service acts as."""
+    if service in ("scheduler.amazonaws.com", "states.amazonaws.com"):
+        return f"arn:aws:iam::{account_id}:policy/{job_boundary(project)}"
+    return workload_boundary_arn(project, account_id)
+
+
+def job_name(project: str, environment: str, job: str) -> str:
+    """The schedule and the state machine of a job, and the family of its task definition."""
+    return f"{base(project, environment)}-{job}"
+
+
+def state_machine_arn(project: str, environment: Environment, job: str) -> str:
+    """The ARN of a job's state machine."""
+    name = job_name(project, environment.name, job)
+    return f"arn:aws:states:{environment.region}:{environment.account_id}:stateMachine:{name}"
+
+
+def dead_letter_queue(project: str, environment: str, job: str) -> str:
+    """The SQS queue of the runs of a job that could not be started."""
+    return f"{job_name(project, environment, job)}-dead-letters"
+
+
+def task_events_rule_arn(region: str, account_id: str) -> str:
+    """The ARN of the EventBridge rule by which Step Functions hears of tasks; AWS chose its name.
+
+    Source: Step Functions Developer Guide, "Run Amazon ECS or Fargate tasks with Step Functions".
+    """
+    return f"arn:aws:events:{region}:{account_id}:rule/StepFunctionsGetEventsForECSTaskRule"
+
+
 GITHUB_SESSION_SECONDS: Final[Mapping[str, int]] = {"plan": 3600, "push": 3600, "deploy": 7200}
 """For how long a GitHub workflow assumes a role: all that its job may take, or it could not undo what it did.
 

@@ -14,6 +14,8 @@ from stacks.constructs import (
     certificate,
     cluster,
     ecs_service,
+    job,
+    job_machine,
     load_balancer,
     log_group,
     network_connections,
@@ -97,6 +99,10 @@ class ServiceStack(platform_stack.PlatformStack):
         secrets = secret_references.SecretReferences(self, workload)
         roles = service_roles.ServiceRoles(self, workload, log, secrets)
         task = task_definition.TaskDefinition(self, workload, self._releases, roles, secrets)
+        self.output(f"{key}_log_group", log.name, f"Where {key} logs to")
+        if workload.settings.kind == "job":
+            self._start_at_times(workload, task)
+            return
         watched = alarms.Alarms(self, workload, self._cluster, requests, self._topic)
         service = ecs_service.Service(
             self,
@@ -113,7 +119,30 @@ class ServiceStack(platform_stack.PlatformStack):
             where = routing.url(workload.environment, workload.settings, requests.load_balancer.dns_name)
             self.output(f"{key}_url", where, f"Where {key} is reached")
         self.output(f"{key}_service", service.name, f"The ECS service of {key}")
-        self.output(f"{key}_log_group", log.name, f"Where {key} logs to")
+
+    def _start_at_times(self, workload: Workload, task: task_definition.TaskDefinition) -> None:
+        settings, group = workload.settings, self._groups[workload.key]
+        started = job.Job(
+            self,
+            workload.key,
+            workload.environment,
+            job_machine.JobTask(
+                cluster_arn=self._cluster.arn,
+                definition_arn=task.arn,
+                family=workload.name,
+                subnet_ids=group.subnet_ids,
+                group_id=group.id,
+                role_arns=[task.roles.execution.arn, task.roles.task.arn],
+            ),
+            self._topic,
+            schedule=settings.schedule or "",
+            timezone=settings.timezone,
+            timeout=settings.timeout,
+            retries=settings.retries,
+            overlap=settings.overlap,
+            needed=[self._cluster.capacity_providers, *task.roles.policies],
+        )
+        self.output(f"{workload.key}_state_machine", started.state_machine_arn, f"What runs {workload.key}")
 
 
 def deploy(platform: Platform, account_id: str) -> tuple[Statement, ...]:
@@ -137,4 +166,5 @@ def deploy(platform: Platform, account_id: str) -> tuple[Statement, ...]:
         *alarms.deploy(project, account_id),
         *ecs_service.deploy(project, account_id),
         *autoscaling.deploy(project, account_id),
+        *job.deploy(project, account_id),
     )

@@ -34,6 +34,31 @@ class Alarm:
     """What a minute without data is taken for; most metrics have none while nothing happens."""
 
 
+def metric_alarm(scope: Construct, prefix: str, before: str, alarm: Alarm, topic: AlarmTopic) -> str:
+    """Creates an alarm that publishes to a topic, and returns its name.
+
+    Its id in Terraform begins with `prefix`, its name with `before`.
+    """
+    created = CloudwatchMetricAlarm(
+        scope,
+        f"{prefix}{alarm.name.replace('-', '_')}",
+        alarm_name=f"{before}{alarm.name}",
+        alarm_description=alarm.description,
+        namespace=alarm.namespace,
+        metric_name=alarm.metric,
+        dimensions=dict(alarm.dimensions),
+        statistic=alarm.statistic,
+        period=60,
+        evaluation_periods=alarm.minutes,
+        comparison_operator=alarm.comparison,
+        threshold=alarm.threshold,
+        treat_missing_data=alarm.missing,
+        alarm_actions=[topic.arn],
+        ok_actions=[topic.arn],
+    )
+    return created.alarm_name
+
+
 class Alarms:
     """The alarms of a service; `deployment_alarm_names` are those that a deployment is undone for.
 
@@ -56,10 +81,9 @@ class Alarms:
             *_of_tasks(workload, cluster),
         )
         for alarm in alarms:
-            name = f"{workload.alarm_prefix}{alarm.name}"
-            metric_alarm = _create(scope, f"{workload.key}_", name, alarm, topic)
+            name = metric_alarm(scope, f"{workload.key}_", workload.alarm_prefix, alarm, topic)
             if alarm.undoes_deployment:
-                self.deployment_alarm_names.append(metric_alarm.alarm_name)
+                self.deployment_alarm_names.append(name)
 
 
 def watch_balancer(scope: Construct, balancer: LoadBalancer, topic: AlarmTopic) -> None:
@@ -76,29 +100,7 @@ def watch_balancer(scope: Construct, balancer: LoadBalancer, topic: AlarmTopic) 
         2,
         {"LoadBalancer": balancer.arn_suffix},
     )
-    _create(scope, balancer.prefix, f"{balancer.name}/{alarm.name}", alarm, topic)
-
-
-def _create(
-    scope: Construct, prefix: str, name: str, alarm: Alarm, topic: AlarmTopic
-) -> CloudwatchMetricAlarm:
-    return CloudwatchMetricAlarm(
-        scope,
-        f"{prefix}{alarm.name.replace('-', '_')}",
-        alarm_name=name,
-        alarm_description=alarm.description,
-        namespace=alarm.namespace,
-        metric_name=alarm.metric,
-        dimensions=dict(alarm.dimensions),
-        statistic=alarm.statistic,
-        period=60,
-        evaluation_periods=alarm.minutes,
-        comparison_operator=alarm.comparison,
-        threshold=alarm.threshold,
-        treat_missing_data=alarm.missing,
-        alarm_actions=[topic.arn],
-        ok_actions=[topic.arn],
-    )
+    metric_alarm(scope, balancer.prefix, f"{balancer.name}/", alarm, topic)
 
 
 def _of_requests(workload: Workload, targets: Targets) -> Iterator[Alarm]:

@@ -9,7 +9,12 @@ from stacks.constructs.platform_stack import PlatformStack
 from stacks.policies import Statement
 from stacks.settings import Project
 
-AssumedBy = Literal["ecs-tasks.amazonaws.com", "vpc-flow-logs.amazonaws.com"]
+AssumedBy = Literal[
+    "ecs-tasks.amazonaws.com",
+    "scheduler.amazonaws.com",
+    "states.amazonaws.com",
+    "vpc-flow-logs.amazonaws.com",
+]
 """The AWS services that may act as a role of an environment."""
 
 
@@ -36,7 +41,7 @@ class BoundedRole:
             name=name,
             description=description,
             assume_role_policy=policies.service_trust(name, service, scope.account_id),
-            permissions_boundary=naming.workload_boundary_arn(scope.project.name, scope.account_id),
+            permissions_boundary=naming.boundary_arn(scope.project.name, scope.account_id, service),
         )
         self.arn = role.arn
         self.policy = (
@@ -57,13 +62,13 @@ def deploy(project: Project, account_id: str) -> tuple[Statement, ...]:
     name = project.name
     roles = f"arn:aws:iam::{account_id}:role/{name}-*"
     github = f"arn:aws:iam::{account_id}:role/{naming.github_role(name, '*')}"
-    boundary = naming.workload_boundary_arn(name, account_id)
+    boundaries = sorted({naming.boundary_arn(name, account_id, each) for each in get_args(AssumedBy)})
     return (
         Statement(
             "CreateBoundedRoles",
             actions=["iam:CreateRole", "iam:PutRolePermissionsBoundary", "iam:PutRolePolicy"],
             resources=[roles],
-            conditions={"StringEquals": {"iam:PermissionsBoundary": boundary}},
+            conditions={"StringEquals": {"iam:PermissionsBoundary": boundaries}},
         ),
         Statement(
             "ChangeRoles",

@@ -85,7 +85,7 @@ class Service:
             depends_on=[
                 *(targets.rules if targets else ()),
                 cluster.capacity_providers,
-                *(role.policy for role in (task.roles.execution, task.roles.task) if role.policy),
+                *task.roles.policies,
             ],
         )
         self.name = ecs_service.name

@@ -82,8 +82,8 @@ def deploy(project: Project, account_id: str) -> tuple[Statement, ...]:
             resources=arns,
             conditions={"StringEquals": own},
         ),
-        # Cloud Map calls Route 53 with the rights of whoever calls it; its zones get no tags of ours. Route 53
-        # deletes no zone that has records.
+        # Cloud Map calls Route 53 with the rights of whoever calls it; its zones get no tags of ours.
+        # Route 53 deletes no zone that has records.
         Statement(
             "WithoutResource",
             actions=["route53:CreateHostedZone", "servicediscovery:UntagResource"],

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from stacks import naming
+from stacks.bindings import IamRolePolicy
 from stacks.constructs.bounded_role import BoundedRole
 from stacks.constructs.image_repository import PULL_ACTIONS
 from stacks.constructs.log_group import LogGroup
@@ -44,6 +45,11 @@ class ServiceRoles:
             service="ecs-tasks.amazonaws.com",
             statements=[*_task(workload, log_group)],
         )
+
+    @property
+    def policies(self) -> list[IamRolePolicy]:
+        """Returns what both roles may do, for what must wait until they may."""
+        return [role.policy for role in (self.execution, self.task) if role.policy]
 
 
 def _execution(workload: Workload, log_group: LogGroup, secrets: SecretReferences) -> Iterator[Statement]:

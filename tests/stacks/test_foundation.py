@@ -185,7 +185,7 @@ def test_the_plan_role_changes_nothing_and_takes_no_lock(stacks: dict[str, Stack
             assert [
                 action
                 for action in statement["Action"]
-                if not action.split(":")[1].startswith(("Describe", "Get", "List"))
+                if not action.split(":")[1].startswith(("Describe", "Get", "List", "Validate"))
             ] == []
 
 
@@ -263,13 +263,13 @@ def test_the_push_role_pushes_to_the_projects_repositories_only(stacks: dict[str
 
 def test_the_deploy_role_cannot_give_more_rights_than_the_boundary(stacks: dict[str, Stack]) -> None:
     statements = policies_of(stacks[HOME], "github_deploy")
-    boundary = "arn:aws:iam::111111111111:policy/oaktree-workload-boundary"
+    boundaries = [f"arn:aws:iam::111111111111:policy/oaktree-{what}-boundary" for what in ("job", "workload")]
     for statement in statements:
         if statement["Effect"] == "Allow" and set(statement["Action"]) & {
             "iam:CreateRole",
             "iam:PutRolePolicy",
         }:
-            assert statement["Condition"] == {"StringEquals": {"iam:PermissionsBoundary": boundary}}
+            assert statement["Condition"] == {"StringEquals": {"iam:PermissionsBoundary": boundaries}}
     allowed = {action for item in statements if item["Effect"] == "Allow" for action in item["Action"]}
     assert not allowed & {
         "iam:AttachRolePolicy",
@@ -380,7 +380,8 @@ def test_the_deploy_role_passes_and_creates_roles_for_the_projects_services_only
 ) -> None:
     statements = [item for item in policies_of(stacks[HOME], "github_deploy") if item["Effect"] == "Allow"]
     (passed,) = (item for item in statements if "iam:PassRole" in item["Action"])
-    services = ["ecs-tasks.amazonaws.com", "vpc-flow-logs.amazonaws.com"]
+    kinds = ("ecs-tasks", "scheduler", "states", "vpc-flow-logs")
+    services = [f"{kind}.amazonaws.com" for kind in kinds]
     assert passed["Condition"] == {"StringEquals": {"iam:PassedToService": services}}
     linked = {
         service

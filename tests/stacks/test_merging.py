@@ -102,7 +102,7 @@ def environments(directory: Path, shared: str, **own: str) -> dict[str, Environm
 def test_what_stands_in_the_project_file_is_the_default_of_every_environment(tmp_path: Path) -> None:
     prod = environment(
         network=PROD_NETWORK,
-        services="services.web.scaling.max_capacity = 12\n[services.preview]\nkind = 'status'\nenabled = false\n",
+        services="services.web.scaling.max_capacity = 12\n[services.preview]\nenabled = false\n",
     )
     read = environments(tmp_path, SHARED, dev=environment(services=""), prod=prod)
     assert [list(each.services) for each in read.values()] == [["web", "preview"], ["web"]]
@@ -234,7 +234,8 @@ BAD = {
         "dev.toml: load_balancer.hosted_zone: is required with domain: both or neither",
     ),
     "one domain for all": (
-        '[load_balancer]\ndomain = "www.example.com"\nhosted_zone = "example.com"\n[services.web]\nkind = "status"\n',
+        '[load_balancer]\ndomain = "www.example.com"\nhosted_zone = "example.com"\n'
+        '[services.web]\nkind = "status"\n',
         BOTH,
         (
             'project.toml: load_balancer.domain = "www.example.com": a domain of its own: dev.toml has it '

@@ -227,8 +227,8 @@ def test_a_new_service_changes_no_acl(synthesize: Synthesize) -> None:
     before = synthesize(dev=environment())["dev-network"].resources()
     after = synthesize(
         dev=environment(
-            services="[services.web]\nkind = 'status'\n[services.api]\nkind = 'worker'\nimage = 'a@sha256:%s'\n"
-            % ("0" * 64)
+            services="[services.web]\nkind = 'status'\n"
+            "[services.api]\nkind = 'worker'\ndockerfile = 'Dockerfile'\n"
         )
     )["dev-network"].resources()
     assert before == after

@@ -119,6 +119,7 @@ OF_ANOTHER_KIND = {
     "route53:GetAccountLimit",
     "wafv2:GetPermissionPolicy",
     "wafv2:PutPermissionPolicy",
+    "states:PublishStateMachineVersion",
 }
 """Dependent actions of uses that there are none of, such as flow logs of ECS, and quotas but Fargate's."""
 

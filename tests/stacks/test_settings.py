@@ -206,9 +206,7 @@ BAD = {
         "dev.toml: services.web.health_check.timeout = 5: less than interval = 5",
     ),
     "exec with a read-only root without its mounts": (
-        environment(
-            services='[services.web]\nkind = "status"\nexec = true\nwritable_paths = ["/var/lib/amazon/ssm"]\n'
-        ),
+        environment(services=f'{SERVICE}exec = true\nwritable_paths = ["/var/lib/amazon/ssm"]\n'),
         (
             "dev.toml: services.web.exec = true: needs mounts while read_only_root is set; "
             'add writable_paths = ["/var/lib/amazon/ssm", "/managed-agents", "/var/log/amazon/ssm"]'
@@ -314,7 +312,8 @@ BAD = {
     ),
     "a domain that no certificate takes": (
         environment(
-            services=f'{SERVICE}[load_balancer]\ndomain = "{"a" * 60}.example.com"\nhosted_zone = "example.com"\n'
+            services=f'{SERVICE}[load_balancer]\ndomain = "{"a" * 60}.example.com"\n'
+            'hosted_zone = "example.com"\n'
         ),
         f'dev.toml: load_balancer.domain = "{"a" * 60}.example.com": a domain such as',
     ),

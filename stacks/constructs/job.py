@@ -1,0 +1,175 @@
+"""A task that runs on a schedule: EventBridge Scheduler starts a state machine, which runs it in ECS."""
+
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from stacks import naming, schedules
+from stacks.bindings import (
+    SchedulerSchedule,
+    SchedulerScheduleFlexibleTimeWindow,
+    SchedulerScheduleTarget,
+    SchedulerScheduleTargetDeadLetterConfig,
+    SchedulerScheduleTargetRetryPolicy,
+    SfnStateMachine,
+    SqsQueue,
+)
+from stacks.constructs.alarm_topic import AlarmTopic
+from stacks.constructs.alarms import Alarm, metric_alarm
+from stacks.constructs.job_machine import JobTask, definition
+from stacks.constructs.job_roles import JobRoles
+from stacks.constructs.platform_stack import PlatformStack
+from stacks.policies import Statement
+from stacks.settings import Environment, Project
+
+_INVOCATION_SECONDS = 3600
+"""For how long Scheduler tries to start a run before it gives up."""
+
+_INVOCATION_TRIES = 10
+
+_LETTERS_SECONDS = 1_209_600
+"""For how long what it gave up is kept: 14 days, the most.
+
+Source: Amazon SQS API Reference, "CreateQueue".
+"""
+
+
+class Job:
+    """The schedule of a job, its state machine and its alarms.
+
+    A release changes the state machine, which names the revision of the task definition. `needed` are what
+    tasks start with and Terraform cannot see: the policies of the task's roles, the cluster's providers.
+    """
+
+    def __init__(
+        self,
+        scope: PlatformStack,
+        key: str,
+        environment: Environment,
+        task: JobTask,
+        topic: AlarmTopic,
+        *,
+        schedule: str,
+        timezone: str,
+        timeout: int,
+        retries: int,
+        overlap: bool,
+        needed: Sequence[Any] = (),
+    ) -> None:
+        project = scope.project.name
+        letters = SqsQueue(
+            scope,
+            f"{key}_dead_letters",
+            name=naming.dead_letter_queue(project, environment.name, key),
+            message_retention_seconds=_LETTERS_SECONDS,
+            sqs_managed_sse_enabled=True,
+        )
+        roles = JobRoles(scope, key, environment, task, queue_arn=letters.arn, overlap=overlap)
+        machine = SfnStateMachine(
+            scope,
+            f"{key}_state_machine",
+            name=naming.job_name(project, environment.name, key),
+            role_arn=roles.machine.arn,
+            definition=definition(task, timeout=timeout, retries=retries, overlap=overlap),
+            depends_on=[roles.machine.policy, *needed],
+        )
+        SchedulerSchedule(
+            scope,
+            f"{key}_schedule",
+            name=naming.job_name(project, environment.name, key),
+            description=f"Starts runs of {key}",
+            schedule_expression=schedules.parse(schedule).expression,
+            schedule_expression_timezone=timezone,
+            flexible_time_window=SchedulerScheduleFlexibleTimeWindow(mode="OFF"),
+            target=SchedulerScheduleTarget(
+                arn=machine.arn,
+                role_arn=roles.schedule.arn,
+                # Which run it is, in the execution's input.
+                input=json.dumps({"scheduled_time": "<aws.scheduler.scheduled-time>"}),
+                retry_policy=SchedulerScheduleTargetRetryPolicy(
+                    maximum_event_age_in_seconds=_INVOCATION_SECONDS,
+                    maximum_retry_attempts=_INVOCATION_TRIES,
+                ),
+                dead_letter_config=SchedulerScheduleTargetDeadLetterConfig(arn=letters.arn),
+            ),
+            depends_on=[roles.schedule.policy],
+        )
+        prefix = naming.alarm_prefix(project, environment.name, key)
+        for alarm in _alarms(machine.arn, letters.name):
+            metric_alarm(scope, f"{key}_", prefix, alarm, topic)
+        self.state_machine_arn = machine.arn
+
+
+def _alarms(machine: str, queue: str) -> Iterator[Alarm]:
+    """Sources: Step Functions Developer Guide, "Execution metrics"; Amazon SQS Developer Guide, "Available
+    CloudWatch metrics for Amazon SQS".
+
+    A run that takes too long counts as a failed one, since the state machine stops its task and fails.
+    """
+    runs = {"StateMachineArn": machine}
+    yield Alarm(
+        "failed",
+        "A run failed or took too long",
+        "AWS/States",
+        "ExecutionsFailed",
+        "Sum",
+        "GreaterThanThreshold",
+        0,
+        1,
+        runs,
+    )
+    yield Alarm(
+        "aborted",
+        "A run was stopped before its end",
+        "AWS/States",
+        "ExecutionsAborted",
+        "Sum",
+        "GreaterThanThreshold",
+        0,
+        1,
+        runs,
+    )
+    yield Alarm(
+        "not-started",
+        "A run could not be started: the dead-letter queue says why",
+        "AWS/SQS",
+        "ApproximateNumberOfMessagesVisible",
+        "Maximum",
+        "GreaterThanThreshold",
+        0,
+        1,
+        {"QueueName": queue},
+    )
+
+
+def deploy(project: Project, account_id: str) -> tuple[Statement, ...]:
+    """Returns what the deploy role needs for schedules, state machines and dead-letter queues.
+
+    Terraform has AWS check a state machine's definition when it plans, which `permissions.read` allows.
+    """
+    name = project.name
+    return (
+        Statement(
+            "ChangeJobs",
+            actions=[
+                "scheduler:CreateSchedule",
+                "scheduler:DeleteSchedule",
+                "scheduler:UpdateSchedule",
+                "sqs:CreateQueue",
+                "sqs:DeleteQueue",
+                "sqs:SetQueueAttributes",
+                "sqs:TagQueue",
+                "sqs:UntagQueue",
+                "states:CreateStateMachine",
+                "states:DeleteStateMachine",
+                "states:TagResource",
+                "states:UntagResource",
+                "states:UpdateStateMachine",
+            ],
+            resources=[
+                f"arn:aws:scheduler:*:{account_id}:schedule/default/{name}-*",
+                f"arn:aws:sqs:*:{account_id}:{name}-*",
+                f"arn:aws:states:*:{account_id}:stateMachine:{name}-*",
+            ],
+        ),
+    )

@@ -22,7 +22,7 @@ class BoundedRole:
     """An IAM role under the permissions boundary that the account's foundation keeps.
 
     The deploy role may create roles with that boundary only, so it cannot give away more than it.
-    `policy` is what it may do, for what must wait until it may; None if that is nothing.
+    `policies` are what it may do, for what must wait until it may; none if that is nothing.
     """
 
     def __init__(
@@ -44,17 +44,12 @@ class BoundedRole:
             permissions_boundary=naming.boundary_arn(scope.project.name, scope.account_id, service),
         )
         self.arn = role.arn
-        self.policy = (
-            IamRolePolicy(
-                scope,
-                f"{key}_policy",
-                name="permissions",
-                role=role.id,
-                policy=policies.inline_document(name, *statements),
+        self.policies: list[IamRolePolicy] = []
+        if statements:
+            policy = policies.inline_document(name, *statements)
+            self.policies.append(
+                IamRolePolicy(scope, f"{key}_policy", name="permissions", role=role.id, policy=policy)
             )
-            if statements
-            else None
-        )
 
 
 def deploy(project: Project, account_id: str) -> tuple[Statement, ...]:

@@ -71,7 +71,7 @@ class Job:
             name=naming.job_name(project, environment.name, key),
             role_arn=roles.machine.arn,
             definition=definition(task, timeout=timeout, retries=retries, overlap=overlap),
-            depends_on=[roles.machine.policy, *needed],
+            depends_on=[*roles.machine.policies, *needed],
         )
         SchedulerSchedule(
             scope,
@@ -92,7 +92,7 @@ class Job:
                 ),
                 dead_letter_config=SchedulerScheduleTargetDeadLetterConfig(arn=letters.arn),
             ),
-            depends_on=[roles.schedule.policy],
+            depends_on=[*roles.schedule.policies],
         )
         prefix = naming.alarm_prefix(project, environment.name, key)
         for alarm in _alarms(machine.arn, letters.name):

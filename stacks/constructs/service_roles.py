@@ -49,7 +49,7 @@ class ServiceRoles:
     @property
     def policies(self) -> list[IamRolePolicy]:
         """Returns what both roles may do, for what must wait until they may."""
-        return [role.policy for role in (self.execution, self.task) if role.policy]
+        return [*self.execution.policies, *self.task.policies]
 
 
 def _execution(workload: Workload, log_group: LogGroup, secrets: SecretReferences) -> Iterator[Statement]:

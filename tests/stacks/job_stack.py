@@ -98,7 +98,7 @@ def write_job_stack(
         timeout=timeout,
         retries=retries,
         overlap=overlap,
-        needed=[providers, execution.policy, own.policy],
+        needed=[providers, *execution.policies, *own.policies],
     )
     app.synth()
     return outdir / "stacks" / "dev-service" / "cdk.tf.json"

@@ -234,8 +234,10 @@ BAD = {
         "dev.toml: load_balancer.hosted_zone: is required with domain: both or neither",
     ),
     "one domain for all": (
-        '[load_balancer]\ndomain = "www.example.com"\nhosted_zone = "example.com"\n'
-        '[services.web]\nkind = "status"\n',
+        (
+            '[load_balancer]\ndomain = "www.example.com"\nhosted_zone = "example.com"\n'
+            '[services.web]\nkind = "status"\n'
+        ),
         BOTH,
         (
             'project.toml: load_balancer.domain = "www.example.com": a domain of its own: dev.toml has it '

@@ -15,6 +15,7 @@ Key = tuple[str | int, ...]
 _TYPES: Final = {
     "string_type": "be text in quotes",
     "int_type": "be a whole number, without quotes",
+    "float_type": "be a number, without quotes",
     "bool_type": "be true or false, without quotes",
     "tuple_type": "be a list in brackets",
     "dict_type": "be a table",

@@ -1,7 +1,7 @@
 """Reading the settings files: what they say, or everything that is wrong with them."""
 
 import tomllib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -66,6 +66,7 @@ def read_platform(directory: Path) -> Platform:
         platform = Platform(project=project, environments=environments)
         account_ids = platform.account_ids() if of_all else None
         found += ((PROJECT, problem) for problem in rules.project_problems(project, account_ids))
+        found += ((PROJECT, problem) for problem in _release_problems(project, [file.stem for file in files]))
     if not files:
         problem = Problem((), None, "no environment: add a file such as dev.toml", str(directory))
         found.append((PROJECT, problem))
@@ -194,6 +195,13 @@ def _shared_problems(shared: Content) -> Iterator[Problem]:
             network["cidr"],
             "each environment needs its own addresses; move it to the environments' files",
         )
+
+
+def _release_problems(project: Project, known: Sequence[str]) -> Iterator[Problem]:
+    """Yields each name in `releases` that is not an environment's."""
+    for name in project.releases:
+        if name not in known:
+            yield Problem(("releases",), name, f"an environment: {', '.join(known)}")
 
 
 def _valid_part(content: object, model: type[M]) -> M | None:

@@ -58,6 +58,8 @@ class Project(Table):
         tuple[AccountId, ...], Field(strict=False), AfterValidator(unique)
     ] = ()
     """Accounts that have an OIDC provider of GitHub already: foundations use it and do not manage it."""
+    releases: Annotated[tuple[Name, ...], Field(strict=False, max_length=6), AfterValidator(_unique)] = ()
+    """Environments in the order in which the workflows deploy to them, up to 6; others they leave alone."""
     owner: TagText = Field(description="who answers for what all environments share (a tag)")
     cost_centre: TagText = Field(description="who pays for what all environments share (a tag)")
     protected: bool = True
@@ -193,6 +195,8 @@ class Environment(Table):
     cost_centre: TagText = Field(description="who pays for it (a tag)")
     protected: bool = False
     """Whether what holds data, and the load balancer, refuse to be destroyed."""
+    bake_minutes: Annotated[float, Field(ge=0, le=30)] = 0.0
+    """Minutes for which a workflow watches the alarms of a release before the next environment gets it."""
     network: Network = Field(description="at least its `cidr`")
     services: Annotated[Mapping[Name, Service], AfterValidator(_enabled), AfterValidator(frozen)] = Field(
         description="at least one service, such as [services.web]"

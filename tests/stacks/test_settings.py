@@ -77,7 +77,8 @@ BAD = {
         environment(top='ower = "x"\n'),
         (
             "dev.toml: ower: unknown key; did you mean 'owner'? known here: account_id, alarms, "
-            "cost_centre, data, load_balancer, logs, network, owner, protected, region, services"
+            "bake_minutes, cost_centre, data, load_balancer, logs, network, owner, protected, region, "
+            "services"
         ),
     ),
     "unknown key in a table": (
@@ -371,6 +372,8 @@ HOW_TO_FIND_IDS = (
             'accounts_with_oidc_provider = ["222222222222"]',
             'accounts_with_oidc_provider = "222222222222": an account in use: 111111111111',
         ),
+        ('releases = ["dev", "prod"]', 'releases = "prod": an environment: dev'),
+        ('releases = ["dev", "dev"]', 'releases = ["dev", "dev"]: each value once'),
         (
             f'repository = "a/{"b" * 255}"',
             f'repository = "a/{"b" * 255}": a GitHub repository such as "owner/',

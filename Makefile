@@ -100,6 +100,10 @@ review: $(ready) ## Plan all stacks, an environment's stacks or one stack, and w
 review-outdated: $(ready) ## Mark a pull request's review comment as outdated if it is about a previous commit [PR=]
 	@$(ops) review-outdated $${PR:+--pull-request "$$PR"}
 
+.PHONY: delivery
+delivery: $(ready) ## Print the environments in the order in which the workflows deploy to them
+	@$(ops) delivery
+
 .PHONY: drift
 drift: $(ready) ## Plan every stack, and open, update or close the drift issue [COMMIT=]
 	@$(ops) drift $${COMMIT:+--commit "$$COMMIT"}

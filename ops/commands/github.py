@@ -1,5 +1,7 @@
-"""Review stacks and post the results to GitHub."""
+"""Review stacks, post the results to GitHub, and tell workflows where to deploy."""
 
+import json
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -9,6 +11,8 @@ from ops.commands.shared import HERE, Directory, Env, Stack
 from ops.core.checkout import Checkout
 from ops.core.console import complaints, console, for_people
 from ops.core.errors import OpsError
+from ops.core.workflow import set_outputs
+from ops.github.delivery import places
 from stacks.reading import read_platform
 
 if TYPE_CHECKING:
@@ -74,6 +78,17 @@ def drift(commit: PlannedCommit = "", directory: Directory = HERE) -> None:
     _report(reviewed)
     console.print(posting.tell_drift(platform.project, reviewed))
     _require_all(reviewed)
+
+
+@app.command()
+@for_people
+def delivery(directory: Directory = HERE) -> None:
+    """Print the environments in the order of releases, with their stacks; in a workflow, set its outputs."""
+    found = places(read_platform(Checkout(directory.absolute()).environments))
+    for place in found:
+        stacks = ", ".join(stack.name for stack in place.stacks)
+        console.print(Text(f"{place.environment}: {stacks}; a release bakes {place.bake} minutes"))
+    set_outputs(places=json.dumps([asdict(place) for place in found]))
 
 
 def _report(reviewed: "Reviewed") -> None:

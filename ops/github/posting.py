@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from ops.core.errors import OpsError
+from ops.core.workflow import set_outputs
 from ops.github.reviewing import Reviewed
 from review.github import GitHub, GitHubError
 from review.posting.drift_issue import report_drift
@@ -46,10 +47,8 @@ def tell_workflow(reviewed: Reviewed) -> None:
     """Appends the job's summary and sets the outputs `verdict` and `file`, if this is a job of a workflow."""
     if summary := os.environ.get("GITHUB_STEP_SUMMARY"):
         append_summary(Path(summary), reviewed.review)
-    if output := os.environ.get("GITHUB_OUTPUT"):
-        file = reviewed.directory / "verdict.json"
-        with Path(output).open("a") as opened:
-            opened.write(f"verdict={reviewed.review.verdict.words}\nfile={file}\n")
+    file = reviewed.directory / "verdict.json"
+    set_outputs(verdict=reviewed.review.verdict.words, file=str(file))
 
 
 @contextmanager

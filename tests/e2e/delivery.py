@@ -65,8 +65,8 @@ def bring_up(directory: Path) -> None:
     project = desk.directory / "environments/project.toml"
     project.write_text(project.read_text() + "protected = false\n")
     # Minutes of baking are seconds here; what a bake sees has tests of its own.
-    for minutes in ("5", "15"):
-        desk.edit(".github/workflows/release.yml", f'bake: "{minutes}"', 'bake: "0.05"')
+    for env, minutes in (("staging", "5"), ("prod", "15")):
+        desk.edit(f"environments/{env}.toml", f"bake_minutes = {minutes}", "bake_minutes = 0.05")
     desk.commit("For the story")
     desk.start_aws(HOME)
     try:

@@ -65,11 +65,11 @@ def test_on_main_the_network_is_changed_as_it_was_reviewed(desk: Clone, runner: 
     played = runner.play("infrastructure.yml", pushed_to_main(desk.commit("Merged")))
     assert well(played)
     assert {name: job.result for name, job in played.items() if name.endswith("/apply")} == {
-        "foundation/apply": "skipped",
-        "foundation-prod/apply": "skipped",
-        "dev/apply": "success",
-        "staging/apply": "skipped",
-        "prod/apply": "skipped",
+        "first/first/apply": "skipped",
+        "first/second/apply": "success",
+        "second/first/apply": "skipped",
+        "third/first/apply": "skipped",
+        "third/second/apply": "skipped",
     }
     assert runner.asked_for == ["dev"]
     (found,) = client(desk, "ec2", "dev").describe_flow_logs(

@@ -1,5 +1,6 @@
 """The workflows keep the rules of docs/delivery.md, and the linters see what breaks them."""
 
+import json
 import re
 import subprocess
 from pathlib import Path
@@ -10,8 +11,11 @@ import yaml
 
 from ops.rollout.deploy import Order
 from ops.rollout.smoke import SECONDS
-from stacks.kinds import KINDS, OF_ENVIRONMENT
+from stacks.kinds import OF_ACCOUNT, OF_ENVIRONMENT
 from stacks.naming import GITHUB_SESSION_SECONDS
+from stacks.settings import Environment, Project
+from tests.actions.workflows import Event, Runner
+from tests.ops.github_tokens import serving_tokens
 
 ROOT = Path(__file__).parents[2]
 WORKFLOWS = ROOT / ".github/workflows"
@@ -34,7 +38,7 @@ WRITES = {
 }
 """All that any job may write; a job that is not here and calls none of the following writes nothing."""
 
-CALLED = {"./.github/workflows/deploy.yml": {"id-token"}, "./.github/workflows/apply.yml": {"id-token"}}
+CALLED = {f"./.github/workflows/{name}.yml": {"id-token"} for name in ("deploy", "apply", "provision")}
 """What a job may write that calls a workflow, once for each environment or account."""
 
 ROLES = {
@@ -66,13 +70,9 @@ def triggers(flow: Any) -> Any:
     return flow[True]
 
 
-def calling(file: str, called: str, **given: str) -> dict[str, Any]:
-    """The jobs that call a workflow with such inputs, in order, by the environment they are for."""
-    found = {
-        job["with"]["environment"]: job | {"name": name}
-        for name, job in workflows()[file]["jobs"].items()
-        if job.get("uses") == f"./.github/workflows/{called}" and given.items() <= job["with"].items()
-    }
+def chain(file: str) -> dict[str, Any]:
+    """The jobs of a workflow that each have a place in an order, in that order."""
+    found = {name: job for name, job in workflows()[file]["jobs"].items() if "] != null" in job.get("if", "")}
     assert found
     return found
 
@@ -196,53 +196,78 @@ def test_without_delivery_turned_on_nothing_asks_for_an_account() -> None:
             continue
         for name, job in flow["jobs"].items():
             first = job
-            while "if" not in first and needs(first):
+            while "vars." not in first.get("if", "") and needs(first):
                 first = flow["jobs"][needs(first)[0]]
             asks = "id-token" in job["permissions"] and job.get("uses") != "./.github/workflows/ci.yml"
             assert not asks or "vars.DELIVERY == 'on'" in first.get("if", ""), (file, name)
 
 
-def test_a_release_goes_through_every_environment_in_order_with_one_image() -> None:
-    release = workflows()["release.yml"]["jobs"]
-    deploys = calling("release.yml", "deploy.yml")
-    assert list(release) == ["ci", "publish", *deploys]
-    assert needs(release["publish"]) == ["ci"]
+@pytest.mark.parametrize("file", ["release.yml", "infrastructure.yml", "provision.yml"])
+def test_each_place_waits_for_the_one_before_it(file: str) -> None:
     before: list[str] = []
-    for name, job in deploys.items():
-        assert job["name"] == name
-        assert needs(job) == ["publish", *before]
-        assert job["with"]["image"] == "${{ needs.publish.outputs.image }}"
-        assert job["with"]["commit"] == "${{ needs.publish.outputs.commit }}"
+    for number, (name, job) in enumerate(chain(file).items()):
+        source = re.fullmatch(rf"(fromJSON\(([\w.]+)\)\[{number}\]) != null", job["if"])
+        assert source, job["if"]
+        first = [source[2].split(".")[1]] if source[2].startswith("needs.") else []
+        assert needs(job) == [*first, *before]
+        for value in job["with"].values():
+            assert source[1] in value or value in SAME_FOR_ALL, value
         before = [name]
-    bakes = [float(job["with"]["bake"]) for job in deploys.values()]
-    assert bakes == sorted(bakes)
-    assert bakes[-1] > 0
 
 
-def test_infrastructure_applies_every_kind_of_stack_that_no_release_does() -> None:
-    jobs = workflows()["infrastructure.yml"]["jobs"].values()
-    assert {job["with"]["stack"] for job in jobs} == {kind.name for kind in KINDS if not kind.released}
+SAME_FOR_ALL = {f"${{{{ needs.publish.outputs.{output} }}}}" for output in ("image", "commit")}
+"""What every environment of a release gets."""
 
 
-def test_infrastructure_goes_through_every_environment_and_account_in_the_order_of_a_release() -> None:
-    foundations = calling("infrastructure.yml", "apply.yml", stack="foundation")
-    of_environment = [kind.name for kind in OF_ENVIRONMENT if not kind.released]
-    applied = {kind: calling("infrastructure.yml", "apply.yml", stack=kind) for kind in of_environment}
-    jobs = [*foundations.values(), *(job for found in applied.values() for job in found.values())]
-    assert len(jobs) == len(workflows()["infrastructure.yml"]["jobs"])
-    project, *others = foundations.values()
-    assert all(needs(job) == [project["name"]] for job in others)
-    before: list[str] = []
-    for environment in calling("release.yml", "deploy.yml"):
-        before = [*(foundations[each]["name"] for each in foundations if each == environment), *before]
-        for kind in of_environment:
-            job = applied[kind][environment]
-            assert job["with"]["gate"] == environment
-            assert needs(job) == before
-            before = [job["name"]]
-    assert [job["with"]["gate"] for job in foundations.values()] == [
-        job["name"] for job in foundations.values()
+def test_there_is_a_place_for_all_that_the_settings_may_name() -> None:
+    (longest,) = [
+        limit.max_length
+        for limit in Project.model_fields["releases"].metadata
+        if hasattr(limit, "max_length")
     ]
+    assert len(chain("release.yml")) == len(chain("infrastructure.yml")) == longest
+    own = [kind for kind in OF_ENVIRONMENT if not kind.released]
+    # The project's foundation and its own come with the first environment of the other account.
+    assert len(chain("provision.yml")) >= 2 * len(OF_ACCOUNT) + len(own)
+
+
+def test_no_workflow_names_an_environment() -> None:
+    text = "".join(file.read_text() for file in WORKFLOWS.glob("*.yml"))
+    assert not re.search(r"(?<!/)\b(dev|staging|prod)\b", text)
+
+
+@pytest.mark.parametrize("count", [1, 4, 6])
+def test_a_release_goes_through_as_many_environments_as_the_settings_have(count: int, tmp_path: Path) -> None:
+    flow = workflows()["release.yml"]
+    del flow["jobs"]["ci"]
+    places = [{"environment": f"env{number}", "bake": str(number)} for number in range(count)]
+    flow["jobs"]["publish"] = {
+        "permissions": {"contents": "read"},
+        "outputs": flow["jobs"]["publish"]["outputs"],
+        "steps": [{"id": "delivery", "run": f"echo 'places={json.dumps(places)}' >> $GITHUB_OUTPUT"}],
+    }
+    deploy = {
+        "permissions": {"contents": "read"},
+        "environment": "${{ inputs.environment }}",
+        "env": {"BAKE": "${{ inputs.bake }}"},
+        "steps": [{"run": "test $BAKE != 3"}],
+    }
+    (tmp_path / ".github/workflows").mkdir(parents=True)
+    (tmp_path / ".github/workflows/release.yml").write_text(yaml.safe_dump(flow, sort_keys=False))
+    (tmp_path / ".github/workflows/deploy.yml").write_text(yaml.safe_dump({"jobs": {"deploy": deploy}}))
+    with serving_tokens() as tokens:
+        runner = Runner(tmp_path, tmp_path, "example/oaktree", tokens, "token", {})
+        played = runner.play(
+            "release.yml", Event("push", "repo:example/oaktree:ref:refs/heads/main", "a" * 40)
+        )
+    # The fourth environment's deployment fails, so later ones are not asked for.
+    assert runner.asked_for == [f"env{number}" for number in range(min(count, 4))]
+    assert [name for name, job in played.items() if job.result == "failure"] == (
+        ["fourth/deploy", "fourth"] if count > 3 else []
+    )
+
+
+def test_what_is_applied_is_what_was_reviewed() -> None:
     apply = workflows()["apply.yml"]["jobs"]["apply"]
     assert apply["needs"] == "plan"
     assert apply["steps"][-1]["run"].endswith("VERDICT=reviewed/verdict.json")
@@ -285,8 +310,10 @@ def test_every_job_has_a_time_limit() -> None:
 
 def test_a_deployment_has_the_time_to_be_undone() -> None:
     flows = workflows()
-    bakes = [float(job["with"]["bake"]) for job in flows["release.yml"]["jobs"].values() if "with" in job]
-    longest = 2 * Order(()).limit / 60 + SECONDS / 60 + max(bakes)
+    (bake,) = [
+        limit.le for limit in Environment.model_fields["bake_minutes"].metadata if hasattr(limit, "le")
+    ]
+    longest = 2 * Order(()).limit / 60 + SECONDS / 60 + bake
     assert flows["deploy.yml"]["jobs"]["deploy"]["timeout-minutes"] >= longest + 10
 
 

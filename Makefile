@@ -15,7 +15,7 @@ unexport $(1)
 endif
 endef
 $(foreach variable,PYTHON UPGRADE ENV STACK SERVICE IMAGE COMMIT REPOSITORY RUN VERDICT ID \
-  PR FROM TO BAKE TIMEOUT ADDRESS PORT SINCE FOLLOW COMMAND NAME JSON YES WITHOUT DIRECTORY,$(eval $(call take-literally,$(variable))))
+  PR FROM TO BAKE TIMEOUT ADDRESS PORT SINCE FOLLOW COMMAND NAME JSON YES WITHOUT DIRECTORY ALLOW_OLDER IMAGES,$(eval $(call take-literally,$(variable))))
 
 export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/.tools:$(PATH)
 
@@ -92,9 +92,9 @@ plan: $(ready) ## Plan one stack against AWS and save the plan [ENV= STACK=]
 	@$(ops) plan $${ENV:+--env "$$ENV"} $${STACK:+--stack "$$STACK"}
 
 .PHONY: review
-review: $(ready) ## Plan all stacks, an environment's stacks or one stack, and write a review [ENV= STACK= COMMIT= PR=]
+review: $(ready) ## Plan all stacks, an environment's stacks or one stack, and write a review [ENV= STACK= IMAGES= COMMIT= PR=]
 	@$(ops) review $${ENV:+--env "$$ENV"} $${STACK:+--stack "$$STACK"} $${COMMIT:+--commit "$$COMMIT"} \
-	  $${PR:+--pull-request "$$PR"}
+	  $${IMAGES:+--images "$$IMAGES"} $${PR:+--pull-request "$$PR"}
 
 .PHONY: review-outdated
 review-outdated: $(ready) ## Mark a pull request's review comment as outdated if it is about a previous commit [PR=]
@@ -143,10 +143,11 @@ rollback: $(ready) ## Record the last release in service before, or the one of a
 	@$(ops) rollback $${ENV:+--env "$$ENV"} $${SERVICE:+--service "$$SERVICE"} $${TO:+--to "$$TO"}
 
 .PHONY: deploy
-deploy: $(ready) ## Deploy the recorded release, wait, smoke-test it, and undo it if it fails [ENV= SERVICE= IMAGE= COMMIT= BAKE=<minutes> TIMEOUT=<minutes> ADDRESS=]
+deploy: $(ready) ## Deploy the recorded release, wait, smoke-test it, and undo it if it fails [ENV= SERVICE= IMAGE= IMAGES= COMMIT= VERDICT= BAKE=<minutes> TIMEOUT=<minutes> ADDRESS= ALLOW_OLDER=]
 	@$(ops) deploy $${ENV:+--env "$$ENV"} $${SERVICE:+--service "$$SERVICE"} \
-	  $${IMAGE:+--image "$$IMAGE"} $${COMMIT:+--commit "$$COMMIT"} $${BAKE:+--bake "$$BAKE"} \
-	  $${TIMEOUT:+--timeout "$$TIMEOUT"} $${ADDRESS:+--address "$$ADDRESS"}
+	  $${IMAGE:+--image "$$IMAGE"} $${IMAGES:+--images "$$IMAGES"} $${COMMIT:+--commit "$$COMMIT"} \
+	  $${VERDICT+--verdict "$$VERDICT"} $${BAKE:+--bake "$$BAKE"} \
+	  $${TIMEOUT:+--timeout "$$TIMEOUT"} $${ADDRESS:+--address "$$ADDRESS"} $${ALLOW_OLDER:+--allow-older}
 
 .PHONY: smoke
 smoke: $(ready) ## Check that a deployed service is healthy and runs the recorded release [ENV= SERVICE= ADDRESS= TIMEOUT=<minutes>]

@@ -63,6 +63,14 @@ def release_parameter(project: Project, environment: str, service: str) -> str:
     return f"{release_path(project.name, environment)}/{service}"
 
 
+def release_local(image: str) -> str:
+    """Names the local value of a service stack that holds the release of an image.
+
+    It is used within JSON text, so it has neither quotes nor dots.
+    """
+    return f"{image.replace('.', '_')}_release"
+
+
 def release_lock(project: Project, environment: str, service: str) -> str:
     """The SSM parameter that is there while somebody records a release of a service."""
     return f"{release_lock_path(project.name, environment)}/{service}"

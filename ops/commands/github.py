@@ -7,13 +7,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.text import Text
 
-from ops.commands.shared import HERE, Directory, Env, Stack
+from ops.commands.shared import HERE, Directory, Env, Images, Stack, images_in, releases_of
 from ops.core.checkout import Checkout
 from ops.core.console import complaints, console, for_people
-from ops.core.errors import OpsError
+from ops.core.ecs import Image
+from ops.core.errors import OpsError, UsageError
 from ops.core.workflow import set_outputs
 from ops.github.delivery import places
+from ops.terraform.targets import environment_of
 from stacks.reading import read_platform
+from stacks.settings import Platform
 
 if TYPE_CHECKING:
     from ops.github.reviewing import Reviewed
@@ -31,6 +34,7 @@ def review(
     env: Env = None,
     stack: Stack = None,
     commit: PlannedCommit = "",
+    images: Images = "",
     pull_request: Annotated[
         int | None,
         typer.Option("--pull-request", min=1, help="Write the comment there too; needs GITHUB_TOKEN."),
@@ -44,7 +48,8 @@ def review(
     checkout = Checkout(directory.absolute())
     platform = read_platform(checkout.environments)
     targets = reviewing.targets_to_review(platform, env, stack)
-    reviewed = reviewing.review(checkout, platform, targets, _complain, commit)
+    releases = _releases(platform, env, images, commit) if images else {}
+    reviewed = reviewing.review(checkout, platform, targets, _complain, commit, releases=releases)
     _report(reviewed)
     if pull_request is not None:
         console.print(posting.post_comment(platform.project, reviewed, pull_request))
@@ -89,6 +94,17 @@ def delivery(directory: Directory = HERE) -> None:
         stacks = ", ".join(stack.name for stack in place.stacks)
         console.print(Text(f"{place.environment}: {stacks}; a release bakes {place.bake} minutes"))
     set_outputs(places=json.dumps([asdict(place) for place in found]))
+
+
+def _releases(platform: Platform, env: str | None, images: str, commit: str) -> dict[str, Image]:
+    """Returns the releases to plan in place of the recorded ones."""
+    environment = environment_of(platform, env)
+    if not commit:
+        raise UsageError("COMMIT is missing: IMAGES= plans images of one commit.")
+    found = images_in(environment, images)
+    for service, image in found.items():
+        releases_of(platform, environment).check(service, image, commit)
+    return {service: Image(image, commit) for service, image in found.items()}
 
 
 def _report(reviewed: "Reviewed") -> None:

@@ -1,7 +1,7 @@
 """Build, run, push and publish the app's image."""
 
+import json
 import os
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -12,6 +12,7 @@ from ops.core.checkout import Checkout
 from ops.core.clients import ambient_client
 from ops.core.console import complaints, console, for_people
 from ops.core.errors import OpsError, UsageError
+from ops.core.workflow import set_outputs
 from ops.github.role import act_in
 from ops.images import image as images
 from ops.images.engine import find_engine
@@ -119,6 +120,4 @@ def image_publish(
     ecr = ambient_client("ecr", project.region)
     published = images.publish(find_engine(), project, service, wanted, repository, ecr)
     print(published)
-    if output := os.environ.get("GITHUB_OUTPUT"):
-        with Path(output).open("a") as opened:
-            opened.write(f"image={published}\ncommit={wanted.commit}\n")
+    set_outputs(images=json.dumps({service: published}), commit=wanted.commit)

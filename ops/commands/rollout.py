@@ -1,14 +1,27 @@
 """Deploying: the first time, a release, and testing what is deployed."""
 
+from functools import partial
+from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.text import Text
 
-from ops.commands.shared import HERE, Directory, Env, Service, act_in_environment, releases_of, service_in
+from ops.commands.shared import (
+    HERE,
+    Directory,
+    Env,
+    Images,
+    Service,
+    act_in_environment,
+    images_in,
+    releases_of,
+    service_in,
+)
 from ops.core.checkout import Checkout
 from ops.core.clients import ambient_client, require_account
 from ops.core.console import console, for_people, print_line
+from ops.core.ecs import Image
 from ops.core.errors import OpsError, UsageError
 from ops.core.progress import Progress
 from ops.github.oidc_provider import missing_ids
@@ -39,6 +52,7 @@ def deploy_command(
     image: Annotated[
         str, typer.Option("--image", help="Image to record first: <repository>@sha256:<digest>")
     ] = "",
+    images: Images = "",
     commit: Annotated[
         str, typer.Option("--commit", help="Commit it was built from; by default what its tag says.")
     ] = "",
@@ -49,6 +63,12 @@ def deploy_command(
         float, typer.Option("--timeout", min=0, help="Minutes to wait for ECS, for each service.")
     ] = 20.0,
     address: Address = "",
+    allow_older: Annotated[
+        bool, typer.Option("--allow-older", help="Deploy a commit that is older than the recorded one, too.")
+    ] = False,
+    verdict: Annotated[
+        Path | None, typer.Option("--verdict", help="A review's verdict.json, which the plan has to match.")
+    ] = None,
     directory: Directory = HERE,
 ) -> None:
     """Deploy what is recorded, wait for it and test it; undo it when it does not work."""
@@ -60,18 +80,31 @@ def deploy_command(
         raise UsageError(
             f"SERVICE is missing: IMAGE= and ADDRESS= need one service. Use one of {', '.join(services)}."
         )
-    if commit and not image:
+    if image and images:
+        raise UsageError("IMAGE= and IMAGES= are both given. Use one of them.")
+    if commit and not image and not images:
         raise UsageError("IMAGE is missing: COMMIT= names the commit that an image was built from.")
     address = checked_address(address) if address else ""
-    if image:
-        releases_of(platform, environment).check(services[0], image, commit or "0000000")
+    ordered = {services[0]: image} if image else images_in(environment, images) if images else {}
+    if others := ordered.keys() - set(services):
+        raise UsageError(f"IMAGES= has images of other services than SERVICE=: {', '.join(sorted(others))}.")
+    for name, each in ordered.items():
+        releases_of(platform, environment).check(name, each, commit or "0000000")
     act_in_environment(platform, environment)
-    if image and not commit:
-        tags = releases_of(platform, environment).tags(image)
-        # `record` raises the error if the image does not exist.
-        commit = "0000000" if tags is None else commit_of(tags, image)
-    order = Order(services, image, commit, bake * 60, limit * 60, address)
-    deploy(checkout, platform, environment, order, Progress(console), lambda line: console.print(Text(line)))
+    releases = {
+        name: Image(each, commit or _commit(platform, environment, each)) for name, each in ordered.items()
+    }
+    order = Order(services, releases, bake * 60, limit * 60, address, allow_older)
+    require = None
+    if verdict is not None:
+        from ops.github.reviewing import require_reviewed
+
+        require = partial(require_reviewed, verdict)
+
+    def say(line: str) -> None:
+        console.print(Text(line))
+
+    deploy(checkout, platform, environment, order, Progress(console), say, require)
 
 
 @app.command()
@@ -145,6 +178,13 @@ def smoke(
     address = address or _address(checkout, platform, environment, service)
     with Progress(console).phase(f"smoke test {service}") as phase:
         smoke_test(address, Expected(recorded.digest, recorded.commit), phase, limit * 60)
+
+
+def _commit(platform: Platform, environment: Environment, image: str) -> str:
+    """Returns the commit that an image's tags name."""
+    tags = releases_of(platform, environment).tags(image)
+    # `record` raises the error if the image does not exist.
+    return "0000000" if tags is None else commit_of(tags, image)
 
 
 def _address(checkout: Checkout, platform: Platform, environment: Environment, service: str) -> str:

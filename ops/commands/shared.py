@@ -1,5 +1,6 @@
 """What commands share: options, credentials, the choice of a service, release records."""
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Final
@@ -26,6 +27,12 @@ Directory = Annotated[
 ]
 Service = Annotated[str, typer.Option("--service", help="Service, such as web; the only one by default.")]
 Commit = Annotated[str, typer.Option("--commit", help="The image's tag; by default that of the tree.")]
+Images = Annotated[
+    str,
+    typer.Option(
+        "--images", help="Images of services as JSON, or a file with it: what image-publish prints."
+    ),
+]
 HERE: Final = Path()
 
 
@@ -50,6 +57,32 @@ def releases_of(platform: Platform, environment: Environment) -> Releases:
     """Returns an environment's release records, read and written with the ambient credentials."""
     ssm = ambient_client("ssm", environment.region)
     return Releases(platform.project, environment, ssm, ambient_client("ecr", platform.project.region))
+
+
+def images_in(environment: Environment, images: str) -> dict[str, str]:
+    """Returns the images of `IMAGES=` by service: JSON from `make image-publish`, or a file with it.
+
+    Leaves out those of services that the environment does not have. Raises UsageError if `images` is
+    something else, or has none of the environment.
+    """
+    form = '{"<service>": "<repository>@sha256:<digest>"}'
+    try:
+        content = json.loads(images if images.lstrip().startswith("{") else Path(images).read_text())
+    except OSError as error:
+        raise UsageError(
+            f"IMAGES={images} is neither JSON of the form {form} nor a file with that: {error.strerror}."
+        ) from None
+    except ValueError:
+        raise UsageError(f"IMAGES={images} is not JSON of the form {form}.") from None
+    if not isinstance(content, dict) or not all(isinstance(image, str) for image in content.values()):
+        raise UsageError(f"IMAGES={images} does not have the form {form}.")
+    found = {service: image for service, image in content.items() if service in environment.services}
+    if not found:
+        raise UsageError(
+            f"IMAGES={images} has no image of a service of {environment.name}: "
+            f"{', '.join(environment.services)}."
+        )
+    return found
 
 
 def service_in(environment: Environment, service: str) -> str:

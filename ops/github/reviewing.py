@@ -3,11 +3,12 @@
 import json
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import MappingProxyType
 from typing import Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -15,6 +16,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 import diagram as diagrams
 from ops.core.checkout import Checkout
 from ops.core.clients import require_account
+from ops.core.ecs import Image
 from ops.core.errors import OpsError, UsageError
 from ops.github.role import act_in
 from ops.terraform import prerequisites, provision
@@ -26,6 +28,7 @@ from review.marker import Marker
 from review.model import Flag, Verdict, Wait
 from review.posting.pipeline import InputError, checked_commit, pipeline_of
 from review.reading.canonical import changes_hash
+from review.reading.plans import plan_of
 from review.reading.stacks import read_stacks
 from review.reading.waiting import NOT_APPLIED
 from review.rendering.comment import COMMENT_BUDGET, SUMMARY_BUDGET, render
@@ -80,13 +83,15 @@ def review(
     on_line: OnLine,
     commit: str = "",
     key: str = KEY,
+    releases: Mapping[str, Image] = MappingProxyType({}),
 ) -> Reviewed:
     """Plans each stack, saves the plans for `apply`, and writes the review.
 
     A stack that cannot be planned is reported in the review and does not stop the others. `commit`
-    is the planned commit, `key` identifies the comment. In a workflow, each stack is planned with
-    the role of its account, and the review links to the run. Raises UsageError for an invalid
-    commit, and the errors of `synthesize`.
+    is the planned commit, `key` identifies the comment, `releases` are planned in place of the recorded
+    ones, in the stacks that a release applies; such a plan is not saved. In a workflow, each stack is
+    planned with the role of its account, and the review links to the run. Raises UsageError for an
+    invalid commit, and the errors of `synthesize`.
     """
     pipeline = pipeline_of(os.environ)
     try:
@@ -99,7 +104,8 @@ def review(
         plans = Path(directory)
         for target in targets:
             on_line(f"Planning {target.name}.")
-            _plan(checkout, platform, target, plans, on_line)
+            planned = releases if target.kind.released else {}
+            _plan(checkout, platform, target, plans, on_line, planned)
         stacks = read_stacks([plans], [target.name for target in targets])
     made = review_of(stacks, marker, pipeline.run_url)
     where = provision.working_root(checkout) / "review" / _name(targets)
@@ -138,12 +144,14 @@ def require_reviewed(verdict: Path, workspace: Workspace) -> None:
         raise OpsError(
             f"{verdict}: the reviewed plan of {workspace.stack} is {stack['verdict']}; it cannot be applied."
         )
-    saved = changes_hash(json.loads(workspace.show_plan()))
+    plan = json.loads(workspace.show_plan())
+    saved = changes_hash(plan)
     if saved != stack["changes_sha256"]:
         raise OpsError(
             f"The saved plan of {workspace.stack} makes other changes than the one in {verdict}: its changes "
             f"have the hash {saved[:12]}, the reviewed ones {str(stack['changes_sha256'])[:12]}. "
-            "Review it again (`make review`), then apply with the new verdict."
+            f"{_difference(stack, plan)}\nReview it again (`make review`; in a workflow, run its job `plan` "
+            "again), then apply with the new verdict."
         )
 
 
@@ -162,7 +170,14 @@ def diagram(checkout: Checkout, environment: Environment) -> str:
         raise OpsError(f"The diagram of {environment.name} cannot be drawn: {error}") from None
 
 
-def _plan(checkout: Checkout, platform: Platform, target: Stack, plans: Path, say: OnLine) -> None:
+def _plan(
+    checkout: Checkout,
+    platform: Platform,
+    target: Stack,
+    plans: Path,
+    say: OnLine,
+    releases: Mapping[str, Image],
+) -> None:
     """Plans one stack and copies the plan's JSON, and the error if it failed, for whatever reason.
 
     A review takes no lock, so that it keeps nobody from applying, not even if it is killed.
@@ -175,7 +190,7 @@ def _plan(checkout: Checkout, platform: Platform, target: Stack, plans: Path, sa
                 act_in(platform.project, target.account_id, target.region)
                 require_account(target.account_id, target.region)
                 prerequisites.note(platform, [target], say)
-                provision.plan_here(workspace, checkout, platform, target, lock=False)
+                provision.plan_here(workspace, checkout, platform, target, lock=False, releases=releases)
             finally:
                 for kept, copy in (
                     (workspace.plan_json, plans / f"{target.name}.json"),
@@ -183,6 +198,8 @@ def _plan(checkout: Checkout, platform: Platform, target: Stack, plans: Path, sa
                 ):
                     with suppress(FileNotFoundError):
                         shutil.copyfile(kept, copy)
+                if releases:
+                    workspace.discard_plan()
     except WaitsError:
         pass  # The review sees it in the plan, or in Terraform's error.
     except (OpsError, ClientError, BotoCoreError, OSError) as error:
@@ -246,6 +263,19 @@ def _reviewed(verdict: Path, stack: str) -> dict[str, Any]:
             case _:
                 raise UsageError(_no_verdict(verdict))
     raise UsageError(f"VERDICT={verdict} has no stack {stack}; it has {', '.join(names) or 'none'}.")
+
+
+def _difference(reviewed: Mapping[str, Any], document: Mapping[str, Any]) -> str:
+    """Returns which resources a plan changes otherwise than a reviewed one, in a line each."""
+    before = set[str]()
+    for each in reviewed.get("changes") or ():
+        match each:
+            case {"action": str(action), "address": str(address)}:
+                before.add(f"{action} {address}")
+    now = {f"{each.action.value} {each.address}" for each in plan_of(document, "").changes}
+    lines = [*(f"now: {each}" for each in now - before), *(f"no longer: {each}" for each in before - now)]
+    told = "".join(f"\n  {visible(line)}" for line in sorted(lines))
+    return f"Since the review:{told}" if told else "The same resources change, in another way."
 
 
 def _no_verdict(verdict: Path) -> str:

@@ -3,9 +3,7 @@
 import base64
 import os
 import re
-import subprocess
 import tomllib
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,6 +12,7 @@ from typing import Any, Final
 from ops.core.checkout import SOURCE
 from ops.core.ecs import COMMIT_ID
 from ops.core.errors import OpsError, UsageError
+from ops.core.git import git
 from ops.images.engine import Engine, Image, build_flags
 from stacks.naming import registry, repository_name
 from stacks.settings import Project
@@ -202,24 +201,12 @@ def _epoch() -> int:
 
 def _git(*arguments: str) -> str:
     try:
-        done = subprocess.run(
-            ("git", *arguments),
-            cwd=SOURCE,
-            env=_without_git(os.environ),
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        done = git(SOURCE, *arguments)
     except FileNotFoundError:
         raise UsageError("git is not on PATH, so the commit is unknown. Set COMMIT=<commit>.") from None
     if done.returncode:
-        raise UsageError(f"git cannot name the commit: {done.stderr.strip()}\nSet COMMIT=<commit>.") from None
+        raise UsageError(f"git cannot name the commit: {done.stderr.strip()}\nSet COMMIT=<commit>.")
     return done.stdout.strip()
-
-
-def _without_git(base: Mapping[str, str]) -> dict[str, str]:
-    """Returns an environment without the variables of a Git hook, which would select another repository."""
-    return {name: value for name, value in base.items() if name not in ("GIT_DIR", "GIT_INDEX_FILE")}
 
 
 def _password(ecr: Any) -> tuple[str, str]:

@@ -6,9 +6,9 @@ The record says that a release is in service only once that is known.
 """
 
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -20,6 +20,7 @@ from ops.core.ecs import Image
 from ops.core.errors import OpsError, ReleaseFailedError
 from ops.core.progress import Progress
 from ops.local.stand_in import stand_in
+from ops.releases.ancestry import Age, age
 from ops.releases.choice import has_failed, previous, restored
 from ops.releases.records import FAILED, IN_SERVICE, RECORDED, Releases
 from ops.rollout.deployed import Deployed
@@ -43,16 +44,17 @@ _LONGEST_WHY: Final = 200
 class Order:
     """What to deploy and how long to wait: durations in seconds.
 
-    `image` and `commit`, unless empty, are recorded first, for the only one of `services`;
+    `releases`, by service, are recorded first; a commit that is older than the recorded one only with
+    `allow_older`;
     `address` is where the smoke test sends its requests instead of the service's own address.
     """
 
     services: tuple[str, ...]
-    image: str = ""
-    commit: str = ""
+    releases: Mapping[str, Image] = field(default_factory=dict)
     bake: float = 0.0
     limit: float = 1200.0
     address: str = ""
+    allow_older: bool = False
 
 
 def deploy(
@@ -62,13 +64,16 @@ def deploy(
     order: Order,
     progress: Progress,
     say: Say,
+    require: Callable[[Workspace], None] | None = None,
 ) -> None:
     """Deploys what is recorded for the services of an environment, or what `order` names.
+
+    `require` may refuse the saved plan, before it is applied, with an OpsError.
 
     Raises OpsError if the deployment was not done, or was done and undone; the text says which, and
     what to do. After an interrupt, `say` gets the state that it left.
     """
-    deployment = _Deployment(checkout, platform, environment, order, progress, say)
+    deployment = _Deployment(checkout, platform, environment, order, progress, say, require)
     try:
         with working_on(checkout, deployment.target) as workspace:
             deployment.run(workspace)
@@ -112,6 +117,7 @@ class _Deployment:
         order: Order,
         progress: Progress,
         say: Say,
+        require: Callable[[Workspace], None] | None,
     ) -> None:
         project, name = platform.project, environment.name
         (released,) = kinds.RELEASED
@@ -124,6 +130,7 @@ class _Deployment:
         self._order = order
         self._progress = progress
         self._say = say
+        self._require = require
         ssm, ecr = ambient_client("ssm", environment.region), ambient_client("ecr", project.region)
         self._releases = Releases(project, environment, ssm, ecr)
         self._states = StateBucket(ambient_client("s3", project.region), state_bucket(project))
@@ -137,8 +144,12 @@ class _Deployment:
         for deployed in self._all:
             deployed.begin(alarms=self._order.bake > 0)
             self._note_completed(deployed)
+        if self._superseded():
+            return
         self._record()
         watched = self._plan(workspace)
+        if self._require:
+            self._require(workspace)
         self._rollback = self._rollbacks(each.service for each in watched)
         try:
             self._apply(workspace)
@@ -197,20 +208,52 @@ class _Deployment:
             if not self._releases.settle(each.service, each.version, IN_SERVICE):
                 self._indented(f"{each.service}: somebody recorded another release meanwhile")
 
+    def _superseded(self) -> bool:
+        """Whether the order's commit is older than a recorded one that has not failed; says which.
+
+        It compares with the record, not with ECS, so that a release counts that was interrupted. What
+        Git does not know is printed and stops nothing.
+        """
+        order = self._order
+        for service, image in order.releases.items() if not order.allow_older else ():
+            latest = self._releases.latest(service)
+            current = latest.release if latest else None
+            if current is None or current.state == FAILED or current.commit == image.commit:
+                continue
+            new, old = image.commit[:7], current.commit[:7]
+            match age(self._checkout.directory, image.commit, current.commit):
+                case Age.OLDER:
+                    runs = "runs" if current.state == IN_SERVICE else "has the release of"
+                    self._say(
+                        f"Skipped: {self._name} {runs} {old}, which is newer than {new}. ALLOW_OLDER=1 "
+                        "deploys it all the same."
+                    )
+                    return True
+                case Age.DIVERGED:
+                    self._indented(
+                        f"{service}: neither {new} nor {old}, which it replaces, is built on the other"
+                    )
+                case Age.UNKNOWN:
+                    self._indented(
+                        f"{service}: Git does not know here whether {new} is older than {old}, which it "
+                        "replaces"
+                    )
+        return False
+
     def _record(self) -> None:
-        """Records the image of the order, if it has one."""
-        order, name = self._order, self._name
-        if not order.image:
-            return
-        (service,) = order.services
-        with self._progress.phase(f"record {service}") as phase:
-            changed = self._releases.record(service, order.image, order.commit)
-            unchanged = "" if changed else ", unchanged"
-            phase.result = f"{_short(Image(order.image, order.commit))}{unchanged}"
-        self._leaves(
-            f"The release is recorded and not deployed. `make deploy ENV={name}` deploys it; "
-            f"`make rollback ENV={name}` records the previous one again, if there is one."
-        )
+        """Records the releases of the order; none if the registry lacks the image of one."""
+        releases, name = self._order.releases, self._name
+        for image in releases.values():
+            self._releases.kept_tags(image.image)
+        of = " SERVICE=<service>" if len(self._all) > 1 else ""
+        for service, image in releases.items():
+            with self._progress.phase(f"record {service}") as phase:
+                changed = self._releases.record(service, image.image, image.commit)
+                phase.result = f"{_short(image)}{'' if changed else ', unchanged'}"
+            self._leaves(
+                f"The release is recorded and not deployed. `make deploy ENV={name}` deploys it; "
+                f"`make rollback ENV={name}{of}` records the previous one again, if there is one."
+            )
 
     def _plan(self, workspace: Workspace) -> list[_Watched]:
         """Saves a plan and returns the services to watch: those of the order and those it changes."""

@@ -1,20 +1,23 @@
 """Plan, apply and destroy one stack, on AWS or on the embedded AWS, as the environment variables say."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from ops.core.checkout import Checkout
 from ops.core.clients import ambient_client
+from ops.core.ecs import Image
 from ops.core.errors import OpsError
 from ops.core.files import exclusive
 from ops.terraform import foundation, locks
 from ops.terraform.binary import find_terraform
 from ops.terraform.states import StateBucket
 from ops.terraform.synthesis import synthesize
+from ops.terraform.unrecorded import with_releases
 from ops.terraform.workspace import OnLine, Workspace
 from stacks import kinds
 from stacks.kinds import Stack
@@ -66,10 +69,16 @@ def plan_here(
     on_line: OnLine | None = None,
     *,
     lock: bool = True,
+    releases: Mapping[str, Image] = MappingProxyType({}),
 ) -> None:
-    """Plans a stack as it is synthesized; removes the previously saved plan even if planning fails."""
+    """Plans a stack as it is synthesized; removes the previously saved plan even if planning fails.
+
+    `releases` are planned in place of the recorded ones of these services; `apply` refuses such a plan.
+    """
     workspace.discard_plan()
     workspace.take(checkout.configuration(target.name))
+    if releases and (environment := target.environment):
+        workspace.edit(lambda content: with_releases(content, platform.project, environment, releases))
     init(workspace, platform, target)
     workspace.plan(on_line=on_line, lock=lock)
 

@@ -115,6 +115,11 @@ class Workspace:
             raise OpsError(f"{configuration} does not exist. Run `make synth`.") from None
         aside.replace(self.directory / _CONFIGURATION)
 
+    def edit(self, change: Callable[[bytes], bytes]) -> None:
+        """Changes the configuration here, so that `planned_from` refuses its plan."""
+        file = self.directory / _CONFIGURATION
+        file.write_bytes(change(file.read_bytes()))
+
     def use_local_state(self) -> None:
         """Keeps the state in the working directory, regardless of the configuration's backend.
 

@@ -20,8 +20,8 @@ def verdict_json(review: Review) -> str:
     `schema` is 1. `verdict` is the worst of `stacks`, each with `name`, `environment`, `verdict`,
     `sha256` (of the plan's JSON) and `changes_sha256` (of what it changes; both null without a plan),
     `problem` (why there is no plan, or null), `waits` (what to apply first: `stack` and `reason`),
-    `counts`, and `flags`: `concern`, `title`, `reason`, `address`, `path`, `forced_by`, and `before` and
-    `after` as text, at most 500 characters each.
+    `counts`, `changes` (`address` and `action` of each resource), and `flags`: `concern`, `title`,
+    `reason`, `address`, `path`, `forced_by`, and `before` and `after` as text, at most 500 characters each.
     The stacks are in order of their names. Holds nothing sensitive.
     """
     document = {
@@ -45,6 +45,10 @@ def _stack_json(review: StackReview) -> dict[str, object]:
         "problem": "missing: no plan was given" if review.stack.missing else review.stack.problem,
         "waits": [{"stack": wait.stack, "reason": wait.reason} for wait in review.stack.waits],
         "counts": asdict(review.counts),
+        "changes": [
+            {"address": change.address, "action": change.action.value}
+            for change in (plan.changes if plan else ())
+        ],
         "flags": [_flag_json(flag) for flag in review.flags],
     }
 

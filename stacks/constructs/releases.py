@@ -27,8 +27,7 @@ class Releases:
         names = sorted(
             {each.release for workload in workloads for each in workload.containers if each.release}
         )
-        # Within JSON text, so without quotes or dots in their names.
-        self._locals = {name: f"{name.replace('.', '_')}_release" for name in names}
+        self._locals = {name: naming.release_local(name) for name in names}
         if not names:
             return
         DataAwsSsmParametersByPath(

@@ -91,11 +91,11 @@ def test_a_second_release_goes_from_main_through_all_environments(desk: Clone, r
     assert results(played) == {
         "ci": "success",
         "publish": "success",
-        **{name: "success" for place in places for name in (place, f"{place}/deploy")},
+        **{name: "success" for place in places for name in (place, f"{place}/plan", f"{place}/deploy")},
         **dict.fromkeys(("fourth", "fifth", "sixth"), "skipped"),
     }
     assert runner.asked_for == ["dev", "staging", "prod"]
-    IMAGES["second"] = played["publish"].outputs["image"]
+    IMAGES["second"] = json.loads(played["publish"].outputs["images"])["web"]
     assert played["publish"].outputs["commit"] == COMMITS["second"]
     for env in ACCOUNTS:
         assert runs(desk, env, "second")
@@ -174,7 +174,7 @@ def test_of_two_releases_at_once_one_wins_and_the_other_is_told(desk: Clone) -> 
     assert runs(desk, "dev", winner)
 
 
-JOBS = {(HOME, PUSH), (HOME, DEPLOY), (PROD, DEPLOY)}
+JOBS = {(HOME, PUSH), (HOME, PLAN), (PROD, PLAN), (HOME, DEPLOY), (PROD, DEPLOY)}
 
 
 def test_jobs_assume_the_roles_that_are_made_for_them(desk: Clone) -> None:

@@ -15,11 +15,13 @@ from typing import Any
 
 import pytest
 
+from ops.core.git import git
 from ops.local.embedded import Embedded
 from tests.commands import Command
 from tests.ops.conftest import ACCOUNT, REGION, Desk, put_secret_of_dev
 from tests.ops.ecs_stub import ENDLESS, FAILURE, SUCCESS, EcsStub, playing
 from tests.ops.fake_app import FakeApp, fake_app
+from tests.ops.test_ancestry import commit
 
 pytestmark = pytest.mark.e2e
 
@@ -344,3 +346,39 @@ def test_the_smoke_test_on_its_own_asks_for_what_is_recorded(
     failed = here.run("smoke", "--env", "dev", "--address", app.address, "--timeout", "0")
     assert failed.returncode == 1
     assert failed.stderr.startswith("The smoke test failed after 0 s: ")
+
+
+def deployed_as(embedded: Embedded, app: FakeApp, number: int, commit: str, *more: str) -> tuple[str, ...]:
+    """The arguments that deploy an image as the one of another commit than its tag says."""
+    arguments = ordered(embedded, app, number, "--commit", commit, *more)
+    app.be(pushed(embedded, number).partition("@")[2], commit)
+    return arguments
+
+
+def test_a_release_that_is_older_than_what_runs_is_skipped(
+    here: Desk, embedded: Embedded, app: FakeApp
+) -> None:
+    directory = here.checkout.directory
+    git(directory, "init", "--quiet")
+    older, newer = (commit(directory, message) for message in ("older", "newer"))
+    done = here.run(*deployed_as(embedded, app, 8, newer))
+    assert (done.returncode, done.stderr) == (0, "")
+    # What ran before is of no commit that Git has.
+    assert re.search(
+        rf"    web: Git does not know here whether {newer[:7]} is older than \w{{7}}, ", done.stdout
+    )
+    version = recorded(embedded)[0]
+
+    done = here.run(*deployed_as(embedded, app, 7, older))
+    skipped = f"Skipped: dev runs {newer[:7]}, which is newer than {older[:7]}. "
+    skipped += "ALLOW_OLDER=1 deploys it all the same.\n"
+    assert (done.returncode, done.stderr, done.stdout) == (0, "", skipped)
+    assert (recorded(embedded)[0], running(embedded)) == (version, newer)
+
+    done = here.run(*deployed_as(embedded, app, 7, older, "--allow-older"))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert running(embedded) == older
+    assert "Git does not know" not in done.stdout
+    done = here.run(*deployed_as(embedded, app, 8, newer))
+    assert (done.returncode, running(embedded)) == (0, newer)
+    assert "Skipped" not in done.stdout

@@ -71,7 +71,8 @@ def test_an_image_is_built_and_pushed_with_what_attests_it(
     done = publish(desk, embedded, docker, "--commit", COMMIT)
     assert done.returncode == 0, done.stderr
     assert done.stdout == f"{REPOSITORY}@{DIGEST}\n"
-    assert Path(docker["GITHUB_OUTPUT"]).read_text() == f"image={REPOSITORY}@{DIGEST}\ncommit={COMMIT}\n"
+    images = json.dumps({"web": f"{REPOSITORY}@{DIGEST}"})
+    assert Path(docker["GITHUB_OUTPUT"]).read_text() == f"images={images}\ncommit={COMMIT}\n"
     login, build = calls(docker)[-2:]
     assert login == ["login", "--username", "AWS", "--password-stdin", REGISTRY]
     assert build[:3] == ["buildx", "build", "--cache-from=type=local,src=cache"]

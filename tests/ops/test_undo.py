@@ -14,6 +14,7 @@ from ops.core.checkout import Checkout
 from ops.core.ecs import Image
 from ops.core.errors import OpsError, ReleaseFailedError
 from ops.core.progress import Phase, Progress
+from ops.releases.ancestry import Age
 from ops.releases.records import FAILED, IN_SERVICE, RECORDED, Recorded, Release
 from ops.rollout import deploy
 from ops.rollout import plan as release_plan
@@ -46,6 +47,7 @@ class World:
     destroyed: bool = False
     applied: list[Image] = field(default_factory=list)
     waited: list[Image] = field(default_factory=list)
+    missing: frozenset[str] = frozenset()
     while_planning: Callable[[], None] = nothing
     while_settling: Callable[[], None] = nothing
     while_applying: Callable[[], None] = nothing
@@ -78,6 +80,12 @@ class World:
         now = self.records[-1]
         release = Release(now.image, now.commit, "ada", "2026-01-01T00:00:00Z", state=self.states[-1])
         return Recorded(len(self.records), release)
+
+    def kept_tags(self, image: str) -> tuple[str, ...]:
+        """As `Releases.kept_tags`."""
+        if image in self.missing:
+            raise OpsError(f"The registry has no image {image}.")
+        return ("abcdef0",)
 
     def history(self, _: str) -> list[Recorded]:
         """As `Releases.history`."""
@@ -206,11 +214,26 @@ def fail() -> None:
     raise ReleaseFailedError("It answers 500.")
 
 
-def run(platform: Platform, release: Image | None = None, said: Callable[[str], None] | None = None) -> None:
-    """Deploy what is recorded, or a release that is recorded first."""
-    order = Order(("web",), release.image, release.commit) if release else Order(("web",))
+def run(
+    platform: Platform,
+    release: Image | None = None,
+    said: Callable[[str], None] | None = None,
+    **beside: Image,
+) -> None:
+    """Deploy what is recorded, or releases that are recorded first: of `web`, and of services beside it."""
+    releases = ({"web": release} if release else {}) | beside
+    start(platform, Order(("web", *beside), releases), said or nothing)
+
+
+def start(
+    platform: Platform,
+    order: Order,
+    said: Callable[[str], None],
+    require: Callable[[object], None] | None = None,
+) -> None:
     progress = Progress(Console(file=io.StringIO()))
-    deploy.deploy(Checkout(Path()), platform, platform.environments["dev"], order, progress, said or nothing)
+    environment = platform.environments["dev"]
+    deploy.deploy(Checkout(Path()), platform, environment, order, progress, said, require)
 
 
 def test_a_release_that_fails_is_taken_back_and_waited_for(world: World, platform: Platform) -> None:
@@ -461,3 +484,114 @@ def test_a_plan_that_deletes_is_refused_and_not_left_to_be_applied(
     with pytest.raises(OpsError, match=r"aws_dynamodb_table\.table would be deleted"):
         plan(harmful)
     assert not harmful.plans
+
+
+API_BEFORE, API_NEXT = (
+    Image(image.image.replace("/web@", "/api@"), image.commit) for image in (BEFORE, NEXT)
+)
+
+
+@pytest.fixture
+def both(world: World, platform: Platform) -> Platform:
+    """Settings with another service, `api`, that runs something too."""
+    found = with_api(world, platform)
+    world.beside["api"] = World([API_BEFORE], before=API_BEFORE)
+    return found
+
+
+def test_all_that_is_released_at_once_is_applied_once(world: World, both: Platform) -> None:
+    run(both, NEXT, api=API_NEXT)
+    api = world.beside["api"]
+    assert (world.records, api.records) == ([BEFORE, NEXT], [API_BEFORE, API_NEXT])
+    assert (world.applied, api.applied) == ([NEXT], [API_NEXT])
+    assert (world.states[-1], api.states[-1]) == (IN_SERVICE, IN_SERVICE)
+
+
+def test_if_one_of_several_releases_fails_all_of_them_are_undone(world: World, both: Platform) -> None:
+    api = world.beside["api"]
+    api.while_testing = fail
+    with pytest.raises(OpsError, match=r"was undone: web runs abcdef1 .*, api runs abcdef1 .* again\."):
+        run(both, NEXT, api=API_NEXT)
+    assert (world.applied, api.applied) == ([NEXT, BEFORE], [API_NEXT, API_BEFORE])
+    assert (world.records[-1], api.records[-1]) == (BEFORE, API_BEFORE)
+
+
+def test_no_release_is_recorded_if_the_registry_lacks_one_of_them(world: World, both: Platform) -> None:
+    world.missing = frozenset({API_NEXT.image})
+    with pytest.raises(OpsError, match=r"has no image .*\nNothing was changed\."):
+        run(both, NEXT, api=API_NEXT)
+    assert (world.records, world.beside["api"].records) == ([BEFORE], [API_BEFORE])
+
+
+def test_a_plan_that_is_not_the_reviewed_one_is_not_applied(world: World, platform: Platform) -> None:
+    def refuse(_: object) -> None:
+        raise OpsError("The saved plan makes other changes.")
+
+    order = Order(("web",), {"web": NEXT})
+    with pytest.raises(OpsError, match=r"other changes\.\nThe release is recorded and not deployed\."):
+        start(platform, order, nothing, refuse)
+    assert (world.records, world.applied) == ([BEFORE, NEXT], [])
+
+
+def test_an_undo_is_not_held_against_the_review(world: World, platform: Platform) -> None:
+    reviewed: list[object] = []
+    world.while_testing = fail
+    with pytest.raises(OpsError, match="was undone"):
+        start(platform, Order(("web",), {"web": NEXT}), nothing, reviewed.append)
+    assert (len(reviewed), world.applied) == (1, [NEXT, BEFORE])
+
+
+@pytest.mark.parametrize(
+    ("known", "state", "told", "deployed"),
+    [
+        (Age.OLDER, IN_SERVICE, "Skipped: dev runs abcdef1, which is newer than abcdef2. ", False),
+        (
+            Age.OLDER,
+            RECORDED,
+            "Skipped: dev has the release of abcdef1, which is newer than abcdef2. ",
+            False,
+        ),
+        (Age.OLDER, FAILED, "", True),
+        (Age.NOT_OLDER, IN_SERVICE, "", True),
+        (Age.DIVERGED, IN_SERVICE, "neither abcdef2 nor abcdef1, which it replaces, is built on", True),
+        (Age.UNKNOWN, IN_SERVICE, "not know here whether abcdef2 is older than abcdef1", True),
+    ],
+)
+def test_only_a_commit_that_is_known_to_be_older_is_skipped(
+    known: Age,
+    state: str,
+    told: str,
+    deployed: bool,
+    world: World,
+    platform: Platform,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(deploy, "age", lambda *_: known)
+    world.states = [state]
+    world.completed = state == IN_SERVICE
+    said: list[str] = []
+    run(platform, NEXT, said.append)
+    assert (world.applied == [NEXT]) is deployed
+    assert (len(world.records) == 2) is deployed
+    ages = [line for line in said if "abcdef1" in line and "in place of" not in line]
+    assert len(ages) == bool(told)
+    assert told in "".join(ages)
+
+
+def test_an_older_commit_is_deployed_if_somebody_says_so(
+    world: World, platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deploy, "age", lambda *_: Age.OLDER)
+    start(platform, Order(("web",), {"web": NEXT}, allow_older=True), nothing)
+    assert world.applied == [NEXT]
+
+
+def test_of_several_releases_one_that_is_older_skips_all(
+    world: World, both: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(world.beside["api"], "records", [Image(API_BEFORE.image, "abcdef9")])
+    monkeypatch.setattr(
+        deploy, "age", lambda _, __, other: Age.OLDER if other == "abcdef9" else Age.NOT_OLDER
+    )
+    run(both, NEXT, api=API_NEXT)
+    assert (world.records, world.applied) == ([BEFORE], [])

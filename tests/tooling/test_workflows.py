@@ -31,6 +31,7 @@ WRITES = {
     ("ci.yml", "plan"): {"id-token", "pull-requests"},
     ("release.yml", "ci"): {"id-token", "pull-requests"},
     ("release.yml", "publish"): {"id-token"},
+    ("deploy.yml", "plan"): {"id-token"},
     ("deploy.yml", "deploy"): {"id-token"},
     ("apply.yml", "plan"): {"id-token"},
     ("apply.yml", "apply"): {"id-token"},
@@ -44,6 +45,7 @@ CALLED = {f"./.github/workflows/{name}.yml": {"id-token"} for name in ("deploy",
 ROLES = {
     ("ci.yml", "plan"): "plan",
     ("release.yml", "publish"): "push",
+    ("deploy.yml", "plan"): "plan",
     ("deploy.yml", "deploy"): "deploy",
     ("apply.yml", "plan"): "plan",
     ("apply.yml", "apply"): "${{ inputs.stack == 'foundation' && vars.FOUNDATION_ROLE || 'deploy' }}",
@@ -145,7 +147,7 @@ def test_every_step_that_does_work_is_a_make_target_of_this_repository() -> None
 
 
 def test_every_variable_given_to_make_is_one_it_takes() -> None:
-    taken = re.search(r"\$\(foreach variable,([A-Z \\\s]+),", (ROOT / "Makefile").read_text())
+    taken = re.search(r"\$\(foreach variable,([A-Z_ \\\s]+),", (ROOT / "Makefile").read_text())
     assert taken
     given = {name for step in steps() for name in re.findall(r" ([A-Z]+)=", step.get("run", ""))}
     assert given <= set(taken[1].split())
@@ -215,7 +217,7 @@ def test_each_place_waits_for_the_one_before_it(file: str) -> None:
         before = [name]
 
 
-SAME_FOR_ALL = {f"${{{{ needs.publish.outputs.{output} }}}}" for output in ("image", "commit")}
+SAME_FOR_ALL = {f"${{{{ needs.publish.outputs.{output} }}}}" for output in ("images", "commit")}
 """What every environment of a release gets."""
 
 
@@ -267,10 +269,25 @@ def test_a_release_goes_through_as_many_environments_as_the_settings_have(count:
     )
 
 
-def test_what_is_applied_is_what_was_reviewed() -> None:
-    apply = workflows()["apply.yml"]["jobs"]["apply"]
-    assert apply["needs"] == "plan"
-    assert apply["steps"][-1]["run"].endswith("VERDICT=reviewed/verdict.json")
+@pytest.mark.parametrize(("file", "acts"), [("apply.yml", "apply"), ("deploy.yml", "deploy")])
+def test_what_is_applied_is_what_was_planned_before_the_approval(file: str, acts: str) -> None:
+    plan, act = workflows()[file]["jobs"]["plan"], workflows()[file]["jobs"][acts]
+    assert act["needs"] == "plan"
+    assert "environment" in act
+    assert "environment" not in plan
+    (up,) = [step["with"] for step in plan["steps"] if "upload-artifact" in step.get("uses", "")]
+    (down,) = [step["with"] for step in act["steps"] if "download-artifact" in step.get("uses", "")]
+    assert up["name"] == down["name"]
+    assert f" VERDICT={down['path']}/verdict.json" in act["steps"][-1]["run"]
+
+
+def test_a_deployment_has_the_history_that_tells_which_release_is_older() -> None:
+    (checkout,) = [
+        step
+        for step in workflows()["deploy.yml"]["jobs"]["deploy"]["steps"]
+        if "actions/checkout" in step.get("uses", "")
+    ]
+    assert checkout["with"]["fetch-depth"] == 0
 
 
 def test_one_deployment_of_an_environment_at_a_time_and_none_is_cut_short() -> None:

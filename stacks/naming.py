@@ -119,6 +119,11 @@ def target_group_name(project: str, environment: str, service: str, immutable: s
     return f'{readable}-${{substr(sha256(join(" ", ["{name} {immutable}", {vpc_id}])), 0, {digits})}}'
 
 
+def before_deploy_family(project: str, environment: str, service: str) -> str:
+    """The family of the task definition that runs before each deployment of a service."""
+    return f"{service_name(project, environment, service)}-before-deploy"
+
+
 def namespace(project: str, environment: str) -> str:
     """The private DNS domain in which services of an environment find each other: `dev.oaktree.internal`."""
     return f"{environment}.{project}.internal"

@@ -9,6 +9,7 @@ from typing import Any, Final, TypeVar
 from pydantic import ValidationError
 
 from stacks import rules, service_rules
+from stacks.env_files import with_env_files
 from stacks.problems import Key, Problem, SettingsError, problems_of, toml_problem
 from stacks.service_settings import Service
 from stacks.settings import Environment, Network, Platform, Project
@@ -57,7 +58,12 @@ def read_platform(directory: Path) -> Platform:
                 networks[name] = network
             if content is None:  # Nobody knows what project.toml would add.
                 problems += _form_problems(said)
-            elif environment := _validated(merged(shared, said), Environment, {"name": name}, problems):
+            elif environment := _validated(
+                with_env_files(merged(shared, said), directory, problems),
+                Environment,
+                {"name": name},
+                problems,
+            ):
                 environments[name] = environment
                 problems += rules.environment_problems(environment, project)
         found += ((name, problem) for problem in problems)

@@ -99,6 +99,8 @@ class ServiceStack(platform_stack.PlatformStack):
         secrets = secret_references.SecretReferences(self, workload)
         roles = service_roles.ServiceRoles(self, workload, log, secrets)
         task = task_definition.TaskDefinition(self, workload, self._releases, roles, secrets)
+        if workload.settings.before_deploy:
+            task_definition.TaskDefinition(self, workload, self._releases, roles, secrets, before_deploy=True)
         self.output(f"{key}_log_group", log.name, f"Where {key} logs to")
         if workload.settings.kind == "job":
             self._start_at_times(workload, task)

@@ -58,7 +58,7 @@ class Project(Table):
         tuple[AccountId, ...], Field(strict=False), AfterValidator(unique)
     ] = ()
     """Accounts that have an OIDC provider of GitHub already: foundations use it and do not manage it."""
-    releases: Annotated[tuple[Name, ...], Field(strict=False, max_length=6), AfterValidator(_unique)] = ()
+    releases: Annotated[tuple[Name, ...], Field(strict=False, max_length=6), AfterValidator(unique)] = ()
     """Environments in the order in which the workflows deploy to them, up to 6; others they leave alone."""
     owner: TagText = Field(description="who answers for what all environments share (a tag)")
     cost_centre: TagText = Field(description="who pays for what all environments share (a tag)")

@@ -5,7 +5,7 @@ of the stacks reads. Nothing behind this module knows which.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Final, Literal
@@ -139,6 +139,16 @@ class Workload:
     def main(self) -> Container:
         """Returns the service's own container."""
         return self.containers[0]
+
+    @property
+    def before_deploy(self) -> Container:
+        """Returns the container of the task that runs before each deployment."""
+        return replace(self.main, command=self.settings.before_deploy, entry_point=(), port=None, health=None)
+
+    @property
+    def before_deploy_family(self) -> str:
+        """Returns the family of that task's definition."""
+        return naming.before_deploy_family(self.project.name, self.environment.name, self.key)
 
     @property
     def target(self) -> Container:

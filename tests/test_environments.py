@@ -24,6 +24,24 @@ owner = "team@example.org"
 cost_centre = "9000"
 """
 
+SERVICES = """\
+[load_balancer]
+idle_timeout = 30
+[services.shop]
+dockerfile = "shop/Dockerfile"
+port = 3000
+uses = ["services.prices"]
+[services.prices]
+same_image_as = "shop"
+internal = true
+cpu = 1024
+memory = 4096
+[services.nightly]
+kind = "job"
+same_image_as = "shop"
+schedule = "@daily"
+"""
+
 RUN_OTHER_PROGRAMS = (
     "tests/tooling/test_makefile.py",
     "tests/tooling/test_synth_target.py",
@@ -41,7 +59,7 @@ def write_others(directory: Path) -> None:
         **{
             name: environment(
                 network=f'network = {{ cidr = "172.{16 + number}.0.0/20" }}\n',
-                services="[services.shop]\nkind = 'status'\n[services.prices]\nkind = 'status'\ncpu = 1024\nmemory = 4096\n",
+                services=SERVICES,
             )
             .replace("111111111111", f"{account}" * 12)
             .replace("eu-central-1", "ap-southeast-2" if account == 5 else "us-east-1")

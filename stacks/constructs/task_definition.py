@@ -38,6 +38,7 @@ class TaskDefinition:
 
     A container has a read-only root unless told otherwise, an init process, no Linux capability unless
     told otherwise, and no secret by value. `roles` must be able to do what they may before a task starts.
+    `before_deploy` makes that of the task that runs before each deployment.
     """
 
     def __init__(
@@ -47,21 +48,20 @@ class TaskDefinition:
         releases: Releases,
         roles: ServiceRoles,
         secrets: SecretReferences,
+        *,
+        before_deploy: bool = False,
     ) -> None:
         service = workload.settings
-        containers = [
-            _definition(workload, container, releases, secrets.value_from[container.name])
-            for container in workload.containers
-        ]
+        containers = [workload.before_deploy] if before_deploy else workload.containers
         volumes = sorted(
             _volume(workload, container, path)
-            for container in workload.containers
+            for container in containers
             for path in container.writable_paths
         )
         definition = EcsTaskDefinition(
             scope,
-            f"{workload.key}_task",
-            family=workload.name,
+            f"{workload.key}_before_deploy" if before_deploy else f"{workload.key}_task",
+            family=workload.before_deploy_family if before_deploy else workload.name,
             requires_compatibilities=["FARGATE"],
             network_mode="awsvpc",
             cpu=str(service.cpu),
@@ -74,7 +74,13 @@ class TaskDefinition:
             else None,
             execution_role_arn=roles.execution.arn,
             task_role_arn=roles.task.arn,
-            container_definitions=json.dumps(containers, sort_keys=True),
+            container_definitions=json.dumps(
+                [
+                    _definition(workload, container, releases, secrets.value_from[container.name])
+                    for container in containers
+                ],
+                sort_keys=True,
+            ),
             volume=[EcsTaskDefinitionVolume(name=volume) for volume in volumes] or None,
             # A rollback needs the former revision, which ECS does not start again once it is deregistered.
             skip_destroy=True,
@@ -142,6 +148,6 @@ def _health_check(health: ContainerHealth) -> dict[str, object]:
 
 def _volume(workload: Workload, container: Container, path: str) -> str:
     """A name for a path's volume; the digest tells /a/b from /a-b."""
-    own = path if container is workload.main else f"/{container.name}{path}"
+    own = path if container.name == workload.key else f"/{container.name}{path}"
     readable = own.strip("/").replace("/", "-").replace(".", "-")
     return f"{readable}-{sha256(own.encode()).hexdigest()[:4]}"

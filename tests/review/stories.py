@@ -310,7 +310,7 @@ STORIES: Final[Mapping[str, Story]] = {
         ),
     ),
     "lower-memory": Story((SERVICE,), (_dev("memory  = 2048", "memory  = 1024"),)),
-    "more-spot": Story((SERVICE,), (_dev("[services.web]", "[services.web]\nkind = 'status'\nspot_percent = 50"),)),
+    "more-spot": Story((SERVICE,), (_dev("[services.web]", "[services.web]\nspot_percent = 50"),)),
     "restrict-access": Story(
         (SERVICE,), arguments=('-var=web_allowed_cidrs=["198.51.100.0/24", "203.0.113.0/24"]',)
     ),

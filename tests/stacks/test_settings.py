@@ -14,8 +14,29 @@ from pydantic import BaseModel
 from stacks.fargate import MEMORY_BY_CPU
 from stacks.problems import Problem
 from stacks.reading import SettingsError, read_platform
-from stacks.service_settings import HealthCheck, Scaling, Service
-from stacks.settings import Alarms, Data, Environment, Logs, Network, Platform, Project
+from stacks.service_settings import (
+    Container,
+    ContainerHealth,
+    Egress,
+    HealthCheck,
+    Local,
+    Permission,
+    Scaling,
+    ScheduledScaling,
+    Service,
+    Sidecar,
+)
+from stacks.settings import (
+    Alarms,
+    Data,
+    Environment,
+    LoadBalancer,
+    Logs,
+    Network,
+    Platform,
+    Project,
+    Waf,
+)
 from tests.places import ENVIRONMENTS, ROOT
 from tests.stacks.platform_files import (
     NETWORK,
@@ -435,12 +456,23 @@ def test_two_services_cannot_come_to_the_same_name(tmp_path: Path) -> None:
 
 
 def test_two_services_cannot_have_the_same_domain(tmp_path: Path) -> None:
-    service = '[services.{}]\nkind = "status"\ndomain = "www.example.com"\nhosted_zone = "example.com"\n'
-    write_platform(tmp_path, dev=environment(services=service.format("web") + service.format("api")))
+    service = """\
+[load_balancer]
+domain = "{}"
+hosted_zone = "example.com"
+[services.{}]
+kind = "status"
+domain = "www.example.com"
+"""
+    other = 'network = { cidr = "10.20.0.0/16" }\n'
+    write_platform(
+        tmp_path,
+        dev=environment(services=service.format("dev.example.com", "web")),
+        prod=environment(network=other, services=service.format("example.com", "api")),
+    )
     (error,) = errors_of(tmp_path)
     assert error == (
-        'dev.toml: services.api.domain = "www.example.com": a domain of its own: dev.toml: services.web has '
-        "it already"
+        'prod.toml: services.api.domain = "www.example.com": a domain of its own: dev.toml has it already'
     )
 
 
@@ -465,7 +497,6 @@ def test_all_errors_of_all_files_are_told_at_once(tmp_path: Path) -> None:
         "project.toml: account_id",
         "dev.toml: services.web.memroy",
         "prod.toml: ower",
-        "prod.toml: services.web.keep_alive",
         "staging.toml: is not TOML: the end: a value must be here; text stands in quotes",
         "prod.toml: network.cidr",
     ]
@@ -546,7 +577,7 @@ def test_keep_alive_is_accepted_only_above_the_idle_timeout(
     tmp_path_factory: pytest.TempPathFactory, idle: int, keep: int
 ) -> None:
     tmp_path = tmp_path_factory.mktemp("keep")
-    services = f"[services.web]\nkind = 'status'\nidle_timeout = {idle}\nkeep_alive = {keep}\n"
+    services = f"{SERVICE}keep_alive = {keep}\n[load_balancer]\nidle_timeout = {idle}\n"
     write_platform(tmp_path, dev=environment(services=services))
     if keep > idle:
         read_platform(tmp_path)
@@ -559,7 +590,7 @@ def test_fewest_tasks_are_never_above_most(
     tmp_path_factory: pytest.TempPathFactory, fewest: int, most: int
 ) -> None:
     tmp_path = tmp_path_factory.mktemp("scaling")
-    services = f"[services.web.scaling]\nmin_capacity = {fewest}\nmax_capacity = {most}\n"
+    services = f"{SERVICE}[services.web.scaling]\nmin_capacity = {fewest}\nmax_capacity = {most}\n"
     write_platform(tmp_path, dev=environment(services=services))
     if fewest <= most:
         read_platform(tmp_path)
@@ -704,8 +735,16 @@ TABLES: dict[str, type[BaseModel]] = {
     "`environments/project.toml`": Project,
     "`environments/<name>.toml`": Environment,
     "`[network]`": Network,
+    "`[load_balancer]`": LoadBalancer,
+    "`[load_balancer.waf]`": Waf,
     "`[services.<name>]`": Service,
+    "`[[services.<name>.permissions]]`": Permission,
+    "`[[services.<name>.egress]]`": Egress,
+    "`[services.<name>.sidecars.<name>]`": Sidecar,
+    "`[services.<name>.container_health]`": ContainerHealth,
+    "`[services.<name>.local]`": Local,
     "`[services.<name>.scaling]`": Scaling,
+    "`[[services.<name>.scaling.schedule]]`": ScheduledScaling,
     "`[services.<name>.health_check]`": HealthCheck,
     "`[data]`": Data,
     "`[logs]`": Logs,
@@ -733,6 +772,8 @@ def test_the_documentation_names_every_setting_and_its_default() -> None:
         fields = dict(table.model_fields)
         if table is Environment:
             del fields["name"]  # the file's name, no key in it
+        if table is Sidecar:  # those of every container stand with the service
+            fields = {name: field for name, field in fields.items() if name not in Container.model_fields}
         assert set(documented[heading]) == set(fields), heading
         for name, field in fields.items():
             default = documented[heading][name]

@@ -302,7 +302,7 @@ def test_on_the_checkouts_own_embedded_aws_no_image_is_needed(desk: Desk) -> Non
     done = here.run("up")
     assert (done.returncode, done.stderr) == (0, ""), done
     unchanged = ("foundation", "releases", "dev-network", "dev-data", "dev-service", "app web")
-    assert [results(done.stdout)[name] for name in unchanged] == ["unchanged"] * 5
+    assert [results(done.stdout)[name] for name in unchanged] == ["unchanged"] * 6
     assert_another_account_needs_an_image(here, own)
 
 

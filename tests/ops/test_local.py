@@ -178,7 +178,7 @@ def test_a_second_up_changes_and_restarts_nothing(stranger: Desk) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     found = results(done.stdout)
     phases = ("foundation", "releases", "dev-network", "dev-data", "dev-service", "app web")
-    assert [found[phase] for phase in phases] == ["unchanged"] * 5
+    assert [found[phase] for phase in phases] == ["unchanged"] * 6
     assert None not in before
     assert [running(name, stranger.checkout.local) for name in names] == before
 

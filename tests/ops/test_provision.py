@@ -163,7 +163,7 @@ def test_a_protected_table_stops_the_destruction_of_an_unprotected_environment(h
     path = here.checkout.environments / file
     before = path.read_text()
     path.write_text(f"{before}\n[data]\ndeletion_protection = true\n")
-    done = here.run("destroy", "--env", "dev", "--stack", "service", answer="dev\n")
+    done = here.run("destroy", "--env", "dev", "--stack", "data", answer="dev\n")
     path.write_text(before)
     assert done.returncode == 1
     assert f"{path} has `deletion_protection = true` in [data]" in done.stderr
@@ -218,7 +218,7 @@ def test_a_destroyed_foundation_can_be_built_again(here: Desk, embedded: Embedde
     [
         (("plan", "--env", "dve", "--stack", "network"), "ENV=dve is not an environment. Use one of dev"),
         (("plan", "--stack", "network"), "ENV is missing. Use one of dev."),
-        (("plan", "--env", "dev"), "STACK is missing. Use one of foundation, network, service."),
+        (("plan", "--env", "dev"), "STACK is missing. Use one of foundation, network, data, service."),
         (("apply", "--env", "dev", "--stack", "net"), "'net' is not a kind of stack"),
         (("up", "--env", "dve"), "ENV=dve is not an environment. Use one of dev"),
         (("up", "--run", "img"), "RUN=img is not a way to run the app. Use one of process, image."),

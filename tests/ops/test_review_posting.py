@@ -92,7 +92,7 @@ def test_all_stacks_are_reviewed_as_the_plan_role_and_the_pull_request_gets_one_
     assert done.returncode == 1
     assert "Not all could be planned: dev-service." in done.stderr
     assert "The comment is created: https://github.test/" in done.stdout
-    assert len(tokens.asked) == 3
+    assert len(tokens.asked) == 4
     (body,) = github.bodies()
     assert "ERRORED" in body
     assert all(f"`{stack}`" in body for stack in ("foundation", "dev-network", "dev-data", "dev-service"))
@@ -124,9 +124,10 @@ def test_drift_opens_an_issue_that_follows_it(administrator: Desk, job: Desk, gi
     assert done.returncode == 1
     assert "The issue: opened https://github.test/" in done.stdout
     (issue,) = github.issues
-    assert issue["title"] == "Drift: dev-service, dev-network"
-    for command in ("plan", "apply"):
-        assert administrator.run(command, "--env", "dev", "--stack", "network").returncode == 0
+    assert issue["title"] == "Drift: dev-service, dev-data, dev-network"
+    for stack in ("network", "data"):
+        for command in ("plan", "apply"):
+            assert administrator.run(command, "--env", "dev", "--stack", stack).returncode == 0
     assert job.run("drift", "--commit", HEAD).returncode == 1
     assert issue["title"] == "Drift: dev-service"
 

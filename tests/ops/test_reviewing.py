@@ -81,7 +81,7 @@ def test_a_foundation_is_reviewed_without_an_environment_before_anything_exists(
 def test_a_stack_that_cannot_be_planned_yet_is_in_the_review_as_failed(here: Desk) -> None:
     done = here.run("review", "--env", "dev")
     assert done.returncode == 1
-    assert "Not all could be planned: dev-network, dev-service." in done.stderr
+    assert "Not all could be planned: dev-data, dev-network, dev-service." in done.stderr
     assert "The state bucket" in done.stdout
     assert {each["verdict"] for each in stacks_in(verdict_of(here, "dev")).values()} == {"ERRORED"}
 
@@ -106,11 +106,12 @@ def test_a_stack_that_fails_is_reviewed_beside_one_that_does_not(here: Desk) -> 
     (here.checkout.environments / "service.txt").write_text("${missing.reference}")
     done = here.run("review", "--env", "dev")
     assert done.returncode == 1
-    assert done.stdout.startswith("ERRORED: dev-service, dev-network\n"), done.stdout
+    assert done.stdout.startswith("ERRORED: dev-service, dev-data, dev-network\n"), done.stdout
     assert "Reference to undeclared resource" in done.stdout
     assert done.stderr.rstrip().endswith("Not all could be planned: dev-service.")
     stacks = stacks_in(verdict_of(here, "dev"))
     assert {name: each["verdict"] for name, each in stacks.items()} == {
+        "dev-data": "REVIEW",
         "dev-network": "SAFE",
         "dev-service": "ERRORED",
     }
@@ -287,7 +288,7 @@ import json, sys
 from pathlib import Path
 
 service = {"aws_ecs_service": {"web": {"name": "oaktree-dev-web"}}}
-for stack, resources in (("dev-network", {}), ("dev-service", service)):
+for stack, resources in (("dev-network", {}), ("dev-data", {}), ("dev-service", service)):
     file = Path(sys.argv[4], "stacks", stack, "cdk.tf.json")
     file.parent.mkdir(parents=True)
     file.write_text(json.dumps({"resource": resources}))

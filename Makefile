@@ -176,7 +176,7 @@ doctor: $(ready) ## Check tools, versions, locks, credentials and account, and p
 	@$(ops) doctor $${ENV:+--env "$$ENV"}
 
 .PHONY: image
-image: $(ready) ## Build the app's image with docker or podman, tagged with the commit [SERVICE= COMMIT=]
+image: $(ready) ## Build every image, or a service's, with docker or podman, tagged with the commit [SERVICE= COMMIT=]
 	@$(ops) image $${SERVICE:+--service "$$SERVICE"} $${COMMIT:+--commit "$$COMMIT"}
 
 .PHONY: image-run
@@ -190,12 +190,12 @@ image-push: $(ready) ## Push the image and print it by digest, for make release 
 	  $${REPOSITORY:+--repository "$$REPOSITORY"}
 
 .PHONY: image-publish
-image-publish: $(ready) ## Build and push the image with provenance and SBOM, using docker's buildx [SERVICE= COMMIT= REPOSITORY=]
+image-publish: $(ready) ## Build and push the images that the registry lacks, with provenance and SBOM, and print all by digest [SERVICE= COMMIT= REPOSITORY=]
 	@$(ops) image-publish $${SERVICE:+--service "$$SERVICE"} $${COMMIT:+--commit "$$COMMIT"} \
 	  $${REPOSITORY:+--repository "$$REPOSITORY"}
 
 .PHONY: image-report
-image-report: $(ready) ## Print the size of each of the image's layers [SERVICE= COMMIT=]
+image-report: $(ready) ## Print the size of each image's layers [SERVICE= COMMIT=]
 	@$(ops) image-report $${SERVICE:+--service "$$SERVICE"} $${COMMIT:+--commit "$$COMMIT"}
 
 .PHONY: diagram

@@ -1,4 +1,4 @@
-"""Build, run, push and publish the app's image."""
+"""Build, run, push and publish images."""
 
 import json
 import os
@@ -16,12 +16,14 @@ from ops.core.workflow import set_outputs
 from ops.github.role import act_in
 from ops.images import image as images
 from ops.images.engine import find_engine
+from ops.images.sources import Source, chosen, sources
 from ops.local import up as local
 from ops.local.app import free_port, read_container, variables_of
 from ops.local.embedded import find_embedded
 from ops.local.runners import HOST, ContainerRunner
 from ops.terraform.targets import environment_of
 from stacks.reading import read_platform
+from stacks.settings import Platform
 from webapp import contract
 
 app = typer.Typer()
@@ -30,11 +32,13 @@ app = typer.Typer()
 @app.command()
 @for_people
 def image(service: Service = "", commit: Commit = "", directory: Directory = HERE) -> None:
-    """Build the app's image, tagged with its commit."""
+    """Build every image, or a service's, tagged with its commit."""
     platform = read_platform(Checkout(directory.absolute()).environments)
-    wanted = images.named(platform.project, service_of(platform, service), commit)
-    built = images.build(find_engine(), platform.project, wanted)
-    console.print(f"{wanted.name} {built.id}")
+    project, engine = platform.project, find_engine()
+    for source in _sources(platform, service):
+        wanted = images.named(project, source, commit)
+        built = images.build(engine, project, wanted)
+        console.print(f"{wanted.name} {built.id}")
 
 
 @app.command("image-run")
@@ -54,7 +58,7 @@ def image_run(
     environment = environment_of(platform, env)
     service = service_of(platform, service)
     engine = find_engine()
-    built = images.find(engine, images.named(platform.project, service, commit))
+    built = images.find(engine, images.named(platform.project, _source(platform, service), commit))
     embedded = find_embedded(checkout.local)
     if embedded is None:
         raise OpsError("No embedded AWS runs here. `make up` starts it.")
@@ -84,21 +88,22 @@ def image_push(
 ) -> None:
     """Push the app's image under its commit and print it by digest."""
     platform = read_platform(Checkout(directory.absolute()).environments)
-    service = service_of(platform, service)
-    wanted = images.named(platform.project, service, commit)
+    wanted = images.named(platform.project, _source(platform, service), commit)
     ecr = ambient_client("ecr", platform.project.region)
-    print(images.push(find_engine(), platform.project, service, wanted, repository, ecr))
+    print(images.push(find_engine(), platform.project, wanted, repository, ecr))
 
 
 @app.command("image-report")
 @for_people
 def image_report(service: Service = "", commit: Commit = "", directory: Directory = HERE) -> None:
-    """Print what the layers of the app's image add to its size."""
+    """Print what the layers of every image, or of a service's, add to its size."""
     platform = read_platform(Checkout(directory.absolute()).environments)
-    wanted = images.named(platform.project, service_of(platform, service), commit)
-    console.print(wanted.name)
-    for size, made_by in images.report(find_engine(), wanted):
-        console.print(Text(f"{size / 1e6:8.1f} MB  {made_by}"))
+    engine = find_engine()
+    for source in _sources(platform, service):
+        wanted = images.named(platform.project, source, commit)
+        console.print(wanted.name)
+        for size, made_by in images.report(engine, wanted):
+            console.print(Text(f"{size / 1e6:8.1f} MB  {made_by}"))
 
 
 @app.command("image-publish")
@@ -111,13 +116,28 @@ def image_publish(
     ] = "",
     directory: Directory = HERE,
 ) -> None:
-    """Build and push the app's image with provenance and SBOM, and print it by digest."""
+    """Build and push every image, or a service's, with provenance and SBOM; print them by digest, as JSON.
+
+    An image that the registry has with the same content is not built again.
+    """
     platform = read_platform(Checkout(directory.absolute()).environments)
     project = platform.project
-    service = service_of(platform, service)
-    wanted = images.named(project, service, commit)
+    wanted = [images.named(project, source, commit) for source in _sources(platform, service)]
+    if repository and len(wanted) > 1:
+        names = ", ".join(each.source.name for each in wanted)
+        raise UsageError(f"SERVICE is missing: REPOSITORY= is for one image. Use one of {names}.")
     act_in(project, project.account_id, project.region)
-    ecr = ambient_client("ecr", project.region)
-    published = images.publish(find_engine(), project, service, wanted, repository, ecr)
-    print(published)
-    set_outputs(images=json.dumps({service: published}), commit=wanted.commit)
+    ecr, engine = ambient_client("ecr", project.region), find_engine()
+    published = {each.source.name: images.publish(engine, project, each, repository, ecr) for each in wanted}
+    text = json.dumps(published, sort_keys=True)
+    print(text)
+    set_outputs(images=text, commit=wanted[0].commit)
+
+
+def _sources(platform: Platform, service: str) -> tuple[Source, ...]:
+    return chosen(sources(platform.environments.values()), service)
+
+
+def _source(platform: Platform, service: str) -> Source:
+    (source,) = _sources(platform, service_of(platform, service))
+    return source

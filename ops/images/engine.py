@@ -262,6 +262,18 @@ def build_flags() -> tuple[str, ...]:
     return tuple(os.environ.get("IMAGE_BUILD_FLAGS", "").split())
 
 
+def cache_flags(engine: Engine, name: str) -> tuple[str, ...]:
+    """Returns the flags that keep an image's layers in the cache of GitHub Actions, where that is at hand.
+
+    It is if the job passes on the token for it, which GitHub gives to actions only and not to steps that
+    run a command. A cache that does not answer fails no build. Source: Docker, "GitHub Actions cache".
+    """
+    if engine.kind != "docker" or not os.environ.get("ACTIONS_RUNTIME_TOKEN"):
+        return ()
+    place = f"type=gha,scope=image-{name}"
+    return f"--cache-from={place}", f"--cache-to={place},mode=max,ignore-error=true"
+
+
 _UNITS: Final = {"B": 1, "kB": 10**3, "KB": 10**3, "MB": 10**6, "GB": 10**9}
 
 

@@ -1,4 +1,4 @@
-"""The app's image: built from the working tree, tagged with its commit, pushed by digest."""
+"""Images: built from the working tree, tagged with its commit, pushed by digest."""
 
 import base64
 import os
@@ -13,24 +13,29 @@ from ops.core.checkout import SOURCE
 from ops.core.ecs import COMMIT_ID
 from ops.core.errors import OpsError, UsageError
 from ops.core.git import git
-from ops.images.engine import Engine, Image, build_flags
+from ops.images.content import content_tag, ignore_file, is_ignored, read_ignore
+from ops.images.engine import Engine, Image, build_flags, cache_flags
+from ops.images.sources import Source
 from stacks.naming import registry, repository_name
 from stacks.settings import Project
-
-CONTENT: Final = (".dockerignore", "docker/Dockerfile", "requirements/app.txt", "webapp")
-"""The files that an image is built from."""
 
 DIRTY: Final = "-dirty"
 """Suffix of the tag of an image with uncommitted changes."""
 
-_DOCKERFILE: Final = SOURCE / "docker/Dockerfile"
+_MEDIA_TYPES: Final = (
+    "application/vnd.oci.image.index.v1+json",
+    "application/vnd.oci.image.manifest.v1+json",
+    "application/vnd.docker.distribution.manifest.list.v2+json",
+    "application/vnd.docker.distribution.manifest.v2+json",
+)
 _ECR: Final = re.compile(r"\d{12}\.dkr\.ecr(?:-fips)?\.[a-z0-9-]+\.amazonaws\.com(?:\.cn)?")
 
 
 @dataclass(frozen=True)
 class Named:
-    """A service's image on this machine: its name without tag, and the commit that is its tag."""
+    """An image on this machine: what it is built from, its name without tag, the commit that is its tag."""
 
+    source: Source
     repository: str
     commit: str
 
@@ -40,17 +45,17 @@ class Named:
         return f"{self.repository}:{self.commit}"
 
 
-def named(project: Project, service: str, commit: str) -> Named:
-    """Returns a service's image of a commit, by default that of the working tree.
+def named(project: Project, source: Source, commit: str) -> Named:
+    """Returns an image of a commit, by default that of the working tree.
 
     Raises UsageError if the commit is invalid, or Git cannot name it.
     """
-    commit = commit or _commit_here()
+    commit = commit or _commit_here(source)
     if not COMMIT_ID.fullmatch(commit.removesuffix(DIRTY)):
         raise UsageError(
             f"COMMIT={commit} is not a commit's id: 7 to 64 hexadecimal digits (git rev-parse HEAD)."
         )
-    return Named(repository_name(project, service), commit)
+    return Named(source, repository_name(project, source.name), commit)
 
 
 def build(engine: Engine, project: Project, wanted: Named, log: Path | None = None) -> Image:
@@ -58,39 +63,46 @@ def build(engine: Engine, project: Project, wanted: Named, log: Path | None = No
 
     Raises OpsError if the engine fails.
     """
-    epoch = _epoch()
+    epoch, source = _epoch(), wanted.source
     engine.build(
-        SOURCE,
-        _DOCKERFILE,
+        SOURCE / source.context,
+        SOURCE / source.dockerfile,
         wanted.name,
         labels=_labels(project, wanted, epoch),
         epoch=epoch,
-        flags=build_flags(),
+        flags=(*build_flags(), *cache_flags(engine, source.name), *source.flags()),
         log=log,
     )
     return find(engine, wanted)
 
 
-def publish(engine: Engine, project: Project, service: str, wanted: Named, repository: str, ecr: Any) -> str:
+def publish(engine: Engine, project: Project, wanted: Named, repository: str, ecr: Any) -> str:
     """Builds the working tree's image, pushes it with provenance and SBOM, and returns it by digest.
 
-    An image of that commit that the registry already has is returned instead: tags never move.
-    Raises the errors of `push`.
+    An image of that commit that ECR already has is returned instead: tags never move. One of the same
+    content gets the commit as a further tag; it stays the image of the commit that it was built from.
+    Raises the errors of `push` and `content_tag`.
     """
-    target = _target(project, service, wanted, repository)
+    target, source = _target(project, wanted, repository), wanted.source
     host, _, path = target.partition("/")
+    content = content_tag(SOURCE, source)
     if _ECR.fullmatch(host):
         if digest := _pushed(ecr, project, path, wanted.commit):
             return f"{target}@{digest}"
+        if digest := _pushed(ecr, project, path, content):
+            _add_tag(ecr, project, path, digest, wanted.commit)
+            return f"{target}@{digest}"
         engine.log_in(host, *_password(ecr))
-    epoch = _epoch()
+    epoch, flags = _epoch(), build_flags()
+    if not any(flag.startswith("--platform") for flag in flags):
+        flags = (f"--platform={source.platform}", *flags)
     digest = engine.publish(
-        SOURCE,
-        _DOCKERFILE,
+        SOURCE / source.context,
+        SOURCE / source.dockerfile,
         f"{target}:{wanted.commit}",
         labels=_labels(project, wanted, epoch),
         epoch=epoch,
-        flags=build_flags(),
+        flags=(*flags, *cache_flags(engine, source.name), *source.flags(), f"--tag={target}:{content}"),
     )
     return f"{target}@{digest}"
 
@@ -105,13 +117,13 @@ def find(engine: Engine, wanted: Named) -> Image:
     raise OpsError(f"This machine has no image {wanted.name}. `make image` builds the working tree's image.")
 
 
-def push(engine: Engine, project: Project, service: str, wanted: Named, repository: str, ecr: Any) -> str:
-    """Pushes an image with its commit as tag, by default to the service's repository; returns it by digest.
+def push(engine: Engine, project: Project, wanted: Named, repository: str, ecr: Any) -> str:
+    """Pushes an image with its commit as tag, by default to its own repository; returns it by digest.
 
     `ecr` provides the password if the registry is in ECR. Raises UsageError if the image has
     uncommitted changes, or `repository` has a tag.
     """
-    target = _target(project, service, wanted, repository)
+    target = _target(project, wanted, repository)
     host, _, _ = target.partition("/")
     find(engine, wanted)
     if _ECR.fullmatch(host):
@@ -128,17 +140,18 @@ def report(engine: Engine, wanted: Named) -> list[tuple[int, str]]:
     return [*rows, (image.size, "in all")]
 
 
-def _target(project: Project, service: str, wanted: Named, repository: str) -> str:
+def _target(project: Project, wanted: Named, repository: str) -> str:
     """Returns the repository to push to.
 
     Raises UsageError as `push` does.
     """
     if wanted.commit.endswith(DIRTY):
+        changed = ", ".join(_changed(wanted.source))
         raise UsageError(
-            f"The working tree has uncommitted changes ({', '.join(_changed())}), so the image has no commit "
-            "to be named after. Commit them, then run `make image` and `make image-push`."
+            f"The working tree has uncommitted changes ({changed}), so the image has no commit to be named "
+            "after. Commit them, then run `make image` and `make image-push`."
         )
-    target = repository or f"{registry(project)}/{repository_name(project, service)}"
+    target = repository or f"{registry(project)}/{wanted.repository}"
     _, _, path = target.partition("/")
     if not path or "@" in path or ":" in path:
         raise UsageError(
@@ -147,15 +160,36 @@ def _target(project: Project, service: str, wanted: Named, repository: str) -> s
     return target
 
 
-def _pushed(ecr: Any, project: Project, path: str, commit: str) -> str:
-    """Returns the digest of a commit's image in the registry, or an empty string."""
+def _pushed(ecr: Any, project: Project, path: str, tag: str) -> str:
+    """Returns the digest of the image with a tag in the registry, or an empty string."""
     try:
         found = ecr.describe_images(
-            registryId=project.account_id, repositoryName=path, imageIds=[{"imageTag": commit}]
+            registryId=project.account_id, repositoryName=path, imageIds=[{"imageTag": tag}]
         )
     except ecr.exceptions.ImageNotFoundException:
         return ""
     return str(found["imageDetails"][0]["imageDigest"])
+
+
+def _add_tag(ecr: Any, project: Project, path: str, digest: str, tag: str) -> None:
+    """Gives an image in the registry a further tag.
+
+    Raises OpsError if another image got it meanwhile. Source: Amazon ECR User Guide, "Retagging an image".
+    """
+    of = {"registryId": project.account_id, "repositoryName": path}
+    (image,) = ecr.batch_get_image(
+        **of, imageIds=[{"imageDigest": digest}], acceptedMediaTypes=list(_MEDIA_TYPES)
+    )["images"]
+    try:
+        ecr.put_image(
+            **of,
+            imageManifest=image["imageManifest"],
+            imageManifestMediaType=image["imageManifestMediaType"],
+            imageTag=tag,
+        )
+    except (ecr.exceptions.ImageAlreadyExistsException, ecr.exceptions.ImageTagAlreadyExistsException):
+        if _pushed(ecr, project, path, tag) != digest:
+            raise OpsError(f"Somebody pushed another image as {path}:{tag} meanwhile.") from None
 
 
 def _labels(project: Project, wanted: Named, epoch: int) -> dict[str, str]:
@@ -174,14 +208,27 @@ def _labels(project: Project, wanted: Named, epoch: int) -> dict[str, str]:
     return {f"org.opencontainers.image.{name}": value for name, value in labels.items()}
 
 
-def _commit_here() -> str:
-    return _git("rev-parse", "HEAD") + (DIRTY if _changed() else "")
+def _commit_here(source: Source) -> str:
+    return _git("rev-parse", "HEAD") + (DIRTY if _changed(source) else "")
 
 
-def _changed() -> list[str]:
+def _changed(source: Source) -> list[str]:
     """Returns the image's files that have uncommitted changes."""
-    listed = _git("status", "--porcelain", "--untracked-files=all", "--", *CONTENT)
-    return [line.split(maxsplit=1)[1] for line in listed.splitlines()]
+    always = (source.dockerfile, str(ignore_file(SOURCE, source).relative_to(SOURCE)))
+    # In paths with -z, nothing is quoted.
+    listed = _git(
+        "status", "--porcelain", "-z", "--no-renames", "--untracked-files=all", "--", source.context, *always
+    )
+    ignore = read_ignore(SOURCE, source)
+    return [
+        path
+        for path in (entry[3:] for entry in listed.split("\0") if entry)
+        if path in always
+        or (
+            (SOURCE / path).is_relative_to(SOURCE / source.context)
+            and not is_ignored(str((SOURCE / path).relative_to(SOURCE / source.context)), ignore)
+        )
+    ]
 
 
 def _epoch() -> int:
@@ -206,7 +253,8 @@ def _git(*arguments: str) -> str:
         raise UsageError("git is not on PATH, so the commit is unknown. Set COMMIT=<commit>.") from None
     if done.returncode:
         raise UsageError(f"git cannot name the commit: {done.stderr.strip()}\nSet COMMIT=<commit>.")
-    return done.stdout.strip()
+    # Not of spaces: with -z, the first of two columns of a state may be one.
+    return done.stdout.strip("\n")
 
 
 def _password(ecr: Any) -> tuple[str, str]:

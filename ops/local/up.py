@@ -18,6 +18,7 @@ from ops.core.files import exclusive
 from ops.core.progress import Phase, Progress
 from ops.images import image
 from ops.images.engine import find_engine
+from ops.images.sources import chosen, sources
 from ops.local import firsts
 from ops.local.app import read_container, run_app, stop_app
 from ops.local.embedded import Embedded, find_embedded, start_embedded
@@ -194,7 +195,8 @@ class _Up:
         if self._run == "process":
             return ProcessRunner(os.environ)
         engine = find_engine()
-        wanted = image.named(self._project, service, firsts.COMMIT)
+        (source,) = chosen(sources([self._environment]), service)
+        wanted = image.named(self._project, source, firsts.COMMIT)
         built = image.build(engine, self._project, wanted, self._checkout.local / "logs" / "image.log")
         return ContainerRunner(engine, built.id, container_name(self._checkout, name))
 

@@ -16,6 +16,7 @@ from ops.core.progress import Progress
 from ops.github.oidc_provider import manages_oidc_provider, oidc_provider_problem
 from ops.images import image as images
 from ops.images.engine import find_engine
+from ops.images.sources import Source, chosen, sources
 from ops.local import firsts
 from ops.local.stand_in import StandIn, stand_in
 from ops.releases.choice import commit_of
@@ -166,7 +167,7 @@ class Bootstrap:
             )
         if self._stand_in:
             return Step(name, "record a placeholder image on the embedded AWS", done=False)
-        wanted = images.named(self._project, service, self._commit)
+        wanted = images.named(self._project, self._source(service), self._commit)
         if wanted.commit.endswith(images.DIRTY):
             raise UsageError(
                 "The working tree has uncommitted changes, so the first image has no commit to be named "
@@ -183,11 +184,15 @@ class Bootstrap:
         if self._stand_in:
             return firsts.put_image(ecr, self._project, service), firsts.COMMIT
         engine = find_engine()
-        wanted = images.named(self._project, service, self._commit)
+        wanted = images.named(self._project, self._source(service), self._commit)
         if engine.kind == "docker":
-            return images.publish(engine, self._project, service, wanted, "", ecr), wanted.commit
+            return images.publish(engine, self._project, wanted, "", ecr), wanted.commit
         images.build(engine, self._project, wanted)
-        return images.push(engine, self._project, service, wanted, "", ecr), wanted.commit
+        return images.push(engine, self._project, wanted, "", ecr), wanted.commit
+
+    def _source(self, service: str) -> Source:
+        (source,) = chosen(sources([self._environment]), service)
+        return source
 
     def _own_image(self, releases: Releases, service: str) -> str:
         """Returns the image of `IMAGE=` if it is one of this service, else an empty string."""

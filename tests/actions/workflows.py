@@ -19,7 +19,7 @@ import yaml
 from tests.actions.expressions import Contexts, filled, holds
 from tests.ops.github_tokens import TokenEndpoint
 
-PREPARATION = ("actions/checkout@", "actions/cache@", "./.github/actions/prepare")
+PREPARATION = ("actions/checkout@", "actions/cache@", "./.github/actions/")
 UPLOAD, DOWNLOAD = "actions/upload-artifact@", "actions/download-artifact@"
 BUILDX = "docker/setup-buildx-action@"
 

@@ -55,12 +55,18 @@ def publish(desk: Clone, name: str, commit: str) -> str:
     """Push the image of a commit; returns it by digest."""
     done = desk.make(HOME, "-s", "image-publish", f"COMMIT={commit}")
     assert succeeded(done)
-    COMMITS[name], IMAGES[name] = commit, done.stdout.strip()
+    COMMITS[name], IMAGES[name] = commit, json.loads(done.stdout)["web"]
     return IMAGES[name]
 
 
+def merge(desk: Clone, name: str) -> str:
+    """Commit a change of the app, so that its image has another content; returns the commit."""
+    (desk.directory / "webapp/release.txt").write_text(name)
+    return desk.commit(name)
+
+
 def test_the_first_release_goes_to_dev(desk: Clone) -> None:
-    image = publish(desk, "first", desk.commit("The first release"))
+    image = publish(desk, "first", merge(desk, "first"))
     done = desk.make(HOME, "deploy", "ENV=dev", f"IMAGE={image}")
     assert succeeded(done)
     assert f"dev: web runs {COMMITS['first'][:12]} (" in done.stdout
@@ -84,7 +90,7 @@ def test_it_is_promoted_to_prod_with_the_credentials_of_both_accounts(desk: Clon
 
 
 def test_a_second_release_goes_from_main_through_all_environments(desk: Clone, runner: Runner) -> None:
-    COMMITS["second"] = desk.commit("The second release")
+    COMMITS["second"] = merge(desk, "second")
     played = runner.play("release.yml", pushed_to_main(COMMITS["second"]), done=["ci"])
     assert well(played)
     places = ("first", "second", "third")
@@ -101,6 +107,18 @@ def test_a_second_release_goes_from_main_through_all_environments(desk: Clone, r
         assert runs(desk, env, "second")
         assert record(desk, env)["by"] == "a-maintainer (GitHub)"
     assert "no new alarm among" in played["third/deploy"].said
+    # Each plan had the image before it was recorded, and what was applied is what was planned.
+    assert "prod-service" in played["third/plan"].said
+    assert "NO CHANGES" not in played["third/plan"].said
+
+
+def test_a_release_that_is_older_than_what_runs_is_skipped(desk: Clone) -> None:
+    older = (f"IMAGE={IMAGES['first']}", f"COMMIT={COMMITS['first']}")
+    done = desk.make(HOME, "deploy", "ENV=dev", *older)
+    assert succeeded(done)
+    first, second = (COMMITS[name][:7] for name in ("first", "second"))
+    assert f"Skipped: dev runs {second}, which is newer than {first}." in done.stdout
+    assert runs(desk, "dev", "second")
 
 
 def test_prod_is_rolled_back_to_the_first(desk: Clone) -> None:
@@ -122,7 +140,7 @@ STEADY = Frame(
 
 def test_a_release_whose_smoke_test_fails_is_undone(desk: Clone) -> None:
     """ECS's states are played by a stub, so that the rollout is seen; what answers is not ready."""
-    image = publish(desk, "bad", desk.commit("A bad release"))
+    image = publish(desk, "bad", merge(desk, "bad"))
     with playing(desk.embedded.endpoint) as stub, fake_app() as balancer:
         balancer.answers = {contract.HEALTH_PATH: (200, b"{}"), contract.READY_PATH: (503, b"{}")}
         stub.rollouts.extend([(STARTING, Frame(running=1, pending=1), STEADY), (STARTING, STEADY)])
@@ -145,7 +163,7 @@ def test_a_release_whose_smoke_test_fails_is_undone(desk: Clone) -> None:
 
 
 def test_of_two_releases_at_once_one_wins_and_the_other_is_told(desk: Clone) -> None:
-    one, other = (publish(desk, name, desk.commit(name)) for name in ("one", "other"))
+    one, other = (publish(desk, name, merge(desk, name)) for name in ("one", "other"))
     version = record(desk, "dev")["version"]
     with proxy(desk.embedded.endpoint) as between:
         # Both have read the record before either writes it.

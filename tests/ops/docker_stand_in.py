@@ -1,6 +1,6 @@
 """A `docker` that pushes by the registry's API, which is all that an embedded AWS has of a registry.
 
-It builds nothing: an image of it is a manifest that holds the tag. Its calls are in the file that
+It builds nothing: an image of it is a manifest that holds its first tag. Its calls are in the file that
 `CALLS` names; with `STATUS` a build fails.
 """
 
@@ -21,17 +21,18 @@ if arguments[:2] == ["buildx", "build"]:
     if os.environ.get("STATUS"):
         sys.exit(1)
     (file,) = [a.partition("=")[2] for a in arguments if a.startswith("--metadata-file=")]
-    (image,) = [a.partition("=")[2] for a in arguments if a.startswith("--tag=")]
-    host, _, path = image.partition("/")
-    repository, _, tag = path.partition(":")
-    layer = {{"digest": "sha256:" + hashlib.sha256(tag.encode()).hexdigest()}}
-    put = Session().create_client("ecr", region_name=host.split(".")[3]).put_image(
-        registryId=host.split(".")[0],
-        repositoryName=repository,
-        imageManifest=json.dumps({{"schemaVersion": 2, "layers": [layer]}}),
-        imageManifestMediaType="application/vnd.oci.image.manifest.v1+json",
-        imageTag=tag,
-    )
+    images = [a.partition("=")[2] for a in arguments if a.startswith("--tag=")]
+    layer = {{"digest": "sha256:" + hashlib.sha256(images[0].encode()).hexdigest()}}
+    for image in images:
+        host, _, path = image.partition("/")
+        repository, _, tag = path.partition(":")
+        put = Session().create_client("ecr", region_name=host.split(".")[3]).put_image(
+            registryId=host.split(".")[0],
+            repositoryName=repository,
+            imageManifest=json.dumps({{"schemaVersion": 2, "layers": [layer]}}),
+            imageManifestMediaType="application/vnd.oci.image.manifest.v1+json",
+            imageTag=tag,
+        )
     with open(file, "w") as metadata:
         json.dump({{"containerimage.digest": put["image"]["imageId"]["imageDigest"]}}, metadata)
 """

@@ -11,6 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from ops.core.checkout import SOURCE
+from ops.images.content import content_tag
+from ops.images.sources import Source
 from ops.local.embedded import Embedded
 from tests.ops.conftest import ACCOUNT, REGION, Desk
 
@@ -70,17 +73,19 @@ def test_an_image_is_built_and_pushed_with_what_attests_it(
     docker["IMAGE_BUILD_FLAGS"] = "--cache-from=type=local,src=cache"
     done = publish(desk, embedded, docker, "--commit", COMMIT)
     assert done.returncode == 0, done.stderr
-    assert done.stdout == f"{REPOSITORY}@{DIGEST}\n"
     images = json.dumps({"web": f"{REPOSITORY}@{DIGEST}"})
+    assert done.stdout == f"{images}\n"
     assert Path(docker["GITHUB_OUTPUT"]).read_text() == f"images={images}\ncommit={COMMIT}\n"
     login, build = calls(docker)[-2:]
     assert login == ["login", "--username", "AWS", "--password-stdin", REGISTRY]
-    assert build[:3] == ["buildx", "build", "--cache-from=type=local,src=cache"]
+    assert build[:4] == ["buildx", "build", "--platform=linux/amd64", "--cache-from=type=local,src=cache"]
+    assert not any("type=gha" in argument for argument in build)
     assert {
         "--push",
         "--provenance=mode=max",
         "--sbom=true",
         f"--tag={REPOSITORY}:{COMMIT}",
+        f"--tag={REPOSITORY}:{content_tag(SOURCE, Source('web'))}",
         f"--label=org.opencontainers.image.revision={COMMIT}",
     } < set(build)
 
@@ -99,8 +104,60 @@ def test_a_commit_that_is_in_the_registry_is_not_built_again(
     )
     done = publish(desk, embedded, docker, "--commit", COMMIT)
     assert done.returncode == 0, done.stderr
-    assert done.stdout == f"{REPOSITORY}@{put['image']['imageId']['imageDigest']}\n"
+    digest = put["image"]["imageId"]["imageDigest"]
+    assert json.loads(done.stdout) == {"web": f"{REPOSITORY}@{digest}"}
     assert not any(call[0] in ("buildx", "login") for call in calls(docker))
+
+
+def test_the_same_content_is_not_built_again_and_gets_the_commit_as_a_tag(
+    desk: Desk, embedded: Embedded, docker: dict[str, str]
+) -> None:
+    ecr = embedded.client("ecr", REGION)
+    layer = {"digest": f"sha256:{'c' * 64}"}
+    tag = content_tag(SOURCE, Source("web"))
+    put = ecr.put_image(
+        repositoryName="oaktree/web",
+        imageManifest=json.dumps({"schemaVersion": 2, "layers": [layer]}),
+        imageManifestMediaType="application/vnd.oci.image.manifest.v1+json",
+        imageTag=tag,
+    )
+    digest, commits = put["image"]["imageId"]["imageDigest"], ["a" * 40, "b" * 40]
+    for commit in commits:
+        done = publish(desk, embedded, docker, "--commit", commit)
+        assert done.returncode == 0, done.stderr
+        assert json.loads(done.stdout) == {"web": f"{REPOSITORY}@{digest}"}
+    (found,) = ecr.describe_images(repositoryName="oaktree/web", imageIds=[{"imageDigest": digest}])[
+        "imageDetails"
+    ]
+    assert set(found["imageTags"]) == {tag, *commits}
+    assert not any(call[0] in ("buildx", "login") for call in calls(docker))
+    ecr.batch_delete_image(repositoryName="oaktree/web", imageIds=[{"imageTag": tag}])
+
+
+def test_every_image_is_published_with_its_own_cache(
+    desk: Desk, embedded: Embedded, docker: dict[str, str]
+) -> None:
+    own = desk.checkout.environments / "dev.toml"
+    before = own.read_text()
+    own.write_text(f'{before}\n[services.api]\narchitecture = "arm64"\n')
+    embedded.client("ecr", REGION).create_repository(repositoryName="oaktree/api")
+    docker["ACTIONS_RUNTIME_TOKEN"] = "a-token"
+    try:
+        done = publish(desk, embedded, docker, "--commit", "d" * 40)
+    finally:
+        own.write_text(before)
+    assert done.returncode == 0, done.stderr
+    api = REPOSITORY.replace("/web", "/api")
+    assert json.loads(done.stdout) == {"api": f"{api}@{DIGEST}", "web": f"{REPOSITORY}@{DIGEST}"}
+    builds = [call for call in calls(docker) if call[0] == "buildx"]
+    for build, name, platform in zip(builds, ("api", "web"), ("arm64", "amd64"), strict=True):
+        place = f"type=gha,scope=image-{name}"
+        assert {
+            f"--cache-from={place}",
+            f"--cache-to={place},mode=max,ignore-error=true",
+            f"--platform=linux/{platform}",
+        } < set(build)
+    assert not any("a-token" in argument for build in builds for argument in build)
 
 
 @pytest.mark.parametrize(

@@ -87,8 +87,8 @@ def test_help_names_every_variable_that_a_recipe_reads(checkout: Path) -> None:
     for target, description, recipe in re.findall(
         r"^([a-z-]+):.*## (.+)\n((?:\t.*\n)+)", makefile, re.MULTILINE
     ):
-        named = set(re.findall(r"\b([A-Z]+)=(?!\d)", description))
-        assert named == set(re.findall(r"\$\$\{([A-Z]+)", recipe)) | (
+        named = set(re.findall(r"\b([A-Z_]+)=(?!\d)", description))
+        assert named == set(re.findall(r"\$\$\{([A-Z_]+)", recipe)) | (
             {"PYTHON"} if target == "setup" else set()
         )
 

@@ -507,7 +507,8 @@ def test_a_secret_written_where_its_reference_belongs_is_not_repeated(tmp_path: 
     (error,) = errors_with(tmp_path, text)
     assert error == (
         "dev.toml: services.web.secrets.WRITE_TOKEN_SHA256: a reference, never the secret itself: "
-        '"ssm:/path/of/parameter" or "secretsmanager:name"'
+        '"ssm:/path/of/parameter", "secretsmanager:name" or, for a key of a secret that is JSON, '
+        '"secretsmanager:name#key"'
     )
 
 

@@ -36,6 +36,7 @@ deletion_protection = true
 
 FOUNDATION: Final = "foundation"
 NETWORK: Final = "dev-network"
+DATA: Final = "dev-data"
 SERVICE: Final = "dev-service"
 RELEASE: Final = "/oaktree/dev/releases/web"
 TOPIC: Final = f"arn:aws:sns:{REGION}:{ACCOUNT}:oaktree-dev-alarms"
@@ -240,11 +241,6 @@ def _without_topic(state: Json) -> None:
 
 def _forget_table(configuration: Json) -> None:
     del configuration["resource"]["aws_dynamodb_table"]
-    _replaced(
-        configuration,
-        "${aws_dynamodb_table.table.arn}",
-        f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/oaktree-dev-status",
-    )
     _replaced(configuration, "${aws_dynamodb_table.table.name}", "oaktree-dev-status")
     configuration["removed"] = [{"from": "aws_dynamodb_table.table", "lifecycle": {"destroy": False}}]
 
@@ -332,13 +328,13 @@ STORIES: Final[Mapping[str, Story]] = {
     ),
     "secret-to-plain": Story((SERVICE,), configure={SERVICE: _plain}),
     "keep-secrets": Story((SERVICE,), configure={SERVICE: _keep_secrets}, behind=_with_a_key),
-    "rename-with-moved": Story((SERVICE,), configure={SERVICE: _rename_with_moved}),
-    "rename-without-moved": Story((SERVICE,), configure={SERVICE: _rename}),
-    "replace-table": Story((SERVICE,), configure={SERVICE: _other_key}),
+    "rename-with-moved": Story((DATA,), configure={DATA: _rename_with_moved}),
+    "rename-without-moved": Story((DATA,), configure={DATA: _rename}),
+    "replace-table": Story((DATA,), configure={DATA: _other_key}),
     "import": Story((SERVICE,), configure={SERVICE: _import_topic}, remember={SERVICE: _without_topic}),
-    "forget": Story((SERVICE,), configure={SERVICE: _forget_table}),
+    "forget": Story((DATA,), configure={DATA: _forget_table}),
     "deposed": Story((SERVICE,), remember={SERVICE: _left_over}),
-    "failed-check": Story((SERVICE,), configure={SERVICE: _check}),
+    "failed-check": Story((DATA,), configure={DATA: _check}),
     "error": Story((SERVICE,), configure={SERVICE: _refuse}),
     "destroy": Story((SERVICE,), arguments=("-destroy",)),
     "scaled": Story((SERVICE,), behind=_scaled, refresh=True),

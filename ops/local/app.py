@@ -40,6 +40,8 @@ class Container:
     task_role: str
     variables: Mapping[str, str]
     secrets: Mapping[str, str]
+    command: tuple[str, ...] = ()
+    """Entry point and arguments; without any, the image's own are meant."""
 
     def __repr__(self) -> str:
         return f"Container({self.task_definition!r})"
@@ -64,12 +66,21 @@ def read_container(embedded: Embedded, project: Project, environment: Environmen
     found = read_service(ecs, cluster, name)
     if found is None:
         raise OpsError(f"The ECS cluster {cluster} of the embedded AWS has no service {name}.")
-    definition = ecs.describe_task_definition(taskDefinition=found.task_definition)["taskDefinition"]
+    return container_of(embedded, environment, found.task_definition, service)
+
+
+def container_of(embedded: Embedded, environment: Environment, task_definition: str, name: str) -> Container:
+    """Returns a container of a task definition.
+
+    Raises OpsError if it has none of that name, or ECS could not start it.
+    """
+    ecs = embedded.client("ecs", environment.region, environment.account_id)
+    definition = ecs.describe_task_definition(taskDefinition=task_definition)["taskDefinition"]
     arn = definition["taskDefinitionArn"]
     containers = {container["name"]: container for container in definition["containerDefinitions"]}
-    if service not in containers:
-        raise OpsError(f"The task definition {arn} has no container {service}, only {', '.join(containers)}.")
-    container = containers[service]
+    if name not in containers:
+        raise OpsError(f"The task definition {arn} has no container {name}, only {', '.join(containers)}.")
+    container = containers[name]
     # ECS reads the secrets as the execution role, which may read no others.
     role = definition["executionRoleArn"]
     keys = embedded.assume(role)
@@ -79,10 +90,11 @@ def read_container(embedded: Embedded, project: Project, environment: Environmen
             for item in container.get("secrets", ())
         }
     except ClientError as error:
-        raise OpsError(f"ECS could not start a task of {name}: as {role}: {error}") from None
+        raise OpsError(f"ECS could not start a task of {arn}: as {role}: {error}") from None
     return Container(
         task_definition=arn,
         task_role=definition["taskRoleArn"],
+        command=(*container.get("entryPoint", ()), *container.get("command", ())),
         variables={item["name"]: item["value"] for item in container.get("environment", ())},
         secrets=secrets,
     )

@@ -1,12 +1,13 @@
-"""Runs the app in place of ECS, since the embedded AWS runs no containers.
+"""Runs apps and jobs in place of ECS, since the embedded AWS runs no containers.
 
-It runs the app as `make up` does, as the current task definition says. It is never used with any
+It runs an app as `make up` does, as the current task definition says. It is never used with any
 other AWS.
 """
 
 import json
 import os
 from dataclasses import dataclass
+from pathlib import Path
 
 from ops.core.checkout import Checkout
 from ops.core.errors import OpsError, ReleaseFailedError
@@ -14,6 +15,7 @@ from ops.core.files import exclusive
 from ops.core.progress import Phase
 from ops.local.app import read_container, run_app
 from ops.local.embedded import Embedded, find_embedded
+from ops.local.jobs import as_process, process_name, run_job
 from ops.local.runners import ProcessRunner
 from stacks.settings import Environment, Project
 
@@ -59,6 +61,22 @@ class StandIn:
         except FileNotFoundError:
             raise OpsError(f"The app of {service} was not started here; `make deploy` starts it.") from None
         return str(record["address"])
+
+    def run_job(self, job: str, execution: str) -> None:
+        """Runs the task of an execution of a job as a process here, until the execution is done."""
+        run_job(
+            self.embedded,
+            self.project,
+            self.environment,
+            job,
+            execution,
+            directory=self.checkout.local,
+            run=as_process(self.checkout.directory, os.environ),
+        )
+
+    def job_log(self, job: str) -> Path:
+        """Returns the file that a job's output is appended to."""
+        return self.checkout.local / "logs" / f"{process_name(self.environment, job)}.log"
 
     def _name(self, service: str) -> str:
         return f"app-{self.environment.name}-{service}"

@@ -236,6 +236,50 @@ class Nothing:
             [("acm:RequestCertificate", ""), ("acm:AddTagsToCertificate", "certificate/new")],
         ),
         ("ec2", "DisassociateAddress", {"AssociationId": "eipassoc-1"}, [("ec2:DisassociateAddress", "*/*")]),
+        (
+            "sqs",
+            "CreateQueue",
+            {"QueueName": "a", "tags": {"project": "shop"}},
+            [("sqs:CreateQueue", "a"), ("sqs:TagQueue", "a")],
+        ),
+        ("sqs", "DeleteQueue", {"QueueUrl": f"http://127.0.0.1:1/{HOME}/a"}, [("sqs:DeleteQueue", "a")]),
+        (
+            "states",
+            "CreateStateMachine",
+            {"name": "a", "roleArn": f"arn:aws:iam::{HOME}:role/r", "tags": [{"key": "k", "value": "v"}]},
+            [
+                ("states:CreateStateMachine", "stateMachine:a"),
+                ("states:TagResource", "stateMachine:a"),
+                ("iam:PassRole", "role/r"),
+            ],
+        ),
+        (
+            "states",
+            "ValidateStateMachineDefinition",
+            {"definition": "{}"},
+            [("states:ValidateStateMachineDefinition", "")],
+        ),
+        (
+            "scheduler",
+            "CreateSchedule",
+            {"Name": "a", "Target": {"Arn": "arn:x", "RoleArn": f"arn:aws:iam::{HOME}:role/r"}},
+            [("scheduler:CreateSchedule", "schedule/default/a"), ("iam:PassRole", "role/r")],
+        ),
+        (
+            "ecs",
+            "RunTask",
+            {
+                "cluster": f"arn:aws:ecs:{REGION}:{HOME}:cluster/shop",
+                "taskDefinition": "a:1",
+                "propagateTags": "TASK_DEFINITION",
+                "taskRoleArn": f"arn:aws:iam::{HOME}:role/r",
+            },
+            [
+                ("ecs:RunTask", "task-definition/a:1"),
+                ("iam:PassRole", "role/r"),
+                ("ecs:TagResource", "task/shop/new"),
+            ],
+        ),
     ],
 )
 def test_a_request_takes_permission_for_what_it_is_about(

@@ -92,11 +92,19 @@ _RESOURCES: Final[Mapping[str, tuple[tuple[str, str], ...]]] = {
     "rds": (("DBSubnetGroupName", "subgrp:{}"), ("ResourceName", "{}")),
     "secretsmanager": (("SecretId", "secret:{}-000000"), ("Name", "secret:{}-000000")),
     "sns": (("TopicArn", "{}"), ("ResourceArn", "{}"), ("SubscriptionArn", "{}"), ("Name", "{}")),
+    "scheduler": (("Name", "schedule/default/{}"), ("ResourceArn", "{}")),
+    "sqs": (("QueueName", "{}"), ("QueueUrl", "{}")),
     "ssm": (
         ("Names", "parameter/{}"),
         ("Name", "parameter/{}"),
         ("Path", "parameter/{}"),
         ("ResourceId", "parameter/{}"),
+    ),
+    "states": (
+        ("stateMachineArn", "{}"),
+        ("executionArn", "{}"),
+        ("resourceArn", "{}"),
+        ("name", "stateMachine:{}"),
     ),
     "sts": (("RoleArn", "{}"),),
 }
@@ -154,8 +162,16 @@ _EC2_ONLY: Final = {
 _PASSED: Final = {
     "ec2:CreateFlowLogs": (("DeliverLogsPermissionArn",), "vpc-flow-logs.amazonaws.com"),
     "ecs:RegisterTaskDefinition": (("taskRoleArn", "executionRoleArn"), "ecs-tasks.amazonaws.com"),
+    "ecs:RunTask": (("taskRoleArn", "executionRoleArn"), "ecs-tasks.amazonaws.com"),
+    "scheduler:CreateSchedule": (("Target.RoleArn",), "scheduler.amazonaws.com"),
+    "scheduler:UpdateSchedule": (("Target.RoleArn",), "scheduler.amazonaws.com"),
+    "states:CreateStateMachine": (("roleArn",), "states.amazonaws.com"),
+    "states:UpdateStateMachine": (("roleArn",), "states.amazonaws.com"),
 }
-"""Arguments that pass a role to a service, which takes `iam:PassRole`."""
+"""Arguments that pass a role to a service, which takes `iam:PassRole`; a dot leads into one.
+
+A RunTask passes the roles of its task definition, which whoever asks about it adds to the arguments.
+"""
 
 _ALARMS: Final = {
     "application-autoscaling:DeleteScalingPolicy": "cloudwatch:DeleteAlarms",
@@ -201,6 +217,8 @@ _TAGGING: Final = {
     "logs:CreateLogGroup": "logs:TagResource",
     "rds:CreateDBSubnetGroup": "rds:AddTagsToResource",
     "sns:CreateTopic": "sns:TagResource",
+    "sqs:CreateQueue": "sqs:TagQueue",
+    "states:CreateStateMachine": "states:TagResource",
     "ssm:PutParameter": "ssm:AddTagsToResource",
 }
 """The permission that tags take when a resource is created with them."""
@@ -324,8 +342,11 @@ def _on_ec2(
 def _dependent(action: str, request: Request, account_id: str) -> Iterator[Call]:
     if action in _PASSED:
         names, service = _PASSED[action]
-        for role in (request.arguments[name] for name in names if request.arguments.get(name)):
+        for role in filter(None, (_argument(request.arguments, name) for name in names)):
             yield Call("iam:PassRole", (str(role),), {"iam:PassedToService": (service,)})
+    if action == "ecs:RunTask" and request.arguments.get("propagateTags"):
+        task = f"{_start(request, account_id)}task/{request.arguments['cluster'].rpartition('/')[2]}/new"
+        yield Call("ecs:TagResource", (task,), {"ecs:CreateAction": ("RunTask",)})
     if action in _ALARMS:
         named = f"TargetTracking-{request.arguments.get('ResourceId')}-AlarmHigh-0"
         arn = f"arn:aws:cloudwatch:{request.region}:{account_id}:alarm:{named}"
@@ -334,6 +355,14 @@ def _dependent(action: str, request: Request, account_id: str) -> Iterator[Call]
         service, name = _LINKED[action]
         arn = f"arn:aws:iam::{account_id}:role/aws-service-role/{service}/{name}"
         yield Call("iam:CreateServiceLinkedRole", (arn,), {"iam:AWSServiceName": (service,)})
+
+
+def _argument(arguments: Mapping[str, Any], path: str) -> Any:
+    """Returns an argument, or a part of one that dots lead to."""
+    found: Any = arguments
+    for name in path.split("."):
+        found = found.get(name) if isinstance(found, Mapping) else None
+    return found
 
 
 def _special(request: Request, account_id: str) -> dict[str, tuple[str, ...]]:
@@ -410,6 +439,8 @@ def _named(service: str, action: str, request: Request, account_id: str) -> Iter
                 yield value, is_listed
             else:
                 text = value.removeprefix("/") if service == "ssm" else value
+                # The end of a queue's URL is its name.
+                text = text.rpartition("/")[2] if argument == "QueueUrl" else text
                 yield start + end.format(text, cluster=cluster), is_listed
         if argument == "logGroupName":
             stream = arguments.get("logStreamName", "")

@@ -30,12 +30,16 @@ class MotoInventory:
     def role(self, access_key: str) -> Role | None:
         """Returns the role that a key was given for, or None if it is not a role's key.
 
-        A role that has been deleted since, or never existed, may do nothing.
+        A role that has been deleted since may do nothing.
         """
         arn = self._role_arns.get(access_key) or self._find_role(access_key)
         if arn is None:
             return None
         self._role_arns[access_key] = arn
+        return self.role_of(arn)
+
+    def role_of(self, arn: str) -> Role:
+        """Returns a role by its ARN; one that does not exist may do nothing."""
         account_id, name = arn.split(":")[4], arn.rpartition("/")[2]
         iam = iam_backends[account_id][_PARTITION]
         role = _role(iam, name)

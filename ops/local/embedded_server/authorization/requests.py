@@ -48,6 +48,8 @@ def read_request(environ: Mapping[str, Any], body: bytes) -> Request | None:
     operation, arguments = found
     if service == "route53" and body:
         arguments["Changes"] = _changes(body)
+    if service == "scheduler" and body:
+        arguments |= json.loads(body)
     if operation == "DeleteObjects":
         arguments["Objects"] = _children(body, "Object", ("Key", "VersionId"))
     return Request(key, region, service, operation, arguments, "rest")

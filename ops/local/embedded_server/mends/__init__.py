@@ -12,6 +12,7 @@ from ops.local.embedded_server.mends.dynamodb_transactions import make_transacti
 from ops.local.embedded_server.mends.ecr_registries import look_into_other_registries
 from ops.local.embedded_server.mends.ecs_services import keep_service_settings, keep_services_steady
 from ops.local.embedded_server.mends.ecs_task_definitions import fill_in_containers
+from ops.local.embedded_server.mends.executions import carry_out_executions
 from ops.local.embedded_server.mends.iam_quotas import count_quotas
 from ops.local.embedded_server.mends.last_use import forget_last_use
 from ops.local.embedded_server.mends.load_balancers import refuse_what_aws_refuses
@@ -19,6 +20,8 @@ from ops.local.embedded_server.mends.nat_gateways import disassociate_addresses
 from ops.local.embedded_server.mends.network_acl_entries import keep_icmp_types
 from ops.local.embedded_server.mends.rds_subnet_groups import keep_modified_subnet_groups
 from ops.local.embedded_server.mends.rule_descriptions import keep_rule_descriptions
+from ops.local.embedded_server.mends.schedules import refuse_schedules
+from ops.local.embedded_server.mends.state_machines import check_state_machines
 from ops.local.embedded_server.mends.subnet_zones import refuse_zones_of_other_regions
 from ops.local.embedded_server.mends.vpc_endpoints import route_added_tables
 from ops.local.embedded_server.mends.web_identities import ask_roles_about_tokens
@@ -27,6 +30,8 @@ from ops.local.embedded_server.mends.web_identities import ask_roles_about_token
 def mend_moto() -> None:
     """Make every mend; to be called before the server answers."""
     add_tag_actions()
+    carry_out_executions()
+    check_state_machines()
     count_quotas()
     ask_roles_about_tokens()
     disassociate_addresses()
@@ -42,6 +47,7 @@ def mend_moto() -> None:
     look_into_other_registries()
     look_up_access_keys_fast()
     make_transactions_once()
+    refuse_schedules()
     refuse_statements_without_actions()
     refuse_what_aws_refuses()
     refuse_zones_of_other_regions()

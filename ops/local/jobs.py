@@ -1,0 +1,120 @@
+"""Runs the tasks of jobs in place of ECS, since the embedded AWS runs no containers.
+
+An execution of a job's state machine waits in the embedded AWS until somebody runs its task and says how it
+ended, as the agent of ECS does on AWS. Nothing starts executions on a schedule here: `make run-job` does.
+"""
+
+import json
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from ops.core.errors import OpsError
+from ops.local import processes
+from ops.local.app import container_of, variables_of
+from ops.local.embedded import Embedded
+from ops.local.runners import Program
+from stacks.naming import base
+from stacks.settings import Environment, Project
+
+RunJob = Callable[[Sequence[str], Mapping[str, str]], Program]
+"""Returns the program of a task, by the command of its container and its variables."""
+
+_KILLED: Final = 137
+"""The exit code of a container that is ended by SIGKILL. Source: Amazon ECS Developer Guide, "Stopped tasks
+error messages"."""
+
+_POLL: Final = 0.1
+
+
+def as_process(directory: Path, tools: Mapping[str, str]) -> RunJob:
+    """Returns the way to run a job as a process in a directory; `tools` has the `PATH` that it needs."""
+
+    def program(command: Sequence[str], variables: Mapping[str, str]) -> Program:
+        needed = {"PATH": tools.get("PATH", os.defpath)}
+        change = ("/bin/sh", "-c", 'cd "$0" && exec "$@"', str(directory))
+        return Program((*change, *command), {**needed, **variables})
+
+    return program
+
+
+def process_name(environment: Environment, job: str) -> str:
+    """Names the process of a job, and its log."""
+    return f"job-{environment.name}-{job}"
+
+
+def run_job(
+    embedded: Embedded,
+    project: Project,
+    environment: Environment,
+    job: str,
+    execution: str,
+    *,
+    directory: Path,
+    run: RunJob,
+) -> None:
+    """Runs the tasks of an execution, one after the other, until it is done.
+
+    Its output goes to the job's log in `directory`. A task that takes too long is ended, and so is the
+    execution at an interrupt. Raises OpsError if a task cannot be started.
+    """
+    region, account_id = environment.region, environment.account_id
+    sfn = embedded.client("stepfunctions", region, account_id)
+    ecs = embedded.client("ecs", region, account_id)
+    cluster = base(project.name, environment.name)
+    timeout = _timeout(sfn, execution)
+    while sfn.describe_execution(executionArn=execution)["status"] == "RUNNING":
+        task = _task(ecs, cluster, execution)
+        try:
+            container = container_of(embedded, environment, task["taskDefinitionArn"], job)
+            program = run(container.command, variables_of(embedded, container, region))
+            code = _run(process_name(environment, job), directory, program, timeout)
+        except BaseException:
+            sfn.stop_execution(executionArn=execution)
+            raise
+        ecs.submit_task_state_change(
+            cluster=cluster,
+            task=task["taskArn"],
+            status="STOPPED",
+            containers=[{"containerName": job, "exitCode": code, "status": "STOPPED"}],
+        )
+
+
+def _run(name: str, directory: Path, program: Program, timeout: float) -> int:
+    """Runs a program to its end and returns its exit code, or that of one that took too long."""
+    log = directory / "logs" / f"{name}.log"
+    pid = processes.start(
+        name, program.command, directory=directory, log=log, environment=program.environment
+    )
+    deadline = time.monotonic() + timeout
+    try:
+        while time.monotonic() < deadline:
+            ended, status = os.waitpid(pid, os.WNOHANG)
+            if ended:
+                code = os.waitstatus_to_exitcode(status)
+                return code if code >= 0 else 128 - code
+            time.sleep(_POLL)
+    finally:
+        processes.stop(name, directory)
+    return _KILLED
+
+
+def _timeout(sfn: Any, execution: str) -> float:
+    """Returns the seconds after which the state machine of an execution ends its task."""
+    machine = sfn.describe_state_machine_for_execution(executionArn=execution)
+    states = json.loads(machine["definition"])["States"].values()
+    return float(next(state["TimeoutSeconds"] for state in states if "TimeoutSeconds" in state))
+
+
+def _task(ecs: Any, cluster: str, execution: str) -> Mapping[str, Any]:
+    """Returns the running task of an execution, which has its name as its group."""
+    arns = ecs.list_tasks(cluster=cluster, desiredStatus="RUNNING")["taskArns"]
+    found: Sequence[Mapping[str, Any]] = (
+        ecs.describe_tasks(cluster=cluster, tasks=arns)["tasks"] if arns else ()
+    )
+    for task in found:
+        if task["group"] == execution.rpartition(":")[2]:
+            return task
+    raise OpsError(f"The execution {execution} of the embedded AWS has no running task.")

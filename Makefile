@@ -167,6 +167,10 @@ logs: $(ready) ## Show a service's log since 15m, 2h, 1d or a time; FOLLOW=1 kee
 exec: $(ready) ## Open a shell, or run another command, in a service's newest task [ENV= SERVICE= COMMAND=]
 	@$(ops) exec $${ENV:+--env "$$ENV"} $${SERVICE:+--service "$$SERVICE"} $${COMMAND:+--command "$$COMMAND"}
 
+.PHONY: run-job
+run-job: $(ready) ## Start a run of a job, wait, and show how it ended with the end of its log [ENV= SERVICE=]
+	@$(ops) run-job $${ENV:+--env "$$ENV"} $${SERVICE:+--service "$$SERVICE"}
+
 .PHONY: outputs
 outputs: $(ready) ## Show the outputs of an environment's stacks, or one of them [ENV= NAME= JSON=]
 	@$(ops) outputs $${ENV:+--env "$$ENV"} $${NAME:+--name "$$NAME"} $${JSON:+--json}

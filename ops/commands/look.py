@@ -19,7 +19,7 @@ from ops.core.console import complaints, console, for_people
 from ops.core.errors import OpsError, UsageError
 from ops.local.stand_in import stand_in
 from ops.look import doctor as doctors
-from ops.look import execute, logs, outputs
+from ops.look import execute, jobs, logs, outputs
 from ops.look.doctor_aws import AwsChecks
 from ops.look.doctor_desk import desk_checks
 from ops.look.doctor_github import github_checks
@@ -144,6 +144,42 @@ def execute_command(
     complaints.print(f"{environment.name} {service}: task {task.id}")
     program = execute.command(tools, task, environment.region, command)
     os.execve(program[0], program, os.environ)  # noqa: S606 - needs no shell
+
+
+@app.command("run-job")
+@for_people
+def run_job(env: Env = None, service: Service = "", directory: Directory = HERE) -> None:
+    """Start a run of a job, wait until it is done, and show how it ended with the end of its log."""
+    checkout = Checkout(directory.absolute())
+    platform = read_platform(checkout.environments)
+    environment = environment_of(platform, env)
+    job = service_in(environment, service)
+    act_in_environment(platform, environment)
+    sfn = ambient_client("stepfunctions", environment.region)
+    desk = stand_in(checkout, platform.project, environment)
+    log = desk.job_log(job) if desk else None
+    size = log.stat().st_size if log and log.exists() else 0
+    execution = jobs.start(sfn, platform.project, environment, job)
+    complaints.print(f"{environment.name} {job}: run {execution.rpartition(':')[2]}")
+    try:
+        if desk:
+            desk.run_job(job, execution)
+        ended = jobs.wait(sfn, execution)
+    except KeyboardInterrupt:
+        if not desk:
+            stop = f"aws stepfunctions stop-execution --execution-arn {execution}"
+            complaints.print(f"The run goes on; `{stop} --region {environment.region}` stops it.")
+        raise
+    if log:
+        for line in jobs.last_lines(log, size):
+            console.print(Text(line))
+    elif ended.task:
+        client = ambient_client("logs", environment.region)
+        for event in jobs.last_events(client, platform.project, environment, job, ended.task):
+            console.print(logs.readable(event))
+    console.print(Text(jobs.words(job, ended)))
+    if not ended.succeeded:
+        raise typer.Exit(1)
 
 
 @app.command("outputs")

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from ops.commands.shared import HERE, Directory, Env, Service, act_in_environment, releases_of, service_of
+from ops.commands.shared import HERE, Directory, Env, ImageName, act_in_environment, image_in, releases_of
 from ops.core.checkout import Checkout
 from ops.core.clients import caller_account
 from ops.core.console import complaints, console, for_people
@@ -28,7 +28,7 @@ To = Annotated[str | None, typer.Option("--to", help="Environment that gets it, 
 @for_people
 def release(
     env: Env = None,
-    service: Service = "",
+    service: ImageName = "",
     image: Annotated[str, typer.Option("--image", help="<repository>@sha256:<digest>")] = "",
     commit: Annotated[
         str, typer.Option("--commit", help="Commit it was built from; by default what its tag says.")
@@ -38,7 +38,7 @@ def release(
     """Record the image that a service runs, by digest."""
     platform = read_platform(Checkout(directory.absolute()).environments)
     environment = environment_of(platform, env)
-    service = service_of(platform, service)
+    service = image_in(platform.project, environment, service)
     unauthenticated = releases_of(platform, environment)
     if commit:
         unauthenticated.check(service, image, commit)
@@ -53,11 +53,11 @@ def release(
 
 @app.command("releases")
 @for_people
-def list_releases(env: Env = None, service: Service = "", directory: Directory = HERE) -> None:
+def list_releases(env: Env = None, service: ImageName = "", directory: Directory = HERE) -> None:
     """List the releases of a service and what became of them, the newest first."""
     platform = read_platform(Checkout(directory.absolute()).environments)
     environment = environment_of(platform, env)
-    service = service_of(platform, service)
+    service = image_in(platform.project, environment, service)
     act_in_environment(platform, environment)
     history = releases_of(platform, environment).history(service)
     if not history:
@@ -70,11 +70,11 @@ def list_releases(env: Env = None, service: Service = "", directory: Directory =
 
 @app.command()
 @for_people
-def promote(from_: From = None, to: To = None, service: Service = "", directory: Directory = HERE) -> None:
+def promote(from_: From = None, to: To = None, service: ImageName = "", directory: Directory = HERE) -> None:
     """Record in one environment what another one's record names."""
     platform = read_platform(Checkout(directory.absolute()).environments)
     source, target = environment_of(platform, from_, "FROM"), environment_of(platform, to, "TO")
-    service = service_of(platform, service)
+    service = image_in(platform.project, target, service)
     act_in(platform.project, source.account_id, source.region)
     if (account := caller_account(source.region)) != source.account_id:
         raise OpsError(
@@ -110,7 +110,7 @@ def promote(from_: From = None, to: To = None, service: Service = "", directory:
 @for_people
 def rollback(
     env: Env = None,
-    service: Service = "",
+    service: ImageName = "",
     to: Annotated[
         str,
         typer.Option("--to", help="Version, commit or digest; by default the last one in service before."),
@@ -120,7 +120,7 @@ def rollback(
     """Record a previous release of a service again."""
     platform = read_platform(Checkout(directory.absolute()).environments)
     environment = environment_of(platform, env)
-    service = service_of(platform, service)
+    service = image_in(platform.project, environment, service)
     act_in_environment(platform, environment)
     releases = releases_of(platform, environment)
     history = releases.history(service)

@@ -12,7 +12,8 @@ from ops.core.errors import UsageError
 from ops.github.role import act_in
 from ops.releases.records import Releases
 from stacks import kinds
-from stacks.settings import Environment, Platform
+from stacks.images import Image, images, services_by_image
+from stacks.settings import Environment, Platform, Project
 
 Env = Annotated[str | None, typer.Option("--env", help="Environment, such as dev.")]
 Stack = Annotated[str | None, typer.Option("--stack", help=f"One of {', '.join(kinds.BY_NAME)}.")]
@@ -32,6 +33,10 @@ Images = Annotated[
     typer.Option(
         "--images", help="Images of services as JSON, or a file with it: what image-publish prints."
     ),
+]
+ImageName = Annotated[
+    str,
+    typer.Option("--service", help="Image: a service, or <service>.<sidecar>; the only one by default."),
 ]
 HERE: Final = Path()
 
@@ -90,23 +95,49 @@ def service_in(environment: Environment, service: str) -> str:
 
     Raises UsageError, with the known services, if there is no such service or no single one.
     """
-    return _chosen(list(environment.services), service, f" of {environment.name}")
+    return _chosen(list(environment.services), service, f"a service of {environment.name}")
 
 
-def service_of(platform: Platform, service: str) -> str:
-    """Returns the service of that name in any environment, or without a name the only one.
+def image_in(project: Project, environment: Environment, name: str) -> str:
+    """Returns the environment's image of that name, or without a name the only one.
 
-    Raises UsageError, with the known services, if there is no such service or no single one.
+    Raises UsageError, with the known images, if there is no such image or no single one.
     """
-    return _chosen(
-        sorted({name for each in platform.environments.values() for name in each.services}), service
+    return _image(
+        [environment], list(services_by_image(project, environment)), name, f" of {environment.name}"
     )
 
 
-def _chosen(known: Sequence[str], service: str, of: str = "") -> str:
+def source_of(platform: Platform, name: str) -> Image:
+    """Returns what the image of that name is built from, in any environment, or without a name the only one.
+
+    Raises UsageError, with the known images, if there is no such image or no single one.
+    """
+    environments = list(platform.environments.values())
+    built = {image.name: image for environment in environments for image in images(environment)}
+    return built[_image(environments, sorted(built), name)]
+
+
+def _image(environments: Sequence[Environment], known: Sequence[str], name: str, of: str = "") -> str:
+    if name and name not in known:
+        for environment in environments:
+            service = environment.services.get(name)
+            if service and service.same_image_as:
+                raise UsageError(
+                    f"{name} runs the image of {service.same_image_as}: SERVICE={service.same_image_as}."
+                )
+            if service and service.image:
+                raise UsageError(
+                    f"{name} runs a third-party image, {service.image}, which the settings pin: there is "
+                    "nothing to build or to release."
+                )
+    return _chosen(known, name, f"the name of an image{of}")
+
+
+def _chosen(known: Sequence[str], service: str, what: str) -> str:
     if not service and len(known) == 1:
         return known[0]
     if service in known:
         return service
-    missing = f"SERVICE={service} is not a service{of}" if service else "SERVICE is missing"
+    missing = f"SERVICE={service} is not {what}" if service else "SERVICE is missing"
     raise UsageError(f"{missing}. Use one of {', '.join(known)}.")

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from ops.core.errors import UsageError
-from ops.images.sources import Source
+from stacks.images import Image as Source
 
 TAG_PREFIX: Final = "content-"
 """What the tag that names an image's content begins with; it cannot be taken for a commit."""
@@ -94,7 +94,7 @@ def content_tag(root: Path, source: Source) -> str:
         if not there:
             raise UsageError(f"The image {source.name} cannot be built: {needed} is not {what}.")
     digest = hashlib.sha256(_VERSION)
-    options = [source.target, source.architecture]
+    options = [source.target or "", source.architecture]
     options += [f"{name}={value}" for name, value in sorted(source.build_args.items())]
     for part in (dockerfile.read_bytes(), *(option.encode() for option in options)):
         _add(digest, part)

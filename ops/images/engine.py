@@ -43,6 +43,13 @@ class Image:
     size: int
     layers: tuple[str, ...]
     labels: Mapping[str, str]
+    user: str = ""
+    """The user that it runs as; empty for root."""
+
+    @property
+    def runs_as_root(self) -> bool:
+        """Whether its user is root, by name, by number or because it names none."""
+        return self.user.partition(":")[0] in ("", "0", "root")
 
 
 @dataclass(frozen=True)
@@ -139,6 +146,7 @@ class Engine:
             size=int(found["Size"]),
             layers=tuple(found["RootFS"]["Layers"]),
             labels=found["Config"].get("Labels") or {},
+            user=found["Config"].get("User") or "",
         )
 
     def history(self, name: str) -> tuple[Layer, ...]:
@@ -170,7 +178,13 @@ class Engine:
             return file.read_text().strip()
 
     def run_command(
-        self, image: str, name: str, command: Sequence[str], variables: Sequence[str], *options: str
+        self,
+        image: str,
+        name: str,
+        command: Sequence[str],
+        variables: Sequence[str],
+        *options: str,
+        confined: Sequence[str] = CONFINED,
     ) -> tuple[str, ...]:
         """Returns the command that runs a container in the foreground, on the host's network, and removes it.
 
@@ -186,13 +200,21 @@ class Engine:
             f"--name={name}",
             "--network=host",
             "--pull=never",
-            *CONFINED,
+            *confined,
             *own,
             *(f"--env={variable}" for variable in variables),
             *options,
             image,
             *command,
         )
+
+    def pull(self, image: str) -> None:
+        """Pulls a third-party image unless this machine has it.
+
+        Raises OpsError if the registry does not have it or does not answer.
+        """
+        if self._ask("image", "inspect", image).returncode:
+            self._run("pull", "--quiet", image)
 
     def stop(self, name: str, seconds: int) -> bool:
         """Stops a container, or kills it after `seconds`; returns False if it does not exist."""

@@ -2,6 +2,7 @@
 
 import base64
 import os
+import platform
 import re
 import tomllib
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from ops.core.errors import OpsError, UsageError
 from ops.core.git import git
 from ops.images.content import content_tag, ignore_file, is_ignored, read_ignore
 from ops.images.engine import Engine, Image, build_flags, cache_flags
-from ops.images.sources import Source
+from stacks.images import Image as Source
 from stacks.naming import registry, repository_name
 from stacks.settings import Project
 
@@ -35,9 +36,9 @@ _ECR: Final = re.compile(r"\d{12}\.dkr\.ecr(?:-fips)?\.[a-z0-9-]+\.amazonaws\.co
 class Named:
     """An image on this machine: what it is built from, its name without tag, the commit that is its tag."""
 
-    source: Source
     repository: str
     commit: str
+    source: Source
 
     @property
     def name(self) -> str:
@@ -55,22 +56,24 @@ def named(project: Project, source: Source, commit: str) -> Named:
         raise UsageError(
             f"COMMIT={commit} is not a commit's id: 7 to 64 hexadecimal digits (git rev-parse HEAD)."
         )
-    return Named(source, repository_name(project, source.name), commit)
+    return Named(repository_name(project, source.name), commit, source)
 
 
-def build(engine: Engine, project: Project, wanted: Named, log: Path | None = None) -> Image:
+def build(
+    engine: Engine, project: Project, wanted: Named, log: Path | None = None, *, native: bool = False
+) -> Image:
     """Builds the image of the working tree; the engine's output goes to `log`, or else to stderr.
 
-    Raises OpsError if the engine fails.
+    `native` builds it for this machine's processor, whatever the settings say. Raises UsageError if the
+    Dockerfile or its context does not exist, OpsError if the engine fails.
     """
-    epoch, source = _epoch(), wanted.source
+    epoch = _epoch()
     engine.build(
-        SOURCE / source.context,
-        SOURCE / source.dockerfile,
+        *_paths(wanted.source),
         wanted.name,
         labels=_labels(project, wanted, epoch),
         epoch=epoch,
-        flags=(*build_flags(), *cache_flags(engine, source.name), *source.flags()),
+        flags=(*_flags(wanted.source, native=native), *cache_flags(engine, wanted.source.name)),
         log=log,
     )
     return find(engine, wanted)
@@ -93,16 +96,13 @@ def publish(engine: Engine, project: Project, wanted: Named, repository: str, ec
             _add_tag(ecr, project, path, digest, wanted.commit)
             return f"{target}@{digest}"
         engine.log_in(host, *_password(ecr))
-    epoch, flags = _epoch(), build_flags()
-    if not any(flag.startswith("--platform") for flag in flags):
-        flags = (f"--platform={source.platform}", *flags)
+    epoch, flags = _epoch(), _flags(source, published=True)
     digest = engine.publish(
-        SOURCE / source.context,
-        SOURCE / source.dockerfile,
+        *_paths(source),
         f"{target}:{wanted.commit}",
         labels=_labels(project, wanted, epoch),
         epoch=epoch,
-        flags=(*flags, *cache_flags(engine, source.name), *source.flags(), f"--tag={target}:{content}"),
+        flags=(*flags, *cache_flags(engine, source.name), f"--tag={target}:{content}"),
     )
     return f"{target}@{digest}"
 
@@ -114,7 +114,10 @@ def find(engine: Engine, wanted: Named) -> Image:
     """
     if image := engine.image(wanted.name):
         return image
-    raise OpsError(f"This machine has no image {wanted.name}. `make image` builds the working tree's image.")
+    raise OpsError(
+        f"This machine has no image {wanted.name}. `make image SERVICE={wanted.source.name}` builds the "
+        "working tree's image."
+    )
 
 
 def push(engine: Engine, project: Project, wanted: Named, repository: str, ecr: Any) -> str:
@@ -138,6 +141,41 @@ def report(engine: Engine, wanted: Named) -> list[tuple[int, str]]:
     image = find(engine, wanted)
     rows = [(layer.size, layer.made_by) for layer in engine.history(wanted.name) if layer.size]
     return [*rows, (image.size, "in all")]
+
+
+def _paths(source: Source) -> tuple[Path, Path]:
+    """Returns the context and the Dockerfile.
+
+    Raises UsageError if one of them does not exist.
+    """
+    context, dockerfile = SOURCE / source.context, SOURCE / source.dockerfile
+    if not dockerfile.is_file():
+        raise UsageError(
+            f"services.{source.name}.dockerfile = '{source.dockerfile}': {SOURCE} has no such file. A path "
+            "begins at the root of the repository."
+        )
+    if not context.is_dir():
+        raise UsageError(f"services.{source.name}.context = '{source.context}': {SOURCE} has no such folder.")
+    return context, dockerfile
+
+
+def _flags(source: Source, *, native: bool = False, published: bool = False) -> tuple[str, ...]:
+    """Returns the options of a build: the person's, then those of the settings.
+
+    An image is built for the processor of the settings, unless it is `native`; a published one says so
+    even if that is this machine's.
+    """
+    own = build_flags()
+    machine = "arm64" if platform.machine() in ("arm64", "aarch64") else "x86_64"
+    said = any(flag.startswith("--platform") for flag in own)
+    foreign = not native and source.architecture != machine
+    wanted = f"--platform=linux/{'arm64' if source.architecture == 'arm64' else 'amd64'}"
+    return (
+        *own,
+        *((wanted,) if (published or foreign) and not said else ()),
+        *((f"--target={source.target}",) if source.target else ()),
+        *(f"--build-arg={name}={value}" for name, value in sorted(source.build_args.items())),
+    )
 
 
 def _target(project: Project, wanted: Named, repository: str) -> str:

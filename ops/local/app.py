@@ -1,28 +1,24 @@
-"""The app as a separate program, run as the embedded ECS's task definition says."""
+"""A container's program as a separate process, run as the embedded ECS's task definition says."""
 
 import hashlib
-import http.client
 import json
-import socket
+import math
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from botocore.exceptions import ClientError
-
-from ops.core.clients import Credentials, isolated_client
-from ops.core.ecs import read_service
 from ops.core.errors import OpsError
 from ops.core.files import directory_locked
 from ops.images.engine import Engine
-from ops.local import processes
+from ops.local import processes, readiness
 from ops.local.embedded import Embedded
-from ops.local.runners import HOST, STOP_SECONDS, ContainerRunner, Runner
-from stacks.naming import base, service_name
-from stacks.settings import Environment, Project
+from ops.local.ports import HOST, free_port
+from ops.local.readiness import Readiness
+from ops.local.runners import STOP_SECONDS, ContainerRunner, Runner, TaskRunner
+from ops.local.tasks import Container
 from webapp import contract
 
 _READY_SECONDS: Final = 60.0
@@ -33,21 +29,6 @@ _TRIES: Final = 3
 
 
 @dataclass(frozen=True)
-class Container:
-    """A container of the task definition that an ECS service runs, with its secrets resolved."""
-
-    task_definition: str
-    task_role: str
-    variables: Mapping[str, str]
-    secrets: Mapping[str, str]
-    command: tuple[str, ...] = ()
-    """Entry point and arguments; without any, the image's own are meant."""
-
-    def __repr__(self) -> str:
-        return f"Container({self.task_definition!r})"
-
-
-@dataclass(frozen=True)
 class RunningApp:
     """An app that answers at an address; `started` is False if it was already running."""
 
@@ -55,49 +36,17 @@ class RunningApp:
     started: bool
 
 
-def read_container(embedded: Embedded, project: Project, environment: Environment, service: str) -> Container:
-    """Returns the container that the embedded ECS should run for a service.
+@dataclass(frozen=True)
+class Manner:
+    """How a program is started, and how it is seen that it works."""
 
-    Raises OpsError if ECS has no such service or container.
-    """
-    ecs = embedded.client("ecs", environment.region, environment.account_id)
-    cluster = base(project.name, environment.name)
-    name = service_name(project.name, environment.name, service)
-    found = read_service(ecs, cluster, name)
-    if found is None:
-        raise OpsError(f"The ECS cluster {cluster} of the embedded AWS has no service {name}.")
-    return container_of(embedded, environment, found.task_definition, service)
-
-
-def container_of(embedded: Embedded, environment: Environment, task_definition: str, name: str) -> Container:
-    """Returns a container of a task definition.
-
-    Raises OpsError if it has none of that name, or ECS could not start it.
-    """
-    ecs = embedded.client("ecs", environment.region, environment.account_id)
-    definition = ecs.describe_task_definition(taskDefinition=task_definition)["taskDefinition"]
-    arn = definition["taskDefinitionArn"]
-    containers = {container["name"]: container for container in definition["containerDefinitions"]}
-    if name not in containers:
-        raise OpsError(f"The task definition {arn} has no container {name}, only {', '.join(containers)}.")
-    container = containers[name]
-    # ECS reads the secrets as the execution role, which may read no others.
-    role = definition["executionRoleArn"]
-    keys = embedded.assume(role)
-    try:
-        secrets = {
-            item["name"]: _secret(embedded, keys, environment, item["valueFrom"])
-            for item in container.get("secrets", ())
-        }
-    except ClientError as error:
-        raise OpsError(f"ECS could not start a task of {arn}: as {role}: {error}") from None
-    return Container(
-        task_definition=arn,
-        task_role=definition["taskRoleArn"],
-        command=(*container.get("entryPoint", ()), *container.get("command", ())),
-        variables={item["name"]: item["value"] for item in container.get("environment", ())},
-        secrets=secrets,
-    )
+    ready: Readiness = readiness.STATUS
+    ports: tuple[int, ...] = (contract.PORT,)
+    """Ports to listen on, the first free one of which is taken, or else any other; none for none."""
+    fixed: bool = False
+    """Whether it can only listen on the first of them."""
+    before: Callable[[Mapping[str, str]], None] | None = None
+    """Runs before a start, with the program's variables."""
 
 
 def run_app(
@@ -107,25 +56,30 @@ def run_app(
     region: str,
     directory: Path,
     runner: Runner,
+    manner: Manner | None = None,
 ) -> RunningApp:
-    """Runs the app of a container, and restarts it only if something about it changed.
+    """Runs the app of a container, by default the status app, and restarts it only if something changed.
 
     Its environment is the container's, the keys of the task role that ECS provides on AWS, and what
-    the runner needs. Raises OpsError if it does not get ready.
+    the runner needs; `PORT`, if the container has that, is the port on this machine. Raises OpsError if it
+    does not get ready.
     """
+    manner = manner or Manner()
     fingerprint = _fingerprint(embedded, container, runner)
     previous = _read(_record(name, directory))
     address = previous.get("address", "")
     unchanged = processes.running(name, directory) and previous.get("fingerprint") == fingerprint
-    if unchanged and _gets_ready(address, _PATIENCE_SECONDS):
+    if unchanged and _gets_ready(manner.ready, address, _PATIENCE_SECONDS):
         return RunningApp(address, started=False)
     stop_app(name, directory)
-    wanted = int(address.rpartition(":")[2] or 0)
     variables = variables_of(embedded, container, region)
+    if manner.before:
+        manner.before(variables)
+    wanted = (int(address.rpartition(":")[2] or 0),) if address and not manner.fixed else ()
     # No other checkout may start an app between the choice of a port and the app's first answer there: of
     # two that chose the same port, the one that fails would count as ready, since the other one answers.
     with directory_locked(Path(tempfile.gettempdir())):
-        address = _start(name, directory, runner, variables, wanted, fingerprint)
+        address = _start(name, directory, runner, variables, wanted, fingerprint, manner)
     return RunningApp(address, started=True)
 
 
@@ -134,28 +88,34 @@ def _start(
     directory: Path,
     runner: Runner,
     variables: Mapping[str, str],
-    wanted: int,
+    wanted: tuple[int, ...],
     fingerprint: str,
+    manner: Manner,
 ) -> str:
     """Starts an app on the wanted port, if it is free, waits until it is ready, and returns its address."""
     log = directory / "logs" / f"{name}.log"
     tries = _TRIES
     while True:
-        port = free_port(wanted or contract.PORT, contract.PORT)
-        address = f"http://{HOST}:{port}"
-        program = runner.program(port, variables)
+        port = free_port(*wanted, *manner.ports) if manner.ports else 0
+        if manner.fixed and manner.ports and port != manner.ports[0]:
+            raise OpsError(
+                f"Port {manner.ports[0]} is taken, and containers of one task expect each other there."
+            )
+        address = f"http://{HOST}:{port}" if port else ""
+        own = {"PORT": str(port)} if "PORT" in variables and port else {}
+        program = runner.program(port, {**variables, **own})
         traces = {"address": address, "fingerprint": fingerprint, **_traces(runner)}
         _write(_record(name, directory), traces)
         pid = processes.start(
             name, program.command, directory=directory, log=log, environment=program.environment
         )
         try:
-            _wait(name, directory, pid, address, log)
+            _wait(name, directory, pid, address, log, manner.ready)
             return address
         except _EndedError:
             tries -= 1
             # Another program on this machine may have taken the port since it was found free.
-            if not tries or free_port(port) == port:
+            if not tries or not port or free_port(port) == port:
                 raise
 
 
@@ -184,67 +144,44 @@ def variables_of(embedded: Embedded, container: Container, region: str) -> dict[
     return {**keys, **container.variables, **container.secrets}
 
 
+def address_of(name: str, directory: Path) -> str:
+    """Returns the address of an app that runs, or an empty string if it does not run or listens nowhere."""
+    return _read(_record(name, directory)).get("address", "") if processes.running(name, directory) else ""
+
+
 def _traces(runner: Runner) -> dict[str, str]:
     """Returns what `stop_app` needs to know."""
-    if not isinstance(runner, ContainerRunner):
+    if not isinstance(runner, ContainerRunner | TaskRunner):
         return {}
     engine = runner.engine
     return {"container": runner.name, "engine": engine.kind, "executable": engine.executable}
 
 
-def _wait(name: str, directory: Path, pid: int, address: str, log: Path) -> None:
-    deadline = time.monotonic() + _READY_SECONDS
-    status: int | None = None
-    while time.monotonic() < deadline:
+def _wait(name: str, directory: Path, pid: int, address: str, log: Path, ready: Readiness) -> None:
+    started = time.monotonic()
+    wrong = ""
+    while (seconds := time.monotonic() - started) < _READY_SECONDS:
         if processes.running(name, directory) != pid:
             raise _EndedError(
                 f"The app ended as soon as it was started: {processes.last_line(log)}\nLog: {log}"
             )
-        status = _status(address, contract.READY_PATH)
-        if status == 200:
+        if not (wrong := ready.wrong(address, seconds)):
             return
         time.sleep(0.1)
     stop_app(name, directory)
-    answer = f"answers {status}" if status else "does not answer"
     raise OpsError(
-        f"The app does not get ready: {address}{contract.READY_PATH} {answer} after "
-        f"{_READY_SECONDS:.0f} s: {processes.last_line(log)}\nLog: {log}"
+        f"The app does not get ready: {wrong} after {_READY_SECONDS:.0f} s: {processes.last_line(log)}\n"
+        f"Log: {log}"
     )
 
 
-def _gets_ready(address: str, seconds: float) -> bool:
+def _gets_ready(ready: Readiness, address: str, seconds: float) -> bool:
     deadline = time.monotonic() + seconds
-    while _status(address, contract.READY_PATH) != 200:
+    while ready.wrong(address, math.inf):
         if time.monotonic() >= deadline:
             return False
         time.sleep(0.2)
     return True
-
-
-def _secret(embedded: Embedded, keys: Credentials, environment: Environment, reference: str) -> str:
-    """Returns the value that a container's `valueFrom` refers to, read with some keys.
-
-    Source of its forms: Amazon ECS API Reference, "Secret".
-    """
-    if ":secretsmanager:" in reference:
-        # arn:aws:secretsmanager:region:account:secret:name[:json-key:version-stage:version-id]
-        parts = reference.split(":")
-        key, stage, version = [*parts[7:], "", "", ""][:3]
-        client = isolated_client("secretsmanager", parts[3], embedded.endpoint, keys)
-        wanted = {"SecretId": ":".join(parts[:7]), "VersionStage": stage, "VersionId": version}
-        text = client.get_secret_value(**{name: value for name, value in wanted.items() if value})[
-            "SecretString"
-        ]
-        return str(json.loads(text)[key] if key else text)
-    region, name = environment.region, reference
-    if reference.startswith("arn:"):
-        _, _, _, region, _, resource = reference.split(":", 5)
-        name = "/" + resource.removeprefix("parameter/").removeprefix("/")
-    ssm = isolated_client("ssm", region, embedded.endpoint, keys)
-    found = ssm.get_parameters(Names=[name], WithDecryption=True)["Parameters"]
-    if not found:
-        raise OpsError(f"SSM has no parameter {name} in {region}, which the task definition refers to.")
-    return str(found[0]["Value"])
 
 
 def _fingerprint(embedded: Embedded, container: Container, runner: Runner) -> str:
@@ -255,31 +192,6 @@ def _fingerprint(embedded: Embedded, container: Container, runner: Runner) -> st
 
 def _sorted(container: Container) -> list[tuple[str, str]]:
     return sorted({**container.variables, **container.secrets}.items())
-
-
-def _status(address: str, path: str) -> int | None:
-    """Returns the HTTP status that an address answers with, or None if it does not answer."""
-    connection = http.client.HTTPConnection(address.removeprefix("http://"), timeout=10)
-    try:
-        connection.request("GET", path)
-        return connection.getresponse().status
-    except (OSError, http.client.HTTPException):
-        return None
-    finally:
-        connection.close()
-
-
-def free_port(*wanted: int) -> int:
-    """Returns the first of the wanted ports that nobody listens on, or else any free port."""
-    for port in (*wanted, 0):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((HOST, port))
-            except OSError:
-                continue
-            return int(probe.getsockname()[1])
-    raise OpsError(f"No free port on {HOST}.")
 
 
 def _record(name: str, directory: Path) -> Path:

@@ -63,10 +63,25 @@ def put_secret(client: Any, name: str, reference: SecretReference, token: Path) 
         except client.exceptions.ParameterAlreadyExists:
             return False
         return True
+    if reference.json_key:
+        return _put_key(client, reference.name, reference.json_key, value)
     try:
         client.create_secret(Name=reference.name, SecretString=value)
     except client.exceptions.ResourceExistsException:
         return False
+    return True
+
+
+def _put_key(client: Any, name: str, key: str, value: str) -> bool:
+    """Generates one value of a secret that is a JSON object; returns False if it already has one."""
+    try:
+        content = json.loads(client.get_secret_value(SecretId=name)["SecretString"])
+    except client.exceptions.ResourceNotFoundException:
+        client.create_secret(Name=name, SecretString=json.dumps({key: value}))
+        return True
+    if key in content:
+        return False
+    client.put_secret_value(SecretId=name, SecretString=json.dumps({**content, key: value}))
     return True
 
 

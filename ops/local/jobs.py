@@ -13,31 +13,21 @@ from typing import Any, Final
 
 from ops.core.errors import OpsError
 from ops.local import processes
-from ops.local.app import container_of, variables_of
+from ops.local.app import variables_of
 from ops.local.embedded import Embedded
 from ops.local.runners import Program
+from ops.local.tasks import container_of
 from stacks.naming import base
 from stacks.settings import Environment, Project
 
-RunJob = Callable[[Sequence[str], Mapping[str, str]], Program]
-"""Returns the program of a task, by the command of its container and its variables."""
+RunJob = Callable[[Mapping[str, str]], Program]
+"""Returns the program of a task, by its variables."""
 
 _KILLED: Final = 137
 """The exit code of a container that is ended by SIGKILL. Source: Amazon ECS Developer Guide, "Stopped tasks
 error messages"."""
 
 _POLL: Final = 0.1
-
-
-def as_process(directory: Path, tools: Mapping[str, str]) -> RunJob:
-    """Returns the way to run a job as a process in a directory; `tools` has the `PATH` that it needs."""
-
-    def program(command: Sequence[str], variables: Mapping[str, str]) -> Program:
-        needed = {"PATH": tools.get("PATH", os.defpath)}
-        change = ("/bin/sh", "-c", 'cd "$0" && exec "$@"', str(directory))
-        return Program((*change, *command), {**needed, **variables})
-
-    return program
 
 
 def process_name(environment: Environment, job: str) -> str:
@@ -69,7 +59,7 @@ def run_job(
         task = _task(ecs, cluster, execution)
         try:
             container = container_of(embedded, environment, task["taskDefinitionArn"], job)
-            program = run(container.command, variables_of(embedded, container, region))
+            program = run(variables_of(embedded, container, region))
             code = _run(process_name(environment, job), directory, program, timeout)
         except BaseException:
             sfn.stop_execution(executionArn=execution)

@@ -1,10 +1,9 @@
-"""Runs apps and jobs in place of ECS, since the embedded AWS runs no containers.
+"""Runs services and jobs in place of ECS, since the embedded AWS runs no containers.
 
-It runs an app as `make up` does, as the current task definition says. It is never used with any
+It runs them as `make up` does, as the current task definitions say. It is never used with any
 other AWS.
 """
 
-import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,16 +12,16 @@ from ops.core.checkout import Checkout
 from ops.core.errors import OpsError, ReleaseFailedError
 from ops.core.files import exclusive
 from ops.core.progress import Phase
-from ops.local.app import read_container, run_app
+from ops.local.balancers import Balancers
 from ops.local.embedded import Embedded, find_embedded
-from ops.local.jobs import as_process, process_name, run_job
-from ops.local.runners import ProcessRunner
+from ops.local.jobs import process_name, run_job
+from ops.local.services import NotRunError, Services
 from stacks.settings import Environment, Project
 
 
 @dataclass(frozen=True, slots=True)
 class StandIn:
-    """The apps of one environment on the embedded AWS of a checkout."""
+    """The services of one environment on the embedded AWS of a checkout."""
 
     checkout: Checkout
     embedded: Embedded
@@ -30,37 +29,36 @@ class StandIn:
     environment: Environment
 
     def run(self, service: str, phase: Phase) -> str:
-        """Runs a service's app as its task definition says now, and returns its address.
+        """Runs a service as its task definition says now, and returns its address.
 
-        Raises ReleaseFailedError if it does not get ready.
+        That is empty if it listens nowhere, or is not run here, which the phase's result says. Raises
+        ReleaseFailedError if it does not get ready.
         """
         refusal = "Another `make up` or `make down` is at work here"
         with exclusive(self.checkout.state / "local.lock", refusal):
-            container = read_container(self.embedded, self.project, self.environment, service)
             try:
-                app = run_app(
-                    self.embedded,
-                    container,
-                    self._name(service),
-                    self.environment.region,
-                    self.checkout.local,
-                    ProcessRunner(os.environ),
-                )
+                ran = self._services.run(service)
+            except NotRunError as reason:
+                phase.result = f"not run: {reason}"
+                return ""
             except OpsError as error:
                 raise ReleaseFailedError(f"The app does not run: {error}") from None
-        phase.result = f"{'started' if app.started else 'unchanged'} at {app.address}"
-        return app.address
+            if ran.address:
+                Balancers(self.environment, self.checkout.local).update(service, ran.address)
+        phase.result = f"{ran.what}{f' at {ran.address}' if ran.address else ''}"
+        return ran.address
+
+    def order(self) -> tuple[str, ...]:
+        """Returns the services so that each comes after those it uses."""
+        return self._services.order()
 
     def address(self, service: str) -> str:
-        """Returns the address of a service's app.
+        """Returns the address of a service, or an empty string if it listens nowhere or is not run here."""
+        return self._services.address(service)
 
-        Raises OpsError if it was never started.
-        """
-        try:
-            record = json.loads((self.checkout.local / f"{self._name(service)}.json").read_text())
-        except FileNotFoundError:
-            raise OpsError(f"The app of {service} was not started here; `make deploy` starts it.") from None
-        return str(record["address"])
+    def runs(self, service: str) -> bool:
+        """Whether a service runs on this machine."""
+        return self._services.runs(service)
 
     def run_job(self, job: str, execution: str) -> None:
         """Runs the task of an execution of a job as a process here, until the execution is done."""
@@ -71,15 +69,16 @@ class StandIn:
             job,
             execution,
             directory=self.checkout.local,
-            run=as_process(self.checkout.directory, os.environ),
+            run=self._services.job(job),
         )
 
     def job_log(self, job: str) -> Path:
         """Returns the file that a job's output is appended to."""
         return self.checkout.local / "logs" / f"{process_name(self.environment, job)}.log"
 
-    def _name(self, service: str) -> str:
-        return f"app-{self.environment.name}-{service}"
+    @property
+    def _services(self) -> Services:
+        return Services(self.checkout, self.embedded, self.project, self.environment)
 
 
 def stand_in(checkout: Checkout, project: Project, environment: Environment) -> StandIn | None:

@@ -3,12 +3,11 @@
 After an interruption, a failure or a change, `up` resumes where it has to.
 """
 
-import hashlib
 import os
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal, get_args
 
@@ -16,43 +15,55 @@ from ops.core.checkout import Checkout
 from ops.core.errors import OpsError, UsageError
 from ops.core.files import exclusive
 from ops.core.progress import Phase, Progress
-from ops.images import image
 from ops.images.engine import find_engine
-from ops.images.sources import chosen, sources
 from ops.local import firsts
-from ops.local.app import read_container, run_app, stop_app
+from ops.local.app import stop_app
+from ops.local.balancers import Balancers, url
 from ops.local.embedded import Embedded, find_embedded, start_embedded
-from ops.local.runners import ContainerRunner, ProcessRunner, Runner
+from ops.local.services import NotRunError, Ran, Services
 from ops.terraform.binary import Terraform, find_terraform
 from ops.terraform.phases import Phases, Place
 from ops.terraform.workspace import OnLine, Workspace
+from stacks import routing
+from stacks.images import services_by_image
 from stacks.settings import Environment, Platform
+from stacks.workloads import workloads
 
 Run = Literal["process", "image"]
-"""How the app runs: the checkout's code as a process, or its image in a container."""
+"""How services run: as processes by their local commands, or their images in containers."""
 
 RUNS: Final[tuple[Run, ...]] = get_args(Run)
 
 _RESUME: Final = "`make up` resumes, `make down` removes it"
 
 
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A service after `up`: its kind, where it is reached if anywhere, why not, and what differs from AWS."""
+
+    kind: str
+    address: str
+    why_not: str = ""
+    differs: Mapping[str, str] = field(default_factory=dict)
+
+
 @dataclass(frozen=True)
 class Up:
-    """The result of `up`: the embedded AWS, and each service's address."""
+    """The result of `up`: the embedded AWS, and each service."""
 
     embedded: Embedded
-    addresses: Mapping[str, str]
+    services: Mapping[str, Served]
 
 
 def checked_run(text: str) -> Run:
-    """Returns the way to run the app that `RUN=` names.
+    """Returns the way to run services that `RUN=` names.
 
     Raises UsageError if it names none.
     """
     for run in RUNS:
         if run == text:
             return run
-    raise UsageError(f"RUN={text} is not a way to run the app. Use one of {', '.join(RUNS)}.")
+    raise UsageError(f"RUN={text} is not a way to run services. Use one of {', '.join(RUNS)}.")
 
 
 def up(checkout: Checkout, platform: Platform, environment: Environment, run: Run, progress: Progress) -> Up:
@@ -83,15 +94,10 @@ def down(checkout: Checkout) -> bool:
     return True
 
 
-def container_name(checkout: Checkout, name: str) -> str:
-    """Returns the name of an app's container, unique to this checkout on this machine."""
-    return f"oaktree-{hashlib.sha256(str(checkout.directory).encode()).hexdigest()[:8]}-{name}"
-
-
 def stop_all(local: Path) -> None:
-    """Stops every process that `up` started, the embedded AWS last."""
+    """Stops every process that `up` started, the router first and the embedded AWS last."""
     names = [path.stem for path in local.glob("*.pid")]
-    for name in sorted(names, key=lambda name: (name == "embedded", name)):
+    for name in sorted(names, key=lambda name: (name == "embedded", not name.startswith("router-"), name)):
         stop_app(name, local)
 
 
@@ -134,9 +140,9 @@ class _Up:
             phases.foundation(place, account_id, _apply)
         with phases.phase("images and secrets") as phase:
             images = self._firsts(embedded, phase)
-        phases.releases(place, {service: (image, firsts.COMMIT) for service, image in images.items()})
+        phases.releases(place, {name: (image, firsts.COMMIT) for name, image in images.items()})
         phases.environment(place, _apply)
-        return Up(embedded, dict(self._apps(embedded)))
+        return Up(embedded, self._services(embedded))
 
     def _embedded(self, terraform: Terraform, phase: Phase) -> Embedded:
         if found := find_embedded(self._checkout.local):
@@ -167,38 +173,51 @@ class _Up:
     def _firsts(self, embedded: Embedded, phase: Phase) -> dict[str, str]:
         project, environment = self._project, self._environment
         ecr = embedded.client("ecr", project.region)
-        images: dict[str, str] = {}
+        images = {
+            name: firsts.put_image(ecr, project, name) for name in services_by_image(project, environment)
+        }
         made = 0
-        for name, service in environment.services.items():
-            images[name] = firsts.put_image(ecr, project, name)
-            for secret, reference in service.secrets.items():
-                client = embedded.client(reference.store, environment.region, environment.account_id)
-                made += firsts.put_secret(client, secret, reference, self._checkout.local / "write-token")
-            if service.hosted_zone:
-                route53 = embedded.client("route53", environment.region, environment.account_id)
-                firsts.put_hosted_zone(route53, service.hosted_zone)
+        for _, variable, reference in (
+            secret for each in workloads(project, environment) for secret in each.secrets
+        ):
+            client = embedded.client(reference.store, environment.region, environment.account_id)
+            made += firsts.put_secret(client, variable, reference, self._checkout.local / "write-token")
+        for zone in dict.fromkeys(
+            zone for balancer in routing.balancers(environment) for zone in balancer.domains.values()
+        ):
+            route53 = embedded.client("route53", environment.region, environment.account_id)
+            firsts.put_hosted_zone(route53, zone)
         phase.result = f"for {', '.join(images)}" + (f", secrets made up: {made}" if made else "")
         return images
 
-    def _apps(self, embedded: Embedded) -> Iterator[tuple[str, str]]:
+    def _services(self, embedded: Embedded) -> dict[str, Served]:
+        """Runs the services, and the router in front of them."""
         environment = self._environment
-        for service in environment.services:
-            with self._phases.phase(f"app {service}") as phase:
-                container = read_container(embedded, self._project, environment, service)
-                name = f"app-{environment.name}-{service}"
-                runner = self._runner(service, name)
-                app = run_app(embedded, container, name, environment.region, self._checkout.local, runner)
-                phase.result = "started" if app.started else "unchanged"
-                yield service, app.address
-
-    def _runner(self, service: str, name: str) -> Runner:
-        if self._run == "process":
-            return ProcessRunner(os.environ)
-        engine = find_engine()
-        (source,) = chosen(sources([self._environment]), service)
-        wanted = image.named(self._project, source, firsts.COMMIT)
-        built = image.build(engine, self._project, wanted, self._checkout.local / "logs" / "image.log")
-        return ContainerRunner(engine, built.id, container_name(self._checkout, name))
+        engine = find_engine() if self._run == "image" else None
+        services = Services(self._checkout, embedded, self._project, environment, engine)
+        ran: dict[str, Ran] = {}
+        missing: dict[str, str] = {}
+        for key in services.order():
+            what = "app" if environment.services[key].kind == "status" else environment.services[key].kind
+            with self._phases.phase(f"{what} {key}") as phase:
+                try:
+                    ran[key] = services.run(key)
+                    phase.result = ran[key].what
+                except NotRunError as reason:
+                    missing[key] = str(reason)
+                    phase.result = f"not run: {reason}"
+        balancers = Balancers(environment, self._checkout.local)
+        addresses = {key: each.address.removeprefix("http://") for key, each in ran.items() if each.address}
+        listeners = balancers.start(addresses, missing)
+        return {
+            key: Served(
+                service.kind,
+                url(key, listeners) or (ran[key].address if key in ran else ""),
+                missing.get(key, ""),
+                ran[key].differs if key in ran else {},
+            )
+            for key, service in environment.services.items()
+        }
 
 
 def _apply(workspace: Workspace, on_line: OnLine) -> None:

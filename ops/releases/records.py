@@ -18,6 +18,7 @@ from botocore.exceptions import ClientError
 from ops.core.ecs import COMMIT_ID, DIGEST
 from ops.core.errors import OpsError, UsageError
 from ops.releases.lock import locked
+from stacks.images import services_by_image
 from stacks.naming import registry, release_lock, release_parameter, repository_name
 from stacks.settings import Environment, Project
 
@@ -245,11 +246,12 @@ class Releases:
             )
 
     def check_image(self, service: str, image: str) -> None:
-        """Raises UsageError unless `service` exists and `image` is one of its images, by digest."""
-        if service not in self.environment.services:
-            known = ", ".join(self.environment.services)
+        """Raises UsageError unless the environment releases `service`, and `image` is one of it by digest."""
+        known = services_by_image(self.project, self.environment)
+        if service not in known:
             raise UsageError(
-                f"SERVICE={service} is not a service of {self.environment.name}. Use one of {known}."
+                f"SERVICE={service} is not the name of an image of {self.environment.name}. Use one of "
+                f"{', '.join(known)}."
             )
         repository = f"{registry(self.project)}/{repository_name(self.project, service)}"
         name, _, digest = image.partition("@")

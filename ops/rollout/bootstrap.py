@@ -16,7 +16,6 @@ from ops.core.progress import Progress
 from ops.github.oidc_provider import manages_oidc_provider, oidc_provider_problem
 from ops.images import image as images
 from ops.images.engine import find_engine
-from ops.images.sources import Source, chosen, sources
 from ops.local import firsts
 from ops.local.stand_in import StandIn, stand_in
 from ops.releases.choice import commit_of
@@ -26,6 +25,8 @@ from ops.terraform.binary import find_terraform
 from ops.terraform.phases import Phases, Place
 from ops.terraform.workspace import OnLine, Workspace
 from stacks import kinds
+from stacks.images import Image, services_by_image
+from stacks.images import images as built_images
 from stacks.naming import repository_name
 from stacks.settings import Environment, Platform
 
@@ -71,6 +72,7 @@ class Bootstrap:
             directory=checkout.local if os.environ.get("AWS_ENDPOINT_URL") else checkout.aws,
         )
         self._stand_in: StandIn | None = stand_in(checkout, platform.project, environment)
+        self._images = tuple(services_by_image(platform.project, environment))
 
     def steps(self, say: OnLine) -> tuple[Step, ...]:
         """Returns what `run` will do and what is done already, without changing anything.
@@ -83,7 +85,7 @@ class Bootstrap:
         founded = states.exists()
         foundation = self._foundation(founded)
         self._require_oidc_provider()
-        release = tuple(self._release(service, founded) for service in environment.services)
+        release = tuple(self._release(name, founded) for name in self._images)
         prerequisites.require(self._platform, kinds.stacks_for_environment(self._project, environment), say)
         stacks = [kind.name_in(environment.name) for kind in kinds.OF_ENVIRONMENT]
         there = {stack: len(states.resources(stack)) if founded else 0 for stack in stacks}
@@ -107,7 +109,7 @@ class Bootstrap:
             releases = self._phases.records(self._place)
             found = {
                 service: self._first(releases, service)
-                for service in self._environment.services
+                for service in self._images
                 if releases.deployable(service) is None
             }
             phase.result = f"for {', '.join(found)}" if found else "unchanged"
@@ -140,7 +142,7 @@ class Bootstrap:
         return Step(stack, f"{'resume the apply' if begun else 'apply'}{moved}", done=False)
 
     def _release(self, service: str, founded: bool) -> Step:
-        """Returns the step that provides a service's first image and records it."""
+        """Returns the step that provides the first image of a name and records it."""
         name = f"release of {service}"
         releases = self._phases.records(self._place)
         own = self._own_image(releases, service)
@@ -177,7 +179,7 @@ class Bootstrap:
         return Step(name, f"build {wanted.name} with {engine.kind}, push and record it", done=False)
 
     def _first(self, releases: Releases, service: str) -> tuple[str, str]:
-        """Returns a service's first image and its commit; builds and pushes the image if none was given."""
+        """Returns the first image of a name and its commit; builds and pushes the image if none was given."""
         ecr = releases.ecr
         if own := self._own_image(releases, service):
             return own, self._commit_of(releases, own)
@@ -190,17 +192,16 @@ class Bootstrap:
         images.build(engine, self._project, wanted)
         return images.push(engine, self._project, wanted, "", ecr), wanted.commit
 
-    def _source(self, service: str) -> Source:
-        (source,) = chosen(sources([self._environment]), service)
-        return source
+    def _source(self, name: str) -> Image:
+        """Returns what an image is built from."""
+        return next(image for image in built_images(self._environment) if image.name == name)
 
     def _own_image(self, releases: Releases, service: str) -> str:
-        """Returns the image of `IMAGE=` if it is one of this service, else an empty string."""
+        """Returns the image of `IMAGE=` if it is one of that name, else an empty string."""
         if not self._image:
             return ""
         path = self._image.partition("@")[0].partition("/")[2]
-        services = self._environment.services
-        if path not in [repository_name(self._project, each) for each in services]:
+        if path not in [repository_name(self._project, each) for each in self._images]:
             releases.check_image(service, self._image)
         if path != repository_name(self._project, service):
             return ""
@@ -220,11 +221,12 @@ class Bootstrap:
             raise UsageError(problem)
 
     def _apps(self) -> Iterator[tuple[str, str]]:
-        """Runs the apps on this machine, as the embedded AWS runs no containers; yields their addresses."""
+        """Runs the services here, as the embedded AWS runs no containers; yields their addresses."""
         if self._stand_in:
-            for service in self._environment.services:
+            for service in self._stand_in.order():
                 with self._phases.phase(f"app {service}") as phase:
-                    yield service, self._stand_in.run(service, phase)
+                    if address := self._stand_in.run(service, phase):
+                        yield service, address
 
 
 def beyond_creation(plan: Any) -> list[str]:

@@ -23,6 +23,7 @@ from ops.terraform.states import StateBucket
 from ops.terraform.synthesis import synthesize
 from ops.terraform.workspace import OnLine, Workspace
 from stacks import kinds
+from stacks.images import services_by_image
 from stacks.naming import state_bucket
 from stacks.settings import Environment, Platform
 
@@ -106,12 +107,13 @@ class Phases:
                 foundation.settle(workspace)
 
     def releases(self, place: Place, images: Mapping[str, tuple[str, str]], why: str = "") -> None:
-        """Records the image and commit of each service without a release, or whose image no longer exists."""
+        """Records image and commit of each image without a release, or whose release no longer exists."""
         with self.phase("releases") as phase:
             releases = self.records(place)
-            missing = [name for name in self._environment.services if releases.deployable(name) is None]
-            for service in missing:
-                releases.record(service, *images[service], why)
+            wanted = services_by_image(self._project, self._environment)
+            missing = [name for name in wanted if releases.deployable(name) is None]
+            for name in missing:
+                releases.record(name, *images[name], why)
             phase.result = f"recorded for {', '.join(missing)}" if missing else "unchanged"
 
     def environment(self, place: Place, apply: Apply) -> None:

@@ -14,7 +14,8 @@ from typing import Any
 import httpx
 
 from ops.images.engine import Engine
-from ops.local.runners import HOST, ContainerRunner
+from ops.local.ports import HOST
+from ops.local.runners import ContainerRunner
 from tests.serving import free_port
 from webapp.contract import HEALTH_COMMAND, HEALTH_PATH, READY_PATH
 

@@ -40,6 +40,7 @@ cost_centre = "1000"
 network = {{ cidr = "10.10.0.0/16" }}
 
 [services.web]
+kind = "status"
 secrets = {{ WRITE_TOKEN_SHA256 = "ssm:/oaktree/dev/web/write-token-sha256" }}
 token_over_http = true
 """

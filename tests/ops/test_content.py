@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from ops.core.errors import UsageError
 from ops.images.content import content_tag, is_ignored, patterns
-from ops.images.sources import Source
+from stacks.images import Image as Source
 
 SHOP = Source("shop", dockerfile="shop/Dockerfile", context="shop")
 

@@ -13,13 +13,14 @@ import pytest
 
 from ops.core.checkout import SOURCE
 from ops.images.content import content_tag
-from ops.images.sources import Source
 from ops.local.embedded import Embedded
+from stacks.images import STATUS_DOCKERFILE, Image
 from tests.ops.conftest import ACCOUNT, REGION, Desk
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 DIGEST = "sha256:" + "ab" * 32
 REGISTRY = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com"
+WEB = Image("web", STATUS_DOCKERFILE)
 REPOSITORY = f"{REGISTRY}/oaktree/web"
 
 DOCKER = """#!/usr/bin/env python3
@@ -85,7 +86,7 @@ def test_an_image_is_built_and_pushed_with_what_attests_it(
         "--provenance=mode=max",
         "--sbom=true",
         f"--tag={REPOSITORY}:{COMMIT}",
-        f"--tag={REPOSITORY}:{content_tag(SOURCE, Source('web'))}",
+        f"--tag={REPOSITORY}:{content_tag(SOURCE, WEB)}",
         f"--label=org.opencontainers.image.revision={COMMIT}",
     } < set(build)
 
@@ -114,7 +115,7 @@ def test_the_same_content_is_not_built_again_and_gets_the_commit_as_a_tag(
 ) -> None:
     ecr = embedded.client("ecr", REGION)
     layer = {"digest": f"sha256:{'c' * 64}"}
-    tag = content_tag(SOURCE, Source("web"))
+    tag = content_tag(SOURCE, WEB)
     put = ecr.put_image(
         repositoryName="oaktree/web",
         imageManifest=json.dumps({"schemaVersion": 2, "layers": [layer]}),

@@ -1,0 +1,282 @@
+"""The services of an environment on this machine: how each is run, in what order, and why one is not."""
+
+import os
+import subprocess
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from ops.core.checkout import SOURCE, Checkout
+from ops.core.errors import OpsError
+from ops.images import image
+from ops.images.engine import Engine
+from ops.local import firsts, processes
+from ops.local.app import Manner, address_of, run_app, stop_app
+from ops.local.embedded import Embedded
+from ops.local.names import app_name, container_name
+from ops.local.readiness import STATUS, Answers, Listens, Passes, Readiness, Stays
+from ops.local.runners import (
+    CommandRunner,
+    ContainerRunner,
+    ProcessRunner,
+    Program,
+    Runner,
+    TaskRunner,
+    command_in,
+)
+from ops.local.tasks import Container, read_container
+from stacks.images import images
+from stacks.naming import internal_name
+from stacks.service_settings import Service
+from stacks.settings import Environment, Project
+from stacks.workloads import Container as Planned
+from stacks.workloads import Workload, address_port, port_of, used_services, workload
+
+GIVEN_BY_AWS: Final = (
+    "AWS_ACCESS_KEY_ID",
+    "AWS_CONFIG_FILE",
+    "AWS_DEFAULT_REGION",
+    "AWS_EC2_METADATA_DISABLED",
+    "AWS_ENDPOINT_URL",
+    "AWS_REGION",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "AWS_SHARED_CREDENTIALS_FILE",
+)
+"""Variables in place of what ECS gives a task: the endpoint of AWS, the role's keys, the region."""
+
+
+Before = Callable[[Mapping[str, str]], None]
+"""Takes a program's variables."""
+
+MakeProgram = Callable[[Mapping[str, str]], Program]
+"""Takes variables, and returns the program that has them."""
+
+
+class NotRunError(OpsError):
+    """A service is not run on this machine; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """A service that runs: its address if it listens, and a line on what was done for it."""
+
+    address: str
+    what: str
+    differs: Mapping[str, str]
+    """Its variables that are not those of the task definition, beside `GIVEN_BY_AWS`."""
+
+
+@dataclass(frozen=True)
+class Services:
+    """The services of an environment; with an engine in containers, else as processes."""
+
+    checkout: Checkout
+    embedded: Embedded
+    project: Project
+    environment: Environment
+    engine: Engine | None = None
+    _built: dict[str, str] = field(default_factory=dict)
+
+    def order(self) -> tuple[str, ...]:
+        """Returns the services so that each comes after those it uses."""
+        found: dict[str, None] = {}
+
+        def add(name: str) -> None:
+            for used in used_services(self.environment.services[name].uses):
+                if used in self.environment.services and used not in found:
+                    add(used)
+            found[name] = None
+
+        for name in self.environment.services:
+            if name not in found:
+                add(name)
+        return tuple(found)
+
+    def run(self, key: str) -> Ran:
+        """Runs a service as its task definition says, and restarts only what has changed.
+
+        Raises NotRunError if it is not run here, and OpsError if it does not get ready.
+        """
+        planned = workload(self.project, self.environment, key)
+        self._stop_others(planned)
+        if reason := self._reason(planned.settings):
+            raise NotRunError(reason)
+        if self.engine is None or planned.settings.kind == "status":
+            return self._one(planned)
+        ran = [self._contained(planned, each, self.engine) for each in planned.containers]
+        target = ran[planned.containers.index(planned.target)]
+        return replace(
+            ran[0], address=target.address, what=", ".join(dict.fromkeys(each.what for each in ran))
+        )
+
+    def address(self, key: str) -> str:
+        """Returns the address of a service that runs here, or an empty string."""
+        target = self.environment.services[key].target_container
+        contained = address_of(app_name(self.environment, key, target), self.checkout.local) if target else ""
+        return contained or address_of(app_name(self.environment, key), self.checkout.local)
+
+    def runs(self, key: str) -> bool:
+        """Whether a service runs here."""
+        return processes.running(app_name(self.environment, key), self.checkout.local) is not None
+
+    def job(self, key: str) -> MakeProgram:
+        """Returns the way to run a task of a job: its local command, with its peers on this machine.
+
+        Raises NotRunError if it has none.
+        """
+        service = self.environment.services[key]
+        if service.local is None:
+            raise NotRunError(f"{key} has no [services.{key}.local] command, which would run it here.")
+        peers, local = dict(self._peers(service)), service.local
+
+        def program(variables: Mapping[str, str]) -> Program:
+            here = {name: peers.get(value, value) for name, value in variables.items()}
+            return command_in(SOURCE / local.working_directory, local.command, here)
+
+        return program
+
+    def _reason(self, service: Service) -> str:
+        """Returns why a service is not run, or an empty string."""
+        if service.kind == "job":
+            return "a job, which is not started by itself"
+        if service.kind == "status" or self.engine or service.local:
+            return ""
+        if service.image and not service.dockerfile:
+            return "third-party image: RUN=image runs it, with docker or podman"
+        return "no [services.<name>.local] command; RUN=image runs its image, with docker or podman"
+
+    def _stop_others(self, planned: Workload) -> None:
+        """Stops sidecars where they are not run, and a service that is not run any more."""
+        as_containers = self.engine is not None
+        for each in planned.containers:
+            is_main = each is planned.main
+            if (not is_main and not as_containers) or self._reason(planned.settings):
+                stop_app(app_name(self.environment, planned.key, each.name), self.checkout.local)
+
+    def _one(self, planned: Workload) -> Ran:
+        """Runs a service's own container: the status app, or the local command of another service."""
+        service = planned.settings
+        container, differs = self._container(planned, planned.main)
+        name = app_name(self.environment, planned.key)
+        if service.kind == "status":
+            return self._started(name, container, differs, self._status_runner(planned, name), Manner(STATUS))
+        if service.local is None:
+            raise NotRunError(self._reason(service))
+        directory = SOURCE / service.local.working_directory
+        runner = CommandRunner(service.local.command, directory)
+        port = address_port(service) or port_of(service)
+        ready: Readiness = Stays()
+        if port:
+            ready = Answers(service.health_path, service.health_status) if planned.balanced else Listens()
+        before = self._before(
+            planned, lambda variables: command_in(directory, service.before_deploy, variables)
+        )
+        manner = Manner(ready, (port,) if port else (), before=before)
+        ran = self._started(name, container, differs, runner, manner)
+        skipped = [each.name for each in planned.containers[1:]]
+        note = f", without {', '.join(skipped)}: sidecars run in containers only" if skipped else ""
+        return replace(ran, what=ran.what + note)
+
+    def _contained(self, planned: Workload, each: Planned, engine: Engine) -> Ran:
+        """Runs one container of a service; all share this machine's network, as those of a task theirs."""
+        container, differs = self._container(planned, each)
+        name = app_name(self.environment, planned.key, each.name)
+        called = container_name(self.checkout, name)
+        runner = TaskRunner(engine, self._image(engine, each), called, container.definition, container.memory)
+        ready: Readiness = Stays()
+        if each.port and each is planned.target and planned.balanced:
+            ready = Answers(planned.health_path, planned.health_status)
+        elif each.health:
+            ready = Passes((engine.executable, "exec", called, *each.health.command))
+        elif each.port:
+            ready = Listens()
+        before = None
+        if each is planned.main:
+            before = self._before(
+                planned,
+                lambda variables: runner.one_off(
+                    f"{called}-before", planned.settings.before_deploy, variables
+                ),
+            )
+        fixed = len(planned.containers) > 1
+        manner = Manner(ready, (each.port,) if each.port else (), fixed=fixed, before=before)
+        return self._started(name, container, differs, runner, manner)
+
+    def _started(
+        self, name: str, container: Container, differs: Mapping[str, str], runner: Runner, manner: Manner
+    ) -> Ran:
+        done: list[str] = []
+        before = manner.before
+
+        def told(variables: Mapping[str, str]) -> None:
+            if before:
+                before(variables)
+                done.append("before_deploy ended with status 0")
+
+        app = run_app(
+            self.embedded,
+            container,
+            name,
+            self.environment.region,
+            self.checkout.local,
+            runner,
+            replace(manner, before=told),
+        )
+        if "PORT" in container.variables and app.address:
+            differs = {"PORT": app.address.rpartition(":")[2], **differs}
+        done.append("started" if app.started else "unchanged")
+        return Ran(app.address, ", ".join(done), differs)
+
+    def _container(self, planned: Workload, each: Planned) -> tuple[Container, dict[str, str]]:
+        """Returns a registered container that reaches its peers on this machine, and what differs by that."""
+        found = read_container(self.embedded, self.project, self.environment, planned.key, each.name)
+        peers = dict(self._peers(planned.settings))
+        differs = {name: peers[value] for name, value in found.variables.items() if value in peers}
+        return replace(found, variables={**found.variables, **differs}), differs
+
+    def _peers(self, service: Service) -> Iterator[tuple[str, str]]:
+        """Yields where a service finds those that it uses, on AWS and here."""
+        for name in used_services(service.uses):
+            there = internal_name(self.project.name, self.environment.name, name)
+            if here := self.address(name):
+                yield f"http://{there}:{address_port(self.environment.services[name])}", here
+
+    def _before(self, planned: Workload, program: MakeProgram) -> Before | None:
+        """Returns what runs the command of `before_deploy`, with the variables of the service."""
+        if not planned.settings.before_deploy:
+            return None
+        log = self.checkout.local / "logs" / f"before-{self.environment.name}-{planned.key}.log"
+
+        def run(variables: Mapping[str, str]) -> None:
+            made = program(variables)
+            log.parent.mkdir(parents=True, exist_ok=True)
+            with log.open("ab") as output:
+                done = subprocess.run(
+                    made.command, stdout=output, stderr=output, env=made.environment, check=False
+                )
+            if done.returncode:
+                raise OpsError(
+                    f"before_deploy of {planned.key} ended with status {done.returncode}: "
+                    f"{processes.last_line(log)}\nLog: {log}"
+                )
+
+        return run
+
+    def _status_runner(self, planned: Workload, name: str) -> Runner:
+        if self.engine is None:
+            return ProcessRunner(os.environ)
+        called = container_name(self.checkout, name)
+        return ContainerRunner(self.engine, self._image(self.engine, planned.main), called)
+
+    def _image(self, engine: Engine, each: Planned) -> str:
+        """Returns a container's image: built once from the working tree, or pulled."""
+        if each.release is None:
+            engine.pull(each.image or "")
+            return each.image or ""
+        if each.release not in self._built:
+            (source,) = (found for found in images(self.environment) if found.name == each.release)
+            wanted = image.named(self.project, source, firsts.COMMIT)
+            log = self.checkout.local / "logs" / f"image-{each.release}.log"
+            self._built[each.release] = image.build(engine, self.project, wanted, log, native=True).id
+        return self._built[each.release]

@@ -45,7 +45,7 @@ def images(environment: Environment) -> Iterator[Image]:
 
 
 def services_by_image(project: Project, environment: Environment) -> Mapping[str, tuple[str, ...]]:
-    """Returns the images that an environment releases, sorted by name, with the services that run each."""
+    """Returns the images that an environment releases, by name, with the services that run each."""
     users: dict[str, set[str]] = {}
     for each in workloads(project, environment):
         for container in each.containers:

@@ -58,6 +58,8 @@ def status(
     platform = read_platform(checkout.environments)
     environment = environment_of(platform, env)
     services = [service_in(environment, service)] if service else list(environment.services)
+    # A job has no service in ECS.
+    services = [each for each in services if environment.services[each].kind != "job"]
     act_in_environment(platform, environment)
     region = environment.region
     reader = Reader(
@@ -69,7 +71,9 @@ def status(
     )
     statuses = [reader.read(each) for each in services]
     if stand_in(checkout, platform.project, environment):
-        complaints.print("The embedded AWS starts no tasks and rolls nothing out: `make up` runs the apps.")
+        complaints.print(
+            "The embedded AWS starts no tasks and rolls nothing out: `make up` runs the services."
+        )
     if as_json:
         shown = [asdict(each) | {"is_deployed": each.is_deployed} for each in statuses]
         print(json.dumps({"environment": environment.name, "services": shown}, indent=2, default=_rfc_3339))
@@ -110,7 +114,7 @@ def show_logs(
     group = log_group(platform.project.name, environment.name, service)
     if stand_in(checkout, platform.project, environment):
         file = checkout.local / "logs" / f"app-{environment.name}-{service}.log"
-        complaints.print(f"On the embedded AWS the app logs to {file}, and nothing to {group}.")
+        complaints.print(f"On the embedded AWS {service} logs to {file}, and nothing to {group}.")
     events = logs.follow(client, group, start, _complain) if follow else logs.read(client, group, start)
     shown = 0
     try:
@@ -136,6 +140,8 @@ def execute_command(
     platform = read_platform(Checkout(directory.absolute()).environments)
     environment = environment_of(platform, env)
     service = service_in(environment, service)
+    if environment.services[service].kind == "job":
+        raise UsageError(f"{service} is a job: it has no tasks that stay, so nothing to run a command in.")
     tools = execute.find_tools()
     act_in_environment(platform, environment)
     task = execute.find_task(

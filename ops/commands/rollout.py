@@ -14,12 +14,13 @@ from ops.commands.shared import (
     Images,
     Service,
     act_in_environment,
+    image_in,
     images_in,
     releases_of,
     service_in,
 )
 from ops.core.checkout import Checkout
-from ops.core.clients import ambient_client, require_account
+from ops.core.clients import require_account
 from ops.core.console import console, for_people, print_line
 from ops.core.ecs import Image
 from ops.core.errors import OpsError, UsageError
@@ -29,11 +30,14 @@ from ops.local.stand_in import stand_in
 from ops.releases.choice import commit_of
 from ops.rollout.bootstrap import Bootstrap
 from ops.rollout.deploy import Order, deploy
-from ops.rollout.smoke import SECONDS, Expected, address_of, checked_address, smoke_test
+from ops.rollout.deployed import Deployed
+from ops.rollout.smoke import SECONDS, checked_address
+from ops.rollout.verify import verify
 from ops.terraform.targets import environment_of
+from stacks.images import services_by_image
 from stacks.naming import how_to_find_ids
 from stacks.reading import read_platform
-from stacks.settings import Environment, Platform
+from stacks.settings import Environment, Platform, Project
 
 app = typer.Typer()
 
@@ -75,19 +79,23 @@ def deploy_command(
     checkout = Checkout(directory.absolute())
     platform = read_platform(checkout.environments)
     environment = environment_of(platform, env)
-    services = (service_in(environment, service),) if service else tuple(environment.services)
-    if len(services) > 1 and (image or address):
-        raise UsageError(
-            f"SERVICE is missing: IMAGE= and ADDRESS= need one service. Use one of {', '.join(services)}."
-        )
+    project = platform.project
+    services = _services(project, environment, service)
+    if len(services) > 1 and address:
+        raise UsageError(f"SERVICE is missing: ADDRESS= needs one service. Use one of {', '.join(services)}.")
     if image and images:
         raise UsageError("IMAGE= and IMAGES= are both given. Use one of them.")
     if commit and not image and not images:
         raise UsageError("IMAGE is missing: COMMIT= names the commit that an image was built from.")
     address = checked_address(address) if address else ""
-    ordered = {services[0]: image} if image else images_in(environment, images) if images else {}
-    if others := ordered.keys() - set(services):
-        raise UsageError(f"IMAGES= has images of other services than SERVICE=: {', '.join(sorted(others))}.")
+    ordered: dict[str, str] = {}
+    if image:
+        ordered = {image_in(project, environment, service): image}
+    elif images:
+        ordered = images_in(project, environment, images)
+    users = services_by_image(project, environment)
+    if others := [name for name in ordered if not set(services).intersection(users[name])]:
+        raise UsageError(f"IMAGES= has images of other services than SERVICE=: {', '.join(others)}.")
     for name, each in ordered.items():
         releases_of(platform, environment).check(name, each, commit or "0000000")
     act_in_environment(platform, environment)
@@ -166,18 +174,30 @@ def smoke(
     checkout = Checkout(directory.absolute())
     platform = read_platform(checkout.environments)
     environment = environment_of(platform, env)
-    services = (service_in(environment, service),) if service else tuple(environment.services)
-    if len(services) > 1:
-        raise UsageError(f"SERVICE is missing. Use one of {', '.join(services)}.")
-    (service,) = services
+    service = service_in(environment, service)
+    if environment.services[service].kind == "job":
+        raise UsageError(f"{service} is a job: it has no tasks that stay, so there is nothing to test.")
     address = checked_address(address) if address else ""
     act_in_environment(platform, environment)
-    recorded = releases_of(platform, environment).current(service)
-    if recorded is None:
-        raise OpsError(f"{environment.name} has no release of {service} yet. `make deploy` makes one.")
-    address = address or _address(checkout, platform, environment, service)
+    deployed = Deployed(platform.project, environment, service)
+    image = None
+    if name := deployed.released:
+        recorded = releases_of(platform, environment).current(name)
+        if recorded is None:
+            raise OpsError(f"{environment.name} has no release of {name} yet. `make deploy` makes one.")
+        image = Image(recorded.image, recorded.commit)
+    here = stand_in(checkout, platform.project, environment)
     with Progress(console).phase(f"smoke test {service}") as phase:
-        smoke_test(address, Expected(recorded.digest, recorded.commit), phase, limit * 60)
+        verify(deployed, image, address, here, phase, limit * 60)
+
+
+def _services(project: Project, environment: Environment, name: str) -> tuple[str, ...]:
+    """Returns the services that `SERVICE=` names: one, those that run an image, or without a name all."""
+    if not name:
+        return tuple(environment.services)
+    if users := services_by_image(project, environment).get(name):
+        return (name,) if name in environment.services else users
+    return (service_in(environment, name),)
 
 
 def _commit(platform: Platform, environment: Environment, image: str) -> str:
@@ -185,13 +205,6 @@ def _commit(platform: Platform, environment: Environment, image: str) -> str:
     tags = releases_of(platform, environment).tags(image)
     # `record` raises the error if the image does not exist.
     return "0000000" if tags is None else commit_of(tags, image)
-
-
-def _address(checkout: Checkout, platform: Platform, environment: Environment, service: str) -> str:
-    here = stand_in(checkout, platform.project, environment)
-    if here:
-        return here.address(service)
-    return address_of(ambient_client("elbv2", environment.region), platform.project, environment, service)
 
 
 def _ask(name: str) -> None:

@@ -38,6 +38,12 @@ ImageName = Annotated[
     str,
     typer.Option("--service", help="Image: a service, or <service>.<sidecar>; the only one by default."),
 ]
+Images = Annotated[
+    str,
+    typer.Option(
+        "--images", help="Images of services as JSON, or a file with it: what image-publish prints."
+    ),
+]
 HERE: Final = Path()
 
 
@@ -64,11 +70,11 @@ def releases_of(platform: Platform, environment: Environment) -> Releases:
     return Releases(platform.project, environment, ssm, ambient_client("ecr", platform.project.region))
 
 
-def images_in(environment: Environment, images: str) -> dict[str, str]:
-    """Returns the images of `IMAGES=` by service: JSON from `make image-publish`, or a file with it.
+def images_in(project: Project, environment: Environment, images: str) -> dict[str, str]:
+    """Returns the images of `IMAGES=` by name: JSON as `make image-publish` prints it, or a file with that.
 
-    Leaves out those of services that the environment does not have. Raises UsageError if `images` is
-    something else, or has none of the environment.
+    Leaves out those that the environment does not have. Raises UsageError if `images` is something else,
+    or has none of the environment.
     """
     form = '{"<service>": "<repository>@sha256:<digest>"}'
     try:
@@ -81,12 +87,10 @@ def images_in(environment: Environment, images: str) -> dict[str, str]:
         raise UsageError(f"IMAGES={images} is not JSON of the form {form}.") from None
     if not isinstance(content, dict) or not all(isinstance(image, str) for image in content.values()):
         raise UsageError(f"IMAGES={images} does not have the form {form}.")
-    found = {service: image for service, image in content.items() if service in environment.services}
+    known = services_by_image(project, environment)
+    found = {name: image for name, image in content.items() if name in known}
     if not found:
-        raise UsageError(
-            f"IMAGES={images} has no image of a service of {environment.name}: "
-            f"{', '.join(environment.services)}."
-        )
+        raise UsageError(f"IMAGES={images} has no image of {environment.name}: {', '.join(known)}.")
     return found
 
 

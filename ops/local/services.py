@@ -223,8 +223,9 @@ class Services:
             runner,
             replace(manner, before=told),
         )
-        if "PORT" in container.variables and app.address:
-            differs = {"PORT": app.address.rpartition(":")[2], **differs}
+        port = app.address.rpartition(":")[2]
+        if port and container.variables.get("PORT", port) != port:
+            differs = {"PORT": port, **differs}
         done.append("started" if app.started else "unchanged")
         return Ran(app.address, ", ".join(done), differs)
 

@@ -198,8 +198,7 @@ class _Up:
         ran: dict[str, Ran] = {}
         missing: dict[str, str] = {}
         for key in services.order():
-            what = "app" if environment.services[key].kind == "status" else environment.services[key].kind
-            with self._phases.phase(f"{what} {key}") as phase:
+            with self._phases.phase(f"app {key}") as phase:
                 try:
                     ran[key] = services.run(key)
                     phase.result = ran[key].what

@@ -12,6 +12,7 @@ from ops.core.ecs import Deployment, Image, read_image, read_service, revision
 from ops.releases.records import Releases
 from stacks.naming import alarm_prefix, base, service_name
 from stacks.settings import Environment, Project
+from stacks.workloads import workload
 
 _DIGITS = 12
 """Digits of a digest or commit that are shown."""
@@ -91,6 +92,8 @@ class ServiceStatus:
     last_event: LastEvent | None
     alarms: Alarms
     release: LastRelease | None
+    released: str = ""
+    """Name of the image that its own container runs; empty for a third-party image, which has no release."""
 
     @property
     def runs(self) -> Image | None:
@@ -99,7 +102,9 @@ class ServiceStatus:
 
     @property
     def is_deployed(self) -> bool:
-        """Whether the recorded release is the one that ECS is set to run."""
+        """Whether the recorded release is the one that ECS is set to run; a third-party image always is."""
+        if not self.released:
+            return True
         recorded = Image(self.release.image, self.release.commit) if self.release else None
         return recorded == self.runs
 
@@ -123,13 +128,15 @@ class Reader:
         name = service_name(self.project.name, self.environment.name, service)
         found = read_service(self.ecs, cluster, name)
         newest = found.events[-1] if found and found.events else None
+        released = workload(self.project, self.environment, service).main.release
         return ServiceStatus(
             service=service,
             tasks=Tasks(found.running, found.pending, found.desired) if found else None,
             deployments=self._rollouts(service, found.deployments) if found else (),
             last_event=LastEvent(newest.at, newest.message) if newest else None,
             alarms=self._alarms(service),
-            release=self._release(service),
+            release=self._release(released) if released else None,
+            released=released or "",
         )
 
     def _rollouts(self, service: str, deployments: Sequence[Deployment]) -> tuple[Rollout, ...]:
@@ -196,31 +203,16 @@ def table(statuses: Sequence[ServiceStatus], now: datetime) -> Table:
             _image(status),
             _lines(_rollout(each, now) for each in status.deployments) or Text("none", "dim"),
             _alarms(status.alarms),
-            _release(status.release, now),
+            _release(status.release, now) if status.released else Text("third-party image", "dim"),
         )
     return made
 
 
 def remarks(environment: Environment, status: ServiceStatus) -> Iterator[str]:
     """Yields what is wrong with a service, and the command that fixes it."""
-    name, service, release = environment.name, status.service, status.release
-    if release is None:
-        yield (
-            f"{service} was never released: `make release ENV={name} SERVICE={service} IMAGE=` records an "
-            f"image, and `make bootstrap ENV={name}` does all that a first deployment takes."
-        )
-    elif not release.image:
-        yield (
-            f"{service}: version {release.version} of the release record cannot be read; `make rollback "
-            f"ENV={name} SERVICE={service} TO=<version>` restores one that can."
-        )
-    elif not status.deployments:
-        yield f"{service} is recorded, not deployed: `make bootstrap ENV={name}` does what is missing."
-    elif not status.is_deployed:
-        yield (
-            f"{service}: {_what(Image(release.image, release.commit))} is recorded, not deployed: "
-            f"`make deploy ENV={name} SERVICE={service}` deploys it."
-        )
+    name, service = environment.name, status.service
+    if status.released:
+        yield from _release_remarks(name, status)
     for each in status.deployments:
         if each.primary and each.state != "COMPLETED":
             failed = f", {_count(each.failed, 'task')} failed so far" if each.failed else ""
@@ -231,6 +223,27 @@ def remarks(environment: Environment, status: ServiceStatus) -> Iterator[str]:
         yield (
             f"{service}: raised: {', '.join(status.alarms.raised)}; `make logs ENV={name} SERVICE={service} "
             "SINCE=1h` shows what the app says."
+        )
+
+
+def _release_remarks(name: str, status: ServiceStatus) -> Iterator[str]:
+    service, image, release = status.service, status.released, status.release
+    if release is None:
+        yield (
+            f"{service} was never released: `make release ENV={name} SERVICE={image} IMAGE=` records an "
+            f"image, and `make bootstrap ENV={name}` does all that a first deployment takes."
+        )
+    elif not release.image:
+        yield (
+            f"{service}: version {release.version} of the release record cannot be read; `make rollback "
+            f"ENV={name} SERVICE={image} TO=<version>` restores one that can."
+        )
+    elif not status.deployments:
+        yield f"{service} is recorded, not deployed: `make bootstrap ENV={name}` does what is missing."
+    elif not status.is_deployed:
+        yield (
+            f"{service}: {_what(Image(release.image, release.commit))} is recorded, not deployed: "
+            f"`make deploy ENV={name} SERVICE={image}` deploys it."
         )
 
 

@@ -25,7 +25,8 @@ from ops.releases.choice import has_failed, previous, restored
 from ops.releases.records import FAILED, IN_SERVICE, RECORDED, Releases
 from ops.rollout.deployed import Deployed
 from ops.rollout.plan import applied_task_definition, plan_release
-from ops.rollout.smoke import SECONDS, Expected, short, smoke_test
+from ops.rollout.smoke import SECONDS, Expected, short
+from ops.rollout.verify import verify
 from ops.rollout.watch import Say
 from ops.terraform.binary import TerraformError
 from ops.terraform.locks import StateLockedError
@@ -34,6 +35,7 @@ from ops.terraform.provision import working_on
 from ops.terraform.states import StateBucket
 from ops.terraform.workspace import StalePlanError, Workspace
 from stacks import kinds
+from stacks.images import services_by_image
 from stacks.naming import state_bucket
 from stacks.settings import Environment, Platform
 
@@ -44,8 +46,8 @@ _LONGEST_WHY: Final = 200
 class Order:
     """What to deploy and how long to wait: durations in seconds.
 
-    `releases`, by service, are recorded first; a commit that is older than the recorded one only with
-    `allow_older`;
+    `releases`, by the image's name, are recorded first; a commit that is older than the recorded one only
+    with `allow_older`;
     `address` is where the smoke test sends its requests instead of the service's own address.
     """
 
@@ -94,16 +96,34 @@ class _ReportedError(OpsError):
 
 
 @dataclass(frozen=True, slots=True)
-class _Watched:
-    """A service, the version of its record that is being deployed, and the image of that version."""
+class _Release:
+    """A release that is being deployed: its image, the version of its record, and the services that run it.
 
-    deployed: Deployed
+    Several services may run it, or none, if only jobs do.
+    """
+
+    name: str
     version: int
     image: Image
+    services: tuple[Deployed, ...]
 
     @property
-    def service(self) -> str:
-        return self.deployed.service
+    def before(self) -> Image | None:
+        """Returns what its services ran before; None if they did not exist."""
+        return next((found for each in self.services if (found := each.ran(self.name))), None)
+
+    @property
+    def completed(self) -> bool:
+        """Whether ECS says that the deployment of `before` has completed, in all of its services."""
+        return all(each.completed for each in self.services if each.ran(self.name))
+
+
+@dataclass(frozen=True, slots=True)
+class _Watched:
+    """What a deployment concerns: services, and the releases that they run."""
+
+    services: tuple[Deployed, ...]
+    releases: tuple[_Release, ...]
 
 
 class _Deployment:
@@ -135,7 +155,12 @@ class _Deployment:
         self._releases = Releases(project, environment, ssm, ecr)
         self._states = StateBucket(ambient_client("s3", project.region), state_bucket(project))
         self._stand_in = stand_in(checkout, project, environment)
-        self._all = [Deployed(project, environment, service) for service in environment.services]
+        self._all = [
+            Deployed(project, environment, key)
+            for key, service in environment.services.items()
+            if service.kind != "job"
+        ]
+        self._images = services_by_image(project, environment)
         self._rollback = ""
 
     def run(self, workspace: Workspace) -> None:
@@ -143,17 +168,18 @@ class _Deployment:
         self._refuse_destroyed()
         for deployed in self._all:
             deployed.begin(alarms=self._order.bake > 0)
-            self._note_completed(deployed)
+        for name in self._images:
+            self._note_completed(name)
         if self._superseded():
             return
         self._record()
         watched = self._plan(workspace)
         if self._require:
             self._require(workspace)
-        self._rollback = self._rollbacks(each.service for each in watched)
+        self._rollback = self._rollbacks(each.name for each in watched.releases)
         try:
             self._apply(workspace)
-            self._wait(workspace, watched)
+            self._wait(workspace, watched.services)
             self._test(watched)
             self._bake(watched)
         except ReleaseFailedError as failure:
@@ -162,10 +188,10 @@ class _Deployment:
             "The release is in service and tested. Its record may not say so: `make deploy "
             f"ENV={self._name}` adds it."
         )
-        self._settle(watched)
-        for each in watched:
-            unchanged = ", as before" if each.deployed.before == each.image else ""
-            runs = f"{self._name}: {each.service} runs {_short(each.image)}{unchanged}."
+        self._settle(watched.releases)
+        for each in watched.releases:
+            unchanged = ", as before" if each.before == each.image else ""
+            runs = f"{self._name}: {self._users(each.name)} {_short(each.image)}{unchanged}."
             self._say(f"{runs} It took {minutes(time.monotonic() - started)}.")
 
     def _refuse_destroyed(self) -> None:
@@ -176,37 +202,47 @@ class _Deployment:
                 f"release does not create it: `make bootstrap ENV={self._name}` does."
             )
 
-    def _note_completed(self, deployed: Deployed) -> None:
+    def _running(self, name: str) -> tuple[Deployed, ...]:
+        """Returns the services of ECS that run an image."""
+        return tuple(each for each in self._all if each.service in self._images[name])
+
+    def _users(self, name: str) -> str:
+        """Returns who runs an image, with the verb."""
+        users = self._images[name]
+        return f"{', '.join(users)} run{'s' if len(users) == 1 else ''}"
+
+    def _note_completed(self, name: str) -> None:
         """Records that the current release is in service, if only ECS knows so far.
 
         That is so after `make bootstrap`, `make apply`, and a deployment that was interrupted.
         """
-        latest = self._releases.latest(deployed.service)
+        latest = self._releases.latest(name)
         if latest is None or latest.release is None or latest.release.state != RECORDED:
             return
         current = Image(latest.release.image, latest.release.commit)
-        if deployed.completed and deployed.before == current:
-            history = self._releases.history(deployed.service)
+        services = self._running(name)
+        if services and all(each.completed and each.ran(name) == current for each in services):
+            history = self._releases.history(name)
             if not has_failed(history, current.image, current.commit):
-                self._releases.settle(deployed.service, latest.version, IN_SERVICE)
+                self._releases.settle(name, latest.version, IN_SERVICE)
 
-    def _rollbacks(self, services: Iterable[str]) -> str:
-        """Returns the commands that record the services' previous releases again; empty if there is none."""
-        several = len(self._all) > 1
+    def _rollbacks(self, names: Iterable[str]) -> str:
+        """Returns the commands that record the previous releases of images again; empty if there is none."""
+        several = len(self._images) > 1
         return ", ".join(
-            f"`make rollback ENV={self._name}{f' SERVICE={service}' if several else ''}`"
-            for service in services
-            if previous(self._releases.history(service))
+            f"`make rollback ENV={self._name}{f' SERVICE={name}' if several else ''}`"
+            for name in names
+            if previous(self._releases.history(name))
         )
 
     def _back(self, rollback: str) -> str:
         return f"{rollback} and `make deploy ENV={self._name}` go back to the previous one"
 
-    def _settle(self, watched: Iterable[_Watched]) -> None:
-        """Records that the services' releases are in service."""
-        for each in watched:
-            if not self._releases.settle(each.service, each.version, IN_SERVICE):
-                self._indented(f"{each.service}: somebody recorded another release meanwhile")
+    def _settle(self, releases: Iterable[_Release]) -> None:
+        """Records that releases are in service."""
+        for each in releases:
+            if not self._releases.settle(each.name, each.version, IN_SERVICE):
+                self._indented(f"{each.name}: somebody recorded another release meanwhile")
 
     def _superseded(self) -> bool:
         """Whether the order's commit is older than a recorded one that has not failed; says which.
@@ -245,7 +281,7 @@ class _Deployment:
         releases, name = self._order.releases, self._name
         for image in releases.values():
             self._releases.kept_tags(image.image)
-        of = " SERVICE=<service>" if len(self._all) > 1 else ""
+        of = " SERVICE=<service>" if len(self._images) > 1 else ""
         for service, image in releases.items():
             with self._progress.phase(f"record {service}") as phase:
                 changed = self._releases.record(service, image.image, image.commit)
@@ -255,30 +291,39 @@ class _Deployment:
                 f"`make rollback ENV={name}{of}` records the previous one again, if there is one."
             )
 
-    def _plan(self, workspace: Workspace) -> list[_Watched]:
-        """Saves a plan and returns the services to watch: those of the order and those it changes."""
+    def _plan(self, workspace: Workspace) -> _Watched:
+        """Saves a plan and returns what to watch: the services of the order, and those that it changes.
+
+        Services that run the same image are watched together.
+        """
         with self._progress.phase(f"plan {self.target.name}") as phase:
-            recorded = [self._recorded(deployed) for deployed in self._all]
+            recorded = [self._recorded(name) for name in self._images]
             changed = plan_release(self._checkout, self._platform, self.target, workspace, phase)
-            if recorded != [self._recorded(deployed) for deployed in self._all]:
+            if recorded != [self._recorded(name) for name in self._images]:
                 raise OpsError("Somebody recorded another release meanwhile. Try again.")
-        watched = [
-            each for each in recorded if each.service in self._order.services or each.deployed.name in changed
-        ]
-        for each in watched:
-            before = each.deployed.before
+        wanted = {*self._order.services, *(each.service for each in self._all if each.name in changed)}
+        for users in self._images.values():
+            if wanted.intersection(users):
+                wanted.update(users)
+        watched = _Watched(
+            tuple(each for each in self._all if each.service in wanted),
+            tuple(each for each in recorded if wanted.intersection(self._images[each.name])),
+        )
+        for each in watched.releases:
+            before = each.before
             place = f" in place of {_short(before)}" if before else ", its first release"
-            self._indented(f"{each.service}: {_short(each.image)}{'' if before == each.image else place}")
+            self._indented(f"{each.name}: {_short(each.image)}{'' if before == each.image else place}")
         return watched
 
-    def _recorded(self, deployed: Deployed) -> _Watched:
-        found = self._releases.latest(deployed.service)
+    def _recorded(self, name: str) -> _Release:
+        found = self._releases.latest(name)
         if found is None or found.release is None:
             raise OpsError(
-                f"{self._name} has no release of {deployed.service} that can be read. Make one: "
-                f"`make deploy ENV={self._name} SERVICE={deployed.service} IMAGE=<repository>@<digest>`."
+                f"{self._name} has no release of {name} that can be read. Make one: "
+                f"`make deploy ENV={self._name} SERVICE={name} IMAGE=<repository>@<digest>`."
             )
-        return _Watched(deployed, found.version, Image(found.release.image, found.release.commit))
+        image = Image(found.release.image, found.release.commit)
+        return _Release(name, found.version, image, self._running(name))
 
     def _apply(self, workspace: Workspace) -> None:
         before = self.stands
@@ -300,29 +345,32 @@ class _Deployment:
             f"`make deploy ENV={self._name}` waits for it and tests it{back}."
         )
 
-    def _wait(self, workspace: Workspace, watched: list[_Watched]) -> None:
-        """Waits for ECS; on the embedded AWS, runs the apps in its place."""
-        for each in watched:
-            wanted = applied_task_definition(workspace, each.deployed.name)
+    def _wait(self, workspace: Workspace, services: Iterable[Deployed]) -> None:
+        """Waits for ECS; on the embedded AWS, runs the services in its place."""
+        waited = list(services)
+        for each in waited:
+            wanted = applied_task_definition(workspace, each.name)
             with _failing(each), self._progress.phase(f"rollout {each.service}") as phase:
-                each.deployed.wait(wanted, self._order.limit, phase, self._indented, live=self._progress.live)
-            if self._stand_in:
+                each.wait(wanted, self._order.limit, phase, self._indented, live=self._progress.live)
+        if self._stand_in:
+            order = self._stand_in.order()
+            for each in sorted(waited, key=lambda each: order.index(each.service)):
                 with _failing(each), self._progress.phase(f"app {each.service}") as phase:
                     self._stand_in.run(each.service, phase)
 
-    def _test(self, watched: list[_Watched]) -> None:
-        for each in watched:
-            own = self._stand_in.address(each.service) if self._stand_in else ""
-            address = self._order.address or own or each.deployed.address()
+    def _test(self, watched: _Watched) -> None:
+        for each in watched.services:
             with _failing(each), self._progress.phase(f"smoke test {each.service}") as phase:
-                smoke_test(address, Expected.of(each.image), phase, min(SECONDS, self._order.limit))
+                image = next((found.image for found in watched.releases if found.name == each.released), None)
+                limit = min(SECONDS, self._order.limit)
+                verify(each, image, self._order.address, self._stand_in, phase, limit)
 
-    def _bake(self, watched: list[_Watched]) -> None:
-        for each in watched if self._order.bake else ():
+    def _bake(self, watched: _Watched) -> None:
+        for each in watched.services if self._order.bake else ():
             with _failing(each), self._progress.phase(f"bake {each.service}") as phase:
-                each.deployed.bake(self._order.bake, phase, self._indented)
+                each.bake(self._order.bake, phase, self._indented)
 
-    def _undo(self, workspace: Workspace, watched: list[_Watched], failure: ReleaseFailedError) -> None:
+    def _undo(self, workspace: Workspace, watched: _Watched, failure: ReleaseFailedError) -> None:
         """Restores what ran before and worked; always raises an error that reports the outcome."""
         name = self._name
         self._say("\n" + "\n  ".join((failure.reason, *failure.details)))
@@ -331,53 +379,57 @@ class _Deployment:
             f"releases ENV={name}` shows what is recorded, `make deploy ENV={name}` deploys it."
         )
         self._undoing = True
-        before = {each.service: self._previous(each.deployed) for each in watched}
-        failing = {each.service for each in watched if failure.service in ("", each.service)}
+        releases = watched.releases
+        before = {each.name: self._previous(each) for each in releases}
+        failing = {
+            each.name
+            for each in releases
+            if not failure.service or failure.service in self._images[each.name]
+        }
         changed = [
             each
-            for each in watched
-            if before[each.service] != each.image
-            and (each.service in failing or each.deployed.before != each.image)
+            for each in releases
+            if before[each.name] != each.image and (each.name in failing or each.before != each.image)
         ]
         # It is recorded first, so that no later deployment takes it for one that worked.
         failed = {
-            each.service: self._releases.settle(
-                each.service, each.version, FAILED, f"failed: {failure.reason[:_LONGEST_WHY]}"
+            each.name: self._releases.settle(
+                each.name, each.version, FAILED, f"failed: {failure.reason[:_LONGEST_WHY]}"
             )
             for each in changed
-            if each.service in failing
+            if each.name in failing
         }
-        stay = [service for service in failed if not before[service]]
+        stay = [name for name in failed if not before[name]]
         stays = (
             f" {', '.join(stay)} ran nothing before that worked, so this release stays in force."
             if stay
             else ""
         )
         undone = {
-            each.service: (failed.get(each.service) or each.version, restores)
+            each.name: (failed.get(each.name) or each.version, restores)
             for each in changed
-            if (restores := before[each.service])
+            if (restores := before[each.name])
         }
         if undone:
             self._restore(workspace, undone, stay, failure)
-            runs = ", ".join(f"{service} runs {_short(image)}" for service, (_, image) in undone.items())
+            runs = ", ".join(f"{self._users(name)} {_short(image)}" for name, (_, image) in undone.items())
             raise _ReportedError(
                 f"{name}: the release failed and was undone: {runs} again.{stays}\n{failure.reason}"
             )
         rollback = self._rollbacks(sorted(failing))
         advice = f"{self._back(rollback)}." if rollback else "Fix what is wrong and deploy again."
-        if len(stay) == len(self._all):
+        if len(stay) == len(self._images):
             advice += f" `make destroy ENV={name} STACK=service` removes it all."
         same = "" if stay else " The same release ran before, so nothing was undone."
         raise _ReportedError(f"{name}: the release failed.{stays}{same} {advice}\n{failure.reason}")
 
-    def _previous(self, deployed: Deployed) -> Image | None:
-        """Returns what a service ran before if it worked, else the last release that did; None for none."""
-        before = deployed.before
+    def _previous(self, release: _Release) -> Image | None:
+        """Returns what ran before if it worked, else the last release that did; None for none."""
+        before = release.before
         if before is None:
             return None
-        history = self._releases.history(deployed.service)
-        worked = deployed.completed or restored(history, before.image, before.commit)
+        history = self._releases.history(release.name)
+        worked = release.completed or restored(history, before.image, before.commit)
         if worked and not has_failed(history, before.image, before.commit):
             return before
         found = previous(history)
@@ -390,24 +442,26 @@ class _Deployment:
         stay: list[str],
         failure: ReleaseFailedError,
     ) -> None:
-        """Records, deploys and waits for the previous releases of services; those in `stay` are let be.
+        """Records, deploys and waits for previous releases, but leaves services alone that run those in `stay`.
 
-        `undone` has for each service the version that failed, and the release to go back to.
+        `undone` has for each image the version that failed, and the release to go back to.
         """
         self._say("\nUndoing the release:")
-        for service, (version, before) in undone.items():
-            with self._progress.phase(f"record {service}") as phase:
+        for name, (version, before) in undone.items():
+            with self._progress.phase(f"record {name}") as phase:
                 why = f"undoes version {version}: {failure.reason[:_LONGEST_WHY]}"
-                restores = restored(self._releases.history(service), before.image, before.commit)
-                self._releases.record(service, before.image, before.commit, why, version, restores, version)
+                restores = restored(self._releases.history(name), before.image, before.commit)
+                self._releases.record(name, before.image, before.commit, why, version, restores, version)
                 phase.result = f"{_short(before)} again"
-        again = [each for each in self._plan(workspace) if each.service not in stay]
+        again = self._plan(workspace)
+        others = {user for name, users in self._images.items() if name not in stay for user in users}
+        kept = {user for name in stay for user in self._images[name]} - others
         try:
             self._apply(workspace)
-            self._wait(workspace, again)
+            self._wait(workspace, (each for each in again.services if each.service not in kept))
         except ReleaseFailedError as second:
             raise OpsError(f"Undoing it failed too: {second}") from None
-        self._settle(each for each in again if each.service in undone)
+        self._settle(each for each in again.releases if each.name in undone)
 
     def _leaves(self, words: str) -> None:
         if not self._undoing:
@@ -418,12 +472,12 @@ class _Deployment:
 
 
 @contextmanager
-def _failing(watched: _Watched) -> Iterator[None]:
+def _failing(deployed: Deployed) -> Iterator[None]:
     """Names the service in the failure of a step that is about one."""
     try:
         yield
     except ReleaseFailedError as failure:
-        failure.service = watched.service
+        failure.service = deployed.service
         raise
 
 

@@ -9,9 +9,11 @@ from ops.core.progress import Phase
 from ops.rollout.bake import bake, raised, read_alarms
 from ops.rollout.failed_tasks import failed_tasks
 from ops.rollout.smoke import address_of
+from ops.rollout.tasks import wait_until_healthy
 from ops.rollout.watch import Say, Watch
 from stacks.naming import alarm_prefix, base, service_name
 from stacks.settings import Environment, Project
+from stacks.workloads import workload
 
 
 class Deployed:
@@ -20,12 +22,11 @@ class Deployed:
     def __init__(self, project: Project, environment: Environment, service: str) -> None:
         self.service = service
         self.name = service_name(project.name, environment.name, service)
-        self.before: Image | None = None
-        """The image of the last deployment that completed, or of the current one; None if there is none."""
+        self.workload = workload(project, environment, service)
         self.completed = False
-        """Whether ECS says that the deployment of `before` has completed."""
+        """Whether ECS says that the deployment of what `ran` has completed."""
 
-        self._project = project
+        self._before: dict[str, Image] = {}
         self._environment = environment
         self._ecs = ambient_client("ecs", environment.region)
         self._cloudwatch = ambient_client("cloudwatch", environment.region)
@@ -37,9 +38,21 @@ class Deployed:
         """Reads the service before the deployment, and its alarms if there will be a bake."""
         found = self._watch.begin()
         settled = found.settled if found else None
-        self.before = read_image(self._ecs, settled.task_definition, self.service) if settled else None
+        for each in self.workload.containers:
+            image = read_image(self._ecs, settled.task_definition, each.name) if settled else None
+            if image and each.release:
+                self._before[each.release] = image
         self.completed = settled is not None and settled.state == "COMPLETED"
         self._raised = raised(read_alarms(self._cloudwatch, self._alarms)) if alarms else frozenset()
+
+    @property
+    def released(self) -> str | None:
+        """Returns the name of the image that its own container runs; None for a third-party image."""
+        return self.workload.main.release
+
+    def ran(self, name: str) -> Image | None:
+        """Returns the release of an image that its last completed deployment ran, or else the current one."""
+        return self._before.get(name)
 
     def wait(self, task_definition: str, limit: float, phase: Phase, say: Say, *, live: bool) -> None:
         """Waits until a task definition is in service.
@@ -63,12 +76,18 @@ class Deployed:
         bake(self._cloudwatch, self._alarms, self._raised, seconds, phase, say)
 
     def address(self) -> str:
-        """Returns the address of the service.
+        """Returns the address of a service behind a load balancer.
 
         Raises OpsError if it has neither a domain nor a load balancer yet.
         """
-        elb = ambient_client("elbv2", self._environment.region)
-        return address_of(elb, self._project, self._environment, self.service)
+        return address_of(ambient_client("elbv2", self._environment.region), self.workload)
+
+    def test_tasks(self, phase: Phase, seconds: float) -> None:
+        """Waits until as many tasks run as should, all of them healthy.
+
+        Raises ReleaseFailedError if that is not so within `seconds`.
+        """
+        wait_until_healthy(self._ecs, self._watch.cluster, self.name, phase, seconds)
 
     def _failed_tasks(self, task_definition: str) -> Iterator[str]:
         logs = ambient_client("logs", self._environment.region)

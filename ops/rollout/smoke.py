@@ -12,9 +12,11 @@ import httpx
 from ops.core.console import minutes, printable
 from ops.core.ecs import Image
 from ops.core.errors import OpsError, ReleaseFailedError, UsageError
+from ops.core.health import accepts
 from ops.core.progress import Phase
-from stacks.naming import service_name
-from stacks.settings import Environment, Project
+from stacks import routing
+from stacks.naming import balancer_name
+from stacks.workloads import Workload
 from webapp import contract
 
 SECONDS: Final = 180.0
@@ -42,22 +44,58 @@ class Expected:
         return cls(image.digest, image.commit)
 
 
-def address_of(elb: Any, project: Project, environment: Environment, service: str) -> str:
-    """Returns the URL of a service: its domain, or else its load balancer.
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a service of a team is asked: paths below its address, and the status codes of a good answer."""
+
+    health_path: str
+    health_status: str
+    version_path: str | None
+    """Its answer contains the commit; None if the service does not say."""
+
+    @classmethod
+    def of(cls, workload: Workload, *, direct: bool) -> "Asked | None":
+        """Returns what a workload is asked; None for the status app, which says more of itself.
+
+        The load balancer passes on only what is below the service's `path`; unless `direct`, a health path
+        elsewhere is not asked, and the service's own path has to give any answer but an error of the server.
+        """
+        service = workload.settings
+        if service.kind == "status":
+            return None
+
+        def below(path: str) -> str | None:
+            if direct or service.path == "/":
+                return path
+            inner = path.removeprefix(service.path)
+            return inner if inner != path and inner[:1] in ("", "/", "?") else None
+
+        health = below(workload.health_path)
+        version = below(service.version_path) if service.version_path else None
+        if health is None:
+            return cls("", "200-499", version)
+        return cls(health, workload.health_status, version)
+
+
+def address_of(elb: Any, workload: Workload) -> str:
+    """Returns the URL of a workload behind a load balancer: its domain's, or else the load balancer's.
 
     Raises OpsError if it has neither yet.
     """
-    if domain := environment.services[service].domain:
-        return f"https://{domain}"
-    name = service_name(project.name, environment.name, service)
+    environment, service = workload.environment, workload.settings
+    if routing.domains(environment, service):
+        return routing.url(environment, service, "")
+    name = workload.name
+    if workload.shares_balancer:
+        name = balancer_name(workload.project.name, environment.name)
     try:
         found = elb.describe_load_balancers(Names=[name])["LoadBalancers"]
     except elb.exceptions.LoadBalancerNotFoundException:
         raise OpsError(
-            f"The load balancer {name} does not exist yet. Deploy first, or give the address of {service}: "
-            "ADDRESS="
+            f"The load balancer {name} does not exist yet. Deploy first, or give the address of "
+            f"{workload.key}: ADDRESS="
         ) from None
-    return f"http://{found[0]['DNSName']}"
+    return routing.url(environment, service, found[0]["DNSName"])
 
 
 def checked_address(address: str) -> str:
@@ -71,19 +109,24 @@ def checked_address(address: str) -> str:
 
 
 def smoke_test(
-    address: str, expected: Expected, phase: Phase, seconds: float = SECONDS, interval: float = INTERVAL
+    address: str,
+    expected: Expected | None,
+    phase: Phase,
+    seconds: float = SECONDS,
+    interval: float = INTERVAL,
+    asked: Asked | None = None,
 ) -> None:
-    """Sends requests until a service gives `TIMES` good answers in a row.
+    """Sends requests until a service gives `TIMES` good answers in a row; by default it is the status app.
 
     Raises ReleaseFailedError if it does not within `seconds`.
     """
     deadline = time.monotonic() + seconds
     good = 0
     while True:
-        wrong = look(address, expected)
+        wrong = look(address, expected, asked)
         good = 0 if wrong else good + 1
         if good == TIMES:
-            phase.result = f"{address} answers as {short(expected)}"
+            phase.result = f"{address} answers{_as_whom(expected, asked)}"
             return
         phase.detail = wrong or f"{address} answers"
         if wrong and time.monotonic() >= deadline:
@@ -92,15 +135,35 @@ def smoke_test(
             time.sleep(max(0.0, min(interval, deadline - time.monotonic())))
 
 
-def look(address: str, expected: Expected) -> str:
+def _as_whom(expected: Expected | None, asked: Asked | None) -> str:
+    if expected and (asked is None or asked.version_path):
+        return f" as {short(expected)}"
+    return ", and does not say which release it is" if expected else ""
+
+
+def look(address: str, expected: Expected | None, asked: Asked | None = None) -> str:
     """Returns what is wrong with a service's answers right now, or an empty string."""
     # Proxies of the environment are for other hosts, not for the loopback.
     with httpx.Client(timeout=_REQUEST_SECONDS, trust_env=not _is_here(address)) as client:
+        if asked:
+            return _look_at(client, address, expected, asked)
         for path in (contract.HEALTH_PATH, contract.READY_PATH):
             if wrong := _ask(client, address + path)[0]:
                 return wrong
         wrong, content = _ask(client, address + contract.STATUS_PATH)
-    return wrong or _other_release(address + contract.STATUS_PATH, content, expected)
+    return wrong or (_other_release(address + contract.STATUS_PATH, content, expected) if expected else "")
+
+
+def _look_at(client: httpx.Client, address: str, expected: Expected | None, asked: Asked) -> str:
+    if wrong := _ask(client, address + asked.health_path, asked.health_status)[0]:
+        return wrong
+    if asked.version_path is None or expected is None:
+        return ""
+    url = address + asked.version_path
+    wrong, content = _ask(client, url)
+    if wrong or expected.commit.encode() in content:
+        return wrong
+    return f"{url} does not contain the commit {expected.commit}"
 
 
 def short(release: Expected) -> str:
@@ -108,12 +171,12 @@ def short(release: Expected) -> str:
     return f"{release.commit[:12]} ({release.digest[:19]})"
 
 
-def _ask(client: httpx.Client, url: str) -> tuple[str, bytes]:
+def _ask(client: httpx.Client, url: str, statuses: str = "200") -> tuple[str, bytes]:
     """Returns what is wrong with one answer, or an empty string, and its content."""
     content = b""
     try:
         with client.stream("GET", url) as answer:
-            if answer.status_code != httpx.codes.OK:
+            if not accepts(statuses, answer.status_code):
                 location = answer.headers.get("location", "")
                 to = f" and redirects to {printable(location)}" if location else ""
                 return f"{url} answers {answer.status_code}{to}", b""

@@ -22,6 +22,7 @@ from stacks.fargate import vcpus
 from stacks.kinds import Kind, Stack
 from stacks.settings import Environment, Platform
 from stacks.values import SecretReference
+from stacks.workloads import workloads
 
 Client = Callable[[str, str], Any]
 """Takes a service and a region, and returns a client that acts in the account of the stack."""
@@ -176,53 +177,62 @@ def quota(platform: Platform, environment: Environment, client: Client) -> Itera
         if (each.account_id, each.region) == (environment.account_id, environment.region)
         for service in each.services.values()
     ]
-    own = [vcpus(service, service.scaling.min_capacity) for service in environment.services.values()]
-    least, most = (
-        tuple(map(sum, zip(*needed, strict=True)))
-        for needed in (own, [vcpus(service, service.scaling.max_capacity) for service in here])
-    )
+    own = [
+        vcpus(service, service.scaling.min_capacity)
+        for service in environment.services.values()
+        if service.kind != "job"
+    ]
+    # A run of a job is one task.
+    at_most = [
+        vcpus(service, 1 if service.kind == "job" else service.scaling.max_capacity) for service in here
+    ]
+    least, most = (tuple(map(sum, zip(*needed, strict=True))) for needed in (own or [(0, 0)], at_most))
     quotas = client("service-quotas", environment.region)
-    for (code, name), at_least, at_most in zip(_QUOTAS, least, most, strict=True):
-        if not at_most:
+    for (code, name), at_least, up_to in zip(_QUOTAS, least, most, strict=True):
+        if not up_to:
             continue
         value = quotas.get_service_quota(ServiceCode="fargate", QuotaCode=code)["Quota"]["Value"]
-        if at_most > value:
+        if up_to > value:
             account = f"account {environment.account_id} in {environment.region}"
             where = _key(platform, environment, "services", "*", "scaling")
             told = (
                 f"min_capacity: its services take at least {at_least:g} vCPUs"
                 if at_least > value
-                else f"max_capacity: the services of {account} take up to {at_most:g} vCPUs"
+                else f"max_capacity: the services of {account} take up to {up_to:g} vCPUs"
             )
             yield Remark(
                 "stops" if at_least > value else "warns",
                 f"{where}.{told}; the quota {name!r} of {account} is {value:g}",
                 f"aws service-quotas request-service-quota-increase --region {environment.region} "
-                f"--service-code fargate --quota-code {code} --desired-value {at_most:g}, or fewer tasks",
+                f"--service-code fargate --quota-code {code} --desired-value {up_to:g}, or fewer tasks",
             )
 
 
 def hosted_zones(platform: Platform, environment: Environment, client: Client) -> Iterator[Remark]:
     """Looks whether the hosted zone of each domain exists and is public."""
-    for name, service in environment.services.items():
-        if service.hosted_zone and not _is_public_zone(client, environment, service.hosted_zone):
-            key = _key(platform, environment, "services", name, "hosted_zone")
+    named = {("load_balancer", "hosted_zone"): environment.load_balancer.hosted_zone} | {
+        ("services", name, "hosted_zone"): service.hosted_zone
+        for name, service in environment.services.items()
+    }
+    for keys, zone in named.items():
+        if zone and not _is_public_zone(client, environment, zone):
             yield Remark(
                 "stops",
-                f"{key} = {service.hosted_zone!r}: account "
+                f"{_key(platform, environment, *keys)} = {zone!r}: account "
                 f"{environment.account_id} has no public hosted zone of that name",
-                f"aws route53 create-hosted-zone --name {service.hosted_zone} --caller-reference first (then "
+                f"aws route53 create-hosted-zone --name {zone} --caller-reference first (then "
                 "its name servers go to the registrar)",
             )
 
 
 def secrets(platform: Platform, environment: Environment, client: Client) -> Iterator[Remark]:
-    """Looks whether every secret exists. No value is read."""
-    for name, service in environment.services.items():
-        for variable, reference in sorted(service.secrets.items()):
+    """Looks whether every secret of every container exists. No value is read, so no key of a JSON secret."""
+    for each in workloads(platform.project, environment):
+        for container, variable, reference in each.secrets:
             found = _parameter if reference.store == "ssm" else _secret
             if mend := found(client(reference.store, environment.region), reference, environment.region):
-                key = _key(platform, environment, "services", name, "secrets", variable)
+                inner = () if container == each.key else ("sidecars", container)
+                key = _key(platform, environment, "services", each.key, *inner, "secrets", variable)
                 yield Remark(
                     "stops",
                     f"{key} = '{reference.store}:{reference.name}': "

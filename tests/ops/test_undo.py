@@ -164,14 +164,15 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
 
         def __init__(self, _: object, __: object, service: str) -> None:
             self.service, self.name = service, f"oaktree-dev-{service}"
-            self.before = world.of(service).before
+            self.released = service
             self.completed = world.of(service).completed
+
+        def ran(self, name: str) -> Image | None:
+            assert name == self.service
+            return world.of(self.service).before
 
         def begin(self, *, alarms: bool) -> None:
             assert not alarms
-
-        def address(self) -> str:
-            return self.service
 
         def wait(self, task_definition: str, *_: object, live: bool) -> None:
             assert (task_definition, live) == (self.name, False)
@@ -195,8 +196,8 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
         world.while_planning()
         return frozenset(f"oaktree-dev-{service}" for service in ("web", *world.beside))
 
-    def smoke_test(service: str, *_: object) -> None:
-        world.of(service).while_testing()
+    def verify(deployed: Service, *_: object) -> None:
+        world.of(deployed.service).while_testing()
 
     monkeypatch.setattr(deploy, "ambient_client", nothing)
     monkeypatch.setattr(deploy, "Releases", lambda *_: Records(world))
@@ -206,7 +207,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
     monkeypatch.setattr(deploy, "working_on", working_on)
     monkeypatch.setattr(deploy, "plan_release", plan_release)
     monkeypatch.setattr(deploy, "applied_task_definition", lambda _, name: name)
-    monkeypatch.setattr(deploy, "smoke_test", smoke_test)
+    monkeypatch.setattr(deploy, "verify", verify)
     return world
 
 
@@ -510,7 +511,7 @@ def test_all_that_is_released_at_once_is_applied_once(world: World, both: Platfo
 def test_if_one_of_several_releases_fails_all_of_them_are_undone(world: World, both: Platform) -> None:
     api = world.beside["api"]
     api.while_testing = fail
-    with pytest.raises(OpsError, match=r"was undone: web runs abcdef1 .*, api runs abcdef1 .* again\."):
+    with pytest.raises(OpsError, match=r"was undone: api runs abcdef1 .*, web runs abcdef1 .* again\."):
         run(both, NEXT, api=API_NEXT)
     assert (world.applied, api.applied) == ([NEXT, BEFORE], [API_NEXT, API_BEFORE])
     assert (world.records[-1], api.records[-1]) == (BEFORE, API_BEFORE)

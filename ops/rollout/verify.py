@@ -1,0 +1,46 @@
+"""The smoke test of a service, by its kind: requests to its address, or what ECS says of its tasks."""
+
+from ops.core.ecs import Image
+from ops.core.errors import UsageError
+from ops.core.progress import Phase
+from ops.local.stand_in import StandIn
+from ops.rollout.deployed import Deployed
+from ops.rollout.smoke import Asked, Expected, smoke_test
+
+
+def verify(
+    deployed: Deployed,
+    image: Image | None,
+    address: str,
+    stand_in: StandIn | None,
+    phase: Phase,
+    seconds: float,
+) -> None:
+    """Tests a service; `image` is the release that its own container runs, None for a third-party image.
+
+    `address` is where it is asked in place of its own address. On the embedded AWS a service without one
+    only has to run on this machine.
+
+    Raises ReleaseFailedError if it does not pass within `seconds`. Raises UsageError if `address` is given
+    for a service that takes no requests from outside.
+    """
+    workload = deployed.workload
+    if not workload.balanced:
+        if address:
+            raise UsageError(
+                f"ADDRESS= is for services behind a load balancer, and {deployed.service} is behind none."
+            )
+        if stand_in is None:
+            deployed.test_tasks(phase, seconds)
+            return
+    if stand_in and not address:
+        address = stand_in.address(deployed.service)
+        if not workload.balanced or not address:
+            runs = "runs" if stand_in.runs(deployed.service) else "does not run"
+            phase.result = f"nothing to ask: {runs} on this machine{f' at {address}' if address else ''}"
+            return
+        asked = Asked.of(workload, direct=True)
+    else:
+        asked = Asked.of(workload, direct=bool(address))
+        address = address or deployed.address()
+    smoke_test(address, Expected.of(image) if image else None, phase, seconds, asked=asked)

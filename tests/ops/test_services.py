@@ -1,0 +1,245 @@
+"""Services of every kind at a desk, run as processes: what they get, in what order, and which are not run."""
+
+import json
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from ops.core.checkout import Checkout
+from ops.core.errors import OpsError
+from ops.local import processes
+from ops.local.embedded import Embedded
+from ops.local.services import GIVEN_BY_AWS, NotRunError, Services
+from ops.local.up import stop_all
+from stacks.naming import base, service_name
+from stacks.reading import read_platform
+from stacks.workloads import workload
+from tests.ops.conftest import ACCOUNT, REGION
+from tests.ops.small_stacks import trust
+from tests.stacks.platform_files import environment, write_platform
+
+PROGRAM = """
+import json, os, sys
+from http.server import BaseHTTPRequestHandler, HTTPServer
+class Handler(BaseHTTPRequestHandler):
+    def do_GET(self):
+        content = json.dumps({"environ": dict(os.environ), "cwd": os.getcwd()}).encode()
+        self.send_response(204 if self.path == "/health" else 200)
+        self.end_headers()
+        if self.path != "/health":
+            self.wfile.write(content)
+HTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
+"""
+WORKER = "import time\ntime.sleep(600)\n"
+BEFORE = "import os, sys\nopen(sys.argv[1], 'a').write(os.environ['PRICES_URL'] + '\\n')\nsys.exit(int(sys.argv[2]))\n"
+
+SETTINGS = """
+[services.web]
+dockerfile = "shop/Dockerfile"
+health_path = "/health"
+health_status = "204"
+environment = { LOG_LEVEL = "info" }
+secrets = { KEY = "ssm:/oaktree/dev/key", USER = "secretsmanager:db#user" }
+uses = ["services.prices"]
+before_deploy = ["python", "DIRECTORY/before.py", "DIRECTORY/log", "STATUS"]
+local = { command = ["python", "DIRECTORY/program.py", "{port}"], working_directory = "docs" }
+
+[services.prices]
+dockerfile = "shop/prices/Dockerfile"
+internal = true
+port = 8081
+local = { command = ["python", "DIRECTORY/program.py", "{port}"], working_directory = "docs" }
+
+[services.worker]
+kind = "worker"
+same_image_as = "web"
+command = ["work"]
+uses = ["services.prices"]
+local = { command = ["python", "DIRECTORY/worker.py"], working_directory = "docs" }
+
+[services.proxy]
+image = "public.ecr.aws/nginx/nginx@sha256:DIGITS"
+path = "/proxy"
+
+[services.bare]
+dockerfile = "shop/Dockerfile"
+path = "/bare"
+
+[services.night]
+kind = "job"
+same_image_as = "web"
+schedule = "@daily"
+command = ["work"]
+"""
+
+Make = Callable[..., Services]
+
+
+@pytest.fixture
+def make(embedded: Embedded, tmp_path: Path) -> Iterator[Make]:
+    """Registers the services of the settings on the embedded AWS, with a status for before_deploy."""
+    checkout = Checkout(tmp_path)
+    for name, text in (("program.py", PROGRAM), ("worker.py", WORKER), ("before.py", BEFORE)):
+        (tmp_path / name).write_text(text)
+
+    def make(status: int = 0) -> Services:
+        settings = SETTINGS.replace("DIRECTORY", str(tmp_path)).replace("STATUS", str(status))
+        settings = settings.replace("DIGITS", "a" * 64)
+        platform = read_platform(write_platform(tmp_path / "settings", dev=environment(services=settings)))
+        project, dev = platform.project, platform.environments["dev"]
+        register(embedded, project.name, [workload(project, dev, key) for key in dev.services])
+        return Services(checkout, embedded, project, dev)
+
+    yield make
+    stop_all(checkout.local)
+
+
+def register(embedded: Embedded, project: str, workloads: list[Any]) -> None:
+    """What the service stack makes of workloads, as far as a desk looks at it."""
+    iam, ecs = embedded.client("iam", REGION), embedded.client("ecs", REGION)
+    allowed = {"Effect": "Allow", "Action": ["ssm:*", "secretsmanager:*", "kms:*"], "Resource": "*"}
+    role = "desk"
+    try:
+        iam.create_role(RoleName=role, AssumeRolePolicyDocument=json.dumps(trust()))
+    except iam.exceptions.EntityAlreadyExistsException:
+        pass
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [allowed]})
+    iam.put_role_policy(RoleName=role, PolicyName="own", PolicyDocument=policy)
+    ssm, secrets = embedded.client("ssm", REGION), embedded.client("secretsmanager", REGION)
+    ssm.put_parameter(Name="/oaktree/dev/key", Value="of ssm", Type="SecureString", Overwrite=True)
+    try:
+        secrets.create_secret(Name="db", SecretString='{"user": "shop"}')
+    except secrets.exceptions.ResourceExistsException:
+        pass
+    values = {
+        "/oaktree/dev/key": f"arn:aws:ssm:{REGION}:{ACCOUNT}:parameter/oaktree/dev/key",
+        "db": f"{secrets.describe_secret(SecretId='db')['ARN']}:user::",
+    }
+    cluster = base(project, "dev")
+    ecs.create_cluster(clusterName=cluster)
+    for each in workloads:
+        if each.settings.kind == "job":
+            continue
+        containers = [
+            {
+                "name": container.name,
+                "image": container.image or "an image",
+                "memory": 128,
+                "environment": [
+                    {"name": name, "value": str(value)} for name, value in container.variables.items()
+                ],
+                "secrets": [
+                    {"name": name, "valueFrom": values[reference.name]}
+                    for name, reference in container.secrets.items()
+                ],
+            }
+            for container in each.containers
+        ]
+        arn = f"arn:aws:iam::{ACCOUNT}:role/{role}"
+        made = ecs.register_task_definition(
+            family=each.name, containerDefinitions=containers, taskRoleArn=arn, executionRoleArn=arn
+        )["taskDefinition"]["taskDefinitionArn"]
+        name = service_name(project, "dev", each.key)
+        found = [
+            known
+            for known in ecs.describe_services(cluster=cluster, services=[name])["services"]
+            if known["status"] == "ACTIVE"
+        ]
+        if found:
+            ecs.update_service(cluster=cluster, service=name, taskDefinition=made)
+        else:
+            ecs.create_service(cluster=cluster, serviceName=name, taskDefinition=made, desiredCount=0)
+
+
+def environ(address: str) -> Mapping[str, str]:
+    found: dict[str, str] = httpx.get(address, trust_env=False).json()["environ"]
+    return found
+
+
+def test_each_service_comes_after_those_it_uses(make: Make) -> None:
+    order = make().order()
+    assert set(order) == {"web", "prices", "worker", "proxy", "bare", "night"}
+    assert order.index("prices") < order.index("web")
+    assert order.index("prices") < order.index("worker")
+
+
+def test_services_run_as_registered_and_reach_each_other(make: Make, tmp_path: Path) -> None:
+    services = make()
+    prices = services.run("prices")
+    web, worker = services.run("web"), services.run("worker")
+    assert (web.what, worker.what) == ("before_deploy ended with status 0, started", "started")
+    assert worker.address == ""
+    assert services.runs("worker")
+    assert (tmp_path / "log").read_text() == f"{prices.address}\n"
+    answer = httpx.get(web.address, trust_env=False).json()
+    assert Path(answer["cwd"]).name == "docs"
+
+    # All variables are those of the task definition and what ECS gives, but for a short table.
+    found = dict(answer["environ"])
+    planned = workload(services.project, services.environment, "web").main
+    wanted = {name: str(value) for name, value in planned.variables.items()}
+    port = web.address.rpartition(":")[2]
+    secrets = {"KEY": "of ssm", "USER": "shop"}
+    assert web.differs["PRICES_URL"] == prices.address
+    assert set(web.differs) <= {"PORT", "PRICES_URL"}
+    of_the_shell = {"PATH", "PWD", "SHLVL", "_", "OLDPWD", "LC_CTYPE"}
+    shared = {name: value for name, value in found.items() if name not in {*of_the_shell, *GIVEN_BY_AWS}}
+    registered = {name: value for name, value in wanted.items() if name not in GIVEN_BY_AWS}
+    assert shared == {**registered, **web.differs, **secrets, "PORT": port}
+    assert found["AWS_ENDPOINT_URL"] == services.embedded.endpoint
+
+
+def test_what_has_not_changed_is_not_restarted_and_before_deploy_not_run_again(
+    make: Make, tmp_path: Path
+) -> None:
+    services = make()
+    names = ("prices", "web", "worker")
+    first = [services.run(name) for name in names]
+    pids = [processes.running(f"app-dev-{name}", tmp_path / ".oaktree/local") for name in names]
+    again = [services.run(name) for name in names]
+    assert [each.what for each in again] == ["unchanged"] * 3
+    assert [each.address for each in again] == [each.address for each in first]
+    assert [processes.running(f"app-dev-{name}", tmp_path / ".oaktree/local") for name in names] == pids
+    assert len((tmp_path / "log").read_text().splitlines()) == 1
+
+
+def test_a_service_is_not_started_if_its_before_deploy_fails(make: Make) -> None:
+    services = make(status=3)
+    services.run("prices")
+    with pytest.raises(OpsError, match=r"before_deploy of web ended with status 3: it said nothing\nLog: "):
+        services.run("web")
+    assert not services.runs("web")
+
+
+@pytest.mark.parametrize(
+    ("service", "why"),
+    [
+        ("proxy", "third-party image: RUN=image runs it, with docker or podman"),
+        ("bare", r"no \[services\.<name>\.local\] command; RUN=image runs its image, with docker or podman"),
+        ("night", "a job, which is not started by itself"),
+    ],
+)
+def test_what_is_not_run_is_said_with_the_reason(make: Make, service: str, why: str) -> None:
+    services = make()
+    with pytest.raises(NotRunError, match=why):
+        services.run(service)
+    assert services.address(service) == ""
+
+
+def test_a_program_that_is_not_there_is_said(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    services = make()
+    monkeypatch.setattr(sys, "executable", "/nonexistent/python")
+    monkeypatch.setenv("PATH", "/nonexistent")
+    with pytest.raises(OpsError, match="python is not on PATH"):
+        services.run("prices")
+
+
+def test_a_service_that_ends_at_once_is_said_with_its_last_line(make: Make, tmp_path: Path) -> None:
+    (tmp_path / "worker.py").write_text("raise SystemExit('no queue')")
+    services = make()
+    with pytest.raises(OpsError, match=r"ended as soon as it was started: no queue"):
+        services.run("worker")

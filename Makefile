@@ -76,11 +76,11 @@ validate: $(ready) ## Validate the synthesized stacks with Terraform [STACK=]
 	@$(ops) validate $${STACK:+--stack "$$STACK"}
 
 .PHONY: up
-up: $(ready) ## Apply the platform on the embedded AWS and start the app; RUN=image runs it in a container [ENV= RUN=]
+up: $(ready) ## Apply the platform on the embedded AWS and run its services; RUN=image runs containers [ENV= RUN=]
 	@$(ops) up $${ENV:+--env "$$ENV"} $${RUN:+--run "$$RUN"}
 
 .PHONY: down
-down: $(ready) ## Stop the embedded AWS and the app, and remove their files
+down: $(ready) ## Stop the embedded AWS and the services, and remove their files
 	@$(ops) down
 
 .PHONY: local-env
@@ -126,12 +126,12 @@ bootstrap: $(ready) ## Create an environment for the first time, starting from a
 	  $${YES:+--yes}
 
 .PHONY: release
-release: $(ready) ## Record the image that a service runs, by digest [ENV= SERVICE= IMAGE= COMMIT=]
+release: $(ready) ## Record the release of an image, by digest [ENV= SERVICE= IMAGE= COMMIT=]
 	@$(ops) release $${ENV:+--env "$$ENV"} $${SERVICE:+--service "$$SERVICE"} \
 	  $${IMAGE:+--image "$$IMAGE"} $${COMMIT:+--commit "$$COMMIT"}
 
 .PHONY: releases
-releases: $(ready) ## List the releases of a service and their states, the newest first [ENV= SERVICE=]
+releases: $(ready) ## List the releases of an image and their states, the newest first [ENV= SERVICE=]
 	@$(ops) releases $${ENV:+--env "$$ENV"} $${SERVICE:+--service "$$SERVICE"}
 
 .PHONY: promote
@@ -150,7 +150,7 @@ deploy: $(ready) ## Deploy the recorded release, wait, smoke-test it, and undo i
 	  $${TIMEOUT:+--timeout "$$TIMEOUT"} $${ADDRESS:+--address "$$ADDRESS"} $${ALLOW_OLDER:+--allow-older}
 
 .PHONY: smoke
-smoke: $(ready) ## Check that a deployed service is healthy and runs the recorded release [ENV= SERVICE= ADDRESS= TIMEOUT=<minutes>]
+smoke: $(ready) ## Check that a deployed service works and runs the recorded release [ENV= SERVICE= ADDRESS= TIMEOUT=<minutes>]
 	@$(ops) smoke $${ENV:+--env "$$ENV"} $${SERVICE:+--service "$$SERVICE"} \
 	  $${ADDRESS:+--address "$$ADDRESS"} $${TIMEOUT:+--timeout "$$TIMEOUT"}
 
@@ -184,12 +184,12 @@ image: $(ready) ## Build every image, or a service's, with docker or podman, tag
 	@$(ops) image $${SERVICE:+--service "$$SERVICE"} $${COMMIT:+--commit "$$COMMIT"}
 
 .PHONY: image-run
-image-run: $(ready) ## Run the image against the embedded AWS until Ctrl-C [ENV= SERVICE= COMMIT= PORT=]
+image-run: $(ready) ## Run a service's image against the embedded AWS until Ctrl-C [ENV= SERVICE= COMMIT= PORT=]
 	@$(ops) image-run $${ENV:+--env "$$ENV"} $${SERVICE:+--service "$$SERVICE"} $${COMMIT:+--commit "$$COMMIT"} \
 	  $${PORT:+--port "$$PORT"}
 
 .PHONY: image-push
-image-push: $(ready) ## Push the image and print it by digest, for make release [SERVICE= COMMIT= REPOSITORY=]
+image-push: $(ready) ## Push an image and print it by digest, for make release [SERVICE= COMMIT= REPOSITORY=]
 	@$(ops) image-push $${SERVICE:+--service "$$SERVICE"} $${COMMIT:+--commit "$$COMMIT"} \
 	  $${REPOSITORY:+--repository "$$REPOSITORY"}
 

@@ -442,7 +442,7 @@ class _Deployment:
         stay: list[str],
         failure: ReleaseFailedError,
     ) -> None:
-        """Records, deploys and waits for previous releases, but leaves services alone that run those in `stay`.
+        """Records, deploys and waits for previous releases; services that run those in `stay` are left alone.
 
         `undone` has for each image the version that failed, and the release to go back to.
         """

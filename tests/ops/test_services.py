@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,11 @@ class Handler(BaseHTTPRequestHandler):
 HTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
 """
 WORKER = "import time\ntime.sleep(600)\n"
-BEFORE = "import os, sys\nopen(sys.argv[1], 'a').write(os.environ['PRICES_URL'] + '\\n')\nsys.exit(int(sys.argv[2]))\n"
+BEFORE = """
+import os, sys
+open(sys.argv[1], "a").write(os.environ["PRICES_URL"] + "\\n")
+sys.exit(int(sys.argv[2]))
+"""
 
 SETTINGS = """
 [services.web]
@@ -103,18 +108,14 @@ def register(embedded: Embedded, project: str, workloads: list[Any]) -> None:
     iam, ecs = embedded.client("iam", REGION), embedded.client("ecs", REGION)
     allowed = {"Effect": "Allow", "Action": ["ssm:*", "secretsmanager:*", "kms:*"], "Resource": "*"}
     role = "desk"
-    try:
+    with suppress(iam.exceptions.EntityAlreadyExistsException):
         iam.create_role(RoleName=role, AssumeRolePolicyDocument=json.dumps(trust()))
-    except iam.exceptions.EntityAlreadyExistsException:
-        pass
     policy = json.dumps({"Version": "2012-10-17", "Statement": [allowed]})
     iam.put_role_policy(RoleName=role, PolicyName="own", PolicyDocument=policy)
     ssm, secrets = embedded.client("ssm", REGION), embedded.client("secretsmanager", REGION)
     ssm.put_parameter(Name="/oaktree/dev/key", Value="of ssm", Type="SecureString", Overwrite=True)
-    try:
+    with suppress(secrets.exceptions.ResourceExistsException):
         secrets.create_secret(Name="db", SecretString='{"user": "shop"}')
-    except secrets.exceptions.ResourceExistsException:
-        pass
     values = {
         "/oaktree/dev/key": f"arn:aws:ssm:{REGION}:{ACCOUNT}:parameter/oaktree/dev/key",
         "db": f"{secrets.describe_secret(SecretId='db')['ARN']}:user::",

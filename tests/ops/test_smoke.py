@@ -3,7 +3,8 @@
 import os
 import socket
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,10 +12,14 @@ import pytest
 from ops.core.errors import OpsError, ReleaseFailedError, UsageError
 from ops.core.progress import Phase
 from ops.local.embedded import Embedded
-from ops.rollout.smoke import TIMES, Expected, address_of, checked_address, look, smoke_test
-from stacks.settings import Platform
+from ops.rollout.smoke import TIMES, Asked, Expected, address_of, checked_address, look, smoke_test
+from ops.rollout.tasks import wait_until_healthy
+from ops.rollout.verify import verify
+from stacks.reading import read_platform
+from stacks.workloads import Workload, workload
 from tests.ops.conftest import REGION
 from tests.ops.fake_app import FakeApp, fake_app, status
+from tests.stacks.platform_files import environment, write_platform
 from webapp import contract
 
 WANTED = Expected("sha256:" + "a" * 64, "abcdef0")
@@ -124,18 +129,192 @@ def test_an_address_loses_its_last_slash() -> None:
     assert checked_address("http://127.0.0.1:8080/") == "http://127.0.0.1:8080"
 
 
+SHOP = """
+[services.web]
+dockerfile = "shop/Dockerfile"
+health_path = "/health"
+health_status = "200,204"
+version_path = "/version"
+
+[services.api]
+dockerfile = "shop/Dockerfile"
+path = "/api"
+health_path = "/api/health"
+version_path = "/api/version"
+
+[services.admin]
+dockerfile = "shop/Dockerfile"
+path = "/admin"
+health_path = "/health"
+
+[services.own]
+dockerfile = "shop/Dockerfile"
+load_balancer = "own"
+
+[services.worker]
+kind = "worker"
+same_image_as = "web"
+command = ["work"]
+"""
+
+
+def of_shop(directory: Path, service: str, services: str = SHOP) -> Workload:
+    platform = read_platform(write_platform(directory, dev=environment(services=services)))
+    return workload(platform.project, platform.environments["dev"], service)
+
+
 def test_a_service_is_reached_by_its_domain_else_by_its_load_balancer(
-    embedded: Embedded, platform: Platform
+    embedded: Embedded, tmp_path: Path
 ) -> None:
     elb = embedded.client("elbv2", REGION)
-    environment = platform.environments["dev"]
-    with pytest.raises(OpsError, match=r"The load balancer oaktree-dev-web does not exist yet\. .* ADDRESS="):
-        address_of(elb, platform.project, environment, "web")
+    with pytest.raises(OpsError, match=r"The load balancer oaktree-dev does not exist yet\. .* ADDRESS="):
+        address_of(elb, of_shop(tmp_path, "api"))
     ec2 = embedded.client("ec2", REGION)
     subnets = [subnet["SubnetId"] for subnet in ec2.describe_subnets()["Subnets"]]
-    made: dict[str, Any] = elb.create_load_balancer(Name="oaktree-dev-web", Subnets=subnets)
-    name = made["LoadBalancers"][0]["DNSName"]
-    assert address_of(elb, platform.project, environment, "web") == f"http://{name}"
-    web = environment.services["web"].model_copy(update={"domain": "www.example.com"})
-    named = environment.model_copy(update={"services": {"web": web}})
-    assert address_of(elb, platform.project, named, "web") == "https://www.example.com"
+    names: dict[str, str] = {}
+    for name in ("oaktree-dev", "oaktree-dev-own"):
+        made: dict[str, Any] = elb.create_load_balancer(Name=name, Subnets=subnets)
+        names[name] = made["LoadBalancers"][0]["DNSName"]
+    assert address_of(elb, of_shop(tmp_path, "api")) == f"http://{names['oaktree-dev']}/api"
+    assert address_of(elb, of_shop(tmp_path, "own")) == f"http://{names['oaktree-dev-own']}"
+    domain = '[load_balancer]\ndomain = "www.example.com"\nhosted_zone = "example.com"\n'
+    assert address_of(elb, of_shop(tmp_path, "api", SHOP + domain)) == "https://www.example.com/api"
+
+
+def test_the_status_app_is_asked_what_only_it_answers(tmp_path: Path) -> None:
+    assert Asked.of(of_shop(tmp_path, "web", '[services.web]\nkind = "status"\n'), direct=False) is None
+
+
+@pytest.mark.parametrize(
+    ("service", "direct", "asked"),
+    [
+        ("web", False, Asked("/health", "200,204", "/version")),
+        ("api", False, Asked("/health", "200-399", "/version")),
+        ("api", True, Asked("/api/health", "200-399", "/api/version")),
+        # Through the load balancer only what is below its path reaches it.
+        ("admin", False, Asked("", "200-499", None)),
+        ("admin", True, Asked("/health", "200-399", None)),
+    ],
+)
+def test_a_web_service_is_asked_what_its_settings_say(
+    tmp_path: Path, service: str, direct: bool, asked: Asked
+) -> None:
+    assert Asked.of(of_shop(tmp_path, service), direct=direct) == asked
+
+
+def test_a_web_service_passes_by_its_health_path_and_the_commit_at_its_version_path(app: FakeApp) -> None:
+    app.answers = {"/health": (204, b""), "/version": (200, b'{"build": "abcdef0"}')}
+    phase = Phase("smoke test")
+    smoke_test(app.address, WANTED, phase, asked=Asked("/health", "200,204", "/version"))
+    assert app.asked == ["/health", "/version"] * TIMES
+    assert phase.result == f"{app.address} answers as abcdef0 (sha256:aaaaaaaaaaaa)"
+
+
+def test_without_a_version_path_it_is_said_that_the_release_is_not_known(app: FakeApp) -> None:
+    app.answers = {"/health": (302, b"")}
+    phase = Phase("smoke test")
+    smoke_test(app.address, WANTED, phase, asked=Asked("/health", "200-399", None))
+    assert phase.result == f"{app.address} answers, and does not say which release it is"
+
+
+@pytest.mark.parametrize(
+    ("answers", "wrong"),
+    [
+        (
+            {"/health": (200, b""), "/version": (200, b"abcdef1")},
+            "/version does not contain the commit abcdef0",
+        ),
+        ({"/health": (200, b""), "/version": (500, b"abcdef0")}, "/version answers 500"),
+        ({"/health": (404, b"")}, "/health answers 404"),
+    ],
+)
+def test_another_commit_or_status_of_a_web_service_fails(
+    app: FakeApp, answers: dict[str, tuple[int, bytes]], wrong: str
+) -> None:
+    app.answers = answers
+    assert look(app.address, WANTED, Asked("/health", "200", "/version")) == f"{app.address}{wrong}"
+
+
+@dataclass
+class Tasks:
+    """ECS with one service."""
+
+    running: int = 2
+    health: tuple[str, ...] = ("HEALTHY", "HEALTHY")
+
+    class exceptions:  # noqa: N801 - as boto3 names it
+        ClusterNotFoundException = KeyError
+
+    def describe_services(self, **_: object) -> dict[str, Any]:
+        service = {"status": "ACTIVE", "desiredCount": 2, "runningCount": self.running}
+        return {"services": [service]}
+
+    def list_tasks(self, **_: object) -> dict[str, Any]:
+        return {"taskArns": ["task"] * len(self.health)}
+
+    def describe_tasks(self, **_: object) -> dict[str, Any]:
+        containers = [[{"healthStatus": each}] for each in self.health]
+        return {
+            "tasks": [
+                {"healthStatus": each, "containers": of}
+                for each, of in zip(self.health, containers, strict=True)
+            ]
+        }
+
+
+@pytest.mark.parametrize(
+    ("tasks", "wrong"),
+    [
+        (Tasks(running=1), "1 of 2 tasks run"),
+        (Tasks(health=("HEALTHY", "UNHEALTHY")), "1 of 2 tasks are not healthy"),
+    ],
+)
+def test_tasks_that_are_missing_or_unhealthy_fail(tasks: Tasks, wrong: str) -> None:
+    with pytest.raises(ReleaseFailedError, match=f"after 0 s: {wrong}"):
+        wait_until_healthy(tasks, "oaktree-dev", "oaktree-dev-worker", Phase("smoke test"), 0)
+
+
+@pytest.mark.parametrize(
+    ("health", "told"),
+    [("HEALTHY", "healthy by their health checks"), ("UNKNOWN", "without a health check")],
+)
+def test_a_service_without_an_address_passes_by_what_ecs_says(health: str, told: str) -> None:
+    phase = Phase("smoke test")
+    wait_until_healthy(Tasks(health=(health, health)), "oaktree-dev", "oaktree-dev-worker", phase, 0)
+    assert phase.result == f"no address to ask: ECS says 2 of 2 tasks run, {told}"
+
+
+@dataclass
+class Served:
+    """As `ops.rollout.deployed.Deployed` and `ops.local.stand_in.StandIn`."""
+
+    workload: Workload
+    at: str = ""
+    service: str = "worker"
+
+    def test_tasks(self, phase: Phase, seconds: float) -> None:
+        phase.result = f"tasks within {seconds:.0f} s"
+
+    def address(self, _: str = "") -> str:
+        return self.at
+
+    def runs(self, _: str) -> bool:
+        return True
+
+
+def test_a_worker_is_tested_by_its_tasks_and_at_a_desk_by_its_process(tmp_path: Path) -> None:
+    worker: Any = Served(of_shop(tmp_path, "worker"))
+    phase = Phase("smoke test")
+    verify(worker, None, "", None, phase, 9)
+    assert phase.result == "tasks within 9 s"
+    verify(worker, None, "", worker, phase, 9)
+    assert phase.result == "nothing to ask: runs on this machine"
+    with pytest.raises(UsageError, match=r"ADDRESS= is for services behind a load balancer, and worker is"):
+        verify(worker, None, "http://127.0.0.1", None, phase, 9)
+
+
+def test_at_a_desk_a_web_service_is_asked_at_its_own_address(app: FakeApp, tmp_path: Path) -> None:
+    app.answers = {"/health": (200, b"")}
+    admin: Any = Served(of_shop(tmp_path, "admin"), app.address)
+    verify(admin, None, "", admin, Phase("smoke test"), 9)
+    assert app.asked == ["/health"] * TIMES

@@ -25,6 +25,7 @@ from ops.terraform.workspace import StalePlanError
 from stacks.reading import read_platform
 from stacks.settings import Platform
 from tests.places import ENVIRONMENTS
+from tests.stacks.platform_files import environment, write_platform
 
 IMAGE = "111111111111.dkr.ecr.eu-central-1.amazonaws.com/oaktree/web@sha256:"
 BEFORE, NEXT, OTHER = (Image(IMAGE + digit * 64, f"abcdef{digit}") for digit in "123")
@@ -168,8 +169,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
             self.completed = world.of(service).completed
 
         def ran(self, name: str) -> Image | None:
-            assert name == self.service
-            return world.of(self.service).before
+            return world.of(name).before
 
         def begin(self, *, alarms: bool) -> None:
             assert not alarms
@@ -515,6 +515,42 @@ def test_if_one_of_several_releases_fails_all_of_them_are_undone(world: World, b
         run(both, NEXT, api=API_NEXT)
     assert (world.applied, api.applied) == ([NEXT, BEFORE], [API_NEXT, API_BEFORE])
     assert (world.records[-1], api.records[-1]) == (BEFORE, API_BEFORE)
+
+
+SHARED = """
+[services.web]
+dockerfile = "shop/Dockerfile"
+
+[services.worker]
+kind = "worker"
+same_image_as = "web"
+command = ["work"]
+
+[services.night]
+kind = "job"
+same_image_as = "web"
+schedule = "@daily"
+command = ["work"]
+"""
+
+
+def test_services_that_run_the_same_image_are_watched_and_undone_together(
+    world: World, tmp_path: Path
+) -> None:
+    shared = read_platform(write_platform(tmp_path, dev=environment(services=SHARED)))
+    tested: list[str] = []
+
+    def fail_second() -> None:
+        tested.append("")
+        if len(tested) == 2:
+            fail()
+
+    world.while_testing = fail_second
+    with pytest.raises(OpsError, match=r"was undone: night, web, worker run abcdef1 .* again\."):
+        start(shared, Order(("worker",), {"web": NEXT}), nothing)
+    assert world.records == [BEFORE, NEXT, BEFORE]
+    # The job has no service in ECS.
+    assert world.waited == [NEXT, NEXT, BEFORE, BEFORE]
 
 
 def test_no_release_is_recorded_if_the_registry_lacks_one_of_them(world: World, both: Platform) -> None:

@@ -101,7 +101,7 @@ def _releases(platform: Platform, env: str | None, images: str, commit: str) -> 
     environment = environment_of(platform, env)
     if not commit:
         raise UsageError("COMMIT is missing: IMAGES= plans images of one commit.")
-    found = images_in(environment, images)
+    found = images_in(platform.project, environment, images)
     for service, image in found.items():
         releases_of(platform, environment).check(service, image, commit)
     return {service: Image(image, commit) for service, image in found.items()}

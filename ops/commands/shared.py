@@ -38,12 +38,6 @@ ImageName = Annotated[
     str,
     typer.Option("--service", help="Image: a service, or <service>.<sidecar>; the only one by default."),
 ]
-Images = Annotated[
-    str,
-    typer.Option(
-        "--images", help="Images of services as JSON, or a file with it: what image-publish prints."
-    ),
-]
 HERE: Final = Path()
 
 

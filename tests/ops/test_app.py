@@ -14,10 +14,12 @@ from threading import Event
 import pytest
 
 from ops.core.errors import OpsError
-from ops.local.app import Container, free_port, run_app, stop_app
+from ops.local.app import run_app, stop_app
 from ops.local.embedded import Embedded
+from ops.local.ports import free_port
 from ops.local.processes import running
 from ops.local.runners import Program
+from ops.local.tasks import Container
 from tests.ops.conftest import REGION
 from tests.ops.small_stacks import trust
 from tests.serving import serving

@@ -126,7 +126,7 @@ def test_a_build_gets_target_arguments_and_the_platform_of_the_settings(
     program.chmod(0o755)
     (tmp_path / "pyproject.toml").write_text('[project]\nversion = "1"\n')
     monkeypatch.setattr(images, "SOURCE", tmp_path)
-    monkeypatch.setattr(images.platform, "machine", lambda: "x86_64")
+    monkeypatch.setattr("platform.machine", lambda: "x86_64")
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "1")
     arm = SHOP
     for line in ('target     = "final"', 'command       = ["work"]'):

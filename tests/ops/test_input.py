@@ -14,7 +14,7 @@ MISSING = (
     ("arguments", "told"),
     [
         (("plan", "--stack", "network"), MISSING),
-        (("up", "--run", "img"), "RUN=img is not a way to run the app. Use one of process, image.\n"),
+        (("up", "--run", "img"), "RUN=img is not a way to run services. Use one of process, image.\n"),
     ],
 )
 def test_it_names_the_variable_and_what_is_allowed(desk: Desk, arguments: tuple[str, ...], told: str) -> None:

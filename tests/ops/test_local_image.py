@@ -17,8 +17,8 @@ import pytest
 
 from ops.images.engine import Engine, find_engine
 from ops.local import firsts
-from ops.local.app import free_port
 from ops.local.embedded import find_embedded
+from ops.local.ports import free_port
 from ops.local.processes import running
 from ops.local.runners import SMALLEST_TASK_MIB
 from tests.docker.containers import inspected

@@ -147,7 +147,7 @@ def test_a_user_without_a_name_is_called_by_number() -> None:
 
 
 def test_an_unknown_service_is_refused(releases: Releases, image: str) -> None:
-    with pytest.raises(UsageError, match=r"SERVICE=api is not a service of dev\. Use one of web"):
+    with pytest.raises(UsageError, match=r"SERVICE=api is not the name of an image of dev\. Use one of web"):
         releases.record("api", image, COMMIT)
 
 

@@ -131,7 +131,7 @@ def ask(port: int, path: str, **headers: str) -> tuple[int, str, Any]:
 def test_requests_go_to_services_by_host_and_path_with_the_headers_of_a_load_balancer(tmp_path: Path) -> None:
     with echoing("web") as web, echoing("api") as api:
         port = free_port()
-        table = {
+        table: dict[str, Any] = {
             "rules": {port: [rule(9, None, "/", "web"), rule(5, "a.example.com", "/api", "api")]},
             "addresses": {"web": f"127.0.0.1:{web.server_port}", "api": f"127.0.0.1:{api.server_port}"},
             "missing": {},

@@ -157,7 +157,7 @@ def test_what_no_rule_matches_and_what_does_not_answer_are_told_as_a_load_balanc
 ) -> None:
     with echoing("web") as web:
         port = free_port()
-        table = {
+        table: dict[str, Any] = {
             "rules": {port: [rule(1, None, f"/{name}", name) for name in ("gone", "off")]},
             "addresses": {"gone": f"127.0.0.1:{free_port()}"},
             "missing": {"off": "a reason"},
@@ -179,7 +179,7 @@ def test_what_no_rule_matches_and_what_does_not_answer_are_told_as_a_load_balanc
 def test_events_arrive_one_by_one_and_a_connection_can_be_upgraded(tmp_path: Path) -> None:
     with echoing("web") as web:
         port = free_port()
-        table = {
+        table: dict[str, Any] = {
             "rules": {port: [rule(1, None, "/", "web")]},
             "addresses": {"web": f"127.0.0.1:{web.server_port}"},
             "missing": {},

@@ -10,7 +10,7 @@ import signal
 import stat
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -156,7 +156,7 @@ def test_another_plan_than_the_reviewed_one_is_refused(here: Desk, embedded: Emb
     assert done.returncode == 1
     told = " ".join(done.stderr.split())
     assert "The saved plan of dev-network makes other changes than the one in" in told
-    assert f"the reviewed ones {reviewed[:12]}." in told
+    assert f"the reviewed ones {reviewed[:12]}. The same resources change, in another way." in told
     assert applied_network(embedded) == FIRST
     assert kept(here, "dev-network") == {"plan.tfplan", "plan.json", "plan.sha256"}
 
@@ -304,3 +304,49 @@ def test_a_diagram_of_an_environment_is_printed(here: Desk, tmp_path: Path) -> N
     assert done.stdout.endswith("\n")
     assert not done.stdout.endswith("\n\n")
     assert "oaktree-dev-web" in done.stdout
+
+
+def planned(*addresses: str) -> bytes:
+    """A plan that updates resources."""
+    changes = [
+        {
+            "address": address,
+            "mode": "managed",
+            "type": address.partition(".")[0],
+            "name": address.partition(".")[2],
+            "provider_name": "aws",
+            "change": {"actions": ["update"], "before": {"size": 1}, "after": {"size": 2}},
+        }
+        for address in addresses
+    ]
+    return json.dumps({"format_version": "1.2", "resource_changes": changes}).encode()
+
+
+@dataclass
+class Saved:
+    """As `ops.terraform.workspace.Workspace`, with a saved plan."""
+
+    plan: bytes
+    stack: str = "dev-service"
+
+    def show_plan(self) -> bytes:
+        """As `Workspace.show_plan`."""
+        return self.plan
+
+
+@pytest.mark.parametrize("changes", [None, [{"address": 1}, "x", {}]])
+def test_what_changed_since_the_review_is_listed(tmp_path: Path, changes: object) -> None:
+    before = [{"address": f"aws_ecs_service.{name}", "action": "update"} for name in ("web", "api")]
+    stack = {"name": "dev-service", "verdict": "SAFE", "changes_sha256": "a" * 64, "changes": before}
+    verdict = tmp_path / "verdict.json"
+    now: Any = Saved(planned("aws_ecs_service.web", "aws_lb.own"))
+    verdict.write_text(json.dumps({"schema": 1, "stacks": [stack]}))
+    with pytest.raises(OpsError) as error:
+        require_reviewed(verdict, now)
+    lines = str(error.value).splitlines()
+    assert lines[0].endswith("Since the review:")
+    assert lines[1:3] == ["  no longer: update aws_ecs_service.api", "  now: update aws_lb.own"]
+    # A verdict of before the list, or one that somebody edited, is not an error of its own.
+    verdict.write_text(json.dumps({"schema": 1, "stacks": [stack | {"changes": changes}]}))
+    with pytest.raises(OpsError, match="makes other changes than the one in"):
+        require_reviewed(verdict, now)

@@ -1,11 +1,12 @@
 """A stack that cannot be planned, for whatever reason, does not keep the others from being reviewed."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
 
 from ops.core.checkout import Checkout
+from ops.core.ecs import Image
 from ops.core.errors import OpsError
 from ops.core.files import exclusive
 from ops.github import reviewing
@@ -29,12 +30,22 @@ def planning(monkeypatch: pytest.MonkeyPatch) -> dict[str, Planning]:
     """What planning does by stack; a stack that is not named has no changes."""
     steps: dict[str, Planning] = {}
 
-    def plan_here(workspace: Workspace, _: object, __: object, target: Stack, *, lock: bool) -> None:
+    def plan_here(
+        workspace: Workspace,
+        _: object,
+        __: object,
+        target: Stack,
+        *,
+        lock: bool,
+        releases: Mapping[str, Image],
+    ) -> None:
         assert not lock, "a review that is killed would leave the lock"
+        assert target.kind.released or not releases, "only a release's stack has images"
         workspace.directory.mkdir(parents=True, exist_ok=True)
         if step := steps.get(target.name):
             step(workspace)
         workspace.plan_json.write_text(PLAN)
+        workspace.saved_plan.write_text(", ".join(each.commit for each in releases.values()))
 
     terraform = Terraform(Path("terraform"), "1.11.4", Path("shared"))
     monkeypatch.setattr(provision, "find_terraform", lambda _: terraform)
@@ -44,10 +55,10 @@ def planning(monkeypatch: pytest.MonkeyPatch) -> dict[str, Planning]:
     return steps
 
 
-def review(checkout: Checkout) -> dict[str, tuple[Verdict, str]]:
+def review(checkout: Checkout, **releases: Image) -> dict[str, tuple[Verdict, str]]:
     """Verdict and error by stack."""
     targets = [kind.of_environment(PLATFORM.environments["dev"]) for kind in kinds.OF_ENVIRONMENT]
-    reviewed = reviewing.review(checkout, PLATFORM, targets, lambda _: None)
+    reviewed = reviewing.review(checkout, PLATFORM, targets, lambda _: None, releases=releases)
     return {each.stack.name: (each.verdict, each.stack.errors) for each in reviewed.review.stacks}
 
 
@@ -89,3 +100,16 @@ def test_terraforms_own_error_goes_before_ours(planning: dict[str, Planning], tm
 
     planning["dev-network"] = fail
     assert review(Checkout(tmp_path))["dev-network"][1] == "Error: Reference to undeclared resource"
+
+
+def test_a_plan_of_a_release_that_is_not_recorded_is_not_left_to_be_applied(
+    planning: dict[str, Planning], tmp_path: Path
+) -> None:
+    assert planning == {}
+    root = provision.working_root(Checkout(tmp_path))
+    review(Checkout(tmp_path))
+    assert (root / "dev-service/plan.tfplan").exists()
+    found = review(Checkout(tmp_path), web=Image("an image", "abcdef1"))
+    assert found["dev-service"][0] == Verdict.NO_CHANGES
+    assert not (root / "dev-service/plan.tfplan").exists()
+    assert (root / "dev-network/plan.tfplan").exists()

@@ -6,8 +6,13 @@ from typing import Any
 
 import pytest
 
+from ops.core.checkout import Checkout
 from ops.core.ecs import Image
+from ops.terraform import provision
+from ops.terraform.binary import Terraform
 from ops.terraform.unrecorded import with_releases
+from ops.terraform.workspace import Workspace
+from stacks import kinds
 from stacks.reading import read_platform
 from stacks.settings import Platform
 from tests.ops.conftest import PROJECT
@@ -51,3 +56,24 @@ def test_only_what_reads_the_record_of_a_service_changes(synthesize: Synthesize,
     (recorded,) = before["data"]["aws_ssm_parameters_by_path"].values()
     records["lifecycle"]["postcondition"] = recorded["lifecycle"]["postcondition"]
     assert after == before
+
+
+def test_it_is_planned_in_the_working_directory_alone(
+    synthesize: Synthesize, platform: Platform, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synthesize(PROJECT, dev=TWO)
+    checkout = Checkout(tmp_path)
+    terraform = Terraform(Path("terraform"), "1.11.4", tmp_path / "shared")
+    workspace = Workspace("dev-service", tmp_path / "work", terraform, {})
+    target = kinds.SERVICE.of_environment(platform.environments["dev"])
+    monkeypatch.setattr(provision, "init", lambda *_: None)
+    monkeypatch.setattr(Workspace, "plan", lambda *_, **__: None)
+    local = "web_release"
+
+    def planned(**releases: Image) -> object:
+        provision.plan_here(workspace, checkout, platform, target, releases=releases)
+        return json.loads((workspace.directory / "cdk.tf.json").read_text())["locals"][local]
+
+    recorded = json.loads(checkout.configuration("dev-service").read_text())["locals"][local]
+    assert planned(web=RELEASE) == {"image": RELEASE.image, "commit": RELEASE.commit}
+    assert planned() == recorded

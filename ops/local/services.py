@@ -1,5 +1,6 @@
 """The services of an environment on this machine: how each is run, in what order, and why one is not."""
 
+import json
 import os
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
@@ -100,7 +101,7 @@ class Services:
         """
         planned = workload(self.project, self.environment, key)
         self._stop_others(planned)
-        if reason := self._reason(planned.settings):
+        if reason := self.reason(planned.settings):
             raise NotRunError(reason)
         if self.engine is None or planned.settings.kind == "status":
             return self._one(planned)
@@ -110,6 +111,21 @@ class Services:
             ran[0], address=target.address, what=", ".join(dict.fromkeys(each.what for each in ran))
         )
 
+    def stop_removed(self) -> None:
+        """Stops what an earlier `make up` ran and the settings no longer have, and notes what they have."""
+        file = self.checkout.local / f"services-{self.environment.name}.json"
+        has = {
+            app_name(self.environment, key, container)
+            for key, service in self.environment.services.items()
+            for container in (key, *service.sidecars)
+        }
+        known: list[str] = json.loads(file.read_text()) if file.exists() else []
+        for name in known:
+            if name not in has:
+                stop_app(name, self.checkout.local)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps(sorted(has)))
+
     def address(self, key: str) -> str:
         """Returns the address of a service that runs here, or an empty string."""
         target = self.environment.services[key].target_container
@@ -117,8 +133,9 @@ class Services:
         return contained or address_of(app_name(self.environment, key), self.checkout.local)
 
     def runs(self, key: str) -> bool:
-        """Whether a service runs here."""
-        return processes.running(app_name(self.environment, key), self.checkout.local) is not None
+        """Whether a service runs here, and it is known where."""
+        name, local = app_name(self.environment, key), self.checkout.local
+        return processes.running(name, local) is not None and (local / f"{name}.json").exists()
 
     def job(self, key: str) -> MakeProgram:
         """Returns the way to run a task of a job: its local command, with its peers on this machine.
@@ -136,7 +153,7 @@ class Services:
 
         return program
 
-    def _reason(self, service: Service) -> str:
+    def reason(self, service: Service) -> str:
         """Returns why a service is not run, or an empty string."""
         if service.kind == "job":
             return "a job, which is not started by itself"
@@ -151,7 +168,7 @@ class Services:
         as_containers = self.engine is not None
         for each in planned.containers:
             is_main = each is planned.main
-            if (not is_main and not as_containers) or self._reason(planned.settings):
+            if (not is_main and not as_containers) or self.reason(planned.settings):
                 stop_app(app_name(self.environment, planned.key, each.name), self.checkout.local)
 
     def _one(self, planned: Workload) -> Ran:
@@ -162,7 +179,7 @@ class Services:
         if service.kind == "status":
             return self._started(name, container, differs, self._status_runner(planned, name), Manner(STATUS))
         if service.local is None:
-            raise NotRunError(self._reason(service))
+            raise NotRunError(self.reason(service))
         directory = SOURCE / service.local.working_directory
         runner = CommandRunner(service.local.command, directory)
         port = address_port(service) or port_of(service)

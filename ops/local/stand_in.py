@@ -56,9 +56,16 @@ class StandIn:
         """Returns the address of a service, or an empty string if it listens nowhere or is not run here."""
         return self._services.address(service)
 
-    def runs(self, service: str) -> bool:
-        """Whether a service runs on this machine."""
-        return self._services.runs(service)
+    def state(self, service: str) -> str:
+        """Returns whether a service runs on this machine, or why it is not run here.
+
+        Raises OpsError if it was never started, or has ended.
+        """
+        if self._services.runs(service):
+            return "runs on this machine"
+        if reason := self._services.reason(self.environment.services[service]):
+            return f"not run on this machine: {reason}"
+        raise OpsError(f"The app of {service} was not started here; `make deploy` starts it.")
 
     def run_job(self, job: str, execution: str) -> None:
         """Runs the task of an execution of a job as a process here, until the execution is done."""

@@ -195,6 +195,7 @@ class _Up:
         environment = self._environment
         engine = find_engine() if self._run == "image" else None
         services = Services(self._checkout, embedded, self._project, environment, engine)
+        services.stop_removed()
         ran: dict[str, Ran] = {}
         missing: dict[str, str] = {}
         for key in services.order():

@@ -34,10 +34,9 @@ def verify(
             deployed.test_tasks(phase, seconds)
             return
     if stand_in and not address:
-        address = stand_in.address(deployed.service)
+        state, address = stand_in.state(deployed.service), stand_in.address(deployed.service)
         if not workload.balanced or not address:
-            runs = "runs" if stand_in.runs(deployed.service) else "does not run"
-            phase.result = f"nothing to ask: {runs} on this machine{f' at {address}' if address else ''}"
+            phase.result = f"nothing to ask: {state}{f' at {address}' if address else ''}"
             return
         asked = Asked.of(workload, direct=True)
     else:

@@ -152,19 +152,59 @@ def test_services_of_other_environments_in_the_account_and_region_count(
     assert found("vCPU quota", platform_with(tmp_path, dev=large, staging=elsewhere), client) == []
 
 
+def test_the_secrets_of_sidecars_and_the_zone_of_the_load_balancer_are_looked_for(tmp_path: Path) -> None:
+    services = """
+[services.web]
+dockerfile = "shop/Dockerfile"
+[services.web.sidecars.proxy]
+dockerfile = "shop/proxy/Dockerfile"
+secrets = { CERTIFICATE = "secretsmanager:tls#key" }
+[load_balancer]
+domain = "www.example.com"
+hosted_zone = "example.com"
+"""
+    platform = platform_with(tmp_path, dev=ENVIRONMENT.partition("[services")[0] + services)
+
+    class Missing(Answering):
+        class exceptions:  # noqa: N801 - as boto3 names it
+            ResourceNotFoundException = LookupError
+
+    client = Missing(describe_secret=LookupError(), list_hosted_zones_by_name={"HostedZones": []})
+    (secret,) = found("secrets", platform, client)
+    assert "services.web.sidecars.proxy.secrets.CERTIFICATE = 'secretsmanager:tls'" in secret.text
+    (zone,) = found("hosted zones", platform, client)
+    assert "load_balancer.hosted_zone = 'example.com'" in zone.text
+
+
+def test_a_run_of_a_job_is_one_task_for_the_quota_and_no_reason_to_stop(tmp_path: Path) -> None:
+    job = """
+[services.night]
+kind = "job"
+dockerfile = "shop/Dockerfile"
+schedule = "@daily"
+command = ["work"]
+cpu = 4096
+memory = 8192
+"""
+    platform = platform_with(tmp_path, dev=ENVIRONMENT.partition("[services")[0] + job)
+    for value, levels in ((4.0, []), (3.0, ["warns"])):
+        client = Answering(get_service_quota={"Quota": {"Value": value}})
+        assert [remark.level for remark in found("vCPU quota", platform, client)] == levels
+
+
 @pytest.mark.e2e
 def test_a_domain_and_secrets_of_either_store_are_looked_for(
     client: Client, embedded: Embedded, tmp_path: Path
 ) -> None:
     text = ENVIRONMENT.replace("ssm:/oaktree/dev/web/write-token-sha256", "secretsmanager:dev/token")
-    domain = 'domain = "status.example.com"\nhosted_zone = "example.com"\n'
+    domain = '[load_balancer]\ndomain = "status.example.com"\nhosted_zone = "example.com"\n'
     platform = platform_with(tmp_path, dev=text + domain)
     secretsmanager, route53 = (embedded.client(name, REGION) for name in ("secretsmanager", "route53"))
     (secret,) = found("secrets", platform, client)
     assert "services.web.secrets.WRITE_TOKEN_SHA256 = 'secretsmanager:dev/token'" in secret.text
     assert secret.mend.startswith(f"aws secretsmanager create-secret --region {REGION} --name dev/token")
     (zone,) = found("hosted zones", platform, client)
-    assert "services.web.hosted_zone = 'example.com'" in zone.text
+    assert "load_balancer.hosted_zone = 'example.com'" in zone.text
     assert zone.mend.startswith("aws route53 create-hosted-zone --name example.com")
     secretsmanager.create_secret(Name="dev/token", SecretString="a" * 64)
     vpc = embedded.client("ec2", REGION).create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]

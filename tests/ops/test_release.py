@@ -193,6 +193,22 @@ def test_a_secret_that_is_there_is_kept(
     assert not token.exists()
 
 
+def test_each_key_of_a_json_secret_gets_a_value_once(
+    embedded: Embedded, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    token = tmp_path_factory.mktemp("secret") / "token"
+    client = embedded.client("secretsmanager", REGION)
+    references = [SecretReference(store="secretsmanager", name="of-json", json_key=key) for key in ("a", "b")]
+    assert [put_secret(client, "SOMETHING", each, token) for each in references] == [True, True]
+    before = client.get_secret_value(SecretId="of-json")["SecretString"]
+    assert set(json.loads(before)) == {"a", "b"}
+    assert [put_secret(client, "SOMETHING", each, token) for each in references] == [
+        False,
+        False,
+    ]
+    assert client.get_secret_value(SecretId="of-json")["SecretString"] == before
+
+
 def put_tagged(ecr: Any, content: str, *tags: str) -> str:
     """Push an image of its own to the service's repository under some tags; returns it by digest."""
     manifest = {"schemaVersion": 2, "layers": [{"digest": f"sha256:{content * 64}"}]}

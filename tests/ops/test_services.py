@@ -4,6 +4,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -206,6 +207,16 @@ def test_what_has_not_changed_is_not_restarted_and_before_deploy_not_run_again(
     assert [each.address for each in again] == [each.address for each in first]
     assert [processes.running(f"app-dev-{name}", tmp_path / ".oaktree/local") for name in names] == pids
     assert len((tmp_path / "log").read_text().splitlines()) == 1
+
+
+def test_a_service_that_the_settings_no_longer_have_is_stopped(make: Make) -> None:
+    services = make()
+    services.stop_removed()
+    services.run("prices")
+    rest = {key: each for key, each in services.environment.services.items() if key != "prices"}
+    fewer = services.environment.model_copy(update={"services": rest})
+    replace(services, environment=fewer).stop_removed()
+    assert not services.runs("prices")
 
 
 def test_a_service_is_not_started_if_its_before_deploy_fails(make: Make) -> None:

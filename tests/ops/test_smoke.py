@@ -298,8 +298,8 @@ class Served:
     def address(self, _: str = "") -> str:
         return self.at
 
-    def runs(self, _: str) -> bool:
-        return True
+    def state(self, _: str) -> str:
+        return "runs on this machine"
 
 
 def test_a_worker_is_tested_by_its_tasks_and_at_a_desk_by_its_process(tmp_path: Path) -> None:

@@ -1,12 +1,9 @@
 """Services of every kind at a desk, run as processes: what they get, in what order, and which are not run."""
 
-import json
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
@@ -17,11 +14,9 @@ from ops.local import processes
 from ops.local.embedded import Embedded
 from ops.local.services import GIVEN_BY_AWS, NotRunError, Services
 from ops.local.up import stop_all
-from stacks.naming import base, service_name
 from stacks.reading import read_platform
 from stacks.workloads import workload
-from tests.ops.conftest import ACCOUNT, REGION
-from tests.ops.small_stacks import trust
+from tests.ops.registering import register
 from tests.stacks.platform_files import environment, write_platform
 
 PROGRAM = """
@@ -102,64 +97,6 @@ def make(embedded: Embedded, tmp_path: Path) -> Iterator[Make]:
 
     yield make
     stop_all(checkout.local)
-
-
-def register(embedded: Embedded, project: str, workloads: list[Any]) -> None:
-    """What the service stack makes of workloads, as far as a desk looks at it."""
-    iam, ecs = embedded.client("iam", REGION), embedded.client("ecs", REGION)
-    allowed = {"Effect": "Allow", "Action": ["ssm:*", "secretsmanager:*", "kms:*"], "Resource": "*"}
-    role = "desk"
-    with suppress(iam.exceptions.EntityAlreadyExistsException):
-        iam.create_role(RoleName=role, AssumeRolePolicyDocument=json.dumps(trust()))
-    policy = json.dumps({"Version": "2012-10-17", "Statement": [allowed]})
-    iam.put_role_policy(RoleName=role, PolicyName="own", PolicyDocument=policy)
-    ssm, secrets = embedded.client("ssm", REGION), embedded.client("secretsmanager", REGION)
-    ssm.put_parameter(Name="/oaktree/dev/key", Value="of ssm", Type="SecureString", Overwrite=True)
-    with suppress(secrets.exceptions.ResourceExistsException):
-        secrets.create_secret(Name="db", SecretString='{"user": "shop"}')
-    values = {
-        "/oaktree/dev/key": f"arn:aws:ssm:{REGION}:{ACCOUNT}:parameter/oaktree/dev/key",
-        "db": f"{secrets.describe_secret(SecretId='db')['ARN']}:user::",
-    }
-    cluster = base(project, "dev")
-    ecs.create_cluster(clusterName=cluster)
-    for each in workloads:
-        if each.settings.kind == "job":
-            continue
-        containers = [
-            {
-                "name": container.name,
-                "image": container.image or "an image",
-                "memory": 128,
-                "environment": [
-                    {"name": name, "value": str(value)} for name, value in container.variables.items()
-                ],
-                "secrets": [
-                    {"name": name, "valueFrom": values[reference.name]}
-                    for name, reference in container.secrets.items()
-                ],
-            }
-            for container in each.containers
-        ]
-        arn = f"arn:aws:iam::{ACCOUNT}:role/{role}"
-        made = ecs.register_task_definition(
-            family=each.name, containerDefinitions=containers, taskRoleArn=arn, executionRoleArn=arn
-        )["taskDefinition"]["taskDefinitionArn"]
-        name = service_name(project, "dev", each.key)
-        found = [
-            known
-            for known in ecs.describe_services(cluster=cluster, services=[name])["services"]
-            if known["status"] == "ACTIVE"
-        ]
-        if found:
-            ecs.update_service(cluster=cluster, service=name, taskDefinition=made)
-        else:
-            ecs.create_service(cluster=cluster, serviceName=name, taskDefinition=made, desiredCount=0)
-
-
-def environ(address: str) -> Mapping[str, str]:
-    found: dict[str, str] = httpx.get(address, trust_env=False).json()["environ"]
-    return found
 
 
 def test_each_service_comes_after_those_it_uses(make: Make) -> None:

@@ -161,11 +161,19 @@ class TaskRunner:
     def program(self, port: int, variables: Mapping[str, str]) -> Program:
         """Returns the engine's command; the container gets these variables only."""
         del port
-        return self.one_off(self.name, self.definition.get("command", ()), variables)
+        entry, words = self.definition.get("entryPoint", ()), self.definition.get("command", ())
+        return self._program(self.name, list(entry), words, variables)
 
     def one_off(self, name: str, words: Sequence[str], variables: Mapping[str, str]) -> Program:
-        """Returns the engine's command for another container of the image, which runs `words`."""
-        entry = list(self.definition.get("entryPoint", ()))
+        """Returns the engine's command for another container of the image, which runs `words`.
+
+        Its entry point is the image's, as in the task definition of `before_deploy`.
+        """
+        return self._program(name, [], words, variables)
+
+    def _program(
+        self, name: str, entry: Sequence[str], words: Sequence[str], variables: Mapping[str, str]
+    ) -> Program:
         command = self.engine.run_command(
             self.image,
             name,

@@ -21,11 +21,9 @@ from ops.terraform.unrecorded import with_releases
 from ops.terraform.workspace import OnLine, Workspace
 from stacks import kinds
 from stacks.kinds import Stack
-from stacks.naming import (
-    service_name,
-    state_bucket,
-)
+from stacks.naming import state_bucket
 from stacks.settings import Environment, Platform
+from stacks.workloads import workloads
 
 AskName = Callable[[str], str]
 """Takes a question that asks for a name, and returns what the person typed."""
@@ -165,10 +163,17 @@ def unlock(checkout: Checkout, platform: Platform, target: Stack, lock_id: str) 
 
 def _deregister_tasks(platform: Platform, environment: Environment, on_line: OnLine) -> None:
     ecs = ambient_client("ecs", environment.region)
-    for service in environment.services:
-        family = service_name(platform.project.name, environment.name, service)
+    for family in families(platform, environment):
         if count := deregister_family(ecs, family):
             on_line(f"Deregistered {count} revisions of the task definition {family}.")
+
+
+def families(platform: Platform, environment: Environment) -> Iterator[str]:
+    """Yields the families of an environment's task definitions, those of `before_deploy` included."""
+    for workload in workloads(platform.project, environment):
+        yield workload.name
+        if workload.settings.before_deploy:
+            yield workload.before_deploy_family
 
 
 def deregister_family(ecs: Any, family: str) -> int:

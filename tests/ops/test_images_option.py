@@ -8,7 +8,7 @@ import pytest
 from ops.commands.shared import images_in
 from ops.core.errors import UsageError
 from stacks.reading import read_platform
-from stacks.settings import Environment
+from stacks.settings import Environment, Platform
 from tests.ops.conftest import Desk
 from tests.stacks.platform_files import environment, write_platform
 
@@ -16,19 +16,27 @@ IMAGE = "111111111111.dkr.ecr.eu-central-1.amazonaws.com/oaktree/web@sha256:" + 
 
 
 @pytest.fixture
-def dev(tmp_path: Path) -> Environment:
-    services = "[services.web]\n[services.api]\n"
-    return read_platform(write_platform(tmp_path, dev=environment(services=services))).environments["dev"]
+def shop(tmp_path: Path) -> Platform:
+    services = (
+        "[services.web]\nkind = 'status'\n[services.api]\ndockerfile = 'api/Dockerfile'\npath = '/api'\n"
+    )
+    return read_platform(write_platform(tmp_path, dev=environment(services=services)))
 
 
-def test_it_is_json_or_a_file_with_that(dev: Environment, tmp_path: Path) -> None:
+@pytest.fixture
+def dev(shop: Platform) -> Environment:
+    return shop.environments["dev"]
+
+
+def test_it_is_json_or_a_file_with_that(shop: Platform, dev: Environment, tmp_path: Path) -> None:
     text = json.dumps({"web": IMAGE})
     (tmp_path / "images.json").write_text(text)
-    assert images_in(dev, text) == images_in(dev, str(tmp_path / "images.json")) == {"web": IMAGE}
+    file = str(tmp_path / "images.json")
+    assert images_in(shop.project, dev, text) == images_in(shop.project, dev, file) == {"web": IMAGE}
 
 
-def test_images_of_services_that_the_environment_lacks_are_left_out(dev: Environment) -> None:
-    assert images_in(dev, json.dumps({"web": IMAGE, "admin": IMAGE})) == {"web": IMAGE}
+def test_images_of_services_that_the_environment_lacks_are_left_out(shop: Platform, dev: Environment) -> None:
+    assert images_in(shop.project, dev, json.dumps({"web": IMAGE, "admin": IMAGE})) == {"web": IMAGE}
 
 
 @pytest.mark.parametrize(
@@ -40,13 +48,13 @@ def test_images_of_services_that_the_environment_lacks_are_left_out(dev: Environ
         ),
         ("{", r"IMAGES=\{ is not JSON of the form"),
         ('{"web": 1}', "does not have the form"),
-        ("{}", "has no image of a service of dev: web, api"),
-        ('{"admin": "x"}', "has no image of a service of dev: web, api"),
+        ("{}", "has no image of dev: api, web"),
+        ('{"admin": "x"}', "has no image of dev: api, web"),
     ],
 )
-def test_what_it_is_not_is_told(dev: Environment, images: str, told: str) -> None:
+def test_what_it_is_not_is_told(shop: Platform, dev: Environment, images: str, told: str) -> None:
     with pytest.raises(UsageError, match=told):
-        images_in(dev, images)
+        images_in(shop.project, dev, images)
 
 
 @pytest.mark.parametrize(

@@ -56,10 +56,13 @@ def test_a_writable_root_and_the_engines_capabilities_are_given_where_the_settin
 
 
 def test_before_deploy_runs_in_another_container_of_the_same_image() -> None:
-    runner = TaskRunner(ENGINE, "sha256:1", "oaktree-web", {"command": ["serve"], "user": "1:1"}, 512)
+    runner = TaskRunner(
+        ENGINE, "sha256:1", "oaktree-web", {"command": ["serve"], "entryPoint": ["sh"], "user": "1:1"}, 512
+    )
     found = runner.one_off("oaktree-web-before", ["migrate"], {}).command
     assert {"--name=oaktree-web-before", "--user=1:1"} <= set(found)
     assert found[-2:] == ("sha256:1", "migrate")
+    assert "--entrypoint=sh" not in found
 
 
 def test_a_local_command_runs_in_its_directory_with_its_port_and_no_other_variables(tmp_path: Path) -> None:

@@ -1,7 +1,8 @@
 """Network ACLs: what may cross each tier's border, whatever the security groups say.
 
 They are coarse and fixed: they name tiers, not services, subnets or the app's port, so that neither
-a new service nor a new zone changes one. Security groups say exactly who may talk to whom.
+a new service nor a new zone changes one. Public and private tier may ask for anything; what may come
+in is limited by tier. Security groups say exactly who may talk to whom.
 
 An ACL has no memory, so answers need rules of their own: they go to the ephemeral ports of whoever
 asked. No rule admits everyone to port 22 or 3389 (FSBP EC2.21).
@@ -46,6 +47,10 @@ HTTPS: Final = (443, 443)
 EVERY_PORT: Final = (0, 65535)
 MYSQL: Final = (3306, 3306)
 POSTGRESQL: Final = (5432, 5432)
+REDIS: Final = (6379, 6379)
+"""Of Valkey, too."""
+NFS: Final = (2049, 2049)
+"""Of the mount targets of EFS."""
 
 LINUX_EPHEMERAL: Final = (32768, 65535)
 """Where Linux, and so a Fargate task, asks from."""
@@ -81,6 +86,8 @@ INBOUND: Final[Mapping[Tier, tuple[Rule, ...]]] = {
         Rule(130, "answers_low", ANYWHERE, EPHEMERAL_LOW),
         Rule(140, "answers_high", ANYWHERE, EPHEMERAL_HIGH),
         Rule(150, "path_mtu", ANYWHERE),
+        # What tasks send anywhere comes to a NAT gateway first.
+        Rule(160, "private", Tier.PRIVATE, EVERY_PORT),
     ),
     Tier.PRIVATE: (
         Rule(110, "public", Tier.PUBLIC, EVERY_PORT),
@@ -91,24 +98,19 @@ INBOUND: Final[Mapping[Tier, tuple[Rule, ...]]] = {
     Tier.DATABASE: (
         Rule(110, "mysql", Tier.PRIVATE, MYSQL),
         Rule(120, "postgresql", Tier.PRIVATE, POSTGRESQL),
+        Rule(130, "redis", Tier.PRIVATE, REDIS),
+        Rule(140, "nfs", Tier.PRIVATE, NFS),
         Rule(150, "path_mtu", Tier.PRIVATE),
     ),
 }
 OUTBOUND: Final[Mapping[Tier, tuple[Rule, ...]]] = {
     Tier.PUBLIC: (
-        Rule(110, "private", Tier.PRIVATE, EVERY_PORT),
-        Rule(120, "https", ANYWHERE, HTTPS),
-        Rule(130, "answers_low", ANYWHERE, EPHEMERAL_LOW),
-        Rule(140, "answers_high", ANYWHERE, EPHEMERAL_HIGH),
+        Rule(100, "anywhere", ANYWHERE, EVERY_PORT),
         Rule(150, "path_mtu", ANYWHERE),
     ),
     Tier.PRIVATE: (
-        Rule(110, "answers_to_public", Tier.PUBLIC, EPHEMERAL),
-        Rule(120, "private", Tier.PRIVATE, EVERY_PORT),
-        Rule(130, "mysql", Tier.DATABASE, MYSQL),
-        Rule(140, "postgresql", Tier.DATABASE, POSTGRESQL),
+        Rule(100, "anywhere", ANYWHERE, EVERY_PORT),
         Rule(150, "path_mtu", ANYWHERE),
-        Rule(160, "https", ANYWHERE, HTTPS),
     ),
     Tier.DATABASE: (
         Rule(110, "answers", Tier.PRIVATE, LINUX_EPHEMERAL),

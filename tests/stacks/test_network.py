@@ -8,7 +8,11 @@ import pytest
 from stacks.addressing import Tier
 from tests.stacks.conftest import Synthesize
 from tests.stacks.platform_files import environment
+from tests.stacks.reachability import TASK_PORTS, Network, outside
 from tests.stacks.terraform_json import Stack
+
+WORLD = outside("198.51.100.7")
+PRIVATE = "10.10.0.0/17"
 
 
 def network_of(synthesize: Synthesize, settings: str) -> Stack:
@@ -118,89 +122,41 @@ def test_the_rule_of_the_endpoints_is_there_before_the_first_endpoint(stacks: di
     assert "web_task_to_endpoints" in service
 
 
-def admits(network: Stack, tier: str, egress: bool, port: int, cidr: str) -> bool:
-    """Whether a tier's ACL lets TCP on a port pass, from or to a CIDR as the rules write it."""
-    return any(
-        rule["egress"] == egress
-        and rule["network_acl_id"] == f"${{aws_network_acl.{tier}_acl.id}}"
-        and rule["rule_action"] == "allow"
-        and rule["protocol"] == "tcp"
-        and rule["cidr_block"] in (cidr, "0.0.0.0/0")
-        and rule["from_port"] <= port <= rule["to_port"]
-        for rule in network.all("aws_network_acl_rule").values()
-    )
-
-
-PUBLIC, PRIVATE, DATABASE, WORLD = "10.10.128.0/18", "10.10.0.0/17", "10.10.192.0/18", "198.51.100.0/24"
-
-CONVERSATIONS = {
-    "a client with the load balancer": [("public", False, 443, WORLD), ("public", True, 50000, WORLD)],
-    "the load balancer with a task": [
-        ("public", True, 8080, PRIVATE),
-        ("private", False, 8080, PUBLIC),
-        ("private", True, 1024, PUBLIC),
-        ("public", False, 1024, PRIVATE),
-    ],
-    "the load balancer with a service on another port": [
-        ("public", True, 3000, PRIVATE),
-        ("private", False, 3000, PUBLIC),
-    ],
-    "a task with another service": [
-        ("private", True, 9000, PRIVATE),
-        ("private", False, 9000, PRIVATE),
-        ("private", True, 32768, PRIVATE),
-        ("private", False, 32768, PRIVATE),
-    ],
-    "a task with the world through NAT": [
-        ("private", True, 443, WORLD),
-        ("public", False, 443, PRIVATE),
-        ("public", True, 443, WORLD),
-        ("public", False, 1024, WORLD),
-        ("public", True, 32768, PRIVATE),
-        ("private", False, 32768, WORLD),
-    ],
-    "a task with an endpoint": [
-        ("private", True, 443, PRIVATE),
-        ("private", False, 443, PRIVATE),
-        ("private", True, 32768, PRIVATE),
-        ("private", False, 32768, PRIVATE),
-    ],
-    "a task with a database": [
-        ("private", True, 5432, DATABASE),
-        ("database", False, 5432, PRIVATE),
-        ("database", True, 32768, PRIVATE),
-        ("private", False, 32768, DATABASE),
-    ],
-}
-
-
-@pytest.mark.parametrize("conversation", CONVERSATIONS)
-def test_acls_let_every_conversation_pass_both_ways(stacks: dict[str, Stack], conversation: str) -> None:
-    for tier, egress, port, cidr in CONVERSATIONS[conversation]:
-        assert admits(stacks["dev-network"], tier, egress, port, cidr), (tier, egress, port, cidr)
-
-
-@pytest.mark.parametrize(
-    ("tier", "egress", "port", "cidr"),
-    [
-        ("public", False, 22, WORLD),
-        ("public", False, 3389, WORLD),
-        ("private", False, 22, WORLD),
-        ("private", False, 3389, WORLD),
-        ("private", False, 8080, WORLD),
-        ("private", False, 443, WORLD),
-        ("database", False, 5432, WORLD),
-        ("database", False, 5432, PUBLIC),
-        ("database", True, 443, WORLD),
-        ("database", True, 50000, WORLD),
-        ("database", True, 50000, PUBLIC),
-        ("private", True, 22, WORLD),
-    ],
-)
-def test_acls_stop_what_nobody_needs(
-    stacks: dict[str, Stack], tier: str, egress: bool, port: int, cidr: str
+@pytest.mark.parametrize("port", [2049, 3306, 5432, 6379])
+def test_acls_let_only_tasks_talk_to_the_engines_of_the_database_tier(
+    stacks: dict[str, Stack], port: int
 ) -> None:
-    assert not admits(stacks["dev-network"], tier, egress, port, cidr)
+    network = Network(stacks["dev-network"])
+    task = network.host("private_a", ports=TASK_PORTS)
+    assert all(network.carries(task, network.host(f"database_{zone}"), port) for zone in "ab")
+    assert not network.carries(network.host("public_a"), network.host("database_a"), port)
+
+
+def test_acls_stop_what_the_database_tier_does_not_serve_and_all_that_it_asks_for(
+    stacks: dict[str, Stack],
+) -> None:
+    network = Network(stacks["dev-network"])
+    database, task = network.host("database_a"), network.host("private_b", ports=TASK_PORTS)
+    assert not any(network.carries(task, database, port) for port in (22, 443, 3389, 8080))
+    for peer in (task, network.host("public_a"), WORLD):
+        assert not any(network.carries(database, peer, port) for port in (22, 443, 5432, 8080))
+
+
+def test_acls_admit_the_internet_to_the_load_balancer_only(stacks: dict[str, Stack]) -> None:
+    network = Network(stacks["dev-network"])
+    balancer = network.host("public_a", public=True)
+    assert [port for port in (22, 25, 80, 443, 445, 3389) if network.carries(WORLD, balancer, port)] == [
+        80,
+        443,
+    ]
+    inside = network.host("private_a", public=True)
+    assert not any(network.carries(WORLD, inside, port) for port in (22, 80, 443, 3389, 8080))
+
+
+def test_no_acl_admits_everyone_to_ports_of_remote_administration(stacks: dict[str, Stack]) -> None:
+    for rule in stacks["dev-network"].all("aws_network_acl_rule").values():
+        if not rule["egress"] and rule["cidr_block"] == "0.0.0.0/0" and rule["protocol"] == "tcp":
+            assert not any(rule["from_port"] <= port <= rule["to_port"] for port in (22, 3389))
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@
 
 Without `-O`, jsii checks the type of every argument: for a construct that is being written. Exit
 status 2 when the settings cannot be used, or ask for more than AWS allows; what was synthesized before
-is then untouched.
+is then untouched. What settings give up is printed to stderr as a warning.
 """
 
 import argparse
@@ -14,6 +14,7 @@ from pathlib import Path
 
 from stacks.problems import QuotaError, SettingsError, UnknownBindingsError
 from stacks.reading import read_platform
+from stacks.rules import warnings
 
 # Relative, as a person would name it in this directory.
 ENVIRONMENTS = Path(os.path.relpath(Path(__file__).parent / "environments"))
@@ -31,6 +32,8 @@ def main() -> int:
     except SettingsError as error:
         print(error, file=sys.stderr)
         return 2
+    for warning in warnings(platform):
+        print(f"Warning: {arguments.environments}/{warning}", file=sys.stderr)
     try:
         # The bindings take a second to load: not for settings that cannot be used.
         from stacks.synthesis import synthesize

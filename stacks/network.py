@@ -34,14 +34,11 @@ class NetworkStack(platform_stack.PlatformStack):
         self.public = subnets.TierSubnets(self, name, self.vpc, plan, Tier.PUBLIC, region)
         self.private = subnets.TierSubnets(self, name, self.vpc, plan, Tier.PRIVATE, region)
         self.database = subnets.TierSubnets(self, name, self.vpc, plan, Tier.DATABASE, region)
+        tiers = {each.tier: each for each in (self.public, self.private, self.database)}
+        tasks = tiers[Tier(network.tasks)]
         routes = internet_routes.InternetRoutes(self, name, network, self.vpc, self.public, self.private)
-        network_acls.NetworkAcls(
-            self,
-            name,
-            self.vpc,
-            {Tier.PUBLIC: self.public, Tier.PRIVATE: self.private, Tier.DATABASE: self.database},
-        )
-        self.endpoints = endpoints.Endpoints(self, name, region, network, self.vpc, self.private)
+        network_acls.NetworkAcls(self, name, self.vpc, tiers, tasks)
+        self.endpoints = endpoints.Endpoints(self, name, region, network, self.vpc, tasks)
         flow_logs.FlowLogs(self, project, environment, self.vpc)
         databases = database_subnets.DatabaseSubnets(self, name, self.database)
 
@@ -50,9 +47,9 @@ class NetworkStack(platform_stack.PlatformStack):
             {
                 network_connections.VPC: self.vpc.id,
                 **{
-                    network_connections.subnet(tier.tier, zone): subnet_id
-                    for tier in (self.public, self.private, self.database)
-                    for zone, subnet_id in tier.ids.items()
+                    network_connections.subnet(tier, zone): subnet_id
+                    for tier, subnets_of_tier in tiers.items()
+                    for zone, subnet_id in subnets_of_tier.ids.items()
                 },
                 network_connections.ENDPOINTS_GROUP: self.endpoints.security_group_id,
                 **{

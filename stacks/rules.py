@@ -10,7 +10,7 @@ from stacks.environment_rules import services_problems
 from stacks.problems import Problem
 from stacks.service_rules import service_problems
 from stacks.service_settings import Service
-from stacks.settings import Environment, LoadBalancer, Network, Project
+from stacks.settings import Environment, LoadBalancer, Network, Platform, Project
 from stacks.workloads import STATUS
 
 FEWEST_ZONES: Final = 2
@@ -48,7 +48,7 @@ def environment_problems(environment: Environment, project: Project | None) -> I
             yield problem.under("services", name)
     yield from services_problems(environment, project)
     yield from _reachability_problems(environment)
-    if project and environment.network.nat == "none" and environment.region != project.region:
+    if project and not environment.network.has_internet and environment.region != project.region:
         yield Problem(
             ("network", "nat"),
             "none",
@@ -85,6 +85,10 @@ def network_problems(network: Network) -> Iterator[Problem]:
     if len(zones) < FEWEST_ZONES:
         yield Problem(
             ("availability_zones",), zones, f"at least {FEWEST_ZONES} zones: a load balancer needs them"
+        )
+    if network.tasks == "public" and network.nat != "none":
+        yield Problem(
+            ("nat",), network.nat, 'must be "none" with tasks = "public": no task needs a NAT gateway'
         )
     if network.cidr.prefixlen < LARGEST_VPC_PREFIX:
         yield Problem(("cidr",), str(network.cidr), f"a VPC is a /{LARGEST_VPC_PREFIX} or smaller")
@@ -130,6 +134,25 @@ def platform_problems(environments: Mapping[str, Environment]) -> Iterator[tuple
                 yield environment.name, Problem(("services", key), None, allowed)
 
 
+def warnings(platform: Platform) -> Iterator[Problem]:
+    """What is allowed, and gives up something that people may not know of; with the file that says it.
+
+    Source of the price: Amazon VPC pricing, "Public IPv4 addresses".
+    """
+    for environment in platform.environments.values():
+        network = environment.network
+        if network.tasks == "public":
+            protected = " (which is protected)" if environment.protected else ""
+            yield Problem(
+                ("network", "tasks"),
+                network.tasks,
+                f"the tasks of {environment.name}{protected} run in no private tier: only their security "
+                "groups keep the internet out, and each has a public IPv4 address, for which AWS charges "
+                "$0.005 an hour",
+                platform.file_of(environment.name, "network", "tasks"),
+            )
+
+
 def missing_endpoints(service: Service, present: Collection[str]) -> tuple[frozenset[str], frozenset[str]]:
     """Returns what keeps the tasks of a service from running without a NAT gateway.
 
@@ -148,7 +171,7 @@ def missing_endpoints(service: Service, present: Collection[str]) -> tuple[froze
 
 
 def _reachability_problems(environment: Environment) -> Iterator[Problem]:
-    if environment.network.nat != "none":
+    if environment.network.has_internet:
         return
     for name, service in environment.services.items():
         missing, unreachable = missing_endpoints(service, environment.network.endpoints)

@@ -135,6 +135,7 @@ class ServiceStack(platform_stack.PlatformStack):
                 subnet_ids=group.subnet_ids,
                 group_id=group.id,
                 role_arns=[task.roles.execution.arn, task.roles.task.arn],
+                public=group.public,
             ),
             self._topic,
             schedule=settings.schedule or "",

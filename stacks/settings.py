@@ -82,10 +82,17 @@ class Network(Table):
     """Zones the addresses are planned for, from `a` on; changing it later moves every subnet."""
     nat: Literal["none", "single", "per-zone"] = "single"
     """NAT gateways; with `none`, tasks reach AWS through `endpoints` only."""
+    tasks: Literal["private", "public"] = "private"
+    """Tier that tasks run in; with `public`, each has a public address, and there is no NAT gateway."""
     endpoints: Annotated[tuple[Endpoint, ...], Field(strict=False), AfterValidator(unique)] = ()
     """AWS services with an interface endpoint in the VPC. S3 and DynamoDB always have a gateway endpoint."""
     flow_logs: Literal["off", "rejected", "all"] = "rejected"
     """Traffic that is recorded in CloudWatch Logs."""
+
+    @property
+    def has_internet(self) -> bool:
+        """Whether there is a way from tasks to the internet."""
+        return self.tasks == "public" or self.nat != "none"
 
 
 class Waf(Table):

@@ -20,6 +20,7 @@ from ops.look.doctor import Check, Finding
 from ops.look.execute import INSTALL
 from ops.setup import COMPLETE, ENVIRONMENT, INSTALLER_LOCK, PACKAGES_LOCK
 from stacks.reading import SettingsError, read_platform
+from stacks.rules import warnings
 
 LOCKED: Final = ("setup", "app", "dev", "checkov")
 """The names in `requirements/` that have a list (`.in`) and a lock (`.txt`)."""
@@ -51,6 +52,8 @@ def settings(checkout: Checkout) -> Iterator[Finding]:
         yield Finding("settings", "wrong", str(error), "Fix the file; docs/settings.md says what is allowed.")
     else:
         yield Finding("settings", "ok", f"{found.project.name}: {', '.join(found.environments)}")
+        for warning in warnings(found):
+            yield Finding("settings", "note", f"{checkout.environments}/{warning}")
 
 
 def python(source: Path) -> Iterator[Finding]:

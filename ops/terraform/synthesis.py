@@ -44,6 +44,7 @@ def synthesize(checkout: Checkout) -> None:
             raise OpsError(_failure(done.stderr, checkout.state / "logs" / "synthesis.log"))
         text = (done.stderr.strip() or done.stdout.strip() or "it said nothing")[-4000:]
         raise (UsageError if done.returncode == UsageError.status else OpsError)(text)
+    sys.stderr.write(done.stderr)  # warnings
     if ours:
         stamp.parent.mkdir(parents=True, exist_ok=True)
         stamp.write_text(f"{read} {_digest(_written(checkout))}")

@@ -23,7 +23,7 @@ from stacks.settings import Project
 
 
 class Service:
-    """An ECS service in the private tier; a failed deployment is undone by itself.
+    """An ECS service; a failed deployment is undone by itself.
 
     How many tasks there are is for autoscaling to say: Terraform sets the number once and then
     leaves it alone.
@@ -56,7 +56,7 @@ class Service:
             network_configuration=EcsServiceNetworkConfiguration(
                 subnets=group.subnet_ids,
                 security_groups=[group.id],
-                assign_public_ip=False,
+                assign_public_ip=group.public,
             ),
             load_balancer=[
                 EcsServiceLoadBalancer(

@@ -38,7 +38,7 @@ class Endpoints:
     """Gateway endpoints for S3 and DynamoDB, which cost nothing, and the interface endpoints asked for.
 
     `prefix_list_ids` are the destinations of the gateway endpoints, by service; `security_group_id`
-    is the interface endpoints' group, which admits HTTPS from the private tier.
+    is the interface endpoints' group, which admits HTTPS from the tier that tasks run in.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class Endpoints:
         region: str,
         network: Network,
         vpc: PlatformVpc,
-        private: TierSubnets,
+        tasks: TierSubnets,
     ) -> None:
         self.prefix_list_ids: dict[str, str] = {}
         for service in GATEWAYS:
@@ -58,7 +58,7 @@ class Endpoints:
                 vpc_id=vpc.id,
                 service_name=f"com.amazonaws.{region}.{service}",
                 vpc_endpoint_type="Gateway",
-                route_table_ids=list(private.route_table_ids.values()),
+                route_table_ids=list(tasks.route_table_ids.values()),
                 tags={"Name": f"{name}-{service}"},
             )
             self.prefix_list_ids[service] = gateway.prefix_list_id
@@ -71,16 +71,16 @@ class Endpoints:
             tags={"Name": f"{name}-endpoints"},
         )
         self.security_group_id = group.id
-        from_private = VpcSecurityGroupIngressRule(
+        from_tasks = VpcSecurityGroupIngressRule(
             scope,
-            "endpoints_from_private",
+            f"endpoints_from_{tasks.tier}",
             security_group_id=group.id,
-            description="HTTPS from the private tier",
-            cidr_ipv4=private.cidr,
+            description=f"HTTPS from the {tasks.tier} tier",
+            cidr_ipv4=tasks.cidr,
             ip_protocol="tcp",
             from_port=443,
             to_port=443,
-            tags={"Name": f"{name}-endpoints-from-private"},
+            tags={"Name": f"{name}-endpoints-from-{tasks.tier}"},
         )
         for service in sorted(network.endpoints):
             VpcEndpoint(
@@ -90,9 +90,9 @@ class Endpoints:
                 service_name=f"com.amazonaws.{region}.{service}",
                 vpc_endpoint_type="Interface",
                 private_dns_enabled=True,
-                subnet_ids=list(private.ids.values()),
+                subnet_ids=list(tasks.ids.values()),
                 security_group_ids=[group.id],
                 tags={"Name": f"{name}-{service}"},
                 # Private DNS leads every task here as soon as the endpoint exists, so the rule comes first.
-                depends_on=[from_private],
+                depends_on=[from_tasks],
             )

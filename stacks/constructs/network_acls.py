@@ -62,6 +62,9 @@ EPHEMERAL_LOW: Final = (1024, 3388)
 EPHEMERAL_HIGH: Final = (3390, 65535)
 """The two halves of `EPHEMERAL` without 3389, for rules that admit everyone."""
 
+TASKS: Final = "tasks"
+"""The tier that tasks run in."""
+
 FRAGMENTATION_NEEDED: Final = (3, 4)
 """ICMP type and code with which a router asks for smaller packets."""
 
@@ -70,7 +73,7 @@ FRAGMENTATION_NEEDED: Final = (3, 4)
 class Rule:
     """A rule that lets a tier exchange packets with a CIDR, on a range of TCP ports.
 
-    `cidr` is `ANYWHERE` or a tier. Without `ports` it lets Path MTU Discovery pass.
+    `cidr` is `ANYWHERE`, a tier or `TASKS`. Without `ports` it lets Path MTU Discovery pass.
     """
 
     number: int
@@ -88,6 +91,8 @@ INBOUND: Final[Mapping[Tier, tuple[Rule, ...]]] = {
         Rule(150, "path_mtu", ANYWHERE),
         # What tasks send anywhere comes to a NAT gateway first.
         Rule(160, "private", Tier.PRIVATE, EVERY_PORT),
+        # From the load balancer to tasks, and from task to task, where they run here.
+        Rule(170, "public", Tier.PUBLIC, EVERY_PORT),
     ),
     Tier.PRIVATE: (
         Rule(110, "public", Tier.PUBLIC, EVERY_PORT),
@@ -96,11 +101,11 @@ INBOUND: Final[Mapping[Tier, tuple[Rule, ...]]] = {
         Rule(150, "path_mtu", ANYWHERE),
     ),
     Tier.DATABASE: (
-        Rule(110, "mysql", Tier.PRIVATE, MYSQL),
-        Rule(120, "postgresql", Tier.PRIVATE, POSTGRESQL),
-        Rule(130, "redis", Tier.PRIVATE, REDIS),
-        Rule(140, "nfs", Tier.PRIVATE, NFS),
-        Rule(150, "path_mtu", Tier.PRIVATE),
+        Rule(110, "mysql", TASKS, MYSQL),
+        Rule(120, "postgresql", TASKS, POSTGRESQL),
+        Rule(130, "redis", TASKS, REDIS),
+        Rule(140, "nfs", TASKS, NFS),
+        Rule(150, "path_mtu", TASKS),
     ),
 }
 OUTBOUND: Final[Mapping[Tier, tuple[Rule, ...]]] = {
@@ -113,8 +118,8 @@ OUTBOUND: Final[Mapping[Tier, tuple[Rule, ...]]] = {
         Rule(150, "path_mtu", ANYWHERE),
     ),
     Tier.DATABASE: (
-        Rule(110, "answers", Tier.PRIVATE, LINUX_EPHEMERAL),
-        Rule(150, "path_mtu", Tier.PRIVATE),
+        Rule(110, "answers", TASKS, LINUX_EPHEMERAL),
+        Rule(150, "path_mtu", TASKS),
     ),
 }
 
@@ -123,9 +128,18 @@ class NetworkAcls:
     """One ACL per tier, associated with each of its subnets."""
 
     def __init__(
-        self, scope: Construct, name: str, vpc: PlatformVpc, tiers: Mapping[Tier, TierSubnets]
+        self,
+        scope: Construct,
+        name: str,
+        vpc: PlatformVpc,
+        tiers: Mapping[Tier, TierSubnets],
+        tasks: TierSubnets,
     ) -> None:
-        cidrs = {ANYWHERE: ANYWHERE, **{str(tier): subnets.cidr for tier, subnets in tiers.items()}}
+        cidrs = {
+            ANYWHERE: ANYWHERE,
+            TASKS: tasks.cidr,
+            **{str(tier): subnets.cidr for tier, subnets in tiers.items()},
+        }
         for tier, subnets in tiers.items():
             acl = NetworkAcl(scope, f"{tier}_acl", vpc_id=vpc.id, tags={"Name": f"{name}-{tier}"})
             for zone, subnet in subnets.ids.items():

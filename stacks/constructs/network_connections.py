@@ -46,7 +46,7 @@ class NetworkConnections:
         ).values
         self.vpc_id = read[VPC]
         self.public_subnet_ids = [read[key] for key in subnets[Tier.PUBLIC]]
-        self.private_subnet_ids = [read[key] for key in subnets[Tier.PRIVATE]]
+        self.task_subnet_ids = [read[key] for key in subnets[Tier(environment.network.tasks)]]
         self.database_subnet_ids = [read[key] for key in subnets[Tier.DATABASE]]
         self.endpoints_group_id = read[ENDPOINTS_GROUP]
         self.prefix_list_ids: Mapping[str, str] = {

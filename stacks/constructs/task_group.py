@@ -16,7 +16,8 @@ HTTPS = 443
 class TaskGroup:
     """The security group of a service's tasks, which run in `subnet_ids`.
 
-    They reach AWS and, with a NAT gateway, anything over HTTPS, and what the settings open.
+    They reach AWS and, if there is a way, anything over HTTPS, and what the settings open. `public` is
+    whether each needs a public address to get anywhere.
     """
 
     def __init__(self, scope: Construct, workload: Workload, network: NetworkConnections) -> None:
@@ -32,13 +33,14 @@ class TaskGroup:
             tags={"Name": f"{name}-task"},
         )
         self.id = group.id
-        self.subnet_ids = network.private_subnet_ids
+        self.subnet_ids = network.task_subnet_ids
+        self.public = workload.environment.network.tasks == "public"
         for gateway, prefix_list in network.prefix_list_ids.items():
             self._to(gateway, f"To {gateway} by its gateway endpoint", HTTPS, prefix_list=prefix_list)
         # Even without interface endpoints, so that the first one, or the loss of NAT, cuts no task off.
         self._to("endpoints", "To AWS by interface endpoints", HTTPS, group=network.endpoints_group_id)
-        if workload.environment.network.nat != "none":
-            self._to("internet", "To AWS and others over HTTPS by NAT", HTTPS, cidr=ANYWHERE)
+        if workload.environment.network.has_internet:
+            self._to("internet", "To AWS and others over HTTPS", HTTPS, cidr=ANYWHERE)
         for egress in workload.settings.egress:
             cidr = str(egress.cidr)
             where = f"{cidr.replace('.', '-').replace('/', '-')}-{egress.port}"

@@ -22,6 +22,7 @@ from tests.ops.amending import amending
 from tests.ops.conftest import ACCOUNT, REGION, Desk
 from tests.ops.github_tokens import trust_github
 from tests.ops.small_stacks import BUCKET
+from tests.stacks.platform_files import environment, write_platform
 
 LIST = """
 -c app.txt
@@ -152,6 +153,14 @@ def test_what_only_exec_needs_is_noted(tmp_path: Path, monkeypatch: pytest.Monke
     (tmp_path / "aws").write_text("#!/nowhere\n")
     (tmp_path / "aws").chmod(0o755)
     assert only(doctor_desk.optional("AWS CLI", "aws"))[1] == "aws does not run; make exec needs it"
+
+
+def test_settings_that_give_something_up_are_noted(checkout: Checkout) -> None:
+    network = 'network = { cidr = "10.10.0.0/16", tasks = "public", nat = "none" }\n'
+    write_platform(checkout.environments, dev=environment(network=network))
+    _, note = doctor_desk.settings(checkout)
+    begin = f'{checkout.environments}/dev.toml: network.tasks = "public": '
+    assert (note.level, note.text.startswith(begin)) == ("note", True)
 
 
 def test_settings_that_cannot_be_read_are_told_with_status_1(desk: Desk) -> None:

@@ -39,6 +39,12 @@ def test_the_programs_own_words_are_told_as_they_are(tmp_path: Path) -> None:
     assert not (tmp_path / ".oaktree").exists()
 
 
+def test_warnings_of_the_program_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "main.py").write_text("import sys\nprint('Warning: this', file=sys.stderr)\n")
+    synthesize(Checkout(tmp_path))
+    assert capsys.readouterr().err == "Warning: this\n"
+
+
 COUNTS = """
 import argparse
 from pathlib import Path

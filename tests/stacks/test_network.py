@@ -132,6 +132,13 @@ def test_acls_let_only_tasks_talk_to_the_engines_of_the_database_tier(
     assert not network.carries(network.host("public_a"), network.host("database_a"), port)
 
 
+def test_acls_let_tasks_of_the_public_tier_talk_to_the_database_tier(synthesize: Synthesize) -> None:
+    network = Network(network_of(synthesize, 'tasks = "public"\nnat = "none"'))
+    task = network.host("public_a", public=True, ports=TASK_PORTS)
+    assert network.carries(task, network.host("database_b"), 5432)
+    assert not network.carries(network.host("private_a", ports=TASK_PORTS), network.host("database_a"), 5432)
+
+
 def test_acls_stop_what_the_database_tier_does_not_serve_and_all_that_it_asks_for(
     stacks: dict[str, Stack],
 ) -> None:

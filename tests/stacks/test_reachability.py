@@ -66,6 +66,7 @@ def services(draw: st.DrawFn) -> Mapping[str, Service]:
 NETWORKS = {
     "nat": 'nat = "single"',
     "endpoints": 'nat = "none"\nendpoints = ["ecr.api", "ecr.dkr", "logs"]',
+    "public": 'tasks = "public"\nnat = "none"\nendpoints = ["sqs"]',
 }
 
 
@@ -117,7 +118,7 @@ def check_outside(found: Reachability, service: Service, task: Host, *, routed: 
 
 
 @pytest.mark.parametrize("network", NETWORKS)
-@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
 @given(services=services())
 def test_services_reach_what_they_use_and_what_egress_opens_and_nothing_else(
     network: str, services: Mapping[str, Service]

@@ -85,6 +85,16 @@ def test_bad_settings_end_with_status_2_and_leave_the_former_output_as_it_was(tm
     assert files_in(outdir) == former
 
 
+def test_a_warning_is_told_with_its_file_and_everything_is_written(tmp_path: Path) -> None:
+    network = 'network = { cidr = "10.10.0.0/16", tasks = "public", nat = "none" }\n'
+    environments = write_platform(tmp_path / "environments", dev=environment(network=network))
+    result = run_main("--environments", environments, "--outdir", tmp_path / "cdktf.out")
+    assert (result.returncode, result.stdout) == (0, "")
+    (line,) = result.stderr.splitlines()
+    assert line.startswith(f'Warning: {environments}/dev.toml: network.tasks = "public": ')
+    assert "stacks/dev-service/cdk.tf.json" in files_in(tmp_path / "cdktf.out")
+
+
 def test_a_synthesis_that_fails_midway_leaves_the_former_output_and_nothing_beside_it(tmp_path: Path) -> None:
     from stacks.synthesis import synthesize
 

@@ -12,7 +12,7 @@ from diagram.mermaid import BOTH_WAYS, DOTTED, Chart
 from diagram.network import DATABASE, ISOLATED, PRIVATE, PUBLIC, Subnet, tiers
 from diagram.network import endpoints as endpoints_of
 from diagram.network import subnets as subnets_of
-from diagram.services import Service, alarms, health
+from diagram.services import Service, alarms, health, routes, used
 from diagram.services import balancers as balancers_of
 from diagram.services import services as services_of
 from diagram.stores import Store, all_stores
@@ -152,7 +152,12 @@ class _Picture:
             for target in targets.values():
                 for service in self._services:
                     if target.key in {each.key for each in service.targets}:
-                        words = health(self._configuration, target)
+                        words = ", ".join(
+                            filter(
+                                None,
+                                (*routes(self._configuration, target), health(self._configuration, target)),
+                            )
+                        )
                         self._chart.edge(balancer.resource.key, service.resource.key, words)
             for store in balancer.logs:
                 self._chart.edge(balancer.resource.key, _store(store), "access logs", DOTTED)
@@ -200,6 +205,8 @@ class _Picture:
     def _draw_uses(self) -> None:
         near = {each.service.partition(".")[0] for each in self._endpoints}
         for service in self._services:
+            for other, port in used(self._configuration, service, self._services):
+                self._chart.edge(service.resource.key, other.resource.key, port)
             for store in service.stores:
                 words = "by endpoint" if store.service in near else ""
                 self._chart.edge(service.resource.key, _store(store), words)

@@ -1,4 +1,4 @@
-"""ECS services: what runs, how many, behind what, and what it reaches."""
+"""ECS services and jobs: what runs, how many, behind what, and what it reaches."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -32,7 +32,7 @@ class Balancer:
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """An ECS service: `lines` describe it, `cluster` is its cluster's name."""
+    """An ECS service, or a job: `lines` describe it, `cluster` is its cluster's name."""
 
     resource: Resource
     name: str
@@ -41,6 +41,8 @@ class Service:
     targets: tuple[Resource, ...]
     subnets: tuple[Resource, ...]
     stores: tuple[Store, ...]
+    groups: tuple[Resource, ...] = ()
+    """The security groups of its tasks."""
 
 
 def balancers(configuration: Configuration) -> list[Balancer]:
@@ -49,8 +51,42 @@ def balancers(configuration: Configuration) -> list[Balancer]:
 
 
 def services(configuration: Configuration) -> list[Service]:
-    """Returns all ECS services."""
-    return [_service(configuration, each) for each in configuration.all("aws_ecs_service")]
+    """Returns all ECS services, and the state machines that run tasks of ECS."""
+    jobs = (_job(configuration, each) for each in configuration.all("aws_sfn_state_machine"))
+    return [
+        *(_service(configuration, each) for each in configuration.all("aws_ecs_service")),
+        *(job for job in jobs if job),
+    ]
+
+
+def used(configuration: Configuration, user: Service, services: list[Service]) -> list[tuple[Service, str]]:
+    """Returns the services that the rules of a service's groups lead to, each with the port."""
+    found = []
+    for rule in configuration.all("aws_vpc_security_group_egress_rule"):
+        if any(configuration.refers(rule, ("security_group_id",), group) for group in user.groups):
+            port = configuration.text(rule.stack, rule.body.get("from_port"))
+            found += [
+                (service, f"port {port}" if port else "")
+                for service in services
+                if any(
+                    configuration.refers(rule, ("referenced_security_group_id",), each)
+                    for each in service.groups
+                )
+            ]
+    return found
+
+
+def routes(configuration: Configuration, target: Resource) -> list[str]:
+    """Returns what the rules say that forward to a target group: "www.example.com/api"."""
+    found = set()
+    for rule in configuration.all("aws_lb_listener_rule", "aws_alb_listener_rule"):
+        if configuration.refers(rule, ("action",), target):
+            host, path = "", ""
+            for condition in blocks(rule.body.get("condition")):
+                host = _first(condition.get("host_header")) or host
+                path = _first(condition.get("path_pattern")) or path
+            found.add(host + path.removesuffix("*"))
+    return sorted(found - {"", "/"})
 
 
 def health(configuration: Configuration, target: Resource) -> str:
@@ -146,6 +182,37 @@ def _service(configuration: Configuration, service: Resource) -> Service:
             if each.type == "aws_subnet"
         ),
         tuple(sorted({store for task in tasks for store in _reached(configuration, task)})),
+        tuple(
+            each
+            for block in network
+            for each in configuration.references_in(service.stack, block.get("security_groups"))
+            if each.type == "aws_security_group"
+        ),
+    )
+
+
+def _job(configuration: Configuration, machine: Resource) -> Service | None:
+    """Returns the job that a state machine runs, or None if it runs no task of ECS."""
+    used = configuration.references(machine, "definition")
+    tasks = [each for each in used if each.type == "aws_ecs_task_definition"]
+    if not tasks:
+        return None
+    times = [
+        _joined(configuration, each, "schedule_expression", "schedule_expression_timezone")
+        for each in configuration.all("aws_scheduler_schedule")
+        if configuration.refers(each, ("target",), machine)
+    ]
+    lines = ["job", *times, _size(configuration, tasks[0]), *_images(configuration, tasks[0])]
+    clusters = [_name(configuration, each) for each in used if each.type == "aws_ecs_cluster"]
+    return Service(
+        machine,
+        _name(configuration, machine),
+        tuple(filter(None, lines)),
+        next(iter(clusters), "default"),
+        (),
+        tuple(each for each in used if each.type == "aws_subnet"),
+        tuple(sorted({store for task in tasks for store in _reached(configuration, task)})),
+        tuple(each for each in used if each.type == "aws_security_group"),
     )
 
 
@@ -220,6 +287,12 @@ def _name(configuration: Configuration, resource: Resource) -> str:
 def _joined(configuration: Configuration, resource: Resource, *keys: str) -> str:
     texts = (configuration.text(resource.stack, resource.body.get(key)) for key in keys)
     return " ".join(filter(None, texts))
+
+
+def _first(condition: Any) -> str:
+    """Returns the first value of a rule's condition, or an empty string."""
+    values = [value for block in blocks(condition) for value in block.get("values") or ()]
+    return str(values[0]) if values else ""
 
 
 def _is_on(configuration: Configuration, alarm: Resource, service: Service) -> bool:

@@ -219,14 +219,15 @@ def test_tiers_routes_and_services_come_from_the_references() -> None:
 def test_production_shows_all_that_a_stranger_looks_for(environments: dict[str, Configurations]) -> None:
     chart = diagram(environments["prod"])
     shown = labels(chart)
-    assert ["oaktree-prod-web", "load balancer", "HTTPS 443", "HTTP 80 redirects to HTTPS 443"] in shown
+    assert ["oaktree-prod", "load balancer", "HTTPS 443", "HTTP 80 redirects to HTTPS 443"] in shown
     service = ["oaktree-prod-web", "3 to 12 tasks on Fargate", "0.5 vCPU, 1 GiB"]
     assert [*service, "image from SSM /oaktree/prod/releases"] in shown
     assert sum("NAT gateway" in lines for lines in shown) == 3
     assert ["VPC endpoints", "gateway: dynamodb, s3", "interface: ecr.api, ecr.dkr, logs"] in shown
     drawn = edges(chart)
     assert ("Internet", "-->", "", "status.example.com") in drawn
-    assert ("oaktree-prod-web", "-->", "HTTP 8080, health /healthz", "oaktree-prod-web") in drawn
+    asked = "status.example.com, HTTP 8080, health /healthz"
+    assert ("oaktree-prod", "-->", asked, "oaktree-prod-web") in drawn
     assert ("oaktree-prod-web", "-->", "by endpoint", "oaktree-prod-status") in drawn
     assert ("oaktree-prod-web", "-->", "by endpoint", "oaktree/web") in drawn
     assert ("oaktree-prod-web", "-->", "", "oaktree/prod/web/write-token-sha256") in drawn
@@ -234,6 +235,53 @@ def test_production_shows_all_that_a_stranger_looks_for(environments: dict[str, 
     assert [(start, end) for start, arrow, _, end in drawn if start == end == "eu-central-1b"] == [
         ("eu-central-1b", "eu-central-1b")
     ]
+
+
+def test_services_that_use_each_other_and_jobs_are_shown() -> None:
+    """By the rules of their groups, since nothing else says who may connect to whom."""
+    tasks = {
+        name: {"container_definitions": json.dumps([{"name": name, "image": f"{name}@sha256:{'0' * 64}"}])}
+        for name in ("web", "nightly")
+    }
+    resources = {
+        "aws_security_group": {"web": {}, "nightly": {}},
+        "aws_ecs_cluster": {"one": {"name": "cluster"}},
+        "aws_ecs_task_definition": tasks,
+        "aws_ecs_service": {
+            "web": {
+                "name": "web",
+                "cluster": "${aws_ecs_cluster.one.arn}",
+                "task_definition": "${aws_ecs_task_definition.web.arn}",
+                "network_configuration": {"security_groups": ["${aws_security_group.web.id}"]},
+            }
+        },
+        "aws_sfn_state_machine": {
+            "nightly": {
+                "name": "nightly",
+                "definition": '{"Cluster": "${aws_ecs_cluster.one.arn}", "TaskDefinition": '
+                '"${aws_ecs_task_definition.nightly.arn}", "Groups": ["${aws_security_group.nightly.id}"]}',
+            },
+            "another": {"name": "another", "definition": "{}"},
+        },
+        "aws_scheduler_schedule": {
+            "nightly": {
+                "schedule_expression": "rate(1 day)",
+                "schedule_expression_timezone": "Etc/UTC",
+                "target": {"arn": "${aws_sfn_state_machine.nightly.arn}"},
+            }
+        },
+        "aws_vpc_security_group_egress_rule": {
+            "to_web": {
+                "security_group_id": "${aws_security_group.nightly.id}",
+                "referenced_security_group_id": "${aws_security_group.web.id}",
+                "from_port": 8081,
+            }
+        },
+    }
+    chart = diagram({"service": {"resource": resources}})
+    assert ["nightly", "job", "rate(1 day) Etc/UTC", "image nightly@00000000"] in labels(chart)
+    assert ("nightly", "-->", "port 8081", "web") in edges(chart)
+    assert not any("another" in lines for lines in labels(chart))
 
 
 def test_with_one_nat_gateway_all_private_subnets_go_through_it(

@@ -23,6 +23,7 @@ cost_centre = "1000"
 network     = {{ cidr = "10.10.0.0/16" }}
 
 [services.web]
+kind    = "status"
 cpu     = 512
 memory  = 2048
 scaling = {{ min_capacity = 1, max_capacity = 2 }}
@@ -260,7 +261,7 @@ def _check(configuration: Json) -> None:
 
 def _refuse(configuration: Json) -> None:
     configuration["resource"]["aws_ecs_service"]["web_service"]["lifecycle"]["precondition"] = [
-        {"condition": "${aws_lb.web_balancer.internal}", "error_message": "The load balancer is public."}
+        {"condition": "${aws_lb.balancer.internal}", "error_message": "The load balancer is public."}
     ]
     configuration["resource"]["aws_cloudwatch_log_group"]["web_log"]["retention_in_days"] = 90
 
@@ -308,7 +309,7 @@ STORIES: Final[Mapping[str, Story]] = {
     "lower-memory": Story((SERVICE,), (_dev("memory  = 2048", "memory  = 1024"),)),
     "more-spot": Story((SERVICE,), (_dev("[services.web]", "[services.web]\nspot_percent = 50"),)),
     "restrict-access": Story(
-        (SERVICE,), arguments=('-var=web_allowed_cidrs=["198.51.100.0/24", "203.0.113.0/24"]',)
+        (SERVICE,), arguments=('-var=allowed_cidrs=["198.51.100.0/24", "203.0.113.0/24"]',)
     ),
     "add-zone": Story(
         (NETWORK, SERVICE),

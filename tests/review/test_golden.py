@@ -16,7 +16,7 @@ from tests.review.recording import MADE_OF, PLANS, Checkouts, made_of
 from tests.review.stories import FOUNDATION, MADE_UP, NETWORK, SERVICE, STORIES, Edit
 
 VERDICTS = {
-    "add-zone": Verdict.ERRORED,
+    "add-zone": Verdict.WAITS,
     "change-image": Verdict.REVIEW,
     "change-sizes": Verdict.SAFE,
     "create-all": Verdict.REVIEW,
@@ -48,6 +48,7 @@ STATUSES = {
     Verdict.NO_CHANGES: 0,
     Verdict.SAFE: 2,
     Verdict.REVIEW: 2,
+    Verdict.WAITS: 2,
     Verdict.DESTRUCTIVE: 3,
     Verdict.ERRORED: 1,
 }

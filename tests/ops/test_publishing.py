@@ -79,7 +79,7 @@ def test_an_image_is_built_and_pushed_with_what_attests_it(
     assert Path(docker["GITHUB_OUTPUT"]).read_text() == f"images={images}\ncommit={COMMIT}\n"
     login, build = calls(docker)[-2:]
     assert login == ["login", "--username", "AWS", "--password-stdin", REGISTRY]
-    assert build[:4] == ["buildx", "build", "--platform=linux/amd64", "--cache-from=type=local,src=cache"]
+    assert build[:4] == ["buildx", "build", "--cache-from=type=local,src=cache", "--platform=linux/amd64"]
     assert not any("type=gha" in argument for argument in build)
     assert {
         "--push",
@@ -140,7 +140,8 @@ def test_every_image_is_published_with_its_own_cache(
 ) -> None:
     own = desk.checkout.environments / "dev.toml"
     before = own.read_text()
-    own.write_text(f'{before}\n[services.api]\narchitecture = "arm64"\n')
+    other = 'dockerfile = "docker/Dockerfile"\ncontext = "."\npath = "/api"\narchitecture = "arm64"\n'
+    own.write_text(f"{before}\n[services.api]\n{other}")
     embedded.client("ecr", REGION).create_repository(repositoryName="oaktree/api")
     docker["ACTIONS_RUNTIME_TOKEN"] = "a-token"
     try:

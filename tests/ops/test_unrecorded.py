@@ -22,7 +22,15 @@ from tests.stacks.platform_files import environment, write_platform
 __all__ = ["stacks", "synthesize"]
 
 RELEASE = Image("111111111111.dkr.ecr.eu-central-1.amazonaws.com/oaktree/web@sha256:" + "a" * 64, "abcdef1")
-TWO = environment(services="[services.web]\n[services.api]\n")
+SERVICES = """
+[services.web]
+dockerfile = "Dockerfile"
+
+[services.api]
+dockerfile = "Dockerfile"
+path = "/api"
+"""
+TWO = environment(services=SERVICES)
 
 
 @pytest.fixture

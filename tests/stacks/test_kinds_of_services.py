@@ -1,5 +1,7 @@
 """Services of every kind in the settings: what is refused, and what the stacks know of the others."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -8,6 +10,7 @@ from stacks.images import images, released_images
 from stacks.reading import read_platform
 from stacks.settings import Platform
 from stacks.workloads import Reference, Workload, workloads
+from tests.places import ROOT
 from tests.stacks.platform_files import PROJECT, environment, errors_of, write_platform
 
 DIGEST = "sha256:" + "a" * 64
@@ -271,3 +274,16 @@ def test_what_runs_before_a_deployment_is_the_new_image_with_another_command(
     before, main = by_key["web"].before_deploy, by_key["web"].main
     assert (before.command, before.port, before.health) == (("migrate",), None, None)
     assert (before.release, before.variables, before.secrets) == (main.release, main.variables, main.secrets)
+
+
+def test_the_list_of_aws_actions_is_loaded_only_for_permissions(tmp_path: Path) -> None:
+    """It takes as long to load as all settings together."""
+    program = "import sys; from stacks.reading import read_platform as r; from pathlib import Path as P; "
+    program += "r(P(sys.argv[1])); print('policy_sentry' in sys.modules)"
+    permissions = "permissions = [{ actions = ['s3:Get*'], resources = ['*'] }]\n"
+    for name, services, loaded in (("without", WEB, "False"), ("with", WEB + permissions, "True")):
+        directory = write_platform(tmp_path / name, dev=environment(services=services))
+        done = subprocess.run(
+            (sys.executable, "-c", program, directory), capture_output=True, text=True, check=True, cwd=ROOT
+        )
+        assert done.stdout.strip() == loaded

@@ -296,3 +296,26 @@ def test_synthesis_without_a_status_app_has_no_table(tmp_path: Path) -> None:
     platform = read_platform(write_platform(tmp_path, PROJECT, dev=environment(services=settings)))
     synthesize(platform, tmp_path / "cdktf.out")
     assert "resource" not in read_stacks(tmp_path / "cdktf.out")["dev-data"].content
+
+
+def test_a_service_that_comes_or_goes_changes_nothing_of_the_others(
+    stack: Stack, tmp_path: Path, stacks: dict[str, Stack]
+) -> None:
+    """But for what connects to it: the load balancer's rule, and the listener's further certificates."""
+    from stacks.synthesis import synthesize
+
+    gone = ("api", "worker", "nightly", "status")
+    tables = SETTINGS.split("\n[services.")
+    kept = "\n[services.".join(each for each in tables if not each.startswith(gone))
+    platform = read_platform(write_platform(tmp_path, PROJECT, dev=environment(services=kept)))
+    synthesize(platform, tmp_path / "cdktf.out")
+    fewer = read_stacks(tmp_path / "cdktf.out")
+    for name in ("dev-network", "dev-service"):
+        before, after = fewer[name].resources(), stacks[name].resources()
+        assert before.keys() <= after.keys()
+        assert [key for key, body in before.items() if after[key] != body] == []
+    assert set(stack.all("aws_ecs_service")) - set(fewer["dev-service"].all("aws_ecs_service")) == {
+        "api_service",
+        "worker_service",
+        "status_service",
+    }

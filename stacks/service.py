@@ -165,7 +165,7 @@ def deploy(platform: Platform, account_id: str) -> tuple[Statement, ...]:
         *service_address.deploy(project, account_id),
         *certificate.deploy(platform, account_id),
         *bounded_role.deploy(project, account_id),
-        *task_definition.DEPLOY,
+        *task_definition.deploy(project, account_id),
         *alarms.deploy(project, account_id),
         *ecs_service.deploy(project, account_id),
         *autoscaling.deploy(project, account_id),

@@ -358,6 +358,22 @@ def used_services(uses: Iterable[str]) -> Iterator[str]:
             yield name
 
 
+def in_order_of_use(environment: Environment) -> tuple[str, ...]:
+    """Returns the services of an environment so that each comes after those it uses."""
+    found: dict[str, None] = {}
+
+    def add(name: str) -> None:
+        for used in used_services(environment.services[name].uses):
+            if used in environment.services and used not in found:
+                add(used)
+        found[name] = None
+
+    for name in environment.services:
+        if name not in found:
+            add(name)
+    return tuple(found)
+
+
 def _status_container(project: Project, environment: Environment, key: str) -> Container:
     service = environment.services[key]
     check = service.health_check

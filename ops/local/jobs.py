@@ -1,7 +1,8 @@
-"""Runs the tasks of jobs in place of ECS, since the embedded AWS runs no containers.
+"""Runs tasks that end by themselves in place of ECS, since the embedded AWS runs no containers.
 
-An execution of a job's state machine waits in the embedded AWS until somebody runs its task and says how it
-ended, as the agent of ECS does on AWS. Nothing starts executions on a schedule here: `make run-job` does.
+A task waits in the embedded AWS until somebody runs it and says how it ended, as the agent of ECS does on
+AWS; so does the execution of a job's state machine. Nothing starts executions on a schedule here: `make
+run-job` does.
 """
 
 import json
@@ -20,7 +21,7 @@ from ops.local.tasks import container_of
 from stacks.naming import base
 from stacks.settings import Environment, Project
 
-RunJob = Callable[[Mapping[str, str]], Program]
+RunTask = Callable[[Mapping[str, str]], Program]
 """Returns the program of a task, by its variables."""
 
 _KILLED: Final = 137
@@ -43,7 +44,7 @@ def run_job(
     execution: str,
     *,
     directory: Path,
-    run: RunJob,
+    run: RunTask,
 ) -> None:
     """Runs the tasks of an execution, one after the other, until it is done.
 
@@ -58,18 +59,46 @@ def run_job(
     while sfn.describe_execution(executionArn=execution)["status"] == "RUNNING":
         task = _task(ecs, cluster, execution)
         try:
-            container = container_of(embedded, environment, task["taskDefinitionArn"], job)
-            program = run(variables_of(embedded, container, region))
-            code = _run(process_name(environment, job), directory, program, timeout)
+            run_task(
+                embedded,
+                environment,
+                job,
+                task,
+                name=process_name(environment, job),
+                directory=directory,
+                run=run,
+                timeout=timeout,
+            )
         except BaseException:
             sfn.stop_execution(executionArn=execution)
             raise
-        ecs.submit_task_state_change(
-            cluster=cluster,
-            task=task["taskArn"],
-            status="STOPPED",
-            containers=[{"containerName": job, "exitCode": code, "status": "STOPPED"}],
-        )
+
+
+def run_task(
+    embedded: Embedded,
+    environment: Environment,
+    service: str,
+    task: Mapping[str, Any],
+    *,
+    name: str,
+    directory: Path,
+    run: RunTask,
+    timeout: float,
+) -> None:
+    """Runs a task of the embedded ECS as a process called `name`, and tells ECS how it ended.
+
+    Its variables are those of the container that is named like the service. It is ended after `timeout`
+    seconds. Raises OpsError if it cannot be started.
+    """
+    container = container_of(embedded, environment, task["taskDefinitionArn"], service)
+    program = run(variables_of(embedded, container, environment.region))
+    code = _run(name, directory, program, timeout)
+    embedded.client("ecs", environment.region, environment.account_id).submit_task_state_change(
+        cluster=task["clusterArn"],
+        task=task["taskArn"],
+        status="STOPPED",
+        containers=[{"containerName": service, "exitCode": code, "status": "STOPPED"}],
+    )
 
 
 def _run(name: str, directory: Path, program: Program, timeout: float) -> int:

@@ -31,7 +31,7 @@ from stacks.naming import internal_name
 from stacks.service_settings import Service
 from stacks.settings import Environment, Project
 from stacks.workloads import Container as Planned
-from stacks.workloads import Workload, address_port, port_of, used_services, workload
+from stacks.workloads import Workload, address_port, in_order_of_use, port_of, used_services, workload
 
 GIVEN_BY_AWS: Final = (
     "AWS_ACCESS_KEY_ID",
@@ -77,22 +77,14 @@ class Services:
     project: Project
     environment: Environment
     engine: Engine | None = None
+    runs_before_deploy: bool = True
+    """Whether a start is preceded by the command of `before_deploy`; `make deploy` runs that as a task."""
+
     _built: dict[str, str] = field(default_factory=dict)
 
     def order(self) -> tuple[str, ...]:
         """Returns the services so that each comes after those it uses."""
-        found: dict[str, None] = {}
-
-        def add(name: str) -> None:
-            for used in used_services(self.environment.services[name].uses):
-                if used in self.environment.services and used not in found:
-                    add(used)
-            found[name] = None
-
-        for name in self.environment.services:
-            if name not in found:
-                add(name)
-        return tuple(found)
+        return in_order_of_use(self.environment)
 
     def run(self, key: str) -> Ran:
         """Runs a service as its task definition says, and restarts only what has changed.
@@ -137,19 +129,21 @@ class Services:
         name, local = app_name(self.environment, key), self.checkout.local
         return processes.running(name, local) is not None and (local / f"{name}.json").exists()
 
-    def job(self, key: str) -> MakeProgram:
-        """Returns the way to run a task of a job: its local command, with its peers on this machine.
+    def one_off(self, key: str) -> MakeProgram:
+        """Returns the way to run a task that is not a service's: of a job, or of `before_deploy`.
 
-        Raises NotRunError if it has none.
+        It is the local command of the job, or the command of `before_deploy` where that of the service
+        runs, with the peers on this machine. Raises NotRunError if there is no local command.
         """
         service = self.environment.services[key]
         if service.local is None:
             raise NotRunError(f"{key} has no [services.{key}.local] command, which would run it here.")
-        peers, local = dict(self._peers(service)), service.local
+        peers, directory = dict(self._peers(service)), SOURCE / service.local.working_directory
+        command = service.local.command if service.kind == "job" else service.before_deploy
 
         def program(variables: Mapping[str, str]) -> Program:
             here = {name: peers.get(value, value) for name, value in variables.items()}
-            return command_in(SOURCE / local.working_directory, local.command, here)
+            return command_in(directory, command, here)
 
         return program
 
@@ -262,7 +256,7 @@ class Services:
 
     def _before(self, planned: Workload, program: MakeProgram) -> Before | None:
         """Returns what runs the command of `before_deploy`, with the variables of the service."""
-        if not planned.settings.before_deploy:
+        if not planned.settings.before_deploy or not self.runs_before_deploy:
             return None
         log = self.checkout.local / "logs" / f"before-{self.environment.name}-{planned.key}.log"
 

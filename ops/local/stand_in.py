@@ -1,20 +1,23 @@
-"""Runs services and jobs in place of ECS, since the embedded AWS runs no containers.
+"""Runs services, jobs and `before_deploy` in place of ECS, since the embedded AWS runs no containers.
 
 It runs them as `make up` does, as the current task definitions say. It is never used with any
 other AWS.
 """
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ops.core.checkout import Checkout
 from ops.core.errors import OpsError, ReleaseFailedError
 from ops.core.files import exclusive
 from ops.core.progress import Phase
+from ops.local import processes
 from ops.local.balancers import Balancers
 from ops.local.embedded import Embedded, find_embedded
-from ops.local.jobs import process_name, run_job
+from ops.local.jobs import process_name, run_job, run_task
 from ops.local.services import NotRunError, Services
 from stacks.settings import Environment, Project
 
@@ -76,8 +79,30 @@ class StandIn:
             job,
             execution,
             directory=self.checkout.local,
-            run=self._services.job(job),
+            run=self._services.one_off(job),
         )
+
+    def reason(self, service: str) -> str:
+        """Returns why a service is not run here, or an empty string."""
+        return self._services.reason(self.environment.services[service])
+
+    def run_before_deploy(self, service: str, task: Mapping[str, Any], timeout: float) -> str:
+        """Runs a task of `before_deploy` as a process here, and returns the last line it printed.
+
+        It is ended after `timeout` seconds. Raises OpsError if it cannot be started.
+        """
+        name = f"before-{self.environment.name}-{service}"
+        run_task(
+            self.embedded,
+            self.environment,
+            service,
+            task,
+            name=name,
+            directory=self.checkout.local,
+            run=self._services.one_off(service),
+            timeout=timeout,
+        )
+        return processes.last_line(self.checkout.local / "logs" / f"{name}.log")
 
     def job_log(self, job: str) -> Path:
         """Returns the file that a job's output is appended to."""
@@ -85,7 +110,9 @@ class StandIn:
 
     @property
     def _services(self) -> Services:
-        return Services(self.checkout, self.embedded, self.project, self.environment)
+        return Services(
+            self.checkout, self.embedded, self.project, self.environment, runs_before_deploy=False
+        )
 
 
 def stand_in(checkout: Checkout, project: Project, environment: Environment) -> StandIn | None:

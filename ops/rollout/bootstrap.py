@@ -20,9 +20,10 @@ from ops.local import firsts
 from ops.local.stand_in import StandIn, stand_in
 from ops.releases.choice import commit_of
 from ops.releases.records import Releases
+from ops.rollout.before_deploy import BeforeDeploy, services_to_run
 from ops.terraform import prerequisites
 from ops.terraform.binary import find_terraform
-from ops.terraform.phases import Phases, Place
+from ops.terraform.phases import Phases, Place, watch
 from ops.terraform.workspace import OnLine, Workspace
 from stacks import kinds
 from stacks.images import Image, services_by_image
@@ -31,6 +32,8 @@ from stacks.naming import repository_name
 from stacks.settings import Environment, Platform
 
 _BEGUN: Final = "terraform.tfstate"
+_BEFORE_DEPLOY_LIMIT: Final = 1200.0
+"""Seconds for each command of before_deploy, as in `make deploy` by default."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +117,7 @@ class Bootstrap:
             }
             phase.result = f"for {', '.join(found)}" if found else "unchanged"
         self._phases.releases(self._place, found, "first release")
-        self._phases.environment(self._place, _create)
+        self._phases.environment(self._place, _create, self._run_before_deploy)
         return dict(self._apps())
 
     def _foundation(self, founded: bool) -> Step:
@@ -220,6 +223,21 @@ class Bootstrap:
         if problem := oidc_provider_problem(self._project, account_id, iam, is_managed):
             raise UsageError(problem)
 
+    def _run_before_deploy(self, workspace: Workspace) -> None:
+        """Runs before_deploy of the services whose tasks for it do not exist yet."""
+        environment = self._environment
+        if not any(service.before_deploy for service in environment.services.values()):
+            return
+        with workspace.reserved():
+            with self._phases.phase(f"plan {workspace.stack}") as phase:
+                workspace.take(self._checkout.configuration(workspace.stack))
+                workspace.init("-reconfigure")
+                plan = _plan_creation(workspace, watch(phase))
+            if services := services_to_run(plan, environment):
+                BeforeDeploy(
+                    self._project, environment, self._phases.phase, _BEFORE_DEPLOY_LIMIT, self._stand_in
+                ).run(workspace, plan, services)
+
     def _apps(self) -> Iterator[tuple[str, str]]:
         """Runs the services here, as the embedded AWS runs no containers; yields their addresses."""
         if self._stand_in:
@@ -243,15 +261,22 @@ def beyond_creation(plan: Any) -> list[str]:
 
 
 def _create(workspace: Workspace, on_line: OnLine) -> None:
-    """Applies a stack's plan if it only creates resources.
+    """Applies a stack's plan if it only creates resources; raises OpsError otherwise."""
+    _plan_creation(workspace, on_line)
+    workspace.apply_plan(on_line=on_line)
 
-    Raises OpsError if it would change or remove any.
+
+def _plan_creation(workspace: Workspace, on_line: OnLine) -> Any:
+    """Saves a stack's plan and returns its JSON.
+
+    Raises OpsError if it would change or remove any resource.
     """
-    if there := beyond_creation(workspace.plan(on_line=on_line)):
+    plan = workspace.plan(on_line=on_line)
+    if there := beyond_creation(plan):
         workspace.discard_plan()
         more = f" and {len(there) - 3} more" if len(there) > 3 else ""
         raise OpsError(
             f"{workspace.stack} exists, and the plan changes it ({', '.join(there[:3])}{more}). Nothing was "
             "applied: look at the change with `make plan`, apply it with `make apply`, then try again."
         )
-    workspace.apply_plan(on_line=on_line)
+    return plan

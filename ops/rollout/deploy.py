@@ -1,15 +1,17 @@
 """Deploys the recorded releases of an environment and tests them, or restores what ran before.
 
-The steps are record, plan, apply, wait for ECS, smoke test, bake. A failure after the plan is
-undone: the record names the previous release again, which is then planned, applied and waited for.
+The steps are record, plan, before_deploy, apply, wait for ECS, smoke test, bake. A failure after the
+plan is undone: the record names the previous release again, which is then planned, applied and waited
+for. If a command of before_deploy fails, nothing was applied yet, so that only the record goes back.
 The record says that a release is in service only once that is known.
 """
 
+import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NoReturn
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -23,6 +25,7 @@ from ops.local.stand_in import stand_in
 from ops.releases.ancestry import Age, age
 from ops.releases.choice import has_failed, previous, restored
 from ops.releases.records import FAILED, IN_SERVICE, RECORDED, Releases
+from ops.rollout.before_deploy import HAS_TO_FIT, BeforeDeploy, beyond, services_to_run
 from ops.rollout.deployed import Deployed
 from ops.rollout.plan import applied_task_definition, plan_release
 from ops.rollout.smoke import SECONDS, Expected, short
@@ -161,6 +164,10 @@ class _Deployment:
             if service.kind != "job"
         ]
         self._images = services_by_image(project, environment)
+        self._environment = environment
+        self._before_deploy = BeforeDeploy(project, environment, progress.phase, order.limit, self._stand_in)
+        self._has_run = False
+        """Whether a command of before_deploy has succeeded, which no undo takes back."""
         self._rollback = ""
 
     def run(self, workspace: Workspace) -> None:
@@ -177,6 +184,10 @@ class _Deployment:
         if self._require:
             self._require(workspace)
         self._rollback = self._rollbacks(each.name for each in watched.releases)
+        try:
+            self._prepare(workspace, watched)
+        except ReleaseFailedError as failure:
+            self._take_back(watched, failure)
         try:
             self._apply(workspace)
             self._wait(workspace, watched.services)
@@ -315,6 +326,44 @@ class _Deployment:
             self._indented(f"{each.name}: {_short(each.image)}{'' if before == each.image else place}")
         return watched
 
+    def _prepare(self, workspace: Workspace, watched: _Watched) -> None:
+        """Runs before_deploy of the services whose task for it the saved plan changes, and plans the rest.
+
+        Raises ReleaseFailedError if a command fails, and OpsError if the rest is not a part of the saved
+        plan, which may have been reviewed.
+        """
+        plan = json.loads(workspace.plan_json.read_bytes())
+        changed = services_to_run(plan, self._environment)
+        services = [service for service in changed if not self._goes_back(service)]
+        for service in changed:
+            if service not in services:
+                self._indented(f"{service}: before_deploy is not run, because its release was there before")
+        if not services:
+            return
+        ran = f"before_deploy of {', '.join(services)}"
+        again = f"`make deploy ENV={self._name}`"
+        self._leaves(f"{ran} may have run, and nothing else was applied. {again} runs it again.")
+        self._before_deploy.run(workspace, plan, services)
+        self._has_run = True
+        self._leaves(f"{ran} has run, and nothing else was applied. {again} applies the rest.")
+        with self._progress.phase(f"plan {self.target.name}") as phase:
+            plan_release(self._checkout, self._platform, self.target, workspace, phase)
+            if any(self._recorded(each.name) != each for each in watched.releases):
+                raise OpsError("Somebody recorded another release meanwhile. Try again.")
+            if found := beyond(plan, json.loads(workspace.plan_json.read_bytes())):
+                workspace.discard_plan()
+                raise OpsError(
+                    f"After before_deploy, the plan of {self.target.name} makes other changes than before: "
+                    f"{', '.join(found)}. Look at them with `make plan`, then try again."
+                )
+
+    def _goes_back(self, service: str) -> bool:
+        """Whether the release of a service is recorded again by an undo or a rollback."""
+        name = next(each.released for each in self._all if each.service == service)
+        latest = self._releases.latest(name) if name else None
+        release = latest.release if latest else None
+        return release is not None and bool(release.restores or release.undoes)
+
     def _recorded(self, name: str) -> _Release:
         found = self._releases.latest(name)
         if found is None or found.release is None:
@@ -370,8 +419,47 @@ class _Deployment:
             with _failing(each), self._progress.phase(f"bake {each.service}") as phase:
                 each.bake(self._order.bake, phase, self._indented)
 
-    def _undo(self, workspace: Workspace, watched: _Watched, failure: ReleaseFailedError) -> None:
+    def _undo(self, workspace: Workspace, watched: _Watched, failure: ReleaseFailedError) -> NoReturn:
         """Restores what ran before and worked; always raises an error that reports the outcome."""
+        name = self._name
+        failing, failed, undone = self._mark_failed(watched.releases, failure)
+        stay = [each for each in failed if each not in undone]
+        stays = (
+            f" {', '.join(stay)} ran nothing before that worked, so this release stays in force."
+            if stay
+            else ""
+        )
+        reason = f"{failure.reason}\n{HAS_TO_FIT}" if self._has_run else failure.reason
+        if undone:
+            self._restore(workspace, undone, stay, failure)
+            runs = ", ".join(f"{self._users(name)} {_short(image)}" for name, (_, image) in undone.items())
+            raise _ReportedError(f"{name}: the release failed and was undone: {runs} again.{stays}\n{reason}")
+        rollback = self._rollbacks(sorted(failing))
+        advice = f"{self._back(rollback)}." if rollback else "Fix what is wrong and deploy again."
+        if len(stay) == len(self._images):
+            advice += f" `make destroy ENV={name} STACK=service` removes it all."
+        same = "" if stay else " The same release ran before, so nothing was undone."
+        raise _ReportedError(f"{name}: the release failed.{stays}{same} {advice}\n{reason}")
+
+    def _take_back(self, watched: _Watched, failure: ReleaseFailedError) -> NoReturn:
+        """Records what ran before and worked, after a before_deploy that failed: nothing else was applied."""
+        _, failed, undone = self._mark_failed(watched.releases, failure)
+        self._record_again(undone, failure)
+        for name in undone:
+            self._note_completed(name)
+        found = [f"{self._users(name)} {_short(image)} as before." for name, (_, image) in undone.items()]
+        found += [f"{name} has no release to go back to." for name in failed if name not in undone]
+        told = " ".join((failure.reason, *found, "Fix it and deploy again."))
+        raise _ReportedError(f"{self._name}: {told}\n{HAS_TO_FIT}")
+
+    def _mark_failed(
+        self, releases: tuple[_Release, ...], failure: ReleaseFailedError
+    ) -> tuple[set[str], Mapping[str, int], Mapping[str, tuple[int, Image]]]:
+        """Says and records what failed.
+
+        Returns the images that a failure is about; the versions that say that their release failed; and
+        for each image to undo, the version that failed and the release to go back to.
+        """
         name = self._name
         self._say("\n" + "\n  ".join((failure.reason, *failure.details)))
         self._leaves(
@@ -379,7 +467,6 @@ class _Deployment:
             f"releases ENV={name}` shows what is recorded, `make deploy ENV={name}` deploys it."
         )
         self._undoing = True
-        releases = watched.releases
         before = {each.name: self._previous(each) for each in releases}
         failing = {
             each.name
@@ -399,29 +486,12 @@ class _Deployment:
             for each in changed
             if each.name in failing
         }
-        stay = [name for name in failed if not before[name]]
-        stays = (
-            f" {', '.join(stay)} ran nothing before that worked, so this release stays in force."
-            if stay
-            else ""
-        )
         undone = {
             each.name: (failed.get(each.name) or each.version, restores)
             for each in changed
             if (restores := before[each.name])
         }
-        if undone:
-            self._restore(workspace, undone, stay, failure)
-            runs = ", ".join(f"{self._users(name)} {_short(image)}" for name, (_, image) in undone.items())
-            raise _ReportedError(
-                f"{name}: the release failed and was undone: {runs} again.{stays}\n{failure.reason}"
-            )
-        rollback = self._rollbacks(sorted(failing))
-        advice = f"{self._back(rollback)}." if rollback else "Fix what is wrong and deploy again."
-        if len(stay) == len(self._images):
-            advice += f" `make destroy ENV={name} STACK=service` removes it all."
-        same = "" if stay else " The same release ran before, so nothing was undone."
-        raise _ReportedError(f"{name}: the release failed.{stays}{same} {advice}\n{failure.reason}")
+        return failing, failed, undone
 
     def _previous(self, release: _Release) -> Image | None:
         """Returns what ran before if it worked, else the last release that did; None for none."""
@@ -447,12 +517,7 @@ class _Deployment:
         `undone` has for each image the version that failed, and the release to go back to.
         """
         self._say("\nUndoing the release:")
-        for name, (version, before) in undone.items():
-            with self._progress.phase(f"record {name}") as phase:
-                why = f"undoes version {version}: {failure.reason[:_LONGEST_WHY]}"
-                restores = restored(self._releases.history(name), before.image, before.commit)
-                self._releases.record(name, before.image, before.commit, why, version, restores, version)
-                phase.result = f"{_short(before)} again"
+        self._record_again(undone, failure)
         again = self._plan(workspace)
         others = {user for name, users in self._images.items() if name not in stay for user in users}
         kept = {user for name in stay for user in self._images[name]} - others
@@ -462,6 +527,14 @@ class _Deployment:
         except ReleaseFailedError as second:
             raise OpsError(f"Undoing it failed too: {second}") from None
         self._settle(each for each in again.releases if each.name in undone)
+
+    def _record_again(self, undone: Mapping[str, tuple[int, Image]], failure: ReleaseFailedError) -> None:
+        for name, (version, before) in undone.items():
+            with self._progress.phase(f"record {name}") as phase:
+                why = f"undoes version {version}: {failure.reason[:_LONGEST_WHY]}"
+                restores = restored(self._releases.history(name), before.image, before.commit)
+                self._releases.record(name, before.image, before.commit, why, version, restores, version)
+                phase.result = f"{_short(before)} again"
 
     def _leaves(self, words: str) -> None:
         if not self._undoing:

@@ -35,7 +35,7 @@ def failed_tasks(ecs: Any, logs: Any, cluster: str, service: str, task_definitio
     for task in tasks[:_TASKS]:
         yield f"  {_id(task)}: {'; '.join(_reasons(task))}"
     try:
-        yield from _last_lines(ecs, logs, tasks[0])
+        yield from last_lines(ecs, logs, tasks[0])
     except (ClientError, BotoCoreError) as error:
         yield f"Its log could not be read: {error}"
 
@@ -60,7 +60,8 @@ def _reasons(task: Any) -> Iterator[str]:
             yield f"{container['name']}: {printable(reason)}"
 
 
-def _last_lines(ecs: Any, logs: Any, task: Any) -> Iterator[str]:
+def last_lines(ecs: Any, logs: Any, task: Any) -> Iterator[str]:
+    """Yields the last log lines of a task, for each of its containers."""
     definition = ecs.describe_task_definition(taskDefinition=task["taskDefinitionArn"])["taskDefinition"]
     for container in definition["containerDefinitions"]:
         options = (container.get("logConfiguration") or {}).get("options") or {}

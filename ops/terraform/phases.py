@@ -116,15 +116,19 @@ class Phases:
                 releases.record(name, *images[name], why)
             phase.result = f"recorded for {', '.join(missing)}" if missing else "unchanged"
 
-    def environment(self, place: Place, apply: Apply) -> None:
-        """Applies the stacks of the environment."""
-        for stack in (kind.name_in(self._environment.name) for kind in kinds.OF_ENVIRONMENT):
-            with self.phase(stack) as phase:
-                workspace = self.workspace(place, stack, self._environment.account_id)
-                with workspace.reserved():
-                    workspace.take(self._checkout.configuration(stack))
-                    workspace.init("-reconfigure")
-                    apply(workspace, watch(phase))
+    def environment(
+        self, place: Place, apply: Apply, prepare: Callable[[Workspace], None] | None = None
+    ) -> None:
+        """Applies the stacks of the environment; `prepare` goes before each that a release applies."""
+        for kind in kinds.OF_ENVIRONMENT:
+            stack = kind.name_in(self._environment.name)
+            workspace = self.workspace(place, stack, self._environment.account_id)
+            if prepare and kind.released:
+                prepare(workspace)
+            with self.phase(stack) as phase, workspace.reserved():
+                workspace.take(self._checkout.configuration(stack))
+                workspace.init("-reconfigure")
+                apply(workspace, watch(phase))
 
     def workspace(self, place: Place, stack: str, account_id: str) -> Workspace:
         """Returns a stack's working directory."""

@@ -3,8 +3,8 @@
 import json
 from collections.abc import Mapping
 from hashlib import sha256
-from typing import Final
 
+from stacks import naming
 from stacks.bindings import (
     Construct,
     EcsTaskDefinition,
@@ -18,19 +18,34 @@ from stacks.constructs.secret_references import SecretReferences
 from stacks.constructs.service_roles import ServiceRoles
 from stacks.policies import Statement
 from stacks.service_settings import ContainerHealth
+from stacks.settings import Project
 from stacks.workloads import Container, Workload
 
 LOG_BUFFER = "25m"
 """Room for log events while CloudWatch is slow; beyond it events are lost rather than requests."""
 
-DEPLOY: Final = (
-    Statement(
-        "ChangeTasksAndScaling",
-        actions=["ecs:DeregisterTaskDefinition", "ecs:RegisterTaskDefinition"],
-        resources=["*"],
-    ),
-)
-"""What the deploy role needs to register and deregister revisions."""
+
+def deploy(project: Project, account_id: str) -> tuple[Statement, ...]:
+    """Returns what the deploy role needs to change task definitions, and to run those of `before_deploy`."""
+    ecs, name = f"arn:aws:ecs:*:{account_id}", project.name
+    return (
+        Statement(
+            "ChangeTasksAndScaling",
+            actions=["ecs:DeregisterTaskDefinition", "ecs:RegisterTaskDefinition"],
+            resources=["*"],
+        ),
+        Statement(
+            "RunBeforeDeploy",
+            actions=["ecs:RunTask"],
+            resources=[f"{ecs}:task-definition/{naming.before_deploy_family(name, '*', '*')}:*"],
+            conditions={"ArnLike": {"ecs:cluster": f"{ecs}:cluster/{name}-*"}},
+        ),
+        Statement(
+            "StopBeforeDeploy",
+            actions=["ecs:StopTask"],
+            resources=[f"{ecs}:task/{name}-*"],
+        ),
+    )
 
 
 class TaskDefinition:

@@ -156,9 +156,11 @@ def platform() -> Platform:
 
 
 @pytest.fixture
-def world(monkeypatch: pytest.MonkeyPatch) -> World:
+def world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> World:
     """A service that runs `BEFORE`, whose record names that."""
     world = World([BEFORE])
+    saved = tmp_path / "plan.json"
+    saved.write_text("{}")
 
     class Service:
         """As `ops.rollout.deployed.Deployed`."""
@@ -181,6 +183,8 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
 
     class Directory:
         """As `ops.terraform.workspace.Workspace`."""
+
+        plan_json = saved
 
         def apply_plan(self, on_line: object) -> None:
             assert on_line

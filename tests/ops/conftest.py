@@ -110,7 +110,11 @@ def releasing(desk: Desk, tmp_path_factory: pytest.TempPathFactory) -> Desk:
     program = tmp_path_factory.mktemp("terraform") / "terraform"
     naming = f"'{sys.executable}' -IS '{desk.checkout.directory / 'main.py'}' named"
     program.write_text(
-        f"#!/bin/sh\ncase $1 in show | state) ;; *) exec '{real.path}' \"$@\" ;; esac\n"
+        f'#!/bin/bash\nset -- "${{@/#-target=aws_/-target=terraform_data.aws_}}"\n'
+        # A type is the first part of a name here: -target=aws_x.y is -target=terraform_data.aws_x-y.
+        "for given; do shift; [[ $given == -target=* ]] && given=${given%.*}-${given##*.}; "
+        'set -- "$@" "$given"; done\n'
+        f"case $1 in show | state) ;; *) exec '{real.path}' \"$@\" ;; esac\n"
         f"'{real.path}' \"$@\" | {naming}\n"
     )
     program.chmod(0o755)

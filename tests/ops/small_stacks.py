@@ -10,7 +10,8 @@ which run this program again. It uses the standard library only, since each of t
 
 In the directory of the environments, `network.txt` and `service.txt` are a content of these stacks, for a
 test to change, and `wait` keeps the foundation from being done. If there is a `zones.txt`, the network has
-a connection for each zone in it, which the service uses.
+a connection for each zone in it, which the service uses. If there is a `before.txt`, the service has a task
+definition of `before_deploy`, which changes with each release and with that content.
 """
 
 import argparse
@@ -36,6 +37,7 @@ CLUSTER = "oaktree-dev"
 ROLE = f"{NAME}-task"
 RECORD = "/oaktree/dev/releases/web"
 DEFINITION = "aws_ecs_task_definition-web"
+BEFORE = f"{DEFINITION}_before_deploy"
 TARGETS = {
     "dynamodb": "DynamoDB_20120810",
     "ecr": "AmazonEC2ContainerRegistry_V20150921",
@@ -63,7 +65,10 @@ def main() -> None:
     write(aside, "dev-network", network, **offered)
     write(aside, "dev-data", {"aws_dynamodb_table-status": made("table")})
     number = recorded_releases(arguments.outdir.parent / ".oaktree/local")
-    write(aside, "dev-service", service((environments / "service.txt").read_text(), number), **used)
+    resources = service((environments / "service.txt").read_text(), number)
+    if (content := environments / "before.txt").exists():
+        resources |= before_deploy(f"{number} {content.read_text()}")
+    write(aside, "dev-service", resources, **used)
     shutil.rmtree(arguments.outdir, ignore_errors=True)
     aside.replace(arguments.outdir)
 
@@ -133,11 +138,29 @@ def service(content: str, number: int) -> Block:
             "depends_on": ["terraform_data.aws_iam_role-task"],
             **made("definition"),
         },
-        "aws_ecs_service-web": {
-            "input": {"name": NAME, "definition": f"${{terraform_data.{DEFINITION}.id}}"},
+        "aws_ecs_service-web_service": {
+            "input": {
+                "name": NAME,
+                "definition": f"${{terraform_data.{DEFINITION}.id}}",
+                "network_configuration": [{"subnets": ["subnet-1"]}],
+            },
             "depends_on": ["terraform_data.aws_ecs_cluster-cluster"],
             **made("service"),
         },
+    }
+
+
+def before_deploy(content: str) -> Block:
+    """The task definition of what runs before each deployment, and what its tasks need."""
+    return {
+        BEFORE: {
+            "input": {"family": f"{NAME}-before-deploy"},
+            "triggers_replace": content,
+            "depends_on": ["terraform_data.aws_iam_role-task"],
+            **made("definition before"),
+        },
+        "aws_security_group-web_task_group": {"input": {"id": "sg-1"}},
+        "aws_vpc_security_group_egress_rule-web_task_to_internet": {"input": {"to_port": 443}},
     }
 
 
@@ -218,20 +241,25 @@ def make_table() -> None:
     )
 
 
-def make_definition() -> None:
-    """A revision of the task definition for what is recorded, and the service has it if it is there."""
+def register(family: str) -> str:
+    """Makes a revision of a task definition for what is recorded, and returns its ARN."""
     (record,) = ask("ssm", "GetParameters", {"Names": [RECORD]})["Parameters"]
     release = json.loads(record["Value"])
     definition = {
-        "family": NAME,
+        "family": family,
         "taskRoleArn": f"arn:aws:iam::{ACCOUNT}:role/{ROLE}",
         "executionRoleArn": f"arn:aws:iam::{ACCOUNT}:role/{ROLE}",
         "containerDefinitions": [container(release["image"], release["commit"])],
     }
-    made = ask("ecs", "RegisterTaskDefinition", definition)["taskDefinition"]
+    return str(ask("ecs", "RegisterTaskDefinition", definition)["taskDefinition"]["taskDefinitionArn"])
+
+
+def make_definition() -> None:
+    """A revision of the task definition, and the service has it if it is there."""
+    made = register(NAME)
     there = ask("ecs", "DescribeServices", {"cluster": CLUSTER, "services": [NAME]})["services"]
     if there:
-        update = {"cluster": CLUSTER, "service": NAME, "taskDefinition": made["taskDefinitionArn"]}
+        update = {"cluster": CLUSTER, "service": NAME, "taskDefinition": made}
         ask("ecs", "UpdateService", update)
 
 
@@ -250,6 +278,7 @@ MAKE: Mapping[str, Callable[[], object]] = {
     "table": make_table,
     "cluster": lambda: ask("ecs", "CreateCluster", {"clusterName": CLUSTER}),
     "definition": make_definition,
+    "definition before": lambda: register(f"{NAME}-before-deploy"),
     "service": make_service,
 }
 
@@ -329,10 +358,13 @@ def named() -> None:
     for found in (*resources, *changes):
         kind, _, name = found["name"].partition("-")
         found |= {"type": kind, "name": name, "address": f"{kind}.{name}"}
-        if f"{kind}-{name}" == DEFINITION and "instances" in found:
-            latest = ask("ecs", "DescribeTaskDefinition", {"taskDefinition": NAME})["taskDefinition"]
+        if kind == "aws_ecs_task_definition" and "instances" in found:
             for instance in found["instances"]:
-                instance["attributes"]["arn"] = latest["taskDefinitionArn"]
+                attributes = instance["attributes"]
+                asked = {"familyPrefix": attributes["family"], "status": "ACTIVE", "sort": "DESC"}
+                arns = ask("ecs", "ListTaskDefinitions", asked)["taskDefinitionArns"]
+                own = [arn for arn in arns if f"/{attributes['family']}:" in arn]
+                attributes["arn"] = own[0] if own else ""
     json.dump(document, sys.stdout)
 
 

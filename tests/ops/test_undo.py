@@ -156,10 +156,10 @@ def platform() -> Platform:
 
 
 @pytest.fixture
-def world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> World:
+def world(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> World:
     """A service that runs `BEFORE`, whose record names that."""
     world = World([BEFORE])
-    saved = tmp_path / "plan.json"
+    saved = tmp_path_factory.mktemp("workspace") / "plan.json"
     saved.write_text("{}")
 
     class Service:

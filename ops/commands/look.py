@@ -24,12 +24,13 @@ from ops.look.doctor_aws import AwsChecks
 from ops.look.doctor_desk import desk_checks
 from ops.look.doctor_github import github_checks
 from ops.look.doctor_terraform import terraform_checks
-from ops.look.status import Reader, remarks, table
+from ops.look.status import Reader, job_remarks, jobs_table, remarks, table
 from ops.terraform.states import StateBucket
 from ops.terraform.targets import environment_of
 from stacks import kinds
 from stacks.naming import log_group, state_bucket
 from stacks.reading import SettingsError, read_platform
+from stacks.settings import Environment
 
 app = typer.Typer()
 
@@ -53,37 +54,52 @@ def status(
     as_json: AsJson = False,
     directory: Directory = HERE,
 ) -> None:
-    """Show services, tasks, images, deployments, alarms and the last release of an environment."""
+    """Show services, tasks, images, deployments, jobs, alarms and the last release of an environment."""
     checkout = Checkout(directory.absolute())
     platform = read_platform(checkout.environments)
     environment = environment_of(platform, env)
-    services = [service_in(environment, service)] if service else list(environment.services)
-    # A job has no service in ECS.
-    services = [each for each in services if environment.services[each].kind != "job"]
+    chosen = [service_in(environment, service)] if service else list(environment.services)
     act_in_environment(platform, environment)
     region = environment.region
     reader = Reader(
         platform.project,
         environment,
         ambient_client("ecs", region),
+        ambient_client("scheduler", region),
         ambient_client("cloudwatch", region),
         releases_of(platform, environment),
     )
-    statuses = [reader.read(each) for each in services]
+    now = datetime.now(UTC)
+    kind = {each: environment.services[each].kind for each in chosen}
+    statuses = [reader.read(each) for each in chosen if kind[each] != "job"]
+    jobs_found = [reader.read_job(each, now) for each in chosen if kind[each] == "job"]
     if stand_in(checkout, platform.project, environment):
         complaints.print(
             "The embedded AWS starts no tasks and rolls nothing out: `make up` runs the services."
         )
     if as_json:
         shown = [asdict(each) | {"is_deployed": each.is_deployed} for each in statuses]
-        print(json.dumps({"environment": environment.name, "services": shown}, indent=2, default=_rfc_3339))
+        found = {
+            "environment": environment.name,
+            "services": shown,
+            "jobs": [asdict(each) for each in jobs_found],
+        }
+        print(json.dumps(found, indent=2, default=_rfc_3339))
         return
     console.print(
         Text.assemble((environment.name, "bold"), f": account {environment.account_id}, {region}\n")
     )
     wide = console if console.is_terminal else Console(width=_UNWRAPPED)
-    wide.print(table(statuses, datetime.now(UTC)), soft_wrap=False)
-    found_wrong = [remark for each in statuses for remark in remarks(environment, each)]
+    if statuses:
+        wide.print(table(statuses, now), soft_wrap=False)
+    if jobs_found:
+        if statuses:
+            console.print()
+        wide.print(jobs_table(jobs_found, now), soft_wrap=False)
+    found_wrong = [
+        *(remark for each in statuses for remark in remarks(environment, each)),
+        *(remark for each in jobs_found for remark in job_remarks(environment, each)),
+    ]
     if found_wrong:
         console.print()
     for remark in found_wrong:
@@ -112,8 +128,8 @@ def show_logs(
     act_in_environment(platform, environment)
     client = ambient_client("logs", environment.region)
     group = log_group(platform.project.name, environment.name, service)
-    if stand_in(checkout, platform.project, environment):
-        file = checkout.local / "logs" / f"app-{environment.name}-{service}.log"
+    if desk := stand_in(checkout, platform.project, environment):
+        file = desk.log(service)
         complaints.print(f"On the embedded AWS {service} logs to {file}, and nothing to {group}.")
     events = logs.follow(client, group, start, _complain) if follow else logs.read(client, group, start)
     shown = 0
@@ -160,10 +176,12 @@ def run_job(env: Env = None, service: Service = "", directory: Directory = HERE)
     platform = read_platform(checkout.environments)
     environment = environment_of(platform, env)
     job = service_in(environment, service)
+    if environment.services[job].kind != "job":
+        raise UsageError(f"SERVICE={job} is not a job: {_jobs_of(environment)}")
     act_in_environment(platform, environment)
     sfn = ambient_client("stepfunctions", environment.region)
     desk = stand_in(checkout, platform.project, environment)
-    log = desk.job_log(job) if desk else None
+    log = desk.log(job) if desk else None
     size = log.stat().st_size if log and log.exists() else 0
     execution = jobs.start(sfn, platform.project, environment, job)
     complaints.print(f"{environment.name} {job}: run {execution.rpartition(':')[2]}")
@@ -243,6 +261,11 @@ def doctor(env: Env = None, directory: Directory = HERE) -> None:
     console.print(f"\n{wrong} wrong, {notes} to note." if wrong or notes else "\nAll is well.")
     if wrong:
         raise typer.Exit(1)
+
+
+def _jobs_of(environment: Environment) -> str:
+    found = [name for name, service in environment.services.items() if service.kind == "job"]
+    return f"use one of {', '.join(found)}." if found else f"{environment.name} has none."
 
 
 def _show(finding: doctors.Finding) -> None:

@@ -18,6 +18,7 @@ from ops.local import processes
 from ops.local.balancers import Balancers
 from ops.local.embedded import Embedded, find_embedded
 from ops.local.jobs import process_name, run_job, run_task
+from ops.local.names import app_name
 from ops.local.services import NotRunError, Services
 from stacks.settings import Environment, Project
 
@@ -104,9 +105,11 @@ class StandIn:
         )
         return processes.last_line(self.checkout.local / "logs" / f"{name}.log")
 
-    def job_log(self, job: str) -> Path:
-        """Returns the file that a job's output is appended to."""
-        return self.checkout.local / "logs" / f"{process_name(self.environment, job)}.log"
+    def log(self, service: str) -> Path:
+        """Returns the file that the output of a service or a job is appended to."""
+        is_job = self.environment.services[service].kind == "job"
+        name = (process_name if is_job else app_name)(self.environment, service)
+        return self.checkout.local / "logs" / f"{name}.log"
 
     @property
     def _services(self) -> Services:

@@ -1,4 +1,4 @@
-"""The state of an environment's services: tasks, image, deployments, alarms, last release."""
+"""The state of services and jobs: tasks, image, deployments, next runs, alarms, last release."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ops.core.ecs import Deployment, Image, read_image, read_service, revision
+from ops.look.jobs import Upcoming, upcoming, upcoming_words
 from ops.releases.records import Releases
 from stacks.naming import alarm_prefix, base, service_name
 from stacks.settings import Environment, Project
@@ -110,12 +111,25 @@ class ServiceStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class JobStatus:
+    """The state of a job, which ECS has no service for; `upcoming` is None until it is deployed."""
+
+    job: str
+    upcoming: Upcoming | None
+    alarms: Alarms
+    release: LastRelease | None
+    released: str
+    """As of a service."""
+
+
+@dataclass(frozen=True, slots=True)
 class Reader:
-    """Reads the state of one environment; `ecs` and `cloudwatch` act in its account and region."""
+    """Reads the state of one environment; the clients act in its account and region."""
 
     project: Project
     environment: Environment
     ecs: Any
+    scheduler: Any
     cloudwatch: Any
     releases: Releases
 
@@ -135,6 +149,20 @@ class Reader:
             deployments=self._rollouts(service, found.deployments) if found else (),
             last_event=LastEvent(newest.at, newest.message) if newest else None,
             alarms=self._alarms(service),
+            release=self._release(released) if released else None,
+            released=released or "",
+        )
+
+    def read_job(self, job: str, now: datetime) -> JobStatus:
+        """Returns the state of a job.
+
+        Raises ClientError if AWS refuses a request.
+        """
+        released = workload(self.project, self.environment, job).main.release
+        return JobStatus(
+            job=job,
+            upcoming=upcoming(self.scheduler, self.project, self.environment, job, now),
+            alarms=self._alarms(job),
             release=self._release(released) if released else None,
             released=released or "",
         )
@@ -208,6 +236,22 @@ def table(statuses: Sequence[ServiceStatus], now: datetime) -> Table:
     return made
 
 
+def jobs_table(statuses: Sequence[JobStatus], now: datetime) -> Table:
+    """Returns a table with a row for each job."""
+    made = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    made.add_column("JOB", no_wrap=True)
+    for title in ("NEXT RUNS", "ALARMS", "LAST RELEASE"):
+        made.add_column(title, overflow="fold")
+    for status in statuses:
+        made.add_row(
+            Text(status.job, "bold"),
+            Text(upcoming_words(status.upcoming), "" if status.upcoming else "yellow"),
+            _alarms(status.alarms),
+            _release(status.release, now) if status.released else Text("third-party image", "dim"),
+        )
+    return made
+
+
 def remarks(environment: Environment, status: ServiceStatus) -> Iterator[str]:
     """Yields what is wrong with a service, and the command that fixes it."""
     name, service = environment.name, status.service
@@ -219,15 +263,38 @@ def remarks(environment: Environment, status: ServiceStatus) -> Iterator[str]:
             yield f"{service}: rollout of {each.revision} {each.state}{failed}. {each.reason}".strip()
     if status.tasks and status.tasks.running < status.tasks.desired and status.last_event:
         yield f"{service}: ECS said at {_time(status.last_event.at)}: {status.last_event.message}"
-    if status.alarms.raised:
+    yield from _alarm_remarks(name, service, status.alarms)
+
+
+def job_remarks(environment: Environment, status: JobStatus) -> Iterator[str]:
+    """Yields what is wrong with a job, and the command that fixes it."""
+    name, job = environment.name, status.job
+    if status.released:
+        yield from _record_remarks(name, job, status.released, status.release, status.upcoming is not None)
+    yield from _alarm_remarks(name, job, status.alarms)
+
+
+def _alarm_remarks(name: str, service: str, alarms: Alarms) -> Iterator[str]:
+    if alarms.raised:
         yield (
-            f"{service}: raised: {', '.join(status.alarms.raised)}; `make logs ENV={name} SERVICE={service} "
+            f"{service}: raised: {', '.join(alarms.raised)}; `make logs ENV={name} SERVICE={service} "
             "SINCE=1h` shows what the app says."
         )
 
 
 def _release_remarks(name: str, status: ServiceStatus) -> Iterator[str]:
     service, image, release = status.service, status.released, status.release
+    yield from _record_remarks(name, service, image, release, bool(status.deployments))
+    if release and release.image and status.deployments and not status.is_deployed:
+        yield (
+            f"{service}: {_what(Image(release.image, release.commit))} is recorded, not deployed: "
+            f"`make deploy ENV={name} SERVICE={image}` deploys it."
+        )
+
+
+def _record_remarks(
+    name: str, service: str, image: str, release: LastRelease | None, is_there: bool
+) -> Iterator[str]:
     if release is None:
         yield (
             f"{service} was never released: `make release ENV={name} SERVICE={image} IMAGE=` records an "
@@ -238,13 +305,8 @@ def _release_remarks(name: str, status: ServiceStatus) -> Iterator[str]:
             f"{service}: version {release.version} of the release record cannot be read; `make rollback "
             f"ENV={name} SERVICE={image} TO=<version>` restores one that can."
         )
-    elif not status.deployments:
+    elif not is_there:
         yield f"{service} is recorded, not deployed: `make bootstrap ENV={name}` does what is missing."
-    elif not status.is_deployed:
-        yield (
-            f"{service}: {_what(Image(release.image, release.commit))} is recorded, not deployed: "
-            f"`make deploy ENV={name} SERVICE={image}` deploys it."
-        )
 
 
 def _tasks(status: ServiceStatus) -> Text:

@@ -1,7 +1,6 @@
 """A run of a job as a command, on the desk's own embedded AWS; how it ended, and the next runs, in words."""
 
 import json
-import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -18,13 +17,22 @@ from stacks.settings import Platform
 from tests.ops.conftest import ACCOUNT, REGION, Desk
 from tests.ops.test_embedded_jobs import Jobs
 
-JOB = "web"
+JOB = "cleanup"
 NAME = f"oaktree-dev-{JOB}"
+SETTINGS = f"""
+[services.{JOB}]
+kind = "job"
+image = "example.com/cleanup@sha256:{"0" * 64}"
+schedule = "@daily"
+local = {{ command = ["python", "-c", "import os; exec(os.environ['PROGRAM'])"] }}
+"""
 
 
 @pytest.fixture(scope="module")
 def jobs(desk: Desk) -> Iterator[Jobs]:
-    """What a job needs, on the embedded AWS of the desk."""
+    """What a job needs, on the embedded AWS of the desk, whose settings have it."""
+    with (desk.checkout.environments / "dev.toml").open("a") as settings:
+        settings.write(SETTINGS)
     yield Jobs(start_embedded(desk.checkout.local, ACCOUNT))
     stop_embedded(desk.checkout.local)
 
@@ -39,9 +47,7 @@ def deploy(jobs: Jobs, program: str, *, timeout: int = 600, retries: int = 0) ->
     container = {
         "name": JOB,
         "image": "i",
-        "entryPoint": [sys.executable, "-c"],
-        "command": [program],
-        "environment": [{"name": "GREETING", "value": "hello"}],
+        "environment": [{"name": "GREETING", "value": "hello"}, {"name": "PROGRAM", "value": program}],
     }
     jobs.register(NAME, container)
     jobs.machine(NAME, timeout=timeout, retries=retries)
@@ -83,6 +89,22 @@ def test_a_job_that_is_not_deployed_is_said_to_be_so(jobs: Jobs, here: Desk) -> 
     done = here.run("run-job", "--env", "dev", "--service", JOB)
     assert done.returncode == 1
     assert f"there is no state machine {NAME}" in done.stderr
+
+
+@pytest.mark.e2e
+@pytest.mark.usefixtures("jobs")
+def test_a_service_that_is_no_job_cannot_be_run_as_one(here: Desk) -> None:
+    done = here.run("run-job", "--env", "dev", "--service", "web")
+    assert done.returncode == 2
+    assert f"SERVICE=web is not a job: use one of {JOB}." in done.stderr
+
+
+@pytest.mark.e2e
+def test_the_log_of_a_job_at_a_desk_is_said_to_be_that_of_its_runs(jobs: Jobs, here: Desk) -> None:
+    jobs.embedded.client("logs", REGION).create_log_group(logGroupName=f"/oaktree/dev/{JOB}")
+    done = here.run("logs", "--env", "dev", "--service", JOB)
+    assert done.returncode == 0, done.stderr
+    assert f"logs/job-dev-{JOB}.log, and nothing to" in done.stderr
 
 
 class Executions:

@@ -19,6 +19,12 @@ from tests.ops.deployed_service import CLUSTER, SERVICE, Account
 from webapp import contract
 
 FIRST, SECOND = "abcdef0" * 5, "1234567" * 5
+JOB = f"""
+[services.cleanup]
+kind = "job"
+image = "example.com/cleanup@sha256:{"0" * 64}"
+schedule = "@daily"
+"""
 NOTHING = "dev: account 111111111111, eu-central-1"
 
 
@@ -168,6 +174,46 @@ def test_a_record_that_nobody_can_read_is_told(here: Desk, account: Account) -> 
     shown = told(here)
     assert "cannot be read" in shown
     assert "make rollback ENV=dev SERVICE=web TO=<version>" in shown
+
+
+@pytest.fixture
+def with_job(here: Desk) -> Iterator[None]:
+    """The settings with a job, for one test."""
+    settings = here.checkout.environments / "dev.toml"
+    before = settings.read_text()
+    settings.write_text(before + JOB)
+    yield
+    settings.write_text(before)
+
+
+@pytest.mark.usefixtures("with_job")
+def test_a_job_is_shown_with_its_next_runs_and_without_tasks(here: Desk, account: Account) -> None:
+    before = told(here)
+    assert "cleanup  not deployed" in before
+    assert "cleanup  not in ECS" not in before
+    iam = account.client("iam")
+    trust = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "sts:AssumeRole"}]}
+    trust["Statement"][0]["Principal"] = {"Service": "scheduler.amazonaws.com"}
+    role = iam.create_role(RoleName="schedule", AssumeRolePolicyDocument=json.dumps(trust))["Role"]["Arn"]
+    account.client("scheduler").create_schedule(
+        Name="oaktree-dev-cleanup",
+        ScheduleExpression="cron(0 3 * * ? *)",
+        ScheduleExpressionTimezone="Europe/Berlin",
+        FlexibleTimeWindow={"Mode": "OFF"},
+        Target={"Arn": f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:x", "RoleArn": role},
+    )
+    account.alarm("oaktree-dev-cleanup/failed", "ALARM")
+    line = next(line for line in told(here).splitlines() if line.startswith("cleanup  "))
+    assert line.count(" 03:00") == 3
+    assert "Europe/Berlin by cron(0 3 * * ? *)" in line
+    assert "ALARM failed" in line
+    assert "third-party image" in line
+    alone = told(here, "--service", "cleanup")
+    assert "SERVICE  TASKS" not in alone
+    assert "cleanup: raised: failed; `make logs ENV=dev SERVICE=cleanup SINCE=1h`" in alone
+    (job,) = json.loads(told(here, "--json"))["jobs"]
+    assert (job["job"], job["upcoming"]["expression"]) == ("cleanup", "cron(0 3 * * ? *)")
+    assert len(job["upcoming"]["runs"]) == 3
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """A `docker` that pushes by the registry's API, which is all that an embedded AWS has of a registry.
 
-It builds nothing: an image of it is a manifest that holds its first tag. Its calls are in the file that
-`CALLS` names; with `STATUS` a build fails.
+It builds nothing: an image of it is a manifest that holds its first tag and its labels, of which one is the
+commit. Its calls are in the file that `CALLS` names; with `STATUS` a build fails.
 """
 
 import os
@@ -22,7 +22,8 @@ if arguments[:2] == ["buildx", "build"]:
         sys.exit(1)
     (file,) = [a.partition("=")[2] for a in arguments if a.startswith("--metadata-file=")]
     images = [a.partition("=")[2] for a in arguments if a.startswith("--tag=")]
-    layer = {{"digest": "sha256:" + hashlib.sha256(images[0].encode()).hexdigest()}}
+    labels = " ".join(a for a in arguments if a.startswith("--label="))
+    layer = {{"digest": "sha256:" + hashlib.sha256((images[0] + labels).encode()).hexdigest()}}
     for image in images:
         host, _, path = image.partition("/")
         repository, _, tag = path.partition(":")

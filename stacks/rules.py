@@ -2,15 +2,16 @@
 
 from collections.abc import Collection, Iterator, Mapping
 from itertools import combinations
+from types import MappingProxyType
 from typing import Final
 
 from stacks import naming, privatelink
-from stacks.addressing import LARGEST_VPC_PREFIX, AddressError, plan_addresses
+from stacks.addressing import LARGEST_VPC_PREFIX, AddressError, Tier, plan_addresses
 from stacks.environment_rules import services_problems
 from stacks.problems import Problem
 from stacks.service_rules import service_problems
 from stacks.service_settings import Service
-from stacks.settings import Environment, LoadBalancer, Network, Platform, Project
+from stacks.settings import Environment, ExistingNetwork, LoadBalancer, Network, Platform, Project
 from stacks.workloads import STATUS
 
 FEWEST_ZONES: Final = 2
@@ -21,6 +22,16 @@ RESERVED_ENVIRONMENTS: Final = frozenset({"foundation", "github"})
 
 LOWEST_RATE_LIMIT: Final = 10
 """Fewest requests in five minutes that a rule of AWS WAF limits. Source: AWS WAF Developer Guide."""
+
+LEFT_OUT_OF_EXISTING: Final = MappingProxyType(
+    {
+        "availability_zones": "the keys of public_subnets are the zones",
+        "zone_slots": "no subnets are planned there",
+        "nat": "routes and NAT gateways are the VPC owner's",
+        "flow_logs": "flow logs are the VPC owner's",
+    }
+)
+"""Keys of `[network]` that have no effect on a VPC that is there already, and why."""
 
 ENDPOINTS_OF_TASKS: Final = frozenset({"ecr.api", "ecr.dkr", "logs"})
 """Interface endpoints that every task needs: they pull the image and write the log.
@@ -81,6 +92,9 @@ def project_problems(project: Project, account_ids: Collection[str] | None) -> I
 
 def network_problems(network: Network) -> Iterator[Problem]:
     """What is wrong within `[network]`; keys are relative to it."""
+    if network.existing:
+        yield from _existing_problems(network, network.existing)
+        return
     zones = network.availability_zones
     if len(zones) < FEWEST_ZONES:
         yield Problem(
@@ -90,23 +104,78 @@ def network_problems(network: Network) -> Iterator[Problem]:
         yield Problem(
             ("nat",), network.nat, 'must be "none" with tasks = "public": no task needs a NAT gateway'
         )
-    if network.cidr.prefixlen < LARGEST_VPC_PREFIX:
-        yield Problem(("cidr",), str(network.cidr), f"a VPC is a /{LARGEST_VPC_PREFIX} or smaller")
-        return
     cidr = network.cidr
+    if cidr is None:
+        yield Problem(
+            ("cidr",),
+            None,
+            'is required: the VPC\'s IPv4 CIDR, such as "10.0.0.0/16", shared with no other environment',
+            missing=True,
+        )
+        return
+    if cidr.prefixlen < LARGEST_VPC_PREFIX:
+        yield Problem(("cidr",), str(cidr), f"a VPC is a /{LARGEST_VPC_PREFIX} or smaller")
+        return
     if cidr.is_loopback or cidr.is_multicast or cidr.is_link_local or cidr.is_unspecified or cidr.is_reserved:
         yield Problem(("cidr",), str(cidr), 'addresses that hosts can have, such as those of "10.0.0.0/8"')
         return
     try:
-        plan_addresses(network.cidr, zones, network.zone_slots)
+        plan_addresses(cidr, zones, network.zone_slots)
     except AddressError as error:
-        yield Problem(("availability_zones",), zones, f"do not fit cidr = {network.cidr}: {error}")
+        yield Problem(("availability_zones",), zones, f"do not fit cidr = {cidr}: {error}")
+
+
+def _existing_problems(network: Network, existing: ExistingNetwork) -> Iterator[Problem]:
+    for key, reason in LEFT_OUT_OF_EXISTING.items():
+        if key in network.model_fields_set:
+            yield Problem((key,), getattr(network, key), f"left out with network.existing: {reason}")
+    public = existing.public_subnets
+    if len(public) < FEWEST_ZONES:
+        yield Problem(
+            ("existing", "public_subnets"),
+            public,
+            f"subnets in at least {FEWEST_ZONES} zones: a load balancer needs them",
+        )
+    if network.tasks == "private" and existing.private_subnets.keys() != public.keys():
+        yield Problem(
+            ("existing", "private_subnets"),
+            existing.private_subnets or None,
+            "a subnet for tasks in each zone of public_subnets, where the load balancer is, and in no other: "
+            f"{', '.join(sorted(public))}",
+        )
+    if 0 < len(existing.database_subnets) < FEWEST_ZONES:
+        yield Problem(
+            ("existing", "database_subnets"),
+            existing.database_subnets,
+            f"subnets in at least {FEWEST_ZONES} zones, which RDS asks for, or none",
+        )
+    places: dict[str, str] = {}
+    for tier in Tier:
+        for zone, subnet in existing.subnets(tier).items():
+            place = f"{tier}_subnets.{zone}"
+            if (other := places.setdefault(subnet, place)) != place:
+                yield Problem(
+                    ("existing", f"{tier}_subnets", zone),
+                    subnet,
+                    f"another subnet: this one is {other} already",
+                )
 
 
 def overlap_problems(networks: Mapping[str, Network]) -> Iterator[tuple[str, Problem]]:
-    """Environments with common addresses: the name of the later one, and the problem."""
+    """Environments with common addresses or endpoints: the name of the later one, and the problem."""
     for (first, one), (second, other) in combinations(sorted(networks.items()), 2):
-        if one.cidr.overlaps(other.cidr):
+        shared = one.existing and other.existing and one.existing.vpc_id == other.existing.vpc_id
+        if shared and (twice := set(one.endpoints) & set(other.endpoints)):
+            yield (
+                second,
+                Problem(
+                    ("network", "endpoints"),
+                    sorted(twice),
+                    f"left out: {first}.toml puts them into the same VPC, where their names can lead to one "
+                    "endpoint only",
+                ),
+            )
+        if not shared and one.cidr and other.cidr and one.cidr.overlaps(other.cidr):
             yield (
                 second,
                 Problem(

@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from stacks.addressing import Tier
 from stacks.service_settings import Service
 from stacks.values import (
     AccountId,
@@ -21,8 +22,10 @@ from stacks.values import (
     Endpoint,
     Name,
     Region,
+    SubnetId,
     Table,
     TagText,
+    VpcId,
     Zone,
     frozen,
     project_name,
@@ -70,12 +73,37 @@ class Project(Table):
     """Days for which former versions of a state are kept."""
 
 
+Subnets = Annotated[Mapping[Zone, SubnetId], AfterValidator(frozen)]
+
+
+class ExistingNetwork(Table):
+    """`[network.existing]`: a VPC that is there already, and that OakTree does not manage."""
+
+    vpc_id: VpcId = Field(description="the VPC's id")
+    public_subnets: Subnets = Field(
+        description="subnets with a route to an internet gateway, for load balancers: ids by zone's letter"
+    )
+    private_subnets: Subnets = Field(default_factory=lambda: MappingProxyType({}))
+    """Subnets for tasks, with a route to NAT gateways or endpoints, in the zones of `public_subnets`."""
+    database_subnets: Subnets = Field(default_factory=lambda: MappingProxyType({}))
+    """Subnets for databases."""
+
+    def subnets(self, tier: Tier) -> Mapping[str, str]:
+        """Returns the ids of a tier's subnets, by the zone's letter."""
+        return {
+            Tier.PUBLIC: self.public_subnets,
+            Tier.PRIVATE: self.private_subnets,
+            Tier.DATABASE: self.database_subnets,
+        }[tier]
+
+
 class Network(Table):
     """`[network]`"""
 
-    cidr: Cidr = Field(
-        description='the VPC\'s IPv4 CIDR, such as "10.0.0.0/16", shared with no other environment'
-    )
+    cidr: Cidr | None = None
+    """The VPC's IPv4 CIDR, such as "10.0.0.0/16", shared with no other environment. Required, but for an
+    existing VPC."""
+    existing: ExistingNetwork | None = None
     availability_zones: Annotated[tuple[Zone, ...], Field(strict=False), AfterValidator(unique)] = ("a", "b")
     """Letters of the zones; append to it to grow. The first has the gateway of `nat = "single"`."""
     zone_slots: Literal[2, 4, 8] = 4
@@ -90,8 +118,24 @@ class Network(Table):
     """Traffic that is recorded in CloudWatch Logs."""
 
     @property
+    def required_cidr(self) -> IPv4Network:
+        """The CIDR of a VPC that is to be created. Raises ValueError for an existing one without it."""
+        if self.cidr is None:
+            raise ValueError("an existing VPC has its CIDRs already")
+        return self.cidr
+
+    @property
+    def zones(self) -> tuple[str, ...]:
+        """Letters of its zones."""
+        return tuple(self.existing.public_subnets) if self.existing else self.availability_zones
+
+    def zones_of(self, tier: Tier) -> list[str]:
+        """Returns the letters of the zones in which a tier has a subnet, sorted."""
+        return sorted(self.existing.subnets(tier) if self.existing else self.availability_zones)
+
+    @property
     def has_internet(self) -> bool:
-        """Whether there is a way from tasks to the internet."""
+        """Whether there is a way from tasks to the internet, as far as is known of an existing VPC."""
         return self.tasks == "public" or self.nat != "none"
 
 

@@ -131,6 +131,12 @@ Name = Annotated[
 ]
 Cidr = Annotated[IPv4Network, BeforeValidator(_cidr)]
 Zone = Annotated[str, text(r"[a-z]", 'a zone\'s letter, such as "a"')]
+VpcId = Annotated[
+    str, text(r"vpc-([0-9a-f]{8}|[0-9a-f]{17})", 'the id of a VPC, such as "vpc-0123456789abcdef0"')
+]
+SubnetId = Annotated[
+    str, text(r"subnet-([0-9a-f]{8}|[0-9a-f]{17})", 'the id of a subnet, such as "subnet-0123456789abcdef0"')
+]
 DomainName = Annotated[
     str,
     text(

@@ -156,11 +156,13 @@ def zones(platform: Platform, environment: Environment, client: Client) -> Itera
     ]
     answer = client("ec2", region).describe_availability_zones(Filters=filters)
     there = sorted(zone["ZoneName"].removeprefix(region) for zone in answer["AvailabilityZones"])
-    wanted = environment.network.availability_zones
+    network = environment.network
+    wanted = network.zones
+    key = ("existing", "public_subnets") if network.existing else ("availability_zones",)
     if lacking := [zone for zone in wanted if zone not in there]:
         yield Remark(
             "stops",
-            f"{_key(platform, environment, 'network', 'availability_zones')} = {list(wanted)}: account "
+            f"{_key(platform, environment, 'network', *key)} = {list(wanted)}: account "
             f"{environment.account_id} has no zone {', '.join(lacking)} in {region}",
             f"Use some of {', '.join(there)}.",
         )

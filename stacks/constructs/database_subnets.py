@@ -3,7 +3,7 @@
 from typing import Final
 
 from stacks.bindings import Construct, DbSubnetGroup
-from stacks.constructs.subnets import TierSubnets
+from stacks.constructs.subnets import Subnets
 from stacks.policies import Statement
 from stacks.settings import Project
 
@@ -14,7 +14,7 @@ LINKED_ROLE: Final = "rds.amazonaws.com"
 class DatabaseSubnets:
     """A DB subnet group over the database tier; `name` is what an RDS instance asks for."""
 
-    def __init__(self, scope: Construct, name: str, database: TierSubnets) -> None:
+    def __init__(self, scope: Construct, name: str, database: Subnets) -> None:
         group = DbSubnetGroup(
             scope,
             "database_subnets",

@@ -4,7 +4,7 @@ from typing import Final
 
 from stacks.bindings import Construct, SecurityGroup, VpcEndpoint, VpcSecurityGroupIngressRule
 from stacks.constructs.network_connections import GATEWAYS
-from stacks.constructs.subnets import TierSubnets
+from stacks.constructs.subnets import Subnets, TierSubnets
 from stacks.constructs.vpc import PlatformVpc
 from stacks.policies import Statement
 from stacks.settings import Network
@@ -34,21 +34,11 @@ DEPLOY: Final = (
 """What the deploy role needs. AWS chooses the ids, so no ARN can be named."""
 
 
-class Endpoints:
-    """Gateway endpoints for S3 and DynamoDB, which cost nothing, and the interface endpoints asked for.
-
-    `prefix_list_ids` are the destinations of the gateway endpoints, by service; `security_group_id`
-    is the interface endpoints' group, which admits HTTPS from the tier that tasks run in.
-    """
+class GatewayEndpoints:
+    """Gateway endpoints for S3 and DynamoDB, which cost nothing; `prefix_list_ids` are their destinations."""
 
     def __init__(
-        self,
-        scope: Construct,
-        name: str,
-        region: str,
-        network: Network,
-        vpc: PlatformVpc,
-        tasks: TierSubnets,
+        self, scope: Construct, name: str, region: str, vpc: PlatformVpc, tasks: TierSubnets
     ) -> None:
         self.prefix_list_ids: dict[str, str] = {}
         for service in GATEWAYS:
@@ -62,37 +52,51 @@ class Endpoints:
                 tags={"Name": f"{name}-{service}"},
             )
             self.prefix_list_ids[service] = gateway.prefix_list_id
+
+
+class InterfaceEndpoints:
+    """The interface endpoints asked for, in the subnets of the tasks.
+
+    `security_group_id` is their group, which admits HTTPS from there.
+    """
+
+    def __init__(
+        self, scope: Construct, name: str, region: str, network: Network, vpc_id: str, tasks: Subnets
+    ) -> None:
         group = SecurityGroup(
             scope,
             "endpoints_group",
             name=f"{name}-endpoints",
             description="Interface endpoints of AWS services",
-            vpc_id=vpc.id,
+            vpc_id=vpc_id,
             tags={"Name": f"{name}-endpoints"},
         )
         self.security_group_id = group.id
-        from_tasks = VpcSecurityGroupIngressRule(
-            scope,
-            f"endpoints_from_{tasks.tier}",
-            security_group_id=group.id,
-            description=f"HTTPS from the {tasks.tier} tier",
-            cidr_ipv4=tasks.cidr,
-            ip_protocol="tcp",
-            from_port=443,
-            to_port=443,
-            tags={"Name": f"{name}-endpoints-from-{tasks.tier}"},
-        )
+        from_tasks = [
+            VpcSecurityGroupIngressRule(
+                scope,
+                f"endpoints_from_{where}",
+                security_group_id=group.id,
+                description=f"HTTPS from the {tasks.tier} tier",
+                cidr_ipv4=cidr,
+                ip_protocol="tcp",
+                from_port=443,
+                to_port=443,
+                tags={"Name": f"{name}-endpoints-from-{where.replace('_', '-')}"},
+            )
+            for where, cidr in tasks.cidrs.items()
+        ]
         for service in sorted(network.endpoints):
             VpcEndpoint(
                 scope,
                 f"{service.replace('.', '_')}_endpoint",
-                vpc_id=vpc.id,
+                vpc_id=vpc_id,
                 service_name=f"com.amazonaws.{region}.{service}",
                 vpc_endpoint_type="Interface",
                 private_dns_enabled=True,
                 subnet_ids=list(tasks.ids.values()),
                 security_group_ids=[group.id],
                 tags={"Name": f"{name}-{service}"},
-                # Private DNS leads every task here as soon as the endpoint exists, so the rule comes first.
-                depends_on=[from_tasks],
+                # Private DNS leads every task here as soon as the endpoint exists, so the rules come first.
+                depends_on=from_tasks,
             )

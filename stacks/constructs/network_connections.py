@@ -32,8 +32,8 @@ class NetworkConnections:
     """
 
     def __init__(self, scope: PlatformStack, environment: Environment) -> None:
-        zones = sorted(environment.network.availability_zones)
-        subnets = {tier: [subnet(tier, zone) for zone in zones] for tier in Tier}
+        network = environment.network
+        subnets = {tier: [subnet(tier, zone) for zone in network.zones_of(tier)] for tier in Tier}
         read = Connections(
             scope,
             kinds.NETWORK.name_in(environment.name),
@@ -46,7 +46,7 @@ class NetworkConnections:
         ).values
         self.vpc_id = read[VPC]
         self.public_subnet_ids = [read[key] for key in subnets[Tier.PUBLIC]]
-        self.task_subnet_ids = [read[key] for key in subnets[Tier(environment.network.tasks)]]
+        self.task_subnet_ids = [read[key] for key in subnets[Tier(network.tasks)]]
         self.database_subnet_ids = [read[key] for key in subnets[Tier.DATABASE]]
         self.endpoints_group_id = read[ENDPOINTS_GROUP]
         self.prefix_list_ids: Mapping[str, str] = {

@@ -1,6 +1,6 @@
 """The subnets and route tables of one tier, one of each in every zone."""
 
-from typing import Final
+from typing import Final, Protocol
 
 from stacks import naming
 from stacks.addressing import AddressPlan, Tier
@@ -29,6 +29,17 @@ DEPLOY: Final = (
 """What the deploy role needs. AWS chooses the ids, so no ARN can be named."""
 
 
+class Subnets(Protocol):
+    """The subnets of a tier, whoever manages them.
+
+    `ids` are keyed by the zone's letter, in alphabetical order; `cidrs` hold all its hosts, by a name.
+    """
+
+    tier: Tier
+    ids: dict[str, str]
+    cidrs: dict[str, str]
+
+
 class TierSubnets:
     """`ids` and `route_table_ids` are keyed by the zone's letter, in alphabetical order."""
 
@@ -43,6 +54,7 @@ class TierSubnets:
     ) -> None:
         self.tier = tier
         self.cidr = str(plan.tiers[tier])
+        self.cidrs = {str(tier): self.cidr}
         self.ids: dict[str, str] = {}
         self.route_table_ids: dict[str, str] = {}
         for zone, cidr in plan.subnets[tier].items():

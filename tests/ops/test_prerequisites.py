@@ -17,6 +17,7 @@ from stacks import kinds, naming, permissions
 from stacks.reading import read_platform
 from stacks.settings import Platform
 from tests.ops.conftest import ACCOUNT, ENVIRONMENT, PROJECT, REGION
+from tests.stacks.platform_files import environment, write_platform
 
 BY_NAME = {check.name: check for check in CHECKS}
 
@@ -95,6 +96,22 @@ def test_a_zone_that_the_project_file_names_is_told_with_that_file(tmp_path: Pat
     client = Answering(describe_availability_zones={"AvailabilityZones": [{"ZoneName": f"{REGION}a"}]})
     (remark,) = found("zones", platform_with(tmp_path, project, dev=ENVIRONMENT), client)
     assert remark.text.startswith("environments/project.toml: network.availability_zones = ['a', 'b']: ")
+
+
+def test_zones_of_an_existing_vpc_are_those_of_its_subnets(tmp_path: Path) -> None:
+    public, private = (
+        ", ".join(f'{zone} = "subnet-{number}000000{zone}"' for zone in "ac") for number in (1, 2)
+    )
+    existing = (
+        '[network.existing]\nvpc_id = "vpc-01234567"\n'
+        f"public_subnets = {{ {public} }}\nprivate_subnets = {{ {private} }}\n"
+    )
+    client = Answering(describe_availability_zones={"AvailabilityZones": [{"ZoneName": f"{REGION}a"}]})
+    platform = read_platform(write_platform(tmp_path, dev=environment(network=existing)))
+    (remark,) = found("zones", platform, client)
+    assert remark.text.startswith(
+        f"environments/dev.toml: network.existing.public_subnets = ['a', 'c']: account {ACCOUNT} has no zone"
+    )
 
 
 def test_a_region_that_is_not_enabled_stops_a_network_and_is_asked_of_another(tmp_path: Path) -> None:

@@ -71,3 +71,122 @@ def test_public_tasks_of_services_and_jobs_get_public_addresses_in_public_subnet
     assert '"AssignPublicIp": "ENABLED"' in machine
     assert "public_subnet_a" in machine
     assert "private_subnet_" not in machine
+
+
+def subnet(number: int) -> str:
+    return f"subnet-{number:017x}"
+
+
+def existing(
+    top: str = "",
+    vpc: str = "vpc-0123456789abcdef0",
+    public: str = f'{{ a = "{subnet(1)}", b = "{subnet(2)}" }}',
+    private: str = f'{{ a = "{subnet(3)}", b = "{subnet(4)}" }}',
+    database: str = "",
+) -> str:
+    return (
+        f'[network]\n{top}\n[network.existing]\nvpc_id = "{vpc}"\npublic_subnets = {public}\n'
+        f"private_subnets = {private}\n" + (f"database_subnets = {database}\n" if database else "")
+    )
+
+
+EXISTING_CASES = {
+    "zones": (existing('availability_zones = ["a", "b"]'), "network.availability_zones = "),
+    "slots": (existing("zone_slots = 4"), "network.zone_slots = 4: left out with network.existing"),
+    "nat": (existing('nat = "none"'), 'network.nat = "none": left out with network.existing: routes and NAT'),
+    "flow logs": (existing('flow_logs = "all"'), 'network.flow_logs = "all": left out with'),
+    "one zone": (
+        existing(public=f'{{ a = "{subnet(1)}" }}', private=f'{{ a = "{subnet(3)}" }}'),
+        "network.existing.public_subnets = {a = ",
+    ),
+    "no private subnets": (
+        existing(private="{}"),
+        "network.existing.private_subnets: a subnet for tasks in each zone of public_subnets",
+    ),
+    "other zones": (
+        existing(private=f'{{ a = "{subnet(3)}", c = "{subnet(4)}" }}'),
+        "network.existing.private_subnets = {a = ",
+    ),
+    "one database subnet": (
+        existing(database=f'{{ a = "{subnet(5)}" }}'),
+        "network.existing.database_subnets = {a = ",
+    ),
+    "a subnet twice": (
+        existing(private=f'{{ a = "{subnet(3)}", b = "{subnet(2)}" }}'),
+        f'network.existing.private_subnets.b = "{subnet(2)}": another subnet: this one is public_subnets.b',
+    ),
+    "no id of a VPC": (existing(vpc="my-vpc"), 'network.existing.vpc_id = "my-vpc": the id of a VPC'),
+    "no id of a subnet": (
+        existing(private='{ a = "private", b = "other" }'),
+        'network.existing.private_subnets.a = "private": the id of a subnet',
+    ),
+}
+
+
+@pytest.mark.parametrize("case", EXISTING_CASES)
+def test_what_an_existing_vpc_cannot_have_is_told(tmp_path: Path, case: str) -> None:
+    network, message = EXISTING_CASES[case]
+    assert errors_with(tmp_path, network)[0].startswith(f"dev.toml: {message}")
+
+
+def test_public_tasks_in_an_existing_vpc_need_no_private_subnets(tmp_path: Path) -> None:
+    read_platform(
+        write_platform(tmp_path, dev=environment(network=existing('tasks = "public"', private="{}")))
+    )
+
+
+def test_addresses_of_existing_vpcs_are_compared_as_far_as_they_are_known(tmp_path: Path) -> None:
+    other = "vpc-00000000000000001"
+    known = existing('cidr = "10.10.0.0/16"')
+    for network, errors in (
+        (existing(), 0),
+        (known, 1),
+    ):
+        write_platform(tmp_path, dev=environment(), test=environment(network=network))
+        if errors:
+            (error,) = errors_of(tmp_path)
+            assert error.startswith('test.toml: network.cidr = "10.10.0.0/16": overlaps 10.10.0.0/16 of dev')
+        else:
+            read_platform(tmp_path)
+    write_platform(tmp_path, dev=environment(network=known), test=environment(network=known))
+    read_platform(tmp_path)
+    elsewhere = existing('cidr = "10.10.0.0/16"', vpc=other)
+    write_platform(tmp_path, dev=environment(network=known), test=environment(network=elsewhere))
+    assert len(errors_of(tmp_path)) == 1
+
+
+def test_environments_in_one_vpc_cannot_both_have_an_endpoint(tmp_path: Path) -> None:
+    network = existing('endpoints = ["sqs", "logs"]')
+    other = existing('endpoints = ["ecr.api", "sqs"]')
+    write_platform(tmp_path, dev=environment(network=network), test=environment(network=other))
+    assert errors_of(tmp_path) == [
+        (
+            'test.toml: network.endpoints = ["sqs"]: left out: dev.toml puts them into the same VPC, where '
+            "their names can lead to one endpoint only"
+        )
+    ]
+
+
+def test_in_an_existing_vpc_nothing_of_the_owner_is_managed(synthesize: Synthesize) -> None:
+    network = synthesize(dev=environment(network=existing()))["dev-network"]
+    assert set(network.content["resource"]) == {"aws_security_group", "aws_vpc_security_group_ingress_rule"}
+    assert set(network.all("aws_vpc_security_group_ingress_rule")) == {
+        "endpoints_from_private_a",
+        "endpoints_from_private_b",
+    }
+
+
+def test_the_deploy_role_may_put_groups_and_endpoints_into_an_existing_vpc_and_its_subnets_of_tasks(
+    synthesize: Synthesize,
+) -> None:
+    foundation = synthesize(dev=environment(network=existing()))["foundation"]
+    (found,) = {
+        tuple(statement["Resource"])
+        for _, statement in foundation.statements()
+        if statement.get("Sid") == "UseExistingNetworks"
+    }
+    assert found == (
+        f"arn:aws:ec2:eu-central-1:*:subnet/{subnet(3)}",
+        f"arn:aws:ec2:eu-central-1:*:subnet/{subnet(4)}",
+        "arn:aws:ec2:eu-central-1:*:vpc/vpc-0123456789abcdef0",
+    )

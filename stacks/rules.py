@@ -59,6 +59,7 @@ def environment_problems(environment: Environment, project: Project | None) -> I
             yield problem.under("services", name)
     yield from services_problems(environment, project)
     yield from _reachability_problems(environment)
+    yield from _foreign_image_problems(environment)
     if project and not environment.network.has_internet and environment.region != project.region:
         yield Problem(
             ("network", "nat"),
@@ -258,6 +259,27 @@ def _reachability_problems(environment: Environment) -> Iterator[Problem]:
                 f"tasks of {name!r} may call {', '.join(sorted(unreachable))}, which no interface endpoint "
                 "leads to; choose another nat",
             )
+
+
+def _foreign_image_problems(environment: Environment) -> Iterator[Problem]:
+    """Yields the images that tasks cannot pull without a way to the internet.
+
+    The endpoints of ECR lead to its private repositories in the same region only.
+    Source: Amazon ECR User Guide, "Considerations for Amazon ECR VPC endpoints".
+    """
+    if environment.network.has_internet:
+        return
+    region = environment.region
+    for name, service in environment.services.items():
+        for sidecar, container in (("", service), *service.sidecars.items()):
+            if container.image and f".dkr.ecr.{region}.amazonaws.com/" not in container.image:
+                place = ("sidecars", sidecar, "image") if sidecar else ("image",)
+                yield Problem(
+                    ("services", name, *place),
+                    container.image,
+                    f'with network.nat = "none", tasks reach private repositories of ECR in {region} only; '
+                    "copy the image to one, or choose another nat",
+                )
 
 
 def _balancer_problems(balancer: LoadBalancer) -> Iterator[Problem]:

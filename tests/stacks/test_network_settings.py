@@ -190,3 +190,37 @@ def test_the_deploy_role_may_put_groups_and_endpoints_into_an_existing_vpc_and_i
         f"arn:aws:ec2:eu-central-1:*:subnet/{subnet(4)}",
         "arn:aws:ec2:eu-central-1:*:vpc/vpc-0123456789abcdef0",
     )
+
+
+DIGEST = f"@sha256:{'0' * 64}"
+CLOSED = '[network]\ncidr = "10.10.0.0/16"\nnat = "none"\nendpoints = ["ecr.api", "ecr.dkr", "logs"]\n'
+
+
+@pytest.mark.parametrize(
+    ("image", "pulled"),
+    [
+        ("public.ecr.aws/nginx/nginx", False),
+        ("ghcr.io/example/prices", False),
+        ("111111111111.dkr.ecr.eu-west-1.amazonaws.com/prices", False),
+        ("111111111111.dkr.ecr.eu-central-1.amazonaws.com/prices", True),
+    ],
+)
+def test_without_a_way_out_images_come_from_ecr_in_the_region(
+    tmp_path: Path, image: str, pulled: bool
+) -> None:
+    own = f'[services.web]\nimage = "{image}{DIGEST}"\n'
+    sidecar = f'[services.web]\ndockerfile = "D"\n[services.web.sidecars.log]\nimage = "{image}{DIGEST}"\n'
+    for services, key in ((own, "image"), (sidecar, "sidecars.log.image")):
+        write_platform(tmp_path, dev=environment(network=CLOSED, services=services))
+        if pulled:
+            read_platform(tmp_path)
+            continue
+        assert errors_of(tmp_path) == [
+            (
+                f'dev.toml: services.web.{key} = "{image}{DIGEST}": with network.nat = "none", tasks reach '
+                "private repositories of ECR in eu-central-1 only; copy the image to one, or choose another "
+                "nat"
+            )
+        ]
+    write_platform(tmp_path, dev=environment(network=PUBLIC, services=own))
+    read_platform(tmp_path)

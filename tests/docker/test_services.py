@@ -78,7 +78,7 @@ def services_of(
     project, dev = platform.project, platform.environments["dev"]
     register(embedded, project.name, [workload(project, dev, key) for key in dev.services])
     built = {"web": image.id, "web.proxy": image.id}
-    return Services(Checkout(directory), embedded, project, dev, engine, built)
+    return Services(Checkout(directory), embedded, project, dev, engine, _built=built)
 
 
 @pytest.fixture

@@ -192,8 +192,9 @@ def test_a_job_is_shown_with_its_next_runs_and_without_tasks(here: Desk, account
     assert "cleanup  not deployed" in before
     assert "cleanup  not in ECS" not in before
     iam = account.client("iam")
-    trust = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "sts:AssumeRole"}]}
-    trust["Statement"][0]["Principal"] = {"Service": "scheduler.amazonaws.com"}
+    principal = {"Service": "scheduler.amazonaws.com"}
+    statement = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": principal}
+    trust = {"Version": "2012-10-17", "Statement": [statement]}
     role = iam.create_role(RoleName="schedule", AssumeRolePolicyDocument=json.dumps(trust))["Role"]["Arn"]
     account.client("scheduler").create_schedule(
         Name="oaktree-dev-cleanup",

@@ -1,4 +1,4 @@
-"""Scans every stack of every environment, of `environments/` and of the tests' own settings.
+"""Scans every stack of every environment: of `environments/`, of the shop and of the tests' own settings.
 
     python -m tests.scan
 
@@ -16,7 +16,11 @@ from tests.scan import checkov
 from tests.scan.accepted import judge, read_accepted
 from tests.scan.plans import plan_of
 
-SETTINGS = {"environments": ROOT / "environments", "tests": ENVIRONMENTS}
+SETTINGS = {
+    "environments": ROOT / "environments",
+    "tests": ENVIRONMENTS,
+    "shop": ROOT / "examples/shop/environments",
+}
 
 
 def main() -> int:

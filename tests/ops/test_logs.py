@@ -343,7 +343,7 @@ def test_on_the_embedded_aws_of_the_desk_it_is_told_where_the_app_logs(desk: Des
     finally:
         stop_embedded(desk.checkout.local)
     file = desk.checkout.local / "logs" / "app-dev-web.log"
-    assert f"On the embedded AWS the app logs to {file}, and nothing to {GROUP}." in said
+    assert f"On the embedded AWS web logs to {file}, and nothing to {GROUP}." in said
     assert (status.returncode, status.stderr) == (
         0,
         "The embedded AWS starts no tasks and rolls nothing out: `make up` runs the apps.\n",

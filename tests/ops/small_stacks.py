@@ -361,10 +361,10 @@ def named() -> None:
         if kind == "aws_ecs_task_definition" and "instances" in found:
             for instance in found["instances"]:
                 attributes = instance["attributes"]
-                asked = {"familyPrefix": attributes["family"], "status": "ACTIVE", "sort": "DESC"}
+                asked = {"familyPrefix": attributes["family"], "status": "ACTIVE"}
                 arns = ask("ecs", "ListTaskDefinitions", asked)["taskDefinitionArns"]
                 own = [arn for arn in arns if f"/{attributes['family']}:" in arn]
-                attributes["arn"] = own[0] if own else ""
+                attributes["arn"] = max(own, key=lambda arn: int(arn.rpartition(":")[2]), default="")
     json.dump(document, sys.stdout)
 
 

@@ -280,6 +280,12 @@ class Nothing:
                 ("ecs:TagResource", "task/shop/new"),
             ],
         ),
+        (
+            "ecs",
+            "StopTask",
+            {"cluster": "shop", "task": f"arn:aws:ecs:{REGION}:{HOME}:task/shop/0123"},
+            [("ecs:StopTask", "task/shop/0123")],
+        ),
     ],
 )
 def test_a_request_takes_permission_for_what_it_is_about(

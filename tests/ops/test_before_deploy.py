@@ -119,7 +119,7 @@ def test_the_command_runs_in_a_task_of_its_own_before_the_service_changes(
 ) -> None:
     before = ran(folder)
     done = deployed(here, embedded_here, "abcdef2")
-    assert (done.returncode, done.stderr) == (0, "")
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
     assert phases(done.stdout) == ["+ record web", *PREPARED, "+ plan dev-service", *APPLIED]
     assert re.search(r"^\+ before_deploy web +\d+ s  ended with exit code 0$", done.stdout, re.MULTILINE)
     # Once: the service's start on this machine does not run it again.
@@ -132,7 +132,7 @@ def test_the_command_runs_in_a_task_of_its_own_before_the_service_changes(
 def test_nothing_is_run_if_nothing_changes(here: Desk, folder: Path) -> None:
     before = ran(folder)
     done = here.run("deploy", "--env", "dev")
-    assert (done.returncode, done.stderr) == (0, "")
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
     assert phases(done.stdout) == ["+ plan dev-service", *APPLIED]
     assert ran(folder) == before
 
@@ -141,7 +141,7 @@ def test_a_change_of_the_command_alone_runs_it(here: Desk, folder: Path) -> None
     before = ran(folder)
     (here.checkout.environments / "before.txt").write_text("second")
     done = here.run("deploy", "--env", "dev")
-    assert (done.returncode, done.stderr) == (0, "")
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
     assert phases(done.stdout)[:4] == [*PREPARED, "+ plan dev-service"]
     assert ran(folder) == [*before, "abcdef2"]
 
@@ -183,7 +183,7 @@ def test_what_a_failed_command_left_is_applied_without_running_that_of_the_previ
 ) -> None:
     before = ran(folder)
     done = here.run("deploy", "--env", "dev")
-    assert (done.returncode, done.stderr) == (0, "")
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
     assert "    web: before_deploy is not run, because its release was there before\n" in done.stdout
     assert (ran(folder), running(embedded_here)) == (before, "abcdef2")
 
@@ -208,6 +208,6 @@ def test_a_rollback_does_not_run_it(here: Desk, embedded_here: Embedded, folder:
     assert before[-1] == "abcdef5"
     assert here.run("rollback", "--env", "dev").returncode == 0
     done = here.run("deploy", "--env", "dev")
-    assert (done.returncode, done.stderr) == (0, "")
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
     assert "    web: before_deploy is not run, because its release was there before\n" in done.stdout
     assert (ran(folder), running(embedded_here)) == (before, "abcdef2")

@@ -68,6 +68,7 @@ _RESOURCES: Final[Mapping[str, tuple[tuple[str, str], ...]]] = {
         ("serviceName", "service/{cluster}/{}"),
         ("service", "service/{cluster}/{}"),
         ("tasks", "task/{cluster}/{}"),
+        ("task", "task/{cluster}/{}"),
         ("resourceArn", "{}"),
         ("family", "task-definition/{}:0"),
         ("taskDefinition", "task-definition/{}"),

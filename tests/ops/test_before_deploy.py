@@ -70,7 +70,6 @@ def embedded_here(releasing: Desk, folder: Path) -> Embedded:
     """What `up` brings."""
     environments = releasing.checkout.environments
     (environments / "dev.toml").write_text(ENVIRONMENT.replace("FOLDER", str(folder)))
-    (environments / "before.txt").write_text("first")
     done = releasing.run("up")
     assert done.returncode == 0, done.stderr
     found = find_embedded(releasing.checkout.local)
@@ -112,6 +111,24 @@ def latest(embedded: Embedded) -> dict[str, Any]:
 
 PREPARED = ["+ plan dev-service", "+ prepare before_deploy", "+ before_deploy web"]
 APPLIED = ["+ apply dev-service", "+ rollout web", "+ app web", "+ smoke test web"]
+
+
+def test_a_bootstrap_that_creates_its_task_runs_it_before_the_rest(here: Desk, folder: Path) -> None:
+    before = ran(folder)
+    (here.checkout.environments / "before.txt").write_text("first")
+    done = here.run("bootstrap", "--env", "dev", "--yes")
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
+    assert phases(done.stdout)[-6:] == [
+        "+ dev-data",
+        *PREPARED,
+        "+ dev-service",
+        "+ app web",
+    ]
+    assert len(ran(folder)) == len(before) + 1
+    # The apply of all the rest finds nothing to do, and neither does a second run.
+    done = here.run("bootstrap", "--env", "dev", "--yes")
+    assert phases(done.stdout)[-4:] == ["+ dev-data", "+ plan dev-service", "+ dev-service", "+ app web"]
+    assert len(ran(folder)) == len(before) + 1
 
 
 def test_the_command_runs_in_a_task_of_its_own_before_the_service_changes(

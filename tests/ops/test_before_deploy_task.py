@@ -2,6 +2,7 @@
 
 import io
 import json
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -129,7 +130,7 @@ def ended(code: int | None, reason: str = "") -> dict[str, Any]:
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch, platform: Platform) -> Callable[[Ecs], Directory]:
     """Runs the command of web."""
-    monkeypatch.setattr(before_deploy.time, "sleep", lambda _: None)
+    monkeypatch.setattr(time, "sleep", lambda _: None)
     monkeypatch.setattr(before_deploy, "last_lines", lambda *_: iter(["  | no such column"]))
 
     def go(ecs: Ecs) -> Directory:

@@ -1,6 +1,7 @@
 """What a deployment takes back, and what it leaves alone; Terraform and AWS are played."""
 
 import io
+import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -49,6 +50,9 @@ class World:
     applied: list[Image] = field(default_factory=list)
     waited: list[Image] = field(default_factory=list)
     missing: frozenset[str] = frozenset()
+    plans: list[dict[str, Any]] = field(default_factory=list)
+    ran: list[str] = field(default_factory=list)
+    while_preparing: Callable[[], None] = nothing
     while_planning: Callable[[], None] = nothing
     while_settling: Callable[[], None] = nothing
     while_applying: Callable[[], None] = nothing
@@ -79,7 +83,16 @@ class World:
     def latest(self, _: str) -> Recorded:
         """As `Releases.latest`."""
         now = self.records[-1]
-        release = Release(now.image, now.commit, "ada", "2026-01-01T00:00:00Z", state=self.states[-1])
+        restores, undoes = self.marks.get(len(self.records), (0, 0))
+        release = Release(
+            now.image,
+            now.commit,
+            "ada",
+            "2026-01-01T00:00:00Z",
+            state=self.states[-1],
+            restores=restores,
+            undoes=undoes,
+        )
         return Recorded(len(self.records), release)
 
     def kept_tags(self, image: str) -> tuple[str, ...]:
@@ -160,7 +173,6 @@ def world(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFact
     """A service that runs `BEFORE`, whose record names that."""
     world = World([BEFORE])
     saved = tmp_path_factory.mktemp("workspace") / "plan.json"
-    saved.write_text("{}")
 
     class Service:
         """As `ops.rollout.deployed.Deployed`."""
@@ -186,6 +198,9 @@ def world(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFact
 
         plan_json = saved
 
+        def discard_plan(self) -> None:
+            saved.unlink()
+
         def apply_plan(self, on_line: object) -> None:
             assert on_line
             world.while_applying()
@@ -198,7 +213,18 @@ def world(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFact
 
     def plan_release(*_: object) -> frozenset[str]:
         world.while_planning()
+        saved.write_text(json.dumps(world.plans.pop(0) if world.plans else {}))
         return frozenset(f"oaktree-dev-{service}" for service in ("web", *world.beside))
+
+    class Commands:
+        """As `ops.rollout.before_deploy.BeforeDeploy`."""
+
+        def __init__(self, *_: object) -> None:
+            pass
+
+        def run(self, _: object, __: object, services: list[str]) -> None:
+            world.ran += services
+            world.while_preparing()
 
     def verify(deployed: Service, *_: object) -> None:
         world.of(deployed.service).while_testing()
@@ -207,6 +233,7 @@ def world(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFact
     monkeypatch.setattr(deploy, "Releases", lambda *_: Records(world))
     monkeypatch.setattr(deploy, "StateBucket", lambda *_: world)
     monkeypatch.setattr(deploy, "Deployed", Service)
+    monkeypatch.setattr(deploy, "BeforeDeploy", Commands)
     monkeypatch.setattr(deploy, "stand_in", nothing)
     monkeypatch.setattr(deploy, "working_on", working_on)
     monkeypatch.setattr(deploy, "plan_release", plan_release)
@@ -636,3 +663,79 @@ def test_of_several_releases_one_that_is_older_skips_all(
     )
     run(both, NEXT, api=API_NEXT)
     assert (world.records, world.applied) == ([BEFORE], [])
+
+
+def plan_of(*addresses: str) -> dict[str, Any]:
+    """A plan that creates these resources."""
+    return {
+        "resource_changes": [
+            {"address": each, "type": each.partition(".")[0], "change": {"actions": ["create"], "after": {}}}
+            for each in addresses
+        ]
+    }
+
+
+TASK = "aws_ecs_task_definition.web_task"
+PREPARING = plan_of("aws_ecs_task_definition.web_before_deploy", TASK)
+
+
+def fail_to_prepare() -> None:
+    raise ReleaseFailedError("before_deploy of web ended with exit code 3: It exited; nothing was deployed.")
+
+
+def test_what_before_deploy_has_done_is_kept_by_an_undo_which_does_not_run_it(
+    world: World, platform: Platform
+) -> None:
+    world.plans, world.while_testing = [PREPARING, plan_of(TASK), PREPARING], fail
+    with pytest.raises(
+        OpsError, match=r"was undone.*\nIt answers 500\.\nbefore_deploy is not undone: a migration"
+    ):
+        run(platform, NEXT)
+    assert (world.ran, world.applied) == (["web"], [NEXT, BEFORE])
+
+
+def test_a_before_deploy_that_fails_takes_the_record_back_and_applies_nothing(
+    world: World, platform: Platform
+) -> None:
+    world.plans, world.while_preparing = [PREPARING], fail_to_prepare
+    with pytest.raises(
+        OpsError,
+        match=r"^dev: before_deploy of web ended with exit code 3: It exited; nothing was deployed\. web "
+        r"runs abcdef1 \(\S+\) as before\. Fix it and deploy again\.\nbefore_deploy is not undone",
+    ):
+        run(platform, NEXT)
+    assert world.records == [BEFORE, NEXT, BEFORE]
+    assert world.states == [IN_SERVICE, FAILED, IN_SERVICE]
+    assert (world.undone, world.applied) == ([(1, 2)], [])
+
+
+def test_the_before_deploy_of_a_release_that_was_there_before_is_not_run(
+    world: World, platform: Platform
+) -> None:
+    world.marks, world.plans, said = {1: (1, 0)}, [PREPARING], list[str]()
+    run(platform, said=said.append)
+    assert (world.ran, world.applied) == ([], [BEFORE])
+    assert "    web: before_deploy is not run, because its release was there before" in said
+
+
+def test_a_plan_that_is_not_as_reviewed_runs_no_before_deploy(world: World, platform: Platform) -> None:
+    def refuse(_: object) -> None:
+        raise OpsError("It makes other changes.")
+
+    world.plans = [PREPARING]
+    with pytest.raises(OpsError, match="makes other changes"):
+        start(platform, Order(("web",)), nothing, refuse)
+    assert world.ran == world.applied == []
+
+
+def test_what_is_applied_after_a_before_deploy_is_a_part_of_the_plan_before_it(
+    world: World, platform: Platform
+) -> None:
+    world.plans = [PREPARING, plan_of(TASK, "aws_lb.shared")]
+    with pytest.raises(
+        OpsError,
+        match=r"the plan of dev-service makes other changes than before: aws_lb\.shared\..*\nbefore_deploy "
+        r"of web has run, and nothing else was applied\. `make deploy ENV=dev` applies the rest\.",
+    ):
+        run(platform, NEXT)
+    assert (world.ran, world.applied) == (["web"], [])

@@ -725,7 +725,7 @@ def test_a_plan_that_is_not_as_reviewed_runs_no_before_deploy(world: World, plat
     world.plans = [PREPARING]
     with pytest.raises(OpsError, match="makes other changes"):
         start(platform, Order(("web",)), nothing, refuse)
-    assert world.ran == world.applied == []
+    assert (world.ran, world.applied) == ([], [])
 
 
 def test_what_is_applied_after_a_before_deploy_is_a_part_of_the_plan_before_it(

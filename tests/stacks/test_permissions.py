@@ -31,6 +31,15 @@ def test_every_kind_of_an_environments_stacks_has_a_policy(stacks: dict[str, Sta
         assert {f"github_deploy_{kind.name}_policy" for kind in kinds.OF_ENVIRONMENT} <= found
 
 
+def test_the_deploy_role_runs_no_tasks_but_those_of_before_deploy_in_its_own_clusters() -> None:
+    project, account_id = PLATFORM.project, PLATFORM.project.account_id
+    gathered = [each for found in permissions.deploy(PLATFORM, account_id).values() for each in found]
+    (found,) = (each for each in gathered if "ecs:RunTask" in each.actions)
+    start = f"arn:aws:ecs:*:{account_id}"
+    assert found.resources == [f"{start}:task-definition/{project.name}-*-*-before-deploy:*"]
+    assert found.conditions == {"ArnLike": {"ecs:cluster": f"{start}:cluster/{project.name}-*"}}
+
+
 def test_what_every_construct_asks_for_is_in_a_policy() -> None:
     project, account_id = PLATFORM.project, PLATFORM.project.account_id
     gathered = [*permissions.deploy(PLATFORM, account_id).values()]

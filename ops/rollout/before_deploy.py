@@ -78,10 +78,11 @@ class BeforeDeploy:
         `plan` is the whole plan of the stack. Raises ReleaseFailedError for the first command that does
         not succeed.
         """
-        left = list(services)
+        left = list[str]()
         try:
             with self.phase("prepare before_deploy") as phase:
                 workspace.plan(*(f"-target={address}" for address in targets(plan, services)))
+                left += services
                 workspace.apply_plan(on_line=watch(phase))
             resources = _resources(workspace)
             for service in services:

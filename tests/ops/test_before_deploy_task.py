@@ -206,6 +206,19 @@ def test_a_task_that_takes_too_long_is_stopped(run: Callable[[Ecs], Directory]) 
     assert ecs.calls("deregister_task_definition")
 
 
+def test_a_targeted_plan_that_fails_leaves_the_definitions_that_there_are(
+    run: Callable[[Ecs], Directory], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OpsError("The state is locked.")
+
+    monkeypatch.setattr(Directory, "plan", refuse)
+    ecs = Ecs([])
+    with pytest.raises(OpsError, match="The state is locked"):
+        run(ecs)
+    assert not ecs.asked
+
+
 def test_what_ecs_refuses_to_start_is_told(run: Callable[[Ecs], Directory]) -> None:
     with pytest.raises(OpsError, match="was not started by ECS: Capacity is unavailable; nothing was deploy"):
         run(Ecs([], failures=[{"reason": "Capacity is unavailable"}]))

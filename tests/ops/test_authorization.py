@@ -462,6 +462,45 @@ def test_only_what_has_the_projects_tag_can_be_changed(embedded: Embedded) -> No
         assert refused(error) == "UnauthorizedOperation"
 
 
+def test_addresses_are_changed_by_the_projects_tag_and_need_rights_to_hosted_zones(
+    embedded: Embedded,
+) -> None:
+    given, own = ({"StringEquals": {f"aws:{of}Tag/project": "shop"}} for of in ("Request", "Resource"))
+    statements = [
+        allow(["servicediscovery:CreatePrivateDnsNamespace", "servicediscovery:TagResource"], when=given),
+        allow(["servicediscovery:CreateService"], on=f"arn:aws:servicediscovery:*:{HOME}:*", when=given),
+        allow(["servicediscovery:DeleteNamespace"], on=f"arn:aws:servicediscovery:*:{HOME}:*/*", when=own),
+        allow(["servicediscovery:GetOperation"]),
+    ]
+    zones = allow(["route53:CreateHostedZone"])
+    tags = TAGGED["Tags"]
+    with pytest.raises(ClientError, match="route53:CreateHostedZone"):
+        as_role(embedded, "without-zones", *statements)("servicediscovery").create_private_dns_namespace(
+            Name="a.internal", Vpc="vpc-0", Tags=tags
+        )
+    client = as_role(embedded, "with-zones", *statements, zones)("servicediscovery")
+    made = client.create_private_dns_namespace(Name="b.internal", Vpc="vpc-1", Tags=tags)
+    targets = client.get_operation(OperationId=made["OperationId"])["Operation"]["Targets"]
+    client.create_service(Name="prices", NamespaceId=targets["NAMESPACE"], Tags=tags)
+    with pytest.raises(ClientError, match="route53:DeleteHostedZone"):
+        client.delete_namespace(Id=targets["NAMESPACE"])
+    theirs = embedded.client("servicediscovery", REGION)
+    untagged = theirs.create_private_dns_namespace(Name="c.internal", Vpc="vpc-2")
+    targets = theirs.get_operation(OperationId=untagged["OperationId"])["Operation"]["Targets"]
+    with pytest.raises(ClientError, match="servicediscovery:DeleteNamespace on resource"):
+        client.delete_namespace(Id=targets["NAMESPACE"])
+
+
+def test_a_web_acl_is_changed_by_its_name(embedded: Embedded) -> None:
+    acls = f"arn:aws:wafv2:*:{HOME}:regional/webacl/shop-*"
+    client = as_role(embedded, "acls", allow(["wafv2:CreateWebACL"], on=acls))("wafv2")
+    visible = {"SampledRequestsEnabled": False, "CloudWatchMetricsEnabled": False, "MetricName": "m"}
+    settings = {"Scope": "REGIONAL", "DefaultAction": {"Allow": {}}, "VisibilityConfig": visible}
+    client.create_web_acl(Name="shop-dev", **settings)
+    with pytest.raises(ClientError, match="wafv2:CreateWebACL on resource"):
+        client.create_web_acl(Name="another", **settings)
+
+
 def test_a_task_definition_needs_the_right_to_pass_its_roles(embedded: Embedded) -> None:
     register = allow(["ecs:RegisterTaskDefinition"])
     passing = {"StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}}

@@ -92,6 +92,11 @@ _RESOURCES: Final[Mapping[str, tuple[tuple[str, str], ...]]] = {
     "logs": (("logGroupName", "log-group:{}"), ("resourceArn", "{}"), ("logGroupIdentifier", "{}")),
     "rds": (("DBSubnetGroupName", "subgrp:{}"), ("ResourceName", "{}")),
     "secretsmanager": (("SecretId", "secret:{}-000000"), ("Name", "secret:{}-000000")),
+    "servicediscovery": (
+        ("NamespaceId", "namespace/{}"),
+        ("Id", "{}"),
+        ("ResourceARN", "{}"),
+    ),
     "sns": (("TopicArn", "{}"), ("ResourceArn", "{}"), ("SubscriptionArn", "{}"), ("Name", "{}")),
     "scheduler": (("Name", "schedule/default/{}"), ("ResourceArn", "{}")),
     "sqs": (("QueueName", "{}"), ("QueueUrl", "{}")),
@@ -108,6 +113,13 @@ _RESOURCES: Final[Mapping[str, tuple[tuple[str, str], ...]]] = {
         ("name", "stateMachine:{}"),
     ),
     "sts": (("RoleArn", "{}"),),
+    # The id, which ends the ARN, is AWS's to choose.
+    "wafv2": (
+        ("WebACLArn", "{}"),
+        ("ResourceArn", "{}"),
+        ("ResourceARN", "{}"),
+        ("Name", "regional/webacl/{}/0"),
+    ),
 }
 """What names the resource of a request, and the end of its ARN; of several arguments the first counts."""
 
@@ -184,6 +196,17 @@ Source: Application Auto Scaling User Guide, "Permissions required for API actio
 CloudWatch".
 """
 
+_BEHIND: Final = {
+    "servicediscovery:CreatePrivateDnsNamespace": "route53:CreateHostedZone",
+    "servicediscovery:DeleteNamespace": "route53:DeleteHostedZone",
+    "wafv2:AssociateWebACL": "elasticloadbalancing:SetWebAcl",
+}
+"""What a service does with the rights of its caller, on a resource that the caller does not name.
+
+Sources: AWS Cloud Map Developer Guide, "AWS Cloud Map API permissions"; AWS WAF API Reference,
+AssociateWebACL.
+"""
+
 _LINKED: Final = {
     "application-autoscaling:RegisterScalableTarget": (
         "ecs.application-autoscaling.amazonaws.com",
@@ -217,10 +240,13 @@ _TAGGING: Final = {
     "iam:CreateRole": "iam:TagRole",
     "logs:CreateLogGroup": "logs:TagResource",
     "rds:CreateDBSubnetGroup": "rds:AddTagsToResource",
+    "servicediscovery:CreatePrivateDnsNamespace": "servicediscovery:TagResource",
+    "servicediscovery:CreateService": "servicediscovery:TagResource",
     "sns:CreateTopic": "sns:TagResource",
     "sqs:CreateQueue": "sqs:TagQueue",
     "states:CreateStateMachine": "states:TagResource",
     "ssm:PutParameter": "ssm:AddTagsToResource",
+    "wafv2:CreateWebACL": "wafv2:TagResource",
 }
 """The permission that tags take when a resource is created with them."""
 
@@ -261,7 +287,7 @@ class Inventory(Protocol):
     """What is there when a request comes."""
 
     def tags(self, account_id: str, region: str, identifier: str) -> Mapping[str, str]:
-        """Returns the tags of an EC2 resource by its id, or of a certificate by its ARN."""
+        """Returns the tags of an EC2 resource by its id, or of one of ACM or Cloud Map by its ARN."""
 
     def associated(self, account_id: str, region: str, association_id: str) -> Sequence[str]:
         """Returns the ids of the EC2 resources that an association joins."""
@@ -297,7 +323,7 @@ def calls(request: Request, account_id: str, inventory: Inventory) -> Iterator[C
     else:
         for resources in _resources(service, action, request, account_id):
             here = context
-            if service == "acm":
+            if service in ("acm", "servicediscovery"):
                 tags_of = (inventory.tags(account_id, request.region, each) for each in resources)
                 here = context | _resource_tags(tags_of)
             owner = inventory.owner(resources[0]) if resources else None
@@ -352,6 +378,8 @@ def _dependent(action: str, request: Request, account_id: str) -> Iterator[Call]
         named = f"TargetTracking-{request.arguments.get('ResourceId')}-AlarmHigh-0"
         arn = f"arn:aws:cloudwatch:{request.region}:{account_id}:alarm:{named}"
         yield Call(_ALARMS[action], (arn,), owner=account_id)
+    if behind := _BEHIND.get(action):
+        yield Call(behind, ("arn:aws:route53:::hostedzone/0",) if behind.endswith("DeleteHostedZone") else ())
     if action in _LINKED:
         service, name = _LINKED[action]
         arn = f"arn:aws:iam::{account_id}:role/aws-service-role/{service}/{name}"
@@ -438,6 +466,11 @@ def _named(service: str, action: str, request: Request, account_id: str) -> Iter
         for value in named:
             if value.startswith("arn:"):
                 yield value, is_listed
+            elif service == "servicediscovery" and argument == "Id":
+                # Ids of operations, which are no resources, have no such beginnings.
+                kinds = {"ns": "namespace", "srv": "service"}
+                if kind := kinds.get(value.partition("-")[0]):
+                    yield f"{start}{kind}/{value}", is_listed
             else:
                 text = value.removeprefix("/") if service == "ssm" else value
                 # The end of a queue's URL is its name.

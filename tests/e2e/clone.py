@@ -78,9 +78,13 @@ class Clone:
 
     def app_says(self, env: str) -> dict[str, Any]:
         """The status document of an environment's app."""
-        record = json.loads((self.memory / f"app-{env}-web.json").read_text())
-        content: dict[str, Any] = httpx.get(record["address"] + STATUS_PATH).raise_for_status().json()
+        content: dict[str, Any] = json.loads(self.page(env, "web", STATUS_PATH))
         return content
+
+    def page(self, env: str, service: str, path: str = "/") -> str:
+        """What a service of an environment answers."""
+        record = json.loads((self.memory / f"app-{env}-{service}.json").read_text())
+        return httpx.get(record["address"] + path).raise_for_status().text
 
     def start_aws(self, account_id: str) -> None:
         """Start the embedded AWS that `make up` would start here."""

@@ -1,5 +1,6 @@
 """Three environments in two accounts, production behind a domain and protected, and what stories ask of them.
 
+dev has the shop, too.
 They are brought up once in a test run, from two empty accounts by `make bootstrap`. What that said is kept
 beside them, for `test_bootstrap.py` to look at; other stories begin with a copy.
 """
@@ -14,6 +15,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ops.core.checkout import SOURCE
 from ops.local.up import stop_all
 from tests.actions.workflows import Event, Played
 from tests.e2e import calls
@@ -58,12 +60,23 @@ def bootstrapped(directory: Path) -> Bootstrapped:
     return Bootstrapped(**json.loads((directory / "bootstrapped.json").read_text()))
 
 
+def shop() -> str:
+    """The settings of the shop's services, with a load balancer of its own, beside a status app named web."""
+    text = (SOURCE / "examples/shop/environments/project.toml").read_text()
+    found = re.search(r"^\[services\.web\].*(?=^# OakTree's own app)", text, re.DOTALL | re.MULTILINE)
+    assert found
+    renamed = found[0].replace("services.web", "services.shop").replace('= "web"', '= "shop"')
+    return "\n" + renamed.replace("[services.shop]\n", '[services.shop]\nload_balancer = "own"\n')
+
+
 def bring_up(directory: Path) -> None:
     """Bring up the environments in a clone, `directory`/clone; its embedded AWS is stopped in the end."""
     (directory / "docker").mkdir(parents=True)
     desk = clone(directory / "clone", docker_stand_in(directory / "docker"))
     project = desk.directory / "environments/project.toml"
-    project.write_text(project.read_text() + "protected = false\n")
+    project.write_text("protected = false\n" + project.read_text())
+    dev = desk.directory / "environments/dev.toml"
+    dev.write_text(dev.read_text() + shop())
     # Minutes of baking are seconds here; what a bake sees has tests of its own.
     for env, minutes in (("staging", "5"), ("prod", "15")):
         desk.edit(f"environments/{env}.toml", f"bake_minutes = {minutes}", "bake_minutes = 0.05")
@@ -128,7 +141,7 @@ def _bring_up(desk: Clone) -> Bootstrapped:
         prod = begin("prod", f"IMAGE={first['image']}", f"COMMIT={first['commit']}", "YES=1")
         assert [each.result() for each in (dev, staging, prod)] == [True, True, True]
     kept.staging = start, calls.count(desk.memory)
-    note("dev smoke", desk.make(HOME, "smoke", "ENV=dev"))
+    note("dev smoke", desk.make(HOME, "smoke", "ENV=dev", "SERVICE=web"))
     kept.apps = {env: desk.app_says(env) for env in ACCOUNTS}
     return kept
 
@@ -143,9 +156,9 @@ def client(desk: Clone, service: str, env: str) -> Any:
     return desk.embedded.client(service, REGION, ACCOUNTS[env])
 
 
-def record(desk: Clone, env: str) -> dict[str, Any]:
-    """The release record of an environment, with its version."""
-    found = client(desk, "ssm", env).get_parameter(Name=f"/oaktree/{env}/releases/web")["Parameter"]
+def record(desk: Clone, env: str, image: str = "web") -> dict[str, Any]:
+    """The release record of an image in an environment, with its version."""
+    found = client(desk, "ssm", env).get_parameter(Name=f"/oaktree/{env}/releases/{image}")["Parameter"]
     content: dict[str, Any] = json.loads(found["Value"])
     return content | {"version": found["Version"]}
 

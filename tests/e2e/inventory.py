@@ -21,7 +21,7 @@ def inventory(embedded: Embedded, account_id: str, region: str) -> frozenset[str
 def _listing(operation: str, result: str, key: str, **arguments: object) -> Ask:
     def ask(client: Any) -> Iterator[str]:
         for page in client.get_paginator(operation).paginate(**arguments):
-            for item in page[result]:
+            for item in page.get(result, ()):
                 yield f"{result} {item if isinstance(item, str) else item[key]}"
 
     return ask
@@ -82,6 +82,8 @@ def _scaling(autoscaling: Any) -> Iterator[str]:
         yield f"ScalableTargets {target['ResourceId']}"
     for policy in autoscaling.describe_scaling_policies(ServiceNamespace="ecs")["ScalingPolicies"]:
         yield f"ScalingPolicies {policy['PolicyARN']}"
+    for action in autoscaling.describe_scheduled_actions(ServiceNamespace="ecs")["ScheduledActions"]:
+        yield f"ScheduledActions {action['ScheduledActionName']}"
 
 
 def _buckets(s3: Any) -> Iterator[str]:
@@ -91,9 +93,16 @@ def _buckets(s3: Any) -> Iterator[str]:
 
 def _records(route53: Any) -> Iterator[str]:
     for zone in route53.list_hosted_zones()["HostedZones"]:
+        if zone["Config"]["PrivateZone"]:
+            yield f"zone {zone['Name']}"
         for record in route53.list_resource_record_sets(HostedZoneId=zone["Id"])["ResourceRecordSets"]:
             if record["Type"] not in ("NS", "SOA"):
                 yield f"record {record['Type']} {record['Name']}"
+
+
+def _web_acls(wafv2: Any) -> Iterator[str]:
+    for found in wafv2.list_web_acls(Scope="REGIONAL")["WebACLs"]:
+        yield f"WebACLs {found['Name']}"
 
 
 def _providers(iam: Any) -> Iterator[str]:
@@ -134,8 +143,16 @@ _ASKS: dict[str, tuple[Ask, ...]] = {
     "rds": (_listing("describe_db_subnet_groups", "DBSubnetGroups", "DBSubnetGroupName"),),
     "route53": (_records,),
     "s3": (_buckets,),
+    "scheduler": (_listing("list_schedules", "Schedules", "Name"),),
+    "servicediscovery": (
+        _listing("list_namespaces", "Namespaces", "Name"),
+        _listing("list_services", "Services", "Name"),
+    ),
     "sns": (
         _listing("list_topics", "Topics", "TopicArn"),
         _listing("list_subscriptions", "Subscriptions", "SubscriptionArn"),
     ),
+    "sqs": (_listing("list_queues", "QueueUrls", ""),),
+    "stepfunctions": (_listing("list_state_machines", "stateMachines", "name"),),
+    "wafv2": (_web_acls,),
 }

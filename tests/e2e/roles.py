@@ -60,7 +60,9 @@ def beyond(role: Role, made: Iterable[Recorded], bucket: str, s3: Any) -> set[st
     }
 
 
-def note_permissions(embedded: Embedded, region: str, memory: Path, accounts: Iterable[str]) -> None:
+def note_permissions(
+    embedded: Embedded, region: str, memory: Path, accounts: Iterable[str], project: str = "oaktree"
+) -> None:
     """Write down which permissions of the project's roles were needed, for the end of the test run.
 
     What a person did counts as done by the deploy role, which could have done it.
@@ -71,18 +73,18 @@ def note_permissions(embedded: Embedded, region: str, memory: Path, accounts: It
         iam = embedded.client("iam", region, account)
         for found in iam.list_roles()["Roles"]:
             name = found["RoleName"]
-            if not name.startswith("oaktree-"):
+            if not name.startswith(f"{project}-"):
                 continue
             role = read_role(iam, account, name)
             doers = {name, None} if name.endswith("-github-deploy") else {name}
             done = [each.call for each in made if each.account == account and each.role in doers]
-            # Roles of environments differ by the environment's name only.
-            kind = re.sub(r"^oaktree-(dev|staging|prod)-", "oaktree-<env>-", name)
+            # Roles of environments differ by the environment's name only, those of projects by theirs.
+            kind = re.sub(r"^(dev|staging|prod)-", "<env>-", name.removeprefix(f"{project}-"))
             for statement in role.statements:
                 for action in statement["Action"] if statement["Effect"] == "Allow" else ():
                     fitting = [call for call in done if names_action(action, call.action)]
                     needed = any(any(matching("Allow", [statement], call)) for call in fitting)
-                    lines.append(f"{kind}\t{action}\t{'needed' if needed else ''}\n")
+                    lines.append(f"oaktree-{kind}\t{action}\t{'needed' if needed else ''}\n")
     file = PERMISSIONS / f"{os.getpid()}-{time.monotonic_ns()}.tsv"
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text("".join(lines))

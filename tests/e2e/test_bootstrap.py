@@ -1,6 +1,5 @@
 """Three environments in two accounts are brought up from nothing by `make bootstrap`; see `delivery.py`."""
 
-import re
 from pathlib import Path
 
 import pytest
@@ -18,7 +17,7 @@ from tests.e2e.delivery import (
     client,
     record,
 )
-from tests.e2e.desk import REGION, succeeded
+from tests.e2e.desk import REGION
 from tests.e2e.roles import beyond, done_by_roles, read_role
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1200)]
@@ -104,18 +103,3 @@ def test_the_deploy_role_could_have_made_an_environment(made: Bootstrapped, desk
     service = f"arn:aws:ecs:{REGION}:{HOME}:service/oaktree-staging/oaktree-staging-web"
     assert any(each.call.action == "ecs:CreateService" and service in each.call.resources for each in found)
     assert beyond(role, found, BUCKET, client(desk, "s3", "dev")) <= OF_THE_DESK
-
-
-OF_A_LOOK = {"s3:DeleteObject", "s3:PutObject", "sts:AssumeRole"}
-"""What planning takes beyond reading: locks of states; and the app is given its keys."""
-
-
-def test_a_second_bootstrap_changes_nothing(desk: Clone) -> None:
-    """What other stories begin with is what was applied."""
-    first = calls.count(desk.memory)
-    done = desk.make(HOME, "bootstrap", "ENV=dev", "YES=1")
-    assert succeeded(done)
-    made = {each.call.action for each in calls.recorded(desk.memory, first) if each.role is None}
-    assert "ecs:DescribeServices" in made
-    reading = re.compile(r"[\w-]+:(Batch|Describe|Get|List)")
-    assert {action for action in made if not reading.match(action)} <= OF_A_LOOK

@@ -16,10 +16,8 @@ from tests.e2e.clone import Clone
 from tests.e2e.delivery import ACCOUNTS, DEPLOY, HOME, PLAN, PROD, PUSH, client, pushed_to_main, record, well
 from tests.e2e.desk import REGION, succeeded
 from tests.e2e.roles import done_by_roles, read_role
-from tests.ops.ecs_stub import Frame, playing
 from tests.ops.fake_app import fake_app
 from tests.webapp.proxy import proxy
-from webapp import contract
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1200)]
 
@@ -27,7 +25,10 @@ COMMITS: dict[str, str] = {}
 """The commits of the story's releases by their names, as they are made."""
 
 IMAGES: dict[str, str] = {}
-"""Their images, by digest."""
+"""Their images of the status app, by digest."""
+
+SHOP: dict[str, tuple[str, str]] = {}
+"""Those of the shop and of its prices."""
 
 
 def runs(desk: Clone, env: str, name: str) -> bool:
@@ -47,34 +48,61 @@ def runs(desk: Clone, env: str, name: str) -> bool:
     return True
 
 
+def shop_runs(desk: Clone, name: str) -> bool:
+    """Whether dev runs a release of the shop: each service its image, and the page has the prices."""
+    ecs = client(desk, "ecs", "dev")
+    found = {}
+    for service in ("shop", "worker", "cleanup", "prices"):
+        task = ecs.describe_task_definition(taskDefinition=f"oaktree-dev-{service}")["taskDefinition"]
+        found[service] = task["containerDefinitions"][0]["image"]
+    own, prices = SHOP[name]
+    assert found == {"shop": own, "worker": own, "cleanup": own, "prices": prices}
+    assert "2.05 EUR" in desk.page("dev", "shop")
+    return True
+
+
 def results(played: dict[str, Played]) -> dict[str, str]:
     return {name: job.result for name, job in played.items()}
 
 
 def publish(desk: Clone, name: str, commit: str) -> str:
-    """Push the image of a commit; returns it by digest."""
+    """Push the images of a commit; returns that of the status app by digest."""
     done = desk.make(HOME, "-s", "image-publish", f"COMMIT={commit}")
     assert succeeded(done)
-    COMMITS[name], IMAGES[name] = commit, json.loads(done.stdout)["web"]
+    keep(name, commit, done.stdout)
     return IMAGES[name]
 
 
+def keep(name: str, commit: str, published: str) -> None:
+    """Note the images of a commit."""
+    images = json.loads(published)
+    COMMITS[name], IMAGES[name], SHOP[name] = commit, images["web"], (images["shop"], images["prices"])
+
+
 def merge(desk: Clone, name: str) -> str:
-    """Commit a change of the app, so that its image has another content; returns the commit."""
-    (desk.directory / "webapp/release.txt").write_text(name)
+    """Commit a change of the app and the shop, so that their images have other contents; returns the commit.
+
+    That of the prices stays the same.
+    """
+    for directory in ("webapp", "examples/shop/shop"):
+        (desk.directory / directory / "release.txt").write_text(name)
     return desk.commit(name)
 
 
 def test_the_first_release_goes_to_dev(desk: Clone) -> None:
     image = publish(desk, "first", merge(desk, "first"))
-    done = desk.make(HOME, "deploy", "ENV=dev", f"IMAGE={image}")
+    own, prices = SHOP["first"]
+    images = json.dumps({"web": image, "shop": own, "prices": prices})
+    done = desk.make(HOME, "deploy", "ENV=dev", f"IMAGES={images}")
     assert succeeded(done)
-    assert f"dev: web runs {COMMITS['first'][:12]} (" in done.stdout
+    for users in ("web runs", "shop, worker, cleanup run", "prices runs"):
+        assert f"dev: {users} {COMMITS['first'][:12]} (" in done.stdout
     assert runs(desk, "dev", "first")
+    assert shop_runs(desk, "first")
 
 
 def test_it_is_promoted_to_staging(desk: Clone) -> None:
-    assert succeeded(desk.make(HOME, "promote", "FROM=dev", "TO=staging"))
+    assert succeeded(desk.make(HOME, "promote", "FROM=dev", "TO=staging", "SERVICE=web"))
     assert record(desk, "staging")["why"] == f"promoted from dev version {record(desk, 'dev')['version']}"
     assert succeeded(desk.make(HOME, "deploy", "ENV=staging"))
     assert runs(desk, "staging", "first")
@@ -101,7 +129,10 @@ def test_a_second_release_goes_from_main_through_all_environments(desk: Clone, r
         **dict.fromkeys(("fourth", "fifth", "sixth"), "skipped"),
     }
     assert runner.asked_for == ["dev", "staging", "prod"]
-    IMAGES["second"] = json.loads(played["publish"].outputs["images"])["web"]
+    keep("second", COMMITS["second"], played["publish"].outputs["images"])
+    assert shop_runs(desk, "second")
+    # What has not changed is not built again.
+    assert (SHOP["second"][0] != SHOP["first"][0], SHOP["second"][1]) == (True, SHOP["first"][1])
     assert played["publish"].outputs["commit"] == COMMITS["second"]
     for env in ACCOUNTS:
         assert runs(desk, env, "second")
@@ -113,7 +144,7 @@ def test_a_second_release_goes_from_main_through_all_environments(desk: Clone, r
 
 
 def test_a_release_that_is_older_than_what_runs_is_skipped(desk: Clone) -> None:
-    older = (f"IMAGE={IMAGES['first']}", f"COMMIT={COMMITS['first']}")
+    older = ("SERVICE=web", f"IMAGE={IMAGES['first']}", f"COMMIT={COMMITS['first']}")
     done = desk.make(HOME, "deploy", "ENV=dev", *older)
     assert succeeded(done)
     first, second = (COMMITS[name][:7] for name in ("first", "second"))
@@ -132,34 +163,25 @@ def test_prod_is_rolled_back_to_the_first(desk: Clone) -> None:
     assert [each["is_deployed"] for each in status["services"]] == [True]
 
 
-STARTING = Frame(pending=2, event="(service oaktree-staging-web) has started 2 tasks.")
-STEADY = Frame(
-    state="COMPLETED", running=2, old=0, event="(service oaktree-staging-web) has reached a steady state."
-)
-
-
-def test_a_release_whose_smoke_test_fails_is_undone(desk: Clone) -> None:
-    """ECS's states are played by a stub, so that the rollout is seen; what answers is not ready."""
-    image = publish(desk, "bad", merge(desk, "bad"))
-    with playing(desk.embedded.endpoint) as stub, fake_app() as balancer:
-        balancer.answers = {contract.HEALTH_PATH: (200, b"{}"), contract.READY_PATH: (503, b"{}")}
-        stub.rollouts.extend([(STARTING, Frame(running=1, pending=1), STEADY), (STARTING, STEADY)])
+def test_a_release_whose_smoke_test_fails_is_undone_for_all_that_share_its_image(desk: Clone) -> None:
+    publish(desk, "bad", merge(desk, "bad"))
+    with fake_app() as balancer:
+        balancer.answers = {"/health": (503, b"{}")}
         done = desk.make(
             HOME,
             "deploy",
-            "ENV=staging",
-            f"IMAGE={image}",
+            "ENV=dev",
+            "SERVICE=shop",
+            f"IMAGE={SHOP['bad'][0]}",
             f"ADDRESS={balancer.address}",
             "TIMEOUT=0.2",
-            AWS_ENDPOINT_URL=stub.endpoint,
         )
     assert done.returncode == 2
-    assert "    new tasks: 1 of 2 running, 1 starting; old tasks: 2 running\n" in done.stdout
-    assert "(service oaktree-staging-web) has reached a steady state.\n" in done.stdout
-    assert "staging: the release failed and was undone: web runs " in done.stderr
-    assert f"{balancer.address}/readyz answers 503" in done.stderr
-    assert runs(desk, "staging", "second")
-    assert record(desk, "staging")["why"].startswith("undoes version ")
+    assert "dev: the release failed and was undone: shop, worker, cleanup run " in done.stderr
+    assert f"{balancer.address}/health answers 503" in done.stderr
+    assert shop_runs(desk, "second")
+    assert runs(desk, "dev", "second")
+    assert record(desk, "dev", "shop")["why"].startswith("undoes version ")
 
 
 def test_of_two_releases_at_once_one_wins_and_the_other_is_told(desk: Clone) -> None:
@@ -173,6 +195,7 @@ def test_of_two_releases_at_once_one_wins_and_the_other_is_told(desk: Clone) -> 
                 HOME,
                 "release",
                 "ENV=dev",
+                "SERVICE=web",
                 f"IMAGE={image}",
                 f"COMMIT={COMMITS[name]}",
                 AWS_ENDPOINT_URL=between.url,

@@ -9,7 +9,6 @@ import pytest
 
 from tests.e2e.clone import Clone
 from tests.e2e.desk import Desk
-from tests.places import ENVIRONMENTS
 from tests.review.golden import comment_of, golden, normalised, review_in
 from tests.review.recording import Checkouts, Recorder
 from tests.review.stories import STORIES
@@ -20,7 +19,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1200)]
 def test_plans_made_anew_give_the_comment_of_the_recorded_ones(desk: Clone, tmp_path: Path) -> None:
     """A story for which it does not matter in what size and with which secrets dev runs."""
     story = STORIES["drift"]
-    checkouts = Checkouts(tmp_path, (ENVIRONMENTS / "dev.toml").read_text())
+    checkouts = Checkouts(tmp_path, (desk.directory / "environments/dev.toml").read_text())
     Recorder(Desk(desk.directory), checkouts).record(story, tmp_path / "plans")
     comment = comment_of(review_in(tmp_path / "plans", story.stacks))
     assert normalised(comment) == normalised(golden("drift").read_text())

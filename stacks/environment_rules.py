@@ -9,7 +9,8 @@ from stacks import naming, routing
 from stacks.problems import Problem, nearest
 from stacks.service_settings import Service
 from stacks.settings import Environment, Project
-from stacks.workloads import STATUS, address_port, used_services
+from stacks.status_app import STATUS
+from stacks.workloads import address_port, used_services
 
 RESERVED: Final = frozenset({"balancer", "flow-logs"})
 """Names of services that something else of an environment has."""

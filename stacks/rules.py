@@ -12,7 +12,7 @@ from stacks.problems import Problem
 from stacks.service_rules import service_problems
 from stacks.service_settings import Service
 from stacks.settings import Environment, ExistingNetwork, LoadBalancer, Network, Platform, Project
-from stacks.workloads import STATUS
+from stacks.status_app import STATUS
 
 FEWEST_ZONES: Final = 2
 """An Application Load Balancer needs subnets in two zones. Source: its User Guide, "Subnets"."""

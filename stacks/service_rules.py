@@ -8,7 +8,8 @@ from typing import Final
 from stacks import fargate, routing
 from stacks.problems import Key, Problem, nearest
 from stacks.service_settings import Scaling, ScheduledScaling, Service
-from stacks.workloads import STATUS, port_of
+from stacks.status_app import STATUS
+from stacks.workloads import port_of
 
 EXEC_PATHS: Final = ("/managed-agents", "/var/lib/amazon/ssm", "/var/log/amazon/ssm")
 """What the agent of ECS Exec writes to. Source: containers-roadmap issues 1359 and 2824."""

@@ -26,11 +26,11 @@ from ops.local.runners import (
     command_in,
 )
 from ops.local.tasks import Container, read_container
+from stacks.containers import Container as Planned
 from stacks.images import images
 from stacks.naming import internal_name
 from stacks.service_settings import Service
 from stacks.settings import Environment, Project
-from stacks.workloads import Container as Planned
 from stacks.workloads import Workload, address_port, in_order_of_use, port_of, used_services, workload
 
 GIVEN_BY_AWS: Final = (

@@ -15,7 +15,7 @@ from stacks.bindings import (
 )
 from stacks.policies import Condition, Statement
 from stacks.settings import Project
-from stacks.workloads import STATUS, Resource
+from stacks.status_app import STATUS, Resource
 
 PULL_ACTIONS = ("ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer")
 """What pulling an image takes. Source: Amazon ECR User Guide, "Repository policy examples"."""

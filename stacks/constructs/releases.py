@@ -10,9 +10,10 @@ from stacks.bindings import (
     TerraformLocal,
     TerraformResourceLifecycle,
 )
+from stacks.containers import Container, Reference
 from stacks.policies import Statement
 from stacks.settings import Environment, Project
-from stacks.workloads import Container, Reference, Workload
+from stacks.workloads import Workload
 
 
 class Releases:

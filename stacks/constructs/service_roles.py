@@ -11,7 +11,8 @@ from stacks.constructs.platform_stack import PlatformStack
 from stacks.constructs.secret_references import SecretReferences
 from stacks.constructs.workload_boundary import EXEC_ACTIONS
 from stacks.policies import Statement
-from stacks.workloads import Resource, Workload
+from stacks.status_app import Resource
+from stacks.workloads import Workload
 
 
 class ServiceRoles:

@@ -11,7 +11,7 @@ from stacks.bindings import (
 )
 from stacks.policies import Statement
 from stacks.settings import Environment, Project
-from stacks.workloads import STATUS
+from stacks.status_app import STATUS
 
 
 class Table:

@@ -16,10 +16,11 @@ from stacks.bindings import (
 from stacks.constructs.releases import Releases
 from stacks.constructs.secret_references import SecretReferences
 from stacks.constructs.service_roles import ServiceRoles
+from stacks.containers import Container
 from stacks.policies import Statement
 from stacks.service_settings import ContainerHealth
 from stacks.settings import Project
-from stacks.workloads import Container, Workload
+from stacks.workloads import Workload
 
 LOG_BUFFER = "25m"
 """Room for log events while CloudWatch is slow; beyond it events are lost rather than requests."""

@@ -7,7 +7,8 @@ from stacks.bindings import Construct, IamPolicy
 from stacks.constructs.image_repository import PULL_ACTIONS
 from stacks.policies import Statement
 from stacks.settings import Platform, Project
-from stacks.workloads import STATUS, Resource, Workload, workloads
+from stacks.status_app import STATUS, Resource
+from stacks.workloads import Workload, workloads
 
 EXEC_ACTIONS = (
     "ssmmessages:CreateControlChannel",

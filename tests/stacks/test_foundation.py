@@ -11,7 +11,7 @@ import pytest
 from stacks.constructs import image_repository
 from stacks.naming import GITHUB_SESSION_SECONDS
 from stacks.policies import Statement, document
-from stacks.workloads import STATUS
+from stacks.status_app import STATUS
 from tests.stacks.conftest import Synthesize
 from tests.stacks.platform_files import PROJECT, environment
 from tests.stacks.terraform_json import Stack

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from stacks.containers import Reference
 from stacks.images import images, released_images
 from stacks.reading import read_platform
 from stacks.settings import Platform
-from stacks.workloads import Reference, Workload, workloads
+from stacks.workloads import Workload, workloads
 from tests.places import ROOT
 from tests.stacks.platform_files import PROJECT, environment, errors_of, write_platform
 

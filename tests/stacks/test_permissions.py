@@ -237,5 +237,5 @@ def test_a_role_may_have_ten_managed_policies(monkeypatch: pytest.MonkeyPatch, t
     from stacks.synthesis import synthesize
 
     monkeypatch.setattr(policies, "POLICIES_OF_A_ROLE", 2)
-    with pytest.raises(QuotaError, match="role oaktree-github-deploy would have 4 managed policies"):
+    with pytest.raises(QuotaError, match="role oaktree-github-deploy would have 5 managed policies"):
         synthesize(PLATFORM, tmp_path / "cdktf.out")

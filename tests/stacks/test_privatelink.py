@@ -10,7 +10,7 @@ from policy_sentry.querying.all import get_all_service_prefixes
 from stacks import privatelink, rules
 from stacks.reading import SettingsError, read_platform
 from stacks.service_settings import Service
-from stacks.workloads import STATUS, Grant, Resource
+from stacks.status_app import STATUS, Grant, Resource
 from tests.stacks.platform_files import environment, write_platform
 
 PLAIN = ("ecr.api", "ecr.dkr", "logs")

@@ -2,8 +2,9 @@
 
 import pytest
 
+from stacks.containers import Reference
 from stacks.reading import read_platform
-from stacks.workloads import Reference, Workload, workloads
+from stacks.workloads import Workload, workloads
 from tests.places import ENVIRONMENTS
 from webapp import contract
 

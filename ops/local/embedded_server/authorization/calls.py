@@ -468,9 +468,8 @@ def _named(service: str, action: str, request: Request, account_id: str) -> Iter
                 yield value, is_listed
             elif service == "servicediscovery" and argument == "Id":
                 # Ids of operations, which are no resources, have no such beginnings.
-                kinds = {"ns": "namespace", "srv": "service"}
-                if kind := kinds.get(value.partition("-")[0]):
-                    yield f"{start}{kind}/{value}", is_listed
+                if of_cloud_map := {"ns": "namespace", "srv": "service"}.get(value.partition("-")[0]):
+                    yield f"{start}{of_cloud_map}/{value}", is_listed
             else:
                 text = value.removeprefix("/") if service == "ssm" else value
                 # The end of a queue's URL is its name.

@@ -1,0 +1,44 @@
+"""A container of a task, wherever it comes from."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Literal
+
+from stacks.service_settings import ContainerHealth
+from stacks.values import SecretReference
+
+
+class Reference(StrEnum):
+    """What only Terraform knows of a container, and one of its variables may say."""
+
+    IMAGE = "<image>"
+    """The released image by digest."""
+
+    COMMIT = "<commit>"
+    """The commit that the image was built from."""
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """One container of a task."""
+
+    name: str
+    image: str | None
+    """Image of somebody else by digest; without it, the released image called `release`."""
+    release: str | None
+    essential: bool
+    command: tuple[str, ...]
+    entry_point: tuple[str, ...]
+    user: str | None
+    working_directory: str | None
+    port: int | None
+    variables: Mapping[str, str | Reference]
+    """Plain environment variables by name; a `Reference` stands for what only Terraform knows."""
+    secrets: Mapping[str, SecretReference]
+    """Secret environment variables by name, each where its value is kept."""
+    health: ContainerHealth | None
+    read_only_root: bool
+    writable_paths: tuple[str, ...]
+    capabilities: Literal["none", "default"]
+    stop_timeout: int

@@ -14,7 +14,6 @@ from ops.core.checkout import Checkout
 from ops.core.errors import OpsError, ReleaseFailedError
 from ops.core.files import exclusive
 from ops.core.progress import Phase
-from ops.local import processes
 from ops.local.balancers import Balancers
 from ops.local.embedded import Embedded, find_embedded
 from ops.local.jobs import process_name, run_job, run_task
@@ -93,6 +92,8 @@ class StandIn:
         It is ended after `timeout` seconds. Raises OpsError if it cannot be started.
         """
         name = f"before-{self.environment.name}-{service}"
+        log = self.checkout.local / "logs" / f"{name}.log"
+        start = log.stat().st_size if log.exists() else 0
         run_task(
             self.embedded,
             self.environment,
@@ -103,7 +104,8 @@ class StandIn:
             run=self._services.one_off(service),
             timeout=timeout,
         )
-        return processes.last_line(self.checkout.local / "logs" / f"{name}.log")
+        lines = log.read_bytes()[start:].decode(errors="replace").strip().splitlines()
+        return lines[-1] if lines else "it said nothing"
 
     def log(self, service: str) -> Path:
         """Returns the file that the output of a service or a job is appended to."""

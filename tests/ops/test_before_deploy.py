@@ -38,8 +38,7 @@ from pathlib import Path
 folder = Path(__file__).parent
 with (folder / "ran").open("a") as ran:
     ran.write(os.environ["COMMIT"] + "\\n")
-if os.environ["COMMIT"] == "abcdef3":
-    print("no such column")
+print("no such column")
 sys.exit(int((folder / "code").read_text()))
 """
 ENVIRONMENT = f"""

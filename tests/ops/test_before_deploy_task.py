@@ -5,6 +5,7 @@ import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,8 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
+from ops.core.checkout import Checkout
 from ops.core.errors import OpsError, ReleaseFailedError
 from ops.core.progress import Progress
+from ops.local import stand_in
 from ops.rollout import before_deploy
 from ops.rollout.before_deploy import BeforeDeploy, beyond, services_to_run, targets
 from stacks.reading import read_platform
@@ -272,3 +275,22 @@ def test_what_a_plan_did_not_know_may_become_anything(drawn: tuple[Any, Any, Any
     first["change"] |= {"after": planned, "after_unknown": unknown}
     later = change("aws_lb.shared", "create", **value)
     assert beyond({"resource_changes": [first]}, {"resource_changes": [later]}) == ()
+
+
+def test_only_what_this_run_printed_is_shown(
+    platform: Platform, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    embedded: Any = None  # It is not asked.
+    here = stand_in.StandIn(Checkout(tmp_path), embedded, platform.project, platform.environments["dev"])
+    log = tmp_path / ".oaktree/local/logs/before-dev-web.log"
+    log.parent.mkdir(parents=True)
+    printed = iter(["first\nlast\n", ""])
+
+    def run_task(*_: object, **__: object) -> None:
+        with log.open("a") as file:
+            file.write(next(printed))
+
+    monkeypatch.setattr(stand_in, "run_task", run_task)
+    monkeypatch.setattr(stand_in.Services, "one_off", lambda *_: None)
+    assert here.run_before_deploy("web", {}, 1.0) == "last"
+    assert here.run_before_deploy("web", {}, 1.0) == "it said nothing"

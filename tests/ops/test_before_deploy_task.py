@@ -16,7 +16,7 @@ from rich.console import Console
 from ops.core.checkout import Checkout
 from ops.core.errors import OpsError, ReleaseFailedError
 from ops.core.progress import Progress
-from ops.local import stand_in
+from ops.local import services, stand_in
 from ops.rollout import before_deploy
 from ops.rollout.before_deploy import BeforeDeploy, beyond, services_to_run, targets
 from stacks.reading import read_platform
@@ -291,6 +291,6 @@ def test_only_what_this_run_printed_is_shown(
             file.write(next(printed))
 
     monkeypatch.setattr(stand_in, "run_task", run_task)
-    monkeypatch.setattr(stand_in.Services, "one_off", lambda *_: None)
+    monkeypatch.setattr(services.Services, "one_off", lambda *_: None)
     assert here.run_before_deploy("web", {}, 1.0) == "last"
     assert here.run_before_deploy("web", {}, 1.0) == "it said nothing"

@@ -78,8 +78,8 @@ def test_bad_settings_end_with_status_2_and_leave_the_former_output_as_it_was(tm
             "one of 256, 512, 1024, 2048, 4096, 8192, 16384 CPU units"
         ),
         (
-            f"{environments}/dev.toml: services.web.keep_alive = 1: more than load_balancer.idle_timeout = 60, "
-            "or the load balancer answers 502 now and then"
+            f"{environments}/dev.toml: services.web.keep_alive = 1: more than load_balancer.idle_timeout = "
+            "60, or the load balancer answers 502 now and then"
         ),
     ]
     assert files_in(outdir) == former

@@ -140,13 +140,8 @@ def test_every_image_is_published_with_its_own_cache(
 ) -> None:
     own = desk.checkout.environments / "dev.toml"
     before = own.read_text()
-<<<<<<< HEAD
     other = 'dockerfile = "docker/Dockerfile"\ncontext = "."\npath = "/api"\narchitecture = "arm64"\n'
     own.write_text(f"{before}\n[services.api]\n{other}")
-=======
-    api = 'dockerfile = "docker/Dockerfile"\npath = "/api"\narchitecture = "arm64"\n'
-    own.write_text(f"{before}\n[services.api]\n{api}")
->>>>>>> 43c01a7 (Publish an image with a Dockerfile of its own in the test of caches)
     embedded.client("ecr", REGION).create_repository(repositoryName="oaktree/api")
     docker["ACTIONS_RUNTIME_TOKEN"] = "a-token"
     try:

@@ -234,7 +234,8 @@ def _launch(configuration: Configuration, service: Resource) -> str:
     for target in configuration.all("aws_appautoscaling_target"):
         if configuration.refers(target, ("resource_id",), service):
             limits = (target.body.get(key) for key in ("min_capacity", "max_capacity"))
-            number = " to ".join(configuration.text(target.stack, each) or "?" for each in limits)
+            texts = [configuration.text(target.stack, each) or "?" for each in limits]
+            number = " to ".join(dict.fromkeys(texts))
     providers = {
         configuration.text(service.stack, block.get("capacity_provider")) or "?"
         for block in blocks(service.body.get("capacity_provider_strategy"))

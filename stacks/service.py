@@ -136,6 +136,7 @@ class ServiceStack(platform_stack.PlatformStack):
                 subnet_ids=group.subnet_ids,
                 group_id=group.id,
                 role_arns=[task.roles.execution.arn, task.roles.task.arn],
+                spot_percent=settings.spot_percent,
                 public=group.public,
             ),
             self._topic,

@@ -48,7 +48,7 @@ KINDS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
             ),
             ("web", "status"),
         ),
-        **dict.fromkeys(("scaling", "spot_percent"), ("web", "worker", "status")),
+        **dict.fromkeys(("scaling", "exec"), ("web", "worker", "status")),
         "before_deploy": ("web", "worker"),
         **dict.fromkeys(("schedule", "timezone", "timeout", "retries", "overlap"), ("job",)),
         **dict.fromkeys(("keep_alive", "token_over_http"), ("status",)),

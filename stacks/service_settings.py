@@ -199,7 +199,7 @@ class Service(Container):
     """Disk of a task in GiB, 21 to 200; by default the 20 that cost nothing."""
     scaling: Scaling = Scaling()
     spot_percent: Annotated[int, Field(ge=0, le=100)] = 0
-    """Share of tasks on Fargate Spot, beyond the first two; 100 puts those there, too."""
+    """Share of tasks on Fargate Spot, for a service beyond its first two; 100 puts those there, too."""
     uses: Annotated[tuple[Use, ...], Field(strict=False), AfterValidator(unique)] = ()
     """What it connects to: it gets the variables, and the way there is opened."""
     permissions: Annotated[tuple[Permission, ...], Field(strict=False)] = ()

@@ -91,10 +91,14 @@ def test_what_apps_did_is_what_their_roles_allow(desk: Clone) -> None:
 OF_THE_DESK = {
     "ecr:BatchGetImage",
     "ecr:PutImage",
+    "ecs:SubmitTaskStateChange",
     "ssm:GetParameter",
     "sts:AssumeRole",
 }
-"""Done beside Terraform on an embedded AWS: an image is put, an app is given its secret and its keys."""
+"""Done beside Terraform on an embedded AWS.
+
+An image is put, an app is given its secret and its keys, a task of before_deploy ends.
+"""
 
 
 def test_the_deploy_role_could_have_made_an_environment(made: Bootstrapped, desk: Clone) -> None:

@@ -72,7 +72,11 @@ region      = "{REGION}"
 owner       = "shop@example.com"
 cost_centre = "1000"
 network     = {{ cidr = "10.60.0.0/16", availability_zones = ["a", "c"] }}
-services    = {{ worker.enabled = false, cleanup.enabled = false, status.enabled = false }}
+
+[services]
+worker  = {{ enabled = false }}
+cleanup = {{ enabled = false }}
+status  = {{ enabled = false }}
 """
 
 

@@ -481,7 +481,9 @@ def test_addresses_are_changed_by_the_projects_tag_and_need_rights_to_hosted_zon
     client = as_role(embedded, "with-zones", *statements, zones)("servicediscovery")
     made = client.create_private_dns_namespace(Name="b.internal", Vpc="vpc-1", Tags=tags)
     targets = client.get_operation(OperationId=made["OperationId"])["Operation"]["Targets"]
-    client.create_service(Name="prices", NamespaceId=targets["NAMESPACE"], Tags=tags)
+    # As Terraform names the namespace.
+    records = {"NamespaceId": targets["NAMESPACE"], "DnsRecords": [{"Type": "A", "TTL": 10}]}
+    client.create_service(Name="prices", DnsConfig=records, Tags=tags)
     with pytest.raises(ClientError, match="route53:DeleteHostedZone"):
         client.delete_namespace(Id=targets["NAMESPACE"])
     theirs = embedded.client("servicediscovery", REGION)

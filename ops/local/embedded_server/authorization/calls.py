@@ -94,6 +94,7 @@ _RESOURCES: Final[Mapping[str, tuple[tuple[str, str], ...]]] = {
     "secretsmanager": (("SecretId", "secret:{}-000000"), ("Name", "secret:{}-000000")),
     "servicediscovery": (
         ("NamespaceId", "namespace/{}"),
+        ("DnsConfig.NamespaceId", "namespace/{}"),
         ("Id", "{}"),
         ("ResourceARN", "{}"),
     ),
@@ -121,7 +122,10 @@ _RESOURCES: Final[Mapping[str, tuple[tuple[str, str], ...]]] = {
         ("Name", "regional/webacl/{}/0"),
     ),
 }
-"""What names the resource of a request, and the end of its ARN; of several arguments the first counts."""
+"""What names the resource of a request, and the end of its ARN; of several arguments the first counts.
+
+A dot leads into an argument.
+"""
 
 _CREATED: Final = {
     "application-autoscaling:RegisterScalableTarget": "scalable-target/0",
@@ -482,7 +486,7 @@ def _named(service: str, action: str, request: Request, account_id: str) -> Iter
 
 def _values(argument: str, arguments: Mapping[str, Any]) -> list[str]:
     """Returns the values of an argument, which the query protocol numbers if it is a list."""
-    if found := arguments.get(argument):
+    if found := _argument(arguments, argument):
         return [str(each) for each in found] if isinstance(found, list) else [str(found)]
     return [str(value) for name, value in arguments.items() if _MEMBER.sub("", name) == argument]
 

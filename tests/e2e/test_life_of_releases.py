@@ -95,7 +95,7 @@ def test_the_first_release_goes_to_dev(desk: Clone) -> None:
     images = json.dumps({"web": image, "shop": own, "prices": prices})
     done = desk.make(HOME, "deploy", "ENV=dev", f"IMAGES={images}")
     assert succeeded(done)
-    for users in ("web runs", "shop, worker, cleanup run", "prices runs"):
+    for users in ("web runs", "cleanup, shop, worker run", "prices runs"):
         assert f"dev: {users} {COMMITS['first'][:12]} (" in done.stdout
     assert runs(desk, "dev", "first")
     assert shop_runs(desk, "first")
@@ -177,7 +177,7 @@ def test_a_release_whose_smoke_test_fails_is_undone_for_all_that_share_its_image
             "TIMEOUT=0.2",
         )
     assert done.returncode == 2
-    assert "dev: the release failed and was undone: shop, worker, cleanup run " in done.stderr
+    assert "dev: the release failed and was undone: cleanup, shop, worker run " in done.stderr
     assert f"{balancer.address}/health answers 503" in done.stderr
     assert shop_runs(desk, "second")
     assert runs(desk, "dev", "second")

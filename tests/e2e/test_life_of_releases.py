@@ -61,6 +61,12 @@ def shop_runs(desk: Clone, name: str) -> bool:
     return True
 
 
+def migrations(desk: Clone) -> int:
+    """How often before_deploy of the shop has run in dev."""
+    log = (desk.memory / "logs/before-dev-shop.log").read_text()
+    return log.count('"message": "migrated"')
+
+
 def results(played: dict[str, Played]) -> dict[str, str]:
     return {name: job.result for name, job in played.items()}
 
@@ -99,6 +105,7 @@ def test_the_first_release_goes_to_dev(desk: Clone) -> None:
         assert f"dev: {users} {COMMITS['first'][:12]} (" in done.stdout
     assert runs(desk, "dev", "first")
     assert shop_runs(desk, "first")
+    assert migrations(desk) == 1
 
 
 def test_it_is_promoted_to_staging(desk: Clone) -> None:
@@ -131,6 +138,7 @@ def test_a_second_release_goes_from_main_through_all_environments(desk: Clone, r
     assert runner.asked_for == ["dev", "staging", "prod"]
     keep("second", COMMITS["second"], played["publish"].outputs["images"])
     assert shop_runs(desk, "second")
+    assert migrations(desk) == 2
     # What has not changed is not built again.
     assert (SHOP["second"][0] != SHOP["first"][0], SHOP["second"][1]) == (True, SHOP["first"][1])
     assert played["publish"].outputs["commit"] == COMMITS["second"]
@@ -180,6 +188,7 @@ def test_a_release_whose_smoke_test_fails_is_undone_for_all_that_share_its_image
     assert "dev: the release failed and was undone: cleanup, shop, worker run " in done.stderr
     assert f"{balancer.address}/health answers 503" in done.stderr
     assert shop_runs(desk, "second")
+    assert migrations(desk) == 3  # before the bad release, not before what it replaced
     assert runs(desk, "dev", "second")
     assert record(desk, "dev", "shop")["why"].startswith("undoes version ")
 

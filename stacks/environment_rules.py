@@ -2,13 +2,14 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from fnmatch import fnmatchcase
 from graphlib import CycleError, TopologicalSorter
 from typing import Final
 
 from stacks import naming, routing
 from stacks.problems import Problem, nearest
 from stacks.service_settings import Service
-from stacks.settings import Environment, Project
+from stacks.settings import ANYWHERE, Environment, Project
 from stacks.status_app import STATUS
 from stacks.workloads import address_port, used_services
 
@@ -37,6 +38,7 @@ def services_problems(environment: Environment, project: Project | None) -> Iter
     yield from _stream_problems(environment)
     yield from _circles(environment)
     yield from _route_problems(environment)
+    yield from _domain_problems(environment)
     yield from _group_problems(environment)
 
 
@@ -96,6 +98,11 @@ def _stream_problems(environment: Environment) -> Iterator[Problem]:
 
 def _reference_problems(environment: Environment, key: str, service: Service) -> Iterator[Problem]:
     services = environment.services
+    if key in service.sidecars:
+        yield Problem(("sidecars", key), None, f"another name: the service's own container is called {key!r}")
+    owner_of_family, _, rest = key.rpartition("-before-deploy")
+    if not rest and owner_of_family in services and services[owner_of_family].before_deploy:
+        yield Problem((), None, f"another name: a task that runs before {owner_of_family} has it")
     for name, container in (("", service), *service.sidecars.items()):
         owner = container.same_image_as
         place = (*(("sidecars", name) if name else ()), "same_image_as")
@@ -139,7 +146,11 @@ def _permission_problems(service: Service, project: Project | None) -> Iterator[
         for action in permission.actions:
             if allowed := problem_with(action):
                 yield Problem(("permissions", index, "actions"), action, allowed)
-            elif action.startswith("sts:") and project:
+            elif (
+                action.lower().startswith("sts:")
+                and fnmatchcase("sts:assumerole", action.lower())
+                and project
+            ):
                 inside = f"arn:aws:iam::{{account}}:role/{project.name}-..."
                 if not all(f":role/{project.name}-" in resource for resource in permission.resources):
                     yield Problem(
@@ -196,10 +207,39 @@ def _route_problems(environment: Environment) -> Iterator[Problem]:
         )
 
 
+def _domain_problems(environment: Environment) -> Iterator[Problem]:
+    """Yields domains that two load balancers would have, or that are in two hosted zones."""
+    found: dict[str, str] = {}
+    for balancer in routing.balancers(environment):
+        for domain in balancer.domains:
+            if domain in found:
+                yield Problem(
+                    ("services", balancer.key, "domain"),
+                    domain,
+                    "a domain of its own: another load balancer has it",
+                )
+            found[domain] = balancer.key
+    zones: dict[str, str] = {}
+    for key, service in environment.services.items():
+        zone = routing.zone_of(environment, service)
+        for domain in service.domain:
+            if zones.setdefault(domain, zone) != zone:
+                yield Problem(
+                    ("services", key, "hosted_zone"),
+                    zone,
+                    f"{zones[domain]!r} like the other service with {domain}",
+                )
+
+
 def _group_problems(environment: Environment) -> Iterator[Problem]:
     """Yields what does not fit into the security groups."""
     used_by = Counter(name for each in environment.services.values() for name in used_services(each.uses))
     for key, service in environment.services.items():
+        for index, egress in enumerate(service.egress):
+            if environment.network.has_internet and (egress.port, egress.cidr) == (443, ANYWHERE):
+                yield Problem(
+                    ("services", key, "egress", index), None, "left out: tasks reach every HTTPS port already"
+                )
         # HTTPS to endpoints, both gateways and the internet.
         outward = len(service.egress) + len(service.uses) + 4
         inward = used_by[key] + 1
@@ -221,7 +261,7 @@ def _group_problems(environment: Environment) -> Iterator[Problem]:
                 None,
                 f"fewer: {cidrs} CIDRs make {rules} rules, a security group takes {RULES_OF_A_GROUP}",
             )
-        if len(balancer.routes) > RULES_OF_A_GROUP:
+        if len({route.service for route in balancer.routes}) > RULES_OF_A_GROUP:
             yield Problem(
                 ("services",),
                 None,

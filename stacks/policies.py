@@ -185,7 +185,7 @@ def of_project(project: str, statements: Sequence[Statement]) -> tuple[Statement
 
 def _size(text: str) -> int:
     """Returns how many characters of a document count, which white space does not."""
-    return len(re.sub(r"\$\{[^}]*\}", "x" * REFERENCE_CHARACTERS, re.sub(r"\s", "", text)))
+    return len(re.sub(r"(?<!\$)\$\{[^}]*\}", "x" * REFERENCE_CHARACTERS, re.sub(r"\s", "", text)))
 
 
 def _within(limit: int, what: str, text: str) -> str:
@@ -193,7 +193,8 @@ def _within(limit: int, what: str, text: str) -> str:
     if size > limit:
         raise QuotaError(
             f"The {what} would have {size} characters without white space; AWS allows {limit}. Policies grow "
-            "with the environments of an account: move some to another account."
+            "with the environments of an account and the permissions of its services: give them to another "
+            "account."
         )
     return text
 

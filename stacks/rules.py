@@ -196,6 +196,7 @@ def platform_problems(environments: Mapping[str, Environment]) -> Iterator[tuple
             if (other := domains.setdefault(domain, environment.name)) != environment.name:
                 allowed = f"a domain of its own: {other}.toml has it already"
                 yield environment.name, Problem((*table, "domain"), domain, allowed)
+        names.setdefault(environment.name, f"{environment.name}.toml")
         for key in environment.services:
             place = f"{environment.name}.toml: services.{key}"
             name = f"{environment.name}-{key}"

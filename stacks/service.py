@@ -64,8 +64,9 @@ class ServiceStack(platform_stack.PlatformStack):
         if not balancers:
             return found
         access_logs = access_log_bucket.AccessLogBucket(self, self.project, environment)
+        zones = load_balancer.hosted_zones(self, balancers)
         for each in balancers:
-            balancer = load_balancer.LoadBalancer(self, environment, each, self._network, access_logs)
+            balancer = load_balancer.LoadBalancer(self, environment, each, self._network, access_logs, zones)
             alarms.watch_balancer(self, balancer, self._topic)
             if waf := environment.load_balancer.waf:
                 web_acl.WebAcl(self, balancer, waf)

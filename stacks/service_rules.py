@@ -5,7 +5,7 @@ from itertools import combinations
 from types import MappingProxyType
 from typing import Final
 
-from stacks import fargate, routing
+from stacks import fargate, routing, schedules
 from stacks.problems import Key, Problem, nearest
 from stacks.service_settings import Scaling, ScheduledScaling, Service
 from stacks.status_app import STATUS
@@ -138,6 +138,20 @@ def _container_problems(service: Service) -> Iterator[Problem]:
         yield Problem(
             ("sidecars", service.target_container, "port"), None, "is required: requests go to this container"
         )
+    for name, each in (("", service), *service.sidecars.items()):
+        under = ("sidecars", name) if name else ()
+        for variable in sorted(each.environment.keys() & each.secrets.keys()):
+            yield Problem(
+                (*under, "environment", variable),
+                None,
+                "left out: a secret gives the container this variable",
+            )
+        for variable in sorted(variable for variable, value in each.environment.items() if not value):
+            yield Problem(
+                (*under, "environment", variable),
+                "",
+                "not empty: AWS drops such a variable, and every plan would set it again",
+            )
     ports = {"": port_of(service), **{name: each.port for name, each in service.sidecars.items()}}
     for (_, one), (name, other) in combinations(ports.items(), 2):
         if one is not None and one == other:
@@ -168,6 +182,14 @@ def _scaling_problems(service: Service) -> Iterator[Problem]:
                 each.min_capacity,
                 f"at most max_capacity = {each.max_capacity}",
             )
+    times: set[tuple[str, str]] = set()
+    for index, each in enumerate(scaling.schedule):
+        time = (schedules.parse(each.at).expression, each.timezone)
+        if time in times:
+            yield Problem(
+                ("scaling", "schedule", index, "at"), each.at, "another time: this one is there already"
+            )
+        times.add(time)
     if scaling.requests_per_target and not routing.is_balanced(service):
         yield Problem(
             ("scaling", "requests_per_target"),

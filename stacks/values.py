@@ -110,6 +110,14 @@ def _schedule(value: str) -> str:
     return value
 
 
+def literal(value: str) -> str:
+    """Returns a text so that Terraform takes no part of it for an expression.
+
+    Source: Terraform's documentation, "Strings and Templates", escape sequences.
+    """
+    return value.replace("${", "$${").replace("%{", "%%{")
+
+
 def frozen(value: Mapping[str, T]) -> Mapping[str, T]:
     return MappingProxyType(dict(value))
 
@@ -191,7 +199,9 @@ Use = Annotated[
     str, text(r"services\.[a-z][a-z0-9-]*", 'another service of the environment, such as "services.prices"')
 ]
 Action = Annotated[str, text(r"[a-z0-9-]+:[A-Za-z0-9*?]+", 'an action of IAM, such as "s3:GetObject"')]
-ResourceArn = Annotated[str, text(r"\*|arn:aws:[^\s]+", 'an ARN, such as "arn:aws:s3:::bucket/*", or "*"')]
+ResourceArn = Annotated[
+    str, text(r"\*|arn:aws:[^\s:]*:[^\s:]*:[^\s:]*:[^\s]+", 'an ARN, such as "arn:aws:s3:::bucket/*", or "*"')
+]
 TimeZone = Annotated[str, AfterValidator(_time_zone)]
 Schedule = Annotated[str, AfterValidator(_schedule)]
 Cidrs = Annotated[tuple[Cidr, ...], Field(strict=False, min_length=1), AfterValidator(unique)]

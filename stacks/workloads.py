@@ -16,7 +16,7 @@ from stacks.service_settings import Container as ContainerSettings
 from stacks.service_settings import Scaling, Service, Sidecar
 from stacks.settings import Environment, Project
 from stacks.status_app import STATUS, Grant, status_container
-from stacks.values import SecretReference
+from stacks.values import SecretReference, literal
 
 PORT: Final = 8080
 """Where a web service listens unless its settings say otherwise."""
@@ -84,7 +84,9 @@ class Workload:
     def permissions(self) -> tuple[Statement, ...]:
         """Returns what the settings allow it in AWS."""
         return tuple(
-            Statement(f"Permission{number}", permission.actions, permission.resources)
+            Statement(
+                f"Permission{number}", permission.actions, [literal(arn) for arn in permission.resources]
+            )
             for number, permission in enumerate(self.settings.permissions, start=1)
         )
 
@@ -204,7 +206,14 @@ def _containers(project: Project, environment: Environment, key: str) -> Iterato
             user=settings.user,
             working_directory=settings.working_directory,
             port=port,
-            variables=MappingProxyType({**dict(given), **uses, **settings.environment}),
+            variables=MappingProxyType(
+                {
+                    **{
+                        name: value for name, value in (*given, *uses.items()) if name not in settings.secrets
+                    },
+                    **settings.environment,
+                }
+            ),
             secrets=settings.secrets,
             health=settings.container_health,
             read_only_root=settings.read_only_root,

@@ -57,7 +57,8 @@ class Autoscaling:
             else None,
         )
         for each in scaling.schedule:
-            name = sha256(f"{each.at} {each.timezone}".encode()).hexdigest()[:6]
+            expression = parse(each.at).expression
+            name = sha256(f"{expression} {each.timezone}".encode()).hexdigest()[:6]
             AppautoscalingScheduledAction(
                 scope,
                 f"{key}_scaling_at_{name}",
@@ -65,7 +66,7 @@ class Autoscaling:
                 service_namespace=target.service_namespace,
                 scalable_dimension=target.scalable_dimension,
                 resource_id=target.resource_id,
-                schedule=parse(each.at).expression,
+                schedule=expression,
                 timezone=each.timezone,
                 scalable_target_action=AppautoscalingScheduledActionScalableTargetAction(
                     min_capacity=str(each.min_capacity), max_capacity=str(each.max_capacity)

@@ -1,5 +1,6 @@
 """A load balancer, and what it listens to."""
 
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from stacks import naming
@@ -34,7 +35,7 @@ LINKED_ROLE: Final = "elasticloadbalancing.amazonaws.com"
 class LoadBalancer:
     """An Application Load Balancer in the public tier: HTTPS with a redirect, or HTTP without a domain.
 
-    What no rule of `listener_arn` sends to a service gets a 404.
+    What no rule of `listener_arn` sends to a service gets a 404. `zones` are the ids of hosted zones by name.
     """
 
     def __init__(
@@ -44,6 +45,7 @@ class LoadBalancer:
         balancer: Balancer,
         network: NetworkConnections,
         access_logs: AccessLogBucket,
+        zones: Mapping[str, str],
     ) -> None:
         project, key = scope.project.name, balancer.key
         prefix = f"{key}_" if key else ""
@@ -75,10 +77,6 @@ class LoadBalancer:
         self.arn_suffix = resource.arn_suffix
         self.dns_name = resource.dns_name
 
-        zones = {
-            zone: DataAwsRoute53Zone(scope, f"zone_{_slug(zone)}", name=zone, private_zone=False).zone_id
-            for zone in dict.fromkeys(balancer.domains.values())
-        }
         certificates = [
             Certificate(scope, _slug(domain), domain, zones[zone]).arn
             for domain, zone in balancer.domains.items()
@@ -121,6 +119,15 @@ class LoadBalancer:
                     name=resource.dns_name, zone_id=resource.zone_id, evaluate_target_health=True
                 ),
             )
+
+
+def hosted_zones(scope: PlatformStack, balancers: Sequence[Balancer]) -> Mapping[str, str]:
+    """Looks up the hosted zones of all domains, and returns their ids by name."""
+    names = dict.fromkeys(zone for balancer in balancers for zone in balancer.domains.values())
+    return {
+        name: DataAwsRoute53Zone(scope, f"zone_{_slug(name)}", name=name, private_zone=False).zone_id
+        for name in names
+    }
 
 
 def _slug(domain: str) -> str:

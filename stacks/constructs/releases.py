@@ -13,6 +13,7 @@ from stacks.bindings import (
 from stacks.containers import Container, Reference
 from stacks.policies import Statement
 from stacks.settings import Environment, Project
+from stacks.values import literal
 from stacks.workloads import Workload
 
 
@@ -59,7 +60,7 @@ class Releases:
                 return self._of(container, "image")
             case Reference.COMMIT:
                 return self._of(container, "commit")
-        return value
+        return literal(value)
 
     def _of(self, container: Container, key: str) -> str:
         return f"${{local.{self._locals[container.release or '']}.{key}}}"

@@ -24,10 +24,8 @@ class SecretReferences:
                 source = f"arn:aws:ssm:{here}:parameter{reference.name}"
                 ssm_arns[source] = None
             else:
-                whose = workload.key if container == workload.key else f"{workload.key}_{container}"
-                secret = DataAwsSecretsmanagerSecret(
-                    scope, f"{whose}_{variable.lower()}", name=reference.name
-                )
+                whose = workload.key if container == workload.key else f"{workload.key}_sidecar_{container}"
+                secret = DataAwsSecretsmanagerSecret(scope, f"{whose}_secret_{variable}", name=reference.name)
                 source = f"{secret.arn}:{reference.json_key}::" if reference.json_key else secret.arn
                 secretsmanager_arns[secret.arn] = None
             self.value_from[container][variable] = source

@@ -12,6 +12,8 @@ from stacks.bindings import (
     ServiceDiscoveryService,
     ServiceDiscoveryServiceDnsConfig,
     ServiceDiscoveryServiceDnsConfigDnsRecords,
+    ServiceDiscoveryServiceHealthCheckCustomConfig,
+    TerraformResourceLifecycle,
 )
 from stacks.constructs.network_connections import NetworkConnections
 from stacks.policies import Statement
@@ -47,6 +49,11 @@ class ServiceAddress:
                 routing_policy="MULTIVALUE",
                 dns_records=[ServiceDiscoveryServiceDnsConfigDnsRecords(type="A", ttl=SECONDS_OF_AN_ANSWER)],
             ),
+            # So that ECS says which tasks are healthy, and the others get no requests. AWS knows only 1.
+            health_check_custom_config=ServiceDiscoveryServiceHealthCheckCustomConfig(failure_threshold=1),
+            # A name that nobody uses any more goes after the ECS service has let go of it, with what it left.
+            force_destroy=True,
+            lifecycle=TerraformResourceLifecycle(create_before_destroy=True),
         )
         self.arn = service.arn
 
@@ -61,9 +68,16 @@ def deploy(project: Project, account_id: str) -> tuple[Statement, ...]:
     return (
         Statement(
             "CreateNamespaces",
-            actions=["servicediscovery:CreatePrivateDnsNamespace", "servicediscovery:TagResource"],
+            actions=["servicediscovery:CreatePrivateDnsNamespace"],
             resources=["*"],
             conditions={"StringEquals": given},
+        ),
+        # Terraform sends the tags that change, of which the project's is one only at first.
+        Statement(
+            "TagAddresses",
+            actions=["servicediscovery:TagResource"],
+            resources=["*"],
+            conditions={"StringEqualsIfExists": given},
         ),
         Statement(
             "CreateAddresses",
@@ -76,6 +90,7 @@ def deploy(project: Project, account_id: str) -> tuple[Statement, ...]:
             actions=[
                 "servicediscovery:DeleteNamespace",
                 "servicediscovery:DeleteService",
+                "servicediscovery:DeregisterInstance",
                 "servicediscovery:UpdatePrivateDnsNamespace",
                 "servicediscovery:UpdateService",
             ],

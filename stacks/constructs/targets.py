@@ -1,5 +1,7 @@
 """Where a load balancer sends the requests of a service."""
 
+from typing import Final
+
 from stacks.bindings import (
     Construct,
     LbListenerRule,
@@ -16,13 +18,18 @@ from stacks.bindings import (
 from stacks.constructs.load_balancer import LoadBalancer
 from stacks.constructs.network_connections import NetworkConnections
 from stacks.routing import Balancer, Route
+from stacks.values import literal
 from stacks.workloads import Workload
+
+DAY: Final = 86_400
+"""Seconds for which a cookie would be valid, if there were one: the default of AWS."""
 
 
 class Targets:
     """A target group, and a rule of the listener for each route to it.
 
-    `rules` must be there before an ECS service uses the group: AWS refuses one that no listener uses.
+    `rules` must be there before an ECS service uses the group: AWS refuses one that no listener uses. They
+    are called after what they match, so that another service may take one over in place.
     """
 
     def __init__(
@@ -40,7 +47,7 @@ class Targets:
         self.rules = [
             LbListenerRule(
                 scope,
-                f"{workload.key}_rule_{route.name}",
+                f"{load_balancer.prefix}rule_{route.name}",
                 listener_arn=load_balancer.listener_arn,
                 priority=route.priority,
                 action=[LbListenerRuleAction(type="forward", target_group_arn=group.arn)],
@@ -81,11 +88,12 @@ def _target_group(scope: Construct, workload: Workload, network: NetworkConnecti
         protocol=protocol,
         port=port,
         deregistration_delay=str(settings.deregistration_delay),
+        # Also without it: the provider takes a block that is not there for no change.
         stickiness=LbTargetGroupStickiness(
-            type="lb_cookie", cookie_duration=settings.stickiness, enabled=True
-        )
-        if settings.stickiness
-        else None,
+            type="lb_cookie",
+            cookie_duration=settings.stickiness or DAY,
+            enabled=settings.stickiness > 0,
+        ),
         health_check=_health_check(workload),
         lifecycle=TerraformResourceLifecycle(create_before_destroy=True),
     )
@@ -97,7 +105,7 @@ def _health_check(workload: Workload) -> LbTargetGroupHealthCheck:
         enabled=True,
         protocol="HTTP",
         port="traffic-port",
-        path=workload.health_path,
+        path=literal(workload.health_path),
         matcher=workload.health_status,
         interval=check.interval,
         timeout=check.timeout,

@@ -20,6 +20,7 @@ from stacks.containers import Container
 from stacks.policies import Statement
 from stacks.service_settings import ContainerHealth
 from stacks.settings import Project
+from stacks.values import literal
 from stacks.workloads import Workload
 
 LOG_BUFFER = "25m"
@@ -114,8 +115,8 @@ def _definition(
     # ECS answers both lists; without one of them, every plan would replace the task definition.
     capabilities = {"capabilities": {"add": [], "drop": ["ALL"]}} if container.capabilities == "none" else {}
     optional: dict[str, object] = {
-        "command": list(container.command),
-        "entryPoint": list(container.entry_point),
+        "command": [literal(word) for word in container.command],
+        "entryPoint": [literal(word) for word in container.entry_point],
         "user": container.user,
         "workingDirectory": container.working_directory,
         "healthCheck": _health_check(container.health) if container.health else None,
@@ -154,7 +155,7 @@ def _definition(
 
 def _health_check(health: ContainerHealth) -> dict[str, object]:
     return {
-        "command": ["CMD", *health.command],
+        "command": ["CMD", *(literal(word) for word in health.command)],
         "interval": health.interval,
         "timeout": health.timeout,
         "retries": health.retries,
@@ -164,6 +165,6 @@ def _health_check(health: ContainerHealth) -> dict[str, object]:
 
 def _volume(workload: Workload, container: Container, path: str) -> str:
     """A name for a path's volume; the digest tells /a/b from /a-b."""
-    own = path if container.name == workload.key else f"/{container.name}{path}"
-    readable = own.strip("/").replace("/", "-").replace(".", "-")
-    return f"{readable}-{sha256(own.encode()).hexdigest()[:4]}"
+    whose = "" if container.name == workload.key else f"{container.name}:"
+    readable = f"{whose}{path.strip('/')}".replace("/", "-").replace(".", "-").replace(":", "-")
+    return f"{readable}-{sha256(f'{whose}{path}'.encode()).hexdigest()[:4]}"

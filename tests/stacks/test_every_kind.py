@@ -58,6 +58,8 @@ read_only_root = false
 dockerfile = "prices/Dockerfile"
 internal = true
 port = 8081
+command = ["sh", "-c", "serve ${{PORT}} %{{x}}"]
+environment = {{ FORMAT = "${{aws}}" }}
 
 [services.worker]
 kind = "worker"
@@ -165,6 +167,8 @@ def test_requests_go_to_the_container_that_the_settings_name(stack: Stack) -> No
     assert (group["port"], group["health_check"]["path"]) == (8000, "/health")
     assert group["health_check"]["matcher"] == "200,301"
     assert group["stickiness"] == {"type": "lb_cookie", "cookie_duration": 3600, "enabled": True}
+    # Said also where there is none: the provider takes a block that is gone for no change.
+    assert stack.one("aws_lb_target_group", "api_targets")["stickiness"]["enabled"] is False
 
 
 def test_containers_are_as_the_settings_say(stack: Stack) -> None:
@@ -189,14 +193,14 @@ def test_a_key_of_a_secret_is_named_and_the_whole_secret_is_readable(stack: Stac
     secrets = {each["name"]: each["valueFrom"] for each in containers(stack, "web_task")["web"]["secrets"]}
     assert secrets == {
         "KEY": "arn:aws:ssm:eu-central-1:111111111111:parameter/key",
-        "PASSWORD": "${data.aws_secretsmanager_secret.web_password.arn}:password::",
-        "USER": "${data.aws_secretsmanager_secret.web_user.arn}:user::",
+        "PASSWORD": "${data.aws_secretsmanager_secret.web_secret_PASSWORD.arn}:password::",
+        "USER": "${data.aws_secretsmanager_secret.web_secret_USER.arn}:user::",
     }
     policy = json.loads(stack.one("aws_iam_role_policy", "web_execution_role_policy")["policy"])
     resources = {each["Sid"]: each["Resource"] for each in policy["Statement"]}
     assert resources["ReadSecrets"] == [
-        "${data.aws_secretsmanager_secret.web_password.arn}",
-        "${data.aws_secretsmanager_secret.web_user.arn}",
+        "${data.aws_secretsmanager_secret.web_secret_PASSWORD.arn}",
+        "${data.aws_secretsmanager_secret.web_secret_USER.arn}",
     ]
     assert len(resources["ReadParameters"]) == 2
 
@@ -225,6 +229,18 @@ def test_a_service_that_is_used_has_a_private_name_and_lets_its_users_in(stack: 
         assert out["referenced_security_group_id"] == "${aws_security_group.prices_task_group.id}"
     assert "prices_task_from_balancer" not in ingress
     assert "api_task_to_service_prices" not in egress
+
+
+def test_terraform_takes_no_text_of_the_settings_for_an_expression(stack: Stack) -> None:
+    container = containers(stack, "prices_task")["prices"]
+    assert container["command"][-1] == "serve $${PORT} %%{x}"
+    assert {"name": "FORMAT", "value": "$${aws}"} in container["environment"]
+
+
+def test_a_rule_is_called_after_what_it_matches(stack: Stack) -> None:
+    """So that another service can take a path over in place, and no priority is wanted twice."""
+    names = set(stack.all("aws_lb_listener_rule"))
+    assert {name.rpartition("_")[0] for name in names} == {"rule", "status_rule"}
 
 
 def test_egress_of_the_settings_is_a_rule(stack: Stack) -> None:

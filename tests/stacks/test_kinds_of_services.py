@@ -181,6 +181,40 @@ REFUSED = {
         WEB + "env_file = 'missing.env'\n",
         'services.web.env_file = "missing.env": cannot be read: No such file or directory',
     ),
+    "a variable that is a secret, too": (
+        WEB + "environment = { KEY = 'a' }\nsecrets = { KEY = 'ssm:/key' }\n",
+        "services.web.environment.KEY: left out: a secret gives the container this variable",
+    ),
+    "a variable without a value": (
+        WEB + "environment = { KEY = '' }\n",
+        'services.web.environment.KEY = "": not empty: AWS drops such a variable, and every plan',
+    ),
+    "one time twice": (
+        WEB + "[services.web.scaling]\nschedule = [{ at = '@daily', min_capacity = 1, max_capacity = 1 }, "
+        "{ at = '0 0 * * *', min_capacity = 0, max_capacity = 0 }]\n",
+        'services.web.scaling.schedule.1.at = "0 0 * * *": another time: this one is there already',
+    ),
+    "a sidecar that is called like its service": (
+        WEB + f"[services.web.sidecars.web]\nimage = 'p@{DIGEST}'\n",
+        "services.web.sidecars.web: another name: the service's own container is called 'web'",
+    ),
+    "a service that is called like a task before a deployment": (
+        WEB + "before_deploy = ['x']\n[services.web-before-deploy]\nkind = 'worker'\nsame_image_as = 'web'\n",
+        "services.web-before-deploy: another name: a task that runs before web has it",
+    ),
+    "an egress that is there": (
+        WEB + "egress = [{ port = 443, cidr = '0.0.0.0/0' }]\n",
+        "services.web.egress.0: left out: tasks reach every HTTPS port already",
+    ),
+    "one domain at two load balancers": (
+        WEB + "load_balancer = 'own'\ndomain = 'a.example.com'\n[services.b]\nsame_image_as = 'web'\n"
+        "[load_balancer]\ndomain = 'a.example.com'\nhosted_zone = 'example.com'\n",
+        'services.web.domain = "a.example.com": a domain of its own: another load balancer has it',
+    ),
+    "an ARN that is none": (
+        WEB + "permissions = [{ actions = ['s3:GetObject'], resources = ['arn:aws:s3'] }]\n",
+        'services.web.permissions.0.resources.0 = "arn:aws:s3": an ARN, such as "arn:aws:s3:::bucket/*"',
+    ),
     "a file of variables with another line": (
         WEB + "env_file = 'wrong.env'\n",
         'services.web.env_file = "wrong.env": a file with NAME=value on each line, which line 2 has not',
@@ -211,7 +245,7 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Platform:
     directory = tmp_path_factory.mktemp("all")
     services = ALL
     write_platform(directory, PROJECT, dev=environment(services=services))
-    (directory / "web.env").write_text("# of web\nLOG_LEVEL=debug\nexport GREETING='good day'\nEMPTY=\n")
+    (directory / "web.env").write_text("# of web\nLOG_LEVEL=debug\nexport GREETING='good day'\n")
     return read_platform(directory)
 
 
@@ -225,7 +259,6 @@ def test_a_container_has_the_variables_of_settings_file_and_platform(by_key: dic
     assert dict(by_key["web"].main.variables) == {
         "AWS_REGION": "eu-central-1",
         "COMMIT": Reference.COMMIT,
-        "EMPTY": "",
         "ENVIRONMENT": "dev",
         "GREETING": "good day",
         "IMAGE": Reference.IMAGE,

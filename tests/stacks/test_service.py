@@ -67,7 +67,7 @@ def test_secrets_are_references_and_never_in_the_environment(stacks: dict[str, S
     assert stacks["prod-service"].container()["secrets"] == [
         {
             "name": "WRITE_TOKEN_SHA256",
-            "valueFrom": "${data.aws_secretsmanager_secret.web_write_token_sha256.arn}",
+            "valueFrom": "${data.aws_secretsmanager_secret.web_secret_WRITE_TOKEN_SHA256.arn}",
         }
     ]
     for name in ("staging-service", "prod-service"):

@@ -1,6 +1,7 @@
 """What settings must fulfil beyond the form of each value: the limits of AWS, and no contradictions."""
 
 from collections.abc import Collection, Iterator, Mapping
+from dataclasses import replace
 from itertools import combinations
 from types import MappingProxyType
 from typing import Final
@@ -13,6 +14,7 @@ from stacks.service_rules import service_problems
 from stacks.service_settings import Service
 from stacks.settings import Environment, ExistingNetwork, LoadBalancer, Network, Platform, Project
 from stacks.status_app import STATUS
+from stacks.workloads import used_services
 
 FEWEST_ZONES: Final = 2
 """An Application Load Balancer needs subnets in two zones. Source: its User Guide, "Subnets"."""
@@ -222,6 +224,23 @@ def warnings(platform: Platform) -> Iterator[Problem]:
                 "$0.005 an hour",
                 platform.file_of(environment.name, "network", "tasks"),
             )
+        for problem in _service_warnings(environment):
+            yield replace(problem, file=platform.file_of(environment.name, *map(str, problem.key)))
+
+
+def _service_warnings(environment: Environment) -> Iterator[Problem]:
+    used = {name for service in environment.services.values() for name in used_services(service.uses)}
+    for key, service in environment.services.items():
+        if service.internal and key not in used:
+            yield Problem(
+                ("services", key, "internal"),
+                True,
+                f"nobody can reach {key} in {environment.name}: no service has it in its uses",
+            )
+        for name, container in (("", service), *service.sidecars.items()):
+            if container.user and container.user.partition(":")[0] in ("root", "0"):
+                place = ("services", key, *(("sidecars", name) if name else ()), "user")
+                yield Problem(place, container.user, f"{name or key} runs as root in {environment.name}")
 
 
 def missing_endpoints(service: Service, present: Collection[str]) -> tuple[frozenset[str], frozenset[str]]:

@@ -9,6 +9,7 @@ import pytest
 from stacks.containers import Reference
 from stacks.images import images, released_images
 from stacks.reading import read_platform
+from stacks.rules import warnings
 from stacks.settings import Platform
 from stacks.workloads import Workload, workloads
 from tests.places import ROOT
@@ -321,3 +322,17 @@ def test_the_list_of_aws_actions_is_loaded_only_for_permissions(tmp_path: Path) 
             (sys.executable, "-c", program, directory), capture_output=True, text=True, check=True, cwd=ROOT
         )
         assert done.stdout.strip() == loaded
+
+
+def test_what_nobody_can_reach_and_what_runs_as_root_is_warned_of(tmp_path: Path) -> None:
+    services = WEB + "user = 'root'\n[services.prices]\nsame_image_as = 'web'\ninternal = true\n"
+    services += f"[services.prices.sidecars.p]\nimage = 'p@{DIGEST}'\nuser = '0:0'\n"
+    platform = read_platform(write_platform(tmp_path, dev=environment(services=services)))
+    assert [str(warning) for warning in warnings(platform)] == [
+        'dev.toml: services.web.user = "root": web runs as root in dev',
+        (
+            "dev.toml: services.prices.internal = true: nobody can reach prices in dev: no service has it in "
+            "its uses"
+        ),
+        'dev.toml: services.prices.sidecars.p.user = "0:0": p runs as root in dev',
+    ]

@@ -23,12 +23,6 @@ from stacks.settings import Project
 DIRTY: Final = "-dirty"
 """Suffix of the tag of an image with uncommitted changes."""
 
-_MEDIA_TYPES: Final = (
-    "application/vnd.oci.image.index.v1+json",
-    "application/vnd.oci.image.manifest.v1+json",
-    "application/vnd.docker.distribution.manifest.list.v2+json",
-    "application/vnd.docker.distribution.manifest.v2+json",
-)
 _ECR: Final = re.compile(r"\d{12}\.dkr\.ecr(?:-fips)?\.[a-z0-9-]+\.amazonaws\.com(?:\.cn)?")
 
 
@@ -82,19 +76,17 @@ def build(
 def publish(engine: Engine, project: Project, wanted: Named, repository: str, ecr: Any) -> str:
     """Builds the working tree's image, pushes it with provenance and SBOM, and returns it by digest.
 
-    An image of that commit that ECR already has is returned instead: tags never move. One of the same
-    content gets the commit as a further tag; it stays the image of the commit that it was built from.
-    Raises the errors of `push` and `content_tag`.
+    An image of that commit, or of the same content, that ECR already has is returned instead. The latter
+    stays the image of the commit that it was built from, and gets no further tag: ECR takes 1,000 of them.
+    Raises the errors of `push` and `content_tag`. Source of the limit: Amazon ECR User Guide, "Quotas".
     """
     target, source = _target(project, wanted, repository), wanted.source
     host, _, path = target.partition("/")
     content = content_tag(SOURCE, source)
     if _ECR.fullmatch(host):
-        if digest := _pushed(ecr, project, path, wanted.commit):
-            return f"{target}@{digest}"
-        if digest := _pushed(ecr, project, path, content):
-            _add_tag(ecr, project, path, digest, wanted.commit)
-            return f"{target}@{digest}"
+        for tag in (wanted.commit, content):
+            if digest := _pushed(ecr, project, path, tag):
+                return f"{target}@{digest}"
         engine.log_in(host, *_password(ecr))
     epoch, flags = _epoch(), _flags(source, published=True)
     digest = engine.publish(
@@ -207,27 +199,6 @@ def _pushed(ecr: Any, project: Project, path: str, tag: str) -> str:
     except ecr.exceptions.ImageNotFoundException:
         return ""
     return str(found["imageDetails"][0]["imageDigest"])
-
-
-def _add_tag(ecr: Any, project: Project, path: str, digest: str, tag: str) -> None:
-    """Gives an image in the registry a further tag.
-
-    Raises OpsError if another image got it meanwhile. Source: Amazon ECR User Guide, "Retagging an image".
-    """
-    of = {"registryId": project.account_id, "repositoryName": path}
-    (image,) = ecr.batch_get_image(
-        **of, imageIds=[{"imageDigest": digest}], acceptedMediaTypes=list(_MEDIA_TYPES)
-    )["images"]
-    try:
-        ecr.put_image(
-            **of,
-            imageManifest=image["imageManifest"],
-            imageManifestMediaType=image["imageManifestMediaType"],
-            imageTag=tag,
-        )
-    except (ecr.exceptions.ImageAlreadyExistsException, ecr.exceptions.ImageTagAlreadyExistsException):
-        if _pushed(ecr, project, path, tag) != digest:
-            raise OpsError(f"Somebody pushed another image as {path}:{tag} meanwhile.") from None
 
 
 def _labels(project: Project, wanted: Named, epoch: int) -> dict[str, str]:

@@ -76,12 +76,18 @@ class BeforeDeploy:
         """Applies what the tasks of services need, and runs one after the other; removes the saved plan.
 
         `plan` is the whole plan of the stack. Raises ReleaseFailedError for the first command that does
-        not succeed.
+        not succeed, and OpsError, with nothing applied, if what they need is not a part of `plan`.
         """
         left = list[str]()
         try:
             with self.phase("prepare before_deploy") as phase:
-                workspace.plan(*(f"-target={address}" for address in targets(plan, services)))
+                needed = workspace.plan(*(f"-target={address}" for address in targets(plan, services)))
+                if found := beyond(plan, needed):
+                    workspace.discard_plan()
+                    raise OpsError(
+                        "What before_deploy needs makes other changes than the plan before it: "
+                        f"{', '.join(found)}. Look at them with `make plan`, then try again."
+                    )
                 left += services
                 workspace.apply_plan(on_line=watch(phase))
             resources = _resources(workspace)

@@ -101,8 +101,12 @@ class Directory:
     def __init__(self) -> None:
         self.planned: tuple[str, ...] = ()
 
-    def plan(self, *arguments: str) -> None:
+    def plan(self, *arguments: str) -> Any:
         self.planned = arguments
+        return PLAN
+
+    def discard_plan(self) -> None:
+        raise AssertionError("the plan is a part of the whole one")
 
     def apply_plan(self, on_line: object) -> None:
         assert on_line
@@ -220,6 +224,21 @@ def test_a_targeted_plan_that_fails_leaves_the_definitions_that_there_are(
     with pytest.raises(OpsError, match="The state is locked"):
         run(ecs)
     assert not ecs.asked
+
+
+def test_what_the_task_needs_is_applied_only_if_it_is_a_part_of_the_whole_plan(
+    run: Callable[[Ecs], Directory], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    more = change("aws_iam_role_policy.web_task_role_policy", "update", policy="*")
+    applied: list[object] = []
+    discarded: list[object] = []
+    monkeypatch.setattr(Directory, "plan", lambda *_: {"resource_changes": [more]})
+    monkeypatch.setattr(Directory, "discard_plan", lambda *_: discarded.append(True))
+    monkeypatch.setattr(Directory, "apply_plan", lambda *_: applied.append(True))
+    ecs = Ecs([])
+    with pytest.raises(OpsError, match=r"other changes than the plan before it: aws_iam_role_policy\.web_t"):
+        run(ecs)
+    assert (len(discarded), applied, ecs.asked) == (1, [], [])
 
 
 def test_what_ecs_refuses_to_start_is_told(run: Callable[[Ecs], Directory]) -> None:

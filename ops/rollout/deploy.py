@@ -2,14 +2,15 @@
 
 The steps are record, plan, before_deploy, apply, wait for ECS, smoke test, bake. A failure after the
 plan is undone: the record names the previous release again, which is then planned, applied and waited
-for. If a command of before_deploy fails, nothing was applied yet, so that only the record goes back.
+for. If the plan is refused or a command of before_deploy fails, nothing was applied yet, so that only
+the record goes back.
 The record says that a release is in service only once that is known.
 """
 
 import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Final, NoReturn
 
@@ -24,7 +25,7 @@ from ops.core.progress import Progress
 from ops.local.stand_in import stand_in
 from ops.releases.ancestry import Age, age
 from ops.releases.choice import has_failed, previous, restored
-from ops.releases.records import FAILED, IN_SERVICE, RECORDED, Releases
+from ops.releases.records import FAILED, IN_SERVICE, RECORDED, Recorded, Releases
 from ops.rollout.before_deploy import HAS_TO_FIT, BeforeDeploy, beyond, services_to_run
 from ops.rollout.deployed import Deployed
 from ops.rollout.plan import applied_task_definition, plan_release
@@ -169,6 +170,8 @@ class _Deployment:
         self._has_run = False
         """Whether a command of before_deploy has succeeded, which no undo takes back."""
         self._rollback = ""
+        self._replaced: dict[str, Recorded | None] = {}
+        """What the releases of the order have replaced in the record, by the image's name."""
 
     def run(self, workspace: Workspace) -> None:
         started = time.monotonic()
@@ -179,10 +182,16 @@ class _Deployment:
             self._note_completed(name)
         if self._superseded():
             return
-        self._record()
-        watched = self._plan(workspace)
-        if self._require:
-            self._require(workspace)
+        try:
+            self._record()
+            watched = self._plan(workspace)
+            if self._require:
+                self._require(workspace)
+        except BaseException:
+            # What fails here leaves the record as it is, which `stands` says.
+            with suppress(OpsError, ClientError, BotoCoreError):
+                self._withdraw()
+            raise
         self._rollback = self._rollbacks(each.name for each in watched.releases)
         try:
             self._prepare(workspace, watched)
@@ -294,13 +303,39 @@ class _Deployment:
             self._releases.kept_tags(image.image)
         of = " SERVICE=<service>" if len(self._images) > 1 else ""
         for service, image in releases.items():
+            before = self._releases.latest(service)
             with self._progress.phase(f"record {service}") as phase:
                 changed = self._releases.record(service, image.image, image.commit)
+                if changed:
+                    self._replaced[service] = before
                 phase.result = f"{_short(image)}{'' if changed else ', unchanged'}"
             self._leaves(
                 f"The release is recorded and not deployed. `make deploy ENV={name}` deploys it; "
                 f"`make rollback ENV={name}{of}` records the previous one again, if there is one."
             )
+
+    def _withdraw(self) -> None:
+        """Records again what the releases of the order replaced, so that no other apply deploys them.
+
+        Nothing of the order was applied, so the state of what it replaced is still the same.
+        """
+        withdrawn = set[str]()
+        for service, before in self._replaced.items():
+            latest, release = self._releases.latest(service), before.release if before else None
+            ordered = self._order.releases[service]
+            if latest is None or release is None or latest.what != (ordered.image, ordered.commit):
+                continue
+            with self._progress.phase(f"record {service}") as phase:
+                why = f"withdraws version {latest.version}, which was not deployed"
+                restores = restored(self._releases.history(service), release.image, release.commit)
+                self._releases.record(service, release.image, release.commit, why, latest.version, restores)
+                if release.state != RECORDED and (again := self._releases.latest(service)):
+                    reason = release.why if release.state == FAILED else ""
+                    self._releases.settle(service, again.version, release.state, reason)
+                phase.result = f"{_short(Image(release.image, release.commit))} again"
+            withdrawn.add(service)
+        if withdrawn and withdrawn == self._replaced.keys():
+            self._leaves("Nothing was applied, and the record names the previous release again.")
 
     def _plan(self, workspace: Workspace) -> _Watched:
         """Saves a plan and returns what to watch: the services of the order, and those that it changes.

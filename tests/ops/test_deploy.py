@@ -268,17 +268,16 @@ def test_a_plan_that_would_replace_a_role_is_refused(here: Desk, embedded: Embed
     done = here.run(*ordered(embedded, app, 8))
     program.write_text(before)
     assert done.returncode == 1
-    assert phases(done.stdout) == ["+ record web", "x plan dev-service"]
+    assert phases(done.stdout) == ["+ record web", "x plan dev-service", "+ record web"]
     assert done.stderr == (
         "The plan of dev-service does more than a release may, so nothing was applied:\n"
         "  aws_iam_role.task would be replaced: deleted and created again "
         "(because of triggers_replace)\n"
         "If that is what you want, look at it (`make plan ENV=dev STACK=service`) and apply it "
         "(`make apply ENV=dev STACK=service`).\n"
-        "The release is recorded and not deployed. `make deploy ENV=dev` deploys it; `make rollback ENV=dev` "
-        "records the previous one again, if there is one.\n"
+        "Nothing was applied, and the record names the previous release again.\n"
     )
-    assert running(embedded) == COMMITS[7]
+    assert (recorded(embedded)[1]["commit"], running(embedded)) == (COMMITS[7], COMMITS[7])
     nothing = here.run("apply", "--env", "dev", "--stack", "service")
     assert "There is no saved plan of dev-service" in nothing.stderr
 

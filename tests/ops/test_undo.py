@@ -22,6 +22,7 @@ from ops.rollout import plan as release_plan
 from ops.rollout.deploy import Order
 from ops.terraform.binary import TerraformError
 from ops.terraform.targets import target_of
+from ops.terraform.waiting import WaitsError
 from ops.terraform.workspace import StalePlanError
 from stacks.reading import read_platform
 from stacks.settings import Platform
@@ -89,6 +90,7 @@ class World:
             now.commit,
             "ada",
             "2026-01-01T00:00:00Z",
+            why="failed" if self.states[-1] == FAILED else "",
             state=self.states[-1],
             restores=restores,
             undoes=undoes,
@@ -145,7 +147,7 @@ class World:
         if expected_version not in (None, len(self.records)):
             raise OpsError("Somebody recorded something meanwhile, so nothing was recorded.")
         self.add(Image(image, commit))
-        if undoes:
+        if restores or undoes:
             self.marks[len(self.records)] = (restores, undoes)
         return True
 
@@ -596,9 +598,40 @@ def test_a_plan_that_is_not_the_reviewed_one_is_not_applied(world: World, platfo
         raise OpsError("The saved plan makes other changes.")
 
     order = Order(("web",), {"web": NEXT})
-    with pytest.raises(OpsError, match=r"other changes\.\nThe release is recorded and not deployed\."):
+    with pytest.raises(
+        OpsError, match=r"other changes\.\nNothing was applied, and the record names the prev"
+    ):
         start(platform, order, nothing, refuse)
-    assert (world.records, world.applied) == ([BEFORE, NEXT], [])
+    # No other apply deploys what was refused.
+    assert (world.records, world.applied) == ([BEFORE, NEXT, BEFORE], [])
+    assert (world.states, world.undone) == ([IN_SERVICE, RECORDED, IN_SERVICE], [(1, 0)])
+
+
+def test_a_plan_that_waits_for_another_stack_leaves_no_release_recorded(world: World, both: Platform) -> None:
+    def wait() -> None:
+        raise WaitsError("dev-service waits for dev-network.")
+
+    world.while_planning = wait
+    world.states = [FAILED]
+    with pytest.raises(OpsError, match=r"waits for dev-network\.\nNothing was applied, and the record names"):
+        run(both, NEXT, api=API_NEXT)
+    api = world.beside["api"]
+    assert (world.records, world.states) == ([BEFORE, NEXT, BEFORE], [FAILED, RECORDED, FAILED])
+    assert (api.records, api.applied) == ([API_BEFORE, API_NEXT, API_BEFORE], [])
+
+
+def test_a_first_release_that_is_refused_stays_recorded_which_is_said(
+    world: World, platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: object) -> None:
+        raise OpsError("The saved plan makes other changes.")
+
+    latest = World.latest
+    monkeypatch.setattr(World, "latest", lambda world, name: latest(world, name) if world.records else None)
+    world.records, world.states, world.before = [], [], None
+    with pytest.raises(OpsError, match=r"other changes\.\nThe release is recorded and not deployed\."):
+        start(platform, Order(("web",), {"web": NEXT}), nothing, refuse)
+    assert world.records == [NEXT]
 
 
 def test_an_undo_is_not_held_against_the_review(world: World, platform: Platform) -> None:

@@ -32,12 +32,13 @@ from ops.rollout.bootstrap import Bootstrap
 from ops.rollout.deploy import Order, deploy
 from ops.rollout.deployed import Deployed
 from ops.rollout.smoke import SECONDS, checked_address
-from ops.rollout.verify import verify
+from ops.rollout.verify import require_balanced, verify
 from ops.terraform.targets import environment_of
 from stacks.images import services_by_image
 from stacks.naming import how_to_find_ids
 from stacks.reading import read_platform
 from stacks.settings import Environment, Platform, Project
+from stacks.workloads import workload
 
 app = typer.Typer()
 
@@ -87,7 +88,9 @@ def deploy_command(
         raise UsageError("IMAGE= and IMAGES= are both given. Use one of them.")
     if commit and not image and not images:
         raise UsageError("IMAGE is missing: COMMIT= names the commit that an image was built from.")
-    address = checked_address(address) if address else ""
+    if address:
+        address = checked_address(address)
+        require_balanced(workload(project, environment, services[0]))
     ordered: dict[str, str] = {}
     if image:
         ordered = {image_in(project, environment, service): image}
@@ -177,7 +180,9 @@ def smoke(
     service = service_in(environment, service)
     if environment.services[service].kind == "job":
         raise UsageError(f"{service} is a job: it has no tasks that stay, so there is nothing to test.")
-    address = checked_address(address) if address else ""
+    if address:
+        address = checked_address(address)
+        require_balanced(workload(platform.project, environment, service))
     act_in_environment(platform, environment)
     deployed = Deployed(platform.project, environment, service)
     image = None

@@ -393,11 +393,14 @@ class _Deployment:
                 )
 
     def _goes_back(self, service: str) -> bool:
-        """Whether the release of a service is recorded again by an undo or a rollback."""
+        """Whether an undo, or a rollback to a release that was in service, has recorded its release again."""
         name = next(each.released for each in self._all if each.service == service)
         latest = self._releases.latest(name) if name else None
         release = latest.release if latest else None
-        return release is not None and bool(release.restores or release.undoes)
+        if name is None or release is None:
+            return False
+        was_there = release.restores and restored(self._releases.history(name), release.image, release.commit)
+        return bool(release.undoes or was_there)
 
     def _recorded(self, name: str) -> _Release:
         found = self._releases.latest(name)
@@ -447,7 +450,9 @@ class _Deployment:
             with _failing(each), self._progress.phase(f"smoke test {each.service}") as phase:
                 image = next((found.image for found in watched.releases if found.name == each.released), None)
                 limit = min(SECONDS, self._order.limit)
-                verify(each, image, self._order.address, self._stand_in, phase, limit)
+                # Others that run the same image have addresses of their own.
+                address = self._order.address if each.service in self._order.services else ""
+                verify(each, image, address, self._stand_in, phase, limit)
 
     def _bake(self, watched: _Watched) -> None:
         for each in watched.services if self._order.bake else ():
@@ -530,12 +535,16 @@ class _Deployment:
 
     def _previous(self, release: _Release) -> Image | None:
         """Returns what ran before if it worked, else the last release that did; None for none."""
-        before = release.before
-        if before is None:
+        before, history = release.before, self._releases.history(release.name)
+        if before is None and release.services:
             return None
-        history = self._releases.history(release.name)
-        worked = release.completed or restored(history, before.image, before.commit)
-        if worked and not has_failed(history, before.image, before.commit):
+        # Only the record tells what ran if only jobs run it.
+        if not release.services and restored(history, release.image.image, release.image.commit) == (
+            release.version
+        ):
+            return release.image
+        worked = before and (release.completed or restored(history, before.image, before.commit))
+        if before and worked and not has_failed(history, before.image, before.commit):
             return before
         found = previous(history)
         return Image(found[1].image, found[1].commit) if found else None

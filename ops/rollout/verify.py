@@ -6,6 +6,15 @@ from ops.core.progress import Phase
 from ops.local.stand_in import StandIn
 from ops.rollout.deployed import Deployed
 from ops.rollout.smoke import Asked, Expected, smoke_test
+from stacks.workloads import Workload
+
+
+def require_balanced(workload: Workload) -> None:
+    """Raises UsageError unless a service takes requests from outside, which is what `ADDRESS=` is for."""
+    if not workload.balanced:
+        raise UsageError(
+            f"ADDRESS= is for services behind a load balancer, and {workload.key} is behind none."
+        )
 
 
 def verify(
@@ -18,21 +27,15 @@ def verify(
 ) -> None:
     """Tests a service; `image` is the release that its own container runs, None for a third-party image.
 
-    `address` is where it is asked in place of its own address. On the embedded AWS a service without one
-    only has to run on this machine.
+    `address` is where it is asked in place of its own address; see `require_balanced`. On the embedded
+    AWS a service without one only has to run on this machine.
 
-    Raises ReleaseFailedError if it does not pass within `seconds`. Raises UsageError if `address` is given
-    for a service that takes no requests from outside.
+    Raises ReleaseFailedError if it does not pass within `seconds`.
     """
     workload = deployed.workload
-    if not workload.balanced:
-        if address:
-            raise UsageError(
-                f"ADDRESS= is for services behind a load balancer, and {deployed.service} is behind none."
-            )
-        if stand_in is None:
-            deployed.test_tasks(phase, seconds)
-            return
+    if not workload.balanced and stand_in is None:
+        deployed.test_tasks(phase, seconds)
+        return
     if stand_in and not address:
         state, address = stand_in.state(deployed.service), stand_in.address(deployed.service)
         if not workload.balanced or not address:

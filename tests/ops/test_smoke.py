@@ -14,7 +14,7 @@ from ops.core.progress import Phase
 from ops.local.embedded import Embedded
 from ops.rollout.smoke import TIMES, Asked, Expected, address_of, checked_address, look, smoke_test
 from ops.rollout.tasks import wait_until_healthy
-from ops.rollout.verify import verify
+from ops.rollout.verify import require_balanced, verify
 from stacks.reading import read_platform
 from stacks.workloads import Workload, workload
 from tests.ops.conftest import REGION
@@ -309,8 +309,12 @@ def test_a_worker_is_tested_by_its_tasks_and_at_a_desk_by_its_process(tmp_path: 
     assert phase.result == "tasks within 9 s"
     verify(worker, None, "", worker, phase, 9)
     assert phase.result == "nothing to ask: runs on this machine"
+
+
+def test_an_address_is_refused_for_a_service_that_takes_no_requests(tmp_path: Path) -> None:
+    require_balanced(of_shop(tmp_path / "1", "admin"))
     with pytest.raises(UsageError, match=r"ADDRESS= is for services behind a load balancer, and worker is"):
-        verify(worker, None, "http://127.0.0.1", None, phase, 9)
+        require_balanced(of_shop(tmp_path / "2", "worker"))
 
 
 def test_at_a_desk_a_web_service_is_asked_at_its_own_address(app: FakeApp, tmp_path: Path) -> None:

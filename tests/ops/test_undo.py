@@ -53,6 +53,7 @@ class World:
     missing: frozenset[str] = frozenset()
     plans: list[dict[str, Any]] = field(default_factory=list)
     ran: list[str] = field(default_factory=list)
+    asked: dict[str, str] = field(default_factory=dict)
     while_preparing: Callable[[], None] = nothing
     while_planning: Callable[[], None] = nothing
     while_settling: Callable[[], None] = nothing
@@ -228,7 +229,8 @@ def world(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFact
             world.ran += services
             world.while_preparing()
 
-    def verify(deployed: Service, *_: object) -> None:
+    def verify(deployed: Service, _: object, address: str, *__: object) -> None:
+        world.asked[deployed.service] = address
         world.of(deployed.service).while_testing()
 
     monkeypatch.setattr(deploy, "ambient_client", nothing)
@@ -586,6 +588,38 @@ def test_services_that_run_the_same_image_are_watched_and_undone_together(
     assert world.waited == [NEXT, NEXT, BEFORE, BEFORE]
 
 
+def test_only_the_service_that_was_ordered_is_asked_at_an_address(world: World, tmp_path: Path) -> None:
+    shared = read_platform(write_platform(tmp_path, dev=environment(services=SHARED)))
+    start(shared, Order(("web",), {"web": NEXT}, address="http://127.0.0.1:8080"), nothing)
+    assert world.asked == {"web": "http://127.0.0.1:8080", "worker": ""}
+
+
+WITH_JOB = """
+[services.web]
+dockerfile = "web/Dockerfile"
+
+[services.night]
+kind = "job"
+dockerfile = "night/Dockerfile"
+schedule = "@daily"
+"""
+
+
+@pytest.mark.parametrize("ordered", [True, False])
+def test_a_release_that_only_jobs_run_is_undone_with_the_others_if_it_is_new(
+    world: World, tmp_path: Path, ordered: bool
+) -> None:
+    settings = read_platform(write_platform(tmp_path, dev=environment(services=WITH_JOB)))
+    before = [OTHER, API_BEFORE]
+    night = world.beside["night"] = World([*before], [IN_SERVICE, IN_SERVICE], before=None)
+    world.while_testing = fail
+    with pytest.raises(OpsError, match="was undone: "):
+        start(
+            settings, Order(("web", "night"), {"web": NEXT} | ({"night": NEXT} if ordered else {})), nothing
+        )
+    assert night.records == ([*before, NEXT, API_BEFORE] if ordered else before)
+
+
 def test_no_release_is_recorded_if_the_registry_lacks_one_of_them(world: World, both: Platform) -> None:
     world.missing = frozenset({API_NEXT.image})
     with pytest.raises(OpsError, match=r"has no image .*\nNothing was changed\."):
@@ -749,6 +783,15 @@ def test_the_before_deploy_of_a_release_that_was_there_before_is_not_run(
     run(platform, said=said.append)
     assert (world.ran, world.applied) == ([], [BEFORE])
     assert "    web: before_deploy is not run, because its release was there before" in said
+
+
+def test_the_before_deploy_of_a_release_that_was_never_in_service_is_run(
+    world: World, platform: Platform
+) -> None:
+    world.records, world.states = [NEXT, BEFORE, NEXT], [RECORDED, IN_SERVICE, RECORDED]
+    world.marks, world.plans = {3: (1, 0)}, [PREPARING]
+    run(platform)
+    assert (world.ran, world.applied) == (["web"], [NEXT])
 
 
 def test_a_plan_that_is_not_as_reviewed_runs_no_before_deploy(world: World, platform: Platform) -> None:

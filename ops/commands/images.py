@@ -148,6 +148,11 @@ def image_publish(
     platform = read_platform(Checkout(directory.absolute()).environments)
     project = platform.project
     wanted = [images.named(project, source, commit) for source in _sources(platform, service)]
+    if not wanted:
+        complaints.print("Nothing to publish: the settings have third-party images only.")
+        print("{}")
+        set_outputs(images="{}", commit=commit or images.head())
+        return
     if repository and len(wanted) > 1:
         names = ", ".join(each.source.name for each in wanted)
         raise UsageError(f"SERVICE is missing: REPOSITORY= is for one image. Use one of {names}.")

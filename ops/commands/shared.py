@@ -68,7 +68,7 @@ def images_in(project: Project, environment: Environment, images: str) -> dict[s
     """Returns the images of `IMAGES=` by name: JSON as `make image-publish` prints it, or a file with that.
 
     Leaves out those that the environment does not have. Raises UsageError if `images` is something else,
-    or has none of the environment.
+    or has none of an environment that has images.
     """
     form = '{"<service>": "<repository>@sha256:<digest>"}'
     try:
@@ -83,7 +83,7 @@ def images_in(project: Project, environment: Environment, images: str) -> dict[s
         raise UsageError(f"IMAGES={images} does not have the form {form}.")
     known = services_by_image(project, environment)
     found = {name: image for name, image in content.items() if name in known}
-    if not found:
+    if known and not found:
         raise UsageError(f"IMAGES={images} has no image of {environment.name}: {', '.join(known)}.")
     return found
 

@@ -217,8 +217,13 @@ def _labels(project: Project, wanted: Named, epoch: int) -> dict[str, str]:
     return {f"org.opencontainers.image.{name}": value for name, value in labels.items()}
 
 
+def head() -> str:
+    """Returns the commit that the working tree is based on. Raises UsageError if Git cannot name it."""
+    return _git("rev-parse", "HEAD")
+
+
 def _commit_here(source: Source) -> str:
-    return _git("rev-parse", "HEAD") + (DIRTY if _changed(source) else "")
+    return head() + (DIRTY if _changed(source) else "")
 
 
 def _changed(source: Source) -> list[str]:

@@ -46,6 +46,12 @@ def test_images_that_the_environment_lacks_are_left_out(platform: Platform) -> N
     assert images_of(platform, json.dumps({"web": IMAGE, "admin": IMAGE})) == {"web": IMAGE}
 
 
+def test_an_environment_of_third_party_images_takes_none(tmp_path: Path) -> None:
+    proxy = SERVICES[SERVICES.index("[services.proxy]") :].replace('path = "/proxy"', "")
+    platform = read_platform(write_platform(tmp_path, dev=environment(services=proxy)))
+    assert images_of(platform, "{}") == images_of(platform, json.dumps({"web": IMAGE})) == {}
+
+
 @pytest.mark.parametrize(
     ("images", "told"),
     [

@@ -7,15 +7,18 @@ import json
 import os
 import subprocess
 from dataclasses import replace
+from inspect import unwrap
 from pathlib import Path
 
 import pytest
 
+from ops.commands.images import image_publish
 from ops.core.checkout import SOURCE
 from ops.images.content import content_tag
 from ops.local.embedded import Embedded
 from stacks.images import STATUS_DOCKERFILE, Image
 from tests.ops.conftest import ACCOUNT, REGION, Desk
+from tests.stacks.platform_files import environment, write_platform
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 DIGEST = "sha256:" + "ab" * 32
@@ -177,6 +180,21 @@ def test_a_build_that_fails_publishes_nothing(
     assert (done.returncode, done.stdout) == (1, "")
     assert told in done.stderr
     assert not Path(docker["GITHUB_OUTPUT"]).exists()
+
+
+def test_settings_of_third_party_images_publish_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    service = f'[services.proxy]\nimage = "example.com/proxy@{DIGEST}"\n'
+    write_platform(tmp_path / "environments", dev=environment(services=service))
+    monkeypatch.setenv("GITHUB_OUTPUT", str(tmp_path / "output"))
+    unwrap(image_publish)(commit=COMMIT, directory=tmp_path)
+    told = capsys.readouterr()
+    assert (told.out, told.err) == (
+        "{}\n",
+        "Nothing to publish: the settings have third-party images only.\n",
+    )
+    assert (tmp_path / "output").read_text() == f"images={{}}\ncommit={COMMIT}\n"
 
 
 def test_podman_cannot_publish_and_says_why(desk: Desk, embedded: Embedded, docker: dict[str, str]) -> None:

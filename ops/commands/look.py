@@ -183,11 +183,12 @@ def run_job(env: Env = None, service: Service = "", directory: Directory = HERE)
     desk = stand_in(checkout, platform.project, environment)
     log = desk.log(job) if desk else None
     size = log.stat().st_size if log and log.exists() else 0
+    run_here = desk.job(job) if desk else None
     execution = jobs.start(sfn, platform.project, environment, job)
     complaints.print(f"{environment.name} {job}: run {execution.rpartition(':')[2]}")
     try:
-        if desk:
-            desk.run_job(job, execution)
+        if run_here:
+            run_here(execution)
         ended = jobs.wait(sfn, execution)
     except KeyboardInterrupt:
         if not desk:

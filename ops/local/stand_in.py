@@ -5,7 +5,7 @@ other AWS.
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -70,17 +70,25 @@ class StandIn:
             return f"not run on this machine: {reason}"
         raise OpsError(f"The app of {service} was not started here; `make deploy` starts it.")
 
-    def run_job(self, job: str, execution: str) -> None:
-        """Runs the task of an execution of a job as a process here, until the execution is done."""
-        run_job(
-            self.embedded,
-            self.project,
-            self.environment,
-            job,
-            execution,
-            directory=self.checkout.local,
-            run=self._services.one_off(job),
-        )
+    def job(self, job: str) -> Callable[[str], None]:
+        """Returns what runs the tasks of an execution of a job as processes here, until it is done.
+
+        Raises NotRunError if the job is not run here, so ask before the execution is started.
+        """
+        run = self._services.one_off(job)
+
+        def until_done(execution: str) -> None:
+            run_job(
+                self.embedded,
+                self.project,
+                self.environment,
+                job,
+                execution,
+                directory=self.checkout.local,
+                run=run,
+            )
+
+        return until_done
 
     def reason(self, service: str) -> str:
         """Returns why a service is not run here, or an empty string."""

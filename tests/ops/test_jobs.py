@@ -4,18 +4,25 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from inspect import unwrap
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 
+from ops.commands import look
+from ops.core.checkout import Checkout
 from ops.local import processes
 from ops.local.embedded import start_embedded, stop_embedded
+from ops.local.services import NotRunError
+from ops.local.stand_in import StandIn
 from ops.look.jobs import Ended, Upcoming, last_lines, upcoming, upcoming_words, wait, words
+from stacks.reading import read_platform
 from stacks.settings import Platform
 from tests.ops.conftest import ACCOUNT, REGION, Desk
 from tests.ops.test_embedded_jobs import Jobs
+from tests.stacks.platform_files import environment, write_platform
 
 JOB = "cleanup"
 NAME = f"oaktree-dev-{JOB}"
@@ -222,3 +229,22 @@ def test_a_job_without_further_runs_says_so(platform: Platform) -> None:
     assert upcoming_words(next_runs(Schedules(None), platform)) == "not deployed"
     for schedules in (Schedules("cron(0 3 * * ? 2020)"), Schedules("rate(1 hour)", "DISABLED")):
         assert upcoming_words(next_runs(schedules, platform)).startswith("never: ")
+
+
+def test_a_job_that_is_not_run_here_starts_no_execution(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    settings = 'kind = "job"\ndockerfile = "Dockerfile"\nschedule = "@daily"\n'
+    checkout = Checkout(tmp_path)
+    dev = environment(services=f"[services.{JOB}]\n{settings}")
+    found = read_platform(write_platform(checkout.environments, dev=dev))
+    embedded: Any = None  # It is not asked.
+    desk = StandIn(checkout, embedded, found.project, found.environments["dev"])
+    started: list[object] = []
+    monkeypatch.setattr(look, "act_in_environment", lambda *_: None)
+    monkeypatch.setattr(look, "ambient_client", lambda *_: None)
+    monkeypatch.setattr(look, "stand_in", lambda *_: desk)
+    monkeypatch.setattr(look.jobs, "start", lambda *_: started.append(True))
+    with pytest.raises(NotRunError, match=rf"{JOB} has no \[services\.{JOB}\.local\] command"):
+        unwrap(look.run_job)(env="dev", service=JOB, directory=tmp_path)
+    assert not started

@@ -95,10 +95,19 @@ def down(checkout: Checkout) -> bool:
 
 
 def stop_all(local: Path) -> None:
-    """Stops every process that `up` started, the router first and the embedded AWS last."""
+    """Stops every process that `up` started, the router first and the embedded AWS last.
+
+    Raises OpsError, once all others are stopped, for those that do not end.
+    """
+    left = list[str]()
     names = [path.stem for path in local.glob("*.pid")]
     for name in sorted(names, key=lambda name: (name == "embedded", not name.startswith("router-"), name)):
-        stop_app(name, local)
+        try:
+            stop_app(name, local)
+        except OpsError as error:
+            left.append(str(error))
+    if left:
+        raise OpsError("\n".join(left))
 
 
 def _stop_all_whatever_comes(local: Path) -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from ops.core.checkout import SOURCE
 from ops.core.errors import OpsError
-from ops.local import processes
+from ops.local import processes, up
 
 SLEEP = ("/bin/sh", "-c", "exec sleep 20")
 
@@ -111,3 +111,21 @@ def test_an_interrupted_start_leaves_nothing_that_cannot_be_ended(tmp_path: Path
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert processes.running("program", tmp_path) is None
+
+
+def test_what_does_not_end_keeps_nothing_else_from_being_stopped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stopped: list[str] = []
+
+    def stop(name: str, _: Path) -> None:
+        stopped.append(name)
+        if name != "web":
+            raise OpsError(f"{name} does not end")
+
+    monkeypatch.setattr(up, "stop_app", stop)
+    for name in ("router-dev", "embedded", "api", "web"):
+        (tmp_path / f"{name}.pid").touch()
+    with pytest.raises(OpsError, match=r"^router-dev does not end\napi does not end\nembedded does not end$"):
+        up.stop_all(tmp_path)
+    assert stopped == ["router-dev", "api", "web", "embedded"]

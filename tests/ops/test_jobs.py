@@ -17,6 +17,7 @@ from ops.local import processes
 from ops.local.embedded import start_embedded, stop_embedded
 from ops.local.services import NotRunError
 from ops.local.stand_in import StandIn
+from ops.look import jobs as runs
 from ops.look.jobs import Ended, Upcoming, last_lines, upcoming, upcoming_words, wait, words
 from stacks.reading import read_platform
 from stacks.settings import Platform
@@ -244,7 +245,7 @@ def test_a_job_that_is_not_run_here_starts_no_execution(
     monkeypatch.setattr(look, "act_in_environment", lambda *_: None)
     monkeypatch.setattr(look, "ambient_client", lambda *_: None)
     monkeypatch.setattr(look, "stand_in", lambda *_: desk)
-    monkeypatch.setattr(look.jobs, "start", lambda *_: started.append(True))
+    monkeypatch.setattr(runs, "start", lambda *_: started.append(True))
     with pytest.raises(NotRunError, match=rf"{JOB} has no \[services\.{JOB}\.local\] command"):
         unwrap(look.run_job)(env="dev", service=JOB, directory=tmp_path)
     assert not started

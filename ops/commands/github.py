@@ -54,6 +54,11 @@ def review(
     if pull_request is not None:
         console.print(posting.post_comment(platform.project, reviewed, pull_request))
     _require_all(reviewed)
+    # One stack is reviewed to apply it, so a workflow must not ask for its approval.
+    if stack is not None and reviewed.waiting:
+        raise OpsError(
+            f"{', '.join(reviewed.waiting)} cannot be applied yet: apply what it waits for, then review again."
+        )
 
 
 @app.command("review-outdated")

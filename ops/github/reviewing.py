@@ -62,6 +62,11 @@ class Reviewed:
         """Returns the names of the stacks that could not be planned."""
         return tuple(each.stack.name for each in self.review.stacks if each.verdict in _FAILED)
 
+    @property
+    def waiting(self) -> tuple[str, ...]:
+        """Returns the names of the stacks that wait for another one."""
+        return tuple(each.stack.name for each in self.review.stacks if each.verdict is Verdict.WAITS)
+
 
 def targets_to_review(platform: Platform, environment: str | None, kind: str | None) -> list[Stack]:
     """Returns the stack of `kind`, or all stacks of the environment, or all stacks.

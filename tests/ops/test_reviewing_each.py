@@ -1,10 +1,13 @@
 """A stack that cannot be planned, for whatever reason, does not keep the others from being reviewed."""
 
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
+from inspect import unwrap
 from pathlib import Path
 
 import pytest
 
+from ops.commands import github
 from ops.core.checkout import Checkout
 from ops.core.ecs import Image
 from ops.core.errors import OpsError
@@ -13,11 +16,15 @@ from ops.github import reviewing
 from ops.terraform import provision
 from ops.terraform.binary import Terraform
 from ops.terraform.workspace import Workspace
+from review import model
+from review.marker import Marker
 from review.model import Verdict
+from review.verdicts import review_of
 from stacks import kinds
 from stacks.kinds import Stack
 from stacks.reading import read_platform
 from tests.places import ENVIRONMENTS
+from tests.stacks.platform_files import environment, write_platform
 
 PLATFORM = read_platform(ENVIRONMENTS)
 PLAN = '{"format_version": "1.2", "terraform_version": "1.11.4", "resource_changes": []}'
@@ -113,3 +120,18 @@ def test_a_plan_of_a_release_that_is_not_recorded_is_not_left_to_be_applied(
     assert found["dev-service"][0] == Verdict.NO_CHANGES
     assert not (root / "dev-service/plan.tfplan").exists()
     assert (root / "dev-network/plan.tfplan").exists()
+
+
+@pytest.mark.parametrize(("kind", "status"), [("service", 1), (None, 0)])
+def test_a_review_of_one_stack_that_waits_fails_since_nobody_can_approve_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, kind: str | None, status: int
+) -> None:
+    write_platform(tmp_path / "environments", dev=environment())
+    wait = model.Wait(
+        "dev-network", "dev-service waits for dev-network: it has no zone c yet.", has_state=False
+    )
+    made = review_of([model.Stack("dev-service", "dev", None, waits=(wait,))], Marker("oaktree", "", 0))
+    monkeypatch.setattr(reviewing, "review", lambda *_, **__: reviewing.Reviewed(made, tmp_path))
+    told = pytest.raises(OpsError, match="dev-service cannot be applied yet: apply what it waits for")
+    with told if status else nullcontext():
+        unwrap(github.review)(env="dev", stack=kind, directory=tmp_path)

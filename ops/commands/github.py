@@ -56,9 +56,8 @@ def review(
     _require_all(reviewed)
     # One stack is reviewed to apply it, so a workflow must not ask for its approval.
     if stack is not None and reviewed.waiting:
-        raise OpsError(
-            f"{', '.join(reviewed.waiting)} cannot be applied yet: apply what it waits for, then review again."
-        )
+        waiting = ", ".join(reviewed.waiting)
+        raise OpsError(f"{waiting} cannot be applied yet: apply what it waits for, then review again.")
 
 
 @app.command("review-outdated")

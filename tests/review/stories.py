@@ -241,7 +241,7 @@ def _without_topic(state: Json) -> None:
 
 
 def _forget_table(configuration: Json) -> None:
-    del configuration["resource"]["aws_dynamodb_table"]
+    del configuration["resource"]
     _replaced(configuration, "${aws_dynamodb_table.table.name}", "oaktree-dev-status")
     configuration["removed"] = [{"from": "aws_dynamodb_table.table", "lifecycle": {"destroy": False}}]
 

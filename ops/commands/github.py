@@ -56,8 +56,9 @@ def review(
     _require_all(reviewed)
     # One stack is reviewed to apply it, so a workflow must not ask for its approval.
     if stack is not None and reviewed.waiting:
-        waiting = ", ".join(reviewed.waiting)
-        raise OpsError(f"{waiting} cannot be applied yet: apply what it waits for, then review again.")
+        raise OpsError(
+            f"{', '.join(reviewed.waiting)} cannot be applied yet: apply what it waits for, then review it."
+        )
 
 
 @app.command("review-outdated")

@@ -317,7 +317,7 @@ class _Deployment:
     def _withdraw(self) -> None:
         """Records again what the releases of the order replaced, so that no other apply deploys them.
 
-        Nothing of the order was applied, so the state of what it replaced is still the same.
+        Nothing of the order was applied, so all that the record said of what it replaced still holds.
         """
         withdrawn = set[str]()
         for service, before in self._replaced.items():
@@ -327,8 +327,15 @@ class _Deployment:
                 continue
             with self._progress.phase(f"record {service}") as phase:
                 why = f"withdraws version {latest.version}, which was not deployed"
-                restores = restored(self._releases.history(service), release.image, release.commit)
-                self._releases.record(service, release.image, release.commit, why, latest.version, restores)
+                self._releases.record(
+                    service,
+                    release.image,
+                    release.commit,
+                    why,
+                    latest.version,
+                    release.restores,
+                    release.undoes,
+                )
                 if release.state != RECORDED and (again := self._releases.latest(service)):
                     reason = release.why if release.state == FAILED else ""
                     self._releases.settle(service, again.version, release.state, reason)

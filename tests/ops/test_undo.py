@@ -638,7 +638,18 @@ def test_a_plan_that_is_not_the_reviewed_one_is_not_applied(world: World, platfo
         start(platform, order, nothing, refuse)
     # No other apply deploys what was refused.
     assert (world.records, world.applied) == ([BEFORE, NEXT, BEFORE], [])
-    assert (world.states, world.undone) == ([IN_SERVICE, RECORDED, IN_SERVICE], [(1, 0)])
+    assert world.states == [IN_SERVICE, RECORDED, IN_SERVICE]
+
+
+def test_what_is_recorded_again_after_a_refusal_is_as_it_was(world: World, platform: Platform) -> None:
+    def refuse(_: object) -> None:
+        raise OpsError("The saved plan makes other changes.")
+
+    world.records, world.marks = [BEFORE, OTHER, BEFORE], {3: (1, 2)}
+    world.states = [IN_SERVICE, FAILED, IN_SERVICE]
+    with pytest.raises(OpsError, match="Nothing was applied"):
+        start(platform, Order(("web",), {"web": NEXT}), nothing, refuse)
+    assert (world.records[-1], world.states[-1], world.marks[5]) == (BEFORE, IN_SERVICE, (1, 2))
 
 
 def test_a_plan_that_waits_for_another_stack_leaves_no_release_recorded(world: World, both: Platform) -> None:

@@ -90,7 +90,8 @@ def deploy_command(
         raise UsageError("IMAGE is missing: COMMIT= names the commit that an image was built from.")
     if address:
         address = checked_address(address)
-        require_balanced(workload(project, environment, services[0]))
+        for each in services:
+            require_balanced(workload(project, environment, each))
     ordered: dict[str, str] = {}
     if image:
         ordered = {image_in(project, environment, service): image}

@@ -4,11 +4,13 @@ import os
 import socket
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from inspect import unwrap
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ops.commands import rollout
 from ops.core.errors import OpsError, ReleaseFailedError, UsageError
 from ops.core.progress import Phase
 from ops.local.embedded import Embedded
@@ -315,6 +317,15 @@ def test_an_address_is_refused_for_a_service_that_takes_no_requests(tmp_path: Pa
     require_balanced(of_shop(tmp_path / "1", "admin"))
     with pytest.raises(UsageError, match=r"ADDRESS= is for services behind a load balancer, and worker is"):
         require_balanced(of_shop(tmp_path / "2", "worker"))
+
+
+def test_make_deploy_refuses_it_before_it_asks_aws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    of_shop(tmp_path / "environments", "worker")
+    monkeypatch.setattr(rollout, "act_in_environment", lambda *_: pytest.fail("AWS was asked"))
+    with pytest.raises(UsageError, match=r"ADDRESS= is for services behind a load balancer, and worker is"):
+        unwrap(rollout.deploy_command)(
+            env="dev", service="worker", address="http://127.0.0.1:8080", directory=tmp_path
+        )
 
 
 def test_at_a_desk_a_web_service_is_asked_at_its_own_address(app: FakeApp, tmp_path: Path) -> None:

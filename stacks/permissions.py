@@ -74,6 +74,7 @@ def read(platform: Platform, account_id: str) -> tuple[Statement, ...]:
                 "secretsmanager:GetResourcePolicy",
                 "secretsmanager:ListSecrets",
                 "servicediscovery:Get*",
+                "servicediscovery:ListInstances",
                 "servicediscovery:ListTagsForResource",
                 "servicequotas:GetServiceQuota",
                 "sns:GetSubscriptionAttributes",

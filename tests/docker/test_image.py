@@ -313,4 +313,4 @@ def test_a_repository_is_named_without_a_tag(wrong: str) -> None:
 def test_an_image_that_is_not_there_is_told_with_what_builds_it() -> None:
     done = run_ops("image-report", "--commit", "f" * 40)
     assert done.returncode == 1
-    assert "`make image` builds" in done.stderr
+    assert "`make image SERVICE=web` builds" in done.stderr

@@ -29,8 +29,9 @@ def test_unprotected_it_is_destroyed_and_nothing_else(desk: Clone, brought_up: P
     others = inventory(desk.embedded, HOME, REGION)
     desk.edit("environments/prod.toml", "protected   = true", "protected   = false")
     desk.edit("environments/prod.toml", "deletion_protection = true", "deletion_protection = false")
-    for command in ("plan", "apply"):
-        assert succeeded(desk.make(PROD, command, "ENV=prod", "STACK=service"))
+    for kind in ("data", "service"):
+        for command in ("plan", "apply"):
+            assert succeeded(desk.make(PROD, command, "ENV=prod", f"STACK={kind}"))
     role = read_role(desk.embedded.client("iam", REGION, PROD), PROD, DEPLOY)
     first = calls.count(desk.memory)
     for kind in reversed(KINDS):

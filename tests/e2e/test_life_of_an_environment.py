@@ -303,7 +303,9 @@ def test_adding_or_removing_a_service_moves_nothing_of_the_others(desk: Desk, en
     changes = desk.changes(f"{env}-service")
     assert len(changes) > 10
     assert {change.actions for change in changes} == {("create",) if env == "staging" else ("delete",)}
-    assert [change for change in changes if ".quotes_" not in change.address] == []
+    # Its rule is called after the path, not after the service.
+    others = [change.address for change in changes if ".quotes_" not in change.address]
+    assert [address.partition(".")[0] for address in others] == ["aws_lb_listener_rule"]
 
 
 GROWS = {
@@ -335,6 +337,8 @@ def test_a_zone_is_added_and_a_port_changed_without_moving_anything_else(desk: D
         for change in changes:
             if ".quotes_" in change.address:
                 assert kind == "service"
+            elif change.address.startswith("aws_lb_listener_rule."):
+                assert (change.actions, change.changed) == (("update",), ("action",))
             elif change.actions == ("create",):
                 assert "_d" in change.address
             else:

@@ -17,9 +17,9 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1200)]
 
 
 def test_plans_made_anew_give_the_comment_of_the_recorded_ones(desk: Clone, tmp_path: Path) -> None:
-    """A story for which it does not matter in what size and with which secrets dev runs."""
-    story = STORIES["drift"]
+    """A story for which it does not matter what dev runs."""
+    story = STORIES["failed-check"]
     checkouts = Checkouts(tmp_path, (desk.directory / "environments/dev.toml").read_text())
     Recorder(Desk(desk.directory), checkouts).record(story, tmp_path / "plans")
     comment = comment_of(review_in(tmp_path / "plans", story.stacks))
-    assert normalised(comment) == normalised(golden("drift").read_text())
+    assert normalised(comment) == normalised(golden("failed-check").read_text())

@@ -193,7 +193,7 @@ def _within(limit: int, what: str, text: str) -> str:
     if size > limit:
         raise QuotaError(
             f"The {what} would have {size} characters without white space; AWS allows {limit}. Policies grow "
-            "with the environments of an account and the permissions of its services: give them to another "
+            "with the environments of an account and the permissions of its services: move some to another "
             "account."
         )
     return text

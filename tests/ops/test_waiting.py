@@ -12,6 +12,8 @@ from ops.local.up import stop_all
 from tests.ops.conftest import ACCOUNT, REGION, Desk, put_secret_of_dev
 from tests.ops.small_stacks import RECORD
 
+pytestmark = pytest.mark.e2e
+
 SERVICE, NETWORK = ("--env", "dev", "--stack", "service"), ("--env", "dev", "--stack", "network")
 FIRST = "Apply it first: `make plan ENV=dev STACK=network && make apply ENV=dev STACK=network`."
 NOT_APPLIED = f"dev-service waits for dev-network: it is not applied yet. {FIRST}"

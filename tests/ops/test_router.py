@@ -47,7 +47,7 @@ class Echo(BaseHTTPRequestHandler):
             self.end_headers()
             self.wfile.write(b"data: 1\n\n")
             self.wfile.flush()
-            self.server.released.wait(10)  # type: ignore[attr-defined]
+            self.server.released.wait(10)  # type: ignore[attr-defined]  # given to the server below
             self.wfile.write(b"data: 2\n\n")
             self.close_connection = True
             return
@@ -66,7 +66,7 @@ class Echo(BaseHTTPRequestHandler):
 
     def _echo(self, sent: bytes) -> None:
         content = {
-            "service": self.server.name,  # type: ignore[attr-defined]
+            "service": self.server.name,  # type: ignore[attr-defined]  # given to the server below
             "path": self.path,
             "headers": dict(self.headers),
             "sent": sent.decode(),
@@ -84,8 +84,8 @@ class Echo(BaseHTTPRequestHandler):
 @contextmanager
 def echoing(name: str) -> Iterator[ThreadingHTTPServer]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), Echo)
-    server.name = name  # type: ignore[attr-defined]
-    server.released = threading.Event()  # type: ignore[attr-defined]
+    server.name = name  # type: ignore[attr-defined]  # given to the server below
+    server.released = threading.Event()  # type: ignore[attr-defined]  # given to the server below
     with serving(server):
         yield server
 
@@ -189,7 +189,7 @@ def test_events_arrive_one_by_one_and_a_connection_can_be_upgraded(tmp_path: Pat
             connection.request("GET", "/events")
             answer = connection.getresponse()
             assert answer.readline() == b"data: 1\n"
-            web.released.set()  # type: ignore[attr-defined]
+            web.released.set()  # type: ignore[attr-defined]  # given to the server below
             assert answer.read() == b"\ndata: 2\n\n"
             connection.close()
             with socket.create_connection(("127.0.0.1", port), timeout=10) as raw:

@@ -642,6 +642,16 @@ def test_a_client_of_it_reads_nothing_from_the_environment(
     assert s3.get_object(Bucket="env", Key="key")["Body"].read() == b"content"
 
 
+def test_the_hosted_zone_of_a_private_namespace_goes_with_it(embedded: Embedded) -> None:
+    vpc = embedded.client("ec2", REGION).create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]
+    cloud_map, route53 = (embedded.client(each, REGION) for each in ("servicediscovery", "route53"))
+    cloud_map.create_private_dns_namespace(Name="dev.example.internal", Vpc=vpc)
+    (namespace,) = cloud_map.list_namespaces()["Namespaces"]
+    assert len(route53.list_hosted_zones()["HostedZones"]) == 1
+    cloud_map.delete_namespace(Id=namespace["Id"])
+    assert route53.list_hosted_zones()["HostedZones"] == []
+
+
 def test_the_address_of_a_nat_gateway_is_free_once_it_is_deleted(embedded: Embedded) -> None:
     ec2 = client(embedded, "ec2")
     vpc = ec2.create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]

@@ -14,7 +14,6 @@ from ops.terraform.binary import find_terraform
 from ops.terraform.workspace import Workspace
 from stacks.constructs.job_machine import JobTask, definition
 from tests.ops.conftest import ACCOUNT, REGION
-from tests.places import ROOT
 from tests.stacks.job_stack import KEY, NAME, write_job_stack
 
 pytestmark = pytest.mark.e2e
@@ -41,7 +40,7 @@ def workspace(directory: Path, embedded: Embedded, **settings: Any) -> Workspace
     made = Workspace(
         "dev-service",
         directory / "work",
-        find_terraform(ROOT / ".oaktree"),
+        find_terraform(directory / "shared"),
         embedded.environment(ACCOUNT, REGION, os.environ),
     )
     made.take(write_job_stack(directory / "cdk.out", **settings))

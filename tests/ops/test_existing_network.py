@@ -12,7 +12,6 @@ from ops.terraform.binary import TerraformError, find_terraform
 from ops.terraform.workspace import Workspace
 from stacks.reading import read_platform
 from tests.ops.conftest import ACCOUNT, REGION
-from tests.places import ROOT
 from tests.stacks.platform_files import environment, write_platform
 
 pytestmark = pytest.mark.e2e
@@ -84,7 +83,7 @@ def network(tmp_path: Path, embedded: Embedded, settings: str) -> Workspace:
     workspace = Workspace(
         "dev-network",
         tmp_path / "work",
-        find_terraform(ROOT / ".oaktree"),
+        find_terraform(tmp_path / "shared"),
         embedded.environment(ACCOUNT, REGION, os.environ),
     )
     workspace.take(tmp_path / "cdktf.out/stacks/dev-network/cdk.tf.json")

@@ -346,5 +346,5 @@ def test_on_the_embedded_aws_of_the_desk_it_is_told_where_the_app_logs(desk: Des
     assert f"On the embedded AWS web logs to {file}, and nothing to {GROUP}." in said
     assert (status.returncode, status.stderr) == (
         0,
-        "The embedded AWS starts no tasks and rolls nothing out: `make up` runs the apps.\n",
+        "The embedded AWS starts no tasks and rolls nothing out: `make up` runs the services.\n",
     )

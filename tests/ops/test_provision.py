@@ -221,7 +221,7 @@ def test_a_destroyed_foundation_can_be_built_again(here: Desk, embedded: Embedde
         (("plan", "--env", "dev"), "STACK is missing. Use one of foundation, network, data, service."),
         (("apply", "--env", "dev", "--stack", "net"), "'net' is not a kind of stack"),
         (("up", "--env", "dve"), "ENV=dve is not an environment. Use one of dev"),
-        (("up", "--run", "img"), "RUN=img is not a way to run the app. Use one of process, image."),
+        (("up", "--run", "img"), "RUN=img is not a way to run services. Use one of process, image."),
         (
             ("validate", "--stack", "net"),
             "net is not a stack. Use one of foundation, dev-network, dev-data, dev-service.",

@@ -18,6 +18,7 @@ from ops.local.embedded_server.mends.last_use import forget_last_use
 from ops.local.embedded_server.mends.load_balancers import refuse_what_aws_refuses
 from ops.local.embedded_server.mends.nat_gateways import disassociate_addresses
 from ops.local.embedded_server.mends.network_acl_entries import keep_icmp_types
+from ops.local.embedded_server.mends.private_namespaces import delete_zones_of_namespaces
 from ops.local.embedded_server.mends.rds_subnet_groups import keep_modified_subnet_groups
 from ops.local.embedded_server.mends.rule_descriptions import keep_rule_descriptions
 from ops.local.embedded_server.mends.schedules import refuse_schedules
@@ -34,6 +35,7 @@ def mend_moto() -> None:
     check_state_machines()
     count_quotas()
     ask_roles_about_tokens()
+    delete_zones_of_namespaces()
     disassociate_addresses()
     fill_in_containers()
     forget_items()

@@ -232,9 +232,6 @@ def test_an_image_that_is_gone_is_not_gone_back_to(
             ("releases", "--env", "dev", "--service", "api"),
             "SERVICE=api is not the name of an image of dev. Use one of web.",
         ),
-            ("releases", "--env", "dev", "--service", "api"),
-            "SERVICE=api is not the name of an image of dev. Use one of web.",
-        ),
         (("release", "--env", "dev"), "IMAGE= is not an image of this service by digest"),
     ],
 )

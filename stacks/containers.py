@@ -20,6 +20,22 @@ class Reference(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Stored:
+    """What only AWS knows of a store, such as the address of a database: a key of the data stack's
+    `connections`."""
+
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class StoredSecret:
+    """A key of the JSON in a secret whose ARN is under `key` of the data stack's `connections`."""
+
+    key: str
+    json_key: str
+
+
+@dataclass(frozen=True, slots=True)
 class Container:
     """One container of a task."""
 
@@ -33,9 +49,9 @@ class Container:
     user: str | None
     working_directory: str | None
     port: int | None
-    variables: Mapping[str, str | Reference]
-    """Plain environment variables by name; a `Reference` stands for what only Terraform knows."""
-    secrets: Mapping[str, SecretReference]
+    variables: Mapping[str, str | Reference | Stored]
+    """Plain environment variables by name; a `Reference` or `Stored` is for what only Terraform knows."""
+    secrets: Mapping[str, SecretReference | StoredSecret]
     """Secret environment variables by name, each where its value is kept."""
     health: ContainerHealth | None
     read_only_root: bool

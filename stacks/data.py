@@ -1,25 +1,57 @@
 """`<env>-data`: what holds an environment's data, apart from what a release changes."""
 
-from stacks import kinds
+from stacks import kinds, naming
 from stacks.bindings import App
-from stacks.constructs import platform_stack, table
-from stacks.policies import Statement
+from stacks.constructs import (
+    bucket,
+    connections,
+    database,
+    network_connections,
+    platform_stack,
+    private_bucket,
+    queue,
+    table,
+)
+from stacks.policies import Statement, of_project
 from stacks.settings import Environment, Platform, Project
 
 
 class DataStack(platform_stack.PlatformStack):
-    """The status app's table of one environment, if it runs the app."""
+    """Databases, queues, buckets and tables of one environment, and the status app's table, if it runs it."""
 
     def __init__(self, app: App, project: Project, environment: Environment) -> None:
         super().__init__(app, project, kinds.DATA.of_environment(environment))
+        protected = environment.protected
+        queues = {
+            key: queue.Queue(self, project, environment, key, bucket.told(project, environment, key))
+            for key in environment.queues
+        }
+        for key in environment.buckets:
+            bucket.Bucket(self, project, environment, key, queues)
+        for key, settings in environment.tables.items():
+            name = naming.store_name(project.name, environment.name, key)
+            table.Table(self, f"table_{key}", name, settings, protected=protected)
         if any(service.kind == "status" for service in environment.services.values()):
-            kept = table.Table(self, project, environment)
+            status = table.status_table(environment)
+            name = naming.table_name(project.name, environment)
+            kept = table.Table(self, "table", name, status, protected=protected)
             self.output("table", kept.name, "The status app's DynamoDB table")
+        if environment.databases:
+            network = network_connections.NetworkConnections(self, environment)
+            stored: dict[str, str] = {}
+            for key in environment.databases:
+                stored |= database.Database(self, project, environment, key, network).stored
+            self.output(connections.OUTPUT, stored, "What other stacks use of the stores")
 
 
 def deploy(platform: Platform, account_id: str) -> tuple[Statement, ...]:
     """Gathers what applying data stacks takes beyond reading."""
+    project = platform.project
     return (
         *platform_stack.deploy(platform, account_id),
-        *table.deploy(platform.project, account_id),
+        *of_project(project.name, database.DEPLOY_GROUPS),
+        *database.deploy(project, account_id),
+        *queue.deploy(project, account_id),
+        *private_bucket.deploy(project, account_id),
+        *table.deploy(project, account_id),
     )

@@ -11,6 +11,7 @@ from stacks.problems import Problem, nearest
 from stacks.service_settings import Service
 from stacks.settings import ANYWHERE, Environment, Project
 from stacks.status_app import STATUS
+from stacks.store_rules import use_problems
 from stacks.workloads import address_port, used_services
 
 RESERVED: Final = frozenset({"balancer", "flow-logs"})
@@ -33,6 +34,7 @@ def services_problems(environment: Environment, project: Project | None) -> Iter
             *_reference_problems(environment, key, service),
             *(_name_problems(project, environment, key, service) if project else ()),
             *_permission_problems(service, project),
+            *use_problems(environment, service),
         ):
             yield problem.under("services", key)
     yield from _stream_problems(environment)
@@ -126,7 +128,7 @@ def _reference_problems(environment: Environment, key: str, service: Service) ->
                 f"{services[owner].architecture!r} like {owner}, whose image it runs",
             )
     for name in used_services(service.uses):
-        place = ("uses", service.uses.index(f"services.{name}"))
+        place = ("uses", [str(use) for use in service.uses].index(f"services.{name}"))
         if name not in services or name == key:
             known = [f"services.{each}" for each in services if each != key]
             yield Problem(place, f"services.{name}", f"another service; {nearest(f'services.{name}', known)}")

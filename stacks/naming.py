@@ -234,6 +234,58 @@ def table_arn(project: str, environment: Environment) -> str:
     return f"arn:aws:dynamodb:{environment.region}:{environment.account_id}:table/{name}"
 
 
+def store_name(project: str, environment: str, store: str) -> str:
+    """A store of an environment: the identifier of a database, and the name of a table."""
+    return f"{base(project, environment)}-{store}"
+
+
+def store_table_arn(project: str, environment: Environment, table: str) -> str:
+    """The ARN of a DynamoDB table of `[tables]`."""
+    name = store_name(project, environment.name, table)
+    return f"arn:aws:dynamodb:{environment.region}:{environment.account_id}:table/{name}"
+
+
+def queue_name(project: str, environment: Environment, queue: str) -> str:
+    """An SQS queue; the name of one that keeps its messages in order ends as SQS asks."""
+    ending = ".fifo" if environment.queues[queue].fifo else ""
+    return f"{store_name(project, environment.name, queue)}{ending}"
+
+
+def queue_dead_letters(project: str, environment: Environment, queue: str) -> str:
+    """The SQS queue of the messages that were received too often."""
+    ending = ".fifo" if environment.queues[queue].fifo else ""
+    return f"{store_name(project, environment.name, queue)}-dlq{ending}"
+
+
+def queue_url(project: str, environment: Environment, queue: str) -> str:
+    """Where SQS answers for a queue. Source: Amazon SQS Developer Guide, "Queue and message identifiers"."""
+    name = queue_name(project, environment, queue)
+    return f"https://sqs.{environment.region}.amazonaws.com/{environment.account_id}/{name}"
+
+
+def queue_arn(environment: Environment, name: str) -> str:
+    """The ARN of the SQS queue with a name."""
+    return f"arn:aws:sqs:{environment.region}:{environment.account_id}:{name}"
+
+
+def bucket_name(project: str, environment: Environment, bucket: str) -> str:
+    """An S3 bucket of `[buckets]`; unique in all of AWS by the account's id."""
+    return f"{store_name(project, environment.name, bucket)}-{environment.account_id}"
+
+
+def database_subnet_group(project: str, environment: str) -> str:
+    """The RDS subnet group over the database tier of an environment."""
+    return base(project, environment)
+
+
+def database_log(database: str, log: str) -> str:
+    """The log group that RDS writes a log of a database to.
+
+    Source: Amazon RDS User Guide, "Publishing PostgreSQL logs to Amazon CloudWatch Logs".
+    """
+    return f"/aws/rds/instance/{database}/{log}"
+
+
 def access_log_bucket(project: str, environment: Environment) -> str:
     """The S3 bucket for the access logs of an environment's load balancers."""
     return f"{base(project, environment.name)}-access-logs-{environment.account_id}"

@@ -32,14 +32,14 @@ class NetworkStack(platform_stack.PlatformStack):
 
     def __init__(self, app: App, project: Project, environment: Environment) -> None:
         super().__init__(app, project, kinds.NETWORK.of_environment(environment))
-        network, region = environment.network, environment.region
+        network = environment.network
         self._name = naming.base(project.name, environment.name)
         if network.existing:
             vpc_id, prefix_lists, tiers = self._find(environment, network.existing)
         else:
             vpc_id, prefix_lists, tiers = self._create(environment)
         interfaces = endpoints.InterfaceEndpoints(
-            self, self._name, region, network, vpc_id, tiers[Tier(network.tasks)]
+            self, self._name, environment, vpc_id, tiers[Tier(network.tasks)]
         )
         if tiers[Tier.DATABASE].ids:
             databases = database_subnets.DatabaseSubnets(self, self._name, tiers[Tier.DATABASE])

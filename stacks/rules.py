@@ -6,7 +6,7 @@ from itertools import combinations
 from types import MappingProxyType
 from typing import Final
 
-from stacks import naming, privatelink
+from stacks import naming, privatelink, store_rules, stores
 from stacks.addressing import LARGEST_VPC_PREFIX, AddressError, Tier, plan_addresses
 from stacks.environment_rules import services_problems
 from stacks.problems import Problem
@@ -60,6 +60,7 @@ def environment_problems(environment: Environment, project: Project | None) -> I
         for problem in service_problems(service):
             yield problem.under("services", name)
     yield from services_problems(environment, project)
+    yield from store_rules.store_problems(environment, project)
     yield from _reachability_problems(environment)
     yield from _foreign_image_problems(environment)
     if project and not environment.network.has_internet and environment.region != project.region:
@@ -224,7 +225,7 @@ def warnings(platform: Platform) -> Iterator[Problem]:
                 "$0.005 an hour",
                 platform.file_of(environment.name, "network", "tasks"),
             )
-        for problem in _service_warnings(environment):
+        for problem in (*_service_warnings(environment), *store_rules.warnings(environment)):
             yield replace(problem, file=platform.file_of(environment.name, *map(str, problem.key)))
 
 
@@ -264,7 +265,7 @@ def _reachability_problems(environment: Environment) -> Iterator[Problem]:
     if environment.network.has_internet:
         return
     for name, service in environment.services.items():
-        missing, unreachable = missing_endpoints(service, environment.network.endpoints)
+        missing, unreachable = missing_endpoints(service, stores.endpoints(environment))
         if missing:
             yield Problem(
                 ("network", "nat"),

@@ -13,6 +13,7 @@ from stacks.constructs import (
     bounded_role,
     certificate,
     cluster,
+    data_connections,
     ecs_service,
     existing_network,
     job,
@@ -21,13 +22,15 @@ from stacks.constructs import (
     log_group,
     network_connections,
     platform_stack,
+    private_bucket,
+    queue,
     releases,
-    secret_references,
     service_address,
     service_roles,
     targets,
     task_definition,
     task_group,
+    task_values,
     web_acl,
 )
 from stacks.policies import Statement, of_project, service_linked_roles
@@ -42,6 +45,7 @@ class ServiceStack(platform_stack.PlatformStack):
         super().__init__(app, project, kinds.SERVICE.of_environment(environment))
         services = workloads(project, environment)
         self._network = network_connections.NetworkConnections(self, environment)
+        self._data = data_connections.DataConnections(self, environment, services)
         self._cluster = cluster.Cluster(self, project, environment)
         self._topic = alarm_topic.AlarmTopic(self, project, environment)
         self._targets = self._balance(environment, services)
@@ -94,15 +98,18 @@ class ServiceStack(platform_stack.PlatformStack):
             group.admit_balancer(self._targets[workload.key].load_balancer.group_id)
         for name in used_services(workload.settings.uses):
             group.connect_to(self._groups[name])
+        for connection in workload.connections:
+            if way := connection.way:
+                group.connect_to_store(connection.use, way.port, self._data.values[way.group.key])
 
     def _add(self, workload: Workload) -> None:
         key, requests = workload.key, self._targets.get(workload.key)
         log = log_group.LogGroup(self, f"{key}_log", workload.log_group, workload.environment)
-        secrets = secret_references.SecretReferences(self, workload)
-        roles = service_roles.ServiceRoles(self, workload, log, secrets)
-        task = task_definition.TaskDefinition(self, workload, self._releases, roles, secrets)
+        values = task_values.TaskValues(self, workload, self._releases, self._data)
+        roles = service_roles.ServiceRoles(self, workload, log, values)
+        task = task_definition.TaskDefinition(self, workload, values, roles)
         if workload.settings.before_deploy:
-            task_definition.TaskDefinition(self, workload, self._releases, roles, secrets, before_deploy=True)
+            task_definition.TaskDefinition(self, workload, values, roles, before_deploy=True)
         self.output(f"{key}_log_group", log.name, f"Where {key} logs to")
         if workload.settings.kind == "job":
             self._start_at_times(workload, task)
@@ -159,7 +166,7 @@ def deploy(platform: Platform, account_id: str) -> tuple[Statement, ...]:
         *platform_stack.deploy(platform, account_id),
         service_linked_roles(account_id, linked),
         *alarm_topic.DEPLOY,
-        *access_log_bucket.deploy(project, account_id),
+        *private_bucket.deploy(project, account_id),
         *releases.deploy(project, account_id),
         *log_group.deploy(project, account_id),
         *of_project(project.name, balancer_group.DEPLOY),
@@ -174,4 +181,5 @@ def deploy(platform: Platform, account_id: str) -> tuple[Statement, ...]:
         *ecs_service.deploy(project, account_id),
         *autoscaling.deploy(project, account_id),
         *job.deploy(project, account_id),
+        *queue.deploy(project, account_id),
     )

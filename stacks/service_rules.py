@@ -190,6 +190,14 @@ def _scaling_problems(service: Service) -> Iterator[Problem]:
                 ("scaling", "schedule", index, "at"), each.at, "another time: this one is there already"
             )
         times.add(time)
+    if scaling.queue and service.kind != "worker":
+        yield Problem(("scaling", "queue"), scaling.queue, 'left out: only for kind = "worker"')
+    if "messages_per_task" in scaling.model_fields_set and not scaling.queue:
+        yield Problem(("scaling", "messages_per_task"), scaling.messages_per_task, "only with scaling.queue")
+    if not scaling.min_capacity and not scaling.queue:
+        yield Problem(
+            ("scaling", "min_capacity"), 0, "at least 1; only a worker with scaling.queue can scale from 0"
+        )
     if scaling.requests_per_target and not routing.is_balanced(service):
         yield Problem(
             ("scaling", "requests_per_target"),

@@ -1,8 +1,7 @@
 """The tables of a service in `environments/*.toml`."""
 
 from collections.abc import Mapping
-from types import MappingProxyType
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
@@ -28,12 +27,9 @@ from stacks.values import (
     User,
     VariableName,
     frozen,
+    nothing,
     unique,
 )
-
-
-def _nothing() -> Mapping[str, Any]:
-    return MappingProxyType({})
 
 
 def _listed(value: object) -> object:
@@ -60,8 +56,8 @@ class ScheduledScaling(Table):
 class Scaling(Table):
     """`[services.<name>.scaling]`"""
 
-    min_capacity: Annotated[int, Field(ge=1, le=1000)] = 2
-    """Fewest tasks."""
+    min_capacity: Annotated[int, Field(ge=0, le=1000)] = 2
+    """Fewest tasks; 0 only for a worker that scales by a queue."""
     max_capacity: Annotated[int, Field(ge=1, le=1000)] = 4
     """Most tasks."""
     cpu_percent: Percentage = 60
@@ -70,6 +66,10 @@ class Scaling(Table):
     """Average memory use that scaling aims at, 10 to 90; 0 leaves memory out."""
     requests_per_target: Annotated[int, Field(ge=0)] = 0
     """Requests per task and minute that scaling aims at; 0 leaves requests out."""
+    queue: Name | None = None
+    """Queue whose backlog a worker scales by, one of those that it uses."""
+    messages_per_task: Annotated[int, Field(ge=1, le=100_000)] = 10
+    """Messages in the queue per task that scaling aims at."""
     schedule: Annotated[tuple[ScheduledScaling, ...], Field(strict=False)] = ()
     """Other limits from certain times on, such as none at night."""
 
@@ -138,7 +138,7 @@ class Container(Table):
     """Folder that the build sees, by default that of the Dockerfile."""
     target: Annotated[str, Field(min_length=1)] | None = None
     """Stage of the Dockerfile, by default the last."""
-    build_args: Variables = Field(default_factory=_nothing)
+    build_args: Variables = Field(default_factory=nothing)
     """Arguments of the build. They can be read from the image: no place for secrets."""
     image: PinnedImage | None = None
     """Image of somebody else, by digest."""
@@ -154,14 +154,14 @@ class Container(Table):
     """User, or user and group, by default the image's."""
     working_directory: ContainerPath | None = None
     """Working directory, by default the image's."""
-    environment: Variables = Field(default_factory=_nothing)
+    environment: Variables = Field(default_factory=nothing)
     """Plain variables by name."""
     env_file: RepositoryPath | None = None
     """File of further plain variables, `NAME=value` on each line, beside the settings."""
     secrets: Annotated[
         Mapping[VariableName, Annotated[SecretReference, BeforeValidator(SecretReference.parse)]],
         AfterValidator(frozen),
-    ] = Field(default_factory=_nothing)
+    ] = Field(default_factory=nothing)
     """Secret variables by name, each a reference: `ssm:/path` or `secretsmanager:name#key`."""
     container_health: ContainerHealth | None = None
     """Without it, a container counts as healthy while it runs."""
@@ -200,13 +200,15 @@ class Service(Container):
     scaling: Scaling = Scaling()
     spot_percent: Annotated[int, Field(ge=0, le=100)] = 0
     """Share of tasks on Fargate Spot, for a service beyond its first two; 100 puts those there, too."""
-    uses: Annotated[tuple[Use, ...], Field(strict=False), AfterValidator(unique)] = ()
+    uses: Annotated[
+        tuple[Annotated[Use, BeforeValidator(Use.parse)], ...], Field(strict=False), AfterValidator(unique)
+    ] = ()
     """What it connects to: it gets the variables, and the way there is opened."""
     permissions: Annotated[tuple[Permission, ...], Field(strict=False)] = ()
     """What it may do in AWS beyond that."""
     egress: Annotated[tuple[Egress, ...], Field(strict=False), AfterValidator(unique)] = ()
     """Where its tasks may connect to beyond HTTPS and `uses`."""
-    sidecars: Annotated[Mapping[Name, Sidecar], AfterValidator(frozen)] = Field(default_factory=_nothing)
+    sidecars: Annotated[Mapping[Name, Sidecar], AfterValidator(frozen)] = Field(default_factory=nothing)
     """Other containers in each task."""
     target_container: Name | None = None
     """Sidecar that the requests go to, by default the service's own container."""

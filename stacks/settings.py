@@ -8,12 +8,13 @@ in the sentence; durations are seconds throughout.
 from collections.abc import Mapping
 from ipaddress import IPv4Network
 from types import MappingProxyType
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from stacks.addressing import Tier
 from stacks.service_settings import Service
+from stacks.store_settings import Bucket, Database, KeyValueTable, Queue
 from stacks.values import (
     AccountId,
     Cidr,
@@ -28,6 +29,7 @@ from stacks.values import (
     VpcId,
     Zone,
     frozen,
+    nothing,
     project_name,
     text,
     unique,
@@ -36,8 +38,11 @@ from stacks.values import (
 ANYWHERE = IPv4Network("0.0.0.0/0")
 
 
-def _enabled(value: Mapping[str, Service]) -> Mapping[str, Service]:
-    return {name: service for name, service in value.items() if service.enabled}
+S = TypeVar("S", Service, Database, Queue, Bucket, KeyValueTable)
+
+
+def _enabled(value: Mapping[str, S]) -> Mapping[str, S]:
+    return {name: table for name, table in value.items() if table.enabled}
 
 
 class Project(Table):
@@ -83,9 +88,9 @@ class ExistingNetwork(Table):
     public_subnets: Subnets = Field(
         description="subnets with a route to an internet gateway, for load balancers: ids by zone's letter"
     )
-    private_subnets: Subnets = Field(default_factory=lambda: MappingProxyType({}))
+    private_subnets: Subnets = Field(default_factory=nothing)
     """Subnets for tasks, with a route to NAT gateways or endpoints, in the zones of `public_subnets`."""
-    database_subnets: Subnets = Field(default_factory=lambda: MappingProxyType({}))
+    database_subnets: Subnets = Field(default_factory=nothing)
     """Subnets for databases."""
 
     def subnets(self, tier: Tier) -> Mapping[str, str]:
@@ -253,6 +258,22 @@ class Environment(Table):
         description="at least one service, such as [services.web]"
     )
     """Those that are enabled."""
+    databases: Annotated[Mapping[Name, Database], AfterValidator(_enabled), AfterValidator(frozen)] = Field(
+        default_factory=nothing
+    )
+    """PostgreSQL databases on RDS."""
+    queues: Annotated[Mapping[Name, Queue], AfterValidator(_enabled), AfterValidator(frozen)] = Field(
+        default_factory=nothing
+    )
+    """SQS queues."""
+    buckets: Annotated[Mapping[Name, Bucket], AfterValidator(_enabled), AfterValidator(frozen)] = Field(
+        default_factory=nothing
+    )
+    """S3 buckets."""
+    tables: Annotated[Mapping[Name, KeyValueTable], AfterValidator(_enabled), AfterValidator(frozen)] = Field(
+        default_factory=nothing
+    )
+    """DynamoDB tables."""
     load_balancer: LoadBalancer = LoadBalancer()
     data: Data = Data()
     logs: Logs = Logs()

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from difflib import get_close_matches
 from ipaddress import IPv4Network
 from types import MappingProxyType
-from typing import Annotated, Final, Literal, Self, TypeVar
+from typing import Annotated, Any, Final, Literal, Self, TypeVar, get_args
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -17,6 +17,14 @@ T = TypeVar("T")
 
 DEEPEST_PATH: Final = 4
 """Most parts of a path that the load balancer sends to a service."""
+
+UseKind = Literal["services", "databases", "queues", "buckets", "tables"]
+"""The tables of the settings whose entries a service can use."""
+
+READ_OR_WRITTEN: Final = ("queues", "buckets", "tables")
+"""Those of which a service may have the right to read or to write only."""
+
+_USE: Final = rf"(({'|'.join(get_args(UseKind))})\.([a-z][a-z0-9]*(?:-[a-z0-9]+)*))(?::(read|write))?"
 
 
 def text(pattern: str, allowed: str) -> AfterValidator:
@@ -122,6 +130,11 @@ def frozen(value: Mapping[str, T]) -> Mapping[str, T]:
     return MappingProxyType(dict(value))
 
 
+def nothing() -> Mapping[str, Any]:
+    """Returns the default of a table without keys."""
+    return MappingProxyType({})
+
+
 def unique(value: tuple[T, ...]) -> tuple[T, ...]:
     if len(set(value)) != len(value):
         raise ValueError("each value once")
@@ -195,9 +208,6 @@ User = Annotated[
         'a user, or user and group, by name or number, such as "10001:10001"',
     ),
 ]
-Use = Annotated[
-    str, text(r"services\.[a-z][a-z0-9-]*", 'another service of the environment, such as "services.prices"')
-]
 Action = Annotated[str, text(r"[a-z0-9-]+:[A-Za-z0-9*?]+", 'an action of IAM, such as "s3:GetObject"')]
 ResourceArn = Annotated[
     str, text(r"\*|arn:aws:[^\s:]*:[^\s:]*:[^\s:]*:[^\s]+", 'an ARN, such as "arn:aws:s3:::bucket/*", or "*"')
@@ -247,3 +257,44 @@ class SecretReference(BaseModel):
             'a reference, never the secret itself: "ssm:/path/of/parameter", "secretsmanager:name" or, '
             'for a key of a secret that is JSON, "secretsmanager:name#key"'
         )
+
+
+class Use(BaseModel):
+    """One entry of `uses`: what a service connects to, and whether it may read, write or both."""
+
+    model_config = ConfigDict(frozen=True)
+
+    kind: UseKind
+    """The table of the settings that it stands in."""
+
+    name: str
+
+    access: Literal["read", "write"] | None = None
+    """None for both, and where there is no difference."""
+
+    @classmethod
+    def parse(cls, value: object) -> Self:
+        """Read an entry as a settings file says it; ValueError says what is allowed."""
+        match = re.fullmatch(_USE, value) if isinstance(value, str) else None
+        if match is None:
+            kinds = ", ".join(get_args(UseKind))
+            raise ValueError(
+                f'what it uses, a table and a name, such as "queues.orders"; the tables are {kinds}'
+            )
+        if match[4] and match[2] not in READ_OR_WRITTEN:
+            raise ValueError(f'"{match[1]}": only {", ".join(READ_OR_WRITTEN)} know :read and :write')
+        return cls.model_validate({"kind": match[2], "name": match[3], "access": match[4]})
+
+    @property
+    def reads(self) -> bool:
+        """Returns whether it may read."""
+        return self.access != "write"
+
+    @property
+    def writes(self) -> bool:
+        """Returns whether it may write."""
+        return self.access != "read"
+
+    def __str__(self) -> str:
+        """Returns it as the settings say it."""
+        return f"{self.kind}.{self.name}{f':{self.access}' if self.access else ''}"

@@ -9,14 +9,15 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Final
 
-from stacks import naming, routing
-from stacks.containers import Container, Reference
+from stacks import naming, routing, stores
+from stacks.containers import Container, Reference, Stored, StoredSecret
 from stacks.policies import Statement
 from stacks.service_settings import Container as ContainerSettings
 from stacks.service_settings import Scaling, Service, Sidecar
 from stacks.settings import Environment, Project
 from stacks.status_app import STATUS, Grant, status_container
-from stacks.values import SecretReference, literal
+from stacks.stores import Connection
+from stacks.values import SecretReference, Use, literal
 
 PORT: Final = 8080
 """Where a web service listens unless its settings say otherwise."""
@@ -35,6 +36,8 @@ class Workload:
     """Its own first, then its sidecars."""
     grants: tuple[Grant, ...]
     """What the status app asks of AWS; nothing for any other service."""
+    connections: tuple[Connection, ...]
+    """What it gets for the stores that it uses."""
     health_path: str
     health_status: str
     """What a load balancer asks, and the status codes of a task that works."""
@@ -97,11 +100,12 @@ class Workload:
 
     @property
     def secrets(self) -> tuple[tuple[str, str, SecretReference], ...]:
-        """Returns the secrets of all containers: container, variable, and where the value is kept."""
+        """Returns the secrets that the settings name: container, variable, and where the value is kept."""
         return tuple(
             (container.name, variable, reference)
             for container in self.containers
             for variable, reference in sorted(container.secrets.items())
+            if isinstance(reference, SecretReference)
         )
 
     @property
@@ -161,16 +165,19 @@ def workload(project: Project, environment: Environment, key: str) -> Workload:
             settings=service,
             containers=(status_container(project, environment, key),),
             grants=STATUS.grants,
+            connections=(),
             health_path=STATUS.health_path,
             health_status="200",
         )
+    connected = stores.connections(project, environment, service.uses)
     return Workload(
         project=project,
         environment=environment,
         key=key,
         settings=service,
-        containers=tuple(_containers(project, environment, key)),
+        containers=tuple(_containers(project, environment, key, connected)),
         grants=(),
+        connections=connected,
         health_path=service.health_path,
         health_status=service.health_status,
     )
@@ -189,9 +196,15 @@ def address_port(service: Service) -> int | None:
     return sidecar.port if sidecar else port_of(service)
 
 
-def _containers(project: Project, environment: Environment, key: str) -> Iterator[Container]:
+def _containers(
+    project: Project, environment: Environment, key: str, connected: Iterable[Connection]
+) -> Iterator[Container]:
     service = environment.services[key]
-    uses = dict(_uses_variables(project, environment, service.uses))
+    uses: dict[str, str | Stored] = dict(_uses_variables(project, environment, service.uses))
+    kept: dict[str, SecretReference | StoredSecret] = {}
+    for connection in connected:
+        uses.update(connection.variables)
+        kept.update(connection.secrets)
     for name, settings in ((key, service), *service.sidecars.items()):
         port = port_of(service) if settings is service else settings.port
         image, release = _source(environment, naming.image_name(key, name), settings)
@@ -206,6 +219,7 @@ def _containers(project: Project, environment: Environment, key: str) -> Iterato
             user=settings.user,
             working_directory=settings.working_directory,
             port=port,
+            # What the settings say of a variable goes before what OakTree gives.
             variables=MappingProxyType(
                 {
                     **{
@@ -214,7 +228,12 @@ def _containers(project: Project, environment: Environment, key: str) -> Iterato
                     **settings.environment,
                 }
             ),
-            secrets=settings.secrets,
+            secrets=MappingProxyType(
+                {
+                    **{name: value for name, value in kept.items() if name not in settings.environment},
+                    **settings.secrets,
+                }
+            ),
             health=settings.container_health,
             read_only_root=settings.read_only_root,
             writable_paths=settings.writable_paths,
@@ -254,21 +273,19 @@ def _given_variables(
 
 
 def _uses_variables(
-    project: Project, environment: Environment, uses: Iterable[str]
+    project: Project, environment: Environment, uses: Iterable[Use]
 ) -> Iterator[tuple[str, str]]:
-    """Yields the variables that connect a service with what it uses."""
+    """Yields the variables that connect a service with the services that it uses."""
     for name in used_services(uses):
         host = naming.internal_name(project.name, environment.name, name)
-        variable = f"{name.upper().replace('-', '_')}_URL"
-        yield variable, f"http://{host}:{address_port(environment.services[name])}"
+        yield stores.variable(name, "url"), f"http://{host}:{address_port(environment.services[name])}"
 
 
-def used_services(uses: Iterable[str]) -> Iterator[str]:
+def used_services(uses: Iterable[Use]) -> Iterator[str]:
     """Yields the services among what a service uses."""
     for use in uses:
-        kind, _, name = use.partition(".")
-        if kind == "services":
-            yield name
+        if use.kind == "services":
+            yield use.name
 
 
 def in_order_of_use(environment: Environment) -> tuple[str, ...]:

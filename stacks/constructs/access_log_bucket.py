@@ -33,34 +33,3 @@ class AccessLogBucket:
         )
         self.name = bucket.name
         self.policy = bucket.policy
-
-
-def deploy(project: Project, account_id: str) -> tuple[Statement, ...]:
-    """Returns what the deploy role needs for the bucket, which it empties before it deletes it."""
-    name = project.name
-    access_logs = f"arn:aws:s3:::{name}-*-access-logs-{account_id}"
-    return (
-        Statement(
-            "ChangeBuckets",
-            actions=[
-                "s3:CreateBucket",
-                "s3:DeleteBucket",
-                "s3:DeleteBucketPolicy",
-                "s3:ListBucketVersions",
-                "s3:PutBucketOwnershipControls",
-                "s3:PutBucketPolicy",
-                "s3:PutBucketPublicAccessBlock",
-                "s3:PutBucketTagging",
-                "s3:PutBucketVersioning",
-                "s3:PutEncryptionConfiguration",
-                "s3:PutLifecycleConfiguration",
-            ],
-            resources=[access_logs],
-        ),
-        # An unprotected bucket is emptied before it is deleted.
-        Statement(
-            "EmptyBuckets",
-            actions=["s3:DeleteObject", "s3:DeleteObjectVersion"],
-            resources=[f"{access_logs}/*"],
-        ),
-    )

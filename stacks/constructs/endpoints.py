@@ -2,12 +2,13 @@
 
 from typing import Final
 
+from stacks import stores
 from stacks.bindings import Construct, SecurityGroup, VpcEndpoint, VpcSecurityGroupIngressRule
 from stacks.constructs.network_connections import GATEWAYS
 from stacks.constructs.subnets import Subnets, TierSubnets
 from stacks.constructs.vpc import PlatformVpc
 from stacks.policies import Statement
-from stacks.settings import Network
+from stacks.settings import Environment
 
 DEPLOY: Final = (
     Statement(
@@ -55,13 +56,13 @@ class GatewayEndpoints:
 
 
 class InterfaceEndpoints:
-    """The interface endpoints asked for, in the subnets of the tasks.
+    """The interface endpoints asked for, and those that stores need, in the subnets of the tasks.
 
     `security_group_id` is their group, which admits HTTPS from there.
     """
 
     def __init__(
-        self, scope: Construct, name: str, region: str, network: Network, vpc_id: str, tasks: Subnets
+        self, scope: Construct, name: str, environment: Environment, vpc_id: str, tasks: Subnets
     ) -> None:
         group = SecurityGroup(
             scope,
@@ -86,12 +87,12 @@ class InterfaceEndpoints:
             )
             for where, cidr in tasks.cidrs.items()
         ]
-        for service in sorted(network.endpoints):
+        for service in stores.endpoints(environment):
             VpcEndpoint(
                 scope,
                 f"{service.replace('.', '_')}_endpoint",
                 vpc_id=vpc_id,
-                service_name=f"com.amazonaws.{region}.{service}",
+                service_name=f"com.amazonaws.{environment.region}.{service}",
                 vpc_endpoint_type="Interface",
                 private_dns_enabled=True,
                 subnet_ids=list(tasks.ids.values()),

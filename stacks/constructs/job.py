@@ -143,7 +143,7 @@ def _alarms(machine: str, queue: str) -> Iterator[Alarm]:
 
 
 def deploy(project: Project, account_id: str) -> tuple[Statement, ...]:
-    """Returns what the deploy role needs for schedules, state machines and dead-letter queues.
+    """Returns what the deploy role needs for schedules and state machines.
 
     Terraform has AWS check a state machine's definition when it plans, which `permissions.read` allows.
     """
@@ -155,11 +155,6 @@ def deploy(project: Project, account_id: str) -> tuple[Statement, ...]:
                 "scheduler:CreateSchedule",
                 "scheduler:DeleteSchedule",
                 "scheduler:UpdateSchedule",
-                "sqs:CreateQueue",
-                "sqs:DeleteQueue",
-                "sqs:SetQueueAttributes",
-                "sqs:TagQueue",
-                "sqs:UntagQueue",
                 "states:CreateStateMachine",
                 "states:DeleteStateMachine",
                 "states:TagResource",
@@ -168,7 +163,6 @@ def deploy(project: Project, account_id: str) -> tuple[Statement, ...]:
             ],
             resources=[
                 f"arn:aws:scheduler:*:{account_id}:schedule/default/{name}-*",
-                f"arn:aws:sqs:*:{account_id}:{name}-*",
                 f"arn:aws:states:*:{account_id}:stateMachine:{name}-*",
             ],
         ),

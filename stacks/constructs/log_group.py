@@ -15,6 +15,7 @@ class LogGroup:
             name=name,
             retention_in_days=environment.logs.retention_days,
         )
+        self.resource = group
         self.name = group.name
         self.arn = group.arn
 

@@ -10,6 +10,7 @@ from stacks.bindings import (
     S3BucketLifecycleConfigurationRuleExpiration,
     S3BucketLifecycleConfigurationRuleFilter,
     S3BucketLifecycleConfigurationRuleNoncurrentVersionExpiration,
+    S3BucketLifecycleConfigurationRuleTransition,
     S3BucketOwnershipControls,
     S3BucketOwnershipControlsRule,
     S3BucketPolicy,
@@ -22,6 +23,7 @@ from stacks.bindings import (
     TerraformResourceLifecycle,
 )
 from stacks.policies import Statement
+from stacks.settings import Project
 
 DAYS_OF_AN_UNFINISHED_UPLOAD = 7
 
@@ -30,7 +32,8 @@ class PrivateBucket:
     """Encrypted with S3's own keys, versioned, without ACLs.
 
     `statements` are added to the policy. Former versions expire after `former_version_days`; with
-    `object_days`, the objects themselves too. A protected bucket cannot be destroyed by Terraform;
+    `object_days`, the objects themselves too; with `infrequent_access_days`, they move to that storage class
+    before. A protected bucket cannot be destroyed by Terraform;
     any other is emptied when it is. `policy` is the bucket's policy, for what must wait for it.
     """
 
@@ -43,6 +46,7 @@ class PrivateBucket:
         protected: bool,
         former_version_days: int,
         object_days: int | None = None,
+        infrequent_access_days: int | None = None,
         statements: tuple[Statement, ...] = (),
     ) -> None:
         bucket = S3Bucket(
@@ -97,6 +101,13 @@ class PrivateBucket:
                     status="Enabled",
                     filter=[S3BucketLifecycleConfigurationRuleFilter(prefix="")],
                     expiration=[expiration] if expiration else None,
+                    transition=[
+                        S3BucketLifecycleConfigurationRuleTransition(
+                            days=infrequent_access_days, storage_class="STANDARD_IA"
+                        )
+                    ]
+                    if infrequent_access_days
+                    else None,
                     noncurrent_version_expiration=[
                         S3BucketLifecycleConfigurationRuleNoncurrentVersionExpiration(
                             noncurrent_days=former_version_days
@@ -118,3 +129,37 @@ class PrivateBucket:
             bucket=bucket.id,
             policy=policies.document(policies.tls_only(f"arn:aws:s3:::{name}"), *statements),
         )
+
+
+def deploy(project: Project, account_id: str) -> tuple[Statement, ...]:
+    """Returns what the deploy role needs for an environment's buckets, whose names end in the account's id.
+
+    The state bucket's ends in a region. An unprotected bucket is emptied before it is deleted.
+    """
+    buckets = f"arn:aws:s3:::{project.name}-*-{account_id}"
+    return (
+        Statement(
+            "ChangeBuckets",
+            actions=[
+                "s3:CreateBucket",
+                "s3:DeleteBucket",
+                "s3:DeleteBucketPolicy",
+                "s3:ListBucketVersions",
+                "s3:PutBucketCORS",
+                "s3:PutBucketNotification",
+                "s3:PutBucketOwnershipControls",
+                "s3:PutBucketPolicy",
+                "s3:PutBucketPublicAccessBlock",
+                "s3:PutBucketTagging",
+                "s3:PutBucketVersioning",
+                "s3:PutEncryptionConfiguration",
+                "s3:PutLifecycleConfiguration",
+            ],
+            resources=[buckets],
+        ),
+        Statement(
+            "EmptyBuckets",
+            actions=["s3:DeleteObject", "s3:DeleteObjectVersion"],
+            resources=[f"{buckets}/*"],
+        ),
+    )

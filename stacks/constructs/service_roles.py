@@ -8,7 +8,7 @@ from stacks.constructs.bounded_role import BoundedRole
 from stacks.constructs.image_repository import PULL_ACTIONS
 from stacks.constructs.log_group import LogGroup
 from stacks.constructs.platform_stack import PlatformStack
-from stacks.constructs.secret_references import SecretReferences
+from stacks.constructs.task_values import TaskValues
 from stacks.constructs.workload_boundary import EXEC_ACTIONS
 from stacks.policies import Statement
 from stacks.status_app import Resource
@@ -27,7 +27,7 @@ class ServiceRoles:
         scope: PlatformStack,
         workload: Workload,
         log_group: LogGroup,
-        secrets: SecretReferences,
+        values: TaskValues,
     ) -> None:
         key = workload.key
         self.execution = BoundedRole(
@@ -36,7 +36,7 @@ class ServiceRoles:
             name=workload.execution_role,
             description=f"Starts tasks of {key}",
             service="ecs-tasks.amazonaws.com",
-            statements=[*_execution(workload, log_group, secrets)],
+            statements=[*_execution(workload, log_group, values)],
         )
         self.task = BoundedRole(
             scope,
@@ -53,20 +53,22 @@ class ServiceRoles:
         return [*self.execution.policies, *self.task.policies]
 
 
-def _execution(workload: Workload, log_group: LogGroup, secrets: SecretReferences) -> Iterator[Statement]:
+def _execution(workload: Workload, log_group: LogGroup, values: TaskValues) -> Iterator[Statement]:
     yield Statement("Login", ["ecr:GetAuthorizationToken"], ["*"])
     if repositories := workload.repository_arns:
         yield Statement("PullImage", PULL_ACTIONS, repositories)
     yield Statement("WriteLog", ["logs:CreateLogStream", "logs:PutLogEvents"], [f"{log_group.arn}:*"])
-    if secrets.ssm_arns:
-        yield Statement("ReadParameters", ["ssm:GetParameters"], secrets.ssm_arns)
-    if secrets.secretsmanager_arns:
-        yield Statement("ReadSecrets", ["secretsmanager:GetSecretValue"], secrets.secretsmanager_arns)
+    if values.ssm_arns:
+        yield Statement("ReadParameters", ["ssm:GetParameters"], values.ssm_arns)
+    if values.secretsmanager_arns:
+        yield Statement("ReadSecrets", ["secretsmanager:GetSecretValue"], values.secretsmanager_arns)
 
 
 def _task(workload: Workload, log_group: LogGroup) -> Iterator[Statement]:
     resources = _resources(workload, log_group)
     yield from workload.permissions
+    for connection in workload.connections:
+        yield from connection.statements
     for grant in workload.grants:
         yield Statement(grant.sid, grant.actions, [resources[grant.resource]])
     if workload.settings.exec:

@@ -1,7 +1,6 @@
 """What runs: the containers of a task, as a workload says."""
 
 import json
-from collections.abc import Mapping
 from hashlib import sha256
 
 from stacks import naming
@@ -13,9 +12,8 @@ from stacks.bindings import (
     EcsTaskDefinitionVolume,
     TerraformResourceLifecycle,
 )
-from stacks.constructs.releases import Releases
-from stacks.constructs.secret_references import SecretReferences
 from stacks.constructs.service_roles import ServiceRoles
+from stacks.constructs.task_values import TaskValues
 from stacks.containers import Container
 from stacks.policies import Statement
 from stacks.service_settings import ContainerHealth
@@ -62,9 +60,8 @@ class TaskDefinition:
         self,
         scope: Construct,
         workload: Workload,
-        releases: Releases,
+        values: TaskValues,
         roles: ServiceRoles,
-        secrets: SecretReferences,
         *,
         before_deploy: bool = False,
     ) -> None:
@@ -92,10 +89,7 @@ class TaskDefinition:
             execution_role_arn=roles.execution.arn,
             task_role_arn=roles.task.arn,
             container_definitions=json.dumps(
-                [
-                    _definition(workload, container, releases, secrets.value_from[container.name])
-                    for container in containers
-                ],
+                [_definition(workload, container, values) for container in containers],
                 sort_keys=True,
             ),
             volume=[EcsTaskDefinitionVolume(name=volume) for volume in volumes] or None,
@@ -107,11 +101,8 @@ class TaskDefinition:
         self.roles = roles
 
 
-def _definition(
-    workload: Workload, container: Container, releases: Releases, secrets: Mapping[str, str]
-) -> dict[str, object]:
+def _definition(workload: Workload, container: Container, values: TaskValues) -> dict[str, object]:
     """Returns a container as ECS knows it. Source: Amazon ECS API Reference, ContainerDefinition."""
-    variables = {name: releases.resolved(container, value) for name, value in container.variables.items()}
     # ECS answers both lists; without one of them, every plan would replace the task definition.
     capabilities = {"capabilities": {"add": [], "drop": ["ALL"]}} if container.capabilities == "none" else {}
     optional: dict[str, object] = {
@@ -123,7 +114,7 @@ def _definition(
     }
     return {
         "name": container.name,
-        "image": releases.image(container),
+        "image": values.image(container),
         "essential": container.essential,
         "readonlyRootFilesystem": container.read_only_root,
         "linuxParameters": {"initProcessEnabled": True, **capabilities},
@@ -141,8 +132,13 @@ def _definition(
                 "max-buffer-size": LOG_BUFFER,
             },
         },
-        "environment": [{"name": name, "value": value} for name, value in sorted(variables.items())],
-        "secrets": [{"name": name, "valueFrom": source} for name, source in sorted(secrets.items())],
+        "environment": [
+            {"name": name, "value": value} for name, value in sorted(values.variables(container).items())
+        ],
+        "secrets": [
+            {"name": name, "valueFrom": source}
+            for name, source in sorted(values.value_from[container.name].items())
+        ],
         "mountPoints": [
             {"sourceVolume": _volume(workload, container, path), "containerPath": path, "readOnly": False}
             for path in sorted(container.writable_paths)

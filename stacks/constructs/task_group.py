@@ -8,6 +8,7 @@ from stacks.bindings import (
 )
 from stacks.constructs.internet_routes import ANYWHERE
 from stacks.constructs.network_connections import NetworkConnections
+from stacks.values import Use
 from stacks.workloads import Workload
 
 HTTPS = 443
@@ -68,6 +69,23 @@ class TaskGroup:
         self._to(f"service_{theirs.key}", f"To {theirs.key}, which it uses", theirs.port, group=other.id)
         who = f"service_{self.workload.key}"
         other._admit(who, f"From {self.workload.key}, which uses it", self.id)
+
+    def connect_to_store(self, use: Use, port: int, group_id: str) -> None:
+        """Opens the way to the port of a store in the network, both in this group and in the store's."""
+        key, name = self.workload.key, self.workload.name
+        what = f"{use.kind}_{use.name}"
+        self._to(what, f"To {use.name}, which it uses", port, group=group_id)
+        VpcSecurityGroupIngressRule(
+            self._scope,
+            f"{what}_from_{key}",
+            security_group_id=group_id,
+            description=f"From {key}, which uses it",
+            referenced_security_group_id=self.id,
+            ip_protocol="tcp",
+            from_port=port,
+            to_port=port,
+            tags={"Name": f"{name}-to-{use.name}"},
+        )
 
     def _admit(self, who: str, description: str, group_id: str) -> None:
         key, name, port = self.workload.key, self.workload.name, self.workload.port

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from stacks import naming, policies
+from stacks import naming, policies, stores
 from stacks.bindings import Construct, IamPolicy
 from stacks.constructs.image_repository import PULL_ACTIONS
 from stacks.policies import Statement
@@ -64,6 +64,7 @@ class WorkloadBoundary:
                     actions=["ecr:GetAuthorizationToken", "logs:DescribeLogGroups", *EXEC_ACTIONS],
                     resources=["*"],
                 ),
+                *stores.bounds(project, account_id),
                 *_permissions(platform, account_id),
             ),
         )

@@ -1,0 +1,200 @@
+"""A PostgreSQL database of services."""
+
+from typing import Final
+
+from stacks import naming, stores
+from stacks.bindings import (
+    Construct,
+    DbInstance,
+    DbParameterGroup,
+    DbParameterGroupParameter,
+    SecretsmanagerSecretRotation,
+    SecretsmanagerSecretRotationRotationRules,
+    SecurityGroup,
+    TerraformResourceLifecycle,
+    Token,
+)
+from stacks.constructs import log_group
+from stacks.constructs.network_connections import NetworkConnections
+from stacks.policies import Statement
+from stacks.settings import Environment, Project
+
+DAYS_OF_ROTATION: Final = 7
+"""How often RDS rotates the password unless it is told otherwise.
+
+Source: Amazon RDS User Guide, "Password management with Amazon RDS and AWS Secrets Manager".
+"""
+
+LOGS: Final = ["postgresql", "upgrade"]
+"""What RDS for PostgreSQL writes to CloudWatch Logs."""
+
+DEPLOY_GROUPS: Final = (
+    Statement(
+        "ChangeNetworks",
+        actions=[
+            "ec2:CreateSecurityGroup",
+            "ec2:CreateTags",
+            "ec2:DeleteSecurityGroup",
+            "ec2:DeleteTags",
+            "ec2:RevokeSecurityGroupEgress",
+        ],
+        resources=["*"],
+    ),
+)
+"""What the deploy role needs for groups of stores. AWS chooses the ids, so no ARN can be named."""
+
+
+class Database:
+    """An RDS instance of `[databases]` in the database tier, encrypted, reached over TLS only.
+
+    RDS makes the password and keeps it in Secrets Manager. Who may connect is a rule of the service stack.
+    `stored` is what services use of it, by the keys of `stores`.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        project: Project,
+        environment: Environment,
+        key: str,
+        network: NetworkConnections,
+    ) -> None:
+        settings, prefix = environment.databases[key], f"database_{key}"
+        name = naming.store_name(project.name, environment.name, key)
+        group = SecurityGroup(
+            scope,
+            f"{prefix}_group",
+            name=f"{name}-database",
+            description=f"The database {name}",
+            vpc_id=network.vpc_id,
+            tags={"Name": f"{name}-database"},
+        )
+        parameters = DbParameterGroup(
+            scope,
+            f"{prefix}_parameters",
+            name=f"{name}-postgres{settings.version}",
+            description=f"Parameters of {name}",
+            family=f"postgres{settings.version}",
+            parameter=[DbParameterGroupParameter(name="rds.force_ssl", value="1")],
+            # A new major version needs another group while the instance still has this one.
+            lifecycle=TerraformResourceLifecycle(create_before_destroy=True),
+        )
+        logs = [
+            log_group.LogGroup(scope, f"{prefix}_{log}_log", naming.database_log(name, log), environment)
+            for log in LOGS
+        ]
+        protected = environment.protected
+        instance = DbInstance(
+            scope,
+            prefix,
+            identifier=name,
+            engine="postgres",
+            engine_version=settings.version,
+            # Terraform asks for it with a major version; RDS takes no other way between two.
+            allow_major_version_upgrade=True,
+            instance_class=settings.instance,
+            allocated_storage=settings.storage,
+            max_allocated_storage=settings.max_storage,
+            storage_type="gp3",
+            storage_encrypted=True,
+            db_name=stores.database_name(key),
+            username="postgres",
+            manage_master_user_password=True,
+            port=stores.POSTGRESQL,
+            db_subnet_group_name=naming.database_subnet_group(project.name, environment.name),
+            vpc_security_group_ids=[group.id],
+            parameter_group_name=parameters.name,
+            multi_az=settings.multi_zone,
+            publicly_accessible=False,
+            backup_retention_period=settings.backup_days,
+            backup_window=settings.backup_window,
+            maintenance_window=settings.maintenance_window,
+            copy_tags_to_snapshot=True,
+            delete_automated_backups=not protected,
+            performance_insights_enabled=settings.performance_insights,
+            enabled_cloudwatch_logs_exports=LOGS,
+            deletion_protection=protected
+            if settings.deletion_protection is None
+            else settings.deletion_protection,
+            skip_final_snapshot=not protected,
+            # AWS keeps the name for ever, and the group's id is another one with each new database.
+            final_snapshot_identifier=f'{name}-final-${{replace("{group.id}", "sg-", "")}}'
+            if protected
+            else None,
+            lifecycle=TerraformResourceLifecycle(prevent_destroy=protected),
+            # RDS would make log groups that keep everything for ever.
+            depends_on=[each.resource for each in logs],
+        )
+        secret = Token.as_string(instance.master_user_secret.get(0).secret_arn)
+        if settings.rotation_days != DAYS_OF_ROTATION:
+            SecretsmanagerSecretRotation(
+                scope,
+                f"{prefix}_rotation",
+                secret_id=secret,
+                rotate_immediately=False,
+                rotation_rules=SecretsmanagerSecretRotationRotationRules(
+                    automatically_after_days=settings.rotation_days
+                ),
+            )
+        self.stored = {
+            stores.stored_key("databases", key, what): value
+            for what, value in (
+                ("host", instance.address),
+                ("port", Token.as_string(instance.port)),
+                ("secret", secret),
+                ("group", group.id),
+            )
+        }
+
+
+def deploy(project: Project, account_id: str) -> tuple[Statement, ...]:
+    """Returns what the deploy role needs for databases.
+
+    Source: Amazon RDS User Guide, "Permissions required for Secrets Manager integration".
+    """
+    rds, name = f"arn:aws:rds:*:{account_id}", project.name
+    return (
+        Statement(
+            "ChangeDatabases",
+            actions=[
+                "rds:AddTagsToResource",
+                "rds:CreateDBInstance",
+                "rds:CreateDBParameterGroup",
+                "rds:CreateDBSnapshot",
+                "rds:DeleteDBInstance",
+                "rds:DeleteDBParameterGroup",
+                "rds:ModifyDBInstance",
+                "rds:ModifyDBParameterGroup",
+                "rds:RebootDBInstance",
+                "rds:RemoveTagsFromResource",
+                "rds:ResetDBParameterGroup",
+            ],
+            resources=[
+                f"{rds}:db:{name}-*",
+                f"{rds}:pg:{name}-*",
+                f"{rds}:snapshot:{name}-*",
+                f"{rds}:subgrp:{name}-*",
+            ],
+        ),
+        Statement(
+            "ChangeDatabaseLogs",
+            actions=[
+                "logs:CreateLogGroup",
+                "logs:DeleteLogGroup",
+                "logs:PutRetentionPolicy",
+                "logs:TagResource",
+                "logs:UntagResource",
+            ],
+            resources=[f"arn:aws:logs:*:{account_id}:log-group:{naming.database_log(f'{name}-*', '*')}"],
+        ),
+        # RDS makes the secret with the rights of whoever makes the database; it chooses the name.
+        Statement(
+            "ChangeDatabaseSecrets",
+            actions=[
+                "secretsmanager:CreateSecret",
+                "secretsmanager:RotateSecret",
+                "secretsmanager:TagResource",
+            ],
+            resources=[f"arn:aws:secretsmanager:*:{account_id}:secret:rds!db-*"],
+        ),
+    )

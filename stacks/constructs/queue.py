@@ -1,0 +1,123 @@
+"""A queue for messages between services, with one for those that nobody can work on."""
+
+import json
+from collections.abc import Sequence
+from typing import Final
+
+from stacks import naming, policies
+from stacks.bindings import (
+    Construct,
+    SqsQueue,
+    SqsQueuePolicy,
+    SqsQueueRedriveAllowPolicy,
+    TerraformResourceLifecycle,
+)
+from stacks.policies import Statement
+from stacks.settings import Environment, Project
+
+DEAD_LETTER_SECONDS: Final = 1_209_600
+"""For how long dead letters are kept: 14 days, the most. Source: Amazon SQS API Reference, CreateQueue."""
+
+
+class Queue:
+    """An SQS queue of `[queues]` and its dead-letter queue, encrypted with keys of SQS.
+
+    Only who is in this account may use it, and the buckets in `told_by`, which send it events.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        project: Project,
+        environment: Environment,
+        key: str,
+        told_by: Sequence[str] = (),
+    ) -> None:
+        settings = environment.queues[key]
+        fifo, prefix = settings.fifo or None, f"queue_{key}"
+        kept = TerraformResourceLifecycle(prevent_destroy=environment.protected)
+        letters = SqsQueue(
+            scope,
+            f"{prefix}_dead_letters",
+            name=naming.queue_dead_letters(project.name, environment, key),
+            fifo_queue=fifo,
+            message_retention_seconds=DEAD_LETTER_SECONDS,
+            sqs_managed_sse_enabled=True,
+            lifecycle=kept,
+        )
+        queue = SqsQueue(
+            scope,
+            prefix,
+            name=naming.queue_name(project.name, environment, key),
+            fifo_queue=fifo,
+            content_based_deduplication=fifo,
+            visibility_timeout_seconds=settings.visibility_timeout,
+            message_retention_seconds=settings.retention,
+            delay_seconds=settings.delay,
+            # Long polling, unless a request says otherwise: fewer empty answers to pay for.
+            receive_wait_time_seconds=20,
+            sqs_managed_sse_enabled=True,
+            redrive_policy=json.dumps(
+                {"deadLetterTargetArn": letters.arn, "maxReceiveCount": settings.max_receives}
+            ),
+            lifecycle=kept,
+        )
+        SqsQueueRedriveAllowPolicy(
+            scope,
+            f"{prefix}_redrive",
+            queue_url=letters.id,
+            redrive_allow_policy=json.dumps({"redrivePermission": "byQueue", "sourceQueueArns": [queue.arn]}),
+        )
+        self.arn = naming.queue_arn(environment, naming.queue_name(project.name, environment, key))
+        self.policy = SqsQueuePolicy(
+            scope,
+            f"{prefix}_policy",
+            queue_url=queue.id,
+            policy=policies.document(_tls_only(self.arn), *_told(self.arn, environment.account_id, told_by)),
+        )
+
+
+def _tls_only(arn: str) -> Statement:
+    return Statement(
+        "TlsOnly",
+        effect="Deny",
+        actions=["sqs:*"],
+        resources=[arn],
+        principals={"AWS": "*"},
+        conditions={"Bool": {"aws:SecureTransport": "false"}},
+    )
+
+
+def _told(arn: str, account_id: str, buckets: Sequence[str]) -> list[Statement]:
+    """Source: Amazon S3 User Guide, "Granting permissions to publish event notification messages"."""
+    if not buckets:
+        return []
+    return [
+        Statement(
+            "ToldByBuckets",
+            actions=["sqs:SendMessage"],
+            resources=[arn],
+            principals={"Service": "s3.amazonaws.com"},
+            conditions={
+                "ArnEquals": {"aws:SourceArn": [f"arn:aws:s3:::{bucket}" for bucket in buckets]},
+                "StringEquals": {"aws:SourceAccount": account_id},
+            },
+        )
+    ]
+
+
+def deploy(project: Project, account_id: str) -> tuple[Statement, ...]:
+    """Returns what the deploy role needs for queues."""
+    return (
+        Statement(
+            "ChangeQueues",
+            actions=[
+                "sqs:CreateQueue",
+                "sqs:DeleteQueue",
+                "sqs:SetQueueAttributes",
+                "sqs:TagQueue",
+                "sqs:UntagQueue",
+            ],
+            resources=[f"arn:aws:sqs:*:{account_id}:{project.name}-*"],
+        ),
+    )

@@ -177,8 +177,9 @@ def _without_requests(workload: Workload, cluster: Cluster) -> Iterator[Alarm]:
 
 
 def _without_tasks(workload: Workload) -> Literal["breaching", "notBreaching"]:
-    """What no data means: an outage, unless a schedule leaves the service without tasks at times."""
-    at_zero = any(not each.max_capacity for each in workload.scaling.schedule)
+    """What no data means: an outage, unless an empty queue or a schedule leaves it without tasks at times."""
+    scaling = workload.scaling
+    at_zero = not scaling.min_capacity or any(not each.max_capacity for each in scaling.schedule)
     return "notBreaching" if at_zero else "breaching"
 
 

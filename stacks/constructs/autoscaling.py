@@ -1,12 +1,13 @@
 """How many tasks there are."""
 
+from collections.abc import Sequence
 from hashlib import sha256
 from typing import Final
 
+from stacks import naming
 from stacks.bindings import (
     AppautoscalingPolicy,
     AppautoscalingPolicyTargetTrackingScalingPolicyConfiguration,
-    AppautoscalingPolicyTargetTrackingScalingPolicyConfigurationPredefinedMetricSpecification,
     AppautoscalingScheduledAction,
     AppautoscalingScheduledActionScalableTargetAction,
     AppautoscalingTarget,
@@ -23,6 +24,8 @@ from stacks.workloads import Workload
 
 SECONDS_BETWEEN_ADDING = 60
 SECONDS_BETWEEN_REMOVING = 300
+
+_CONFIGURATION: Final = "target_tracking_scaling_policy_configuration"
 
 LINKED_ROLE: Final = "ecs.application-autoscaling.amazonaws.com"
 """The service whose linked role comes with the first scalable target of an account."""
@@ -83,25 +86,94 @@ class Autoscaling:
             ),
         )
         for name, metric, value, label in figures:
-            if not value:
-                continue
-            AppautoscalingPolicy(
-                scope,
-                f"{key}_scaling_by_{name}",
-                name=f"by-{name}",
-                policy_type="TargetTrackingScaling",
-                service_namespace=target.service_namespace,
-                scalable_dimension=target.scalable_dimension,
-                resource_id=target.resource_id,
-                target_tracking_scaling_policy_configuration=AppautoscalingPolicyTargetTrackingScalingPolicyConfiguration(
-                    target_value=value,
-                    scale_out_cooldown=SECONDS_BETWEEN_ADDING,
-                    scale_in_cooldown=SECONDS_BETWEEN_REMOVING,
-                    predefined_metric_specification=AppautoscalingPolicyTargetTrackingScalingPolicyConfigurationPredefinedMetricSpecification(
-                        predefined_metric_type=metric, resource_label=label
-                    ),
-                ),
+            if value:
+                policy = _track(scope, key, target, name, value)
+                policy.add_override(
+                    f"{_CONFIGURATION}.predefined_metric_specification",
+                    {"predefined_metric_type": metric, **({"resource_label": label} if label else {})},
+                )
+        if scaling.queue:
+            queue = naming.queue_name(workload.project.name, workload.environment, scaling.queue)
+            policy = _track(scope, key, target, "backlog", scaling.messages_per_task)
+            policy.add_override(
+                f"{_CONFIGURATION}.customized_metric_specification",
+                {"metrics": _backlog(queue, cluster.name, workload.name, scaling.messages_per_task)},
             )
+
+
+def _track(
+    scope: Construct, key: str, target: AppautoscalingTarget, name: str, value: int
+) -> AppautoscalingPolicy:
+    """Creates a policy that aims at a value; the caller adds the metric."""
+    return AppautoscalingPolicy(
+        scope,
+        f"{key}_scaling_by_{name}",
+        name=f"by-{name}",
+        policy_type="TargetTrackingScaling",
+        service_namespace=target.service_namespace,
+        scalable_dimension=target.scalable_dimension,
+        resource_id=target.resource_id,
+        target_tracking_scaling_policy_configuration=AppautoscalingPolicyTargetTrackingScalingPolicyConfiguration(
+            target_value=value,
+            scale_out_cooldown=SECONDS_BETWEEN_ADDING,
+            scale_in_cooldown=SECONDS_BETWEEN_REMOVING,
+        ),
+    )
+
+
+def _backlog(queue: str, cluster: str, service: str, per_task: int) -> list[dict[str, object]]:
+    """Returns the messages per task, those included that tasks are working on, as Terraform's JSON.
+
+    Without tasks, the first message counts for more than one task is to have, so that there will be one; the
+    last task counts as busy until there is no message left. Neither the queue nor the cluster reports
+    anything while nothing happens: no data is none of them.
+
+    Sources: Application Auto Scaling User Guide, "Create a target tracking scaling policy using metric math";
+    Amazon SQS Developer Guide, "Available CloudWatch metrics for Amazon SQS"; CloudWatch User Guide, "Amazon
+    ECS Container Insights metrics" and "Using math expressions with CloudWatch metrics".
+    """
+    in_queue = [("QueueName", queue)]
+    return [
+        _metric("visible", "AWS/SQS", "ApproximateNumberOfMessagesVisible", "Sum", in_queue),
+        _metric("taken", "AWS/SQS", "ApproximateNumberOfMessagesNotVisible", "Sum", in_queue),
+        _metric(
+            "running",
+            "ECS/ContainerInsights",
+            "RunningTaskCount",
+            "Average",
+            [("ClusterName", cluster), ("ServiceName", service)],
+        ),
+        _term("messages", "FILL(visible, 0) + FILL(taken, 0)"),
+        _term("tasks", "FILL(running, 0)"),
+        _term("last", f"IF(messages > {per_task}, messages, IF(messages > 0, {per_task}, 0))"),
+        _term("none", f"IF(messages > 0, messages + {per_task}, 0)"),
+        {
+            **_term("backlog", "IF(tasks > 1, messages / tasks, IF(tasks > 0, last, none))"),
+            "label": "Messages per task",
+            "return_data": True,
+        },
+    ]
+
+
+def _term(name: str, expression: str) -> dict[str, object]:
+    return {"id": name, "expression": expression, "return_data": False}
+
+
+def _metric(
+    name: str, namespace: str, metric: str, statistic: str, dimensions: Sequence[tuple[str, str]]
+) -> dict[str, object]:
+    return {
+        "id": name,
+        "metric_stat": {
+            "metric": {
+                "namespace": namespace,
+                "metric_name": metric,
+                "dimensions": [{"name": key, "value": value} for key, value in dimensions],
+            },
+            "stat": statistic,
+        },
+        "return_data": False,
+    }
 
 
 def deploy(project: Project, account_id: str) -> tuple[Statement, ...]:

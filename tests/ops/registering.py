@@ -6,6 +6,7 @@ from contextlib import suppress
 
 from ops.local.embedded import Embedded
 from stacks.naming import base, service_name
+from stacks.values import SecretReference
 from stacks.workloads import Workload
 from tests.ops.conftest import ACCOUNT, REGION
 from tests.ops.small_stacks import trust
@@ -51,6 +52,7 @@ def register(embedded: Embedded, project: str, workloads: Iterable[Workload]) ->
                 "secrets": [
                     {"name": name, "valueFrom": values[reference.name]}
                     for name, reference in container.secrets.items()
+                    if isinstance(reference, SecretReference)
                 ],
             }
             for container in each.containers

@@ -114,14 +114,20 @@ OF_ANOTHER_KIND = {
     "ecs:ListTaskDefinitions",
     "ecs:ListTasks",
     "iam:GetAccountSummary",
+    "kms:CreateGrant",
+    "kms:Decrypt",
+    "kms:DescribeKey",
+    "kms:GenerateDataKey",
     "kinesis:DescribeLimits",
+    "rds:CreateTenantDatabase",
     "rds:DescribeAccountAttributes",
     "route53:GetAccountLimit",
     "wafv2:GetPermissionPolicy",
     "wafv2:PutPermissionPolicy",
     "states:PublishStateMachineVersion",
 }
-"""Dependent actions of uses that there are none of, such as flow logs of ECS, and quotas but Fargate's."""
+"""Dependent actions of what is not used, such as flow logs of ECS and keys of one's own, and quotas but
+Fargate's."""
 
 
 def test_the_deploy_role_may_do_what_its_actions_depend_on(stacks: dict[str, Stack]) -> None:

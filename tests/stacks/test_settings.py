@@ -38,6 +38,7 @@ from stacks.settings import (
     Project,
     Waf,
 )
+from stacks.store_settings import Bucket, Cors, Database, Index, KeyValueTable, Notification, Queue
 from tests.places import ENVIRONMENTS, ROOT
 from tests.stacks.platform_files import (
     NETWORK,
@@ -99,8 +100,8 @@ BAD = {
         environment(top='ower = "x"\n'),
         (
             "dev.toml: ower: unknown key; did you mean 'owner'? known here: account_id, alarms, "
-            "bake_minutes, cost_centre, data, load_balancer, logs, network, owner, protected, region, "
-            "services"
+            "bake_minutes, buckets, cost_centre, data, databases, load_balancer, logs, network, owner, "
+            "protected, queues, region, services, tables"
         ),
     ),
     "unknown key in a table": (
@@ -749,6 +750,13 @@ TABLES: dict[str, type[BaseModel]] = {
     "`[services.<name>.scaling]`": Scaling,
     "`[[services.<name>.scaling.schedule]]`": ScheduledScaling,
     "`[services.<name>.health_check]`": HealthCheck,
+    "`[databases.<name>]`": Database,
+    "`[queues.<name>]`": Queue,
+    "`[buckets.<name>]`": Bucket,
+    "`[[buckets.<name>.cors]]`": Cors,
+    "`[[buckets.<name>.notify]]`": Notification,
+    "`[tables.<name>]`": KeyValueTable,
+    "`[tables.<name>.indexes.<name>]`": Index,
     "`[data]`": Data,
     "`[logs]`": Logs,
     "`[alarms]`": Alarms,

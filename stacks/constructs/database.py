@@ -118,7 +118,7 @@ class Database:
             else settings.deletion_protection,
             skip_final_snapshot=not protected,
             # AWS keeps the name for ever, and the group's id is another one with each new database.
-            final_snapshot_identifier=f'{name}-final-${{replace("{group.id}", "sg-", "")}}'
+            final_snapshot_identifier=f'{name}-final-${{replace({group.id}, "sg-", "")}}'
             if protected
             else None,
             lifecycle=TerraformResourceLifecycle(prevent_destroy=protected),

@@ -1,6 +1,7 @@
 """The platform as synthesized, for tests that read its Terraform JSON."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -18,14 +19,17 @@ def stacks() -> dict[str, Stack]:
     return stacks_of_tests()
 
 
+def synthesized(directory: Path, project: str = PROJECT, **environments: str) -> dict[str, Stack]:
+    """Synthesize environments given as text, by name, into a directory; returns the stacks by name."""
+    # The bindings take seconds to load: not when tests are collected.
+    from stacks import synthesis
+
+    written = write_platform(directory / "environments", project, **environments)
+    synthesis.synthesize(read_platform(written), directory / "cdktf.out")
+    return read_stacks(directory / "cdktf.out")
+
+
 @pytest.fixture
 def synthesize(tmp_path: Path) -> Synthesize:
     """Synthesize environments given as text, by name; returns the stacks by name."""
-    from stacks import synthesis
-
-    def from_text(project: str = PROJECT, **environments: str) -> dict[str, Stack]:
-        directory = write_platform(tmp_path / "environments", project, **environments)
-        synthesis.synthesize(read_platform(directory), tmp_path / "cdktf.out")
-        return read_stacks(tmp_path / "cdktf.out")
-
-    return from_text
+    return partial(synthesized, tmp_path)

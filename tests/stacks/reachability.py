@@ -22,7 +22,9 @@ TASK_PORTS: Final = (32768, 60999)
 OTHER_PORTS: Final = (1024, 3388, 3390, 65535)
 """Ports that load balancers, NAT gateways and clients ask from; 3389 is lost, as docs/platform.md says."""
 
-_REFERENCE: Final = re.compile(r'\$\{aws_\w+\.([\w-]+)\.\w+\}|\$\{lookup\(.*?, "(\w+)", ')
+_REFERENCE: Final = re.compile(
+    r'\$\{aws_\w+\.([\w-]+)\.\w+\}|\$\{lookup\(.*?, "(\w+)", |\$\{local\.([\w-]+)\}'
+)
 
 
 @dataclass(frozen=True)
@@ -232,4 +234,4 @@ def _name(reference: str) -> str:
     """The Terraform name in a reference, or the key of another stack's `connections`."""
     match = _REFERENCE.match(reference)
     assert match, reference
-    return match[1] or match[2]
+    return match[1] or match[2] or match[3]

@@ -120,6 +120,7 @@ OF_ANOTHER_KIND = {
     "kms:GenerateDataKey",
     "kinesis:DescribeLimits",
     "rds:CreateTenantDatabase",
+    "rds:DeleteTenantDatabase",
     "rds:DescribeAccountAttributes",
     "route53:GetAccountLimit",
     "wafv2:GetPermissionPolicy",

@@ -171,6 +171,10 @@ exec: $(ready) ## Open a shell, or run another command, in a service's newest ta
 run-job: $(ready) ## Start a run of a job, wait, and show how it ended with the end of its log [ENV= SERVICE=]
 	@$(ops) run-job $${ENV:+--env "$$ENV"} $${SERVICE:+--service "$$SERVICE"}
 
+.PHONY: redrive
+redrive: $(ready) ## Move the dead letters of a queue back to it, so that its readers try again [ENV= QUEUE=]
+	@$(ops) redrive $${ENV:+--env "$$ENV"} $${QUEUE:+--queue "$$QUEUE"}
+
 .PHONY: outputs
 outputs: $(ready) ## Show the outputs of an environment's stacks, or one of them [ENV= NAME= JSON=]
 	@$(ops) outputs $${ENV:+--env "$$ENV"} $${NAME:+--name "$$NAME"} $${JSON:+--json}

@@ -44,8 +44,6 @@ class Kind:
     """What its stacks hold, in one line for people."""
     released: bool = False
     """Whether `make deploy` applies it; all others are applied by the infrastructure workflow."""
-    has_tables: bool = False
-    """Whether `deletion_protection` in `[data]` protects it."""
     has_tasks: bool = False
     """Whether its task definitions outlive it, to be deregistered when it is destroyed."""
 
@@ -91,8 +89,7 @@ NETWORK: Final = Kind(
 DATA: Final = Kind(
     "data",
     Scope.ENVIRONMENT,
-    "Table of an environment; no release changes it.",
-    has_tables=True,
+    "Databases, queues, buckets and tables of an environment; no release changes them.",
 )
 SERVICE: Final = Kind(
     "service",

@@ -158,13 +158,13 @@ def workload_boundary_arn(project: str, account_id: str) -> str:
 
 
 def job_boundary(project: str) -> str:
-    """The IAM policy that bounds the roles which start jobs."""
+    """The IAM policy that bounds the roles which start jobs and deployments."""
     return f"{project}-job-boundary"
 
 
 def boundary_arn(project: str, account_id: str, service: str) -> str:
     """The ARN of the policy that bounds the roles which an AWS service acts as."""
-    if service in ("scheduler.amazonaws.com", "states.amazonaws.com"):
+    if service in ("events.amazonaws.com", "scheduler.amazonaws.com", "states.amazonaws.com"):
         return f"arn:aws:iam::{account_id}:policy/{job_boundary(project)}"
     return workload_boundary_arn(project, account_id)
 
@@ -276,6 +276,11 @@ def bucket_name(project: str, environment: Environment, bucket: str) -> str:
 def database_subnet_group(project: str, environment: str) -> str:
     """The RDS subnet group over the database tier of an environment."""
     return base(project, environment)
+
+
+def secret_rotation(project: str, environment: str, database: str) -> str:
+    """What deploys the services of a database anew: a rule, a state machine, and their roles."""
+    return f"{store_name(project, environment, database)}-rotated"
 
 
 def database_log(database: str, log: str) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from stacks import kinds, routing
+from stacks import kinds, routing, stores
 from stacks.bindings import App
 from stacks.constructs import (
     access_log_bucket,
@@ -25,6 +25,7 @@ from stacks.constructs import (
     private_bucket,
     queue,
     releases,
+    secret_rotation,
     service_address,
     service_roles,
     targets,
@@ -55,6 +56,8 @@ class ServiceStack(platform_stack.PlatformStack):
         for workload in services:
             self._connect(workload)
             self._add(workload)
+
+        self._follow_rotations(environment, services)
 
         self.output("cluster", self._cluster.name, "The ECS cluster")
         self.output("alarm_topic", self._topic.arn, "The SNS topic that alarms are published to")
@@ -101,6 +104,19 @@ class ServiceStack(platform_stack.PlatformStack):
         for connection in workload.connections:
             if way := connection.way:
                 group.connect_to_store(connection.use, way.port, self._data.values[way.group.key])
+
+    def _follow_rotations(self, environment: Environment, services: Sequence[Workload]) -> None:
+        """Deploys what uses a database anew when its password changes; a job gets it with its next run."""
+        for database in environment.databases:
+            using = [
+                each.name
+                for each in services
+                if each.settings.kind != "job"
+                and any((use.kind, use.name) == ("databases", database) for use in each.settings.uses)
+            ]
+            if using:
+                secret = self._data.values[stores.stored_key("databases", database, "secret")]
+                secret_rotation.SecretRotation(self, environment, database, secret, self._cluster, using)
 
     def _add(self, workload: Workload) -> None:
         key, requests = workload.key, self._targets.get(workload.key)
@@ -182,4 +198,5 @@ def deploy(platform: Platform, account_id: str) -> tuple[Statement, ...]:
         *autoscaling.deploy(project, account_id),
         *job.deploy(project, account_id),
         *queue.deploy(project, account_id),
+        *secret_rotation.deploy(project, account_id),
     )

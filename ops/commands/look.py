@@ -19,7 +19,7 @@ from ops.core.console import complaints, console, for_people
 from ops.core.errors import OpsError, UsageError
 from ops.local.stand_in import stand_in
 from ops.look import doctor as doctors
-from ops.look import execute, jobs, logs, outputs
+from ops.look import execute, jobs, logs, outputs, queues
 from ops.look.doctor_aws import AwsChecks
 from ops.look.doctor_desk import desk_checks
 from ops.look.doctor_github import github_checks
@@ -204,6 +204,40 @@ def run_job(env: Env = None, service: Service = "", directory: Directory = HERE)
             console.print(logs.readable(event))
     console.print(Text(jobs.words(job, ended)))
     if not ended.succeeded:
+        raise typer.Exit(1)
+
+
+@app.command()
+@for_people
+def redrive(
+    env: Env = None,
+    queue: Annotated[
+        str, typer.Option("--queue", help="Queue, such as orders; the only one by default.")
+    ] = "",
+    directory: Directory = HERE,
+) -> None:
+    """Move the dead letters of a queue back to it, so that its readers try again."""
+    platform = read_platform(Checkout(directory.absolute()).environments)
+    environment = environment_of(platform, env)
+    known = list(environment.queues)
+    if not queue and len(known) == 1:
+        queue = known[0]
+    if queue not in known:
+        said = f"QUEUE={queue} is not a queue" if queue else "QUEUE is missing"
+        there = f"Use one of {', '.join(known)}." if known else "[queues] in the settings has none."
+        raise UsageError(f"{said} of {environment.name}. {there}")
+    act_in_environment(platform, environment)
+    sqs = ambient_client("sqs", environment.region)
+    if not queues.dead_letters(sqs, platform.project, environment, queue):
+        console.print(Text(f"{queue} of {environment.name} has no dead letters."))
+        return
+    try:
+        moved = queues.redrive(sqs, platform.project, environment, queue)
+    except KeyboardInterrupt:
+        complaints.print("SQS goes on moving messages.")
+        raise
+    console.print(Text(queues.words(queue, moved)))
+    if moved.status != "COMPLETED":
         raise typer.Exit(1)
 
 

@@ -251,14 +251,29 @@ def _refuse_protected(checkout: Checkout, platform: Platform, target: Stack) -> 
             "destroy it, set `protected = false` there, plan and apply, so that its resources lose their "
             "protection too, then try again."
         )
-    if target.kind.has_tables and target.environment and target.environment.data.deletion_protection:
-        name = target.environment.name
+    for what, key in _protected_stores(target):
+        name = target.environment.name if target.environment else ""
+        file = platform.file_of(name, *key, "deletion_protection")
         raise OpsError(
-            f"The table of {target.name} is protected: "
-            f"{checkout.environments / platform.file_of(name, 'data', 'deletion_protection')} has "
-            f"`deletion_protection = true` in [data]. To destroy it, set that to false in {name}.toml, plan "
-            "and apply, then try again."
+            f"The {what} of {target.name} is protected: {checkout.environments / file} has "
+            f"`deletion_protection = true` in [{'.'.join(key)}]. To destroy it, set that to false in {name}.toml, "
+            "plan and apply, then try again."
         )
+
+
+def _protected_stores(target: Stack) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Yields what the settings protect by itself in a stack of data, with its table in the settings."""
+    environment = target.environment
+    if environment is None or target.kind is not kinds.DATA:
+        return
+    if environment.data.deletion_protection:
+        yield "table", ("data",)
+    for key, database in environment.databases.items():
+        if database.deletion_protection:
+            yield f"database {key}", ("databases", key)
+    for key, table in environment.tables.items():
+        if table.deletion_protection:
+            yield f"table {key}", ("tables", key)
 
 
 def _refuse_still_protected(target: Stack, states: StateBucket) -> None:

@@ -11,6 +11,7 @@ from ops.core.errors import OpsError
 from stacks.naming import state_key
 
 _PROTECTIONS: Final[Mapping[str, Mapping[str, bool]]] = {
+    "aws_db_instance": {"deletion_protection": True},
     "aws_dynamodb_table": {"deletion_protection_enabled": True},
     "aws_ecr_repository": {"force_delete": False},
     "aws_lb": {"enable_deletion_protection": True},

@@ -11,6 +11,7 @@ from stacks.settings import Project
 
 AssumedBy = Literal[
     "ecs-tasks.amazonaws.com",
+    "events.amazonaws.com",
     "scheduler.amazonaws.com",
     "states.amazonaws.com",
     "vpc-flow-logs.amazonaws.com",

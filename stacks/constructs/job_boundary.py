@@ -21,7 +21,7 @@ class JobBoundary:
             scope,
             "job_boundary",
             name=naming.job_boundary(name),
-            description="The most that a role that starts jobs can do",
+            description="The most that a role that starts jobs and deployments can do",
             policy=policies.managed_document(
                 naming.job_boundary(name),
                 Statement(
@@ -55,6 +55,11 @@ class JobBoundary:
                     actions=["iam:PassRole"],
                     resources=[f"arn:aws:iam::{account_id}:role/{name}-*"],
                     conditions={"StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}},
+                ),
+                Statement(
+                    "DeployAnew",
+                    actions=["ecs:UpdateService"],
+                    resources=[f"arn:aws:ecs:*:{account_id}:service/{name}-*"],
                 ),
                 Statement(
                     "HearOfTasks",

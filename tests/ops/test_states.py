@@ -33,6 +33,7 @@ def put(states: StateBucket, type: str, *instances: Any, mode: str = "managed") 
 @pytest.mark.parametrize(
     ("type", "attribute", "protecting"),
     [
+        ("aws_db_instance", "deletion_protection", True),
         ("aws_dynamodb_table", "deletion_protection_enabled", True),
         ("aws_ecr_repository", "force_delete", False),
         ("aws_lb", "enable_deletion_protection", True),

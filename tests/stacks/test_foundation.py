@@ -380,7 +380,7 @@ def test_the_deploy_role_passes_and_creates_roles_for_the_projects_services_only
 ) -> None:
     statements = [item for item in policies_of(stacks[HOME], "github_deploy") if item["Effect"] == "Allow"]
     (passed,) = (item for item in statements if "iam:PassRole" in item["Action"])
-    kinds = ("ecs-tasks", "scheduler", "states", "vpc-flow-logs")
+    kinds = ("ecs-tasks", "events", "scheduler", "states", "vpc-flow-logs")
     services = [f"{kind}.amazonaws.com" for kind in kinds]
     assert passed["Condition"] == {"StringEquals": {"iam:PassedToService": services}}
     linked = {

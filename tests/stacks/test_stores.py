@@ -223,6 +223,20 @@ def test_a_database_is_private_encrypted_backed_up_and_asks_for_tls(whole: dict[
     assert logs == {f"/aws/rds/instance/oaktree-dev-shop/{log}" for log in ("postgresql", "upgrade")}
 
 
+def test_a_new_password_deploys_the_services_that_use_it_anew(synthesize: Synthesize) -> None:
+    job = service("night", '"databases.shop"', 'schedule = "@daily"', kind="job")
+    stack = synthesize(dev=stores('"databases.shop"', others=job))["dev-service"]
+    pattern = json.loads(stack.one("aws_cloudwatch_event_rule")["event_pattern"])
+    assert pattern["detail"]["additionalEventData"] == {"SecretId": ["${local.databases_shop_secret}"]}
+    definition = json.loads(stack.one("aws_sfn_state_machine", "database_shop_rotated_machine")["definition"])
+    assert definition["States"]["Each"]["Items"] == ["oaktree-dev-one"]
+    policy = json.loads(stack.one("aws_iam_role_policy", "database_shop_rotated_role_policy")["policy"])
+    (statement,) = policy["Statement"]
+    assert statement["Action"] == ["ecs:UpdateService"]
+    assert len(statement["Resource"]) == 1
+    assert statement["Resource"][0].endswith("/oaktree-dev-one")
+
+
 def test_rotation_is_set_only_where_it_differs_from_that_of_rds(synthesize: Synthesize) -> None:
     def rotations(days: int) -> list[int]:
         text = stores(

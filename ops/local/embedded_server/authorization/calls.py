@@ -83,6 +83,7 @@ _RESOURCES: Final[Mapping[str, tuple[tuple[str, str], ...]]] = {
         ("TargetGroupArn", "{}"),
         ("ResourceArns", "{}"),
     ),
+    "events": (("Rule", "rule/{}"), ("Name", "rule/{}"), ("ResourceARN", "{}")),
     "iam": (
         ("RoleName", "role/{}"),
         ("PolicyArn", "{}"),
@@ -180,6 +181,7 @@ _PASSED: Final = {
     "ec2:CreateFlowLogs": (("DeliverLogsPermissionArn",), "vpc-flow-logs.amazonaws.com"),
     "ecs:RegisterTaskDefinition": (("taskRoleArn", "executionRoleArn"), "ecs-tasks.amazonaws.com"),
     "ecs:RunTask": (("taskRoleArn", "executionRoleArn"), "ecs-tasks.amazonaws.com"),
+    "events:PutTargets": (("Targets.0.RoleArn",), "events.amazonaws.com"),
     "scheduler:CreateSchedule": (("Target.RoleArn",), "scheduler.amazonaws.com"),
     "scheduler:UpdateSchedule": (("Target.RoleArn",), "scheduler.amazonaws.com"),
     "states:CreateStateMachine": (("roleArn",), "states.amazonaws.com"),
@@ -240,6 +242,7 @@ _TAGGING: Final = {
     "elasticloadbalancing:CreateListener": "elasticloadbalancing:AddTags",
     "elasticloadbalancing:CreateLoadBalancer": "elasticloadbalancing:AddTags",
     "elasticloadbalancing:CreateTargetGroup": "elasticloadbalancing:AddTags",
+    "events:PutRule": "events:TagResource",
     "iam:CreatePolicy": "iam:TagPolicy",
     "iam:CreateRole": "iam:TagRole",
     "logs:CreateLogGroup": "logs:TagResource",
@@ -391,10 +394,13 @@ def _dependent(action: str, request: Request, account_id: str) -> Iterator[Call]
 
 
 def _argument(arguments: Mapping[str, Any], path: str) -> Any:
-    """Returns an argument, or a part of one that dots lead to."""
+    """Returns an argument, or a part of one that dots lead to; a number is a place in a list."""
     found: Any = arguments
     for name in path.split("."):
-        found = found.get(name) if isinstance(found, Mapping) else None
+        if isinstance(found, list) and name.isdecimal():
+            found = found[int(name)] if int(name) < len(found) else None
+        else:
+            found = found.get(name) if isinstance(found, Mapping) else None
     return found
 
 

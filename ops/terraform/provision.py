@@ -256,8 +256,8 @@ def _refuse_protected(checkout: Checkout, platform: Platform, target: Stack) -> 
         file = platform.file_of(name, *key, "deletion_protection")
         raise OpsError(
             f"The {what} of {target.name} is protected: {checkout.environments / file} has "
-            f"`deletion_protection = true` in [{'.'.join(key)}]. To destroy it, set that to false in {name}.toml, "
-            "plan and apply, then try again."
+            f"`deletion_protection = true` in [{'.'.join(key)}]. To destroy it, set that to false in "
+            f"{name}.toml, plan and apply, then try again."
         )
 
 

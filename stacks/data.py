@@ -11,21 +11,33 @@ from stacks.constructs import (
     private_bucket,
     queue,
     table,
+    topic,
 )
 from stacks.policies import Statement, of_project
 from stacks.settings import Environment, Platform, Project
 
 
 class DataStack(platform_stack.PlatformStack):
-    """Databases, queues, buckets and tables of one environment, and the status app's table, if it runs it."""
+    """What an environment stores and passes on, and the status app's table, if it runs the app."""
 
     def __init__(self, app: App, project: Project, environment: Environment) -> None:
         super().__init__(app, project, kinds.DATA.of_environment(environment))
         protected = environment.protected
         queues = {
-            key: queue.Queue(self, project, environment, key, bucket.told(project, environment, key))
+            key: queue.Queue(
+                self,
+                project,
+                environment,
+                key,
+                [
+                    *bucket.senders(project, environment, key),
+                    *topic.senders(project, environment, key),
+                ],
+            )
             for key in environment.queues
         }
+        for key in environment.topics:
+            topic.Topic(self, project, environment, key, queues)
         for key in environment.buckets:
             bucket.Bucket(self, project, environment, key, queues)
         for key, settings in environment.tables.items():
@@ -52,6 +64,7 @@ def deploy(platform: Platform, account_id: str) -> tuple[Statement, ...]:
         *of_project(project.name, database.DEPLOY_GROUPS),
         *database.deploy(project, account_id),
         *queue.deploy(project, account_id),
+        *topic.deploy(project, account_id),
         *private_bucket.deploy(project, account_id),
         *table.deploy(project, account_id),
     )

@@ -263,6 +263,18 @@ def queue_url(project: str, environment: Environment, queue: str) -> str:
     return f"https://sqs.{environment.region}.amazonaws.com/{environment.account_id}/{name}"
 
 
+def topic_name(project: str, environment: Environment, topic: str) -> str:
+    """An SNS topic of `[topics]`; the name of one that keeps its messages in order ends as SNS asks."""
+    ending = ".fifo" if environment.topics[topic].fifo else ""
+    return f"{store_name(project, environment.name, topic)}{ending}"
+
+
+def topic_arn(project: str, environment: Environment, topic: str) -> str:
+    """The ARN of that topic."""
+    name = topic_name(project, environment, topic)
+    return f"arn:aws:sns:{environment.region}:{environment.account_id}:{name}"
+
+
 def queue_arn(environment: Environment, name: str) -> str:
     """The ARN of the SQS queue with a name."""
     return f"arn:aws:sqs:{environment.region}:{environment.account_id}:{name}"

@@ -120,13 +120,13 @@ def service_trust(role: str, service: str, account_id: str) -> str:
     )
 
 
-def tls_only(bucket_arn: str) -> Statement:
-    """Refuses every request to a bucket that does not come over TLS."""
+def tls_only(action: str, *arns: str) -> Statement:
+    """Refuses every request to a resource that does not come over TLS."""
     return Statement(
         "TlsOnly",
         effect="Deny",
-        actions=["s3:*"],
-        resources=[bucket_arn, f"{bucket_arn}/*"],
+        actions=[action],
+        resources=arns,
         principals={"AWS": "*"},
         conditions={"Bool": {"aws:SecureTransport": "false"}},
     )

@@ -9,7 +9,7 @@ from stacks.addressing import Tier
 from stacks.problems import Key, Problem, nearest
 from stacks.service_settings import Service
 from stacks.settings import Environment, Project
-from stacks.store_settings import Bucket, Database, Index, KeyValueTable, Notification
+from stacks.store_settings import Bucket, Database, Index, KeyValueTable, Notification, Topic
 from stacks.stores import of_kind, variable
 from stacks.values import Use
 
@@ -37,6 +37,8 @@ def store_problems(environment: Environment, project: Project | None) -> Iterato
         yield from (each.under("databases", key) for each in _database_problems(environment, key, database))
     for key, bucket in environment.buckets.items():
         yield from (each.under("buckets", key) for each in _bucket_problems(environment, key, bucket))
+    for key, topic in environment.topics.items():
+        yield from (each.under("topics", key) for each in _topic_problems(environment, topic))
     for key, table in environment.tables.items():
         yield from (each.under("tables", key) for each in _table_problems(table))
         if key == environment.data.table:
@@ -71,11 +73,14 @@ def warnings(environment: Environment) -> Iterator[Problem]:
     """Stores that nobody uses, and queues that nobody reads."""
     uses = [use for service in environment.services.values() for use in service.uses]
     told = {each.queue for bucket in environment.buckets.values() for each in bucket.notify}
-    for kind in ("databases", "queues", "buckets", "tables"):
+    told |= {each.queue for topic in environment.topics.values() for each in topic.subscriptions}
+    for kind in ("databases", "queues", "topics", "buckets", "tables"):
         for key in of_kind(environment, kind):
             found = [use for use in uses if (use.kind, use.name) == (kind, key)]
             if not found and not (kind == "queues" and key in told):
                 yield Problem((kind, key), None, f"no service of {environment.name} has it in its uses")
+            elif kind == "topics" and not environment.topics[key].subscriptions:
+                yield Problem((kind, key), None, "no queue gets what is published: add subscriptions")
             elif kind == "queues" and not any(use.reads for use in found):
                 yield Problem(
                     (kind, key), None, f"no service of {environment.name} reads it: its messages expire"
@@ -84,7 +89,7 @@ def warnings(environment: Environment) -> Iterator[Problem]:
 
 def _variable(use: Use) -> str:
     """Returns the variable by which uses are told apart: no other kind gives one that ends alike."""
-    ends = {"services": "url", "databases": "host", "queues": "queue_url"}
+    ends = {"services": "url", "databases": "host", "queues": "queue_url", "topics": "topic_arn"}
     return variable(use.name, ends.get(use.kind, use.kind.removesuffix("s")))
 
 
@@ -127,6 +132,21 @@ def _bucket_problems(environment: Environment, key: str, bucket: Bucket) -> Iter
                 None,
                 f"another prefix or suffix: S3 tells one queue of an object, and notify.{first} has the same",
             )
+
+
+def _topic_problems(environment: Environment, topic: Topic) -> Iterator[Problem]:
+    seen: set[str] = set()
+    for index, each in enumerate(topic.subscriptions):
+        place = ("subscriptions", index, "queue")
+        queue = environment.queues.get(each.queue)
+        if queue is None:
+            close = nearest(each.queue, environment.queues)
+            yield Problem(place, each.queue, f"a queue of {environment.name}; {close}")
+        elif queue.fifo != topic.fifo:
+            yield Problem(place, each.queue, f"a queue with fifo = {str(topic.fifo).lower()}, as the topic")
+        if each.queue in seen:
+            yield Problem(place, each.queue, "each queue once: SNS knows one subscription of it")
+        seen.add(each.queue)
 
 
 def _overlap(one: Notification, other: Notification) -> bool:
@@ -198,6 +218,9 @@ def _name_problems(project: Project, environment: Environment) -> Iterator[Probl
             if (other := taken.setdefault(name, place)) != place:
                 yield Problem(("queues", key), None, f"another name: {other} has a queue called {name!r}")
         yield from _too_long(("queues", key), "the dead-letter queue", names[1], 80)
+    for key in environment.topics:
+        if key == "alarms":
+            yield Problem(("topics", key), None, "another name: alarms are published to a topic called so")
     for key in environment.buckets:
         name = naming.bucket_name(project.name, environment, key)
         yield from _too_long(("buckets", key), "the bucket", name, 63)

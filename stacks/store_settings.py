@@ -77,6 +77,29 @@ class Queue(Store):
     """Receives without success after which a message goes to the dead-letter queue."""
 
 
+class Subscription(Table):
+    """`[[topics.<name>.subscriptions]]`: a queue that gets what is published."""
+
+    queue: Name = Field(description="the queue of the environment that gets it")
+    filter: Annotated[
+        Mapping[str, Annotated[tuple[str, ...], Field(strict=False, min_length=1)]], AfterValidator(frozen)
+    ] = Field(default_factory=nothing)
+    """Values that an attribute of a message must have one of, by the attribute's name."""
+    filter_by: Literal["attributes", "body"] = "attributes"
+    """Whether `filter` is about the attributes of a message or about keys of its body, which then is JSON."""
+    raw: bool = True
+    """Whether the queue gets the message alone, without what SNS says of it."""
+
+
+class Topic(Store):
+    """`[topics.<name>]`: SNS, from one service to several queues."""
+
+    fifo: bool = False
+    """Whether messages of a group stay in order, for queues with `fifo`; it cannot be changed later."""
+    subscriptions: Annotated[tuple[Subscription, ...], Field(strict=False)] = ()
+    """Queues that get what is published."""
+
+
 class Notification(Table):
     """`[[buckets.<name>.notify]]`: messages about objects that come and go."""
 

@@ -37,6 +37,7 @@ ACCESS: Final[Mapping[str, tuple[Access, ...]]] = MappingProxyType(
             Access(("sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:ReceiveMessage"), writes=False),
             Access(("sqs:SendMessage",), reads=False),
         ),
+        "topics": (Access(("sns:GetTopicAttributes", "sns:Publish")),),
         "buckets": (
             Access(("s3:GetBucketLocation",)),
             Access(("s3:ListBucket",), writes=False),
@@ -80,7 +81,9 @@ ACCESS: Final[Mapping[str, tuple[Access, ...]]] = MappingProxyType(
 )
 """What each kind of store takes. Source: AWS Service Authorization Reference."""
 
-CALLED: Final[Mapping[str, str]] = MappingProxyType({"queues": "sqs", "databases": "secretsmanager"})
+CALLED: Final[Mapping[str, str]] = MappingProxyType(
+    {"queues": "sqs", "topics": "sns", "databases": "secretsmanager"}
+)
 """The AWS service, by its IAM prefix, that tasks must reach to use a store, beside the gateway endpoints'."""
 
 
@@ -123,6 +126,7 @@ def bounds(project: Project, account_id: str) -> Iterator[Statement]:
     name = project.name
     arns = {
         "queues": f"arn:aws:sqs:*:{account_id}:{name}-*",
+        "topics": f"arn:aws:sns:*:{account_id}:{name}-*",
         # The state bucket's name ends in a region.
         "buckets": f"arn:aws:s3:::{name}-*-{account_id}",
         "tables": f"arn:aws:dynamodb:*:{account_id}:table/{name}-*",
@@ -138,6 +142,7 @@ def of_kind(environment: Environment, kind: str) -> Mapping[str, object]:
     return {
         "databases": environment.databases,
         "queues": environment.queues,
+        "topics": environment.topics,
         "buckets": environment.buckets,
         "tables": environment.tables,
     }[kind]
@@ -186,6 +191,9 @@ def _connection(project: Project, environment: Environment, use: Use) -> Connect
             url = naming.queue_url(project.name, environment, name)
             arn = naming.queue_arn(environment, naming.queue_name(project.name, environment, name))
             return Connection(use, {variable(name, "queue_url"): url}, statements=_statements(use, arn))
+        case "topics":
+            arn = naming.topic_arn(project.name, environment, name)
+            return Connection(use, {variable(name, "topic_arn"): arn}, statements=_statements(use, arn))
         case "buckets":
             bucket = naming.bucket_name(project.name, environment, name)
             arn = f"arn:aws:s3:::{bucket}"

@@ -1,6 +1,6 @@
 """A bucket for the files of services."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from stacks import naming
@@ -28,7 +28,7 @@ class Bucket:
         project: Project,
         environment: Environment,
         key: str,
-        queues: dict[str, Queue],
+        queues: Mapping[str, Queue],
     ) -> None:
         settings, prefix = environment.buckets[key], f"bucket_{key}"
         bucket = PrivateBucket(
@@ -75,10 +75,8 @@ class Bucket:
             )
 
 
-def told(project: Project, environment: Environment, queue: str) -> Sequence[str]:
-    """Returns the names of the buckets that tell a queue of their objects."""
-    return [
-        naming.bucket_name(project.name, environment, key)
-        for key, bucket in environment.buckets.items()
-        if any(each.queue == queue for each in bucket.notify)
-    ]
+def senders(project: Project, environment: Environment, queue: str) -> Iterator[tuple[str, str]]:
+    """Yields who notifies a queue: the service, and the ARN of the bucket."""
+    for key, bucket in environment.buckets.items():
+        if any(each.queue == queue for each in bucket.notify):
+            yield "s3.amazonaws.com", f"arn:aws:s3:::{naming.bucket_name(project.name, environment, key)}"

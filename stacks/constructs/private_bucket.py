@@ -123,11 +123,12 @@ class PrivateBucket:
             # S3 refuses rules on former versions before there can be any.
             depends_on=[versioning],
         )
+        arn = f"arn:aws:s3:::{name}"
         self.policy = S3BucketPolicy(
             scope,
             f"{key}_policy",
             bucket=bucket.id,
-            policy=policies.document(policies.tls_only(f"arn:aws:s3:::{name}"), *statements),
+            policy=policies.document(policies.tls_only("s3:*", arn, f"{arn}/*"), *statements),
         )
 
 

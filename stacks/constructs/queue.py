@@ -1,7 +1,7 @@
 """A queue for messages between services, with one for those that nobody can work on."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from stacks import naming, policies
@@ -22,7 +22,7 @@ DEAD_LETTER_SECONDS: Final = 1_209_600
 class Queue:
     """An SQS queue of `[queues]` and its dead-letter queue, encrypted with keys of SQS.
 
-    Only who is in this account may use it, and the buckets in `told_by`, which send it events.
+    Only who is in this account may use it, and `senders`: an AWS service, and the ARN of what it sends for.
     """
 
     def __init__(
@@ -31,7 +31,7 @@ class Queue:
         project: Project,
         environment: Environment,
         key: str,
-        told_by: Sequence[str] = (),
+        senders: Sequence[tuple[str, str]] = (),
     ) -> None:
         settings = environment.queues[key]
         fifo, prefix = settings.fifo or None, f"queue_{key}"
@@ -68,42 +68,34 @@ class Queue:
             queue_url=letters.id,
             redrive_allow_policy=json.dumps({"redrivePermission": "byQueue", "sourceQueueArns": [queue.arn]}),
         )
+        self.dead_letters_arn = letters.arn
         self.arn = naming.queue_arn(environment, naming.queue_name(project.name, environment, key))
         self.policy = SqsQueuePolicy(
             scope,
             f"{prefix}_policy",
             queue_url=queue.id,
-            policy=policies.document(_tls_only(self.arn), *_told(self.arn, environment.account_id, told_by)),
+            policy=policies.document(
+                policies.tls_only("sqs:*", self.arn),
+                *_sent_by(self.arn, environment.account_id, senders),
+            ),
         )
 
 
-def _tls_only(arn: str) -> Statement:
-    return Statement(
-        "TlsOnly",
-        effect="Deny",
-        actions=["sqs:*"],
-        resources=[arn],
-        principals={"AWS": "*"},
-        conditions={"Bool": {"aws:SecureTransport": "false"}},
-    )
-
-
-def _told(arn: str, account_id: str, buckets: Sequence[str]) -> list[Statement]:
-    """Source: Amazon S3 User Guide, "Granting permissions to publish event notification messages"."""
-    if not buckets:
-        return []
-    return [
-        Statement(
-            "ToldByBuckets",
+def _sent_by(arn: str, account_id: str, senders: Sequence[tuple[str, str]]) -> Iterator[Statement]:
+    """Sources: Amazon S3 User Guide, "Granting permissions to publish event notification messages"; Amazon
+    SNS Developer Guide, "Subscribing an Amazon SQS queue to an Amazon SNS topic"."""
+    for service in sorted({service for service, _ in senders}):
+        sources = [source for each, source in senders if each == service]
+        yield Statement(
+            f"SentBy{service.partition('.')[0].title()}",
             actions=["sqs:SendMessage"],
             resources=[arn],
-            principals={"Service": "s3.amazonaws.com"},
+            principals={"Service": service},
             conditions={
-                "ArnEquals": {"aws:SourceArn": [f"arn:aws:s3:::{bucket}" for bucket in buckets]},
+                "ArnEquals": {"aws:SourceArn": sources},
                 "StringEquals": {"aws:SourceAccount": account_id},
             },
         )
-    ]
 
 
 def deploy(project: Project, account_id: str) -> tuple[Statement, ...]:

@@ -38,7 +38,17 @@ from stacks.settings import (
     Project,
     Waf,
 )
-from stacks.store_settings import Bucket, Cors, Database, Index, KeyValueTable, Notification, Queue
+from stacks.store_settings import (
+    Bucket,
+    Cors,
+    Database,
+    Index,
+    KeyValueTable,
+    Notification,
+    Queue,
+    Subscription,
+    Topic,
+)
 from tests.places import ENVIRONMENTS, ROOT
 from tests.stacks.platform_files import (
     NETWORK,
@@ -101,7 +111,7 @@ BAD = {
         (
             "dev.toml: ower: unknown key; did you mean 'owner'? known here: account_id, alarms, "
             "bake_minutes, buckets, cost_centre, data, databases, load_balancer, logs, network, owner, "
-            "protected, queues, region, services, tables"
+            "protected, queues, region, services, tables, topics"
         ),
     ),
     "unknown key in a table": (
@@ -752,6 +762,8 @@ TABLES: dict[str, type[BaseModel]] = {
     "`[services.<name>.health_check]`": HealthCheck,
     "`[databases.<name>]`": Database,
     "`[queues.<name>]`": Queue,
+    "`[topics.<name>]`": Topic,
+    "`[[topics.<name>.subscriptions]]`": Subscription,
     "`[buckets.<name>]`": Bucket,
     "`[[buckets.<name>.cors]]`": Cors,
     "`[[buckets.<name>.notify]]`": Notification,

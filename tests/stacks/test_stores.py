@@ -86,6 +86,7 @@ def test_what_settings_say_of_a_variable_goes_before_what_is_given(synthesize: S
 
 
 CALLS = {
+    ("topics", "publish"): [("sns:Publish", "arn:aws:sns:{here}:oaktree-dev-events")],
     ("queues", "read"): [("sqs:ReceiveMessage", "arn:aws:sqs:{here}:oaktree-dev-orders")],
     ("queues", "write"): [("sqs:SendMessage", "arn:aws:sqs:{here}:oaktree-dev-orders")],
     ("buckets", "read"): [
@@ -278,7 +279,30 @@ def test_a_bucket_tells_a_queue_which_admits_it_and_no_other(synthesize: Synthes
     for key, admitted in (("orders", True), ("steps", False)):
         policy = json.loads(data.one("aws_sqs_queue_policy", f"queue_{key}_policy")["policy"])
         sids = {statement["Sid"] for statement in policy["Statement"]}
-        assert sids == {"TlsOnly"} | ({"ToldByBuckets"} if admitted else set())
+        assert sids == {"TlsOnly"} | ({"SentByS3"} if admitted else set())
+
+
+TOPIC = """
+[topics.events]
+[[topics.events.subscriptions]]
+queue = "orders"
+filter = { kind = ["order", "return"] }
+"""
+
+
+def test_a_topic_reaches_its_queues_and_only_who_uses_it_publishes(synthesize: Synthesize) -> None:
+    stacks = synthesize(dev=stores('"topics.events"', stores=STORES + TOPIC))
+    data, service_stack = stacks["dev-data"], stacks["dev-service"]
+    (subscription,) = data.all("aws_sns_topic_subscription").values()
+    assert subscription["endpoint"] == f"arn:aws:sqs:{HERE}:oaktree-dev-orders"
+    assert json.loads(subscription["filter_policy"]) == {"kind": ["order", "return"]}
+    assert subscription["filter_policy_scope"] == "MessageAttributes"
+    policy = json.loads(data.one("aws_sqs_queue_policy", "queue_orders_policy")["policy"])
+    (sent,) = [each for each in policy["Statement"] if each["Sid"] == "SentBySns"]
+    assert sent["Condition"]["ArnEquals"] == {"aws:SourceArn": [f"arn:aws:sns:{HERE}:oaktree-dev-events"]}
+    assert variables(service_stack)["EVENTS_TOPIC_ARN"] == f"arn:aws:sns:{HERE}:oaktree-dev-events"
+    found = [set(allowed(role(service_stack, stacks["foundation"], name))) for name in ("one", "other")]
+    assert found == [{("topics", "publish")}, set()]
 
 
 def test_a_table_has_its_keys_and_those_of_its_indexes(synthesize: Synthesize) -> None:
@@ -375,7 +399,7 @@ BAD = {
         stores('"database.shop"'),
         (
             'dev.toml: services.one.uses.0 = "database.shop": what it uses, a table and a name, such as '
-            '"queues.orders"; the tables are services, databases, queues, buckets, tables'
+            '"queues.orders"; the tables are services, databases, queues, topics, buckets, tables'
         ),
     ),
     "a right that a database does not know": (
@@ -465,6 +489,14 @@ BAD = {
     "a protected database without backups": (
         stores("", stores="[databases.shop]\nbackup_days = 0\n", top="protected = true\n"),
         "dev.toml: databases.shop.backup_days = 0: at least 1: the environment is protected",
+    ),
+    "a topic for a queue of the other order": (
+        stores("", stores=STORES + TOPIC.replace("orders", "steps")),
+        'dev.toml: topics.events.subscriptions.0.queue = "steps": a queue with fifo = false, as the topic',
+    ),
+    "a topic that nobody would hear of": (
+        stores("", stores=STORES + TOPIC.replace("orders", "oders")),
+        "dev.toml: topics.events.subscriptions.0.queue = \"oders\": a queue of dev; did you mean 'orders'? ",
     ),
     "an attribute of two types": (
         stores(

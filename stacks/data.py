@@ -4,6 +4,7 @@ from stacks import kinds, naming
 from stacks.bindings import App
 from stacks.constructs import (
     bucket,
+    cache,
     connections,
     database,
     network_connections,
@@ -13,7 +14,7 @@ from stacks.constructs import (
     table,
     topic,
 )
-from stacks.policies import Statement, of_project
+from stacks.policies import Statement, of_project, service_linked_roles
 from stacks.settings import Environment, Platform, Project
 
 
@@ -48,11 +49,13 @@ class DataStack(platform_stack.PlatformStack):
             name = naming.table_name(project.name, environment)
             kept = table.Table(self, "table", name, status, protected=protected)
             self.output("table", kept.name, "The status app's DynamoDB table")
-        if environment.databases:
+        if environment.databases or environment.caches:
             network = network_connections.NetworkConnections(self, environment)
             stored: dict[str, str] = {}
             for key in environment.databases:
                 stored |= database.Database(self, project, environment, key, network).stored
+            for key in environment.caches:
+                stored |= cache.Cache(self, project, environment, key, network).stored
             self.output(connections.OUTPUT, stored, "What other stacks use of the stores")
 
 
@@ -62,7 +65,9 @@ def deploy(platform: Platform, account_id: str) -> tuple[Statement, ...]:
     return (
         *platform_stack.deploy(platform, account_id),
         *of_project(project.name, database.DEPLOY_GROUPS),
+        service_linked_roles(account_id, (cache.LINKED_ROLE,)),
         *database.deploy(project, account_id),
+        *cache.deploy(project, account_id),
         *queue.deploy(project, account_id),
         *topic.deploy(project, account_id),
         *private_bucket.deploy(project, account_id),

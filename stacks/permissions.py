@@ -44,6 +44,8 @@ def read(platform: Platform, account_id: str) -> tuple[Statement, ...]:
                 "ecr:ListTagsForResource",
                 "ecs:Describe*",
                 "ecs:ListTagsForResource",
+                "elasticache:Describe*",
+                "elasticache:ListTagsForResource",
                 "elasticloadbalancing:Describe*",
                 "events:DescribeRule",
                 "events:ListTagsForResource",

@@ -14,7 +14,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from stacks.addressing import Tier
 from stacks.service_settings import Service
-from stacks.store_settings import Bucket, Database, KeyValueTable, Queue, Topic
+from stacks.store_settings import Bucket, Cache, Database, KeyValueTable, Queue, Topic
 from stacks.values import (
     AccountId,
     Cidr,
@@ -38,7 +38,7 @@ from stacks.values import (
 ANYWHERE = IPv4Network("0.0.0.0/0")
 
 
-S = TypeVar("S", Service, Database, Queue, Topic, Bucket, KeyValueTable)
+S = TypeVar("S", Service, Database, Cache, Queue, Topic, Bucket, KeyValueTable)
 
 
 def _enabled(value: Mapping[str, S]) -> Mapping[str, S]:
@@ -262,6 +262,10 @@ class Environment(Table):
         default_factory=nothing
     )
     """PostgreSQL databases on RDS."""
+    caches: Annotated[Mapping[Name, Cache], AfterValidator(_enabled), AfterValidator(frozen)] = Field(
+        default_factory=nothing
+    )
+    """Valkey caches on ElastiCache."""
     queues: Annotated[Mapping[Name, Queue], AfterValidator(_enabled), AfterValidator(frozen)] = Field(
         default_factory=nothing
     )

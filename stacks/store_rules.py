@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from itertools import combinations
-from typing import Final
+from typing import Final, get_args
 
 from stacks import naming
 from stacks.addressing import Tier
@@ -11,10 +11,14 @@ from stacks.service_settings import Service
 from stacks.settings import Environment, Project
 from stacks.store_settings import Bucket, Database, Index, KeyValueTable, Notification, Topic
 from stacks.stores import of_kind, variable
-from stacks.values import Use
+from stacks.values import Use, UseKind
 
 RESERVED_DATABASES: Final = frozenset({"postgres", "rdsadmin", "template0", "template1"})
 """Databases that a server of RDS has already."""
+
+NO_PLACE: Final = "needs network.existing.database_subnets, which it would be in"
+
+STORE_KINDS: Final = tuple(kind for kind in get_args(UseKind) if kind != "services")
 
 RESERVED_BUCKETS: Final = frozenset({"access-logs"})
 """Names of buckets that something else of an environment has."""
@@ -35,6 +39,9 @@ def store_problems(environment: Environment, project: Project | None) -> Iterato
     """
     for key, database in environment.databases.items():
         yield from (each.under("databases", key) for each in _database_problems(environment, key, database))
+    for key in environment.caches:
+        if not environment.network.zones_of(Tier.DATABASE):
+            yield Problem(("caches", key), None, NO_PLACE)
     for key, bucket in environment.buckets.items():
         yield from (each.under("buckets", key) for each in _bucket_problems(environment, key, bucket))
     for key, topic in environment.topics.items():
@@ -74,7 +81,7 @@ def warnings(environment: Environment) -> Iterator[Problem]:
     uses = [use for service in environment.services.values() for use in service.uses]
     told = {each.queue for bucket in environment.buckets.values() for each in bucket.notify}
     told |= {each.queue for topic in environment.topics.values() for each in topic.subscriptions}
-    for kind in ("databases", "queues", "topics", "buckets", "tables"):
+    for kind in STORE_KINDS:
         for key in of_kind(environment, kind):
             found = [use for use in uses if (use.kind, use.name) == (kind, key)]
             if not found and not (kind == "queues" and key in told):
@@ -89,15 +96,21 @@ def warnings(environment: Environment) -> Iterator[Problem]:
 
 def _variable(use: Use) -> str:
     """Returns the variable by which uses are told apart: no other kind gives one that ends alike."""
-    ends = {"services": "url", "databases": "host", "queues": "queue_url", "topics": "topic_arn"}
+    ends = {
+        "services": "url",
+        "databases": "host",
+        "queues": "queue_url",
+        "topics": "topic_arn",
+        "caches": "cache_url",
+    }
     return variable(use.name, ends.get(use.kind, use.kind.removesuffix("s")))
 
 
 def _database_problems(environment: Environment, key: str, database: Database) -> Iterator[Problem]:
     if key in RESERVED_DATABASES:
         yield Problem((), None, "another name: every PostgreSQL of RDS has this database already")
-    if len(environment.network.zones_of(Tier.DATABASE)) == 0:
-        yield Problem((), None, "needs network.existing.database_subnets, which it would be in")
+    if not environment.network.zones_of(Tier.DATABASE):
+        yield Problem((), None, NO_PLACE)
     if database.max_storage and database.max_storage < database.storage * LEAST_GROWTH:
         least = -(-database.storage * 11 // 10)
         yield Problem(
@@ -201,7 +214,8 @@ def _name_problems(project: Project, environment: Environment) -> Iterator[Probl
     """Yields names of queues that two things would have, and names that AWS takes for too long.
 
     Sources: Amazon SQS API Reference, CreateQueue (80); Amazon S3 User Guide, "Bucket naming rules" (63);
-    Amazon RDS API Reference, CreateDBInstance (63).
+    Amazon RDS API Reference, CreateDBInstance (63); Amazon ElastiCache API Reference,
+    CreateReplicationGroup (40).
     """
     taken = {
         naming.dead_letter_queue(project.name, environment.name, key): f"services.{key}"
@@ -224,6 +238,9 @@ def _name_problems(project: Project, environment: Environment) -> Iterator[Probl
     for key in environment.buckets:
         name = naming.bucket_name(project.name, environment, key)
         yield from _too_long(("buckets", key), "the bucket", name, 63)
+    for key in environment.caches:
+        name = naming.store_name(project.name, environment.name, key)
+        yield from _too_long(("caches", key), "the cache", name, 40)
     for key in environment.databases:
         name = naming.store_name(project.name, environment.name, key)
         yield from _too_long(("databases", key), "the database", name, 63)

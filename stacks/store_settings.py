@@ -62,6 +62,23 @@ class Database(Store):
     """Whether RDS refuses to delete it, by default as the environment's `protected`."""
 
 
+class Cache(Store):
+    """`[caches.<name>]`: Valkey on ElastiCache, in the database tier."""
+
+    version: Annotated[str, text(r"[78]\.\d", 'a version of Valkey on ElastiCache, such as "8.0"')] = "8.0"
+    """Version of Valkey."""
+    node: Annotated[
+        str, text(r"cache\.[a-z][a-z0-9-]*\.[a-z0-9]+", 'an ElastiCache node type, such as "cache.t4g.micro"')
+    ] = "cache.t4g.micro"
+    """Node type, which decides memory and processors."""
+    replicas: Annotated[int, Field(ge=0, le=5)] = 0
+    """Copies in other zones, one of which takes over when the first node fails."""
+    snapshot_days: Annotated[int, Field(ge=0, le=35)] = 0
+    """Days for which daily snapshots are kept; 0 for none."""
+    maintenance_window: Window | None = None
+    """When ElastiCache may update it, by default at a time that it chooses."""
+
+
 class Queue(Store):
     """`[queues.<name>]`: SQS, with a dead-letter queue."""
 

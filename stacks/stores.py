@@ -17,6 +17,9 @@ from stacks.values import Use
 POSTGRESQL: Final = 5432
 """The TCP port of databases."""
 
+VALKEY: Final = 6379
+"""The TCP port of caches."""
+
 
 @dataclass(frozen=True, slots=True)
 class Access:
@@ -141,6 +144,7 @@ def of_kind(environment: Environment, kind: str) -> Mapping[str, object]:
     """Returns the stores of one kind in an environment."""
     return {
         "databases": environment.databases,
+        "caches": environment.caches,
         "queues": environment.queues,
         "topics": environment.topics,
         "buckets": environment.buckets,
@@ -186,6 +190,12 @@ def _connection(project: Project, environment: Environment, use: Use) -> Connect
                     variable(name, "password"): StoredSecret(secret, "password"),
                 },
                 way=Way(POSTGRESQL, Stored(stored_key(kind, name, "group"))),
+            )
+        case "caches":
+            return Connection(
+                use,
+                variables={variable(name, "cache_url"): Stored(stored_key(kind, name, "url"))},
+                way=Way(VALKEY, Stored(stored_key(kind, name, "group"))),
             )
         case "queues":
             url = naming.queue_url(project.name, environment, name)

@@ -18,7 +18,7 @@ T = TypeVar("T")
 DEEPEST_PATH: Final = 4
 """Most parts of a path that the load balancer sends to a service."""
 
-UseKind = Literal["services", "databases", "queues", "topics", "buckets", "tables"]
+UseKind = Literal["services", "databases", "caches", "queues", "topics", "buckets", "tables"]
 """The tables of the settings whose entries a service can use."""
 
 READ_OR_WRITTEN: Final = ("queues", "buckets", "tables")

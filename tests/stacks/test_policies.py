@@ -106,6 +106,8 @@ OF_ANOTHER_KIND = {
     "cognito-idp:AssociateWebACL",
     "cognito-idp:DisassociateWebACL",
     "dynamodb:DescribeLimits",
+    "ec2:CreateNetworkInterface",
+    "ec2:DeleteNetworkInterface",
     "ec2:AssociateVerifiedAccessInstanceWebAcl",
     "ec2:DisassociateVerifiedAccessInstanceWebAcl",
     "ecs:ListClusters",
@@ -123,12 +125,13 @@ OF_ANOTHER_KIND = {
     "rds:DeleteTenantDatabase",
     "rds:DescribeAccountAttributes",
     "route53:GetAccountLimit",
+    "s3:GetObject",
     "wafv2:GetPermissionPolicy",
     "wafv2:PutPermissionPolicy",
     "states:PublishStateMachineVersion",
 }
-"""Dependent actions of what is not used, such as flow logs of ECS and keys of one's own, and quotas but
-Fargate's."""
+"""Dependent actions of what is not used, such as flow logs of ECS and keys of one's own, quotas but
+Fargate's, and what service-linked roles do, as ElastiCache's with network interfaces."""
 
 
 def test_the_deploy_role_may_do_what_its_actions_depend_on(stacks: dict[str, Stack]) -> None:

@@ -40,6 +40,7 @@ from stacks.settings import (
 )
 from stacks.store_settings import (
     Bucket,
+    Cache,
     Cors,
     Database,
     Index,
@@ -110,8 +111,8 @@ BAD = {
         environment(top='ower = "x"\n'),
         (
             "dev.toml: ower: unknown key; did you mean 'owner'? known here: account_id, alarms, "
-            "bake_minutes, buckets, cost_centre, data, databases, load_balancer, logs, network, owner, "
-            "protected, queues, region, services, tables, topics"
+            "bake_minutes, buckets, caches, cost_centre, data, databases, load_balancer, logs, network, "
+            "owner, protected, queues, region, services, tables, topics"
         ),
     ),
     "unknown key in a table": (
@@ -761,6 +762,7 @@ TABLES: dict[str, type[BaseModel]] = {
     "`[[services.<name>.scaling.schedule]]`": ScheduledScaling,
     "`[services.<name>.health_check]`": HealthCheck,
     "`[databases.<name>]`": Database,
+    "`[caches.<name>]`": Cache,
     "`[queues.<name>]`": Queue,
     "`[topics.<name>]`": Topic,
     "`[[topics.<name>.subscriptions]]`": Subscription,

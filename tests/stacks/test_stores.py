@@ -160,6 +160,18 @@ def test_only_who_uses_a_database_reaches_it(whole: dict[str, Stack]) -> None:
         assert not any(found.reaches(database, task, 5432) for task in found.tasks("one"))
 
 
+def test_only_who_uses_a_cache_reaches_it(synthesize: Synthesize) -> None:
+    stacks = synthesize(dev=stores('"caches.sessions"', stores="[caches.sessions]\nreplicas = 1\n"))
+    found = Reachability(stacks["dev-network"], stacks["dev-service"])
+    cache = found.network.host("database_a", groups=frozenset({"caches_sessions_group"}))
+    assert all(found.reaches(task, cache, 6379) for task in found.tasks("one"))
+    assert not any(found.reaches(task, cache, 6379) for task in found.tasks("other"))
+    assert variables(stacks["dev-service"])["SESSIONS_CACHE_URL"] == "${local.caches_sessions_url}"
+    group = stacks["dev-data"].one("aws_elasticache_replication_group")
+    assert (group["transit_encryption_enabled"], group["at_rest_encryption_enabled"]) == (True, "true")
+    assert (group["num_cache_clusters"], group["multi_az_enabled"]) == (2, True)
+
+
 def test_a_role_reads_the_secret_of_a_database_that_its_service_uses(whole: dict[str, Stack]) -> None:
     def reads(name: str) -> bool:
         policy = whole["dev-service"].one("aws_iam_role_policy", f"{name}_execution_role_policy")["policy"]
@@ -399,7 +411,7 @@ BAD = {
         stores('"database.shop"'),
         (
             'dev.toml: services.one.uses.0 = "database.shop": what it uses, a table and a name, such as '
-            '"queues.orders"; the tables are services, databases, queues, topics, buckets, tables'
+            '"queues.orders"; the tables are services, databases, caches, queues, topics, buckets, tables'
         ),
     ),
     "a right that a database does not know": (

@@ -35,11 +35,14 @@ class DataStack(platform_stack.PlatformStack):
                     *topic.senders(project, environment, key),
                 ],
             )
-            for key in environment.queues
+            for key, settings in environment.queues.items()
+            if not settings.existing
         }
         for key in environment.topics:
             topic.Topic(self, project, environment, key, queues)
-        for key in environment.buckets:
+        for key, kept_in in environment.buckets.items():
+            if kept_in.existing:
+                continue
             bucket.Bucket(self, project, environment, key, queues)
         for key, settings in environment.tables.items():
             name = naming.store_name(project.name, environment.name, key)
@@ -52,8 +55,12 @@ class DataStack(platform_stack.PlatformStack):
         if environment.databases or environment.caches:
             network = network_connections.NetworkConnections(self, environment)
             stored: dict[str, str] = {}
-            for key in environment.databases:
-                stored |= database.Database(self, project, environment, key, network).stored
+            for key, its in environment.databases.items():
+                stored |= (
+                    database.ExistingDatabase(self, project, environment, key)
+                    if its.existing
+                    else database.Database(self, project, environment, key, network)
+                ).stored
             for key in environment.caches:
                 stored |= cache.Cache(self, project, environment, key, network).stored
             self.output(connections.OUTPUT, stored, "What other stacks use of the stores")

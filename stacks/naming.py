@@ -247,6 +247,8 @@ def store_table_arn(project: str, environment: Environment, table: str) -> str:
 
 def queue_name(project: str, environment: Environment, queue: str) -> str:
     """An SQS queue; the name of one that keeps its messages in order ends as SQS asks."""
+    if environment.queues[queue].name:
+        return str(environment.queues[queue].name)
     ending = ".fifo" if environment.queues[queue].fifo else ""
     return f"{store_name(project, environment.name, queue)}{ending}"
 
@@ -282,7 +284,15 @@ def queue_arn(environment: Environment, name: str) -> str:
 
 def bucket_name(project: str, environment: Environment, bucket: str) -> str:
     """An S3 bucket of `[buckets]`; unique in all of AWS by the account's id."""
-    return f"{store_name(project, environment.name, bucket)}-{environment.account_id}"
+    return (
+        environment.buckets[bucket].name
+        or f"{store_name(project, environment.name, bucket)}-{environment.account_id}"
+    )
+
+
+def database_identifier(project: str, environment: Environment, database: str) -> str:
+    """An RDS instance of `[databases]`."""
+    return environment.databases[database].name or store_name(project, environment.name, database)
 
 
 def database_subnet_group(project: str, environment: str) -> str:

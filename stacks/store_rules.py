@@ -9,7 +9,7 @@ from stacks.addressing import Tier
 from stacks.problems import Key, Problem, nearest
 from stacks.service_settings import Service
 from stacks.settings import Environment, Project
-from stacks.store_settings import Bucket, Database, Index, KeyValueTable, Notification, Topic
+from stacks.store_settings import Bucket, Database, Index, KeyValueTable, MayExist, Notification, Topic
 from stacks.stores import of_kind, variable
 from stacks.values import Use, UseKind
 
@@ -37,8 +37,11 @@ def store_problems(environment: Environment, project: Project | None) -> Iterato
 
     Without a project, whose file could not be used, what depends on its name is left out.
     """
+    yield from _existing_problems(environment)
     for key, database in environment.databases.items():
-        yield from (each.under("databases", key) for each in _database_problems(environment, key, database))
+        if not database.existing:
+            problems = _database_problems(environment, key, database)
+            yield from (each.under("databases", key) for each in problems)
     for key in environment.caches:
         if not environment.network.zones_of(Tier.DATABASE):
             yield Problem(("caches", key), None, NO_PLACE)
@@ -52,6 +55,22 @@ def store_problems(environment: Environment, project: Project | None) -> Iterato
             yield Problem(("tables", key), None, "another name: the status app's table has it (data.table)")
     if project:
         yield from _name_problems(project, environment)
+
+
+def _existing_problems(environment: Environment) -> Iterator[Problem]:
+    """Yields keys that have no effect on what is there already, and those that only it has."""
+    for kind in ("databases", "queues", "buckets"):
+        for key, store in of_kind(environment, kind).items():
+            if not isinstance(store, MayExist):
+                continue
+            known = {"enabled", "existing", "name", "secret", *(("visibility_timeout",) * (kind == "queues"))}
+            for said in sorted(store.model_fields_set):
+                if store.existing and said not in known:
+                    yield Problem(
+                        (kind, key, said), None, "left out: OakTree changes nothing that exists already"
+                    )
+                if not store.existing and said in ("name", "secret"):
+                    yield Problem((kind, key, said), None, "only with existing = true")
 
 
 def use_problems(environment: Environment, service: Service) -> Iterator[Problem]:
@@ -132,7 +151,9 @@ def _bucket_problems(environment: Environment, key: str, bucket: Bucket) -> Iter
         yield Problem(("expire_days",), expiry, f"more than infrequent_access_days = {days}, or 0 for never")
     for index, each in enumerate(bucket.notify):
         place = ("notify", index, "queue")
-        if each.queue not in environment.queues:
+        if each.queue in environment.queues and environment.queues[each.queue].existing:
+            yield Problem(place, each.queue, "a queue that OakTree creates: its policy has to admit S3")
+        elif each.queue not in environment.queues:
             close = nearest(each.queue, environment.queues)
             yield Problem(place, each.queue, f"a queue of {environment.name}; {close}")
         elif environment.queues[each.queue].fifo:
@@ -155,6 +176,8 @@ def _topic_problems(environment: Environment, topic: Topic) -> Iterator[Problem]
         if queue is None:
             close = nearest(each.queue, environment.queues)
             yield Problem(place, each.queue, f"a queue of {environment.name}; {close}")
+        elif queue.existing:
+            yield Problem(place, each.queue, "a queue that OakTree creates: its policy has to admit SNS")
         elif queue.fifo != topic.fifo:
             yield Problem(place, each.queue, f"a queue with fifo = {str(topic.fifo).lower()}, as the topic")
         if each.queue in seen:
@@ -222,8 +245,10 @@ def _name_problems(project: Project, environment: Environment) -> Iterator[Probl
         for key, service in environment.services.items()
         if service.kind == "job"
     }
-    for key in environment.queues:
+    for key, queue in environment.queues.items():
         place = f"queues.{key}"
+        if queue.existing:
+            continue
         names = (
             naming.queue_name(project.name, environment, key),
             naming.queue_dead_letters(project.name, environment, key),
@@ -235,7 +260,9 @@ def _name_problems(project: Project, environment: Environment) -> Iterator[Probl
     for key in environment.topics:
         if key == "alarms":
             yield Problem(("topics", key), None, "another name: alarms are published to a topic called so")
-    for key in environment.buckets:
+    for key, bucket in environment.buckets.items():
+        if bucket.existing:
+            continue
         name = naming.bucket_name(project.name, environment, key)
         yield from _too_long(("buckets", key), "the bucket", name, 63)
     for key in environment.caches:

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
-from stacks.values import Name, Table, frozen, nothing, text, unique
+from stacks.values import Name, SecretReference, Table, frozen, nothing, text, unique
 
 Window = Annotated[
     str,
@@ -33,7 +33,16 @@ class Store(Table):
     """Whether the environment has it."""
 
 
-class Database(Store):
+class MayExist(Store):
+    """What a store has that may be there already, in the environment's account and region."""
+
+    existing: bool = False
+    """Whether it is there already: OakTree then creates and changes nothing of it."""
+    name: Annotated[str, Field(min_length=1, max_length=80)] | None = None
+    """What it is called there, by default as OakTree would call it."""
+
+
+class Database(MayExist):
     """`[databases.<name>]`: PostgreSQL on RDS, in the database tier."""
 
     version: Annotated[str, text(r"1[3-8]", 'a major version of PostgreSQL on RDS, "13" to "18"')] = "17"
@@ -58,6 +67,9 @@ class Database(Store):
     """Whether the load by query is kept for seven days."""
     rotation_days: Annotated[int, Field(ge=1, le=1000)] = 7
     """Days after which RDS changes the password."""
+    secret: Annotated[SecretReference, BeforeValidator(SecretReference.parse)] | None = None
+    """Secret of an existing database whose JSON has `username` and `password`, by default the one that RDS
+    manages."""
     deletion_protection: bool | None = None
     """Whether RDS refuses to delete it, by default as the environment's `protected`."""
 
@@ -79,7 +91,7 @@ class Cache(Store):
     """When ElastiCache may update it, by default at a time that it chooses."""
 
 
-class Queue(Store):
+class Queue(MayExist):
     """`[queues.<name>]`: SQS, with a dead-letter queue."""
 
     fifo: bool = False
@@ -151,7 +163,7 @@ class Cors(Table):
     """Seconds for which browsers remember that."""
 
 
-class Bucket(Store):
+class Bucket(MayExist):
     """`[buckets.<name>]`: S3, private, encrypted and versioned."""
 
     former_version_days: Annotated[int, Field(ge=1, le=36_500)] = 30

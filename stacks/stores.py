@@ -107,6 +107,8 @@ class Connection:
     secrets: Mapping[str, StoredSecret] = field(default_factory=dict)
     statements: tuple[Statement, ...] = ()
     way: Way | None = None
+    bounded: bool = True
+    """Whether the boundary of all services admits it already, by the project's names."""
 
     @property
     def stored(self) -> tuple[str, ...]:
@@ -183,7 +185,9 @@ def _connection(project: Project, environment: Environment, use: Use) -> Connect
                 variables={
                     variable(name, "host"): Stored(stored_key(kind, name, "host")),
                     variable(name, "port"): Stored(stored_key(kind, name, "port")),
-                    variable(name, "name"): database_name(name),
+                    variable(name, "name"): Stored(stored_key(kind, name, "name"))
+                    if environment.databases[name].existing
+                    else database_name(name),
                 },
                 secrets={
                     variable(name, "user"): StoredSecret(secret, "username"),
@@ -200,14 +204,24 @@ def _connection(project: Project, environment: Environment, use: Use) -> Connect
         case "queues":
             url = naming.queue_url(project.name, environment, name)
             arn = naming.queue_arn(environment, naming.queue_name(project.name, environment, name))
-            return Connection(use, {variable(name, "queue_url"): url}, statements=_statements(use, arn))
+            return Connection(
+                use,
+                {variable(name, "queue_url"): url},
+                statements=_statements(use, arn),
+                bounded=not environment.queues[name].existing,
+            )
         case "topics":
             arn = naming.topic_arn(project.name, environment, name)
             return Connection(use, {variable(name, "topic_arn"): arn}, statements=_statements(use, arn))
         case "buckets":
             bucket = naming.bucket_name(project.name, environment, name)
             arn = f"arn:aws:s3:::{bucket}"
-            return Connection(use, {variable(name, "bucket"): bucket}, statements=_statements(use, arn))
+            return Connection(
+                use,
+                {variable(name, "bucket"): bucket},
+                statements=_statements(use, arn),
+                bounded=not environment.buckets[name].existing,
+            )
         case "tables":
             table = naming.store_name(project.name, environment.name, name)
             arn = naming.store_table_arn(project.name, environment, name)

@@ -219,12 +219,16 @@ def redrive(
     """Move the dead letters of a queue back to it, so that its readers try again."""
     platform = read_platform(Checkout(directory.absolute()).environments)
     environment = environment_of(platform, env)
-    known = list(environment.queues)
+    known = [key for key, each in environment.queues.items() if not each.existing]
     if not queue and len(known) == 1:
         queue = known[0]
     if queue not in known:
         said = f"QUEUE={queue} is not a queue" if queue else "QUEUE is missing"
-        there = f"Use one of {', '.join(known)}." if known else "[queues] in the settings has none."
+        there = (
+            f"Use one of {', '.join(known)}."
+            if known
+            else "[queues] in the settings has none that OakTree creates."
+        )
         raise UsageError(f"{said} of {environment.name}. {there}")
     act_in_environment(platform, environment)
     sqs = ambient_client("sqs", environment.region)

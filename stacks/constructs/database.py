@@ -5,9 +5,12 @@ from typing import Final
 from stacks import naming, stores
 from stacks.bindings import (
     Construct,
+    DataAwsDbInstance,
+    DataAwsSecretsmanagerSecret,
     DbInstance,
     DbParameterGroup,
     DbParameterGroupParameter,
+    Fn,
     SecretsmanagerSecretRotation,
     SecretsmanagerSecretRotationRotationRules,
     SecurityGroup,
@@ -143,6 +146,36 @@ class Database:
                 ("port", Token.as_string(instance.port)),
                 ("secret", secret),
                 ("group", group.id),
+            )
+        }
+
+
+class ExistingDatabase:
+    """A database that is there already; `stored` is what services use of it.
+
+    Its first security group gets the rules that let services in.
+    """
+
+    def __init__(self, scope: Construct, project: Project, environment: Environment, key: str) -> None:
+        settings, prefix = environment.databases[key], f"database_{key}"
+        found = DataAwsDbInstance(
+            scope,
+            prefix,
+            db_instance_identifier=naming.database_identifier(project.name, environment, key),
+        )
+        secret = (
+            DataAwsSecretsmanagerSecret(scope, f"{prefix}_secret", name=settings.secret.name).arn
+            if settings.secret
+            else Token.as_string(found.master_user_secret.get(0).secret_arn)
+        )
+        self.stored = {
+            stores.stored_key("databases", key, what): value
+            for what, value in (
+                ("host", found.address),
+                ("port", Token.as_string(found.port)),
+                ("name", found.db_name),
+                ("secret", secret),
+                ("group", Fn.element(found.vpc_security_groups, 0)),
             )
         }
 

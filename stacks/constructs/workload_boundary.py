@@ -89,10 +89,14 @@ def _of_the_app(project: Project, account_id: str) -> Iterator[Statement]:
 
 
 def _permissions(platform: Platform, account_id: str) -> Iterator[Statement]:
-    """What the settings allow services of this account, actions of the same resources in one statement."""
+    """What the settings allow services of this account, actions of the same resources in one statement.
+
+    That includes stores that were there before, whose names are not the project's.
+    """
     actions: dict[tuple[str, ...], set[str]] = {}
     for workload in _workloads(platform, account_id):
-        for permission in workload.permissions:
+        existing = [each for used in workload.connections if not used.bounded for each in used.statements]
+        for permission in (*workload.permissions, *existing):
             actions.setdefault(tuple(sorted(permission.resources)), set()).update(permission.actions)
     for number, resources in enumerate(sorted(actions), start=1):
         yield Statement(f"Permissions{number}", sorted(actions[resources]), resources)

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -399,7 +400,58 @@ def test_an_empty_queue_raises_no_alarm_for_missing_tasks(scaled: Stack) -> None
     assert alarm["treat_missing_data"] == "notBreaching"
 
 
+EXISTING = """
+[databases.shop]
+existing = true
+name = "legacy-shop"
+[queues.orders]
+existing = true
+name = "legacy-orders"
+[buckets.uploads]
+existing = true
+name = "legacy-uploads"
+"""
+
+
+def test_what_exists_already_is_used_alike_and_left_as_it_is(synthesize: Synthesize) -> None:
+    uses = '"databases.shop", "queues.orders", "buckets.uploads:read"'
+    stacks = synthesize(dev=stores(uses, stores=EXISTING))
+    data, found = stacks["dev-data"], stacks["dev-service"]
+    assert "resource" not in data.content
+    (read,) = data.content["data"]["aws_db_instance"].values()
+    assert read["db_instance_identifier"] == "legacy-shop"
+    given = variables(found)
+    assert given["ORDERS_QUEUE_URL"].endswith("/legacy-orders")
+    assert given["UPLOADS_BUCKET"] == "legacy-uploads"
+    assert given["SHOP_NAME"] == "${local.databases_shop_name}"
+    offered = data.content["output"]["connections"]["value"]
+    assert set(re.findall(r'"(databases_\w+)"', json.dumps(found.content["locals"]))) == set(offered)
+    (rule,) = [
+        body
+        for body in found.all("aws_vpc_security_group_ingress_rule").values()
+        if body["security_group_id"] == "${local.databases_shop_group}"
+    ]
+    assert rule["from_port"] == 5432
+    one = role(found, stacks["foundation"], "one")
+    other = role(found, stacks["foundation"], "other")
+    for action, arn, wanted in (
+        ("sqs:SendMessage", f"arn:aws:sqs:{HERE}:legacy-orders", True),
+        ("s3:GetObject", "arn:aws:s3:::legacy-uploads/x", True),
+        ("s3:PutObject", "arn:aws:s3:::legacy-uploads/x", False),
+    ):
+        assert one.allows(Call(action, (arn,))) is wanted
+        assert not other.allows(Call(action, (arn,)))
+
+
 BAD = {
+    "a name for what OakTree calls itself": (
+        stores("", stores="[queues.orders]\nname = 'mine'\n"),
+        "dev.toml: queues.orders.name: only with existing = true",
+    ),
+    "a setting of what is there already": (
+        stores("", stores="[queues.orders]\nexisting = true\nretention = 600\n"),
+        "dev.toml: queues.orders.retention: left out: OakTree changes nothing that exists already",
+    ),
     "a store that is not there": (
         stores('"databases.shp"'),
         (

@@ -13,7 +13,7 @@ def main() -> None:
     """Looks at the file."""
     parser = argparse.ArgumentParser(prog="python -m shop.heartbeat")
     parser.add_argument("file", type=Path)
-    parser.add_argument("--within", type=float, default=30, help="seconds (default: %(default)s)")
+    parser.add_argument("--within", type=float, default=90, help="seconds (default: %(default)s)")
     arguments = parser.parse_args()
     try:
         age = time.time() - arguments.file.stat().st_mtime

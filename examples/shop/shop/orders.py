@@ -1,18 +1,19 @@
-"""Orders and where they are kept: for now the memory of a process, in this module only."""
+"""Orders: what they say, and what becomes of them."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Final
-from uuid import uuid4
+from typing import Any, Final, Literal
+from uuid import UUID, uuid4
 
 from shop.catalogue import PRODUCTS
-
-SCHEMA_VERSION: Final = 1
-"""The version of what is kept of an order; `shop.migrate` brings the store to it."""
+from shop.prices import Price
 
 MOST: Final = 100
 """How many pieces of a product one order may have."""
+
+State = Literal["new", "confirmed", "closed"]
+"""The web service stores an order as new, the worker confirms it, and the nightly job closes it."""
 
 
 class InvalidOrderError(Exception):
@@ -25,17 +26,28 @@ class InvalidOrderError(Exception):
 
 @dataclass(frozen=True)
 class Order:
-    """An order, `open` until the nightly job closes it."""
+    """An order; `price` is that of one piece, from the confirmation on."""
 
-    id: str
     product: str
     quantity: int
-    placed_at: datetime
-    open: bool = True
+    id: UUID = field(default_factory=uuid4)
+    placed_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    state: State = "new"
+    price: Price | None = None
+
+    def receipt(self) -> dict[str, Any]:
+        """Returns what is known when the order is placed, and never changes."""
+        return {
+            "id": str(self.id),
+            "product": self.product,
+            "quantity": self.quantity,
+            "placed_at": self.placed_at.astimezone(UTC).isoformat(timespec="seconds"),
+        }
 
     def document(self) -> dict[str, Any]:
         """Returns the order as the API answers it."""
-        return asdict(self) | {"placed_at": self.placed_at.isoformat(timespec="seconds")}
+        price = self.price and {"cents": self.price.cents, "currency": self.price.currency}
+        return self.receipt() | {"state": self.state, "price": price}
 
 
 def new_order(fields: object) -> Order:
@@ -51,26 +63,4 @@ def new_order(fields: object) -> Order:
         problems.append(f"quantity: must be a whole number from 1 to {MOST}")
     if problems:
         raise InvalidOrderError(problems)
-    return Order(uuid4().hex, product, quantity, datetime.now(UTC))
-
-
-class Orders:
-    """The orders that this process has taken."""
-
-    def __init__(self) -> None:
-        self._orders: dict[str, Order] = {}
-
-    def add(self, order: Order) -> None:
-        """Keeps an order."""
-        self._orders[order.id] = order
-
-    def find(self, order_id: str) -> Order | None:
-        """Returns the order with this id, if there is one."""
-        return self._orders.get(order_id)
-
-    def close(self, placed_before: datetime) -> int:
-        """Closes the open orders that were placed before a time; returns how many."""
-        old = [each for each in self._orders.values() if each.open and each.placed_at < placed_before]
-        for order in old:
-            self.add(replace(order, open=False))
-        return len(old)
+    return Order(product, quantity)

@@ -55,14 +55,14 @@ class Programs:
         """Start the prices service on a free port."""
         return self.start(node(), "prices/server.mjs", "--host", "127.0.0.1", "--port", "0")
 
-    def web(self, prices_url: str, **environment: str) -> Program:
+    def web(self, **environment: str) -> Program:
         """Start the web service on a free port."""
         listen = ("--host", "127.0.0.1", "--port", "0")
-        return self.start(sys.executable, "-m", "shop.web", *listen, PRICES_URL=prices_url, **environment)
+        return self.start(sys.executable, "-m", "shop.web", *listen, **environment)
 
-    def worker(self, prices_url: str, *arguments: str) -> Program:
+    def worker(self, *arguments: str, **environment: str) -> Program:
         """Start the worker."""
-        return self.start(sys.executable, "-m", "shop.worker", *arguments, PRICES_URL=prices_url)
+        return self.start(sys.executable, "-m", "shop.worker", *arguments, **environment)
 
     def end(self) -> None:
         """End what still runs."""
@@ -72,10 +72,9 @@ class Programs:
 
 
 def run(*command: str, **environment: str) -> "subprocess.CompletedProcess[str]":
-    """Run a command in the shop's directory to its end, without a PRICES_URL unless given."""
-    inherited = {name: value for name, value in os.environ.items() if name != "PRICES_URL"}
+    """Run a command in the shop's directory to its end."""
     return subprocess.run(
-        command, cwd=SHOP, env=inherited | environment, capture_output=True, text=True, check=False
+        command, cwd=SHOP, env=os.environ | environment, capture_output=True, text=True, check=False
     )
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import boto3
 import psycopg
@@ -172,7 +173,8 @@ class Stores:
         return {
             "AWS_ENDPOINT_URL": self.aws.url,
             "UPLOADS_BUCKET": self.bucket,
-            "ORDERS_QUEUE_URL": self.queue,
+            # As on AWS; the endpoint is that of the variable.
+            "ORDERS_QUEUE_URL": f"https://sqs.{KEYS['AWS_REGION']}.amazonaws.com/{urlsplit(self.queue).path[1:]}",
             **KEYS,
         }
 

@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from ops.images.engine import Engine, build_flags
+from servers import running_postgres
 from tests.places import ROOT
 from tests.serving import free_port
 
@@ -20,6 +21,22 @@ pytestmark = pytest.mark.engine
 SHOP: Final = ROOT / "examples/shop"
 IMAGES: Final = {"oaktree-test/shop-web": SHOP, "oaktree-test/shop-prices": SHOP / "prices"}
 WEB, PRICES = IMAGES
+NOBODY: Final = "http://127.0.0.1:9"
+AWAY: Final = {
+    "AWS_ACCESS_KEY_ID": "testing",
+    "AWS_ENDPOINT_URL": NOBODY,
+    "AWS_REGION": "eu-central-1",
+    "AWS_SECRET_ACCESS_KEY": "testing",
+    "ORDERS_QUEUE_URL": f"{NOBODY}/1/orders",
+    "PRICES_URL": NOBODY,
+    "SHOP_HOST": "127.0.0.1",
+    "SHOP_NAME": "shop",
+    "SHOP_PASSWORD": "secret",
+    "SHOP_PORT": "9",
+    "SHOP_USER": "shop",
+    "UPLOADS_BUCKET": "uploads",
+}
+"""The variables of the shop when nothing that it uses answers."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +113,7 @@ def test_a_service_that_is_not_python_answers_one_that_is(start: Start) -> None:
     web = start(
         WEB,
         *("python", "-m", "shop.web", "--host", "127.0.0.1", "--port", web_port),
-        PRICES_URL=f"http://127.0.0.1:{port}",
+        **AWAY | {"PRICES_URL": f"http://127.0.0.1:{port}"},
     )
     address = f"http://127.0.0.1:{web_port}"
     web.soon("python", "-c", f"import urllib.request; urllib.request.urlopen('{address}/health')")
@@ -106,19 +123,15 @@ def test_a_service_that_is_not_python_answers_one_that_is(start: Start) -> None:
 
 
 def test_the_worker_writes_its_heartbeat_and_nothing_else(start: Start) -> None:
-    _, port = _prices(start)
     heartbeat = "/heartbeat/worker"
-    worker = start(
-        WEB,
-        *("python", "-m", "shop.worker", "--heartbeat", heartbeat),
-        PRICES_URL=f"http://127.0.0.1:{port}",
-    )
+    worker = start(WEB, "python", "-m", "shop.worker", "--heartbeat", heartbeat, **AWAY)
     worker.soon("python", "-m", "shop.heartbeat", heartbeat)
     assert "Read-only file system" in worker.exec("touch", "/app/file").stderr
     assert worker.stop() == 0
 
 
 def test_the_migration_and_the_job_end_with_status_0(start: Start) -> None:
-    migration = start(WEB, "python", "-m", "shop.migrate", PRICES_URL="http://127.0.0.1:8081")
-    job = start(WEB, "python", "-m", "shop.cleanup")
-    assert [migration.process.wait(60), job.process.wait(60)] == [0, 0]
+    with running_postgres() as postgres:
+        variables = AWAY | postgres.database()
+        for task in ("shop.migrate", "shop.cleanup"):
+            assert start(WEB, "python", "-m", task, **variables).process.wait(60) == 0

@@ -39,8 +39,8 @@ if TYPE_CHECKING:
 LONGEST_BODY = 10_000
 """Bytes that the body of a request may have."""
 
-LONGEST_STOP = 20
-"""Seconds that the last deliveries may take after the stop signal; ECS waits 30."""
+LONGEST_ANSWERS, LONGEST_DELIVERIES = 8, 15
+"""Seconds after the stop signal for requests, and then for the outbox: less than the 30 that ECS waits."""
 
 FORM = "application/x-www-form-urlencoded"
 
@@ -199,7 +199,7 @@ def create_app(settings: WebSettings) -> Starlette:
             outbox.stop()
             # What is left then, another task delivers.
             with suppress(TimeoutError):
-                await asyncio.wait_for(delivering, LONGEST_STOP)
+                await asyncio.wait_for(delivering, LONGEST_DELIVERIES)
             await prices.close()
 
     return Starlette(
@@ -232,7 +232,11 @@ def main() -> None:
         # An idle connection outlives the load balancer's, which waits 60 s; otherwise some requests meet
         # a connection that closes.
         server = uvicorn.Config(
-            create_app(settings), log_level="warning", access_log=False, timeout_keep_alive=75
+            create_app(settings),
+            log_level="warning",
+            access_log=False,
+            timeout_keep_alive=75,
+            timeout_graceful_shutdown=LONGEST_ANSWERS,
         )
         uvicorn.Server(server).run(sockets=[listener])
 

@@ -43,6 +43,8 @@ class Worker:
     prices: Prices
     sqs: "SQSClient"
     queue_url: str
+    longest: float = 20
+    """Seconds that a message may take: less than the 30 that ECS waits after the stop signal."""
 
     async def run(self, stop: asyncio.Event, heartbeat: Path | None) -> None:
         """Handles messages until it is to stop, and touches the heartbeat after each round."""
@@ -54,8 +56,9 @@ class Worker:
     async def handle(self, message: "MessageTypeDef") -> None:
         """Confirms the order of a message and deletes the message, or leaves it in the queue and says why."""
         try:
-            await self.confirm(order_of(message.get("Body", "")))
-            await self.sqs.delete_message(QueueUrl=self.queue_url, ReceiptHandle=message["ReceiptHandle"])
+            async with asyncio.timeout(self.longest):
+                await self.confirm(order_of(message.get("Body", "")))
+                await self.sqs.delete_message(QueueUrl=self.queue_url, ReceiptHandle=message["ReceiptHandle"])
         except Exception as error:  # noqa: BLE001 - whatever it is, the queue has the message still
             reason = f"{type(error).__name__}: {error}"
             attempt = message.get("Attributes", {}).get("ApproximateReceiveCount")

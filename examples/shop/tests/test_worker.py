@@ -1,5 +1,6 @@
 """The worker, which takes messages that the web service has sent, and the check of its heartbeat."""
 
+import asyncio
 import json
 import os
 from collections.abc import Iterator
@@ -8,6 +9,8 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from threading import Event, Thread
+from typing import Any, cast
+from uuid import UUID
 
 import httpx
 import pytest
@@ -16,7 +19,7 @@ from hypothesis import strategies as st
 
 from conftest import Place
 from programs import Programs, module
-from shop.worker import MessageError, order_of
+from shop.worker import MessageError, Worker, order_of
 
 NOBODY = "http://127.0.0.1:9"
 
@@ -174,6 +177,18 @@ def test_it_goes_on_while_queue_and_database_are_away(
         worker.line("no messages")
     assert heartbeat.exists()
     assert worker.stop() == 0
+
+
+class _Hangs(Worker):
+    async def confirm(self, order_id: UUID) -> None:  # noqa: ARG002
+        await asyncio.Event().wait()
+
+
+def test_a_message_that_takes_too_long_is_left_in_the_queue(capsys: pytest.CaptureFixture[str]) -> None:
+    unused = cast(Any, None)
+    worker = _Hangs(unused, unused, unused, "", longest=0.01)
+    asyncio.run(worker.handle({"Body": json.dumps({"order": str(UUID(int=1))})}))
+    assert json.loads(capsys.readouterr().out)["reason"].startswith("TimeoutError")
 
 
 @given(st.uuids())

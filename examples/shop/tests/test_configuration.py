@@ -28,6 +28,14 @@ def test_the_worker_needs_no_bucket() -> None:
     assert (settings.prices_url, settings.queue_url) == ("http://prices:8081", "https://sqs.aws/1/orders")
 
 
+@pytest.mark.parametrize("address", ["", "prices:8081", "http://", "http://prices:x", "ftp://prices"])
+def test_an_address_is_http_with_a_host(address: str) -> None:
+    urls = {"PRICES_URL": address, "ORDERS_QUEUE_URL": "https://sqs.aws/1/orders"}
+    with pytest.raises(ConfigurationError) as refused:
+        read_worker(DATABASE | urls)
+    assert str(refused.value).startswith(f"PRICES_URL: {repr(address) if address else 'missing'}")
+
+
 def test_connections_are_encrypted_unless_the_desk_says_otherwise() -> None:
     assert read_database(DATABASE).parameters()["sslmode"] == "require"
     assert read_database(DATABASE | {"PGSSLMODE": "prefer"}).parameters()["sslmode"] == "prefer"

@@ -65,15 +65,14 @@ def test_an_older_release_leaves_a_newer_schema_as_it_is(empty: dict[str, str]) 
 
 
 @pytest.mark.parametrize(
-    ("change", "reason"),
+    ("task", "change", "reason"),
     [
-        ({"SHOP_PORT": "9"}, "refused"),
-        ({"SHOP_PASSWORD": "wrong"}, "password authentication failed"),
+        ("shop.cleanup", {"SHOP_PORT": "9"}, "refused"),
+        ("shop.migrate", {"SHOP_PASSWORD": "wrong"}, "password authentication failed"),
         # The server of the tests has no TLS, which is required by default.
-        ({"PGSSLMODE": ""}, "server does not support SSL, but SSL was required"),
+        ("shop.migrate", {"PGSSLMODE": ""}, "server does not support SSL, but SSL was required"),
     ],
 )
-@pytest.mark.parametrize("task", ["shop.migrate", "shop.cleanup"])
 def test_a_database_that_refuses_ends_a_task_with_the_reason(
     place: Place, task: str, change: dict[str, str], reason: str
 ) -> None:
@@ -84,11 +83,13 @@ def test_a_database_that_refuses_ends_a_task_with_the_reason(
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.parametrize("address", ["", "prices:8081", "http://", "http://prices:x", "ftp://prices"])
-def test_the_migration_stops_a_deployment_whose_configuration_is_wrong(place: Place, address: str) -> None:
-    done = module("shop.migrate", **place.variables | {"PRICES_URL": address})
+def test_the_migration_stops_a_deployment_whose_configuration_is_wrong(place: Place) -> None:
+    done = module("shop.migrate", **place.variables | {"PRICES_URL": "prices:8081", "UPLOADS_BUCKET": ""})
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.startswith(f"PRICES_URL: {repr(address) if address else 'missing'}")
+    assert done.stderr == (
+        "PRICES_URL: 'prices:8081' is not an address. Set it to one such as http://127.0.0.1:8081.\n"
+        "UPLOADS_BUCKET: missing\n"
+    )
 
 
 def test_the_job_closes_only_old_orders_and_only_once(place: Place) -> None:
@@ -109,7 +110,7 @@ def test_the_job_closes_only_old_orders_and_only_once(place: Place) -> None:
     ]
 
 
-@pytest.mark.parametrize("days", ["0", "-1", "36501", "x"])
+@pytest.mark.parametrize("days", ["0", "36501"])
 def test_the_job_refuses_ages_that_make_no_sense(place: Place, days: str) -> None:
     done = module("shop.cleanup", f"--days={days}", **place.variables)
     assert (done.returncode, done.stdout) == (2, "")

@@ -25,13 +25,14 @@ from shop.worker import MessageError, Worker, order_of
 NOBODY = "http://127.0.0.1:9"
 
 
-def place_order(programs: Programs, place: Place) -> str:
-    """Place an order over HTTP; returns its id once its message is sent."""
-    web = programs.web(**place.variables)
-    placed = httpx.post(f"{web.listening()}/orders", json={"product": "oak-pencil", "quantity": 3})
-    web.line("order delivered")
-    assert web.stop() == 0
-    return str(placed.json()["id"])
+def place_order(place: Place) -> str:
+    """Store an order and send its message, as the web service does; returns its id."""
+    ((order,),) = place.ask(
+        "INSERT INTO orders (id, product, quantity, placed_at, delivered_at)"
+        " VALUES (gen_random_uuid(), 'oak-pencil', 3, now(), now()) RETURNING id::text"
+    )
+    place.stores.send(json.dumps({"order": order}))
+    return str(order)
 
 
 def orders(place: Place) -> list[tuple[object, ...]]:
@@ -78,7 +79,9 @@ def slow_prices() -> Iterator[SlowPrices]:
 def test_it_confirms_an_order_once_and_a_second_delivery_changes_nothing(
     programs: Programs, place: Place
 ) -> None:
-    order = place_order(programs, place)
+    web = programs.web(**place.variables)
+    placed = httpx.post(f"{web.listening()}/orders", json={"product": "oak-pencil", "quantity": 3})
+    order = placed.json()["id"]
     worker = programs.worker(**place.variables)
     assert worker.line("order confirmed").items() >= {"order": order, "price": "2.05 EUR"}.items()
     confirmed = [(order, "confirmed", 205, "EUR")]
@@ -92,7 +95,7 @@ def test_it_confirms_an_order_once_and_a_second_delivery_changes_nothing(
 
 
 def test_an_order_that_is_closed_stays_closed(programs: Programs, place: Place) -> None:
-    order = place_order(programs, place)
+    order = place_order(place)
     place.ask("UPDATE orders SET state = 'closed'")
     worker = programs.worker(**place.variables)
     worker.line("order was confirmed or closed before")
@@ -104,7 +107,7 @@ def test_an_order_that_is_closed_stays_closed(programs: Programs, place: Place) 
 def test_sqs_moves_a_message_that_is_no_order_to_the_dead_letter_queue(
     programs: Programs, place: Place
 ) -> None:
-    order = place_order(programs, place)
+    order = place_order(place)
     place.stores.send('{"order": 1}')
     place.stores.send('{"order": "00000000-0000-4000-8000-000000000000"}')
     worker = programs.worker(**place.variables)
@@ -122,7 +125,7 @@ def test_sqs_moves_a_message_that_is_no_order_to_the_dead_letter_queue(
 def test_a_message_stays_in_the_queue_while_there_are_no_prices(
     programs: Programs, place: Place, tmp_path: Path
 ) -> None:
-    order = place_order(programs, place)
+    order = place_order(place)
     heartbeat = tmp_path / "heartbeat"
     worker = programs.worker("--heartbeat", str(heartbeat), **place.variables | {"PRICES_URL": NOBODY})
     assert worker.line("message failed")["reason"].startswith("PricesError: no price of oak-pencil")
@@ -135,7 +138,7 @@ def test_a_message_stays_in_the_queue_while_there_are_no_prices(
 
 
 def test_on_sigterm_it_finishes_the_message_in_hand(programs: Programs, place: Place) -> None:
-    order = place_order(programs, place)
+    order = place_order(place)
     with slow_prices() as prices:
         worker = programs.worker(**place.variables | {"PRICES_URL": prices.url})
         assert prices.asked.wait(60)
@@ -150,7 +153,7 @@ def test_on_sigterm_it_finishes_the_message_in_hand(programs: Programs, place: P
 def test_on_sigterm_a_message_that_it_cannot_finish_is_left_to_another(
     programs: Programs, place: Place
 ) -> None:
-    order = place_order(programs, place)
+    order = place_order(place)
     with slow_prices() as prices:
         worker = programs.worker(**place.variables | {"PRICES_URL": prices.url})
         assert prices.asked.wait(60)

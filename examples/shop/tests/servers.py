@@ -63,7 +63,7 @@ class Postgres:
     def stop(self) -> None:
         """End it and its connections."""
         if self.process:
-            self.process.send_signal(signal.SIGINT)  # ends connections, too
+            self.process.send_signal(signal.SIGQUIT)  # at once, with all connections
             self.process.wait()
             self.process = None
 

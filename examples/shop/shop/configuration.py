@@ -137,7 +137,7 @@ def _database(variables: _Variables) -> DatabaseSettings:
         name=variables.text("SHOP_NAME"),
         user=variables.text("SHOP_USER"),
         password=variables.text("SHOP_PASSWORD"),
-        # libpq's own variable, for a database without TLS at a desk.
+        # libpq's own variable.
         sslmode=variables.text("PGSSLMODE", "require"),
     )
 

@@ -36,7 +36,7 @@ def test_an_address_is_http_with_a_host(address: str) -> None:
     assert str(refused.value).startswith(f"PRICES_URL: {repr(address) if address else 'missing'}")
 
 
-def test_connections_are_encrypted_unless_the_desk_says_otherwise() -> None:
+def test_connections_are_encrypted_unless_libpq_is_told_otherwise() -> None:
     assert read_database(DATABASE).parameters()["sslmode"] == "require"
     assert read_database(DATABASE | {"PGSSLMODE": "prefer"}).parameters()["sslmode"] == "prefer"
 

@@ -148,6 +148,20 @@ def test_it_starts_and_ends_while_the_database_is_away(programs: Programs, place
     assert web.stop() == 0
 
 
+def test_it_stops_when_its_password_is_refused_so_that_a_new_task_gets_the_new_one(
+    programs: Programs, place: Place
+) -> None:
+    place.ask("CREATE ROLE rotated SUPERUSER LOGIN PASSWORD 'old'")
+    web = programs.web(**place.variables | {"SHOP_USER": "rotated", "SHOP_PASSWORD": "old"})
+    url = web.listening()
+    assert httpx.post(f"{url}/orders", json=ORDER).status_code == 201
+    web.line("order delivered")
+    place.ask("ALTER ROLE rotated PASSWORD 'new'")
+    place.ask("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'rotated'")
+    assert "password authentication failed" in web.line("password refused")["reason"]
+    assert web.process.wait(60) == 0
+
+
 def test_it_ends_with_status_0_on_sigterm(programs: Programs, place: Place) -> None:
     web = programs.web(**place.variables)
     httpx.get(web.listening())

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import time
 from typing import Any
 
 import psycopg
@@ -12,7 +13,7 @@ from conftest import Place
 from programs import Programs, module
 from servers import Postgres
 from shop.configuration import read_database
-from shop.migrate import Migration, MigrationError, migrate, migrations
+from shop.migrate import LOCK, Migration, MigrationError, migrate, migrations
 
 NAMES = ["0001_orders", "0002_confirmed_price"]
 
@@ -42,7 +43,13 @@ def test_a_second_migration_changes_nothing(empty: dict[str, str]) -> None:
 
 
 def test_of_two_migrations_at_once_one_does_it(programs: Programs, empty: dict[str, str]) -> None:
-    both = [programs.start(sys.executable, "-m", "shop.migrate", **empty) for _ in range(2)]
+    with psycopg.connect(autocommit=True, **read_database(empty).parameters()) as connection:
+        connection.execute("SELECT pg_advisory_lock(%s)", [LOCK])
+        both = [programs.start(sys.executable, "-m", "shop.migrate", **empty) for _ in range(2)]
+        waiting = "SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND objid = %s"
+        while connection.execute(waiting, [LOCK]).rowcount < 2:
+            assert [program.process.poll() for program in both] == [None, None]
+            time.sleep(0.05)
     lines = [program.line("migrated") for program in both]
     assert sorted(line["applied"] for line in lines) == [[], NAMES]
     assert [program.process.wait() for program in both] == [0, 0]

@@ -1,8 +1,9 @@
-"""The Dockerfiles agree with the settings that run their images."""
+"""The Dockerfiles and the programs agree with the settings that run them."""
 
 import json
 import re
 import tomllib
+from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,19 @@ from typing import Any
 import pytest
 
 from programs import SHOP
+from shop.configuration import ConfigurationError, read_database, read_web, read_worker
 
 SETTINGS = tomllib.loads((SHOP / "environments/project.toml").read_text())
 SERVICES: dict[str, dict[str, Any]] = SETTINGS["services"]
 BUILT = sorted(name for name, service in SERVICES.items() if "dockerfile" in service)
+
+GIVEN = {
+    "databases.shop": {"SHOP_HOST", "SHOP_PORT", "SHOP_NAME", "SHOP_USER", "SHOP_PASSWORD"},
+    "buckets.uploads": {"UPLOADS_BUCKET"},
+    "queues.orders": {"ORDERS_QUEUE_URL"},
+    "services.prices": {"PRICES_URL"},
+}
+"""The variables that each entry of `uses` gives."""
 
 
 def _dockerfile(service: str) -> Path:
@@ -84,3 +94,18 @@ def test_every_command_of_the_settings_names_a_program_that_is_there() -> None:
         else:
             assert command[0] == "node"
             assert (SHOP / "prices" / command[1]).exists(), command
+
+
+@pytest.mark.parametrize(
+    ("service", "read"), [("web", read_web), ("worker", read_worker), ("cleanup", read_database)]
+)
+def test_uses_give_each_program_the_variables_that_it_needs_and_no_others(
+    service: str, read: Callable[[dict[str, str]], object]
+) -> None:
+    uses = {use.partition(":")[0] for use in SERVICES[service]["uses"]}
+    with pytest.raises(ConfigurationError) as missing:
+        read({})
+    needed = {line.partition(":")[0] for line in str(missing.value).splitlines()}
+    assert needed == set().union(*(GIVEN[use] for use in uses))
+    stores = {use for use in uses if not use.startswith("services.")}
+    assert all(name in SETTINGS[kind] for kind, _, name in (use.partition(".") for use in stores))

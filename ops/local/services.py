@@ -31,7 +31,7 @@ from stacks.images import images
 from stacks.naming import internal_name
 from stacks.service_settings import Service
 from stacks.settings import Environment, Project
-from stacks.workloads import Workload, address_port, in_order_of_use, port_of, used_services, workload
+from stacks.workloads import Workload, address_port, port_of, used_services, workload
 
 GIVEN_BY_AWS: Final = (
     "AWS_ACCESS_KEY_ID",
@@ -81,10 +81,6 @@ class Services:
     """Whether a start is preceded by the command of `before_deploy`; `make deploy` runs that as a task."""
 
     _built: dict[str, str] = field(default_factory=dict)
-
-    def order(self) -> tuple[str, ...]:
-        """Returns the services so that each comes after those it uses."""
-        return in_order_of_use(self.environment)
 
     def run(self, key: str) -> Ran:
         """Runs a service as its task definition says, and restarts only what has changed.

@@ -51,10 +51,6 @@ class StandIn:
         phase.result = f"{ran.what}{f' at {ran.address}' if ran.address else ''}"
         return ran.address
 
-    def order(self) -> tuple[str, ...]:
-        """Returns the services so that each comes after those it uses."""
-        return self._services.order()
-
     def address(self, service: str) -> str:
         """Returns the address of a service, or an empty string if it listens nowhere or is not run here."""
         return self._services.address(service)

@@ -27,7 +27,7 @@ from ops.terraform.workspace import OnLine, Workspace
 from stacks import routing
 from stacks.images import services_by_image
 from stacks.settings import Environment, Platform
-from stacks.workloads import workloads
+from stacks.workloads import in_order_of_use, workloads
 
 Run = Literal["process", "image"]
 """How services run: as processes by their local commands, or their images in containers."""
@@ -207,7 +207,7 @@ class _Up:
         services.stop_removed()
         ran: dict[str, Ran] = {}
         missing: dict[str, str] = {}
-        for key in services.order():
+        for key in in_order_of_use(environment):
             with self._phases.phase(f"app {key}") as phase:
                 try:
                     ran[key] = services.run(key)

@@ -30,6 +30,7 @@ from stacks.images import Image, services_by_image
 from stacks.images import images as built_images
 from stacks.naming import repository_name
 from stacks.settings import Environment, Platform
+from stacks.workloads import in_order_of_use
 
 _BEGUN: Final = "terraform.tfstate"
 _BEFORE_DEPLOY_LIMIT: Final = 1200.0
@@ -241,7 +242,7 @@ class Bootstrap:
     def _apps(self) -> Iterator[tuple[str, str]]:
         """Runs the services here, as the embedded AWS runs no containers; yields their addresses."""
         if self._stand_in:
-            for service in self._stand_in.order():
+            for service in in_order_of_use(self._environment):
                 with self._phases.phase(f"app {service}") as phase:
                     if address := self._stand_in.run(service, phase):
                         yield service, address

@@ -42,6 +42,7 @@ from stacks import kinds
 from stacks.images import services_by_image
 from stacks.naming import state_bucket
 from stacks.settings import Environment, Platform
+from stacks.workloads import in_order_of_use
 
 _LONGEST_WHY: Final = 200
 
@@ -447,7 +448,7 @@ class _Deployment:
             with _failing(each), self._progress.phase(f"rollout {each.service}") as phase:
                 each.wait(wanted, self._order.limit, phase, self._indented, live=self._progress.live)
         if self._stand_in:
-            order = self._stand_in.order()
+            order = in_order_of_use(self._environment)
             for each in sorted(waited, key=lambda each: order.index(each.service)):
                 with _failing(each), self._progress.phase(f"app {each.service}") as phase:
                     self._stand_in.run(each.service, phase)

@@ -99,13 +99,6 @@ def make(embedded: Embedded, tmp_path: Path) -> Iterator[Make]:
     stop_all(checkout.local)
 
 
-def test_each_service_comes_after_those_it_uses(make: Make) -> None:
-    order = make().order()
-    assert set(order) == {"web", "prices", "worker", "proxy", "bare", "night"}
-    assert order.index("prices") < order.index("web")
-    assert order.index("prices") < order.index("worker")
-
-
 def test_services_run_as_registered_and_reach_each_other(make: Make, tmp_path: Path) -> None:
     services = make()
     prices = services.run("prices")

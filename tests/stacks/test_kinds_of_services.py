@@ -11,7 +11,7 @@ from stacks.images import images, released_images
 from stacks.reading import read_platform
 from stacks.rules import warnings
 from stacks.settings import Platform
-from stacks.workloads import Workload, workloads
+from stacks.workloads import Workload, in_order_of_use, workloads
 from tests.places import ROOT
 from tests.stacks.platform_files import PROJECT, environment, errors_of, write_platform
 
@@ -292,6 +292,13 @@ def test_an_image_is_built_once_and_belongs_to_its_owner(platform: Platform) -> 
         "web": ("web", "worker"),
         "web.proxy": ("web",),
     }
+
+
+def test_each_service_comes_after_those_it_uses(platform: Platform) -> None:
+    dev = platform.environments["dev"]
+    order = in_order_of_use(dev)
+    assert sorted(order) == sorted(dev.services)
+    assert order.index("prices") < order.index("web")
 
 
 def test_the_images_of_a_task_come_from_its_repositories_and_those_of_others_in_ecr(

@@ -7,13 +7,17 @@ is replaced by another variable.
 from collections.abc import Mapping
 from io import StringIO
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from dotenv.parser import parse_stream
+from pydantic import TypeAdapter, ValidationError
 
 from stacks.problems import Problem
+from stacks.values import VariableName
 
 Content = Mapping[str, Any]
+
+_NAME: Final[TypeAdapter[str]] = TypeAdapter(VariableName)
 
 
 def with_env_files(content: Content, directory: Path, problems: list[Problem]) -> Content:
@@ -59,10 +63,30 @@ def _with_file(container: Content, directory: Path, problems: list[Problem], key
         return container
     values: dict[str, str] = {}
     for binding in parse_stream(StringIO(text)):
+        line = binding.original.line
         if binding.error or (binding.key and binding.value is None):
-            line = binding.original.line
             allowed = f"a file with NAME=value on each line, which line {line} has not"
             problems.append(Problem((*key, "env_file"), name, allowed))
-        elif binding.key:
-            values[binding.key] = binding.value or ""
+        elif binding.key and binding.key not in own:
+            if reason := _refusal(binding.key, binding.value or "", container.get("secrets")):
+                told = f"line {line}: {binding.key}: {reason}"
+                problems.append(Problem((*key, "env_file"), name, told))
+            else:
+                values[binding.key] = binding.value or ""
     return {**container, "environment": {**values, **own}}
+
+
+def _refusal(name: str, value: str, secrets: object) -> str:
+    """Returns what is wrong with a variable of a file, or an empty string.
+
+    The same faults of `environment` are found later, but then nobody knows the line any more.
+    """
+    try:
+        _NAME.validate_python(name)
+    except ValidationError as error:
+        return str(error.errors()[0]["ctx"]["error"])
+    if not value:
+        return "not empty: AWS drops such a variable, and every plan would set it again"
+    if isinstance(secrets, Mapping) and name in secrets:
+        return "left out: a secret gives the container this variable"
+    return ""

@@ -220,6 +220,18 @@ REFUSED = {
         WEB + "env_file = 'wrong.env'\n",
         'services.web.env_file = "wrong.env": a file with NAME=value on each line, which line 2 has not',
     ),
+    "a file of variables with a name that is none": (
+        WEB + "env_file = 'names.env'\n",
+        'services.web.env_file = "names.env": line 3: LOG-LEVEL: a variable\'s name: letters, digits and _, ',
+    ),
+    "a file of variables with one that has no value": (
+        WEB + "env_file = 'empty.env'\n",
+        'services.web.env_file = "empty.env": line 2: KEY: not empty: AWS drops such a variable, and every',
+    ),
+    "a file of variables with a secret": (
+        WEB + "env_file = 'secret.env'\nsecrets = { KEY = 'ssm:/key' }\n",
+        'services.web.env_file = "secret.env": line 1: KEY: left out: a secret gives the container this',
+    ),
     "a name that is the load balancer's": (
         "[services.balancer]\ndockerfile = 'Dockerfile'\n",
         "services.balancer: a service cannot be called 'balancer'",
@@ -231,11 +243,21 @@ REFUSED = {
 }
 
 
+FILES = {
+    "wrong.env": "GOOD=1\nno line\n",
+    "names.env": "# of web\nGOOD=1\nLOG-LEVEL=debug\n",
+    "empty.env": "GOOD=1\nKEY=\n",
+    "secret.env": "KEY=1\n",
+}
+"""Files of variables that a case may name."""
+
+
 @pytest.mark.parametrize("case", REFUSED)
 def test_a_service_that_cannot_be_is_refused_with_key_and_reason(tmp_path: Path, case: str) -> None:
     services, told = REFUSED[case]
     write_platform(tmp_path, dev=environment(services=services))
-    (tmp_path / "wrong.env").write_text("GOOD=1\nno line\n")
+    for name, text in FILES.items():
+        (tmp_path / name).write_text(text)
     (error,) = errors_of(tmp_path)
     assert error.startswith(f"dev.toml: {told}")
 

@@ -65,7 +65,10 @@ def read_platform(directory: Path) -> Platform:
                 problems,
             ):
                 environments[name] = environment
-                problems += rules.environment_problems(environment, project)
+                problems += (
+                    _of_disabled(problem, environment, shared, said)
+                    for problem in rules.environment_problems(environment, project)
+                )
         found += ((name, problem) for problem in problems)
     if project:
         of_all = len(environments) == len(files)
@@ -105,6 +108,25 @@ def is_shared(key: Key, shared: Content, own: Content) -> bool:
     A key that neither has counts as in the innermost table around it; if both have that, as in `own`.
     """
     return _depth(key, shared) > _depth(key, own)
+
+
+def _of_disabled(problem: Problem, environment: Environment, shared: Content, own: Content) -> Problem:
+    """Returns a problem; one with a service that is disabled says so, and where that is set.
+
+    The environment does not know its disabled services, so to it they do not exist.
+    """
+    name = str(problem.value).removeprefix("services.")
+    refers = problem.key[-1:] == ("same_image_as",) or "uses" in problem.key
+    there = merged(shared, own)["services"]
+    if not refers or name not in there or name in environment.services:
+        return problem
+    key = ("services", name, "enabled")
+    file = PROJECT if is_shared(key, shared, own) else environment.name
+    return replace(
+        problem,
+        allowed=f"{name} is disabled ({file}.toml: services.{name}.enabled = false); enable it, or disable "
+        "what needs it, too",
+    )
 
 
 def _keys(content: Content) -> Iterator[tuple[str, ...]]:

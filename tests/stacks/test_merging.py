@@ -264,6 +264,28 @@ BAD = {
         dev_with("services.web.enabled = false\n"),
         "dev.toml: services: at least one that is enabled, such as [services.web]",
     ),
+    "the image of a service that one environment disables": (
+        (
+            "[services.web]\ndockerfile = 'Dockerfile'\n[services.worker]\nkind = 'worker'\n"
+            "same_image_as = 'web'\n"
+        ),
+        dev_with("services.web.enabled = false\n"),
+        (
+            'project.toml: services.worker.same_image_as = "web": web is disabled (dev.toml: '
+            "services.web.enabled = false); enable it, or disable what needs it, too (in dev)"
+        ),
+    ),
+    "a use of a service that all disable": (
+        (
+            "[services.web]\ndockerfile = 'Dockerfile'\nuses = ['services.prices']\n"
+            "[services.prices]\ndockerfile = 'Dockerfile'\ninternal = true\nenabled = false\n"
+        ),
+        BOTH,
+        (
+            'project.toml: services.web.uses.0 = "services.prices": prices is disabled (project.toml: '
+            "services.prices.enabled = false); enable it, or disable what needs it, too"
+        ),
+    ),
     "a word for a truth": (
         '[services.web]\nkind = "status"\nenabled = "no"\n',
         BOTH,

@@ -80,6 +80,10 @@ def read_platform(directory: Path) -> Platform:
         problem = Problem((), None, "no environment: add a file such as dev.toml", str(directory))
         found.append((PROJECT, problem))
     found += (*rules.overlap_problems(networks), *rules.platform_problems(environments))
+    found += rules.image_problems(
+        environments,
+        lambda name, key: f"{PROJECT if is_shared(key, shared, own[name]) else name}.toml",
+    )
     if found or project is None:
         raise SettingsError(_in_files(directory, shared, own, found))
     inherited = {

@@ -1,6 +1,6 @@
 """What settings must fulfil beyond the form of each value: the limits of AWS, and no contradictions."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
 from itertools import combinations
 from types import MappingProxyType
@@ -9,7 +9,8 @@ from typing import Final
 from stacks import naming, privatelink, store_rules, stores
 from stacks.addressing import LARGEST_VPC_PREFIX, AddressError, Tier, plan_addresses
 from stacks.environment_rules import services_problems
-from stacks.problems import Problem
+from stacks.images import Image, images
+from stacks.problems import Key, Problem
 from stacks.service_rules import service_problems
 from stacks.service_settings import Service
 from stacks.settings import Environment, ExistingNetwork, LoadBalancer, Network, Platform, Project
@@ -34,6 +35,9 @@ LEFT_OUT_OF_EXISTING: Final = MappingProxyType(
     }
 )
 """Keys of `[network]` that have no effect on a VPC that is there already, and why."""
+
+BUILD_SETTINGS: Final = ("dockerfile", "context", "target", "build_args", "architecture")
+"""Settings, and fields of `Image`, on which the content of an image depends."""
 
 ENDPOINTS_OF_TASKS: Final = frozenset({"ecr.api", "ecr.dkr", "logs"})
 """Interface endpoints that every task needs: they pull the image and write the log.
@@ -206,6 +210,33 @@ def platform_problems(environments: Mapping[str, Environment]) -> Iterator[tuple
             if (other := names.setdefault(name, place)) != place:
                 allowed = f"another name: it and {other} would both be called {name!r}"
                 yield environment.name, Problem(("services", key), None, allowed)
+
+
+def image_problems(
+    environments: Mapping[str, Environment], file_of: Callable[[str, Key], str]
+) -> Iterator[tuple[str, Problem]]:
+    """Images that two environments would build in different ways: the later one's name, and the problem.
+
+    An image is built once, and what one environment has tested is promoted to the next. `file_of` returns
+    the file that sets a key of an environment.
+    """
+    first: dict[str, tuple[str, Image]] = {}
+    for environment in environments.values():
+        for image in images(environment):
+            name, other = first.setdefault(image.name, (environment.name, image))
+            for key in BUILD_SETTINGS:
+                value, there = getattr(image, key), getattr(other, key)
+                if value != there:
+                    service, _, sidecar = image.name.partition(".")
+                    inner = ("sidecars", sidecar) if sidecar and key != "architecture" else ()
+                    place = ("services", service, *inner, key)
+                    said = str(Problem(place, there, "", file_of(name, place))).removesuffix(": ")
+                    allowed = (
+                        f"like {said}{'' if there else ' (not set)'}: the image {image.name} is built once "
+                        "for all environments; set both alike, or give one of the services another name"
+                    )
+                    yield environment.name, Problem(place, value, allowed)
+                    break
 
 
 def warnings(platform: Platform) -> Iterator[Problem]:

@@ -286,6 +286,28 @@ BAD = {
             "services.prices.enabled = false); enable it, or disable what needs it, too"
         ),
     ),
+    "an image that two environments build from other files": (
+        "[services.web]\ndockerfile = 'Dockerfile'\n",
+        dev_with("services.web.dockerfile = 'dev/Dockerfile'\nservices.web.context = '.'\n"),
+        (
+            'project.toml: services.web.dockerfile = "Dockerfile": like dev.toml: services.web.dockerfile = '
+            '"dev/Dockerfile": the image web is built once for all environments; set both alike, or give one '
+            "of the services another name (in prod)"
+        ),
+    ),
+    "an image of a sidecar that two environments build with other arguments": (
+        "[services.web]\ndockerfile = 'Dockerfile'\nsidecars.proxy.dockerfile = 'Dockerfile'\n",
+        BOTH
+        | {
+            "prod": environment(
+                network=PROD_NETWORK, services="services.web.sidecars.proxy.build_args.LEVEL = 'all'\n"
+            )
+        },
+        (
+            'prod.toml: services.web.sidecars.proxy.build_args = {LEVEL = "all"}: like project.toml: '
+            "services.web.sidecars.proxy.build_args = {} (not set): the image web.proxy is built once for "
+        ),
+    ),
     "a word for a truth": (
         '[services.web]\nkind = "status"\nenabled = "no"\n',
         BOTH,

@@ -121,9 +121,9 @@ destroy: $(ready) ## Destroy one stack, after asking for the environment's name 
 	@$(ops) destroy $${ENV:+--env "$$ENV"} $${STACK:+--stack "$$STACK"}
 
 .PHONY: bootstrap
-bootstrap: $(ready) ## Create an environment for the first time, starting from an empty account [ENV= IMAGE= COMMIT= YES=]
-	@$(ops) bootstrap $${ENV:+--env "$$ENV"} $${IMAGE:+--image "$$IMAGE"} $${COMMIT:+--commit "$$COMMIT"} \
-	  $${YES:+--yes}
+bootstrap: $(ready) ## Create an environment for the first time, starting from an empty account [ENV= IMAGE= IMAGES= COMMIT= YES=]
+	@$(ops) bootstrap $${ENV:+--env "$$ENV"} $${IMAGE:+--image "$$IMAGE"} $${IMAGES:+--images "$$IMAGES"} \
+	  $${COMMIT:+--commit "$$COMMIT"} $${YES:+--yes}
 
 .PHONY: release
 release: $(ready) ## Record the release of an image, by digest [ENV= SERVICE= IMAGE= COMMIT=]

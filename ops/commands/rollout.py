@@ -35,7 +35,7 @@ from ops.rollout.smoke import SECONDS, checked_address
 from ops.rollout.verify import require_balanced, verify
 from ops.terraform.targets import environment_of
 from stacks.images import services_by_image
-from stacks.naming import how_to_find_ids
+from stacks.naming import how_to_find_ids, repository_name
 from stacks.reading import read_platform
 from stacks.settings import Environment, Platform, Project
 from stacks.workloads import workload
@@ -84,8 +84,7 @@ def deploy_command(
     services = _services(project, environment, service)
     if len(services) > 1 and address:
         raise UsageError(f"SERVICE is missing: ADDRESS= needs one service. Use one of {', '.join(services)}.")
-    if image and images:
-        raise UsageError("IMAGE= and IMAGES= are both given. Use one of them.")
+    _refuse_both(image, images)
     if commit and not image and not images:
         raise UsageError("IMAGE is missing: COMMIT= names the commit that an image was built from.")
     if address:
@@ -126,6 +125,7 @@ def bootstrap(
     image: Annotated[
         str, typer.Option("--image", help="First image by digest; by default the working tree's is built.")
     ] = "",
+    images: Images = "",
     commit: Annotated[
         str, typer.Option("--commit", help="Commit it was built from; by default what its tag says.")
     ] = "",
@@ -136,8 +136,9 @@ def bootstrap(
     checkout = Checkout(directory.absolute())
     platform = read_platform(checkout.environments)
     environment = environment_of(platform, env)
+    given = _given(platform.project, environment, image, images)
     require_account(environment.account_id, environment.region)
-    first = Bootstrap(checkout, platform, environment, Progress(console), image, commit)
+    first = Bootstrap(checkout, platform, environment, Progress(console), given, commit)
     console.print(f"{environment.name}, in account {environment.account_id}, {environment.region}:")
     for step in first.steps(print_line):
         mark, style = ("there", "green") if step.done else ("to do", "yellow")
@@ -204,6 +205,23 @@ def _services(project: Project, environment: Environment, name: str) -> tuple[st
     if users := services_by_image(project, environment).get(name):
         return (name,) if name in environment.services else users
     return (service_in(environment, name),)
+
+
+def _given(project: Project, environment: Environment, image: str, images: str) -> dict[str, str]:
+    """Returns the images of `IMAGES=` by name, or that of `IMAGE=`, whose repository says which one it is."""
+    _refuse_both(image, images)
+    if images:
+        return images_in(project, environment, images)
+    names = list(services_by_image(project, environment)) if image else []
+    path = image.partition("@")[0].partition("/")[2]
+    # What is in none of the repositories is refused as the image of the first one.
+    of_repository = [name for name in names if repository_name(project, name) == path]
+    return dict.fromkeys((of_repository or names)[:1], image)
+
+
+def _refuse_both(image: str, images: str) -> None:
+    if image and images:
+        raise UsageError("IMAGE= and IMAGES= are both given. Use one of them.")
 
 
 def _commit(platform: Platform, environment: Environment, image: str) -> str:

@@ -7,6 +7,7 @@ which show them to a person. So it can run again at any point, and resumes from 
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Final
 
 from ops.core.checkout import Checkout
@@ -28,7 +29,6 @@ from ops.terraform.workspace import OnLine, Workspace
 from stacks import kinds
 from stacks.images import Image, services_by_image
 from stacks.images import images as built_images
-from stacks.naming import repository_name
 from stacks.settings import Environment, Platform
 from stacks.workloads import in_order_of_use
 
@@ -49,7 +49,8 @@ class Step:
 class Bootstrap:
     """The first deployment of one environment, with ambient credentials of its account.
 
-    Without `image` and `commit`, it builds the image from the working tree and pushes it.
+    It deploys `given`, images by name that `commit` was built into, and builds and pushes the others from
+    the working tree.
     """
 
     def __init__(
@@ -58,14 +59,14 @@ class Bootstrap:
         platform: Platform,
         environment: Environment,
         progress: Progress,
-        image: str = "",
+        given: Mapping[str, str] = MappingProxyType({}),
         commit: str = "",
     ) -> None:
         self._checkout = checkout
         self._platform = platform
         self._project = platform.project
         self._environment = environment
-        self._image = image
+        self._given = given
         self._commit = commit
         resume = f"`make bootstrap ENV={environment.name}` resumes"
         self._phases = Phases(checkout, platform, environment, progress, resume)
@@ -154,20 +155,21 @@ class Bootstrap:
             if own and own != current.image:
                 raise UsageError(
                     f"{self._environment.name} has a release of {service} already, {current.image}; "
-                    f"`make deploy ENV={self._environment.name} IMAGE=...` deploys another one."
+                    f"`make deploy ENV={self._environment.name} {self._variable}=...` deploys another one."
                 )
             return Step(name, f"{current.image} of {current.commit}", done=True)
         if own and not founded:
             raise UsageError(
-                f"IMAGE={own} cannot exist yet: the foundation creates its repository. Leave IMAGE out to "
-                "build and push the image of the working tree; or run `make plan STACK=foundation` and `make "
-                "apply STACK=foundation`, push the image, and try again."
+                f"{own} cannot exist yet: the foundation creates its repository. Leave {self._variable} out "
+                "to build and push the image of the working tree; or run `make plan STACK=foundation` and "
+                "`make apply STACK=foundation`, push the image, and try again."
             )
         if own:
             return Step(name, f"record {own} of {self._commit_of(releases, own)}", done=False)
         if self._environment.account_id != self._project.account_id:
+            missing = "IMAGE is missing" if len(self._images) == 1 else f"IMAGES has no image of {service}"
             raise UsageError(
-                f"IMAGE is missing: {self._environment.name} is in another account than the registry, so no "
+                f"{missing}: {self._environment.name} is in another account than the registry, so no "
                 f"image can be pushed from here. `make releases ENV=` of an environment in account "
                 f"{self._project.account_id} lists some."
             )
@@ -177,7 +179,7 @@ class Bootstrap:
         if wanted.commit.endswith(images.DIRTY):
             raise UsageError(
                 "The working tree has uncommitted changes, so the first image has no commit to be named "
-                "after. Commit them, or use an image that is in the registry: IMAGE=<image>."
+                f"after. Commit them, or name what is in the registry: {self._variable}=."
             )
         engine = find_engine()
         return Step(name, f"build {wanted.name} with {engine.kind}, push and record it", done=False)
@@ -201,16 +203,15 @@ class Bootstrap:
         return next(image for image in built_images(self._environment) if image.name == name)
 
     def _own_image(self, releases: Releases, service: str) -> str:
-        """Returns the image of `IMAGE=` if it is one of that name, else an empty string."""
-        if not self._image:
-            return ""
-        path = self._image.partition("@")[0].partition("/")[2]
-        if path not in [repository_name(self._project, each) for each in self._images]:
-            releases.check_image(service, self._image)
-        if path != repository_name(self._project, service):
-            return ""
-        releases.check_image(service, self._image)
-        return self._image
+        """Returns the given image of that name, or an empty string."""
+        if own := self._given.get(service, ""):
+            releases.check_image(service, own)
+        return own
+
+    @property
+    def _variable(self) -> str:
+        """Returns the variable that names an image of this environment."""
+        return "IMAGE" if len(self._images) == 1 else "IMAGES"
 
     def _commit_of(self, releases: Releases, image: str) -> str:
         return self._commit or commit_of(releases.kept_tags(image), image)

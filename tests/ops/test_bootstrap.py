@@ -66,6 +66,12 @@ def results(output: str) -> dict[str, str]:
     return {name.strip(): result for name, result in lines}
 
 
+def record_of(embedded: Embedded) -> str:
+    """The release record of web in dev."""
+    ssm = embedded.client("ssm", REGION)
+    return str(ssm.get_parameter(Name="/oaktree/dev/releases/web")["Parameter"]["Value"])
+
+
 def objects(embedded: Embedded) -> list[str]:
     s3 = embedded.client("s3", REGION)
     if not s3.list_buckets()["Buckets"]:
@@ -224,6 +230,24 @@ def test_another_image_than_the_one_recorded_is_no_first_one(here: Desk, embedde
     assert "`make deploy ENV=dev IMAGE=...` deploys another one." in done.stderr
 
 
+def test_an_environment_with_several_images_takes_them_all(here: Desk, embedded: Embedded) -> None:
+    ecr = embedded.client("ecr", REGION)
+    web = json.loads(record_of(embedded))["image"]
+    ecr.create_repository(repositoryName="oaktree/worker")
+    worker = put_tagged(ecr, "d", "ddddddd", name="oaktree/worker")
+    file = here.checkout.environments / "dev.toml"
+    before = file.read_text()
+    file.write_text(f"{before}\n[services.worker]\nkind = 'worker'\ndockerfile = 'worker/Dockerfile'\n")
+    named = json.dumps({"web": web, "worker": worker})
+    done = here.run("bootstrap", "--env", "dev", "--images", named)
+    both = here.run("bootstrap", "--env", "dev", "--images", named, "--image", web)
+    file.write_text(before)
+    assert steps(done.stdout)["release of web"][0] == "there"
+    assert steps(done.stdout)["release of worker"] == ("to do", f"record {worker} of ddddddd")
+    assert "Nobody answered; nothing was done." in done.stderr
+    assert "IMAGE= and IMAGES= are both given. Use one of them." in both.stderr
+
+
 def test_an_image_that_is_gone_is_built_again_but_nothing_that_is_there_is_changed(
     here: Desk, embedded: Embedded
 ) -> None:
@@ -243,8 +267,7 @@ def test_an_image_that_is_gone_is_built_again_but_nothing_that_is_there_is_chang
     assert steps(done.stdout)["release of web"] == ("to do", what)
     found = results(done.stdout)
     assert (found["images"], found["releases"]) == ("for web", "recorded for web")
-    record = embedded.client("ssm", REGION).get_parameter(Name="/oaktree/dev/releases/web")["Parameter"]
-    assert json.loads(record["Value"])["commit"] == NEXT
+    assert json.loads(record_of(embedded))["commit"] == NEXT
     assert "dev-network exists, and the plan changes it (terraform_data.network)." in done.stderr
     assert "`make plan`" in done.stderr
     assert applied_network(embedded) == before

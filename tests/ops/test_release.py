@@ -209,16 +209,16 @@ def test_each_key_of_a_json_secret_gets_a_value_once(
     assert client.get_secret_value(SecretId="of-json")["SecretString"] == before
 
 
-def put_tagged(ecr: Any, content: str, *tags: str) -> str:
-    """Push an image of its own to the service's repository under some tags; returns it by digest."""
+def put_tagged(ecr: Any, content: str, *tags: str, name: str = "oaktree/web") -> str:
+    """Push an image of its own to a repository under some tags; returns it by digest."""
     manifest = {"schemaVersion": 2, "layers": [{"digest": f"sha256:{content * 64}"}]}
     put = {
-        "repositoryName": "oaktree/web",
+        "repositoryName": name,
         "imageManifest": json.dumps(manifest),
         "imageManifestMediaType": "application/vnd.oci.image.manifest.v1+json",
     }
     digests = [ecr.put_image(**put, imageTag=tag)["image"]["imageId"]["imageDigest"] for tag in tags]
-    return f"{REPOSITORY}@{digests[0]}"
+    return f"{REPOSITORY.replace('oaktree/web', name)}@{digests[0]}"
 
 
 @pytest.fixture

@@ -54,12 +54,12 @@ def document(*statements: Statement) -> str:
     return json.dumps({"Version": "2012-10-17", "Statement": [_element(item) for item in statements]})
 
 
-def managed_document(name: str, *statements: Statement) -> str:
+def managed_document(name: str, *statements: Statement, largest: str = "") -> str:
     """Returns the policy document of a managed policy.
 
-    Raises QuotaError when it is longer than IAM allows.
+    Raises QuotaError when it is longer than IAM allows, which ends in `largest`: what takes the most.
     """
-    return _within(MANAGED_POLICY_CHARACTERS, f"IAM policy {name}", document(*statements))
+    return _within(MANAGED_POLICY_CHARACTERS, f"IAM policy {name}", document(*statements), largest)
 
 
 def trust_document(role: str, *statements: Statement) -> str:
@@ -188,13 +188,13 @@ def _size(text: str) -> int:
     return len(re.sub(r"(?<!\$)\$\{[^}]*\}", "x" * REFERENCE_CHARACTERS, re.sub(r"\s", "", text)))
 
 
-def _within(limit: int, what: str, text: str) -> str:
+def _within(limit: int, what: str, text: str, largest: str = "") -> str:
     size = _size(text)
     if size > limit:
         raise QuotaError(
             f"The {what} would have {size} characters without white space; AWS allows {limit}. Policies grow "
             "with the environments of an account and the permissions of its services: move some to another "
-            "account."
+            f"account.{largest}"
         )
     return text
 

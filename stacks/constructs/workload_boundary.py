@@ -1,6 +1,7 @@
 """The most that any role of a workload can do, whatever its own policy says."""
 
 from collections.abc import Iterator
+from typing import Final
 
 from stacks import naming, policies, stores
 from stacks.bindings import Construct, IamPolicy
@@ -17,6 +18,9 @@ EXEC_ACTIONS = (
     "ssmmessages:OpenDataChannel",
 )
 """What ECS Exec takes. Source: Amazon ECS Developer Guide, "Task IAM role", ECS Exec permissions."""
+
+_NAMED: Final = 3
+"""How many services an error about the boundary's size names."""
 
 
 class WorkloadBoundary:
@@ -66,6 +70,7 @@ class WorkloadBoundary:
                 ),
                 *stores.bounds(project, account_id),
                 *_permissions(platform, account_id),
+                largest=_largest(platform, account_id),
             ),
         )
         self.arn = policy.arn
@@ -100,6 +105,20 @@ def _permissions(platform: Platform, account_id: str) -> Iterator[Statement]:
             actions.setdefault(tuple(sorted(permission.resources)), set()).update(permission.actions)
     for number, resources in enumerate(sorted(actions), start=1):
         yield Statement(f"Permissions{number}", sorted(actions[resources]), resources)
+
+
+def _largest(platform: Platform, account_id: str) -> str:
+    """Returns a sentence that names the services with the most permissions; empty if none has any."""
+    sizes: dict[str, int] = {}
+    for environment in platform.environments.values():
+        for key, service in environment.services.items() if environment.account_id == account_id else ():
+            place = ("services", key, "permissions")
+            name = f"{platform.file_of(environment.name, *place)}: {'.'.join(place)}"
+            words = [word for each in service.permissions for word in (*each.actions, *each.resources)]
+            sizes[name] = sum(map(len, words))
+    largest = sorted((name for name, size in sizes.items() if size), key=lambda name: (-sizes[name], name))
+    named = ", ".join(f"{name} ({sizes[name]} characters)" for name in largest[:_NAMED])
+    return f" The services with the most permissions: {named}." if named else ""
 
 
 def _pulled(platform: Platform, account_id: str) -> list[str]:

@@ -233,6 +233,23 @@ def test_an_account_with_too_many_environments_is_refused_in_one_line(tmp_path: 
     assert not (tmp_path / "cdktf.out").exists()
 
 
+def test_a_boundary_that_is_too_large_names_the_services_with_the_most_permissions(tmp_path: Path) -> None:
+    def service(name: str, buckets: int) -> str:
+        arns = ", ".join(f'"arn:aws:s3:::{name}-{number:04}/*"' for number in range(buckets))
+        permissions = f"permissions = [{{ actions = ['s3:GetObject'], resources = [{arns}] }}]\n"
+        return f"[services.{name}]\nkind = 'worker'\ndockerfile = 'Dockerfile'\n{permissions}"
+
+    services = service("few", 1) + service("many", 200)
+    environments = write_platform(tmp_path / "environments", dev=environment(services=services))
+    result = run_main("--environments", environments, "--outdir", tmp_path / "cdktf.out")
+    assert (result.returncode, len(result.stderr.splitlines())) == (2, 1)
+    assert "IAM policy oaktree-workload-boundary would have" in result.stderr
+    assert result.stderr.endswith(
+        " The services with the most permissions: dev.toml: services.many.permissions (4812 characters), "
+        "dev.toml: services.few.permissions (35 characters).\n"
+    )
+
+
 def test_a_role_may_have_ten_managed_policies(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     from stacks.synthesis import synthesize
 

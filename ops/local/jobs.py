@@ -92,17 +92,23 @@ def run_task(
     """
     container = container_of(embedded, environment, task["taskDefinitionArn"], service)
     program = run(variables_of(embedded, container, environment.region))
-    code = _run(name, directory, program, timeout)
+    code = run_to_end(name, directory, program, timeout)
     embedded.client("ecs", environment.region, environment.account_id).submit_task_state_change(
         cluster=task["clusterArn"],
         task=task["taskArn"],
         status="STOPPED",
-        containers=[{"containerName": service, "exitCode": code, "status": "STOPPED"}],
+        containers=[
+            {
+                "containerName": service,
+                "exitCode": _KILLED if code is None else code,
+                "status": "STOPPED",
+            }
+        ],
     )
 
 
-def _run(name: str, directory: Path, program: Program, timeout: float) -> int:
-    """Runs a program to its end and returns its exit code, or that of one that took too long."""
+def run_to_end(name: str, directory: Path, program: Program, timeout: float) -> int | None:
+    """Runs a program and returns its exit code; None if it took too long, and was ended with its children."""
     log = directory / "logs" / f"{name}.log"
     pid = processes.start(
         name, program.command, directory=directory, log=log, environment=program.environment
@@ -117,7 +123,7 @@ def _run(name: str, directory: Path, program: Program, timeout: float) -> int:
             time.sleep(_POLL)
     finally:
         processes.stop(name, directory)
-    return _KILLED
+    return None
 
 
 def _timeout(sfn: Any, execution: str) -> float:

@@ -2,18 +2,19 @@
 
 import json
 import os
-import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
 from ops.core.checkout import SOURCE, Checkout
+from ops.core.console import minutes
 from ops.core.errors import OpsError
 from ops.images import image
 from ops.images.engine import Engine
 from ops.local import firsts, processes
 from ops.local.app import Manner, address_of, run_app, stop_app
 from ops.local.embedded import Embedded
+from ops.local.jobs import run_to_end
 from ops.local.names import app_name, container_name
 from ops.local.readiness import STATUS, Answers, Listens, Passes, Readiness, Stays
 from ops.local.runners import (
@@ -46,6 +47,8 @@ GIVEN_BY_AWS: Final = (
 )
 """Variables in place of what ECS gives a task: the endpoint of AWS, the role's keys, the region."""
 
+BEFORE_DEPLOY_SECONDS: Final = 1200.0
+"""Limit of a command of before_deploy, as in `make deploy` by default."""
 
 Before = Callable[[Mapping[str, str]], None]
 """Takes a program's variables."""
@@ -203,7 +206,7 @@ class Services:
             before = self._before(
                 planned,
                 lambda variables: runner.one_off(
-                    f"{called}-before", planned.settings.before_deploy, variables
+                    self._before_container(planned), planned.settings.before_deploy, variables
                 ),
             )
         fixed = len(planned.containers) > 1
@@ -254,22 +257,30 @@ class Services:
         """Returns what runs the command of `before_deploy`, with the variables of the service."""
         if not planned.settings.before_deploy or not self.runs_before_deploy:
             return None
-        log = self.checkout.local / "logs" / f"before-{self.environment.name}-{planned.key}.log"
+        name = f"before-{self.environment.name}-{planned.key}"
+        log = self.checkout.local / "logs" / f"{name}.log"
 
         def run(variables: Mapping[str, str]) -> None:
-            made = program(variables)
-            log.parent.mkdir(parents=True, exist_ok=True)
-            with log.open("ab") as output:
-                done = subprocess.run(
-                    made.command, stdout=output, stderr=output, env=made.environment, check=False
+            try:
+                code = run_to_end(name, self.checkout.local, program(variables), BEFORE_DEPLOY_SECONDS)
+            finally:
+                if self.engine:
+                    # A container can outlive the command that runs it.
+                    self.engine.remove(self._before_container(planned))
+            if code != 0:
+                how = (
+                    f"took more than {minutes(BEFORE_DEPLOY_SECONDS)} and was stopped"
+                    if code is None
+                    else f"ended with status {code}"
                 )
-            if done.returncode:
                 raise OpsError(
-                    f"before_deploy of {planned.key} ended with status {done.returncode}: "
-                    f"{processes.last_line(log)}\nLog: {log}"
+                    f"before_deploy of {planned.key} {how}: {processes.last_line(log)}\nLog: {log}"
                 )
 
         return run
+
+    def _before_container(self, planned: Workload) -> str:
+        return f"{container_name(self.checkout, app_name(self.environment, planned.key))}-before"
 
     def _status_runner(self, planned: Workload, name: str) -> Runner:
         if self.engine is None:

@@ -18,6 +18,7 @@ from ops.github.oidc_provider import manages_oidc_provider, oidc_provider_proble
 from ops.images import image as images
 from ops.images.engine import find_engine
 from ops.local import firsts
+from ops.local.services import BEFORE_DEPLOY_SECONDS
 from ops.local.stand_in import StandIn, stand_in
 from ops.releases.choice import commit_of
 from ops.releases.records import Releases
@@ -33,8 +34,6 @@ from stacks.settings import Environment, Platform
 from stacks.workloads import in_order_of_use
 
 _BEGUN: Final = "terraform.tfstate"
-_BEFORE_DEPLOY_LIMIT: Final = 1200.0
-"""Seconds for each command of before_deploy, as in `make deploy` by default."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,7 +236,7 @@ class Bootstrap:
                 plan = _plan_creation(workspace, watch(phase))
             if services := services_to_run(plan, environment):
                 BeforeDeploy(
-                    self._project, environment, self._phases.phase, _BEFORE_DEPLOY_LIMIT, self._stand_in
+                    self._project, environment, self._phases.phase, BEFORE_DEPLOY_SECONDS, self._stand_in
                 ).run(workspace, plan, services)
 
     def _apps(self) -> Iterator[tuple[str, str]]:

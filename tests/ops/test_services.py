@@ -99,6 +99,12 @@ def make(embedded: Embedded, tmp_path: Path) -> Iterator[Make]:
     stop_all(checkout.local)
 
 
+def runs(pid: int) -> bool:
+    """Whether a process runs; one that has ended may still wait for somebody to ask how."""
+    state = Path(f"/proc/{pid}/stat")
+    return state.exists() and state.read_text().rpartition(") ")[2][0] != "Z"
+
+
 def test_services_run_as_registered_and_reach_each_other(make: Make, tmp_path: Path) -> None:
     services = make()
     prices = services.run("prices")
@@ -155,6 +161,26 @@ def test_a_service_is_not_started_if_its_before_deploy_fails(make: Make) -> None
     with pytest.raises(OpsError, match=r"before_deploy of web ended with status 3: it said nothing\nLog: "):
         services.run("web")
     assert not services.runs("web")
+
+
+def test_a_before_deploy_that_takes_too_long_is_ended_with_its_children(
+    make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ops.local.services.BEFORE_DEPLOY_SECONDS", 3.0)
+    (tmp_path / "before.py").write_text(
+        "import os, subprocess, sys\n"
+        "child = subprocess.Popen(('sleep', '600'))\n"
+        "open(sys.argv[1], 'w').write(f'{os.getpid()} {child.pid}')\n"
+        "print('still migrating', flush=True)\n"
+        "child.wait()\n"
+    )
+    services = make()
+    services.run("prices")
+    with pytest.raises(OpsError, match=r"before_deploy of web took more than 3 s and was stopped: still mig"):
+        services.run("web")
+    assert not services.runs("web")
+    for pid in map(int, (tmp_path / "log").read_text().split()):
+        assert not runs(pid)
 
 
 @pytest.mark.parametrize(

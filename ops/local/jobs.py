@@ -17,12 +17,12 @@ from ops.local import processes
 from ops.local.app import variables_of
 from ops.local.embedded import Embedded
 from ops.local.runners import Program
-from ops.local.tasks import container_of
+from ops.local.tasks import Container, container_of
 from stacks.naming import base
 from stacks.settings import Environment, Project
 
-RunTask = Callable[[Mapping[str, str]], Program]
-"""Returns the program of a task, by its variables."""
+RunTask = Callable[[Container, Mapping[str, str]], Program]
+"""Returns the program of a task, by its container and all of its variables."""
 
 _KILLED: Final = 137
 """The exit code of a container that is ended by SIGKILL. Source: Amazon ECS Developer Guide, "Stopped tasks
@@ -91,7 +91,7 @@ def run_task(
     seconds. Raises OpsError if it cannot be started.
     """
     container = container_of(embedded, environment, task["taskDefinitionArn"], service)
-    program = run(variables_of(embedded, container, environment.region))
+    program = run(container, variables_of(embedded, container, environment.region))
     code = run_to_end(name, directory, program, timeout)
     embedded.client("ecs", environment.region, environment.account_id).submit_task_state_change(
         cluster=task["clusterArn"],

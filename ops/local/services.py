@@ -3,7 +3,8 @@
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
 from typing import Final
 
 from ops.core.checkout import SOURCE, Checkout
@@ -14,7 +15,7 @@ from ops.images.engine import Engine
 from ops.local import firsts, processes
 from ops.local.app import Manner, address_of, run_app, stop_app
 from ops.local.embedded import Embedded
-from ops.local.jobs import run_to_end
+from ops.local.jobs import RunTask, run_to_end
 from ops.local.names import app_name, container_name
 from ops.local.readiness import STATUS, Answers, Listens, Passes, Readiness, Stays
 from ops.local.runners import (
@@ -128,23 +129,43 @@ class Services:
         name, local = app_name(self.environment, key), self.checkout.local
         return processes.running(name, local) is not None and (local / f"{name}.json").exists()
 
-    def one_off(self, key: str) -> MakeProgram:
+    def note_engine(self) -> None:
+        """Notes how these services are run, for later commands."""
+        noted = asdict(self.engine) if self.engine else {}
+        _engine_file(self.checkout, self.environment).write_text(json.dumps(noted))
+
+    def one_off(self, key: str) -> RunTask:
         """Returns the way to run a task that is not a service's: of a job, or of `before_deploy`.
 
-        It is the local command of the job, or the command of `before_deploy` where that of the service
-        runs, with the peers on this machine. Raises NotRunError if there is no local command.
+        Without an engine it is the local command of the job, or the command of `before_deploy` where that
+        of the service runs. The peers are those on this machine. Raises NotRunError if there is no local
+        command.
         """
         service = self.environment.services[key]
+        if engine := self.engine:
+            image = self._image(engine, workload(self.project, self.environment, key).main)
+            called = self._one_off_container(key)
+
+            def contained(container: Container, variables: Mapping[str, str]) -> Program:
+                runner = TaskRunner(engine, image, called, container.definition, container.memory)
+                return runner.program(0, self._here(service, variables))
+
+            return contained
         if service.local is None:
             raise NotRunError(f"{key} has no [services.{key}.local] command, which would run it here.")
-        peers, directory = dict(self._peers(service)), SOURCE / service.local.working_directory
+        directory = SOURCE / service.local.working_directory
         command = service.local.command if service.kind == "job" else service.before_deploy
 
-        def program(variables: Mapping[str, str]) -> Program:
-            here = {name: peers.get(value, value) for name, value in variables.items()}
-            return command_in(directory, command, here)
+        def program(container: Container, variables: Mapping[str, str]) -> Program:
+            del container
+            return command_in(directory, command, self._here(service, variables))
 
         return program
+
+    def end_one_off(self, key: str) -> None:
+        """Removes the container of `one_off`, which can outlive the command that runs it."""
+        if self.engine:
+            self.engine.remove(self._one_off_container(key))
 
     def reason(self, service: Service) -> str:
         """Returns why a service is not run, or an empty string."""
@@ -206,7 +227,7 @@ class Services:
             before = self._before(
                 planned,
                 lambda variables: runner.one_off(
-                    self._before_container(planned), planned.settings.before_deploy, variables
+                    self._one_off_container(planned.key), planned.settings.before_deploy, variables
                 ),
             )
         fixed = len(planned.containers) > 1
@@ -246,6 +267,11 @@ class Services:
         differs = {name: peers[value] for name, value in found.variables.items() if value in peers}
         return replace(found, variables={**found.variables, **differs}), differs
 
+    def _here(self, service: Service, variables: Mapping[str, str]) -> dict[str, str]:
+        """Returns variables with which a service finds its peers on this machine."""
+        peers = dict(self._peers(service))
+        return {name: peers.get(value, value) for name, value in variables.items()}
+
     def _peers(self, service: Service) -> Iterator[tuple[str, str]]:
         """Yields where a service finds those that it uses, on AWS and here."""
         for name in used_services(service.uses):
@@ -264,9 +290,7 @@ class Services:
             try:
                 code = run_to_end(name, self.checkout.local, program(variables), BEFORE_DEPLOY_SECONDS)
             finally:
-                if self.engine:
-                    # A container can outlive the command that runs it.
-                    self.engine.remove(self._before_container(planned))
+                self.end_one_off(planned.key)
             if code != 0:
                 how = (
                     f"took more than {minutes(BEFORE_DEPLOY_SECONDS)} and was stopped"
@@ -279,8 +303,8 @@ class Services:
 
         return run
 
-    def _before_container(self, planned: Workload) -> str:
-        return f"{container_name(self.checkout, app_name(self.environment, planned.key))}-before"
+    def _one_off_container(self, key: str) -> str:
+        return f"{container_name(self.checkout, app_name(self.environment, key))}-task"
 
     def _status_runner(self, planned: Workload, name: str) -> Runner:
         if self.engine is None:
@@ -299,3 +323,16 @@ class Services:
             log = self.checkout.local / "logs" / f"image-{each.release}.log"
             self._built[each.release] = image.build(engine, self.project, wanted, log, native=True).id
         return self._built[each.release]
+
+
+def noted_engine(checkout: Checkout, environment: Environment) -> Engine | None:
+    """Returns the engine with which `make up` last ran the services of an environment; None for processes."""
+    try:
+        noted = json.loads(_engine_file(checkout, environment).read_text())
+    except FileNotFoundError:
+        return None
+    return Engine(**noted) if noted else None
+
+
+def _engine_file(checkout: Checkout, environment: Environment) -> Path:
+    return checkout.local / f"engine-{environment.name}.json"

@@ -1,7 +1,7 @@
 """Runs services, jobs and `before_deploy` in place of ECS, since the embedded AWS runs no containers.
 
-It runs them as `make up` does, as the current task definitions say. It is never used with any
-other AWS.
+It runs them as the last `make up` did, in containers or as processes, and as the current task definitions
+say. It is never used with any other AWS.
 """
 
 import os
@@ -18,7 +18,7 @@ from ops.local.balancers import Balancers
 from ops.local.embedded import Embedded, find_embedded
 from ops.local.jobs import process_name, run_job, run_task
 from ops.local.names import app_name
-from ops.local.services import NotRunError, Services
+from ops.local.services import NotRunError, Services, noted_engine
 from stacks.settings import Environment, Project
 
 
@@ -74,15 +74,18 @@ class StandIn:
         run = self._services.one_off(job)
 
         def until_done(execution: str) -> None:
-            run_job(
-                self.embedded,
-                self.project,
-                self.environment,
-                job,
-                execution,
-                directory=self.checkout.local,
-                run=run,
-            )
+            try:
+                run_job(
+                    self.embedded,
+                    self.project,
+                    self.environment,
+                    job,
+                    execution,
+                    directory=self.checkout.local,
+                    run=run,
+                )
+            finally:
+                self._services.end_one_off(job)
 
         return until_done
 
@@ -98,16 +101,19 @@ class StandIn:
         name = f"before-{self.environment.name}-{service}"
         log = self.checkout.local / "logs" / f"{name}.log"
         start = log.stat().st_size if log.exists() else 0
-        run_task(
-            self.embedded,
-            self.environment,
-            service,
-            task,
-            name=name,
-            directory=self.checkout.local,
-            run=self._services.one_off(service),
-            timeout=timeout,
-        )
+        try:
+            run_task(
+                self.embedded,
+                self.environment,
+                service,
+                task,
+                name=name,
+                directory=self.checkout.local,
+                run=self._services.one_off(service),
+                timeout=timeout,
+            )
+        finally:
+            self._services.end_one_off(service)
         lines = log.read_bytes()[start:].decode(errors="replace").strip().splitlines()
         return lines[-1] if lines else "it said nothing"
 
@@ -120,7 +126,12 @@ class StandIn:
     @property
     def _services(self) -> Services:
         return Services(
-            self.checkout, self.embedded, self.project, self.environment, runs_before_deploy=False
+            self.checkout,
+            self.embedded,
+            self.project,
+            self.environment,
+            noted_engine(self.checkout, self.environment),
+            runs_before_deploy=False,
         )
 
 

@@ -205,6 +205,7 @@ class _Up:
         engine = find_engine() if self._run == "image" else None
         services = Services(self._checkout, embedded, self._project, environment, engine)
         services.stop_removed()
+        services.note_engine()
         ran: dict[str, Ran] = {}
         missing: dict[str, str] = {}
         for key in in_order_of_use(environment):

@@ -10,9 +10,14 @@ import pytest
 
 from ops.core.checkout import Checkout
 from ops.core.errors import OpsError
+from ops.core.progress import Phase
+from ops.images.engine import Engine
 from ops.local import processes
 from ops.local.embedded import Embedded
+from ops.local.names import container_name
 from ops.local.services import GIVEN_BY_AWS, NotRunError, Services
+from ops.local.stand_in import StandIn
+from ops.local.tasks import Container
 from ops.local.up import stop_all
 from stacks.reading import read_platform
 from stacks.workloads import workload
@@ -65,6 +70,11 @@ local = { command = ["python", "DIRECTORY/worker.py"], working_directory = "docs
 [services.proxy]
 image = "public.ecr.aws/nginx/nginx@sha256:DIGITS"
 path = "/proxy"
+
+[services.beat]
+kind = "worker"
+image = "public.ecr.aws/beat/beat@sha256:DIGITS"
+uses = ["services.prices"]
 
 [services.bare]
 dockerfile = "shop/Dockerfile"
@@ -196,6 +206,46 @@ def test_what_is_not_run_is_said_with_the_reason(make: Make, service: str, why: 
     with pytest.raises(NotRunError, match=why):
         services.run(service)
     assert services.address(service) == ""
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Engine:
+    """A container engine that notes what it is asked, and runs something else."""
+    program = tmp_path / "docker"
+    program.write_text(f'#!/bin/sh\necho "$@" >> {tmp_path}/asked\n[ "$1" != run ] || exec sleep 600\n')
+    program.chmod(0o755)
+    return Engine("docker", str(program))
+
+
+def test_later_commands_run_services_as_the_last_up_did(make: Make, engine: Engine, tmp_path: Path) -> None:
+    services = make()
+    services.checkout.local.mkdir(parents=True)
+    desk = StandIn(services.checkout, services.embedded, services.project, services.environment)
+    assert desk.reason("proxy") == "third-party image: RUN=image runs it, with docker or podman"
+    replace(services, engine=engine).note_engine()
+    assert desk.reason("proxy") == ""
+    phase = Phase("app beat")
+    assert desk.run("beat", phase) == ""
+    assert phase.result == "started"
+    assert f"--name={container_name(services.checkout, 'app-dev-beat')}" in (tmp_path / "asked").read_text()
+    services.note_engine()
+    assert desk.reason("proxy").startswith("third-party image")
+
+
+def test_with_an_engine_tasks_that_end_run_in_containers_of_their_image(
+    make: Make, engine: Engine, tmp_path: Path
+) -> None:
+    services = replace(make(), engine=engine)
+    program = services.one_off("beat")
+    variables = {"PRICES_URL": "http://prices.dev.oaktree.internal:8081"}
+    found = program(Container("arn", "role", {}, {}, {"command": ["migrate"]}), variables)
+    assert found.command[:2] == (engine.executable, "run")
+    assert found.command[-2:] == (f"public.ecr.aws/beat/beat@sha256:{'a' * 64}", "migrate")
+    assert found.environment["PRICES_URL"] == variables["PRICES_URL"]
+    services.end_one_off("beat")
+    name = f"{container_name(services.checkout, 'app-dev-beat')}-task"
+    assert f"--name={name}" in found.command
+    assert (tmp_path / "asked").read_text().splitlines()[-1] == f"rm --force {name}"
 
 
 def test_a_program_that_is_not_there_is_said(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:

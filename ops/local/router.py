@@ -2,20 +2,22 @@
 
 TABLE is a JSON file of `ops.local.balancers`, read again when it changes. The router picks a service as
 the rules of a listener do, by host and path in the order of their priorities, and passes bytes on both ways
-as they arrive, so that event streams and WebSockets work. It answers one request on each connection. It
-knows no CIDRs: every request comes from this machine.
+as they arrive, so that event streams and WebSockets work. It answers one request on each connection, and
+drops what a client sends after it: that may be for another service. It knows no CIDRs: every request comes
+from this machine.
 
-Source of the headers: Application Load Balancers guide, "HTTP headers and Application Load Balancers".
+Sources: of the headers, Application Load Balancers guide, "HTTP headers and Application Load Balancers"; of
+where a request ends, RFC 9112, "Message Body Length".
 """
 
 import asyncio
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 HOST: Final = "127.0.0.1"
@@ -120,6 +122,7 @@ class Router:
         try:
             line, headers = _head(await reader.readuntil(b"\r\n\r\n"))
             method, target, version = line.split(" ")
+            length = _length(headers)
         except (ValueError, asyncio.LimitOverrunError):
             return await _say(writer, 400, "Bad request")
         path = urlsplit(target).path if target.startswith("http") else target.partition("?")[0]
@@ -139,13 +142,16 @@ class Router:
             upgrade = _value(headers, "upgrade")
             passed = _forwarded(headers, writer.get_extra_info("peername")[0], port, upgrade)
             upstream[1].write(_bytes(f"{method} {target} {version}", passed))
-            await self._exchange((reader, writer), upstream, service)
+            sending = _send(reader, upstream[1], length, ends=not upgrade)
+            await self._exchange((reader, writer), upstream, service, sending)
         finally:
             await _close(upstream[1])
 
-    async def _exchange(self, client: Pipes, upstream: Pipes, service: str) -> None:
+    async def _exchange(
+        self, client: Pipes, upstream: Pipes, service: str, request: Coroutine[Any, Any, None]
+    ) -> None:
         """Passes on the rest of the request and the whole answer, at the same time."""
-        sending = asyncio.create_task(_pump(client[0], upstream[1]))
+        sending = asyncio.create_task(request)
         try:
             while True:
                 try:
@@ -161,6 +167,9 @@ class Router:
                     return await _say(client[1], 502, f"{service} closed the connection without an answer")
                 # 100 and 103 come before the answer; 101 is one, and the connection stays.
                 before = 100 <= status < 200 and status != 101
+                if status == 101:
+                    await sending
+                    sending = asyncio.create_task(_pump(client[0], upstream[1]))
                 kept = headers if before or status == 101 else [*_without(headers, "connection"), _CLOSE]
                 client[1].write(_bytes(line, kept))
                 await client[1].drain()
@@ -188,6 +197,67 @@ def _forwarded(headers: Headers, client: str, port: int, upgrade: str) -> Header
         ("X-Forwarded-Proto", "http"),
         ("X-Forwarded-Port", str(port)),
     ]
+
+
+def _length(headers: Headers) -> int | None:
+    """Returns the length of a request's body; None if it is sent in chunks.
+
+    Raises ValueError if it cannot be told where the request ends.
+    """
+    lengths = {value for name, value in headers if name.lower() == "content-length"}
+    codings = [value.lower() for name, value in headers if name.lower() == "transfer-encoding"]
+    if codings:
+        if codings != ["chunked"] or lengths:
+            raise ValueError(codings)
+        return None
+    if len(lengths) > 1 or not all(length.isascii() and length.isdecimal() for length in lengths):
+        raise ValueError(lengths)
+    return int(lengths.pop()) if lengths else 0
+
+
+async def _send(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, length: int | None, *, ends: bool
+) -> None:
+    """Passes on the body of a request; if it `ends` with that, waits for the client to go, and says so."""
+    try:
+        if length is None:
+            await _chunks(reader, writer)
+        else:
+            await _bytes_of(reader, writer, length)
+    except (ValueError, asyncio.LimitOverrunError, asyncio.IncompleteReadError):
+        writer.close()
+        return
+    if ends:
+        while await reader.read(_PIECE):
+            pass  # another request
+        if writer.can_write_eof():
+            writer.write_eof()
+
+
+async def _chunks(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Passes on a chunked body with its trailers."""
+    size, line = -1, b""
+    while size:
+        line = await reader.readuntil(b"\r\n")
+        size = int(line.partition(b";")[0], 16)
+        if size < 0:
+            raise ValueError(line)
+        writer.write(line)
+        await _bytes_of(reader, writer, size + len(b"\r\n") if size else 0)
+    while line != b"\r\n":
+        line = await reader.readuntil(b"\r\n")
+        writer.write(line)
+    await writer.drain()
+
+
+async def _bytes_of(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, length: int) -> None:
+    while length:
+        piece = await reader.read(min(length, _PIECE))
+        if not piece:
+            raise asyncio.IncompleteReadError(b"", length)
+        writer.write(piece)
+        await writer.drain()
+        length -= len(piece)
 
 
 async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

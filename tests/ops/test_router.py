@@ -119,6 +119,34 @@ def rule(priority: int, host: str | None, path: str, service: str) -> dict[str, 
     return {"priority": priority, "host": host, "path": path, "service": service}
 
 
+@contextmanager
+def recording(got: list[bytes]) -> Iterator[str]:
+    """A service that notes every byte of a connection, then answers; yields its address."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(10)
+
+        def serve() -> None:
+            connection, _ = server.accept()
+            with connection:
+                connection.settimeout(10)
+                while piece := connection.recv(65536):
+                    got.append(piece)
+                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        yield f"127.0.0.1:{server.getsockname()[1]}"
+        thread.join(20)
+
+
+def send(port: int, content: bytes) -> bytes:
+    """Sends bytes and that there are no more; returns all that comes back."""
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+        connection.sendall(content)
+        connection.shutdown(socket.SHUT_WR)
+        return b"".join(iter(lambda: connection.recv(65536), b""))
+
+
 def ask(port: int, path: str, **headers: str) -> tuple[int, str, Any]:
     connection = HTTPConnection("127.0.0.1", port, timeout=10)
     connection.request("GET", path, headers=headers)
@@ -150,6 +178,72 @@ def test_requests_go_to_services_by_host_and_path_with_the_headers_of_a_load_bal
             posted = urllib.request.Request(f"http://127.0.0.1:{port}/", data=b"x" * 300_000)
             with urllib.request.urlopen(posted, timeout=10) as answer:
                 assert json.load(answer)["sent"] == "x" * 300_000
+
+
+CHUNKED = b"Transfer-Encoding: chunked\r\n\r\n3;x=1\r\nabc\r\nA\r\nGET / HTTP\r\n0\r\nDigest: x\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    "request_end",
+    [b"\r\n", b"Content-Length: 5\r\n\r\nGET /", CHUNKED],
+    ids=["no body", "a length", "chunks"],
+)
+def test_a_second_request_on_a_connection_does_not_reach_the_first_ones_service(
+    tmp_path: Path, request_end: bytes
+) -> None:
+    got: list[bytes] = []
+    port = free_port()
+    with recording(got) as web:
+        table: dict[str, Any] = {
+            "rules": {port: [rule(1, None, "/api", "api"), rule(2, None, "/", "web")]},
+            "addresses": {"web": web},
+            "missing": {"api": "off"},
+        }
+        with routing_by(tmp_path, table):
+            first = b"POST / HTTP/1.1\r\nHost: x\r\n" + request_end
+            answer = send(port, first + b"POST /api HTTP/1.1\r\nHost: x\r\nContent-Length: 6\r\n\r\nsecret")
+    assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert b"Connection: close\r\n" in answer
+    assert answer.endswith(b"\r\n\r\nok")
+    passed = b"".join(got)
+    assert passed.endswith(request_end.partition(b"\r\n\r\n")[2])
+    assert b"/api" not in passed
+    assert b"secret" not in passed
+
+
+@pytest.mark.parametrize(
+    "framing",
+    [
+        b"Content-Length: 1\r\nContent-Length: 2",
+        b"Content-Length: -1",
+        b"Content-Length: 1\r\nTransfer-Encoding: chunked",
+        b"Transfer-Encoding: gzip",
+    ],
+)
+def test_a_request_whose_end_is_not_known_is_refused(tmp_path: Path, framing: bytes) -> None:
+    port = free_port()
+    table: dict[str, Any] = {
+        "rules": {port: [rule(1, None, "/", "web")]},
+        "addresses": {"web": f"127.0.0.1:{free_port()}"},
+        "missing": {},
+    }
+    with routing_by(tmp_path, table):
+        assert send(port, b"POST / HTTP/1.1\r\n" + framing + b"\r\n\r\n").startswith(b"HTTP/1.1 400 ")
+
+
+def test_a_chunk_without_a_length_is_the_end(tmp_path: Path) -> None:
+    got: list[bytes] = []
+    port = free_port()
+    with recording(got) as web:
+        table: dict[str, Any] = {
+            "rules": {port: [rule(1, None, "/", "web")]},
+            "addresses": {"web": web},
+            "missing": {},
+        }
+        with routing_by(tmp_path, table):
+            request = b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nnone\r\nabc"
+            assert send(port, request).startswith(b"HTTP/1.1 502 ")
+    assert b"abc" not in b"".join(got)
 
 
 def test_what_no_rule_matches_and_what_does_not_answer_are_told_as_a_load_balancer_does(

@@ -290,7 +290,7 @@ def doctor(env: Env = None, directory: Directory = HERE) -> None:
         platform = None
     environment = environment_of(platform, env) if platform and env else None
     checks = (*desk_checks(checkout, SOURCE), *terraform_checks(checkout))
-    aws = AwsChecks(platform, environment) if platform else None
+    aws = AwsChecks(checkout, platform, environment) if platform else None
     of_aws = chain(aws.checks(), github_checks(checkout, aws)) if aws else ()
     wrong = notes = 0
     for finding in doctors.examine(chain(checks, of_aws)):

@@ -19,7 +19,7 @@ from ops.core.clients import require_account
 from ops.core.ecs import Image
 from ops.core.errors import OpsError, UsageError
 from ops.github.role import act_in
-from ops.terraform import prerequisites, provision
+from ops.terraform import boundaries, prerequisites, provision
 from ops.terraform.synthesis import synthesize
 from ops.terraform.targets import environment_of, target_of
 from ops.terraform.waiting import WaitsError
@@ -195,6 +195,7 @@ def _plan(
                 act_in(platform.project, target.account_id, target.region)
                 require_account(target.account_id, target.region)
                 prerequisites.note(platform, [target], say)
+                boundaries.note(checkout, platform, target, say)
                 provision.plan_here(workspace, checkout, platform, target, lock=False, releases=releases)
             finally:
                 for kept, copy in (

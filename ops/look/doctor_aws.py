@@ -18,10 +18,11 @@ from botocore.exceptions import (
 from botocore.exceptions import ConnectionError as AwsConnectionError
 from botocore.session import Session
 
+from ops.core.checkout import Checkout
 from ops.core.clients import GET_KEYS, REFUSALS, SIGN_IN, ambient_client
 from ops.core.errors import OpsError
 from ops.look.doctor import Check, Finding, Level
-from ops.terraform import locks, prerequisites
+from ops.terraform import boundaries, locks, prerequisites
 from ops.terraform.states import StateBucket
 from stacks.kinds import Stack, stacks_for_environment
 from stacks.naming import state_bucket
@@ -35,6 +36,7 @@ class AwsChecks:
     `environment` is the one to check for, if any.
     """
 
+    checkout: Checkout
     platform: Platform
     environment: Environment | None
     account: str = ""
@@ -51,6 +53,9 @@ class AwsChecks:
             stacks = stacks_for_environment(self.platform.project, self.environment)
             for check, stack in prerequisites.of_stacks(stacks):
                 yield Check(check.name, partial(self.prerequisite, check, stack))
+            of_boundaries = boundaries.check(self.checkout)
+            stack = of_boundaries.kind.of_environment(self.environment)
+            yield Check(of_boundaries.name, partial(self.prerequisite, of_boundaries, stack))
 
     def identity(self) -> Iterator[Finding]:
         """Reports whose credentials these are."""

@@ -32,6 +32,7 @@ from ops.rollout.plan import applied_task_definition, plan_release
 from ops.rollout.smoke import SECONDS, Expected, short
 from ops.rollout.verify import verify
 from ops.rollout.watch import Say
+from ops.terraform import boundaries
 from ops.terraform.binary import TerraformError
 from ops.terraform.locks import StateLockedError
 from ops.terraform.phases import watch
@@ -183,6 +184,7 @@ class _Deployment:
             self._note_completed(name)
         if self._superseded():
             return
+        boundaries.require(self._checkout, self._platform, self.target, self._indented)
         try:
             self._record()
             watched = self._plan(workspace)

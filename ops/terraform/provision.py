@@ -13,7 +13,7 @@ from ops.core.clients import ambient_client
 from ops.core.ecs import Image
 from ops.core.errors import OpsError
 from ops.core.files import exclusive
-from ops.terraform import foundation, locks
+from ops.terraform import boundaries, foundation, locks
 from ops.terraform.binary import find_terraform
 from ops.terraform.states import StateBucket
 from ops.terraform.synthesis import synthesize
@@ -54,6 +54,7 @@ def validate(checkout: Checkout, targets: list[Stack], on_done: OnLine) -> None:
 def plan(checkout: Checkout, platform: Platform, target: Stack, on_line: OnLine) -> Path:
     """Plans a stack, saves the plan for `apply`, and returns the plan's path."""
     synthesize(checkout)
+    boundaries.note(checkout, platform, target, on_line)
     with working_on(checkout, target) as workspace:
         plan_here(workspace, checkout, platform, target, on_line)
         return workspace.saved_plan

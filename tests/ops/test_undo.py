@@ -20,6 +20,7 @@ from ops.releases.records import FAILED, IN_SERVICE, RECORDED, Recorded, Release
 from ops.rollout import deploy
 from ops.rollout import plan as release_plan
 from ops.rollout.deploy import Order
+from ops.terraform import boundaries
 from ops.terraform.binary import TerraformError
 from ops.terraform.targets import target_of
 from ops.terraform.waiting import WaitsError
@@ -239,6 +240,7 @@ def world(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFact
     monkeypatch.setattr(deploy, "Deployed", Service)
     monkeypatch.setattr(deploy, "BeforeDeploy", Commands)
     monkeypatch.setattr(deploy, "stand_in", nothing)
+    monkeypatch.setattr(boundaries, "require", nothing)
     monkeypatch.setattr(deploy, "working_on", working_on)
     monkeypatch.setattr(deploy, "plan_release", plan_release)
     monkeypatch.setattr(deploy, "applied_task_definition", lambda _, name: name)
@@ -287,6 +289,18 @@ def test_a_stack_that_was_destroyed_is_not_created_again(world: World, platform:
     with pytest.raises(
         OpsError, match=r"it was destroyed.*`make bootstrap ENV=dev` does\.\nNothing was changed"
     ):
+        run(platform, NEXT)
+    assert world.records == [BEFORE]
+
+
+def test_a_release_is_not_recorded_while_the_boundary_is_older_than_the_settings(
+    world: World, platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OpsError("The boundary is older.")
+
+    monkeypatch.setattr(boundaries, "require", refuse)
+    with pytest.raises(OpsError, match=r"The boundary is older\.\nNothing was changed\."):
         run(platform, NEXT)
     assert world.records == [BEFORE]
 

@@ -434,6 +434,14 @@ def test_services_assume_roles_for_their_own_account_only(stacks: dict[str, Stac
     assert found
 
 
+def test_the_boundaries_refer_to_no_other_resource_so_that_they_can_be_compared_with_what_is_applied(
+    stacks: dict[str, Stack],
+) -> None:
+    for foundation in (HOME, OTHER):
+        for boundary in ("workload_boundary", "job_boundary"):
+            assert "${" not in stacks[foundation].one("aws_iam_policy", boundary)["policy"]
+
+
 def test_the_boundary_lets_nobody_write_secrets_or_take_on_roles(stacks: dict[str, Stack]) -> None:
     allowed = {action for statement in boundary_of(stacks[HOME]) for action in statement["Action"]}
     of_secrets = {action for action in allowed if action.startswith(("secretsmanager:", "ssm:"))}

@@ -23,13 +23,12 @@ from ops.core.ecs import Image
 from ops.core.errors import OpsError, ReleaseFailedError
 from ops.core.progress import Progress
 from ops.local.stand_in import stand_in
-from ops.releases.ancestry import Age, age
-from ops.releases.choice import has_failed, previous, restored
-from ops.releases.records import FAILED, IN_SERVICE, RECORDED, Recorded, Releases
+from ops.releases.records import Releases
 from ops.rollout.before_deploy import HAS_TO_FIT, BeforeDeploy, beyond, services_to_run
 from ops.rollout.deployed import Deployed
 from ops.rollout.plan import applied_task_definition, plan_release
-from ops.rollout.smoke import SECONDS, Expected, short
+from ops.rollout.recorder import Recorder, Release, shown
+from ops.rollout.smoke import SECONDS
 from ops.rollout.verify import verify
 from ops.rollout.watch import Say
 from ops.terraform import boundaries
@@ -102,34 +101,11 @@ class _ReportedError(OpsError):
 
 
 @dataclass(frozen=True, slots=True)
-class _Release:
-    """A release that is being deployed: its image, the version of its record, and the services that run it.
-
-    Several services may run it, or none, if only jobs do.
-    """
-
-    name: str
-    version: int
-    image: Image
-    services: tuple[Deployed, ...]
-
-    @property
-    def before(self) -> Image | None:
-        """Returns what its services ran before; None if they did not exist."""
-        return next((found for each in self.services if (found := each.ran(self.name))), None)
-
-    @property
-    def completed(self) -> bool:
-        """Whether ECS says that the deployment of `before` has completed, in all of its services."""
-        return all(each.completed for each in self.services if each.ran(self.name))
-
-
-@dataclass(frozen=True, slots=True)
 class _Watched:
     """What a deployment concerns: services, and the releases that they run."""
 
     services: tuple[Deployed, ...]
-    releases: tuple[_Release, ...]
+    releases: tuple[Release, ...]
 
 
 class _Deployment:
@@ -158,7 +134,6 @@ class _Deployment:
         self._say = say
         self._require = require
         ssm, ecr = ambient_client("ssm", environment.region), ambient_client("ecr", project.region)
-        self._releases = Releases(project, environment, ssm, ecr)
         self._states = StateBucket(ambient_client("s3", project.region), state_bucket(project))
         self._stand_in = stand_in(checkout, project, environment)
         self._all = [
@@ -167,22 +142,22 @@ class _Deployment:
             if service.kind != "job"
         ]
         self._images = services_by_image(project, environment)
+        releases = Releases(project, environment, ssm, ecr)
+        self._recorder = Recorder(name, self._images, self._all, releases, progress, say)
         self._environment = environment
         self._before_deploy = BeforeDeploy(project, environment, progress.phase, order.limit, self._stand_in)
         self._has_run = False
         """Whether a command of before_deploy has succeeded, which no undo takes back."""
         self._rollback = ""
-        self._replaced: dict[str, Recorded | None] = {}
-        """What the releases of the order have replaced in the record, by the image's name."""
 
     def run(self, workspace: Workspace) -> None:
-        started = time.monotonic()
+        started, order = time.monotonic(), self._order
         self._refuse_destroyed()
         for deployed in self._all:
-            deployed.begin(alarms=self._order.bake > 0)
+            deployed.begin(alarms=order.bake > 0)
         for name in self._images:
-            self._note_completed(name)
-        if self._superseded():
+            self._recorder.note_completed(name)
+        if not order.allow_older and self._recorder.superseded(order.releases, self._checkout.directory):
             return
         boundaries.require(self._checkout, self._platform, self.target, self._indented)
         try:
@@ -193,9 +168,10 @@ class _Deployment:
         except BaseException:
             # What fails here leaves the record as it is, which `stands` says.
             with suppress(OpsError, ClientError, BotoCoreError):
-                self._withdraw()
+                if self._recorder.withdraw():
+                    self._leaves("Nothing was applied, and the record names the previous release again.")
             raise
-        self._rollback = self._rollbacks(each.name for each in watched.releases)
+        self._rollback = self._recorder.rollbacks(each.name for each in watched.releases)
         try:
             self._prepare(workspace, watched)
         except ReleaseFailedError as failure:
@@ -211,10 +187,10 @@ class _Deployment:
             "The release is in service and tested. Its record may not say so: `make deploy "
             f"ENV={self._name}` adds it."
         )
-        self._settle(watched.releases)
+        self._recorder.settle(watched.releases)
         for each in watched.releases:
             unchanged = ", as before" if each.before == each.image else ""
-            runs = f"{self._name}: {self._users(each.name)} {_short(each.image)}{unchanged}."
+            runs = f"{self._name}: {self._recorder.users(each.name)} {shown(each.image)}{unchanged}."
             self._say(f"{runs} It took {minutes(time.monotonic() - started)}.")
 
     def _refuse_destroyed(self) -> None:
@@ -225,127 +201,17 @@ class _Deployment:
                 f"release does not create it: `make bootstrap ENV={self._name}` does."
             )
 
-    def _running(self, name: str) -> tuple[Deployed, ...]:
-        """Returns the services of ECS that run an image."""
-        return tuple(each for each in self._all if each.service in self._images[name])
-
-    def _users(self, name: str) -> str:
-        """Returns who runs an image, with the verb."""
-        users = self._images[name]
-        return f"{', '.join(users)} run{'s' if len(users) == 1 else ''}"
-
-    def _note_completed(self, name: str) -> None:
-        """Records that the current release is in service, if only ECS knows so far.
-
-        That is so after `make bootstrap`, `make apply`, and a deployment that was interrupted.
-        """
-        latest = self._releases.latest(name)
-        if latest is None or latest.release is None or latest.release.state != RECORDED:
-            return
-        current = Image(latest.release.image, latest.release.commit)
-        services = self._running(name)
-        if services and all(each.completed and each.ran(name) == current for each in services):
-            history = self._releases.history(name)
-            if not has_failed(history, current.image, current.commit):
-                self._releases.settle(name, latest.version, IN_SERVICE)
-
-    def _rollbacks(self, names: Iterable[str]) -> str:
-        """Returns the commands that record the previous releases of images again; empty if there is none."""
-        several = len(self._images) > 1
-        return ", ".join(
-            f"`make rollback ENV={self._name}{f' SERVICE={name}' if several else ''}`"
-            for name in names
-            if previous(self._releases.history(name))
-        )
-
     def _back(self, rollback: str) -> str:
         return f"{rollback} and `make deploy ENV={self._name}` go back to the previous one"
 
-    def _settle(self, releases: Iterable[_Release]) -> None:
-        """Records that releases are in service."""
-        for each in releases:
-            if not self._releases.settle(each.name, each.version, IN_SERVICE):
-                self._indented(f"{each.name}: somebody recorded another release meanwhile")
-
-    def _superseded(self) -> bool:
-        """Whether the order's commit is older than a recorded one that has not failed; says which.
-
-        It compares with the record, not with ECS, so that a release counts that was interrupted. What
-        Git does not know is printed and stops nothing.
-        """
-        order = self._order
-        for service, image in order.releases.items() if not order.allow_older else ():
-            latest = self._releases.latest(service)
-            current = latest.release if latest else None
-            if current is None or current.state == FAILED or current.commit == image.commit:
-                continue
-            new, old = image.commit[:7], current.commit[:7]
-            match age(self._checkout.directory, image.commit, current.commit):
-                case Age.OLDER:
-                    runs = "runs" if current.state == IN_SERVICE else "has the release of"
-                    self._say(
-                        f"Skipped: {self._name} {runs} {old}, which is newer than {new}. ALLOW_OLDER=1 "
-                        "deploys it all the same."
-                    )
-                    return True
-                case Age.DIVERGED:
-                    self._indented(
-                        f"{service}: neither {new} nor {old}, which it replaces, is built on the other"
-                    )
-                case Age.UNKNOWN:
-                    self._indented(
-                        f"{service}: Git does not know here whether {new} is older than {old}, which it "
-                        "replaces"
-                    )
-        return False
-
     def _record(self) -> None:
-        """Records the releases of the order; none if the registry lacks the image of one."""
-        releases, name = self._order.releases, self._name
-        for image in releases.values():
-            self._releases.kept_tags(image.image)
+        """Records the releases of the order."""
         of = " SERVICE=<service>" if len(self._images) > 1 else ""
-        for service, image in releases.items():
-            before = self._releases.latest(service)
-            with self._progress.phase(f"record {service}") as phase:
-                changed = self._releases.record(service, image.image, image.commit)
-                if changed:
-                    self._replaced[service] = before
-                phase.result = f"{_short(image)}{'' if changed else ', unchanged'}"
+        for _ in self._recorder.record(self._order.releases):
             self._leaves(
-                f"The release is recorded and not deployed. `make deploy ENV={name}` deploys it; "
-                f"`make rollback ENV={name}{of}` records the previous one again, if there is one."
+                f"The release is recorded and not deployed. `make deploy ENV={self._name}` deploys it; "
+                f"`make rollback ENV={self._name}{of}` records the previous one again, if there is one."
             )
-
-    def _withdraw(self) -> None:
-        """Records again what the releases of the order replaced, so that no other apply deploys them.
-
-        Nothing of the order was applied, so all that the record said of what it replaced still holds.
-        """
-        withdrawn = set[str]()
-        for service, before in self._replaced.items():
-            latest, release = self._releases.latest(service), before.release if before else None
-            ordered = self._order.releases[service]
-            if latest is None or release is None or latest.what != (ordered.image, ordered.commit):
-                continue
-            with self._progress.phase(f"record {service}") as phase:
-                why = f"withdraws version {latest.version}, which was not deployed"
-                self._releases.record(
-                    service,
-                    release.image,
-                    release.commit,
-                    why,
-                    latest.version,
-                    release.restores,
-                    release.undoes,
-                )
-                if release.state != RECORDED and (again := self._releases.latest(service)):
-                    reason = release.why if release.state == FAILED else ""
-                    self._releases.settle(service, again.version, release.state, reason)
-                phase.result = f"{_short(Image(release.image, release.commit))} again"
-            withdrawn.add(service)
-        if withdrawn and withdrawn == self._replaced.keys():
-            self._leaves("Nothing was applied, and the record names the previous release again.")
 
     def _plan(self, workspace: Workspace) -> _Watched:
         """Saves a plan and returns what to watch: the services of the order, and those that it changes.
@@ -353,9 +219,9 @@ class _Deployment:
         Services that run the same image are watched together.
         """
         with self._progress.phase(f"plan {self.target.name}") as phase:
-            recorded = [self._recorded(name) for name in self._images]
+            recorded = [self._recorder.current(name) for name in self._images]
             changed = plan_release(self._checkout, self._platform, self.target, workspace, phase)
-            if recorded != [self._recorded(name) for name in self._images]:
+            if recorded != [self._recorder.current(name) for name in self._images]:
                 raise OpsError("Somebody recorded another release meanwhile. Try again.")
         wanted = {*self._order.services, *(each.service for each in self._all if each.name in changed)}
         for users in self._images.values():
@@ -367,8 +233,8 @@ class _Deployment:
         )
         for each in watched.releases:
             before = each.before
-            place = f" in place of {_short(before)}" if before else ", its first release"
-            self._indented(f"{each.name}: {_short(each.image)}{'' if before == each.image else place}")
+            place = f" in place of {shown(before)}" if before else ", its first release"
+            self._indented(f"{each.name}: {shown(each.image)}{'' if before == each.image else place}")
         return watched
 
     def _prepare(self, workspace: Workspace, watched: _Watched) -> None:
@@ -379,7 +245,7 @@ class _Deployment:
         """
         plan = json.loads(workspace.plan_json.read_bytes())
         changed = services_to_run(plan, self._environment)
-        services = [service for service in changed if not self._goes_back(service)]
+        services = [service for service in changed if not self._recorder.goes_back(service)]
         for service in changed:
             if service not in services:
                 self._indented(f"{service}: before_deploy is not run, because its release was there before")
@@ -393,7 +259,7 @@ class _Deployment:
         self._leaves(f"{ran} has run, and nothing else was applied. {again} applies the rest.")
         with self._progress.phase(f"plan {self.target.name}") as phase:
             plan_release(self._checkout, self._platform, self.target, workspace, phase)
-            if any(self._recorded(each.name) != each for each in watched.releases):
+            if any(self._recorder.current(each.name) != each for each in watched.releases):
                 raise OpsError("Somebody recorded another release meanwhile. Try again.")
             if found := beyond(plan, json.loads(workspace.plan_json.read_bytes())):
                 workspace.discard_plan()
@@ -401,26 +267,6 @@ class _Deployment:
                     f"After before_deploy, the plan of {self.target.name} makes other changes than before: "
                     f"{', '.join(found)}. Look at them with `make plan`, then try again."
                 )
-
-    def _goes_back(self, service: str) -> bool:
-        """Whether an undo, or a rollback to a release that was in service, has recorded its release again."""
-        name = next(each.released for each in self._all if each.service == service)
-        latest = self._releases.latest(name) if name else None
-        release = latest.release if latest else None
-        if name is None or release is None:
-            return False
-        was_there = release.restores and restored(self._releases.history(name), release.image, release.commit)
-        return bool(release.undoes or was_there)
-
-    def _recorded(self, name: str) -> _Release:
-        found = self._releases.latest(name)
-        if found is None or found.release is None:
-            raise OpsError(
-                f"{self._name} has no release of {name} that can be read. Make one: "
-                f"`make deploy ENV={self._name} SERVICE={name} IMAGE=<repository>@<digest>`."
-            )
-        image = Image(found.release.image, found.release.commit)
-        return _Release(name, found.version, image, self._running(name))
 
     def _apply(self, workspace: Workspace) -> None:
         before = self.stands
@@ -472,7 +318,7 @@ class _Deployment:
     def _undo(self, workspace: Workspace, watched: _Watched, failure: ReleaseFailedError) -> NoReturn:
         """Restores what ran before and worked; always raises an error that reports the outcome."""
         name = self._name
-        failing, failed, undone = self._mark_failed(watched.releases, failure)
+        failing, failed, undone = self._mark_failed(watched, failure)
         stay = [each for each in failed if each not in undone]
         stays = (
             f" {', '.join(stay)} ran nothing before that worked, so this release stays in force."
@@ -482,9 +328,11 @@ class _Deployment:
         reason = f"{failure.reason}\n{HAS_TO_FIT}" if self._has_run else failure.reason
         if undone:
             self._restore(workspace, undone, stay, failure)
-            runs = ", ".join(f"{self._users(name)} {_short(image)}" for name, (_, image) in undone.items())
+            runs = ", ".join(
+                f"{self._recorder.users(name)} {shown(image)}" for name, (_, image) in undone.items()
+            )
             raise _ReportedError(f"{name}: the release failed and was undone: {runs} again.{stays}\n{reason}")
-        rollback = self._rollbacks(sorted(failing))
+        rollback = self._recorder.rollbacks(sorted(failing))
         advice = f"{self._back(rollback)}." if rollback else "Fix what is wrong and deploy again."
         if len(stay) == len(self._images):
             advice += f" `make destroy ENV={name} STACK=service` removes it all."
@@ -493,71 +341,28 @@ class _Deployment:
 
     def _take_back(self, watched: _Watched, failure: ReleaseFailedError) -> NoReturn:
         """Records what ran before and worked, after a before_deploy that failed: nothing else was applied."""
-        _, failed, undone = self._mark_failed(watched.releases, failure)
-        self._record_again(undone, failure)
+        _, failed, undone = self._mark_failed(watched, failure)
+        self._recorder.record_again(undone, failure)
         for name in undone:
-            self._note_completed(name)
-        found = [f"{self._users(name)} {_short(image)} as before." for name, (_, image) in undone.items()]
+            self._recorder.note_completed(name)
+        found = [
+            f"{self._recorder.users(name)} {shown(image)} as before." for name, (_, image) in undone.items()
+        ]
         found += [f"{name} has no release to go back to." for name in failed if name not in undone]
         told = " ".join((failure.reason, *found, "Fix it and deploy again."))
         raise _ReportedError(f"{self._name}: {told}\n{HAS_TO_FIT}")
 
     def _mark_failed(
-        self, releases: tuple[_Release, ...], failure: ReleaseFailedError
+        self, watched: _Watched, failure: ReleaseFailedError
     ) -> tuple[set[str], Mapping[str, int], Mapping[str, tuple[int, Image]]]:
-        """Says and records what failed.
-
-        Returns the images that a failure is about; the versions that say that their release failed; and
-        for each image to undo, the version that failed and the release to go back to.
-        """
-        name = self._name
+        """Says what failed, and returns what `Recorder.mark_failed` does."""
         self._say("\n" + "\n  ".join((failure.reason, *failure.details)))
         self._leaves(
             f"The release failed ({failure.reason.rstrip('.')}) and is not undone, or only in part. `make "
-            f"releases ENV={name}` shows what is recorded, `make deploy ENV={name}` deploys it."
+            f"releases ENV={self._name}` shows what is recorded, `make deploy ENV={self._name}` deploys it."
         )
         self._undoing = True
-        before = {each.name: self._previous(each) for each in releases}
-        failing = {
-            each.name
-            for each in releases
-            if not failure.service or failure.service in self._images[each.name]
-        }
-        changed = [
-            each
-            for each in releases
-            if before[each.name] != each.image and (each.name in failing or each.before != each.image)
-        ]
-        # It is recorded first, so that no later deployment takes it for one that worked.
-        failed = {
-            each.name: self._releases.settle(
-                each.name, each.version, FAILED, f"failed: {failure.reason[:_LONGEST_WHY]}"
-            )
-            for each in changed
-            if each.name in failing
-        }
-        undone = {
-            each.name: (failed.get(each.name) or each.version, restores)
-            for each in changed
-            if (restores := before[each.name])
-        }
-        return failing, failed, undone
-
-    def _previous(self, release: _Release) -> Image | None:
-        """Returns what ran before if it worked, else the last release that did; None for none."""
-        before, history = release.before, self._releases.history(release.name)
-        if before is None and release.services:
-            return None
-        # Only the record tells what ran if only jobs run it.
-        if not release.services and restored(history, release.image.image, release.image.commit) == (
-            release.version
-        ):
-            return release.image
-        worked = before and (release.completed or restored(history, before.image, before.commit))
-        if before and worked and not has_failed(history, before.image, before.commit):
-            return before
-        found = previous(history)
-        return Image(found[1].image, found[1].commit) if found else None
+        return self._recorder.mark_failed(watched.releases, failure)
 
     def _restore(
         self,
@@ -571,7 +376,7 @@ class _Deployment:
         `undone` has for each image the version that failed, and the release to go back to.
         """
         self._say("\nUndoing the release:")
-        self._record_again(undone, failure)
+        self._recorder.record_again(undone, failure)
         again = self._plan(workspace)
         others = {user for name, users in self._images.items() if name not in stay for user in users}
         kept = {user for name in stay for user in self._images[name]} - others
@@ -580,15 +385,7 @@ class _Deployment:
             self._wait(workspace, (each for each in again.services if each.service not in kept))
         except ReleaseFailedError as second:
             raise OpsError(f"Undoing it failed too: {second}") from None
-        self._settle(each for each in again.releases if each.name in undone)
-
-    def _record_again(self, undone: Mapping[str, tuple[int, Image]], failure: ReleaseFailedError) -> None:
-        for name, (version, before) in undone.items():
-            with self._progress.phase(f"record {name}") as phase:
-                why = f"undoes version {version}: {failure.reason[:_LONGEST_WHY]}"
-                restores = restored(self._releases.history(name), before.image, before.commit)
-                self._releases.record(name, before.image, before.commit, why, version, restores, version)
-                phase.result = f"{_short(before)} again"
+        self._recorder.settle(each for each in again.releases if each.name in undone)
 
     def _leaves(self, words: str) -> None:
         if not self._undoing:
@@ -606,7 +403,3 @@ def _failing(deployed: Deployed) -> Iterator[None]:
     except ReleaseFailedError as failure:
         failure.service = deployed.service
         raise
-
-
-def _short(image: Image) -> str:
-    return short(Expected.of(image))

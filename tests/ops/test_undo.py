@@ -17,7 +17,7 @@ from ops.core.errors import OpsError, ReleaseFailedError
 from ops.core.progress import Phase, Progress
 from ops.releases.ancestry import Age
 from ops.releases.records import FAILED, IN_SERVICE, RECORDED, Recorded, Release
-from ops.rollout import deploy
+from ops.rollout import deploy, recorder
 from ops.rollout import plan as release_plan
 from ops.rollout.deploy import Order
 from ops.terraform import boundaries
@@ -726,7 +726,7 @@ def test_only_a_commit_that_is_known_to_be_older_is_skipped(
     platform: Platform,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(deploy, "age", lambda *_: known)
+    monkeypatch.setattr(recorder, "age", lambda *_: known)
     world.states = [state]
     world.completed = state == IN_SERVICE
     said: list[str] = []
@@ -741,7 +741,7 @@ def test_only_a_commit_that_is_known_to_be_older_is_skipped(
 def test_an_older_commit_is_deployed_if_somebody_says_so(
     world: World, platform: Platform, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(deploy, "age", lambda *_: Age.OLDER)
+    monkeypatch.setattr(recorder, "age", lambda *_: Age.OLDER)
     start(platform, Order(("web",), {"web": NEXT}, allow_older=True), nothing)
     assert world.applied == [NEXT]
 
@@ -751,7 +751,7 @@ def test_of_several_releases_one_that_is_older_skips_all(
 ) -> None:
     monkeypatch.setattr(world.beside["api"], "records", [Image(API_BEFORE.image, "abcdef9")])
     monkeypatch.setattr(
-        deploy, "age", lambda _, __, other: Age.OLDER if other == "abcdef9" else Age.NOT_OLDER
+        recorder, "age", lambda _, __, other: Age.OLDER if other == "abcdef9" else Age.NOT_OLDER
     )
     run(both, NEXT, api=API_NEXT)
     assert (world.records, world.applied) == ([BEFORE], [])

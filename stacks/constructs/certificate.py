@@ -75,13 +75,13 @@ def deploy(platform: Platform, account_id: str) -> tuple[Statement, ...]:
             resources=["*"],
             conditions={"ForAllValues:StringEquals": {"acm:DomainNames": domains}},
         ),
+        # Terraform sends the tags that change, of which the project's is one only at first.
         Statement(
             "TagCertificates",
             actions=["acm:AddTagsToCertificate"],
             resources=[f"arn:aws:acm:*:{account_id}:certificate/*"],
             conditions={
-                "StringEquals": {"aws:RequestTag/project": tag},
-                "StringEqualsIfExists": {"aws:ResourceTag/project": tag},
+                "StringEqualsIfExists": {"aws:RequestTag/project": tag, "aws:ResourceTag/project": tag}
             },
         ),
         Statement(

@@ -60,7 +60,7 @@ def metric_alarm(scope: Construct, prefix: str, before: str, alarm: Alarm, topic
 
 
 class Alarms:
-    """The alarms of a service; `deployment_alarm_names` are those that a deployment is undone for.
+    """The alarms of a service: `names` of all, `deployment_alarm_names` of those that undo a deployment.
 
     Those must be quiet whenever a deployment may begin, the first one included: ECS monitors no alarm
     during a deployment that begins while one of them is raised. Source: Amazon ECS Developer Guide,
@@ -75,6 +75,7 @@ class Alarms:
         targets: Targets | None,
         topic: AlarmTopic,
     ) -> None:
+        self.names: list[str] = []
         self.deployment_alarm_names: list[str] = []
         alarms = (
             *(_of_requests(workload, targets) if targets else _without_requests(workload, cluster)),
@@ -82,6 +83,7 @@ class Alarms:
         )
         for alarm in alarms:
             name = metric_alarm(scope, f"{workload.key}_", workload.alarm_prefix, alarm, topic)
+            self.names.append(name)
             if alarm.undoes_deployment:
                 self.deployment_alarm_names.append(name)
 

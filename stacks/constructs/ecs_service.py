@@ -72,9 +72,7 @@ class Service:
             deployment_minimum_healthy_percent=100,
             deployment_maximum_percent=200,
             deployment_circuit_breaker=EcsServiceDeploymentCircuitBreaker(enable=True, rollback=True),
-            alarms=EcsServiceAlarms(alarm_names=alarms.deployment_alarm_names, enable=True, rollback=True)
-            if alarms.deployment_alarm_names
-            else None,
+            alarms=_undoing(alarms),
             availability_zone_rebalancing="ENABLED",
             enable_ecs_managed_tags=True,
             propagate_tags="SERVICE",
@@ -89,6 +87,19 @@ class Service:
             ],
         )
         self.name = ecs_service.name
+
+
+def _undoing(alarms: Alarms) -> EcsServiceAlarms:
+    """Returns the alarms for which ECS undoes a deployment, or that it does so for none.
+
+    Without the block, a service keeps the alarms that it had, and every plan removes them again: the
+    provider sends nothing for a block that is gone, and UpdateService changes only what it is given. It
+    sends no empty list of names either.
+    Sources: terraform-provider-aws 5.100, `aws_ecs_service`; aws/copilot-cli pull request 4565.
+    """
+    if names := alarms.deployment_alarm_names:
+        return EcsServiceAlarms(alarm_names=names, enable=True, rollback=True)
+    return EcsServiceAlarms(alarm_names=alarms.names[:1], enable=False, rollback=False)
 
 
 def _capacity(spot_percent: int) -> list[EcsServiceCapacityProviderStrategy]:

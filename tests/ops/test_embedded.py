@@ -387,19 +387,24 @@ def test_an_ecs_service_keeps_its_settings(embedded: Embedded) -> None:
     ecs.register_task_definition(
         family="kept", containerDefinitions=[{"name": "web", "image": "i", "memory": 128}]
     )
+    percents = {"maximumPercent": 200, "minimumHealthyPercent": 100}
     settings = {
         "availabilityZoneRebalancing": "ENABLED",
         "capacityProviderStrategy": [{"capacityProvider": "FARGATE", "weight": 100, "base": 0}],
-        "deploymentConfiguration": {"maximumPercent": 200, "minimumHealthyPercent": 100},
+        "deploymentConfiguration": percents,
         "enableECSManagedTags": True,
         "healthCheckGracePeriodSeconds": 30,
     }
     ecs.create_service(cluster="kept", serviceName="web", taskDefinition="kept", desiredCount=1, **settings)
     found = ecs.describe_services(cluster="kept", services=["web"])["services"][0]
     assert {name: found[name] for name in settings} == settings
-    ecs.update_service(cluster="kept", service="web", healthCheckGracePeriodSeconds=40)
+    alarms = {"alarms": {"alarmNames": ["a"], "enable": False, "rollback": False}}
+    ecs.update_service(
+        cluster="kept", service="web", healthCheckGracePeriodSeconds=40, deploymentConfiguration=alarms
+    )
     found = ecs.describe_services(cluster="kept", services=["web"])["services"][0]
     assert found["healthCheckGracePeriodSeconds"] == 40
+    assert found["deploymentConfiguration"] == {**percents, **alarms}
 
 
 def test_an_ecs_service_is_steady_with_as_many_tasks_as_desired(embedded: Embedded) -> None:

@@ -88,12 +88,17 @@ def _check(response: EC2ContainerServiceResponse, strategy: list[dict[str, Any]]
 def update_service(backend: EC2ContainerServiceBackend, properties: dict[str, Any]) -> Service:
     """moto's UpdateService, after which the service is steady.
 
+    It replaces only what it is given of a deployment configuration, as AWS does: the provider sends what
+    has changed. Source: aws/copilot-cli pull request 4565.
     A new deployment begins when another task definition is given, or when one is demanded.
     """
     former = backend._get_service(properties.get("cluster", "default"), properties["service"])
     # moto takes the desired count for the running one, but only when it is told one.
     if properties.get("desired_count") is None:
         properties = {**properties, "desired_count": former.desired_count}
+    if given := properties.get("deployment_configuration"):
+        kept = getattr(former, "deployment_configuration", None) or {}
+        properties = {**properties, "deployment_configuration": {**kept, **given}}
     service = _update_service(backend, properties)
     for deployment in service.deployments:
         if deployment["taskDefinition"] != service.task_definition:

@@ -6,9 +6,10 @@ requests again in the same order, at the same times, from the same seeds therefo
 state with the same identifiers. moto's own recorder lacks the order, the time and the seeds.
 
 A read is left out of the journal if an identical one had the same answer before: then it changed
-nothing. Reads of DynamoDB are always left out, since they never change anything, and an app that
-reads its table again and again finds something new each time. Other reads stay in, since moto
-creates some resources (a default VPC, for example) at the first read.
+nothing. Reads of DynamoDB and SQS are always left out, since they never change anything, and an app
+that reads its table again and again finds something new each time; so is a ReceiveMessage that finds
+nothing, which waits for messages while others are answered. Other reads stay in, since moto creates
+some resources (a default VPC, for example) at the first read.
 """
 
 import hashlib
@@ -27,6 +28,7 @@ import time_machine
 from moto.core.request import PRESERVED_HEADER_NAMES_ENVIRON_KEY
 from moto.moto_api._internal import mock_random
 
+from ops.local.embedded_server import polling
 from ops.local.embedded_server.authorization import Authorization
 from ops.local.embedded_server.journal import Entry, Journal, JournalError
 
@@ -75,11 +77,22 @@ class Recording:
         body = _take_body(environ)
         kept = _lasting(environ)
         with self._lock:
-            if refused := self._authorization.refusal(kept, body):
-                # Changes nothing, so a replay can do without it.
-                status, headers, content = refused
-                start_response(status, headers)
-                return [content]
+            refused = self._authorization.refusal(kept, body)
+        # A refused request changes nothing, so a replay can do without it.
+        status, headers, content = refused or self._answer_now(kept, body)
+        if _receives(kept, body) and not refused:
+            end = time.monotonic() + polling.seconds_to_wait(kept, body)
+            while polling.found_nothing(status, content) and time.monotonic() < end:
+                time.sleep(polling.INTERVAL)
+                if polling.is_gone(environ):
+                    break
+                status, headers, content = self._answer_now(kept, body)
+        start_response(status, headers)
+        return [content]
+
+    def _answer_now(self, kept: Mapping[str, Any], body: bytes) -> Answer:
+        """Answers a request that is allowed, and records it."""
+        with self._lock:
             fingerprint = _fingerprint(kept, body)
             reading = _is_reading(kept, body)
             # An identical read has an identical seed, so that its answer can be compared.
@@ -87,12 +100,14 @@ class Recording:
             at = time.time()
             status, headers, content = self._answer(kept, body, at, seed)
             entry = Entry(at, seed, kept, body, _summary(status, content))
-            harmless = reading and (_asks_dynamodb(kept) or self._answers.get(fingerprint) == entry.answer)
+            if reading:
+                harmless = _changes_nothing(kept) or self._answers.get(fingerprint) == entry.answer
+            else:
+                harmless = _receives(kept, body) and polling.found_nothing(status, content)
             if not harmless:
                 self._journal.append(entry)
                 self._remember(entry)
-        start_response(status, headers)
-        return [content]
+        return status, headers, content
 
     def close(self) -> None:
         """Waits for the current answer, then closes the files."""
@@ -171,8 +186,13 @@ def _is_reading(environ: Mapping[str, Any], body: bytes) -> bool:
     return environ["REQUEST_METHOD"] in ("GET", "HEAD") or bool(_READING.match(name))
 
 
-def _asks_dynamodb(environ: Mapping[str, Any]) -> bool:
-    return str(environ.get("HTTP_X_AMZ_TARGET", "")).startswith("DynamoDB_")
+def _changes_nothing(environ: Mapping[str, Any]) -> bool:
+    """Whether a read is one of a service whose reads never create anything."""
+    return str(environ.get("HTTP_X_AMZ_TARGET", "")).startswith(("DynamoDB_", "AmazonSQS."))
+
+
+def _receives(environ: Mapping[str, Any], body: bytes) -> bool:
+    return _name(environ, body) == polling.ACTION
 
 
 def _fingerprint(environ: Mapping[str, Any], body: bytes) -> bytes:

@@ -16,9 +16,12 @@ from ops.local.embedded_server.mends.executions import carry_out_executions
 from ops.local.embedded_server.mends.iam_quotas import count_quotas
 from ops.local.embedded_server.mends.last_use import forget_last_use
 from ops.local.embedded_server.mends.load_balancers import refuse_what_aws_refuses
+from ops.local.embedded_server.mends.message_moves import move_messages
 from ops.local.embedded_server.mends.nat_gateways import disassociate_addresses
 from ops.local.embedded_server.mends.network_acl_entries import keep_icmp_types
 from ops.local.embedded_server.mends.private_namespaces import delete_zones_of_namespaces
+from ops.local.embedded_server.mends.queue_messages import keep_messages_as_sqs
+from ops.local.embedded_server.mends.queues import check_queues
 from ops.local.embedded_server.mends.rds_subnet_groups import keep_modified_subnet_groups
 from ops.local.embedded_server.mends.rule_descriptions import keep_rule_descriptions
 from ops.local.embedded_server.mends.schedules import refuse_schedules
@@ -32,6 +35,7 @@ def mend_moto() -> None:
     """Make every mend; to be called before the server answers."""
     add_tag_actions()
     carry_out_executions()
+    check_queues()
     check_state_machines()
     count_quotas()
     ask_roles_about_tokens()
@@ -41,6 +45,7 @@ def mend_moto() -> None:
     forget_items()
     forget_last_use()
     keep_icmp_types()
+    keep_messages_as_sqs()
     keep_modified_subnet_groups()
     keep_rule_descriptions()
     keep_service_settings()
@@ -49,6 +54,7 @@ def mend_moto() -> None:
     look_into_other_registries()
     look_up_access_keys_fast()
     make_transactions_once()
+    move_messages()
     refuse_schedules()
     refuse_statements_without_actions()
     refuse_what_aws_refuses()

@@ -54,7 +54,7 @@ class MotoInventory:
         )
 
     def policy(self, arn: str) -> Sequence[Statement]:
-        """Returns the statements of the policy of a bucket, repository or topic; most have none."""
+        """Returns the statements of the policy of a bucket, repository, topic or queue; most have none."""
         service, owner = arn.split(":")[2], self.owner(arn)
         region, name = arn.split(":")[3], arn.split(":", 5)[5]
         text: Any = None
@@ -66,6 +66,9 @@ class MotoInventory:
         elif service == "sns" and (backend := _backend("sns", owner, region)):
             topic = backend.topics.get(arn)
             text = topic.policy if topic else None
+        elif service == "sqs" and (backend := _backend("sqs", owner, region)):
+            queue = backend.queues.get(name)
+            text = queue.policy if queue else None
         return tuple(statements(text)) if text else ()
 
     def boundary(self, account_id: str, role: str) -> str | None:

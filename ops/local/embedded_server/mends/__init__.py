@@ -3,6 +3,8 @@
 from ops.local.embedded_server.mends.access_keys import look_up_access_keys_fast
 from ops.local.embedded_server.mends.account_limits import tell_account_limits
 from ops.local.embedded_server.mends.autoscaling_tags import add_tag_actions
+from ops.local.embedded_server.mends.bucket_lifecycles import refuse_lifecycles
+from ops.local.embedded_server.mends.bucket_notifications import notify_as_s3
 from ops.local.embedded_server.mends.bucket_policies import (
     leave_out_conditions,
     refuse_statements_without_actions,
@@ -55,6 +57,8 @@ def mend_moto() -> None:
     look_up_access_keys_fast()
     make_transactions_once()
     move_messages()
+    notify_as_s3()
+    refuse_lifecycles()
     refuse_schedules()
     refuse_statements_without_actions()
     refuse_what_aws_refuses()

@@ -1,7 +1,8 @@
 """Queues: attributes that SQS refuses and moto takes, and attributes that moto loses or answers differently.
 
 moto forgets the policy of a queue with each change that does not name it, does not answer
-`RedriveAllowPolicy`, and writes `RedrivePolicy` with spaces and in any order, which Terraform takes for a change.
+`RedriveAllowPolicy`, and writes `RedrivePolicy` with spaces and in any order, which Terraform takes for a
+change.
 Sources: Amazon SQS API Reference, "CreateQueue" and "SetQueueAttributes"; Amazon SQS Developer Guide,
 "Amazon SQS queue quotas", "Amazon SQS policy quotas" and "Dead-letter queues". The texts of the errors are
 those that users report in issues of hashicorp/terraform-provider-aws and localstack.

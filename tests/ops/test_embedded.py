@@ -88,12 +88,12 @@ def build(embedded: Embedded) -> None:
     ecr.put_image(repositoryName="web", imageManifest=json.dumps({"mediaType": media_type}), imageTag="t")
     dynamodb = client(embedded, "dynamodb")
     dynamodb.create_table(
-        TableName="t",
+        TableName="items",
         BillingMode="PAY_PER_REQUEST",
         KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
         AttributeDefinitions=[{"AttributeName": "pk", "AttributeType": "S"}],
     )
-    dynamodb.put_item(TableName="t", Item={"pk": {"S": "key"}, "value": {"S": "ä"}})
+    dynamodb.put_item(TableName="items", Item={"pk": {"S": "key"}, "value": {"S": "ä"}})
 
 
 def see(embedded: Embedded) -> str:
@@ -124,8 +124,8 @@ def see(embedded: Embedded) -> str:
         client(embedded, "secretsmanager").get_secret_value(SecretId="secret"),
         ecr.describe_repositories(),
         ecr.describe_images(repositoryName="web"),
-        client(embedded, "dynamodb").describe_table(TableName="t"),
-        client(embedded, "dynamodb").get_item(TableName="t", Key={"pk": {"S": "key"}}),
+        client(embedded, "dynamodb").describe_table(TableName="items"),
+        client(embedded, "dynamodb").get_item(TableName="items", Key={"pk": {"S": "key"}}),
     ]
     for answer in seen:
         if isinstance(answer, dict):

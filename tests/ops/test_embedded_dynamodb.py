@@ -21,7 +21,7 @@ def dynamodb(embedded: Embedded) -> Any:
 
 def make_table(client: Any) -> None:
     client.create_table(
-        TableName="t",
+        TableName="items",
         BillingMode="PAY_PER_REQUEST",
         AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("pk", "sk")],
         KeySchema=[
@@ -38,7 +38,7 @@ def key(name: str) -> dict[str, dict[str, str]]:
 def count(name: str) -> dict[str, Any]:
     return {
         "Update": {
-            "TableName": "t",
+            "TableName": "items",
             "Key": key(name),
             "UpdateExpression": "ADD n :one",
             "ExpressionAttributeValues": {":one": {"N": "1"}},
@@ -48,16 +48,16 @@ def count(name: str) -> dict[str, Any]:
 
 def put(name: str) -> dict[str, Any]:
     condition = {"ConditionExpression": "attribute_not_exists(pk)"}
-    return {"Put": {"TableName": "t", "Item": key(name), **condition}}
+    return {"Put": {"TableName": "items", "Item": key(name), **condition}}
 
 
 def put_in_vain() -> dict[str, Any]:
     """A write whose condition does not hold: the item must be there, and is not."""
-    return {"Put": {"TableName": "t", "Item": key("h"), "ConditionExpression": "attribute_exists(pk)"}}
+    return {"Put": {"TableName": "items", "Item": key("h"), "ConditionExpression": "attribute_exists(pk)"}}
 
 
 def found(dynamodb: Any, name: str) -> Any:
-    return dynamodb.get_item(TableName="t", Key=key(name)).get("Item")
+    return dynamodb.get_item(TableName="items", Key=key(name)).get("Item")
 
 
 def test_a_transaction_is_made_once_however_often_it_is_sent(dynamodb: Any) -> None:
@@ -73,19 +73,19 @@ def test_a_transaction_is_made_once_however_often_it_is_sent(dynamodb: Any) -> N
 
 def test_a_transaction_that_was_not_made_may_be_sent_again(dynamodb: Any) -> None:
     token, writes = str(uuid4()), [count("c"), put("d")]
-    dynamodb.put_item(TableName="t", Item=key("d"))
+    dynamodb.put_item(TableName="items", Item=key("d"))
     for _ in range(2):
         with pytest.raises(dynamodb.exceptions.TransactionCanceledException):
             dynamodb.transact_write_items(TransactItems=writes, ClientRequestToken=token)
         assert found(dynamodb, "c") is None
-    dynamodb.delete_item(TableName="t", Key=key("d"))
+    dynamodb.delete_item(TableName="items", Key=key("d"))
     dynamodb.transact_write_items(TransactItems=writes, ClientRequestToken=token)
     assert found(dynamodb, "c")["n"] == {"N": "1"}
 
 
 def test_a_transaction_leaves_what_is_not_part_of_it(dynamodb: Any) -> None:
-    dynamodb.put_item(TableName="t", Item={**key("e"), "n": {"N": "7"}})
-    delete = {"Delete": {"TableName": "t", "Key": key("e")}}
+    dynamodb.put_item(TableName="items", Item={**key("e"), "n": {"N": "7"}})
+    delete = {"Delete": {"TableName": "items", "Key": key("e")}}
     with pytest.raises(dynamodb.exceptions.TransactionCanceledException):
         dynamodb.transact_write_items(TransactItems=[delete, put("f"), put_in_vain()])
     assert found(dynamodb, "e")["n"] == {"N": "7"}
@@ -100,9 +100,11 @@ def test_items_are_not_kept_for_a_dashboard(tmp_path: Path) -> None:
     try:
         client = embedded.client("dynamodb", REGION)
         make_table(client)
-        client.put_item(TableName="t", Item=key("i"))
+        client.put_item(TableName="items", Item=key("i"))
         client.query(
-            TableName="t", KeyConditionExpression="pk = :pk", ExpressionAttributeValues={":pk": {"S": "i"}}
+            TableName="items",
+            KeyConditionExpression="pk = :pk",
+            ExpressionAttributeValues={":pk": {"S": "i"}},
         )
         models = httpx.get(f"{embedded.endpoint}/moto-api/data.json", timeout=20).json()
     finally:
@@ -115,7 +117,7 @@ def test_reading_a_table_does_not_grow_the_journal(dynamodb: Any, embedded_direc
     size = journal.stat().st_size
     for number in range(20):
         assert found(dynamodb, f"never-read-{number}") is None
-    dynamodb.describe_table(TableName="t")
+    dynamodb.describe_table(TableName="items")
     assert journal.stat().st_size == size
-    dynamodb.put_item(TableName="t", Item=key("j"))
+    dynamodb.put_item(TableName="items", Item=key("j"))
     assert journal.stat().st_size > size

@@ -10,6 +10,7 @@ from ops.local.embedded_server.mends.bucket_policies import (
     refuse_statements_without_actions,
 )
 from ops.local.embedded_server.mends.dynamodb_items import forget_items
+from ops.local.embedded_server.mends.dynamodb_tables import check_tables
 from ops.local.embedded_server.mends.dynamodb_transactions import make_transactions_once
 from ops.local.embedded_server.mends.ecr_registries import look_into_other_registries
 from ops.local.embedded_server.mends.ecs_services import keep_service_settings, keep_services_steady
@@ -39,6 +40,7 @@ def mend_moto() -> None:
     carry_out_executions()
     check_queues()
     check_state_machines()
+    check_tables()
     count_quotas()
     ask_roles_about_tokens()
     delete_zones_of_namespaces()

@@ -30,6 +30,7 @@ from ops.local.embedded_server.mends.rule_descriptions import keep_rule_descript
 from ops.local.embedded_server.mends.schedules import refuse_schedules
 from ops.local.embedded_server.mends.state_machines import check_state_machines
 from ops.local.embedded_server.mends.subnet_zones import refuse_zones_of_other_regions
+from ops.local.embedded_server.mends.subscriptions import deliver_to_queues
 from ops.local.embedded_server.mends.vpc_endpoints import route_added_tables
 from ops.local.embedded_server.mends.web_identities import ask_roles_about_tokens
 
@@ -44,6 +45,7 @@ def mend_moto() -> None:
     count_quotas()
     ask_roles_about_tokens()
     delete_zones_of_namespaces()
+    deliver_to_queues()
     disassociate_addresses()
     fill_in_containers()
     forget_items()

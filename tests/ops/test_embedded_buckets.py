@@ -245,7 +245,10 @@ def test_a_lifecycle_is_answered_as_it_was_set(buckets: Buckets) -> None:
         {**rule(Expiration={"ExpiredObjectDeleteMarker": True}), "ID": "markers"},
     ]
     buckets.s3.put_bucket_lifecycle_configuration(Bucket=BUCKET, LifecycleConfiguration={"Rules": rules})
-    assert buckets.s3.get_bucket_lifecycle_configuration(Bucket=BUCKET)["Rules"] == rules
+    found = buckets.s3.get_bucket_lifecycle_configuration(Bucket=BUCKET)
+    assert found["Rules"] == rules
+    # Terraform waits for it.
+    assert found["TransitionDefaultMinimumObjectSize"] == "all_storage_classes_128K"
     buckets.s3.delete_bucket_lifecycle(Bucket=BUCKET)
     with pytest.raises(ClientError, match="NoSuchLifecycleConfiguration"):
         buckets.s3.get_bucket_lifecycle_configuration(Bucket=BUCKET)

@@ -68,7 +68,9 @@ def get_bucket_lifecycle(response: S3Response) -> TYPE_RESPONSE:
     if not bucket.rules:
         raise NoSuchLifecycleConfiguration(bucket_name=response.bucket_name)
     rules = [_answered(rule) for rule in vars(bucket)["given_rules"]]
-    return response.serialized(ActionResult({"Rules": rules}))
+    # The minimum size that every bucket has, unless it asks for another one.
+    smallest = {"TransitionDefaultMinimumObjectSize": "all_storage_classes_128K"}
+    return response.serialized(ActionResult({"Rules": rules, **smallest}))
 
 
 def _answered(rule: Mapping[str, Any]) -> dict[str, Any]:

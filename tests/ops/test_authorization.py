@@ -1,5 +1,6 @@
 """The embedded AWS refuses what the policies of a role do not allow, and writes down who called what."""
 
+import base64
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -168,6 +169,12 @@ class Nothing:
     def owner(self, arn: str) -> str:
         return arn.split(":")[4]
 
+    def sources(self, arn: str) -> tuple[str, ...]:
+        return (arn.removesuffix("-dlq"),) if arn.endswith("-dlq") else ()
+
+    def file_system(self, *_: str) -> str:
+        return "fs-1"
+
 
 @pytest.mark.parametrize(
     ("service", "operation", "arguments", "needed"),
@@ -243,6 +250,93 @@ class Nothing:
             [("sqs:CreateQueue", "a"), ("sqs:TagQueue", "a")],
         ),
         ("sqs", "DeleteQueue", {"QueueUrl": f"http://127.0.0.1:1/{HOME}/a"}, [("sqs:DeleteQueue", "a")]),
+        (
+            "sqs",
+            "SendMessageBatch",
+            {"QueueUrl": f"http://127.0.0.1:1/{HOME}/a"},
+            [("sqs:SendMessage", "a")],
+        ),
+        (
+            "sqs",
+            "StartMessageMoveTask",
+            {"SourceArn": f"arn:aws:sqs:{REGION}:{HOME}:a-dlq"},
+            [
+                ("sqs:StartMessageMoveTask", "a-dlq"),
+                ("sqs:ReceiveMessage", "a-dlq"),
+                ("sqs:DeleteMessage", "a-dlq"),
+                ("sqs:GetQueueAttributes", "a-dlq"),
+                ("sqs:SendMessage", "a"),
+            ],
+        ),
+        (
+            "sqs",
+            "CancelMessageMoveTask",
+            {"TaskHandle": base64.b64encode(b'{"sourceArn": "arn:aws:sqs:r:1:a-dlq"}').decode()},
+            [("sqs:CancelMessageMoveTask", "a-dlq")],
+        ),
+        (
+            "s3",
+            "PutBucketNotificationConfiguration",
+            {"Bucket": "a"},
+            [("s3:PutBucketNotification", "a")],
+        ),
+        (
+            "s3",
+            "CopyObject",
+            {"Bucket": "a", "Key": "k", "CopySource": "/b/l?versionId=1", "Tagging": "x=y"},
+            [("s3:PutObject", "a/k"), ("s3:GetObject", "b/l"), ("s3:PutObjectTagging", "a/k")],
+        ),
+        (
+            "dynamodb",
+            "RestoreTableToPointInTime",
+            {"SourceTableName": "a", "TargetTableName": "b"},
+            [
+                ("dynamodb:RestoreTableToPointInTime", "table/a"),
+                ("dynamodb:BatchWriteItem", "table/b"),
+                ("dynamodb:DeleteItem", "table/b"),
+                ("dynamodb:GetItem", "table/b"),
+                ("dynamodb:PutItem", "table/b"),
+                ("dynamodb:Query", "table/b"),
+                ("dynamodb:Scan", "table/b"),
+                ("dynamodb:UpdateItem", "table/b"),
+            ],
+        ),
+        (
+            "elasticache",
+            "CreateReplicationGroup",
+            {
+                "ReplicationGroupId": "a",
+                "CacheSubnetGroupName": "b",
+                "UserGroupIds.member.1": "c",
+                "Tags.Tag.1.Key": "project",
+                "Tags.Tag.1.Value": "shop",
+            },
+            [
+                ("elasticache:CreateReplicationGroup", "subnetgroup:b"),
+                ("elasticache:CreateReplicationGroup", "replicationgroup:a"),
+                ("elasticache:AddTagsToResource", "replicationgroup:a"),
+                ("elasticache:CreateReplicationGroup", "usergroup:c"),
+                (
+                    "iam:CreateServiceLinkedRole",
+                    "role/aws-service-role/elasticache.amazonaws.com/AWSServiceRoleForElastiCache",
+                ),
+            ],
+        ),
+        (
+            "elasticfilesystem",
+            "DeleteMountTarget",
+            {"MountTargetId": "fsmt-1"},
+            [
+                ("elasticfilesystem:DeleteMountTarget", "file-system/fs-1"),
+                ("ec2:DeleteNetworkInterface", "network-interface/0"),
+            ],
+        ),
+        (
+            "elasticfilesystem",
+            "ListTagsForResource",
+            {"ResourceId": "fsap-1"},
+            [("elasticfilesystem:ListTagsForResource", "access-point/fsap-1")],
+        ),
         (
             "states",
             "CreateStateMachine",

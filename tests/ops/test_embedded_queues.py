@@ -9,6 +9,7 @@ import httpx
 import pytest
 from botocore.exceptions import ClientError
 
+from ops.core.clients import isolated_client
 from ops.local.embedded import Embedded, start_embedded, stop_embedded
 from tests.ops.conftest import ACCOUNT, REGION
 
@@ -307,6 +308,38 @@ def test_a_move_that_sqs_refuses_is_refused(queues: Queues, settings: dict[str, 
     assert caught.value.response["Error"]["Code"] == code
     with pytest.raises(ClientError, match="Task does not exist"):
         queues.client.cancel_message_move_task(TaskHandle="x")
+
+
+def statement(effect: str, action: str, name: str, role: str = "") -> dict[str, Any]:
+    made = {"Effect": effect, "Action": action, "Resource": arn(name)}
+    return {**made, "Principal": {"AWS": role}} if role else made
+
+
+def document(*statements: dict[str, Any]) -> str:
+    return json.dumps({"Version": "2012-10-17", "Statement": statements})
+
+
+def test_a_role_may_do_what_its_policies_and_the_queues_say(embedded: Embedded, queues: Queues) -> None:
+    iam = embedded.client("iam", REGION)
+    role = iam.create_role(RoleName="worker", AssumeRolePolicyDocument=document())["Role"]["Arn"]
+    own = document(statement("Allow", "sqs:*", "own"), statement("Allow", "sqs:SendMessage", "denied"))
+    iam.put_role_policy(RoleName="worker", PolicyName="p", PolicyDocument=own)
+    granting = document(statement("Allow", "sqs:SendMessage", "granted", role))
+    denying = document(statement("Deny", "sqs:*", "denied", role))
+    urls = {
+        "own": queues.create("own"),
+        "granted": queues.create("granted", Policy=granting),
+        "denied": queues.create("denied", Policy=denying),
+        "others": queues.create("others"),
+    }
+    sqs = isolated_client("sqs", REGION, embedded.endpoint, embedded.assume(role))
+    for name in ("own", "granted"):
+        sqs.send_message_batch(QueueUrl=urls[name], Entries=[{"Id": "a", "MessageBody": "x"}])
+    for name in ("denied", "others"):
+        with pytest.raises(ClientError, match="AccessDenied"):
+            sqs.send_message(QueueUrl=urls[name], MessageBody="x")
+    with pytest.raises(ClientError, match="AccessDenied"):
+        sqs.receive_message(QueueUrl=urls["granted"])
 
 
 def test_others_are_answered_while_somebody_waits_for_a_message(queues: Queues) -> None:

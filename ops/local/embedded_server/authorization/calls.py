@@ -8,9 +8,11 @@ Amazon S3 User Guide, "Required permissions for Amazon S3 API operations"; Amazo
 permissions to pass a role to an AWS service".
 """
 
+import base64
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, Protocol
 
 from ops.local.embedded_server.authorization.requests import Request
@@ -19,6 +21,10 @@ _PREFIXES: Final = {"monitoring": "cloudwatch"}
 """Services that policies name differently from the name that requests are signed for."""
 
 _ACTIONS: Final = {
+    "sns:PublishBatch": "sns:Publish",
+    "sqs:ChangeMessageVisibilityBatch": "sqs:ChangeMessageVisibility",
+    "sqs:DeleteMessageBatch": "sqs:DeleteMessage",
+    "sqs:SendMessageBatch": "sqs:SendMessage",
     "s3:HeadBucket": "s3:ListBucket",
     "s3:ListBuckets": "s3:ListAllMyBuckets",
     "s3:ListObjects": "s3:ListBucket",
@@ -35,7 +41,9 @@ _ACTIONS: Final = {
     "s3:DeleteBucketLifecycle": "s3:PutLifecycleConfiguration",
     "s3:GetBucketLifecycle": "s3:GetLifecycleConfiguration",
     "s3:PutBucketLifecycle": "s3:PutLifecycleConfiguration",
+    "s3:DeleteBucketCors": "s3:PutBucketCORS",
     "s3:GetBucketNotificationConfiguration": "s3:GetBucketNotification",
+    "s3:PutBucketNotificationConfiguration": "s3:PutBucketNotification",
     "s3:GetBucketReplication": "s3:GetReplicationConfiguration",
     "s3:GetObjectLockConfiguration": "s3:GetBucketObjectLockConfiguration",
     "s3:GetPublicAccessBlock": "s3:GetBucketPublicAccessBlock",
@@ -48,6 +56,7 @@ _ACTIONS: Final = {
     "s3:CreateMultipartUpload": "s3:PutObject",
     "s3:UploadPart": "s3:PutObject",
     "s3:UploadPartCopy": "s3:PutObject",
+    "s3:ListMultipartUploads": "s3:ListBucketMultipartUploads",
     "s3:ListParts": "s3:ListMultipartUploadParts",
 }
 """Operations that need the permission of another name."""
@@ -61,7 +70,13 @@ _RESOURCES: Final[Mapping[str, tuple[tuple[str, str], ...]]] = {
         ("AlarmNamePrefix", "alarm:{}"),
         ("ResourceARN", "{}"),
     ),
-    "dynamodb": (("TableName", "table/{}"), ("ResourceArn", "{}")),
+    "dynamodb": (
+        ("TableName", "table/{}"),
+        ("SourceTableName", "table/{}"),
+        ("SourceTableArn", "{}"),
+        ("BackupArn", "{}"),
+        ("ResourceArn", "{}"),
+    ),
     "ecr": (("repositoryNames", "repository/{}"), ("repositoryName", "repository/{}"), ("resourceArn", "{}")),
     "ecs": (
         ("services", "service/{cluster}/{}"),
@@ -75,6 +90,12 @@ _RESOURCES: Final[Mapping[str, tuple[tuple[str, str], ...]]] = {
         ("clusterName", "cluster/{}"),
         ("clusters", "cluster/{}"),
         ("cluster", "cluster/{}"),
+    ),
+    "elasticfilesystem": (
+        ("AccessPointId", "access-point/{}"),
+        ("FileSystemId", "file-system/{}"),
+        ("ResourceId", "{}"),
+        ("MountTargetId", "{}"),
     ),
     "elasticloadbalancing": (
         ("LoadBalancerArn", "{}"),
@@ -101,7 +122,7 @@ _RESOURCES: Final[Mapping[str, tuple[tuple[str, str], ...]]] = {
     ),
     "sns": (("TopicArn", "{}"), ("ResourceArn", "{}"), ("SubscriptionArn", "{}"), ("Name", "{}")),
     "scheduler": (("Name", "schedule/default/{}"), ("ResourceArn", "{}")),
-    "sqs": (("QueueName", "{}"), ("QueueUrl", "{}")),
+    "sqs": (("QueueName", "{}"), ("QueueUrl", "{}"), ("SourceArn", "{}")),
     "ssm": (
         ("Names", "parameter/{}"),
         ("Name", "parameter/{}"),
@@ -128,7 +149,26 @@ _RESOURCES: Final[Mapping[str, tuple[tuple[str, str], ...]]] = {
 A dot leads into an argument.
 """
 
+_EACH: Final[Mapping[str, tuple[tuple[str, str], ...]]] = {
+    "elasticache": (
+        ("CacheClusterId", "cluster:{}"),
+        ("CacheParameterGroupName", "parametergroup:{}"),
+        ("CacheSubnetGroupName", "subnetgroup:{}"),
+        ("ReplicationGroupId", "replicationgroup:{}"),
+        ("ResourceName", "{}"),
+        ("SnapshotName", "snapshot:{}"),
+        ("UserGroupId", "usergroup:{}"),
+        ("UserGroupIds", "usergroup:{}"),
+        ("UserGroupIdsToAdd", "usergroup:{}"),
+        ("UserId", "user:{}"),
+        ("UserIds", "user:{}"),
+        ("UserIdsToAdd", "user:{}"),
+    ),
+}
+"""The same for services that ask about each resource that a request names."""
+
 _CREATED: Final = {
+    "elasticfilesystem:CreateFileSystem": "file-system/new",
     "application-autoscaling:RegisterScalableTarget": "scalable-target/0",
     "elasticloadbalancing:CreateLoadBalancer": "loadbalancer/app/{Name}/0",
     "elasticloadbalancing:CreateTargetGroup": "targetgroup/{Name}/0",
@@ -202,15 +242,35 @@ Source: Application Auto Scaling User Guide, "Permissions required for API actio
 CloudWatch".
 """
 
-_BEHIND: Final = {
-    "servicediscovery:CreatePrivateDnsNamespace": "route53:CreateHostedZone",
-    "servicediscovery:DeleteNamespace": "route53:DeleteHostedZone",
-    "wafv2:AssociateWebACL": "elasticloadbalancing:SetWebAcl",
+_BEHIND: Final[Mapping[str, tuple[tuple[str, str], ...]]] = {
+    "elasticfilesystem:CreateMountTarget": (
+        ("ec2:DescribeSubnets", ""),
+        ("ec2:DescribeNetworkInterfaces", ""),
+        ("ec2:CreateNetworkInterface", "arn:aws:ec2:{region}:{account}:network-interface/new"),
+    ),
+    "elasticfilesystem:DeleteMountTarget": (
+        ("ec2:DeleteNetworkInterface", "arn:aws:ec2:{region}:{account}:network-interface/0"),
+    ),
+    "servicediscovery:CreatePrivateDnsNamespace": (("route53:CreateHostedZone", ""),),
+    "servicediscovery:DeleteNamespace": (("route53:DeleteHostedZone", "arn:aws:route53:::hostedzone/0"),),
+    "wafv2:AssociateWebACL": (("elasticloadbalancing:SetWebAcl", ""),),
 }
 """What a service does with the rights of its caller, on a resource that the caller does not name.
 
 Sources: AWS Cloud Map Developer Guide, "AWS Cloud Map API permissions"; AWS WAF API Reference,
-AssociateWebACL.
+AssociateWebACL; Amazon EFS User Guide, "Managing mount targets".
+"""
+
+_RESTORED: Final = ("BatchWriteItem", "DeleteItem", "GetItem", "PutItem", "Query", "Scan", "UpdateItem")
+"""What a restore takes on the new table.
+
+Source: Amazon DynamoDB Developer Guide, "Point-in-time recovery".
+"""
+
+_MOVED: Final = ("ReceiveMessage", "DeleteMessage", "GetQueueAttributes")
+"""What a message move task takes on its source, besides SendMessage on where the messages go.
+
+Source: Amazon SQS Developer Guide, "Configuring queue permissions for dead-letter queue redrive".
 """
 
 _LINKED: Final = {
@@ -219,6 +279,11 @@ _LINKED: Final = {
         "AWSServiceRoleForApplicationAutoScaling_ECSService",
     ),
     "ecs:CreateCluster": ("ecs.amazonaws.com", "AWSServiceRoleForECS"),
+    "elasticache:CreateReplicationGroup": ("elasticache.amazonaws.com", "AWSServiceRoleForElastiCache"),
+    "elasticfilesystem:CreateMountTarget": (
+        "elasticfilesystem.amazonaws.com",
+        "AWSServiceRoleForAmazonElasticFileSystem",
+    ),
     "elasticloadbalancing:CreateLoadBalancer": (
         "elasticloadbalancing.amazonaws.com",
         "AWSServiceRoleForElasticLoadBalancing",
@@ -239,6 +304,13 @@ _TAGGING: Final = {
     "ecs:CreateCluster": "ecs:TagResource",
     "ecs:CreateService": "ecs:TagResource",
     "ecs:RegisterTaskDefinition": "ecs:TagResource",
+    "elasticache:CreateCacheParameterGroup": "elasticache:AddTagsToResource",
+    "elasticache:CreateCacheSubnetGroup": "elasticache:AddTagsToResource",
+    "elasticache:CreateReplicationGroup": "elasticache:AddTagsToResource",
+    "elasticache:CreateUser": "elasticache:AddTagsToResource",
+    "elasticache:CreateUserGroup": "elasticache:AddTagsToResource",
+    "elasticfilesystem:CreateAccessPoint": "elasticfilesystem:TagResource",
+    "elasticfilesystem:CreateFileSystem": "elasticfilesystem:TagResource",
     "elasticloadbalancing:CreateListener": "elasticloadbalancing:AddTags",
     "elasticloadbalancing:CreateLoadBalancer": "elasticloadbalancing:AddTags",
     "elasticloadbalancing:CreateTargetGroup": "elasticloadbalancing:AddTags",
@@ -305,6 +377,12 @@ class Inventory(Protocol):
     def owner(self, arn: str) -> str | None:
         """Returns the account that a bucket or repository belongs to."""
 
+    def sources(self, arn: str) -> Sequence[str]:
+        """Returns the ARNs of the queues whose dead-letter queue this is."""
+
+    def file_system(self, account_id: str, region: str, mount_target: str) -> str | None:
+        """Returns the id of the file system of a mount target."""
+
 
 def calls(request: Request, account_id: str, inventory: Inventory) -> Iterator[Call]:
     """Yields everything that the account must be allowed to do for a request."""
@@ -328,6 +406,7 @@ def calls(request: Request, account_id: str, inventory: Inventory) -> Iterator[C
     if service == "ec2":
         yield from _on_ec2(request, account_id, inventory, context, tagged)
     else:
+        request = _with_resource(request, account_id, inventory)
         for resources in _resources(service, action, request, account_id):
             here = context
             if service in ("acm", "servicediscovery"):
@@ -335,11 +414,51 @@ def calls(request: Request, account_id: str, inventory: Inventory) -> Iterator[C
                 here = context | _resource_tags(tags_of)
             owner = inventory.owner(resources[0]) if resources else None
             yield Call(action, resources, here | tagged, owner)
-            if tags and (tagging := _TAGGING.get(action)):
+            if tags and (tagging := _TAGGING.get(action)) and _is_new(request, resources):
                 # Of what AWS names itself, only a certificate is created with tags.
                 new = (f"{_start(request, account_id)}certificate/new",)
                 yield Call(tagging, resources or new, here | tagged)
     yield from _dependent(action, request, account_id)
+    yield from _on_others(action, request, account_id, inventory)
+
+
+def _with_resource(request: Request, account_id: str, inventory: Inventory) -> Request:
+    """Returns a request that names its resource, where it names only something that belongs to that."""
+    arguments = request.arguments
+    if request.operation == "CancelMessageMoveTask":
+        task = json.loads(base64.b64decode(str(arguments["TaskHandle"])))
+        return replace(request, arguments={"SourceArn": task["sourceArn"]})
+    if request.service == "elasticfilesystem" and (mount_target := arguments.get("MountTargetId")):
+        file_system = inventory.file_system(account_id, request.region, str(mount_target))
+        return replace(request, arguments={**arguments, "FileSystemId": file_system or "new"})
+    return request
+
+
+def _is_new(request: Request, resources: tuple[str, ...]) -> bool:
+    """Returns whether a request creates a resource, and does not only name it."""
+    if request.service not in _EACH:
+        return True
+    kind = request.operation.removeprefix("Create").removeprefix("Cache").lower()
+    return resources[0].split(":")[5] == kind
+
+
+def _on_others(action: str, request: Request, account_id: str, inventory: Inventory) -> Iterator[Call]:
+    """Yields what a request takes on resources besides its own."""
+    arguments = request.arguments
+    if source := str(arguments.get("CopySource", "")).lstrip("/").partition("?")[0]:
+        arn = f"arn:aws:s3:::{source}"
+        yield Call("s3:GetObject", (arn,), owner=inventory.owner(arn))
+    if arguments.get("Tagging") and action == "s3:PutObject":
+        yield Call("s3:PutObjectTagging", (f"arn:aws:s3:::{arguments['Bucket']}/{arguments['Key']}",))
+    if action.startswith("dynamodb:Restore") and (table := arguments.get("TargetTableName")):
+        for each in _RESTORED:
+            yield Call(f"dynamodb:{each}", (f"{_start(request, account_id)}table/{table}",))
+    if action == "sqs:StartMessageMoveTask":
+        queue, target = str(arguments["SourceArn"]), arguments.get("DestinationArn")
+        for each in _MOVED:
+            yield Call(f"sqs:{each}", (queue,), owner=inventory.owner(queue))
+        for each in [str(target)] if target else inventory.sources(queue):
+            yield Call("sqs:SendMessage", (each,), owner=inventory.owner(each))
 
 
 def _on_ec2(
@@ -385,8 +504,9 @@ def _dependent(action: str, request: Request, account_id: str) -> Iterator[Call]
         named = f"TargetTracking-{request.arguments.get('ResourceId')}-AlarmHigh-0"
         arn = f"arn:aws:cloudwatch:{request.region}:{account_id}:alarm:{named}"
         yield Call(_ALARMS[action], (arn,), owner=account_id)
-    if behind := _BEHIND.get(action):
-        yield Call(behind, ("arn:aws:route53:::hostedzone/0",) if behind.endswith("DeleteHostedZone") else ())
+    for behind, arn in _BEHIND.get(action, ()):
+        named = arn.format(region=request.region, account=account_id)
+        yield Call(behind, (named,) if named else ())
     if action in _LINKED:
         service, name = _LINKED[action]
         arn = f"arn:aws:iam::{account_id}:role/aws-service-role/{service}/{name}"
@@ -422,6 +542,11 @@ def _special(request: Request, account_id: str) -> dict[str, tuple[str, ...]]:
         ):
             if value := arguments.get(name):
                 found[f"application-autoscaling:{key}"] = (str(value),)
+    if request.service == "s3" and "prefix" in arguments:
+        found["s3:prefix"] = (str(arguments["prefix"]),)
+    if request.service == "sns" and request.operation == "Subscribe":
+        found["sns:Protocol"] = (str(arguments.get("Protocol", "")),)
+        found["sns:Endpoint"] = (str(arguments.get("Endpoint", "")),)
     if request.service == "acm" and (domain := arguments.get("DomainName")):
         found["acm:DomainNames"] = (domain, *arguments.get("SubjectAlternativeNames", ()))
     if request.service == "ecs" and (cluster := str(arguments.get("cluster", ""))):
@@ -462,6 +587,10 @@ def _named(service: str, action: str, request: Request, account_id: str) -> Iter
                 yield f"arn:aws:route53:::{kind}/{arguments[label]}", False
     elif form := _CREATED.get(action):
         yield start + form.format(**arguments), False
+    elif service in _EACH:
+        for name, end in _EACH[service]:
+            for value in _values(name, arguments):
+                yield value if value.startswith("arn:") else start + end.format(value), True
     elif service == "dynamodb" and (index := arguments.get("IndexName")):
         yield f"{start}table/{arguments.get('TableName')}/index/{index}", False
     elif service == "dynamodb" and "RequestItems" in arguments:
@@ -480,10 +609,14 @@ def _named(service: str, action: str, request: Request, account_id: str) -> Iter
                 # Ids of operations, which are no resources, have no such beginnings.
                 if of_cloud_map := {"ns": "namespace", "srv": "service"}.get(value.partition("-")[0]):
                     yield f"{start}{of_cloud_map}/{value}", is_listed
+            elif service == "elasticfilesystem" and argument == "ResourceId":
+                kind = "access-point" if value.startswith("fsap-") else "file-system"
+                yield f"{start}{kind}/{value}", is_listed
+            elif argument == "QueueUrl" and "/" in value:
+                *_, owner, name = value.split("/")
+                yield f"arn:aws:sqs:{request.region}:{owner}:{name}", is_listed
             else:
                 text = value.removeprefix("/") if service == "ssm" else value
-                # The end of a queue's URL is its name.
-                text = text.rpartition("/")[2] if argument == "QueueUrl" else text
                 yield start + end.format(text, cluster=cluster), is_listed
         if argument == "logGroupName":
             stream = arguments.get("logStreamName", "")

@@ -87,6 +87,21 @@ class MotoInventory:
             return None
         return arn.split(":")[4] or None
 
+    def sources(self, arn: str) -> Sequence[str]:
+        """Returns the ARNs of the queues whose dead-letter queue this is."""
+        _, _, _, region, account_id, _ = arn.split(":")
+        sqs = _backend("sqs", account_id, region)
+        policies = (
+            ((each.queue_arn, each.redrive_policy or {}) for each in sqs.queues.values()) if sqs else ()
+        )
+        return tuple(source for source, policy in policies if policy.get("deadLetterTargetArn") == arn)
+
+    def file_system(self, account_id: str, region: str, mount_target: str) -> str | None:
+        """Returns the id of the file system of a mount target."""
+        efs = _backend("efs", account_id, region)
+        found = efs.mount_targets_by_id.get(mount_target) if efs else None
+        return str(found.file_system_id) if found else None
+
     def tags(self, account_id: str, region: str, identifier: str) -> Mapping[str, str]:
         """Returns the tags of an EC2 resource by its id, or of one of ACM or Cloud Map by its ARN."""
         if identifier.startswith("arn:aws:acm:"):

@@ -17,6 +17,10 @@ from botocore.session import Session
 _CREDENTIAL: Final = re.compile(r"Credential=([^/,]+)/\d+/([^/,]+)/([^/,]+)/aws4_request")
 
 
+_NAMES: Final = {"elasticfilesystem": "efs"}
+"""Services that botocore names differently from the name that requests are signed for."""
+
+
 @dataclass(frozen=True)
 class Request:
     """A signed request. `service` is what it is signed for, `arguments` those of the operation."""
@@ -48,8 +52,11 @@ def read_request(environ: Mapping[str, Any], body: bytes) -> Request | None:
     operation, arguments = found
     if service == "route53" and body:
         arguments["Changes"] = _changes(body)
-    if service == "scheduler" and body:
+    if service in ("elasticfilesystem", "scheduler") and body:
         arguments |= json.loads(body)
+    for header in ("Copy-Source", "Tagging") if service == "s3" else ():
+        if value := environ.get(f"HTTP_X_AMZ_{header.upper().replace('-', '_')}"):
+            arguments[header.replace("-", "")] = unquote(str(value))
     if operation == "DeleteObjects":
         arguments["Objects"] = _children(body, "Object", ("Key", "VersionId"))
     return Request(key, region, service, operation, arguments, "rest")
@@ -74,6 +81,7 @@ def _operations(
 ) -> tuple[tuple[str, str, re.Pattern[str], frozenset[str], frozenset[str]], ...]:
     """Returns the operations of a REST API: name, method, path, and the query keys and headers they need."""
     session = Session()
+    service = _NAMES.get(service, service)
     if service not in session.get_available_services():
         return ()
     model = session.get_service_model(service)

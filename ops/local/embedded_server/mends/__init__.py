@@ -9,6 +9,9 @@ from ops.local.embedded_server.mends.bucket_policies import (
     leave_out_conditions,
     refuse_statements_without_actions,
 )
+from ops.local.embedded_server.mends.cache_groups import keep_cache_groups
+from ops.local.embedded_server.mends.cache_users import keep_cache_users
+from ops.local.embedded_server.mends.caches import keep_caches
 from ops.local.embedded_server.mends.dynamodb_items import forget_items
 from ops.local.embedded_server.mends.dynamodb_tables import check_tables
 from ops.local.embedded_server.mends.dynamodb_transactions import make_transactions_once
@@ -16,6 +19,7 @@ from ops.local.embedded_server.mends.ecr_registries import look_into_other_regis
 from ops.local.embedded_server.mends.ecs_services import keep_service_settings, keep_services_steady
 from ops.local.embedded_server.mends.ecs_task_definitions import fill_in_containers
 from ops.local.embedded_server.mends.executions import carry_out_executions
+from ops.local.embedded_server.mends.file_systems import keep_file_systems
 from ops.local.embedded_server.mends.iam_quotas import count_quotas
 from ops.local.embedded_server.mends.last_use import forget_last_use
 from ops.local.embedded_server.mends.load_balancers import refuse_what_aws_refuses
@@ -50,6 +54,10 @@ def mend_moto() -> None:
     fill_in_containers()
     forget_items()
     forget_last_use()
+    keep_cache_groups()
+    keep_cache_users()
+    keep_caches()
+    keep_file_systems()
     keep_icmp_types()
     keep_messages_as_sqs()
     keep_modified_subnet_groups()

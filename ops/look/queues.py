@@ -12,6 +12,9 @@ from ops.core.errors import OpsError
 from stacks.naming import queue_arn, queue_dead_letters
 from stacks.settings import Environment, Project
 
+_REFUSALS: Final = ("InvalidParameterValue", "UnsupportedOperation")
+"""The ends of SQS's codes for a queue that is not one of dead letters, and for one that is moved already."""
+
 INTERVAL: Final = 2.0
 """Seconds between two looks at a move."""
 
@@ -59,7 +62,9 @@ def redrive(
     source = queue_arn(environment, queue_dead_letters(project.name, environment, queue))
     try:
         handle = sqs.start_message_move_task(SourceArn=source)["TaskHandle"]
-    except sqs.exceptions.UnsupportedOperation as error:
+    except sqs.exceptions.ClientError as error:
+        if not error.response["Error"]["Code"].endswith(_REFUSALS):
+            raise
         raise OpsError(f"SQS refuses to move the dead letters of {queue}: {error}") from None
     while (latest := _latest(sqs, source, handle)).get("Status", "RUNNING") == "RUNNING":
         pause(INTERVAL)

@@ -194,6 +194,32 @@ def test_a_bucket_with_versions_is_not_deleted(buckets: Buckets) -> None:
     buckets.s3.delete_bucket(Bucket=name)
 
 
+def test_versions_stay_while_versioning_is_suspended(buckets: Buckets) -> None:
+    name, s3 = "suspended", buckets.s3
+    s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": REGION})
+    s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
+    first = s3.put_object(Bucket=name, Key="k", Body=b"1")["VersionId"]
+    marker = s3.delete_object(Bucket=name, Key="k")["VersionId"]
+    s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Suspended"})
+    for body in (b"2", b"3"):
+        s3.put_object(Bucket=name, Key="k", Body=body)
+
+    def versions() -> dict[str, set[str]]:
+        found = s3.list_object_versions(Bucket=name)
+        return {
+            kind: {each["VersionId"] for each in found.get(kind, ())}
+            for kind in ("Versions", "DeleteMarkers")
+        }
+
+    assert versions() == {"Versions": {first, "null"}, "DeleteMarkers": {marker}}
+    assert s3.get_object(Bucket=name, Key="k")["Body"].read() == b"3"
+    assert s3.delete_object(Bucket=name, Key="k")["VersionId"] == "null"
+    assert versions() == {"Versions": {first}, "DeleteMarkers": {marker, "null"}}
+    objects = [{"Key": "k", "VersionId": each} for each in (marker, "null", first)]
+    assert "Errors" not in s3.delete_objects(Bucket=name, Delete={"Objects": objects})
+    s3.delete_bucket(Bucket=name)
+
+
 def rule(**settings: Any) -> dict[str, Any]:
     return {"ID": "r", "Status": "Enabled", "Filter": {"Prefix": ""}, **settings}
 

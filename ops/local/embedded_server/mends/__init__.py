@@ -9,6 +9,7 @@ from ops.local.embedded_server.mends.bucket_policies import (
     leave_out_conditions,
     refuse_statements_without_actions,
 )
+from ops.local.embedded_server.mends.bucket_versions import keep_suspended_versions
 from ops.local.embedded_server.mends.cache_groups import keep_cache_groups
 from ops.local.embedded_server.mends.cache_users import keep_cache_users
 from ops.local.embedded_server.mends.caches import keep_caches
@@ -64,6 +65,7 @@ def mend_moto() -> None:
     keep_rule_descriptions()
     keep_service_settings()
     keep_services_steady()
+    keep_suspended_versions()
     leave_out_conditions()
     look_into_other_registries()
     look_up_access_keys_fast()

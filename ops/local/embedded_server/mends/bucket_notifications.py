@@ -23,6 +23,7 @@ from moto.sns.models import sns_backends
 from moto.sqs.exceptions import SQSException
 from moto.sqs.models import sqs_backends
 
+from ops.local.embedded_server.mends import bucket_versions
 from ops.local.embedded_server.mends.service_senders import lets
 
 _SERVICE: Final = "s3.amazonaws.com"
@@ -33,13 +34,12 @@ _VERSION: Final = "2.5"
 _HEX: Final = "0123456789ABCDEF"
 
 _put = S3Backend.put_bucket_notification_configuration
-_delete = S3Backend.delete_object
 
 
 def notify_as_s3() -> None:
     """Mend moto's notifications; call it before the server answers."""
     setattr(S3Backend, _put.__name__, put_bucket_notification_configuration)
-    setattr(S3Backend, _delete.__name__, delete_object)
+    setattr(S3Backend, delete_object.__name__, delete_object)
     for function in (send_event, send_test_event):
         setattr(notifications, function.__name__, function)
 
@@ -79,9 +79,9 @@ def delete_object(
     """Deletes an object, one of its versions, or marks it as deleted, and sends the event of that."""
     bucket = backend.get_bucket(bucket_name)
     was_there = key_name in bucket.keys
-    deleted, answered = _delete(backend, bucket_name, key_name, version_id, bypass)
+    deleted, answered = bucket_versions.delete_object(backend, bucket_name, key_name, version_id, bypass)
     if deleted and was_there:
-        marked = bucket.is_versioned and version_id is None
+        marked = bool(bucket.versioning_status) and version_id is None
         _send(bucket, _MARKED if marked else _DELETED, key_name, version=answered.get("version-id"))
     return deleted, answered
 

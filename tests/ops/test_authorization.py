@@ -250,6 +250,7 @@ class Nothing:
             [("sqs:CreateQueue", "a"), ("sqs:TagQueue", "a")],
         ),
         ("sqs", "DeleteQueue", {"QueueUrl": f"http://127.0.0.1:1/{HOME}/a"}, [("sqs:DeleteQueue", "a")]),
+        ("sns", "Unsubscribe", {"SubscriptionArn": "arn:x"}, [("sns:Unsubscribe", "")]),
         (
             "sqs",
             "SendMessageBatch",
@@ -306,6 +307,8 @@ class Nothing:
             "CreateReplicationGroup",
             {
                 "ReplicationGroupId": "a",
+                "Engine": "valkey",
+                "EngineVersion": "8.0",
                 "CacheSubnetGroupName": "b",
                 "UserGroupIds.member.1": "c",
                 "Tags.Tag.1.Key": "project",
@@ -316,6 +319,7 @@ class Nothing:
                 ("elasticache:CreateReplicationGroup", "replicationgroup:a"),
                 ("elasticache:AddTagsToResource", "replicationgroup:a"),
                 ("elasticache:CreateReplicationGroup", "usergroup:c"),
+                ("elasticache:CreateReplicationGroup", "parametergroup:default.valkey8"),
                 (
                     "iam:CreateServiceLinkedRole",
                     "role/aws-service-role/elasticache.amazonaws.com/AWSServiceRoleForElastiCache",

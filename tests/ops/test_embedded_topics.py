@@ -23,7 +23,7 @@ class Topics:
         self.sns, self.sqs = (embedded.client(service, REGION) for service in ("sns", "sqs"))
         self.sns.create_topic(Name="events")
 
-    def queue(self, name: str, *, source: str = TOPIC) -> str:
+    def queue(self, name: str, *, source: str = TOPIC, **attributes: str) -> str:
         """Create a queue that lets a topic in, and return its URL."""
         statement = {
             "Effect": "Allow",
@@ -33,7 +33,8 @@ class Topics:
             "Condition": {"ArnEquals": {"aws:SourceArn": source}},
         }
         policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-        return str(self.sqs.create_queue(QueueName=name, Attributes={"Policy": policy})["QueueUrl"])
+        wanted = {"Policy": policy, **attributes}
+        return str(self.sqs.create_queue(QueueName=name, Attributes=wanted)["QueueUrl"])
 
     def subscribe(self, name: str, **attributes: str) -> str:
         """Subscribe a queue in place of all others."""
@@ -123,6 +124,22 @@ def test_publishing_goes_on_when_a_queue_is_gone(topics: Topics) -> None:
     topics.subscribe("short-lived")
     topics.sqs.delete_queue(QueueUrl=url)
     topics.publish("hello")
+
+
+def test_a_fifo_topic_delivers_a_message_once(topics: Topics) -> None:
+    settings = {"FifoTopic": "true", "ContentBasedDeduplication": "true"}
+    topic = topics.sns.create_topic(Name="bills.fifo", Attributes=settings)["TopicArn"]
+    urls = [
+        topics.queue("bills.fifo", source=topic, FifoQueue="true", ContentBasedDeduplication="true"),
+        topics.queue("all-bills", source=topic),
+    ]
+    for name in ("bills.fifo", "all-bills"):
+        topics.sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn(name))
+    for message in ("a", "a", "b"):
+        topics.sns.publish(TopicArn=topic, Message=message, MessageGroupId="g")
+    first, second = ([json.loads(each["Body"])["Message"] for each in topics.received(url)] for url in urls)
+    assert first == ["a", "b"]
+    assert sorted({*second}) == ["a", "b"]
 
 
 @pytest.mark.parametrize(

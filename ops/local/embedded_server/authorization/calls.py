@@ -120,7 +120,8 @@ _RESOURCES: Final[Mapping[str, tuple[tuple[str, str], ...]]] = {
         ("Id", "{}"),
         ("ResourceARN", "{}"),
     ),
-    "sns": (("TopicArn", "{}"), ("ResourceArn", "{}"), ("SubscriptionArn", "{}"), ("Name", "{}")),
+    # What concerns a subscription knows no resource.
+    "sns": (("TopicArn", "{}"), ("ResourceArn", "{}"), ("Name", "{}")),
     "scheduler": (("Name", "schedule/default/{}"), ("ResourceArn", "{}")),
     "sqs": (("QueueName", "{}"), ("QueueUrl", "{}"), ("SourceArn", "{}")),
     "ssm": (
@@ -591,6 +592,9 @@ def _named(service: str, action: str, request: Request, account_id: str) -> Iter
         for name, end in _EACH[service]:
             for value in _values(name, arguments):
                 yield value if value.startswith("arn:") else start + end.format(value), True
+        if action == "elasticache:CreateReplicationGroup" and "CacheParameterGroupName" not in arguments:
+            major = str(arguments.get("EngineVersion", "")).partition(".")[0]
+            yield f"{start}parametergroup:default.{arguments.get('Engine', 'redis')}{major}", True
     elif service == "dynamodb" and (index := arguments.get("IndexName")):
         yield f"{start}table/{arguments.get('TableName')}/index/{index}", False
     elif service == "dynamodb" and "RequestItems" in arguments:

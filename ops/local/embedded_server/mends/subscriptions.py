@@ -9,6 +9,7 @@ Sources: Amazon SNS API Reference, "Subscribe" and "SetSubscriptionAttributes"; 
 """
 
 import base64
+import hashlib
 import json
 import re
 from collections.abc import Mapping
@@ -82,7 +83,10 @@ def publish(
     if message_structure == "json":
         message = subscription._parse_message_structure(message, "sqs")
     given = message_attributes or {}
-    settings: dict[str, Any] = {"group_id": group_id, "deduplication_id": deduplication_id}
+    settings: dict[str, Any] = {"group_id": group_id}
+    if subscription.endpoint.endswith(".fifo"):
+        # A topic knows a message again by what was published, not by what is around it.
+        settings["deduplication_id"] = deduplication_id or hashlib.sha256(message.encode()).hexdigest()
     if _is_raw(subscription):
         settings["message_attributes"] = {name: _as_of_sqs(value) for name, value in given.items()}
         deliverable = len(given) <= _MOST_ATTRIBUTES

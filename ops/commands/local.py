@@ -39,7 +39,7 @@ def up(
     environment = environment_of(platform, env)
     done = local.up(checkout, platform, environment, local.checked_run(run), Progress(console))
     console.print()
-    _print_services(environment.name, done.services)
+    _print_services(environment.name, {**done.services, **done.databases})
     console.print(
         f"The embedded AWS is at {done.embedded.endpoint}: "
         f'`eval "$(make -s local-env ENV={environment.name})"` '
@@ -67,6 +67,12 @@ def _print_services(environment: str, services: Mapping[str, local.Served]) -> N
     for name, kind, where in rows:
         console.print(
             Text(f"{name:<{widths[0]}}  {kind:<{widths[1]}}  {where or 'runs, and listens nowhere'}")
+        )
+    if any(served.kind == "database" and served.address for served in services.values()):
+        console.print(
+            Text(
+                "A database is PostgreSQL 18 with a certificate that signs itself, whatever version RDS has."
+            )
         )
     if hosts := sorted({urlsplit(each.address).hostname or "" for each in services.values()} - {"", HOST}):
         console.print(

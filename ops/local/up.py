@@ -19,6 +19,7 @@ from ops.images.engine import find_engine
 from ops.local import firsts
 from ops.local.app import stop_app
 from ops.local.balancers import Balancers, url
+from ops.local.databases import PREFIX, Databases
 from ops.local.embedded import Embedded, find_embedded, start_embedded
 from ops.local.services import NotRunError, Ran, Services
 from ops.terraform.binary import Terraform, find_terraform
@@ -49,10 +50,11 @@ class Served:
 
 @dataclass(frozen=True)
 class Up:
-    """The result of `up`: the embedded AWS, and each service."""
+    """The result of `up`: the embedded AWS, each service, and each database by its identifier."""
 
     embedded: Embedded
     services: Mapping[str, Served]
+    databases: Mapping[str, Served]
 
 
 def checked_run(text: str) -> Run:
@@ -95,19 +97,25 @@ def down(checkout: Checkout) -> bool:
 
 
 def stop_all(local: Path) -> None:
-    """Stops every process that `up` started, the router first and the embedded AWS last.
+    """Stops every process that `up` started, the router first, then what uses others.
 
     Raises OpsError, once all others are stopped, for those that do not end.
     """
     left = list[str]()
     names = [path.stem for path in local.glob("*.pid")]
-    for name in sorted(names, key=lambda name: (name == "embedded", not name.startswith("router-"), name)):
+    for name in sorted(names, key=_order_of_end):
         try:
             stop_app(name, local)
         except OpsError as error:
             left.append(str(error))
     if left:
         raise OpsError("\n".join(left))
+
+
+def _order_of_end(name: str) -> tuple[int, str]:
+    """Returns a key that puts the router first, then the services, the databases and the embedded AWS."""
+    rank = 0 if name.startswith("router-") else 2 if name.startswith(PREFIX) else 1
+    return 3 if name == "embedded" else rank, name
 
 
 def _stop_all_whatever_comes(local: Path) -> None:
@@ -151,7 +159,8 @@ class _Up:
             images = self._firsts(embedded, phase)
         phases.releases(place, {name: (image, firsts.COMMIT) for name, image in images.items()})
         phases.environment(place, _apply)
-        return Up(embedded, self._services(embedded))
+        databases = self._databases(embedded)
+        return Up(embedded, self._services(embedded), databases)
 
     def _embedded(self, terraform: Terraform, phase: Phase) -> Embedded:
         if found := find_embedded(self._checkout.local):
@@ -198,6 +207,22 @@ class _Up:
             firsts.put_hosted_zone(route53, zone)
         phase.result = f"for {', '.join(images)}" + (f", secrets made up: {made}" if made else "")
         return images
+
+    def _databases(self, embedded: Embedded) -> dict[str, Served]:
+        """Runs the servers of the databases."""
+        databases = Databases(self._checkout, embedded, self._project, self._environment)
+        found = databases.all()
+        databases.stop_removed(found)
+        served = {}
+        for each in found:
+            with self._phases.phase(f"database {each.name}") as phase:
+                try:
+                    phase.result = databases.run(each)
+                    served[each.identifier] = Served("database", each.address)
+                except NotRunError as reason:
+                    phase.result = f"not run: {reason}"
+                    served[each.identifier] = Served("database", "", str(reason))
+        return served
 
     def _services(self, embedded: Embedded) -> dict[str, Served]:
         """Runs the services, and the router in front of them."""

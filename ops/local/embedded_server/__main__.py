@@ -22,6 +22,7 @@ from werkzeug.serving import BaseWSGIServer, make_server
 from ops.local.embedded_server.authorization import Authorization
 from ops.local.embedded_server.journal import Journal, JournalError
 from ops.local.embedded_server.mends import mend_moto
+from ops.local.embedded_server.mends.rds_addresses import answer_with_addresses_here
 from ops.local.embedded_server.recording import Recording
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, _end)
     signal.signal(signal.SIGINT, _end)
     mend_moto()
+    answer_with_addresses_here(directory)
     record = directory / "embedded.json"
     # moto read it when it was imported; while it is set, no request can act in another account.
     account = os.environ.pop("MOTO_ACCOUNT_ID")

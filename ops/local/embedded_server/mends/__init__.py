@@ -30,6 +30,9 @@ from ops.local.embedded_server.mends.network_acl_entries import keep_icmp_types
 from ops.local.embedded_server.mends.private_namespaces import delete_zones_of_namespaces
 from ops.local.embedded_server.mends.queue_messages import keep_messages_as_sqs
 from ops.local.embedded_server.mends.queues import check_queues
+from ops.local.embedded_server.mends.rds_instances import make_instances_as_rds_does
+from ops.local.embedded_server.mends.rds_parameters import keep_parameters
+from ops.local.embedded_server.mends.rds_secrets import make_master_secrets
 from ops.local.embedded_server.mends.rds_subnet_groups import keep_modified_subnet_groups
 from ops.local.embedded_server.mends.rule_descriptions import keep_rule_descriptions
 from ops.local.embedded_server.mends.schedules import refuse_schedules
@@ -62,6 +65,7 @@ def mend_moto() -> None:
     keep_icmp_types()
     keep_messages_as_sqs()
     keep_modified_subnet_groups()
+    keep_parameters()
     keep_rule_descriptions()
     keep_service_settings()
     keep_services_steady()
@@ -69,6 +73,8 @@ def mend_moto() -> None:
     leave_out_conditions()
     look_into_other_registries()
     look_up_access_keys_fast()
+    make_instances_as_rds_does()
+    make_master_secrets()
     make_transactions_once()
     move_messages()
     notify_as_s3()

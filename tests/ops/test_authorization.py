@@ -379,6 +379,67 @@ class Nothing:
             ],
         ),
         (
+            "rds",
+            "CreateDBInstance",
+            {
+                "DBInstanceIdentifier": "shop",
+                "DBParameterGroupName": "p",
+                "DBSubnetGroupName": "s",
+                "ManageMasterUserPassword": "true",
+                "Tags.Tag.1.Key": "project",
+                "Tags.Tag.1.Value": "shop",
+            },
+            [
+                ("rds:CreateDBInstance", "db:shop"),
+                ("rds:AddTagsToResource", "db:shop"),
+                ("rds:CreateDBInstance", "pg:p"),
+                ("rds:CreateDBInstance", "subgrp:s"),
+                ("kms:DescribeKey", "key/0"),
+                ("secretsmanager:CreateSecret", "secret:rds!db-0"),
+                ("secretsmanager:TagResource", "secret:rds!db-0"),
+                (
+                    "iam:CreateServiceLinkedRole",
+                    "role/aws-service-role/rds.amazonaws.com/AWSServiceRoleForRDS",
+                ),
+            ],
+        ),
+        (
+            "rds",
+            "ModifyDBInstance",
+            {"DBInstanceIdentifier": "shop", "RotateMasterUserPassword": "true"},
+            [("rds:ModifyDBInstance", "db:shop"), ("secretsmanager:RotateSecret", "secret:rds!db-0")],
+        ),
+        (
+            "rds",
+            "CreateDBSnapshot",
+            {"DBInstanceIdentifier": "shop", "DBSnapshotIdentifier": "before"},
+            [("rds:CreateDBSnapshot", "snapshot:before"), ("rds:CreateDBSnapshot", "db:shop")],
+        ),
+        (
+            "rds",
+            "RestoreDBInstanceFromDBSnapshot",
+            {"DBInstanceIdentifier": "shop", "DBSnapshotIdentifier": "before"},
+            [
+                ("rds:RestoreDBInstanceFromDBSnapshot", "db:shop"),
+                ("rds:RestoreDBInstanceFromDBSnapshot", "snapshot:before"),
+            ],
+        ),
+        (
+            "rds",
+            "RestoreDBInstanceToPointInTime",
+            {"SourceDBInstanceIdentifier": "shop", "TargetDBInstanceIdentifier": "again"},
+            [
+                ("rds:RestoreDBInstanceToPointInTime", "db:again"),
+                ("rds:RestoreDBInstanceToPointInTime", "db:shop"),
+            ],
+        ),
+        (
+            "rds",
+            "ModifyDBParameterGroup",
+            {"DBParameterGroupName": "p", "Parameters.Parameter.1.ParameterName": "rds.force_ssl"},
+            [("rds:ModifyDBParameterGroup", "pg:p")],
+        ),
+        (
             "ecs",
             "StopTask",
             {"cluster": "shop", "task": f"arn:aws:ecs:{REGION}:{HOME}:task/shop/0123"},

@@ -4,8 +4,11 @@ Source of the roles `rdsadmin` and `rds_superuser` and of what the master user m
 Guide, "Master user account privileges" and "Understanding PostgreSQL roles and permissions".
 """
 
+import os
 import shutil
 import subprocess
+import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -23,6 +26,7 @@ ENVIRONMENT: Final = {"LC_ALL": "C", "TZ": "UTC"}
 """The variables of PostgreSQL's programs, which need no others and see no password."""
 
 _ADMIN: Final = "rdsadmin"
+_PATIENCE_SECONDS: Final = 15.0
 
 
 @dataclass(frozen=True)
@@ -50,6 +54,7 @@ class Cluster:
         """
         if not self.data.exists():
             self._make()
+        self._wait_for_former()
         self._sql(self.data, f"ALTER ROLE {_name(self.user)} PASSWORD {_text(self.password)}")
 
     def command(self) -> tuple[str, ...]:
@@ -68,6 +73,15 @@ class Cluster:
         except FileNotFoundError:
             return False
         return len(lines) > 7 and lines[7].strip() == "ready"
+
+    def _wait_for_former(self) -> None:
+        """Waits for a server whose parent was killed, and that is still shutting down."""
+        file = self.data / "postmaster.pid"
+        deadline = time.monotonic() + _PATIENCE_SECONDS
+        with suppress(OSError, ValueError):
+            while time.monotonic() < deadline:
+                os.kill(int(file.read_text().split()[0]), 0)
+                time.sleep(0.05)
 
     def _make(self) -> None:
         # Renamed once it is whole, so that an interruption leaves nothing half made.

@@ -112,7 +112,14 @@ _RESOURCES: Final[Mapping[str, tuple[tuple[str, str], ...]]] = {
         ("OpenIDConnectProviderArn", "{}"),
     ),
     "logs": (("logGroupName", "log-group:{}"), ("resourceArn", "{}"), ("logGroupIdentifier", "{}")),
-    "rds": (("DBSubnetGroupName", "subgrp:{}"), ("ResourceName", "{}")),
+    "rds": (
+        ("TargetDBInstanceIdentifier", "db:{}"),
+        ("DBInstanceIdentifier", "db:{}"),
+        ("DBSnapshotIdentifier", "snapshot:{}"),
+        ("DBParameterGroupName", "pg:{}"),
+        ("DBSubnetGroupName", "subgrp:{}"),
+        ("ResourceName", "{}"),
+    ),
     "secretsmanager": (("SecretId", "secret:{}-000000"), ("Name", "secret:{}-000000")),
     "servicediscovery": (
         ("NamespaceId", "namespace/{}"),
@@ -173,8 +180,23 @@ _CREATED: Final = {
     "application-autoscaling:RegisterScalableTarget": "scalable-target/0",
     "elasticloadbalancing:CreateLoadBalancer": "loadbalancer/app/{Name}/0",
     "elasticloadbalancing:CreateTargetGroup": "targetgroup/{Name}/0",
+    "rds:CreateDBSnapshot": "snapshot:{DBSnapshotIdentifier}",
 }
 """What an action creates, by its arguments; the last part is AWS's to choose."""
+
+_GROUPS: Final = (
+    ("DBParameterGroupName", "pg:{}"),
+    ("DBSubnetGroupName", "subgrp:{}"),
+    ("OptionGroupName", "og:{}"),
+)
+_ALSO: Final[Mapping[str, tuple[tuple[str, str], ...]]] = {
+    "rds:CreateDBInstance": _GROUPS,
+    "rds:CreateDBSnapshot": (("DBInstanceIdentifier", "db:{}"),),
+    "rds:ModifyDBInstance": _GROUPS,
+    "rds:RestoreDBInstanceFromDBSnapshot": (("DBSnapshotIdentifier", "snapshot:{}"), *_GROUPS),
+    "rds:RestoreDBInstanceToPointInTime": (("SourceDBInstanceIdentifier", "db:{}"), *_GROUPS),
+}
+"""What an action is on as well, by the arguments that name it."""
 
 _EC2_TYPES: Final = {
     "acl": "network-acl",
@@ -223,6 +245,8 @@ _PASSED: Final = {
     "ecs:RegisterTaskDefinition": (("taskRoleArn", "executionRoleArn"), "ecs-tasks.amazonaws.com"),
     "ecs:RunTask": (("taskRoleArn", "executionRoleArn"), "ecs-tasks.amazonaws.com"),
     "events:PutTargets": (("Targets.0.RoleArn",), "events.amazonaws.com"),
+    "rds:CreateDBInstance": (("MonitoringRoleArn",), "monitoring.rds.amazonaws.com"),
+    "rds:ModifyDBInstance": (("MonitoringRoleArn",), "monitoring.rds.amazonaws.com"),
     "scheduler:CreateSchedule": (("Target.RoleArn",), "scheduler.amazonaws.com"),
     "scheduler:UpdateSchedule": (("Target.RoleArn",), "scheduler.amazonaws.com"),
     "states:CreateStateMachine": (("roleArn",), "states.amazonaws.com"),
@@ -241,6 +265,16 @@ _ALARMS: Final = {
 
 Source: Application Auto Scaling User Guide, "Permissions required for API actions on target services and
 CloudWatch".
+"""
+
+_MANAGED_SECRET: Final = (
+    ("kms:DescribeKey", "arn:aws:kms:{region}:{account}:key/0"),
+    ("secretsmanager:CreateSecret", "arn:aws:secretsmanager:{region}:{account}:secret:rds!db-0"),
+    ("secretsmanager:TagResource", "arn:aws:secretsmanager:{region}:{account}:secret:rds!db-0"),
+)
+"""What it takes that RDS manages the password of a master user; AWS chooses the end of each ARN.
+
+Source: Amazon RDS User Guide, "Permissions required for Secrets Manager integration".
 """
 
 _BEHIND: Final[Mapping[str, tuple[tuple[str, str], ...]]] = {
@@ -289,6 +323,7 @@ _LINKED: Final = {
         "elasticloadbalancing.amazonaws.com",
         "AWSServiceRoleForElasticLoadBalancing",
     ),
+    "rds:CreateDBInstance": ("rds.amazonaws.com", "AWSServiceRoleForRDS"),
     "rds:CreateDBSubnetGroup": ("rds.amazonaws.com", "AWSServiceRoleForRDS"),
 }
 """Actions of which the first in an account creates a service-linked role.
@@ -319,7 +354,13 @@ _TAGGING: Final = {
     "iam:CreatePolicy": "iam:TagPolicy",
     "iam:CreateRole": "iam:TagRole",
     "logs:CreateLogGroup": "logs:TagResource",
+    "rds:CreateDBInstance": "rds:AddTagsToResource",
+    "rds:CreateDBParameterGroup": "rds:AddTagsToResource",
+    "rds:CreateDBSnapshot": "rds:AddTagsToResource",
     "rds:CreateDBSubnetGroup": "rds:AddTagsToResource",
+    "rds:RestoreDBInstanceFromDBSnapshot": "rds:AddTagsToResource",
+    "rds:RestoreDBInstanceToPointInTime": "rds:AddTagsToResource",
+    "secretsmanager:CreateSecret": "secretsmanager:TagResource",
     "servicediscovery:CreatePrivateDnsNamespace": "servicediscovery:TagResource",
     "servicediscovery:CreateService": "servicediscovery:TagResource",
     "sns:CreateTopic": "sns:TagResource",
@@ -367,7 +408,7 @@ class Inventory(Protocol):
     """What is there when a request comes."""
 
     def tags(self, account_id: str, region: str, identifier: str) -> Mapping[str, str]:
-        """Returns the tags of an EC2 resource by its id, or of one of ACM or Cloud Map by its ARN."""
+        """Returns the tags of an EC2 resource by its id, or of a certificate, secret, ... by its ARN."""
 
     def associated(self, account_id: str, region: str, association_id: str) -> Sequence[str]:
         """Returns the ids of the EC2 resources that an association joins."""
@@ -410,15 +451,20 @@ def calls(request: Request, account_id: str, inventory: Inventory) -> Iterator[C
         request = _with_resource(request, account_id, inventory)
         for resources in _resources(service, action, request, account_id):
             here = context
-            if service in ("acm", "servicediscovery"):
-                tags_of = (inventory.tags(account_id, request.region, each) for each in resources)
+            if service in ("acm", "secretsmanager", "servicediscovery"):
+                tags_of = [inventory.tags(account_id, request.region, each) for each in resources]
                 here = context | _resource_tags(tags_of)
+                if service == "secretsmanager":
+                    here = here | _resource_tags(tags_of, "secretsmanager")
             owner = inventory.owner(resources[0]) if resources else None
             yield Call(action, resources, here | tagged, owner)
             if tags and (tagging := _TAGGING.get(action)) and _is_new(request, resources):
                 # Of what AWS names itself, only a certificate is created with tags.
                 new = (f"{_start(request, account_id)}certificate/new",)
                 yield Call(tagging, resources or new, here | tagged)
+        for argument, end in _ALSO.get(action, ()):
+            if name := request.arguments.get(argument):
+                yield Call(action, (f"{_start(request, account_id)}{end.format(name)}",), context | tagged)
     yield from _dependent(action, request, account_id)
     yield from _on_others(action, request, account_id, inventory)
 
@@ -501,6 +547,14 @@ def _dependent(action: str, request: Request, account_id: str) -> Iterator[Call]
     if action == "ecs:RunTask" and request.arguments.get("propagateTags"):
         task = f"{_start(request, account_id)}task/{request.arguments['cluster'].rpartition('/')[2]}/new"
         yield Call("ecs:TagResource", (task,), {"ecs:CreateAction": ("RunTask",)})
+    if request.service == "rds" and request.arguments.get("ManageMasterUserPassword") == "true":
+        for needed, arn in _MANAGED_SECRET:
+            yield Call(needed, (arn.format(region=request.region, account=account_id),))
+    if action == "rds:ModifyDBInstance" and request.arguments.get("RotateMasterUserPassword") == "true":
+        yield Call(
+            "secretsmanager:RotateSecret",
+            (f"arn:aws:secretsmanager:{request.region}:{account_id}:secret:rds!db-0",),
+        )
     if action in _ALARMS:
         named = f"TargetTracking-{request.arguments.get('ResourceId')}-AlarmHigh-0"
         arn = f"arn:aws:cloudwatch:{request.region}:{account_id}:alarm:{named}"
@@ -660,8 +714,8 @@ def _request_tags(arguments: Mapping[str, Any]) -> dict[str, str]:
     return found
 
 
-def _resource_tags(all_tags: Any) -> dict[str, tuple[str, ...]]:
-    return {f"aws:ResourceTag/{key}": (value,) for tags in all_tags for key, value in tags.items()}
+def _resource_tags(all_tags: Any, prefix: str = "aws") -> dict[str, tuple[str, ...]]:
+    return {f"{prefix}:ResourceTag/{key}": (value,) for tags in all_tags for key, value in tags.items()}
 
 
 def _arns(arguments: Mapping[str, Any]) -> Iterator[str]:

@@ -103,11 +103,15 @@ class MotoInventory:
         return str(found.file_system_id) if found else None
 
     def tags(self, account_id: str, region: str, identifier: str) -> Mapping[str, str]:
-        """Returns the tags of an EC2 resource by its id, or of one of ACM or Cloud Map by its ARN."""
+        """Returns the tags of an EC2 resource by its id, or of a certificate, secret, ... by its ARN."""
         if identifier.startswith("arn:aws:acm:"):
             acm = _backend("acm", account_id, region)
             certificate = acm._certificates.get(identifier) if acm else None
             return {key: value or "" for key, value in certificate.tags.items()} if certificate else {}
+        if identifier.startswith("arn:aws:secretsmanager:"):
+            secrets = _backend("secretsmanager", account_id, region)
+            secret = secrets.secrets.get(identifier) if secrets else None
+            return {each["Key"]: each["Value"] for each in secret.tags or ()} if secret else {}
         if identifier.startswith("arn:aws:servicediscovery:"):
             cloud_map = _backend("servicediscovery", account_id, region)
             return dict(cloud_map.tagger.get_tag_dict_for_resource(identifier)) if cloud_map else {}

@@ -66,14 +66,17 @@ class Databases:
 
     def all(self) -> tuple[Database, ...]:
         """Returns the environment's RDS instances with PostgreSQL."""
-        start = f"{base(self.project.name, self.environment.name)}-"
         pages = self._client("rds").get_paginator("describe_db_instances").paginate()
         found = (each for page in pages for each in page["DBInstances"])
         return tuple(
             self._database(each)
             for each in found
-            if each["Engine"] == "postgres" and each["DBInstanceIdentifier"].startswith(start)
+            if each["Engine"] == "postgres" and each["DBInstanceIdentifier"].startswith(self._start_of_names)
         )
+
+    def key(self, database: Database) -> str:
+        """Returns what the settings call a database."""
+        return database.identifier.removeprefix(self._start_of_names)
 
     def run(self, database: Database) -> str:
         """Runs the server of a database unless it runs already, and returns what was done.
@@ -117,6 +120,10 @@ class Databases:
             if name not in kept and self._record(name).get("environment") == self.environment.name:
                 self._end(name)
                 file.unlink()
+
+    @property
+    def _start_of_names(self) -> str:
+        return f"{base(self.project.name, self.environment.name)}-"
 
     def _record(self, name: str) -> dict[str, str]:
         try:

@@ -215,7 +215,7 @@ class _Up:
         databases.stop_removed(found)
         served = {}
         for each in found:
-            with self._phases.phase(f"database {each.name}") as phase:
+            with self._phases.phase(f"database {databases.key(each)}") as phase:
                 try:
                     phase.result = databases.run(each)
                     served[each.identifier] = Served("database", each.address)

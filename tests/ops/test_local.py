@@ -20,6 +20,7 @@ import pytest
 
 from ops.core.checkout import Checkout
 from ops.local import processes
+from ops.local.database_server.binaries import find_binaries
 from ops.local.embedded import find_embedded
 from ops.local.firsts import put_image
 from ops.local.processes import running
@@ -181,6 +182,33 @@ def test_a_second_up_changes_and_restarts_nothing(stranger: Desk) -> None:
     assert [found[phase] for phase in phases] == ["unchanged"] * 6
     assert None not in before
     assert [running(name, stranger.checkout.local) for name in names] == before
+
+
+@pytest.mark.skipif(find_binaries() is None, reason="no PostgreSQL for this machine")
+def test_up_runs_the_databases_that_rds_has(stranger: Desk) -> None:
+    embedded = find_embedded(stranger.checkout.local)
+    assert embedded
+    instance = embedded.client("rds", REGION).create_db_instance(
+        DBInstanceIdentifier="oaktree-dev-shop",
+        DBInstanceClass="db.t4g.micro",
+        Engine="postgres",
+        AllocatedStorage=20,
+        MasterUsername="postgres",
+        ManageMasterUserPassword=True,
+    )["DBInstance"]
+    done = stranger.run("up")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert results(done.stdout)["database shop"] == "started"
+    assert f"oaktree-dev-shop  database  127.0.0.1:{instance['Endpoint']['Port']}\n" in done.stdout
+    pid = running("database-oaktree-dev-shop", stranger.checkout.local)
+    assert pid
+    assert results(stranger.run("up").stdout)["database shop"] == "unchanged"
+    assert running("database-oaktree-dev-shop", stranger.checkout.local) == pid
+    embedded.client("rds", REGION).delete_db_instance(
+        DBInstanceIdentifier="oaktree-dev-shop", SkipFinalSnapshot=True
+    )
+    assert "database shop" not in results(stranger.run("up").stdout)
+    assert running("database-oaktree-dev-shop", stranger.checkout.local) is None
 
 
 def test_local_env_points_a_shell_to_it(stranger: Desk) -> None:

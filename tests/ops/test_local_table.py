@@ -50,6 +50,22 @@ def test_each_service_is_shown_with_its_address_or_the_reason_why_it_does_not_ru
     )
 
 
+def test_databases_are_shown_with_what_is_not_as_on_aws(capsys: pytest.CaptureFixture[str]) -> None:
+    shown = {
+        "web": Served("web", "http://127.0.0.1:8100/"),
+        "oaktree-dev-shop": Served("database", "127.0.0.1:15432"),
+        "oaktree-dev-old": Served("database", "", "RDS says that it is stopped"),
+    }
+    _print_services("dev", shown)
+    assert capsys.readouterr().out == (
+        "SERVICE           KIND      ADDRESS\n"
+        "web               web       http://127.0.0.1:8100/\n"
+        "oaktree-dev-shop  database  127.0.0.1:15432\n"
+        "oaktree-dev-old   database  not run: RDS says that it is stopped\n"
+        "A database is PostgreSQL 18 with a certificate that signs itself, whatever version RDS has.\n"
+    )
+
+
 def test_the_status_app_alone_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     _print_services("dev", {"status": Served("status", "http://127.0.0.1:8080")})
     assert capsys.readouterr().out == "dev status: http://127.0.0.1:8080\n"

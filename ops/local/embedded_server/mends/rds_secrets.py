@@ -71,9 +71,14 @@ def rotate_secret(
         _set_days(secret, days)
     if rotate_immediately:
         content = json.loads(secret.versions[str(secret.default_version_id)]["secret_string"])
-        changed = json.dumps({**content, "password": _password()})
-        backend._add_secret(secret.name, secret_string=changed, version_id=client_request_token)
-        secret.last_rotation_date = int(unix_time())
+        version = {
+            "createdate": int(unix_time()),
+            "secret_string": json.dumps({**content, "password": _password()}),
+            "version_id": backend._from_client_request_token(client_request_token),
+            "version_stages": ["AWSCURRENT"],
+        }
+        secret.reset_default_version(version, str(version["version_id"]))
+        secret.last_rotation_date = secret.last_changed_date = int(unix_time())
     return str(secret.to_short_dict())
 
 

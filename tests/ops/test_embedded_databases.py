@@ -12,14 +12,16 @@ import pytest
 from botocore.exceptions import ClientError
 
 from ops.core.checkout import Checkout
-from ops.core.errors import OpsError
+from ops.core.errors import OpsError, ReleaseFailedError
+from ops.core.progress import Phase
 from ops.local import databases as module
 from ops.local import processes
 from ops.local.database_server.binaries import find_binaries
 from ops.local.databases import PREFIX, Databases
 from ops.local.embedded import Embedded, start_embedded, stop_embedded
-from ops.local.ports import HOST
+from ops.local.ports import HOST, answers
 from ops.local.services import NotRunError
+from ops.local.stand_in import StandIn
 from ops.local.up import stop_all
 from ops.terraform.binary import find_terraform
 from ops.terraform.workspace import Workspace
@@ -153,6 +155,8 @@ def test_a_rotation_changes_the_password_and_keeps_the_previous_one(embedded: Em
     assert secret_of(embedded, instance)["password"] not in (before["password"], after["password"])
     rds.modify_db_instance(DBInstanceIdentifier=SHOP, ManageMasterUserPassword=True, ApplyImmediately=True)
     assert described(rds)["MasterUserSecret"]["SecretArn"] == arn
+    client.cancel_rotate_secret(SecretId=arn)
+    assert not client.describe_secret(SecretId=arn)["RotationEnabled"]
 
 
 @pytest.mark.parametrize(
@@ -418,6 +422,15 @@ def test_a_program_connects_to_the_address_with_the_password_and_its_data_lasts(
     assert rows(embedded, instance) == [("order",)]
     with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
         psycopg.connect(host=HOST, port=shop.port, user=shop.user, password=shop.password, dbname=shop.name)
+
+
+@needs_postgresql
+def test_a_deployment_here_finds_the_databases_running(rds: Any, databases: Databases) -> None:
+    create(rds)
+    here = StandIn(databases.checkout, databases.embedded, databases.project, databases.environment)
+    with pytest.raises(ReleaseFailedError, match="has no service oaktree-dev-web"):
+        here.run("web", Phase("app web"))
+    assert answers(databases.all()[0].port)
 
 
 @needs_postgresql

@@ -21,7 +21,7 @@ from ops.local.database_server.cluster import ENVIRONMENT, PASSWORD_VARIABLE, SO
 from ops.local.database_server.front import Front
 from ops.local.ports import HOST
 
-_PATIENCE_SECONDS: Final = 10.0
+_PATIENCE_SECONDS: Final = 5.0
 """How long a session may take to end before it is ended the hard way."""
 
 
@@ -45,7 +45,7 @@ def main() -> None:
         # A Unix socket's path is 107 bytes at most, which that of a checkout may exceed.
         os.chdir(cluster.data)
         asyncio.run(_serve(cluster, front, given.port))
-    except OpsError as error:
+    except (OpsError, OSError) as error:
         sys.exit(str(error))
 
 
@@ -61,8 +61,9 @@ async def _serve(cluster: Cluster, front: Front, port: int) -> None:
                 break
             await asyncio.sleep(0.02)
         else:
-            await asyncio.start_server(front.answer, HOST, port)
+            server = await asyncio.start_server(front.answer, HOST, port)
             await asyncio.wait((stopped, by_itself), return_when=asyncio.FIRST_COMPLETED)
+            server.close()
     finally:
         stopped.cancel()
         await _end(postgres, by_itself)

@@ -1,6 +1,7 @@
 """The secrets of master users that RDS manages: what is in them, and how they rotate.
 
-moto gives every instance the same user and password, and leaves a rotated secret without a value.
+moto gives every instance the same user and password, leaves a rotated secret without a value, and does not
+end a rotation without a function, which AWS does: terraform-aws-modules/terraform-aws-rds pull request 580.
 Sources: Amazon RDS User Guide, "Password management with Amazon RDS and AWS Secrets Manager"; AWS Secrets
 Manager User Guide, "Managed rotation"; AWS Secrets Manager API Reference, "RotateSecret".
 """
@@ -26,6 +27,7 @@ _DAY: Final = 86_400
 _init = MasterUserSecret.__init__
 _generate = MasterUserSecret._generate_secret_string
 _rotate = SecretsManagerBackend.rotate_secret
+_cancel = SecretsManagerBackend.cancel_rotate_secret
 
 
 def make_master_secrets() -> None:
@@ -33,6 +35,7 @@ def make_master_secrets() -> None:
     setattr(MasterUserSecret, _init.__name__, init)
     setattr(MasterUserSecret, _generate.__name__, generate_secret_string)
     setattr(SecretsManagerBackend, _rotate.__name__, rotate_secret)
+    setattr(SecretsManagerBackend, _cancel.__name__, cancel_rotate_secret)
 
 
 def init(managed: MasterUserSecret, *arguments: Any, **named: Any) -> None:
@@ -79,6 +82,15 @@ def rotate_secret(
         }
         secret.reset_default_version(version, str(version["version_id"]))
         secret.last_rotation_date = secret.last_changed_date = int(unix_time())
+    return str(secret.to_short_dict())
+
+
+def cancel_rotate_secret(backend: SecretsManagerBackend, secret_id: str) -> str:
+    """Ends the rotation of a secret, that of one which RDS manages without a function included."""
+    secret = backend.secrets.get(secret_id)
+    if not isinstance(secret, FakeSecret) or secret.owning_service != "rds":
+        return _cancel(backend, secret_id)
+    secret.rotation_enabled = False
     return str(secret.to_short_dict())
 
 

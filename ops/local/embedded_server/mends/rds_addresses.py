@@ -1,8 +1,8 @@
 """The addresses of RDS instances with PostgreSQL: ports of this machine, where `make up` runs a server.
 
-A port is chosen when the instance is created and kept in `databases.json` beside the journal, so that a
-replay answers with the same one, and an instance that is made again gets it again. An instance that is
-created with a port keeps that one.
+A port is chosen when the instance is created and kept in `databases.json` beside the journal, by the
+instance's resource id, so that a replay answers with the same one. An instance that is created with a port
+keeps that one.
 """
 
 import json
@@ -32,7 +32,7 @@ def answer_with_addresses_here(directory: Path) -> None:
     def create_db_instance(backend: RDSBackend, db_kwargs: Mapping[str, Any]) -> DBInstance:
         database = create(backend, {**db_kwargs})
         if database.engine == "postgres":
-            database.port = _port(file, database.arn, db_kwargs.get("port"))
+            database.port = _port(file, database.dbi_resource_id, db_kwargs.get("port"))
         return database
 
     def address_here(database: DBInstance) -> str:
@@ -42,17 +42,17 @@ def answer_with_addresses_here(directory: Path) -> None:
     setattr(DBInstance, _ADDRESS, property(address_here))
 
 
-def _port(file: Path, arn: str, wanted: int | None) -> int:
+def _port(file: Path, resource_id: str, wanted: int | None) -> int:
     """Returns the port of an instance, which is chosen once."""
     ports: dict[str, int] = json.loads(file.read_text()) if file.exists() else {}
     # A restored instance is created with the port of the one that it is restored from.
     if wanted and wanted not in ports.values():
         return wanted
-    if arn not in ports:
-        start = crc32(f"{file}{arn}".encode())
+    if resource_id not in ports:
+        start = crc32(f"{file}{resource_id}".encode())
         candidates = (_FIRST + (start + each) % _RANGE for each in range(_TRIES))
-        ports[arn] = free_port(*(each for each in candidates if each not in ports.values()))
+        ports[resource_id] = free_port(*(each for each in candidates if each not in ports.values()))
         aside = file.with_suffix(".new")
         aside.write_text(json.dumps(ports, indent=1))
         aside.replace(file)
-    return ports[arn]
+    return ports[resource_id]

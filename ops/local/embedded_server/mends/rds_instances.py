@@ -14,7 +14,12 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from moto.moto_api._internal import mock_random
-from moto.rds.exceptions import InvalidParameterCombination, InvalidParameterValue, RDSClientError
+from moto.rds.exceptions import (
+    DBInstanceAlreadyExists,
+    InvalidParameterCombination,
+    InvalidParameterValue,
+    RDSClientError,
+)
 from moto.rds.models import DBInstance, DBSubnetGroup, MasterUserSecret, RDSBackend
 
 MINOR_VERSIONS: Final = {"13": 23, "14": 20, "15": 15, "16": 11, "17": 7, "18": 1}
@@ -127,11 +132,17 @@ def modify_db_instance(
     if given.get("manage_master_user_password") and database.manage_master_user_password:
         # moto would make another secret, and forget the first one.
         del given["manage_master_user_password"]
+    renamed = given.get("new_db_instance_identifier")
+    if renamed and renamed in backend.databases:
+        raise DBInstanceAlreadyExists()
     pending: dict[str, Any] = vars(database).setdefault("pending_modified_values", {})
     if given.get("apply_immediately"):
-        waiting = {name: pending.pop(shown) for name, shown in _DEFERRED.items() if shown in pending}
+        deferred = {**_DEFERRED, "new_db_instance_identifier": "DBInstanceIdentifier"}
+        waiting = {name: pending.pop(shown) for name, shown in deferred.items() if shown in pending}
         given = {**waiting, **given}
     else:
+        if renamed:
+            pending["DBInstanceIdentifier"] = given.pop("new_db_instance_identifier")
         for name, shown in _DEFERRED.items():
             if name in given and (value := given.pop(name)) != getattr(database, name):
                 pending[shown] = value

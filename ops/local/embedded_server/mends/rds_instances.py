@@ -4,9 +4,9 @@ Sources: Amazon RDS API Reference, "CreateDBInstance", "ModifyDBInstance", "Dele
 "RestoreDBInstanceFromDBSnapshot" and "DBInstance"; Amazon RDS User Guide, "Settings for DB instances",
 "DB instance class types" and "Upgrading the RDS for PostgreSQL DB engine". The errors are as these quote
 them: tryretool/terraform-retool-modules issue 70 (version), aws/aws-cdk pull request 5076 (user name),
-hashicorp-education/learn-terraform-outputs pull request 12 (class), mattermost/mattermost-load-test-ng pull request 707 (family),
-hashicorp/terraform-provider-aws issue 13389 and ministryofjustice/cloud-platform-environments pull
-request 8659 (upgrades).
+hashicorp-education/learn-terraform-outputs pull request 12 (class), mattermost/mattermost-load-test-ng pull
+request 707 (family), hashicorp/terraform-provider-aws issue 13389 and
+ministryofjustice/cloud-platform-environments pull request 8659 (upgrades).
 """
 
 import re

@@ -103,7 +103,6 @@ class Database:
             db_name=stores.database_name(key),
             username="postgres",
             manage_master_user_password=True,
-            port=stores.POSTGRESQL,
             db_subnet_group_name=naming.database_subnet_group(project.name, environment.name),
             vpc_security_group_ids=[group.id],
             parameter_group_name=parameters.name,
@@ -224,10 +223,16 @@ def deploy(project: Project, account_id: str) -> tuple[Statement, ...]:
         Statement(
             "ChangeDatabaseSecrets",
             actions=[
+                "secretsmanager:CancelRotateSecret",
                 "secretsmanager:CreateSecret",
                 "secretsmanager:RotateSecret",
                 "secretsmanager:TagResource",
             ],
             resources=[f"arn:aws:secretsmanager:*:{account_id}:secret:rds!db-*"],
+        ),
+        Statement(
+            "LookAtKeys",
+            actions=["kms:DescribeKey"],
+            resources=[f"arn:aws:kms:*:{account_id}:key/*"],
         ),
     )

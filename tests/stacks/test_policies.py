@@ -118,7 +118,6 @@ OF_ANOTHER_KIND = {
     "iam:GetAccountSummary",
     "kms:CreateGrant",
     "kms:Decrypt",
-    "kms:DescribeKey",
     "kms:GenerateDataKey",
     "kinesis:DescribeLimits",
     "rds:CreateTenantDatabase",

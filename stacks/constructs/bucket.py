@@ -71,7 +71,7 @@ class Bucket:
                     for number, each in enumerate(settings.notify)
                 ],
                 # S3 asks the queue whether it may send before it takes the configuration.
-                depends_on=[queues[each.queue].policy for each in settings.notify],
+                depends_on=[queues[each.queue].resource for each in settings.notify],
             )
 
 

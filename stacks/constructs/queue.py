@@ -8,8 +8,6 @@ from stacks import naming, policies
 from stacks.bindings import (
     Construct,
     SqsQueue,
-    SqsQueuePolicy,
-    SqsQueueRedriveAllowPolicy,
     TerraformResourceLifecycle,
 )
 from stacks.policies import Statement
@@ -36,6 +34,7 @@ class Queue:
         settings = environment.queues[key]
         fifo, prefix = settings.fifo or None, f"queue_{key}"
         kept = TerraformResourceLifecycle(prevent_destroy=environment.protected)
+        self.arn = naming.queue_arn(environment, naming.queue_name(project.name, environment, key))
         letters = SqsQueue(
             scope,
             f"{prefix}_dead_letters",
@@ -43,9 +42,13 @@ class Queue:
             fifo_queue=fifo,
             message_retention_seconds=DEAD_LETTER_SECONDS,
             sqs_managed_sse_enabled=True,
+            redrive_allow_policy=json.dumps(
+                {"redrivePermission": "byQueue", "sourceQueueArns": [self.arn]}, sort_keys=True
+            ),
             lifecycle=kept,
         )
-        queue = SqsQueue(
+        self.dead_letters_arn = letters.arn
+        self.resource = SqsQueue(
             scope,
             prefix,
             name=naming.queue_name(project.name, environment, key),
@@ -58,26 +61,13 @@ class Queue:
             receive_wait_time_seconds=20,
             sqs_managed_sse_enabled=True,
             redrive_policy=json.dumps(
-                {"deadLetterTargetArn": letters.arn, "maxReceiveCount": settings.max_receives}
+                {"deadLetterTargetArn": letters.arn, "maxReceiveCount": settings.max_receives}, sort_keys=True
             ),
-            lifecycle=kept,
-        )
-        SqsQueueRedriveAllowPolicy(
-            scope,
-            f"{prefix}_redrive",
-            queue_url=letters.id,
-            redrive_allow_policy=json.dumps({"redrivePermission": "byQueue", "sourceQueueArns": [queue.arn]}),
-        )
-        self.dead_letters_arn = letters.arn
-        self.arn = naming.queue_arn(environment, naming.queue_name(project.name, environment, key))
-        self.policy = SqsQueuePolicy(
-            scope,
-            f"{prefix}_policy",
-            queue_url=queue.id,
             policy=policies.document(
                 policies.tls_only("sqs:*", self.arn),
                 *_sent_by(self.arn, environment.account_id, senders),
             ),
+            lifecycle=kept,
         )
 
 

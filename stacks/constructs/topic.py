@@ -63,7 +63,7 @@ class Topic:
                 if each.filter
                 else None,
                 redrive_policy=json.dumps({"deadLetterTargetArn": queue.dead_letters_arn}),
-                depends_on=[queue.policy],
+                depends_on=[queue.resource],
             )
 
 

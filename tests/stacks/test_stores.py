@@ -273,10 +273,9 @@ def test_every_queue_has_a_dead_letter_queue_that_takes_from_it_only(whole: dict
             "deadLetterTargetArn": f"${{aws_sqs_queue.queue_{key}_dead_letters.arn}}",
             "maxReceiveCount": 5,
         }
-        allow = data.one("aws_sqs_queue_redrive_allow_policy", f"queue_{key}_redrive")
-        assert json.loads(allow["redrive_allow_policy"]) == {
+        assert json.loads(letters["redrive_allow_policy"]) == {
             "redrivePermission": "byQueue",
-            "sourceQueueArns": [f"${{aws_sqs_queue.queue_{key}.arn}}"],
+            "sourceQueueArns": [f"arn:aws:sqs:{HERE}:oaktree-dev-{key}{ending}"],
         }
 
 
@@ -290,7 +289,7 @@ def test_a_bucket_tells_a_queue_which_admits_it_and_no_other(synthesize: Synthes
     assert told["events"] == ["s3:ObjectCreated:*", "s3:ObjectRemoved:*"]
     assert told["filter_prefix"] == "in/"
     for key, admitted in (("orders", True), ("steps", False)):
-        policy = json.loads(data.one("aws_sqs_queue_policy", f"queue_{key}_policy")["policy"])
+        policy = json.loads(data.one("aws_sqs_queue", f"queue_{key}")["policy"])
         sids = {statement["Sid"] for statement in policy["Statement"]}
         assert sids == {"TlsOnly"} | ({"SentByS3"} if admitted else set())
 
@@ -310,7 +309,7 @@ def test_a_topic_reaches_its_queues_and_only_who_uses_it_publishes(synthesize: S
     assert subscription["endpoint"] == f"arn:aws:sqs:{HERE}:oaktree-dev-orders"
     assert json.loads(subscription["filter_policy"]) == {"kind": ["order", "return"]}
     assert subscription["filter_policy_scope"] == "MessageAttributes"
-    policy = json.loads(data.one("aws_sqs_queue_policy", "queue_orders_policy")["policy"])
+    policy = json.loads(data.one("aws_sqs_queue", "queue_orders")["policy"])
     (sent,) = [each for each in policy["Statement"] if each["Sid"] == "SentBySns"]
     assert sent["Condition"]["ArnEquals"] == {"aws:SourceArn": [f"arn:aws:sns:{HERE}:oaktree-dev-events"]}
     assert variables(service_stack)["EVENTS_TOPIC_ARN"] == f"arn:aws:sns:{HERE}:oaktree-dev-events"

@@ -110,6 +110,12 @@ def _providers(iam: Any) -> Iterator[str]:
         yield f"provider {provider['Arn']}"
 
 
+def _parameter_groups(rds: Any) -> Iterator[str]:
+    for group in rds.describe_db_parameter_groups()["DBParameterGroups"]:
+        if not group["DBParameterGroupName"].startswith("default."):
+            yield f"DBParameterGroups {group['DBParameterGroupName']}"
+
+
 _ASKS: dict[str, tuple[Ask, ...]] = {
     "acm": (_listing("list_certificates", "CertificateSummaryList", "CertificateArn"),),
     "application-autoscaling": (_scaling,),
@@ -140,7 +146,16 @@ _ASKS: dict[str, tuple[Ask, ...]] = {
         _providers,
     ),
     "logs": (_listing("describe_log_groups", "logGroups", "logGroupName"),),
-    "rds": (_listing("describe_db_subnet_groups", "DBSubnetGroups", "DBSubnetGroupName"),),
+    "elasticache": (
+        _listing("describe_replication_groups", "ReplicationGroups", "ReplicationGroupId"),
+        _listing("describe_cache_subnet_groups", "CacheSubnetGroups", "CacheSubnetGroupName"),
+    ),
+    "events": (_listing("list_rules", "Rules", "Name"),),
+    "rds": (
+        _listing("describe_db_subnet_groups", "DBSubnetGroups", "DBSubnetGroupName"),
+        _listing("describe_db_instances", "DBInstances", "DBInstanceIdentifier"),
+        _parameter_groups,
+    ),
     "route53": (_records,),
     "s3": (_buckets,),
     "scheduler": (_listing("list_schedules", "Schedules", "Name"),),

@@ -77,6 +77,15 @@ network     = {{ cidr = "10.60.0.0/16", availability_zones = ["a", "c"] }}
 worker  = {{ enabled = false }}
 cleanup = {{ enabled = false }}
 status  = {{ enabled = false }}
+web     = {{ enabled = false }}
+prices  = {{ internal = false, health_path = "/healthz" }}
+
+# Databases and buckets take their time.
+[databases]
+shop = {{ enabled = false }}
+
+[buckets]
+uploads = {{ enabled = false }}
 """
 
 
@@ -164,7 +173,38 @@ def test_requests_reach_each_service_by_host_and_path_and_services_reach_each_ot
     assert routed(desk, "shop.example.com", "/prices/oak-pencil").json()["cents"] == 205
     assert routed(desk, "status.shop.example.com", "/readyz").status_code == 200
     assert routed(desk, "another.example.com", "/").status_code == 404
-    soon(lambda: logged(desk, "app-dev-worker"), lambda lines: lines[-1]["message"] == "price changed")
+
+
+@pytest.fixture(scope="module")
+def order(desk: Desk) -> dict[str, Any]:
+    """An order that somebody has placed."""
+    placed = httpx.post(f"{address(desk, 'web')}/orders", json={"product": "oak-pencil", "quantity": 2})
+    return dict(placed.raise_for_status().json())
+
+
+def placed_order(desk: Desk, order: dict[str, Any]) -> dict[str, Any]:
+    return dict(httpx.get(f"{address(desk, 'web')}/orders/{order['id']}").raise_for_status().json())
+
+
+def test_an_order_is_stored_with_its_file_and_confirmed_by_the_worker(
+    desk: Desk, order: dict[str, Any]
+) -> None:
+    """The worker asks the prices for what it costs."""
+    confirmed = soon(partial(placed_order, desk, order), is_confirmed)
+    assert confirmed["price"] == {"cents": 205, "currency": "EUR"}
+    s3 = desk.embedded.client("s3", REGION, ACCOUNT)
+    bucket = f"{NAME}-dev-uploads-{ACCOUNT}"
+    kept = s3.get_object(Bucket=bucket, Key=f"orders/{order['id']}.json")["Body"].read()
+    assert json.loads(kept)["id"] == order["id"]
+    sqs = desk.embedded.client("sqs", REGION, ACCOUNT)
+    url = sqs.get_queue_url(QueueName=f"{NAME}-dev-orders")["QueueUrl"]
+    counted = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible")
+    left = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=counted)["Attributes"]
+    assert left == dict.fromkeys(counted, "0")
+
+
+def is_confirmed(order: dict[str, Any]) -> bool:
+    return bool(order["state"] == "confirmed")
 
 
 def test_before_deploy_ran_before_there_was_traffic(desk: Desk) -> None:
@@ -215,7 +255,14 @@ def test_services_run_with_what_the_registered_task_definition_says_and_nothing_
     running = dict(item.split("=", 1) for item in environ.split("\0") if item)
     # A peer is at another address here, and so is the service itself.
     assert {name for name, value in registered.items() if running[name] != value} <= {"PORT", "PRICES_URL"}
-    assert running.keys() - registered.keys() <= {*GIVEN_BY_AWS, "PATH", "PYTHONPATH", "PWD", "OLDPWD"}
+    secret = {item["name"] for item in container["secrets"]}
+    assert running.keys() - registered.keys() - secret <= {
+        *GIVEN_BY_AWS,
+        "PATH",
+        "PYTHONPATH",
+        "PWD",
+        "OLDPWD",
+    }
 
 
 def test_a_program_that_is_not_ours_has_its_own_port_and_user(desk: Desk) -> None:
@@ -225,12 +272,22 @@ def test_a_program_that_is_not_ours_has_its_own_port_and_user(desk: Desk) -> Non
     assert (container["portMappings"][0]["containerPort"], container["user"]) == (8081, "1000:1000")
 
 
+def test_data_outlives_a_new_password_and_new_tasks(desk: Desk, order: dict[str, Any]) -> None:
+    rds, secrets = (desk.embedded.client(name, REGION, ACCOUNT) for name in ("rds", "secretsmanager"))
+    (database,) = rds.describe_db_instances(DBInstanceIdentifier=f"{NAME}-dev-shop")["DBInstances"]
+    before = (desk.directory / ".oaktree/local/app-dev-web.pid").read_text()
+    secrets.rotate_secret(SecretId=database["MasterUserSecret"]["SecretArn"])
+    assert succeeded(desk.ops("up", "--env", "dev"))
+    assert (desk.directory / ".oaktree/local/app-dev-web.pid").read_text() != before
+    assert is_confirmed(placed_order(desk, order))
+
+
 def test_a_second_environment_has_what_it_did_not_leave_out(desk: Desk) -> None:
     assert succeeded(desk.ops("up", "--env", "staging"))
-    assert "2.05 EUR" in routed(desk, "127.0.0.1", "/", "staging").text
+    assert routed(desk, "127.0.0.1", "/prices/oak-pencil", "staging").json()["cents"] == 205
     ecs = desk.embedded.client("ecs", REGION, ACCOUNT)
     arns = ecs.list_services(cluster=f"{NAME}-staging")["serviceArns"]
-    assert {arn.rpartition("/")[2] for arn in arns} == {f"{NAME}-staging-web", f"{NAME}-staging-prices"}
+    assert {arn.rpartition("/")[2] for arn in arns} == {f"{NAME}-staging-prices"}
 
 
 @pytest.mark.parametrize("stack", [*STACKS, *SECOND])

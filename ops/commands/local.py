@@ -39,7 +39,7 @@ def up(
     environment = environment_of(platform, env)
     done = local.up(checkout, platform, environment, local.checked_run(run), Progress(console))
     console.print()
-    _print_services(environment.name, {**done.services, **done.databases})
+    _print_services(environment.name, {**done.services, **done.stores})
     console.print(
         f"The embedded AWS is at {done.embedded.endpoint}: "
         f'`eval "$(make -s local-env ENV={environment.name})"` '

@@ -14,6 +14,7 @@ from ops.images import image
 from ops.images.engine import Engine
 from ops.local import firsts, processes
 from ops.local.app import Manner, address_of, run_app, stop_app
+from ops.local.caches import Caches
 from ops.local.embedded import Embedded
 from ops.local.jobs import RunTask, run_to_end
 from ops.local.names import app_name, container_name
@@ -33,6 +34,7 @@ from stacks.images import images
 from stacks.naming import internal_name
 from stacks.service_settings import Service
 from stacks.settings import Environment, Project
+from stacks.stores import variable
 from stacks.workloads import Workload, address_port, port_of, used_services, workload
 
 GIVEN_BY_AWS: Final = (
@@ -265,12 +267,23 @@ class Services:
         found = read_container(self.embedded, self.project, self.environment, planned.key, each.name)
         peers = dict(self._peers(planned.settings))
         differs = {name: peers[value] for name, value in found.variables.items() if value in peers}
+        differs |= {
+            name: address for name, address in self._caches(planned.settings) if name in found.variables
+        }
         return replace(found, variables={**found.variables, **differs}), differs
 
     def _here(self, service: Service, variables: Mapping[str, str]) -> dict[str, str]:
         """Returns variables with which a service finds its peers on this machine."""
-        peers = dict(self._peers(service))
-        return {name: peers.get(value, value) for name, value in variables.items()}
+        peers, caches = dict(self._peers(service)), dict(self._caches(service))
+        return {name: caches.get(name, peers.get(value, value)) for name, value in variables.items()}
+
+    def _caches(self, service: Service) -> Iterator[tuple[str, str]]:
+        """Yields the variables of the caches that run here, with their addresses."""
+        for use in service.uses:
+            if use.kind == "caches" and (
+                address := Caches(self.checkout, self.environment).address(use.name)
+            ):
+                yield variable(use.name, "cache_url"), f"redis://{address}"
 
     def _peers(self, service: Service) -> Iterator[tuple[str, str]]:
         """Yields where a service finds those that it uses, on AWS and here."""

@@ -19,7 +19,10 @@ from ops.images.engine import find_engine
 from ops.local import firsts
 from ops.local.app import stop_app
 from ops.local.balancers import Balancers, url
-from ops.local.databases import PREFIX, Databases
+from ops.local.caches import PREFIX as CACHE
+from ops.local.caches import Caches, NoServerError
+from ops.local.databases import PREFIX as DATABASE
+from ops.local.databases import Databases
 from ops.local.embedded import Embedded, find_embedded, start_embedded
 from ops.local.services import NotRunError, Ran, Services
 from ops.terraform.binary import Terraform, find_terraform
@@ -27,6 +30,7 @@ from ops.terraform.phases import Phases, Place
 from ops.terraform.workspace import OnLine, Workspace
 from stacks import routing
 from stacks.images import services_by_image
+from stacks.naming import store_name
 from stacks.settings import Environment, Platform
 from stacks.workloads import in_order_of_use, workloads
 
@@ -50,11 +54,11 @@ class Served:
 
 @dataclass(frozen=True)
 class Up:
-    """The result of `up`: the embedded AWS, each service, and each database by its identifier."""
+    """The result of `up`: the embedded AWS, each service, and each database and cache by its name in AWS."""
 
     embedded: Embedded
     services: Mapping[str, Served]
-    databases: Mapping[str, Served]
+    stores: Mapping[str, Served]
 
 
 def checked_run(text: str) -> Run:
@@ -113,8 +117,8 @@ def stop_all(local: Path) -> None:
 
 
 def _order_of_end(name: str) -> tuple[int, str]:
-    """Returns a key that puts the router first, then the services, the databases and the embedded AWS."""
-    rank = 0 if name.startswith("router-") else 2 if name.startswith(PREFIX) else 1
+    """Returns a key that puts the router first, then services, databases and caches, and the embedded AWS."""
+    rank = 0 if name.startswith("router-") else 2 if name.startswith((DATABASE, CACHE)) else 1
     return 3 if name == "embedded" else rank, name
 
 
@@ -159,8 +163,8 @@ class _Up:
             images = self._firsts(embedded, phase)
         phases.releases(place, {name: (image, firsts.COMMIT) for name, image in images.items()})
         phases.environment(place, _apply)
-        databases = self._databases(embedded)
-        return Up(embedded, self._services(embedded), databases)
+        stores = self._databases(embedded) | self._caches()
+        return Up(embedded, self._services(embedded), stores)
 
     def _embedded(self, terraform: Terraform, phase: Phase) -> Embedded:
         if found := find_embedded(self._checkout.local):
@@ -222,6 +226,22 @@ class _Up:
                 except NotRunError as reason:
                     phase.result = f"not run: {reason}"
                     served[each.identifier] = Served("database", "", str(reason))
+        return served
+
+    def _caches(self) -> dict[str, Served]:
+        """Runs the servers of the caches."""
+        caches = Caches(self._checkout, self._environment)
+        caches.stop_removed()
+        served = {}
+        for key in self._environment.caches:
+            name = store_name(self._project.name, self._environment.name, key)
+            with self._phases.phase(f"cache {key}") as phase:
+                try:
+                    phase.result = caches.run(key)
+                    served[name] = Served("cache", caches.address(key))
+                except NoServerError as reason:
+                    phase.result = f"not run: {reason}"
+                    served[name] = Served("cache", "", str(reason))
         return served
 
     def _services(self, embedded: Embedded) -> dict[str, Served]:

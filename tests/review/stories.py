@@ -30,6 +30,10 @@ scaling = {{ min_capacity = 1, max_capacity = 2 }}
 secrets = {{ WRITE_TOKEN_SHA256 = "ssm:/oaktree/dev/web/write-token-sha256" }}
 token_over_http = true
 
+[databases.shop]
+
+[queues.orders]
+
 [data]
 deletion_protection = true
 """
@@ -333,6 +337,11 @@ STORIES: Final[Mapping[str, Story]] = {
     "rename-without-moved": Story((DATA,), configure={DATA: _rename}),
     "replace-table": Story((DATA,), configure={DATA: _other_key}),
     "import": Story((SERVICE,), configure={SERVICE: _import_topic}, remember={SERVICE: _without_topic}),
+    "larger-database": Story(
+        (DATA,), (_dev("[databases.shop]\n", '[databases.shop]\ninstance = "db.t4g.small"\n'),)
+    ),
+    "take-stores-out": Story((DATA,), (_dev("[databases.shop]\n\n[queues.orders]\n", ""),)),
+    "keep-the-order-of-messages": Story((DATA,), (_dev("[queues.orders]\n", "[queues.orders]\nfifo = true\n"),)),
     "forget": Story((DATA,), configure={DATA: _forget_table}),
     "deposed": Story((SERVICE,), remember={SERVICE: _left_over}),
     "failed-check": Story((DATA,), configure={DATA: _check}),

@@ -1,0 +1,89 @@
+"""The caches of an environment on this machine: a Valkey or Redis server for each, if there is one.
+
+It listens on the loopback and does not encrypt, so that services find it at another address than on AWS.
+"""
+
+import json
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from ops.core.checkout import Checkout
+from ops.core.errors import OpsError
+from ops.local import processes
+from ops.local.ports import HOST, answers, free_port
+from stacks.settings import Environment
+
+PREFIX: Final = "cache-"
+"""How the names of the servers' processes and logs begin."""
+
+NO_SERVER: Final = (
+    "neither valkey-server nor redis-server is on PATH; install one to have caches here, such as by "
+    "`apt-get install valkey-server`"
+)
+
+_READY_SECONDS: Final = 15.0
+
+
+class NoServerError(OpsError):
+    """This machine has no server for caches; the text says what to do."""
+
+
+@dataclass(frozen=True)
+class Caches:
+    """The caches of one environment, whose data is below the checkout's `caches/`."""
+
+    checkout: Checkout
+    environment: Environment
+
+    def run(self, key: str) -> str:
+        """Runs a cache unless it runs already, and returns what was done.
+
+        Raises NoServerError if this machine has no server for it, and OpsError if it does not start.
+        """
+        name, local = self._name(key), self.checkout.local
+        if processes.running(name, local):
+            return "unchanged"
+        server = shutil.which("valkey-server") or shutil.which("redis-server")
+        if server is None:
+            (local / f"{name}.json").unlink(missing_ok=True)
+            raise NoServerError(NO_SERVER)
+        data, log = local / "caches" / name, local / "logs" / f"{name}.log"
+        data.mkdir(parents=True, exist_ok=True)
+        port = free_port()
+        # `save` keeps what is in it over a restart, as the data of the embedded AWS is kept.
+        command = (server, "--bind", HOST, "--port", str(port), "--dir", str(data), "--save", "1", "1")
+        environment = {"PATH": os.environ["PATH"]}
+        pid = processes.start(name, command, directory=local, log=log, environment=environment)
+        deadline = time.monotonic() + _READY_SECONDS
+        while time.monotonic() < deadline and processes.running(name, local) == pid:
+            if answers(port):
+                (local / f"{name}.json").write_text(json.dumps({"address": f"{HOST}:{port}"}))
+                return "started"
+            time.sleep(0.05)
+        processes.stop(name, local)
+        raise OpsError(f"The cache {key} did not start: {processes.last_line(log)}\nLog: {log}")
+
+    def address(self, key: str) -> str:
+        """Returns where a cache is reached, or an empty string if it is not run here."""
+        record = self.checkout.local / f"{self._name(key)}.json"
+        return str(json.loads(record.read_text())["address"]) if record.exists() else ""
+
+    def stop_removed(self) -> None:
+        """Stops the servers of caches that the settings no longer have, and removes their data."""
+        kept = {self._name(key) for key in self.environment.caches}
+        for name in self._known():
+            if name not in kept:
+                processes.stop(name, self.checkout.local)
+                shutil.rmtree(self.checkout.local / "caches" / name, ignore_errors=True)
+                (self.checkout.local / f"{name}.json").unlink(missing_ok=True)
+
+    def _known(self) -> Iterator[str]:
+        for file in self.checkout.local.glob(f"{self._name('*')}.pid"):
+            yield file.stem
+
+    def _name(self, key: str) -> str:
+        return f"{PREFIX}{self.environment.name}-{key}"

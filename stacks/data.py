@@ -13,6 +13,7 @@ from stacks.constructs import (
     queue,
     table,
     topic,
+    volume,
 )
 from stacks.policies import Statement, of_project, service_linked_roles
 from stacks.settings import Environment, Platform, Project
@@ -52,7 +53,7 @@ class DataStack(platform_stack.PlatformStack):
             name = naming.table_name(project.name, environment)
             kept = table.Table(self, "table", name, status, protected=protected)
             self.output("table", kept.name, "The status app's DynamoDB table")
-        if environment.databases or environment.caches:
+        if environment.databases or environment.caches or environment.volumes:
             network = network_connections.NetworkConnections(self, environment)
             stored: dict[str, str] = {}
             for key, its in environment.databases.items():
@@ -63,6 +64,8 @@ class DataStack(platform_stack.PlatformStack):
                 ).stored
             for key in environment.caches:
                 stored |= cache.Cache(self, project, environment, key, network).stored
+            for key in environment.volumes:
+                stored |= volume.Volume(self, project, environment, key, network).stored
             self.output(connections.OUTPUT, stored, "What other stacks use of the stores")
 
 
@@ -72,9 +75,10 @@ def deploy(platform: Platform, account_id: str) -> tuple[Statement, ...]:
     return (
         *platform_stack.deploy(platform, account_id),
         *of_project(project.name, database.DEPLOY_GROUPS),
-        service_linked_roles(account_id, (cache.LINKED_ROLE,)),
+        service_linked_roles(account_id, (cache.LINKED_ROLE, volume.LINKED_ROLE)),
         *database.deploy(project, account_id),
         *cache.deploy(project, account_id),
+        *volume.deploy(project, account_id),
         *queue.deploy(project, account_id),
         *topic.deploy(project, account_id),
         *private_bucket.deploy(project, account_id),

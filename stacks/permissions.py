@@ -46,6 +46,8 @@ def read(platform: Platform, account_id: str) -> tuple[Statement, ...]:
                 "ecs:ListTagsForResource",
                 "elasticache:Describe*",
                 "elasticache:ListTagsForResource",
+                "elasticfilesystem:Describe*",
+                "elasticfilesystem:ListTagsForResource",
                 "elasticloadbalancing:Describe*",
                 "events:DescribeRule",
                 "events:ListTagsForResource",

@@ -14,7 +14,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from stacks.addressing import Tier
 from stacks.service_settings import Service
-from stacks.store_settings import Bucket, Cache, Database, KeyValueTable, Queue, Topic
+from stacks.store_settings import Bucket, Cache, Database, KeyValueTable, Queue, Topic, Volume
 from stacks.values import (
     AccountId,
     Cidr,
@@ -38,7 +38,7 @@ from stacks.values import (
 ANYWHERE = IPv4Network("0.0.0.0/0")
 
 
-S = TypeVar("S", Service, Database, Cache, Queue, Topic, Bucket, KeyValueTable)
+S = TypeVar("S", Service, Database, Cache, Queue, Topic, Bucket, KeyValueTable, Volume)
 
 
 def _enabled(value: Mapping[str, S]) -> Mapping[str, S]:
@@ -282,6 +282,10 @@ class Environment(Table):
         default_factory=nothing
     )
     """DynamoDB tables."""
+    volumes: Annotated[Mapping[Name, Volume], AfterValidator(_enabled), AfterValidator(frozen)] = Field(
+        default_factory=nothing
+    )
+    """Shared files on EFS."""
     load_balancer: LoadBalancer = LoadBalancer()
     data: Data = Data()
     logs: Logs = Logs()

@@ -42,9 +42,10 @@ def store_problems(environment: Environment, project: Project | None) -> Iterato
         if not database.existing:
             problems = _database_problems(environment, key, database)
             yield from (each.under("databases", key) for each in problems)
-    for key in environment.caches:
-        if not environment.network.zones_of(Tier.DATABASE):
-            yield Problem(("caches", key), None, NO_PLACE)
+    for kind in ("caches", "volumes"):
+        for key in of_kind(environment, kind):
+            if not environment.network.zones_of(Tier.DATABASE):
+                yield Problem((kind, key), None, NO_PLACE)
     for key, bucket in environment.buckets.items():
         yield from (each.under("buckets", key) for each in _bucket_problems(environment, key, bucket))
     for key, topic in environment.topics.items():
@@ -93,6 +94,7 @@ def use_problems(environment: Environment, service: Service) -> Iterator[Problem
             )
             yield Problem(("uses", index), str(use), allowed)
     yield from _queue_problems(environment, service)
+    yield from _path_problems(environment, service)
 
 
 def warnings(environment: Environment) -> Iterator[Problem]:
@@ -209,6 +211,21 @@ def _table_problems(table: KeyValueTable) -> Iterator[Problem]:
         for key, kind in ((each.partition_key, each.partition_type), (each.sort_key, each.sort_type)):
             if key and types.setdefault(key, kind) != kind:
                 yield Problem(place, None, f"one type for the attribute {key}: it is {types[key]!r} already")
+
+
+def _path_problems(environment: Environment, service: Service) -> Iterator[Problem]:
+    """Yields volumes that would be where another volume, or a writable path, is."""
+    taken = {
+        path: "writable_paths"
+        for each in (service, *service.sidecars.values())
+        for path in each.writable_paths
+    }
+    for index, use in enumerate(service.uses):
+        volume = environment.volumes.get(use.name) if use.kind == "volumes" else None
+        other = taken.setdefault(volume.path, str(use)) if volume else str(use)
+        if volume and other != str(use):
+            allowed = f"a volume with another path: {other} has {volume.path} already"
+            yield Problem(("uses", index), str(use), allowed)
 
 
 def _queue_problems(environment: Environment, service: Service) -> Iterator[Problem]:

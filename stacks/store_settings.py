@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from stacks.values import Name, SecretReference, Table, frozen, nothing, text, unique
+from stacks.values import ContainerPath, Name, SecretReference, Table, frozen, nothing, text, unique
 
 Window = Annotated[
     str,
@@ -89,6 +89,20 @@ class Cache(Store):
     """Days for which daily snapshots are kept; 0 for none."""
     maintenance_window: Window | None = None
     """When ElastiCache may update it, by default at a time that it chooses."""
+
+
+class Volume(Store):
+    """`[volumes.<name>]`: files on EFS that several tasks share."""
+
+    path: ContainerPath = Field(description="where every container of a service that uses it has it")
+    user: Annotated[
+        str, text(r"[1-9]\d{0,8}:[1-9]\d{0,8}", 'a user and group by number, not root, such as "1000:1000"')
+    ] = "1000:1000"
+    """User and group that own all files, whoever writes them."""
+    backups: bool = True
+    """Whether AWS Backup keeps daily backups for 35 days."""
+    infrequent_access_days: Literal[0, 1, 7, 14, 30, 60, 90, 180, 270, 365] = 30
+    """Days without access after which a file goes to cheaper storage; 0 for never."""
 
 
 class Queue(MayExist):

@@ -20,6 +20,9 @@ POSTGRESQL: Final = 5432
 VALKEY: Final = 6379
 """The TCP port of caches."""
 
+NFS: Final = 2049
+"""The TCP port of volumes."""
+
 
 @dataclass(frozen=True, slots=True)
 class Access:
@@ -99,6 +102,19 @@ class Way:
 
 
 @dataclass(frozen=True, slots=True)
+class Mount:
+    """A volume in the containers of a service."""
+
+    name: str
+    path: str
+    user: str
+    """User and group by number."""
+    read_only: bool
+    file_system: Stored
+    arn: Stored
+
+
+@dataclass(frozen=True, slots=True)
 class Connection:
     """What a service gets for one entry of `uses`."""
 
@@ -107,13 +123,15 @@ class Connection:
     secrets: Mapping[str, StoredSecret] = field(default_factory=dict)
     statements: tuple[Statement, ...] = ()
     way: Way | None = None
+    mount: Mount | None = None
     bounded: bool = True
     """Whether the boundary of all services admits it already, by the project's names."""
 
     @property
     def stored(self) -> tuple[str, ...]:
         """Returns the keys of what only the data stack knows of it."""
-        found = (*self.variables.values(), *self.secrets.values(), self.way and self.way.group)
+        mounted = (self.mount.file_system, self.mount.arn) if self.mount else ()
+        found = (*self.variables.values(), *self.secrets.values(), self.way and self.way.group, *mounted)
         return tuple(each.key for each in found if isinstance(each, Stored | StoredSecret))
 
 
@@ -140,6 +158,12 @@ def bounds(project: Project, account_id: str) -> Iterator[Statement]:
         actions = sorted({action for access in ACCESS[kind] for action in access.actions})
         resources = sorted({access.resource.format(arn=arn) for access in ACCESS[kind]})
         yield Statement(f"Use{kind.title()}", actions, resources)
+    # Its id is AWS's to choose; access points and policies say which.
+    yield Statement(
+        "UseVolumes",
+        ["elasticfilesystem:ClientMount", "elasticfilesystem:ClientWrite"],
+        [f"arn:aws:elasticfilesystem:*:{account_id}:file-system/*"],
+    )
 
 
 def of_kind(environment: Environment, kind: str) -> Mapping[str, object]:
@@ -151,6 +175,7 @@ def of_kind(environment: Environment, kind: str) -> Mapping[str, object]:
         "topics": environment.topics,
         "buckets": environment.buckets,
         "tables": environment.tables,
+        "volumes": environment.volumes,
     }[kind]
 
 
@@ -213,6 +238,21 @@ def _connection(project: Project, environment: Environment, use: Use) -> Connect
         case "topics":
             arn = naming.topic_arn(project.name, environment, name)
             return Connection(use, {variable(name, "topic_arn"): arn}, statements=_statements(use, arn))
+        case "volumes":
+            volume = environment.volumes[name]
+            return Connection(
+                use,
+                {variable(name, "path"): volume.path},
+                way=Way(NFS, Stored(stored_key(kind, name, "group"))),
+                mount=Mount(
+                    name,
+                    volume.path,
+                    volume.user,
+                    read_only=not use.writes,
+                    file_system=Stored(stored_key(kind, name, "id")),
+                    arn=Stored(stored_key(kind, name, "arn")),
+                ),
+            )
         case "buckets":
             bucket = naming.bucket_name(project.name, environment, name)
             arn = f"arn:aws:s3:::{bucket}"

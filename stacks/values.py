@@ -18,10 +18,10 @@ T = TypeVar("T")
 DEEPEST_PATH: Final = 4
 """Most parts of a path that the load balancer sends to a service."""
 
-UseKind = Literal["services", "databases", "caches", "queues", "topics", "buckets", "tables"]
+UseKind = Literal["services", "databases", "caches", "queues", "topics", "buckets", "tables", "volumes"]
 """The tables of the settings whose entries a service can use."""
 
-READ_OR_WRITTEN: Final = ("queues", "buckets", "tables")
+READ_OR_WRITTEN: Final = ("queues", "buckets", "tables", "volumes")
 """Those of which a service may have the right to read or to write only."""
 
 _USE: Final = rf"(({'|'.join(get_args(UseKind))})\.([a-z][a-z0-9]*(?:-[a-z0-9]+)*))(?::(read|write))?"

@@ -48,6 +48,7 @@ class NetworkConnections:
         self.public_subnet_ids = [read[key] for key in subnets[Tier.PUBLIC]]
         self.task_subnet_ids = [read[key] for key in subnets[Tier(network.tasks)]]
         self.database_subnet_ids = [read[key] for key in subnets[Tier.DATABASE]]
+        self.database_zones = network.zones_of(Tier.DATABASE)
         self.endpoints_group_id = read[ENDPOINTS_GROUP]
         self.prefix_list_ids: Mapping[str, str] = {
             gateway: read[prefix_list(gateway)] for gateway in GATEWAYS

@@ -44,7 +44,7 @@ class ServiceRoles:
             name=workload.task_role,
             description=f"What {key} itself may do",
             service="ecs-tasks.amazonaws.com",
-            statements=[*_task(workload, log_group)],
+            statements=[*_task(workload, log_group), *values.mounts.statements()],
         )
 
     @property

@@ -92,7 +92,11 @@ class TaskDefinition:
                 [_definition(workload, container, values) for container in containers],
                 sort_keys=True,
             ),
-            volume=[EcsTaskDefinitionVolume(name=volume) for volume in volumes] or None,
+            volume=[
+                *(EcsTaskDefinitionVolume(name=volume) for volume in volumes),
+                *values.mounts.volumes(),
+            ]
+            or None,
             # A rollback needs the former revision, which ECS does not start again once it is deregistered.
             skip_destroy=True,
             lifecycle=TerraformResourceLifecycle(create_before_destroy=True),
@@ -142,7 +146,8 @@ def _definition(workload: Workload, container: Container, values: TaskValues) ->
         "mountPoints": [
             {"sourceVolume": _volume(workload, container, path), "containerPath": path, "readOnly": False}
             for path in sorted(container.writable_paths)
-        ],
+        ]
+        + values.mounts.points(),
         "systemControls": [],
         "volumesFrom": [],
         **{key: value for key, value in optional.items() if value},

@@ -2,6 +2,7 @@
 
 from stacks.bindings import Construct, DataAwsSecretsmanagerSecret
 from stacks.constructs.data_connections import DataConnections
+from stacks.constructs.mounts import Mounts
 from stacks.constructs.releases import Releases
 from stacks.containers import Container, Stored
 from stacks.values import SecretReference
@@ -9,7 +10,7 @@ from stacks.workloads import Workload
 
 
 class TaskValues:
-    """Images, variables and secrets of a workload's containers.
+    """Images, variables, secrets and `mounts` of a workload's containers.
 
     `value_from` is where secrets are, by the container's name and the variable's. No value is read: neither
     plan nor state ever holds one. A secret of Secrets Manager that the settings name has an ARN that only AWS
@@ -22,6 +23,7 @@ class TaskValues:
         self, scope: Construct, workload: Workload, releases: Releases, data: DataConnections
     ) -> None:
         self._releases, self._data = releases, data
+        self.mounts = Mounts(scope, workload, data)
         here = f"{workload.environment.region}:{workload.environment.account_id}"
         self.value_from: dict[str, dict[str, str]] = {each.name: {} for each in workload.containers}
         ssm_arns: dict[str, None] = {}

@@ -161,8 +161,9 @@ def test_the_deploy_role_could_have_made_all_but_the_foundation(desk: Desk) -> N
     made = list(calls.recorded(desk.directory / ".oaktree/local"))
     first = next(number for number, each in enumerate(made) if each.call.action == "ec2:CreateVpc")
     s3 = desk.embedded.client("s3", REGION, ACCOUNT)
-    # The services are given their roles' keys.
-    assert beyond(deploy_role(desk), made[first:], BUCKET, s3) <= {"sts:AssumeRole"}
+    # The services are given their roles' keys, and the database here has the password of RDS.
+    at_a_desk = {"sts:AssumeRole", "secretsmanager:GetSecretValue"}
+    assert beyond(deploy_role(desk), made[first:], BUCKET, s3) <= at_a_desk
     assert [each.call for each in made if not each.allowed] == []
 
 

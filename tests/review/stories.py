@@ -341,7 +341,9 @@ STORIES: Final[Mapping[str, Story]] = {
         (DATA,), (_dev("[databases.shop]\n", '[databases.shop]\ninstance = "db.t4g.small"\n'),)
     ),
     "take-stores-out": Story((DATA,), (_dev("[databases.shop]\n\n[queues.orders]\n", ""),)),
-    "keep-the-order-of-messages": Story((DATA,), (_dev("[queues.orders]\n", "[queues.orders]\nfifo = true\n"),)),
+    "keep-the-order-of-messages": Story(
+        (DATA,), (_dev("[queues.orders]\n", "[queues.orders]\nfifo = true\n"),)
+    ),
     "forget": Story((DATA,), configure={DATA: _forget_table}),
     "deposed": Story((SERVICE,), remember={SERVICE: _left_over}),
     "failed-check": Story((DATA,), configure={DATA: _check}),

@@ -49,6 +49,7 @@ from stacks.store_settings import (
     Queue,
     Subscription,
     Topic,
+    Volume,
 )
 from tests.places import ENVIRONMENTS, ROOT
 from tests.stacks.platform_files import (
@@ -112,7 +113,7 @@ BAD = {
         (
             "dev.toml: ower: unknown key; did you mean 'owner'? known here: account_id, alarms, "
             "bake_minutes, buckets, caches, cost_centre, data, databases, load_balancer, logs, network, "
-            "owner, protected, queues, region, services, tables, topics"
+            "owner, protected, queues, region, services, tables, topics, volumes"
         ),
     ),
     "unknown key in a table": (
@@ -771,6 +772,7 @@ TABLES: dict[str, type[BaseModel]] = {
     "`[[buckets.<name>.notify]]`": Notification,
     "`[tables.<name>]`": KeyValueTable,
     "`[tables.<name>.indexes.<name>]`": Index,
+    "`[volumes.<name>]`": Volume,
     "`[data]`": Data,
     "`[logs]`": Logs,
     "`[alarms]`": Alarms,

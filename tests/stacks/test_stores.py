@@ -173,6 +173,66 @@ def test_only_who_uses_a_cache_reaches_it(synthesize: Synthesize) -> None:
     assert (group["num_cache_clusters"], group["multi_az_enabled"]) == (2, True)
 
 
+VOLUME = '[volumes.media]\npath = "/media"\n'
+
+
+def test_a_volume_is_mounted_by_who_uses_it_and_by_nobody_else(synthesize: Synthesize) -> None:
+    proxy = '[services.one.sidecars.proxy]\nimage = "proxy@sha256:{}"\n'.format("0" * 64)
+    reader = service("reader", '"volumes.media:read"')
+    text = stores('"volumes.media"', stores=VOLUME, others=proxy + reader)
+    stacks = synthesize(dev=text)
+    data, found = stacks["dev-data"], stacks["dev-service"]
+    assert set(data.all("aws_efs_mount_target")) == {"volume_media_in_a", "volume_media_in_b"}
+    definition = found.one("aws_ecs_task_definition", "one_task")
+    (volume,) = definition["volume"]
+    assert volume["efs_volume_configuration"] == {
+        "file_system_id": "${local.volumes_media_id}",
+        "transit_encryption": "ENABLED",
+        "authorization_config": {
+            "access_point_id": "${aws_efs_access_point.one_volume_media.id}",
+            "iam": "ENABLED",
+        },
+    }
+    for container in json.loads(definition["container_definitions"]):
+        assert container["mountPoints"] == [
+            {"sourceVolume": "volume-media", "containerPath": "/media", "readOnly": False}
+        ]
+    (mounted,) = found.container("reader_task")["mountPoints"]
+    assert mounted["readOnly"] is True
+    assert found.container("other_task")["mountPoints"] == []
+    network = Reachability(stacks["dev-network"], found)
+    target = network.network.host("database_a", groups=frozenset({"volumes_media_group"}))
+    assert all(network.reaches(task, target, 2049) for task in network.tasks("reader"))
+    assert not any(network.reaches(task, target, 2049) for task in network.tasks("other"))
+
+
+@pytest.mark.parametrize(
+    ("name", "wanted"), [("one", {"Mount", "Write"}), ("reader", {"Mount"}), ("other", set())]
+)
+def test_a_volume_is_written_by_who_may_and_by_its_own_access_point(
+    synthesize: Synthesize, name: str, wanted: set[str]
+) -> None:
+    text = stores('"volumes.media"', stores=VOLUME, others=service("reader", '"volumes.media:read"'))
+    stacks = synthesize(dev=text)
+    arn = "arn:aws:elasticfilesystem:eu-central-1:111111111111:file-system/fs-0"
+    body = stacks["dev-service"].all("aws_iam_role_policy").get(f"{name}_task_role_policy")
+    if body:
+        body["policy"] = body["policy"].replace("${local.volumes_media_arn}", arn)
+        body["policy"] = re.sub(r"\$\{aws_efs_access_point\.(\w+)\.arn\}", r"\1", body["policy"])
+    found = role(stacks["dev-service"], stacks["foundation"], name)
+
+    def may(point: str) -> set[str]:
+        context = {"elasticfilesystem:AccessPointArn": (point,)}
+        return {
+            action
+            for action in ("Mount", "Write")
+            if found.allows(Call(f"elasticfilesystem:Client{action}", (arn,), context))
+        }
+
+    assert may(f"{name}_volume_media") == wanted
+    assert may("another") == set()
+
+
 def test_a_role_reads_the_secret_of_a_database_that_its_service_uses(whole: dict[str, Stack]) -> None:
     def reads(name: str) -> bool:
         policy = whole["dev-service"].one("aws_iam_role_policy", f"{name}_execution_role_policy")["policy"]
@@ -462,14 +522,15 @@ BAD = {
         stores('"database.shop"'),
         (
             'dev.toml: services.one.uses.0 = "database.shop": what it uses, a table and a name, such as '
-            '"queues.orders"; the tables are services, databases, caches, queues, topics, buckets, tables'
+            '"queues.orders"; the tables are services, databases, caches, queues, topics, buckets, tables, '
+            "volumes"
         ),
     ),
     "a right that a database does not know": (
         stores('"databases.shop:read"'),
         (
             'dev.toml: services.one.uses.0 = "databases.shop:read": "databases.shop": only '
-            "queues, buckets, tables "
+            "queues, buckets, tables, volumes "
             "know :read and :write"
         ),
     ),
@@ -560,6 +621,16 @@ BAD = {
     "a topic that nobody would hear of": (
         stores("", stores=STORES + TOPIC.replace("orders", "oders")),
         "dev.toml: topics.events.subscriptions.0.queue = \"oders\": a queue of dev; did you mean 'orders'? ",
+    ),
+    "two volumes in one place": (
+        stores(
+            '"volumes.media", "volumes.more"',
+            stores=VOLUME + VOLUME.replace("media]", "more]"),
+        ),
+        (
+            'dev.toml: services.one.uses.1 = "volumes.more": a volume with another path: volumes.media has '
+            "/media already"
+        ),
     ),
     "an attribute of two types": (
         stores(

@@ -313,6 +313,11 @@ def database_log(database: str, log: str) -> str:
     return f"/aws/rds/instance/{database}/{log}"
 
 
+def task_volume(volume: str) -> str:
+    """What the task definitions of its services call a volume of `[volumes]`."""
+    return f"volume-{volume}"
+
+
 def access_log_bucket(project: str, environment: Environment) -> str:
     """The S3 bucket for the access logs of an environment's load balancers."""
     return f"{base(project, environment.name)}-access-logs-{environment.account_id}"

@@ -8,7 +8,7 @@ import os
 import shutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -144,7 +144,8 @@ def command_in(directory: Path, command: Sequence[str], variables: Mapping[str, 
 class TaskRunner:
     """Runs a container named `name` as its definition says, on this machine's network.
 
-    `definition` is a container definition of ECS, and `memory` the task's, in MiB.
+    `definition` is a container definition of ECS, and `memory` the task's, in MiB. `volumes` are directories
+    of this machine, by the task's volumes that they stand for.
     """
 
     engine: Engine
@@ -152,6 +153,7 @@ class TaskRunner:
     name: str
     definition: Mapping[str, Any]
     memory: int
+    volumes: Mapping[str, Path] = field(default_factory=dict)
 
     @property
     def identity(self) -> str:
@@ -192,8 +194,10 @@ class TaskRunner:
         if directory := definition.get("workingDirectory"):
             yield f"--workdir={directory}"
         for mount in definition.get("mountPoints", ()):
+            path, shared = mount["containerPath"], self.volumes.get(mount.get("sourceVolume", ""))
+            access = ":ro" if mount.get("readOnly") else ""
             # As on Fargate, a volume of the task's own begins with what the image has there.
-            yield f"--volume={mount['containerPath']}"
+            yield f"--volume={shared}:{path}{access}" if shared else f"--volume={path}"
         yield f"--memory={self.memory}m"
         yield f"--memory-swap={self.memory}m"
 

@@ -31,7 +31,7 @@ from ops.local.runners import (
 from ops.local.tasks import Container, read_container
 from stacks.containers import Container as Planned
 from stacks.images import images
-from stacks.naming import internal_name
+from stacks.naming import internal_name, task_volume
 from stacks.service_settings import Service
 from stacks.settings import Environment, Project
 from stacks.stores import variable
@@ -149,7 +149,14 @@ class Services:
             called = self._one_off_container(key)
 
             def contained(container: Container, variables: Mapping[str, str]) -> Program:
-                runner = TaskRunner(engine, image, called, container.definition, container.memory)
+                runner = TaskRunner(
+                    engine,
+                    image,
+                    called,
+                    container.definition,
+                    container.memory,
+                    self._volumes(service),
+                )
                 return runner.program(0, self._here(service, variables))
 
             return contained
@@ -216,7 +223,14 @@ class Services:
         container, differs = self._container(planned, each)
         name = app_name(self.environment, planned.key, each.name)
         called = container_name(self.checkout, name)
-        runner = TaskRunner(engine, self._image(engine, each), called, container.definition, container.memory)
+        runner = TaskRunner(
+            engine,
+            self._image(engine, each),
+            called,
+            container.definition,
+            container.memory,
+            self._volumes(planned.settings),
+        )
         ready: Readiness = Stays()
         if each.port and each is planned.target and planned.balanced:
             ready = Answers(planned.health_path, planned.health_status)
@@ -267,23 +281,35 @@ class Services:
         found = read_container(self.embedded, self.project, self.environment, planned.key, each.name)
         peers = dict(self._peers(planned.settings))
         differs = {name: peers[value] for name, value in found.variables.items() if value in peers}
-        differs |= {
-            name: address for name, address in self._caches(planned.settings) if name in found.variables
-        }
+        differs |= {name: here for name, here in self._stores(planned.settings) if name in found.variables}
         return replace(found, variables={**found.variables, **differs}), differs
 
     def _here(self, service: Service, variables: Mapping[str, str]) -> dict[str, str]:
         """Returns variables with which a service finds its peers on this machine."""
-        peers, caches = dict(self._peers(service)), dict(self._caches(service))
-        return {name: caches.get(name, peers.get(value, value)) for name, value in variables.items()}
+        peers, stores = dict(self._peers(service)), dict(self._stores(service))
+        return {name: stores.get(name, peers.get(value, value)) for name, value in variables.items()}
 
-    def _caches(self, service: Service) -> Iterator[tuple[str, str]]:
-        """Yields the variables of the caches that run here, with their addresses."""
+    def _stores(self, service: Service) -> Iterator[tuple[str, str]]:
+        """Yields the variables of caches that run here, and of volumes where no container mounts them."""
         for use in service.uses:
             if use.kind == "caches" and (
                 address := Caches(self.checkout, self.environment).address(use.name)
             ):
                 yield variable(use.name, "cache_url"), f"redis://{address}"
+            if use.kind == "volumes" and not self.engine:
+                yield variable(use.name, "path"), str(self._directory(use.name))
+
+    def _volumes(self, service: Service) -> dict[str, Path]:
+        """Returns the directories that stand for the volumes of a service."""
+        used = [use.name for use in service.uses if use.kind == "volumes"]
+        return {task_volume(name): self._directory(name) for name in used}
+
+    def _directory(self, volume: str) -> Path:
+        directory = self.checkout.local / "volumes" / f"{self.environment.name}-{volume}"
+        directory.mkdir(parents=True, exist_ok=True)
+        # On AWS all files belong to one user, whatever user a container runs as.
+        directory.chmod(0o777)
+        return directory
 
     def _peers(self, service: Service) -> Iterator[tuple[str, str]]:
         """Yields where a service finds those that it uses, on AWS and here."""

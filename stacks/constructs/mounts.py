@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from stacks import naming
 from stacks.bindings import (
     Construct,
     EcsTaskDefinitionVolume,
@@ -60,7 +61,7 @@ class Mounts:
         """Returns the volumes of a task."""
         return [
             EcsTaskDefinitionVolume(
-                name=f"volume-{each.mount.name}",
+                name=naming.task_volume(each.mount.name),
                 efs_volume_configuration=EcsTaskDefinitionVolumeEfsVolumeConfiguration(
                     file_system_id=each.file_system_id,
                     transit_encryption="ENABLED",
@@ -76,7 +77,7 @@ class Mounts:
         """Returns the mount points of each container, as ECS knows them."""
         return [
             {
-                "sourceVolume": f"volume-{each.mount.name}",
+                "sourceVolume": naming.task_volume(each.mount.name),
                 "containerPath": each.mount.path,
                 "readOnly": each.mount.read_only,
             }

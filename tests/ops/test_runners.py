@@ -48,6 +48,17 @@ def test_a_container_runs_as_its_definition_says() -> None:
     assert "secret" not in " ".join(found)
 
 
+def test_volumes_are_directories_of_this_machine_and_those_of_the_task_are_its_own() -> None:
+    mounts = [
+        {"containerPath": "/media", "sourceVolume": "volume-media", "readOnly": True},
+        {"containerPath": "/heartbeat", "sourceVolume": "heartbeat"},
+    ]
+    volumes = {"volume-media": Path("/here/media")}
+    runner = TaskRunner(ENGINE, "sha256:1", "oaktree-web", {"mountPoints": mounts}, 1024, volumes)
+    found = {word for word in runner.program(0, {}).command if word.startswith("--volume=")}
+    assert found == {"--volume=/here/media:/media:ro", "--volume=/heartbeat"}
+
+
 def test_a_writable_root_and_the_engines_capabilities_are_given_where_the_settings_ask_for_them() -> None:
     found = command({"readonlyRootFilesystem": False, "linuxParameters": {"initProcessEnabled": True}})
     assert not {"--read-only", "--cap-drop=all"} & set(found)

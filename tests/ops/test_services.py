@@ -50,9 +50,12 @@ health_path = "/health"
 health_status = "204"
 environment = { LOG_LEVEL = "info" }
 secrets = { KEY = "ssm:/oaktree/dev/key", USER = "secretsmanager:db#user" }
-uses = ["services.prices"]
+uses = ["services.prices", "volumes.media"]
 before_deploy = ["python", "DIRECTORY/before.py", "DIRECTORY/log", "STATUS"]
 local = { command = ["python", "DIRECTORY/program.py", "{port}"], working_directory = "docs" }
+
+[volumes.media]
+path = "/media"
 
 [services.prices]
 dockerfile = "shop/prices/Dockerfile"
@@ -133,7 +136,9 @@ def test_services_run_as_registered_and_reach_each_other(make: Make, tmp_path: P
     port = web.address.rpartition(":")[2]
     secrets = {"KEY": "of ssm", "USER": "shop"}
     assert web.differs["PRICES_URL"] == prices.address
-    assert set(web.differs) <= {"PORT", "PRICES_URL"}
+    assert set(web.differs) <= {"PORT", "PRICES_URL", "MEDIA_PATH"}
+    assert Path(found["MEDIA_PATH"]).is_dir()
+    assert Path(found["MEDIA_PATH"]).is_relative_to(tmp_path / ".oaktree/local")
     of_the_shell = {"PATH", "PWD", "SHLVL", "_", "OLDPWD", "LC_CTYPE"}
     shared = {name: value for name, value in found.items() if name not in {*of_the_shell, *GIVEN_BY_AWS}}
     registered = {name: value for name, value in wanted.items() if name not in GIVEN_BY_AWS}

@@ -2,6 +2,7 @@
 
 from stacks import kinds
 from stacks.bindings import App
+from stacks.constructs.chat import ChatBoundary
 from stacks.constructs.github_roles import GithubRoles
 from stacks.constructs.image_repository import ImageRepository
 from stacks.constructs.job_boundary import JobBoundary
@@ -36,6 +37,7 @@ class FoundationStack(PlatformStack):
                 )
         WorkloadBoundary(self, platform, account_id)
         JobBoundary(self, project, account_id)
+        ChatBoundary(self, project)
         roles = GithubRoles(self, platform, account_id, here)
         for duty, arn in roles.role_arns.items():
             self.output(f"{duty}_role", arn, f"The role that GitHub workflows assume to {duty}")

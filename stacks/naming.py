@@ -142,6 +142,31 @@ def alarm_prefix(project: str, environment: str, service: str) -> str:
     return f"{service_name(project, environment, service)}/"
 
 
+def environment_alarm_prefix(project: str, environment: str) -> str:
+    """What the names of alarms begin with that are about no single service: `oaktree-dev/`."""
+    return f"{base(project, environment)}/"
+
+
+def unhealthy_alarm(project: str, environment: str) -> str:
+    """The composite alarm that says that an environment is unhealthy."""
+    return f"{environment_alarm_prefix(project, environment)}unhealthy"
+
+
+def alarm_arn(environment: Environment, name: str) -> str:
+    """The ARN of an alarm, by its whole name."""
+    return f"arn:aws:cloudwatch:{environment.region}:{environment.account_id}:alarm:{name}"
+
+
+def dashboard(project: str, environment: str) -> str:
+    """The CloudWatch dashboard of an environment."""
+    return base(project, environment)
+
+
+def saved_query(project: str, environment: str, name: str) -> str:
+    """A saved query of Logs Insights; the console shows what is before the slash as a folder."""
+    return f"{base(project, environment)}/{name}"
+
+
 def role_name(project: str, environment: str, what: str) -> str:
     """An IAM role, such as `oaktree-dev-web-task`."""
     return f"{base(project, environment)}-{what}"
@@ -162,8 +187,20 @@ def job_boundary(project: str) -> str:
     return f"{project}-job-boundary"
 
 
+def chat_boundary(project: str) -> str:
+    """The IAM policy that bounds the roles which chat channels act as."""
+    return f"{project}-chat-boundary"
+
+
+def chat_boundary_arn(project: str, account_id: str) -> str:
+    """The ARN of that policy."""
+    return f"arn:aws:iam::{account_id}:policy/{chat_boundary(project)}"
+
+
 def boundary_arn(project: str, account_id: str, service: str) -> str:
     """The ARN of the policy that bounds the roles which an AWS service acts as."""
+    if service == "chatbot.amazonaws.com":
+        return chat_boundary_arn(project, account_id)
     if service in ("events.amazonaws.com", "scheduler.amazonaws.com", "states.amazonaws.com"):
         return f"arn:aws:iam::{account_id}:policy/{job_boundary(project)}"
     return workload_boundary_arn(project, account_id)
@@ -342,6 +379,21 @@ def limited_names(
 def alarm_topic(project: str, environment: str) -> str:
     """The name of the SNS topic that an environment's alarms are published to."""
     return f"{base(project, environment)}-alarms"
+
+
+def on_call_topic(project: str, environment: str) -> str:
+    """The name of the SNS topic that only the alarm "unhealthy" publishes to."""
+    return f"{base(project, environment)}-on-call"
+
+
+def alarm_topic_arn(environment: Environment, name: str) -> str:
+    """The ARN of one of these topics, by its name."""
+    return f"arn:aws:sns:{environment.region}:{environment.account_id}:{name}"
+
+
+def chat_channel(project: str, environment: str, chat: str) -> str:
+    """The configuration of the `slack` or `teams` channel that gets an environment's alarms, and its role."""
+    return f"{base(project, environment)}-{chat}"
 
 
 def availability_zone(region: str, letter: str) -> str:

@@ -23,8 +23,8 @@ from stacks.constructs import (
 from stacks.policies import Statement, of_project, service_linked_roles
 from stacks.settings import Environment, ExistingNetwork, Platform, Project
 
-Parts = tuple[str, Mapping[str, str], Mapping[Tier, subnets.Subnets]]
-"""The VPC's id, the prefix lists of gateway endpoints by service, and the subnets of each tier."""
+Parts = tuple[str, Mapping[str, str], Mapping[Tier, subnets.Subnets], Mapping[str, str]]
+"""The VPC's id, prefix lists of gateway endpoints by service, subnets by tier, and NAT gateways by zone."""
 
 
 class NetworkStack(platform_stack.PlatformStack):
@@ -35,9 +35,9 @@ class NetworkStack(platform_stack.PlatformStack):
         network = environment.network
         self._name = naming.base(project.name, environment.name)
         if network.existing:
-            vpc_id, prefix_lists, tiers = self._find(environment, network.existing)
+            vpc_id, prefix_lists, tiers, gateways = self._find(environment, network.existing)
         else:
-            vpc_id, prefix_lists, tiers = self._create(environment)
+            vpc_id, prefix_lists, tiers, gateways = self._create(environment)
         interfaces = endpoints.InterfaceEndpoints(
             self, self._name, environment, vpc_id, tiers[Tier(network.tasks)]
         )
@@ -60,6 +60,7 @@ class NetworkStack(platform_stack.PlatformStack):
                     network_connections.prefix_list(gateway): prefix_list
                     for gateway, prefix_list in prefix_lists.items()
                 },
+                **{network_connections.nat_gateway(zone): gateway for zone, gateway in gateways.items()},
             },
             "What other stacks use of the network",
         )
@@ -82,14 +83,14 @@ class NetworkStack(platform_stack.PlatformStack):
             list(routes.addresses.values()),
             "Public addresses that the tasks' calls come from",
         )
-        return created.id, gateways.prefix_list_ids, tiers
+        return created.id, gateways.prefix_list_ids, tiers, routes.gateways
 
     def _find(self, environment: Environment, existing: ExistingNetwork) -> Parts:
         """Reads a VPC and its subnets, and changes nothing of them."""
         region = environment.region
         found = existing_network.ExistingVpc(self, region, environment.network, existing)
         tiers = {tier: existing_network.ExistingSubnets(self, region, existing, tier) for tier in Tier}
-        return found.id, found.prefix_list_ids, tiers
+        return found.id, found.prefix_list_ids, tiers, {}
 
 
 def deploy(platform: Platform, account_id: str) -> tuple[Statement, ...]:

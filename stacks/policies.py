@@ -104,18 +104,23 @@ def merged(statements: Iterable[Statement]) -> tuple[Statement, ...]:
     return tuple(found.values())
 
 
+WITHOUT_SOURCE: Final = ("chatbot.amazonaws.com",)
+"""Services that AWS does not document to say on whose behalf they assume a role."""
+
+
 def service_trust(role: str, service: str, account_id: str) -> str:
-    """Lets an AWS service assume a role on behalf of one account only.
+    """Lets an AWS service assume a role, on behalf of one account only if it says of which.
 
     Source: IAM User Guide, "The confused deputy problem".
     """
+    own: Condition = {"StringEquals": {"aws:SourceAccount": account_id}}
     return trust_document(
         role,
         Statement(
             "AssumeRole",
             actions=["sts:AssumeRole"],
             principals={"Service": service},
-            conditions={"StringEquals": {"aws:SourceAccount": account_id}},
+            conditions={} if service in WITHOUT_SOURCE else own,
         ),
     )
 

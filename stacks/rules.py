@@ -6,11 +6,11 @@ from itertools import combinations
 from types import MappingProxyType
 from typing import Final
 
-from stacks import naming, privatelink, store_rules, stores
+from stacks import naming, privatelink, store_rules, stores, watched_stores
 from stacks.addressing import LARGEST_VPC_PREFIX, AddressError, Tier, plan_addresses
 from stacks.environment_rules import services_problems
 from stacks.images import Image, images
-from stacks.problems import Key, Problem
+from stacks.problems import Key, Problem, nearest
 from stacks.service_rules import service_problems
 from stacks.service_settings import Service
 from stacks.settings import Environment, ExistingNetwork, LoadBalancer, Network, Platform, Project
@@ -65,6 +65,7 @@ def environment_problems(environment: Environment, project: Project | None) -> I
             yield problem.under("services", name)
     yield from services_problems(environment, project)
     yield from store_rules.store_problems(environment, project)
+    yield from _alarm_problems(environment)
     yield from _reachability_problems(environment)
     yield from _foreign_image_problems(environment)
     if project and not environment.network.has_internet and environment.region != project.region:
@@ -290,6 +291,14 @@ def missing_endpoints(service: Service, present: Collection[str]) -> tuple[froze
     known = {prefix: privatelink.ENDPOINTS[prefix] for prefix in prefixes & privatelink.ENDPOINTS.keys()}
     missing = {names[0] for names in known.values() if not set(names) & set(present)}
     return frozenset(missing | (ENDPOINTS_OF_TASKS - set(present))), frozenset(prefixes - known.keys())
+
+
+def _alarm_problems(environment: Environment) -> Iterator[Problem]:
+    """Yields thresholds of what is not there."""
+    known = [*environment.services, *watched_stores.keys(environment)]
+    for key in environment.alarms.exceptions:
+        if key not in known:
+            yield Problem(("alarms", "exceptions", key), None, f"a service or store; {nearest(key, known)}")
 
 
 def _reachability_problems(environment: Environment) -> Iterator[Problem]:

@@ -5,6 +5,7 @@ line of five fields and nicknames such as `@daily` are translated into them; one
 
     parse(text)         a `Rate` or a `Cron`, each with `.expression`, AWS's way to say it
     next_runs(...)      the runs after a moment, in a time zone
+    longest_gap(...)    the longest time between two runs
     time_zone(name)     an IANA time zone
 
 Sources: EventBridge Scheduler User Guide, "Schedule types"; Amazon EventBridge User Guide, "Rate
@@ -18,7 +19,8 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from itertools import islice
+from functools import cache
+from itertools import islice, pairwise
 from types import MappingProxyType
 from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -43,6 +45,9 @@ _RATE: Final = re.compile(r"rate\(([1-9]\d{0,5}) (minute|hour|day)(s?)\)", re.AS
 _CRON: Final = re.compile(r"cron\(([^()]*)\)")
 _DAYS: Final = ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT")
 _MONTHS: Final = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
+
+
+_LEAP_YEAR: Final = 2028
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +170,37 @@ def next_runs(
     """
     runs = schedule.runs(start, after) if isinstance(schedule, Rate) else schedule.runs(zone, after)
     return tuple(run.astimezone(zone) for run in islice(runs, count))
+
+
+@cache
+def longest_gap(text: str, zone: ZoneInfo) -> timedelta | None:
+    """Returns the longest time between two runs of a schedule as the settings have it.
+
+    None if it ends some day, since nothing is due from then on. A gap of more than a year counts as one.
+    Raises ValueError for a text that is no schedule.
+    """
+    schedule = parse(text)
+    if isinstance(schedule, Rate):
+        return schedule.interval
+    if max(schedule.years) < _YEAR.high:
+        return None
+    minutes = sorted(schedule.minutes)
+    within_hour = max((b - a for a, b in pairwise(minutes)), default=0)
+    # The runs at other minutes of an hour are as close together in every hour. Only days of the month come
+    # otherwise in another year.
+    sparse = dataclasses.replace(
+        schedule,
+        minutes=frozenset({minutes[0], minutes[-1]}),
+        years=frozenset({_LEAP_YEAR, *(() if schedule.day in ("*", "?") else (_LEAP_YEAR + 1,))}),
+    )
+    runs = sparse.runs(zone, datetime(_LEAP_YEAR, 1, 1, tzinfo=UTC))
+    gaps = [later.astimezone(UTC) - earlier.astimezone(UTC) for earlier, later in pairwise(runs)]
+    outside = [gap for gap in gaps if gap > timedelta(minutes=minutes[-1] - minutes[0])]
+    if not outside:
+        return timedelta(days=366)
+    # The clock is put back within one gap of the year, in another year within another one.
+    put_back = timedelta(hours=0 if schedule.day in ("*", "?") else 1)
+    return max([timedelta(minutes=within_hour), *outside]) + put_back
 
 
 def time_zone(name: str) -> ZoneInfo:

@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
-from stacks import kinds, routing, stores
-from stacks.bindings import App
+from stacks import kinds, naming, routing, stores, watched, watched_stores
+from stacks.bindings import App, TerraformLocal
 from stacks.constructs import (
     access_log_bucket,
     alarm_topic,
@@ -12,7 +12,9 @@ from stacks.constructs import (
     balancer_group,
     bounded_role,
     certificate,
+    chat,
     cluster,
+    dashboard,
     data_connections,
     ecs_service,
     existing_network,
@@ -25,6 +27,7 @@ from stacks.constructs import (
     private_bucket,
     queue,
     releases,
+    saved_queries,
     secret_rotation,
     service_address,
     service_roles,
@@ -45,10 +48,12 @@ class ServiceStack(platform_stack.PlatformStack):
     def __init__(self, app: App, project: Project, environment: Environment) -> None:
         super().__init__(app, project, kinds.SERVICE.of_environment(environment))
         services = workloads(project, environment)
+        self._log_groups: dict[str, str] = {}
         self._network = network_connections.NetworkConnections(self, environment)
         self._data = data_connections.DataConnections(self, environment, services)
         self._cluster = cluster.Cluster(self, project, environment)
-        self._topic = alarm_topic.AlarmTopic(self, project, environment)
+        self._topics = alarm_topic.AlarmTopics(self, project, environment)
+        self._alarms = alarms.Alarms(self, project, environment, self._topics)
         self._targets = self._balance(environment, services)
         self._releases = releases.Releases(self, project, environment, services)
         self._addresses = self._address(services)
@@ -56,11 +61,11 @@ class ServiceStack(platform_stack.PlatformStack):
         for workload in services:
             self._connect(workload)
             self._add(workload)
-
         self._follow_rotations(environment, services)
+        self._watch(environment)
 
         self.output("cluster", self._cluster.name, "The ECS cluster")
-        self.output("alarm_topic", self._topic.arn, "The SNS topic that alarms are published to")
+        self.output("alarm_topic", self._topics.arn, "The SNS topic that alarms are published to")
 
     def _balance(
         self, environment: Environment, services: Sequence[Workload]
@@ -74,7 +79,12 @@ class ServiceStack(platform_stack.PlatformStack):
         zones = load_balancer.hosted_zones(self, balancers)
         for each in balancers:
             balancer = load_balancer.LoadBalancer(self, environment, each, self._network, access_logs, zones)
-            alarms.watch_balancer(self, balancer, self._topic)
+            limits = self._alarms.limits(balancer.key)
+            self._alarms.watch(
+                balancer.key,
+                watched.balancer(limits, balancer.arn_suffix),
+                prefix=f"{balancer.name}/",
+            )
             if waf := environment.load_balancer.waf:
                 web_acl.WebAcl(self, balancer, waf)
             self.output(f"{balancer.prefix}load_balancer", balancer.dns_name, "A load balancer")
@@ -126,17 +136,17 @@ class ServiceStack(platform_stack.PlatformStack):
         task = task_definition.TaskDefinition(self, workload, values, roles)
         if workload.settings.before_deploy:
             task_definition.TaskDefinition(self, workload, values, roles, before_deploy=True)
+        self._log_groups[key] = log.name
         self.output(f"{key}_log_group", log.name, f"Where {key} logs to")
         if workload.settings.kind == "job":
             self._start_at_times(workload, task)
             return
-        watched = alarms.Alarms(self, workload, self._cluster, requests, self._topic)
         service = ecs_service.Service(
             self,
             self._cluster,
             task,
             self._groups[key],
-            watched,
+            self._watch_service(workload),
             targets=requests,
             address=self._addresses.get(key),
         )
@@ -146,6 +156,46 @@ class ServiceStack(platform_stack.PlatformStack):
             where = routing.url(workload.environment, workload.settings, requests.load_balancer.dns_name)
             self.output(f"{key}_url", where, f"Where {key} is reached")
         self.output(f"{key}_service", service.name, f"The ECS service of {key}")
+
+    def _watch_service(self, workload: Workload) -> alarms.Created:
+        """Creates the alarms of a service."""
+        limits, targets = self._alarms.limits(workload.key), self._targets.get(workload.key)
+        cluster, name = self._cluster.name, workload.name
+        scaling = workload.scaling
+        # No data is an outage, unless an empty queue or a schedule leaves it without tasks at times.
+        at_zero = not scaling.min_capacity or any(not each.max_capacity for each in scaling.schedule)
+        without_tasks: watched.Missing = "notBreaching" if at_zero else "breaching"
+        seen = (
+            watched.requests(
+                limits, targets.load_balancer.arn_suffix, targets.arn_suffix, without_tasks=without_tasks
+            )
+            if targets
+            else watched.no_requests(cluster, name, without_tasks=without_tasks)
+        )
+        return self._alarms.watch(
+            workload.key, seen + watched.tasks(limits, cluster, name), prefix=workload.alarm_prefix
+        )
+
+    def _watch(self, environment: Environment) -> None:
+        """Watches what belongs to no single service, and then all of it."""
+        project, watch = self.project, self._alarms.watch
+        for zone, gateway in self._network.nat_gateway_ids.items():
+            # A local has no quotes, which the JSON of the dashboard could not hold.
+            gateway_id = TerraformLocal(self, f"nat_gateway_{zone}", gateway).as_string
+            watch(f"nat.{zone}", watched.nat_gateway(gateway_id))
+        for key, store in watched_stores.of_environment(project.name, environment):
+            watch(key, store)
+        watch("", watched.cluster(self._cluster.name))
+        for key, name in self._log_groups.items():
+            watch(key, watched.log_group(name))
+        if environment.network.flow_logs != "off" and not environment.network.existing:
+            name = naming.log_group(project.name, environment.name, "flow-logs")
+            watch("flow-logs", watched.log_group(name))
+        self._alarms.watch_all()
+        chat.ChatChannels(self, environment, self._topics)
+        saved_queries.SavedQueries(self, project, environment, [*self._log_groups.values()])
+        shown = dashboard.Dashboard(self, project, environment, self._alarms)
+        self.output("dashboard", shown.url, "The dashboard of the environment")
 
     def _start_at_times(self, workload: Workload, task: task_definition.TaskDefinition) -> None:
         settings, group = workload.settings, self._groups[workload.key]
@@ -163,7 +213,7 @@ class ServiceStack(platform_stack.PlatformStack):
                 spot_percent=settings.spot_percent,
                 public=group.public,
             ),
-            self._topic,
+            self._alarms,
             schedule=settings.schedule or "",
             timezone=settings.timezone,
             timeout=settings.timeout,
@@ -177,7 +227,12 @@ class ServiceStack(platform_stack.PlatformStack):
 def deploy(platform: Platform, account_id: str) -> tuple[Statement, ...]:
     """Gathers what applying services takes beyond reading."""
     project = platform.project
-    linked = (cluster.LINKED_ROLE, autoscaling.LINKED_ROLE, load_balancer.LINKED_ROLE)
+    linked = (
+        cluster.LINKED_ROLE,
+        autoscaling.LINKED_ROLE,
+        load_balancer.LINKED_ROLE,
+        chat.LINKED_ROLE,
+    )
     return (
         *platform_stack.deploy(platform, account_id),
         service_linked_roles(account_id, linked),
@@ -194,6 +249,9 @@ def deploy(platform: Platform, account_id: str) -> tuple[Statement, ...]:
         *bounded_role.deploy(project, account_id),
         *task_definition.deploy(project, account_id),
         *alarms.deploy(project, account_id),
+        *chat.deploy(project, account_id),
+        *dashboard.deploy(project, account_id),
+        *saved_queries.DEPLOY,
         *ecs_service.deploy(project, account_id),
         *autoscaling.deploy(project, account_id),
         *job.deploy(project, account_id),

@@ -13,6 +13,7 @@ from typing import Annotated, Literal, TypeVar
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from stacks.addressing import Tier
+from stacks.alarm_settings import Alarms
 from stacks.service_settings import Service
 from stacks.store_settings import Bucket, Cache, Database, KeyValueTable, Queue, Topic, Volume
 from stacks.values import (
@@ -139,6 +140,16 @@ class Network(Table):
         return sorted(self.existing.subnets(tier) if self.existing else self.availability_zones)
 
     @property
+    def nat_zones(self) -> tuple[str, ...]:
+        """Letters of the zones with a NAT gateway that OakTree manages.
+
+        A single one is in the zone that is listed first, so that appending a zone moves nothing.
+        """
+        if self.existing or self.nat == "none":
+            return ()
+        return self.availability_zones[:1] if self.nat == "single" else self.availability_zones
+
+    @property
     def has_internet(self) -> bool:
         """Whether there is a way from tasks to the internet, as far as is known of an existing VPC."""
         return self.tasks == "public" or self.nat != "none"
@@ -233,13 +244,6 @@ class Logs(Table):
     """Days for which log groups keep their events."""
 
 
-class Alarms(Table):
-    """`[alarms]`"""
-
-    email: Annotated[str, text(r"[^@\s]+@[^@\s]+\.[^@\s]+", "an e-mail address")] | None = None
-    """Who is told; without it the alarms' topic has no subscriber yet."""
-
-
 class Environment(Table):
     """One environment: `<name>.toml`."""
 
@@ -289,7 +293,7 @@ class Environment(Table):
     load_balancer: LoadBalancer = LoadBalancer()
     data: Data = Data()
     logs: Logs = Logs()
-    alarms: Alarms = Alarms()
+    alarms: Alarms = Field(default_factory=Alarms)
 
 
 class Platform(BaseModel):

@@ -24,7 +24,7 @@ from ops.look.doctor_aws import AwsChecks
 from ops.look.doctor_desk import desk_checks
 from ops.look.doctor_github import github_checks
 from ops.look.doctor_terraform import terraform_checks
-from ops.look.status import Reader, job_remarks, jobs_table, remarks, table
+from ops.look.status import Reader, environment_remarks, job_remarks, jobs_table, remarks, table
 from ops.terraform.states import StateBucket
 from ops.terraform.targets import environment_of
 from stacks import kinds
@@ -73,6 +73,7 @@ def status(
     kind = {each: environment.services[each].kind for each in chosen}
     statuses = [reader.read(each) for each in chosen if kind[each] != "job"]
     jobs_found = [reader.read_job(each, now) for each in chosen if kind[each] == "job"]
+    shared = reader.read_alarms()
     if stand_in(checkout, platform.project, environment):
         complaints.print(
             "The embedded AWS starts no tasks and rolls nothing out: `make up` runs the services."
@@ -81,6 +82,7 @@ def status(
         shown = [asdict(each) | {"is_deployed": each.is_deployed} for each in statuses]
         found = {
             "environment": environment.name,
+            "alarms": asdict(shared),
             "services": shown,
             "jobs": [asdict(each) for each in jobs_found],
         }
@@ -97,6 +99,7 @@ def status(
             console.print()
         wide.print(jobs_table(jobs_found, now), soft_wrap=False)
     found_wrong = [
+        *environment_remarks(environment, shared),
         *(remark for each in statuses for remark in remarks(environment, each)),
         *(remark for each in jobs_found for remark in job_remarks(environment, each)),
     ]

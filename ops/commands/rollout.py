@@ -155,11 +155,12 @@ def bootstrap(
     for service, address in addresses.items():
         console.print(Text.assemble(f"{environment.name} {service}: ", (address, "bold")))
     # Not where the apps run on this machine: the embedded AWS sends no mail.
-    if (email := environment.alarms.email) and not addresses:
+    alarms = environment.alarms
+    if (emails := sorted({*alarms.emails, *alarms.on_call})) and not addresses:
         # Source: Amazon SNS Developer Guide, "Deleting an Amazon SNS topic and subscription".
         told = (
-            f"AWS sends alarms to {email} once somebody follows the link in the message it sent there; it "
-            "deletes a subscription that nobody confirms within 48 hours."
+            f"AWS sends alarms to {', '.join(emails)} once somebody follows the link in the message it sent "
+            "there; it deletes a subscription that nobody confirms within 48 hours."
         )
         console.print(Text(told))
 

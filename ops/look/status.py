@@ -11,7 +11,7 @@ from rich.text import Text
 from ops.core.ecs import Deployment, Image, read_image, read_service, revision
 from ops.look.jobs import Upcoming, upcoming, upcoming_words
 from ops.releases.records import Releases
-from stacks.naming import alarm_prefix, base, service_name
+from stacks.naming import alarm_prefix, base, environment_alarm_prefix, service_name
 from stacks.settings import Environment, Project
 from stacks.workloads import workload
 
@@ -167,6 +167,13 @@ class Reader:
             released=released or "",
         )
 
+    def read_alarms(self) -> Alarms:
+        """Returns the alarms that are about no single service, such as `unhealthy`.
+
+        Raises ClientError if AWS refuses the request.
+        """
+        return self._named(environment_alarm_prefix(self.project.name, self.environment.name))
+
     def _rollouts(self, service: str, deployments: Sequence[Deployment]) -> tuple[Rollout, ...]:
         definitions = {each.task_definition for each in deployments}
         images = {definition: read_image(self.ecs, definition, service) for definition in definitions}
@@ -188,8 +195,13 @@ class Reader:
         return tuple(sorted(rollouts, key=lambda each: not each.primary))
 
     def _alarms(self, service: str) -> Alarms:
-        prefix = alarm_prefix(self.project.name, self.environment.name, service)
-        pages = self.cloudwatch.get_paginator("describe_alarms").paginate(AlarmNamePrefix=prefix)
+        return self._named(alarm_prefix(self.project.name, self.environment.name, service))
+
+    def _named(self, prefix: str) -> Alarms:
+        """Returns the alarms whose names begin with a prefix, by the rest of their names."""
+        pages = self.cloudwatch.get_paginator("describe_alarms").paginate(
+            AlarmNamePrefix=prefix, AlarmTypes=["MetricAlarm", "CompositeAlarm"]
+        )
         found = [
             (alarm["StateValue"], alarm["AlarmName"].removeprefix(prefix))
             for page in pages
@@ -272,6 +284,15 @@ def job_remarks(environment: Environment, status: JobStatus) -> Iterator[str]:
     if status.released:
         yield from _record_remarks(name, job, status.released, status.release, status.upcoming is not None)
     yield from _alarm_remarks(name, job, status.alarms)
+
+
+def environment_remarks(environment: Environment, alarms: Alarms) -> Iterator[str]:
+    """Yields what is wrong with what services share, and where to look."""
+    if alarms.raised:
+        yield (
+            f"{environment.name}: raised: {', '.join(alarms.raised)}; `make outputs ENV={environment.name}` "
+            "prints the link to the dashboard."
+        )
 
 
 def _alarm_remarks(name: str, service: str, alarms: Alarms) -> Iterator[str]:

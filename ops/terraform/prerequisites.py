@@ -6,7 +6,7 @@ it reviews may be what the account lacks. A check that may not look is neither p
 """
 
 import functools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from threading import Lock
@@ -244,33 +244,45 @@ def secrets(platform: Platform, environment: Environment, client: Client) -> Ite
 
 
 def subscription(platform: Platform, environment: Environment, client: Client) -> Iterator[Remark]:
-    """Looks whether whoever is to get the alarms has confirmed it."""
-    email = environment.alarms.email
-    if not email:
-        return
-    topic = naming.alarm_topic(platform.project.name, environment.name)
+    """Looks whether everybody who is to get alarms has confirmed it."""
+    project, alarms = platform.project.name, environment.alarms
+    for setting, emails, topic in (
+        ("emails", alarms.emails, naming.alarm_topic(project, environment.name)),
+        ("on_call", alarms.on_call, naming.on_call_topic(project, environment.name)),
+    ):
+        key = _key(platform, environment, "alarms", setting)
+        if emails:
+            yield from _subscriptions(
+                environment, client, key, emails, naming.alarm_topic_arn(environment, topic)
+            )
+
+
+def _subscriptions(
+    environment: Environment, client: Client, key: str, emails: Sequence[str], arn: str
+) -> Iterator[Remark]:
     sns = client("sns", environment.region)
-    arn = f"arn:aws:sns:{environment.region}:{environment.account_id}:{topic}"
     try:
         pages = list(sns.get_paginator("list_subscriptions_by_topic").paginate(TopicArn=arn))
     except sns.exceptions.NotFoundException:
         return  # the stack is not applied yet
-    found = [each for page in pages for each in page["Subscriptions"] if each["Endpoint"] == email]
-    where = f"{_key(platform, environment, 'alarms', 'email')} = {email!r}"
-    if not found:
-        yield Remark(
-            "warns",
-            f"{where}: gets no alarms: there is no subscription; SNS deletes one that nobody confirms within "
-            f"{_SUBSCRIPTION_HOURS} hours",
-            f"make plan ENV={environment.name} STACK=service, make apply, then follow the link in the e-mail",
-        )
-    elif not any(each["SubscriptionArn"].startswith("arn:") for each in found):
-        yield Remark(
-            "warns",
-            f"{where}: gets no alarms yet: the subscription is not confirmed; SNS deletes it after "
-            f"{_SUBSCRIPTION_HOURS} hours",
-            "Follow the link in the e-mail from AWS Notifications.",
-        )
+    subscriptions = [each for page in pages for each in page["Subscriptions"]]
+    for email in emails:
+        found = [each["SubscriptionArn"] for each in subscriptions if each["Endpoint"] == email]
+        if not found:
+            yield Remark(
+                "warns",
+                f"{key}: {email} gets no alarms: there is no subscription; SNS deletes one that nobody "
+                f"confirms within {_SUBSCRIPTION_HOURS} hours",
+                f"make plan ENV={environment.name} STACK=service, make apply, then follow the link in the "
+                "e-mail",
+            )
+        elif not any(each.startswith("arn:") for each in found):
+            yield Remark(
+                "warns",
+                f"{key}: {email} gets no alarms yet: the subscription is not confirmed; SNS deletes it after "
+                f"{_SUBSCRIPTION_HOURS} hours",
+                "Follow the link in the e-mail from AWS Notifications.",
+            )
 
 
 def _in_environment(look: Callable[[Platform, Environment, Client], Iterator[Remark]]) -> Look:

@@ -1,212 +1,173 @@
-"""What is measured of a service, and when somebody is told."""
+"""The alarms of an environment: each notifies the topic, and one that watches them wakes people."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final
 
-from stacks.bindings import CloudwatchMetricAlarm, Construct
-from stacks.constructs.alarm_topic import AlarmTopic
-from stacks.constructs.cluster import Cluster
-from stacks.constructs.load_balancer import LoadBalancer
-from stacks.constructs.targets import Targets
+from stacks import naming
+from stacks.alarm_settings import Thresholds
+from stacks.bindings import (
+    CloudwatchCompositeAlarm,
+    CloudwatchMetricAlarm,
+    CloudwatchMetricAlarmMetricQuery,
+    CloudwatchMetricAlarmMetricQueryMetric,
+    Construct,
+    TerraformResourceLifecycle,
+)
+from stacks.constructs.alarm_topic import AlarmTopics
+from stacks.metrics import Chart, Metric
 from stacks.policies import Statement
-from stacks.settings import Project
-from stacks.workloads import Workload
+from stacks.problems import QuotaError
+from stacks.settings import Environment, Project
+from stacks.watched import Alarm, Watched
 
-ELB: Final = "AWS/ApplicationELB"
+MOST_CHILDREN: Final = 100
+"""Most alarms that a composite alarm watches. Source: CloudWatch API Reference, "PutCompositeAlarm"."""
 
-
-@dataclass(frozen=True)
-class Alarm:
-    """A threshold on one metric over `minutes` in a row."""
-
-    name: str
-    description: str
-    namespace: str
-    metric: str
-    statistic: str
-    comparison: Literal["GreaterThanThreshold", "LessThanThreshold"]
-    threshold: float
-    minutes: int
-    dimensions: Mapping[str, str]
-    undoes_deployment: bool = False
-    missing: Literal["breaching", "notBreaching"] = "notBreaching"
-    """What a minute without data is taken for; most metrics have none while nothing happens."""
+MOST_CHARACTERS: Final = 10_240
+"""Most characters of a composite alarm's rule. Source: the same page."""
 
 
-def metric_alarm(scope: Construct, prefix: str, before: str, alarm: Alarm, topic: AlarmTopic) -> str:
-    """Creates an alarm that publishes to a topic, and returns its name.
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line in a chart of the dashboard. `label` is the service or store that it is of."""
 
-    Its id in Terraform begins with `prefix`, its name with `before`.
+    chart: Chart
+    label: str
+    metric: Metric
+
+
+@dataclass(frozen=True, slots=True)
+class Created:
+    """The alarms of a service: the names of all, and of those that a deployment is undone for.
+
+    These must be quiet whenever a deployment may begin, the first one included: ECS monitors no alarm during
+    a deployment that begins while one of them is raised. Source: Amazon ECS Developer Guide, "How CloudWatch
+    alarms detect Amazon ECS deployment failures".
     """
-    created = CloudwatchMetricAlarm(
-        scope,
-        f"{prefix}{alarm.name.replace('-', '_')}",
-        alarm_name=f"{before}{alarm.name}",
-        alarm_description=alarm.description,
-        namespace=alarm.namespace,
-        metric_name=alarm.metric,
-        dimensions=dict(alarm.dimensions),
-        statistic=alarm.statistic,
-        period=60,
-        evaluation_periods=alarm.minutes,
-        comparison_operator=alarm.comparison,
-        threshold=alarm.threshold,
-        treat_missing_data=alarm.missing,
-        alarm_actions=[topic.arn],
-        ok_actions=[topic.arn],
-    )
-    return created.alarm_name
+
+    names: tuple[str, ...]
+    undoing: tuple[str, ...]
 
 
 class Alarms:
-    """The alarms of a service: `names` of all, `deployment_alarm_names` of those that undo a deployment.
-
-    Those must be quiet whenever a deployment may begin, the first one included: ECS monitors no alarm
-    during a deployment that begins while one of them is raised. Source: Amazon ECS Developer Guide,
-    "How CloudWatch alarms detect Amazon ECS deployment failures".
-    """
+    """Creates alarms, and keeps what the dashboard shows: `lines`, and `names` of the alarms."""
 
     def __init__(
-        self,
-        scope: Construct,
-        workload: Workload,
-        cluster: Cluster,
-        targets: Targets | None,
-        topic: AlarmTopic,
+        self, scope: Construct, project: Project, environment: Environment, topics: AlarmTopics
     ) -> None:
+        self._scope = scope
+        self._project = project.name
+        self._environment = environment
+        self._topics = topics
+        self._children: dict[str, CloudwatchMetricAlarm] = {}
+        self.lines: list[Line] = []
         self.names: list[str] = []
-        self.deployment_alarm_names: list[str] = []
-        alarms = (
-            *(_of_requests(workload, targets) if targets else _without_requests(workload, cluster)),
-            *_of_tasks(workload, cluster),
+
+    def limits(self, key: str) -> Thresholds:
+        """Returns the thresholds of a service, or of a store such as `queues.orders`."""
+        return self._environment.alarms.thresholds_of(key)
+
+    def watch(self, key: str, watched: Watched, *, prefix: str | None = None) -> Created:
+        """Creates the alarms of a service or store, whose names begin with `prefix`.
+
+        By default that is the environment and the key.
+        """
+        if prefix is None:
+            prefix = f"{naming.environment_alarm_prefix(self._project, self._environment.name)}{key}/"
+        self.lines += (Line(chart, key, metric) for chart, metric in watched.lines)
+        start = f"{key.replace('.', '_')}_" if key else ""
+        created = [
+            (alarm, self._create(f"{start}{alarm.name.replace('-', '_')}", f"{prefix}{alarm.name}", alarm))
+            for alarm in watched.alarms
+        ]
+        return Created(
+            tuple(each.alarm_name for _, each in created),
+            tuple(each.alarm_name for alarm, each in created if alarm.undoes_deployment),
         )
-        for alarm in alarms:
-            name = metric_alarm(scope, f"{workload.key}_", workload.alarm_prefix, alarm, topic)
-            self.names.append(name)
-            if alarm.undoes_deployment:
-                self.deployment_alarm_names.append(name)
+
+    def _create(self, key: str, name: str, alarm: Alarm) -> CloudwatchMetricAlarm:
+        is_child = alarm.name in self._environment.alarms.unhealthy
+        single = alarm.metrics[0] if len(alarm.metrics) == 1 else None
+        created = CloudwatchMetricAlarm(
+            self._scope,
+            key,
+            alarm_name=name,
+            alarm_description=alarm.description,
+            namespace=single.namespace if single else None,
+            metric_name=single.name if single else None,
+            dimensions=dict(single.dimensions) if single else None,
+            statistic=single.statistic if single else None,
+            period=alarm.seconds if single else None,
+            metric_query=None if single else [*_sum(alarm)],
+            evaluation_periods=alarm.periods,
+            comparison_operator="LessThanThreshold" if alarm.below else "GreaterThanThreshold",
+            threshold=alarm.threshold,
+            treat_missing_data=alarm.missing,
+            alarm_actions=[self._topics.arn],
+            ok_actions=[self._topics.arn],
+            # CloudWatch deletes no alarm that a composite alarm watches. So Terraform changes that one first
+            # (hashicorp/terraform-provider-aws#34807).
+            lifecycle=TerraformResourceLifecycle(create_before_destroy=True) if is_child else None,
+        )
+        self.names.append(name)
+        if is_child:
+            self._children[name] = created
+        return created
+
+    def watch_all(self) -> None:
+        """Creates the alarm that says that the environment is unhealthy: that any of some alarms is raised.
+
+        Raises QuotaError if these are more than CloudWatch allows. Call it after every `watch`.
+        """
+        if not self._children:
+            return
+        name = naming.unhealthy_alarm(self._project, self._environment.name)
+        rule = " OR ".join(f'ALARM("{child}")' for child in self._children)
+        if len(self._children) > MOST_CHILDREN or len(rule) > MOST_CHARACTERS:
+            raise QuotaError(
+                f"The alarm {name} would watch {len(self._children)} alarms, by a rule of {len(rule)} "
+                f"characters; CloudWatch allows {MOST_CHILDREN} alarms and {MOST_CHARACTERS} characters. "
+                f"Leave some out of alarms.unhealthy in {self._environment.name}, or move services to "
+                "another environment."
+            )
+        CloudwatchCompositeAlarm(
+            self._scope,
+            "unhealthy",
+            alarm_name=name,
+            alarm_description=f"{self._environment.name} is unhealthy: users notice, or will soon",
+            alarm_rule=rule,
+            alarm_actions=[self._topics.arn, self._topics.on_call_arn],
+            ok_actions=[self._topics.arn, self._topics.on_call_arn],
+            depends_on=[*self._children.values()],
+        )
+        self.names.insert(0, name)
 
 
-def watch_balancer(scope: Construct, balancer: LoadBalancer, topic: AlarmTopic) -> None:
-    """Creates the alarm of a load balancer."""
-    # Requests that reach no task count here only: without a task they get a 503, in a first deployment too.
-    alarm = Alarm(
-        "balancer-errors",
-        "The load balancer itself answered more than ten requests in a minute with 5xx",
-        ELB,
-        "HTTPCode_ELB_5XX_Count",
-        "Sum",
-        "GreaterThanThreshold",
-        10,
-        2,
-        {"LoadBalancer": balancer.arn_suffix},
+def _sum(alarm: Alarm) -> Iterator[CloudwatchMetricAlarmMetricQuery]:
+    """Yields the metrics of an alarm, and their sum, which is what it compares."""
+    yield CloudwatchMetricAlarmMetricQuery(
+        id="total", expression="SUM(METRICS())", label=alarm.name, return_data=True
     )
-    metric_alarm(scope, balancer.prefix, f"{balancer.name}/", alarm, topic)
-
-
-def _of_requests(workload: Workload, targets: Targets) -> Iterator[Alarm]:
-    """Source: User Guide for Application Load Balancers, "CloudWatch metrics"."""
-    dimensions = {"LoadBalancer": targets.load_balancer.arn_suffix, "TargetGroup": targets.arn_suffix}
-    above: Literal["GreaterThanThreshold"] = "GreaterThanThreshold"
-    yield Alarm(
-        "server-errors",
-        "More than ten answers of the app in a minute were 5xx",
-        ELB,
-        "HTTPCode_Target_5XX_Count",
-        "Sum",
-        above,
-        10,
-        2,
-        dimensions,
-        undoes_deployment=True,
-    )
-    yield Alarm(
-        "unhealthy-tasks",
-        "A task fails the load balancer's health check",
-        ELB,
-        "UnHealthyHostCount",
-        "Maximum",
-        above,
-        0,
-        5,
-        dimensions,
-        undoes_deployment=True,
-    )
-    # Also raised before the first task is healthy. ELB reports it only while tasks are registered, so no
-    # data means that there is none; CloudWatch takes it so once it finds no older data any more. Sources:
-    # User Guide for Application Load Balancers, "CloudWatch metrics"; CloudWatch User Guide, "Configuring
-    # how CloudWatch alarms treat missing data".
-    yield Alarm(
-        "no-healthy-task",
-        "No task passes the load balancer's health check, or none is registered",
-        ELB,
-        "HealthyHostCount",
-        "Minimum",
-        "LessThanThreshold",
-        1,
-        3,
-        dimensions,
-        missing=_without_tasks(workload),
-    )
-    yield Alarm(
-        "slow-answers",
-        "The app's answers take more than a second on average",
-        ELB,
-        "TargetResponseTime",
-        "Average",
-        above,
-        1,
-        5,
-        dimensions,
-    )
-
-
-def _without_requests(workload: Workload, cluster: Cluster) -> Iterator[Alarm]:
-    """Source: CloudWatch User Guide, "Amazon ECS Container Insights metrics"."""
-    yield Alarm(
-        "no-running-task",
-        "No task runs",
-        "ECS/ContainerInsights",
-        "RunningTaskCount",
-        "Minimum",
-        "LessThanThreshold",
-        1,
-        3,
-        {"ClusterName": cluster.name, "ServiceName": workload.name},
-        missing=_without_tasks(workload),
-    )
-
-
-def _without_tasks(workload: Workload) -> Literal["breaching", "notBreaching"]:
-    """What no data means: an outage, unless an empty queue or a schedule leaves it without tasks at times."""
-    scaling = workload.scaling
-    at_zero = not scaling.min_capacity or any(not each.max_capacity for each in scaling.schedule)
-    return "notBreaching" if at_zero else "breaching"
-
-
-def _of_tasks(workload: Workload, cluster: Cluster) -> Iterator[Alarm]:
-    """Source: Amazon ECS Developer Guide, "Amazon ECS CloudWatch metrics"."""
-    tasks = {"ClusterName": cluster.name, "ServiceName": workload.name}
-    above: Literal["GreaterThanThreshold"] = "GreaterThanThreshold"
-    yield Alarm(
-        "cpu",
-        "CPU use stays high: scaling is at its end",
-        "AWS/ECS",
-        "CPUUtilization",
-        "Average",
-        above,
-        90,
-        10,
-        tasks,
-    )
-    yield Alarm(
-        "memory", "Memory is nearly used up", "AWS/ECS", "MemoryUtilization", "Average", above, 90, 10, tasks
-    )
+    for number, metric in enumerate(alarm.metrics, start=1):
+        yield CloudwatchMetricAlarmMetricQuery(
+            id=f"m{number}",
+            metric=CloudwatchMetricAlarmMetricQueryMetric(
+                namespace=metric.namespace,
+                metric_name=metric.name,
+                dimensions=dict(metric.dimensions),
+                stat=metric.statistic,
+                period=alarm.seconds,
+            ),
+        )
 
 
 def deploy(project: Project, account_id: str) -> tuple[Statement, ...]:
-    """Returns what the deploy role needs for alarms, and for the topic that they publish to."""
+    """Returns what the deploy role needs for alarms, and for the topics that they publish to.
+
+    CloudWatch takes a composite alarm only from who may put those of any name. Source: Amazon CloudWatch API
+    Reference, "PutCompositeAlarm".
+    """
     name = project.name
     return (
         Statement(
@@ -228,4 +189,5 @@ def deploy(project: Project, account_id: str) -> tuple[Statement, ...]:
                 f"arn:aws:sns:*:{account_id}:{name}-*",
             ],
         ),
+        Statement("ChangeCompositeAlarms", actions=["cloudwatch:PutCompositeAlarm"], resources=["*"]),
     )

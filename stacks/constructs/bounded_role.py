@@ -10,6 +10,7 @@ from stacks.policies import Statement
 from stacks.settings import Project
 
 AssumedBy = Literal[
+    "chatbot.amazonaws.com",
     "ecs-tasks.amazonaws.com",
     "events.amazonaws.com",
     "scheduler.amazonaws.com",

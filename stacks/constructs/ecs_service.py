@@ -11,7 +11,7 @@ from stacks.bindings import (
     EcsServiceServiceRegistries,
     TerraformResourceLifecycle,
 )
-from stacks.constructs.alarms import Alarms
+from stacks.constructs.alarms import Created
 from stacks.constructs.cluster import Cluster
 from stacks.constructs.service_address import ServiceAddress
 from stacks.constructs.targets import Targets
@@ -35,7 +35,7 @@ class Service:
         cluster: Cluster,
         task: TaskDefinition,
         group: TaskGroup,
-        alarms: Alarms,
+        alarms: Created,
         *,
         targets: Targets | None,
         address: ServiceAddress | None,
@@ -89,7 +89,7 @@ class Service:
         self.name = ecs_service.name
 
 
-def _undoing(alarms: Alarms) -> EcsServiceAlarms:
+def _undoing(alarms: Created) -> EcsServiceAlarms:
     """Returns the alarms for which ECS undoes a deployment, or that it does so for none.
 
     Without the block, a service keeps the alarms that it had, and every plan removes them again: the
@@ -97,9 +97,9 @@ def _undoing(alarms: Alarms) -> EcsServiceAlarms:
     sends no empty list of names either.
     Sources: terraform-provider-aws 5.100, `aws_ecs_service`; aws/copilot-cli pull request 4565.
     """
-    if names := alarms.deployment_alarm_names:
-        return EcsServiceAlarms(alarm_names=names, enable=True, rollback=True)
-    return EcsServiceAlarms(alarm_names=alarms.names[:1], enable=False, rollback=False)
+    if names := alarms.undoing:
+        return EcsServiceAlarms(alarm_names=[*names], enable=True, rollback=True)
+    return EcsServiceAlarms(alarm_names=[*alarms.names[:1]], enable=False, rollback=False)
 
 
 def _capacity(spot_percent: int) -> list[EcsServiceCapacityProviderStrategy]:

@@ -34,8 +34,8 @@ DEPLOY: Final = (
 class InternetRoutes:
     """Default routes of both tiers; the database tier gets none.
 
-    With one NAT gateway it stands in the zone that is listed first, so that appending a zone moves
-    nothing. `addresses` are the public addresses that tasks call from, by zone.
+    `gateways` are the ids of the NAT gateways, `addresses` the public addresses that tasks call from, both by
+    zone.
     """
 
     def __init__(
@@ -48,6 +48,7 @@ class InternetRoutes:
         private: TierSubnets,
     ) -> None:
         self.addresses: dict[str, str] = {}
+        self.gateways = gateways = dict[str, str]()
         for zone, table in public.route_table_ids.items():
             Route(
                 scope,
@@ -56,13 +57,7 @@ class InternetRoutes:
                 destination_cidr_block=ANYWHERE,
                 gateway_id=vpc.internet_gateway.id,
             )
-        zones_with_nat = {
-            "none": (),
-            "single": network.availability_zones[:1],
-            "per-zone": network.availability_zones,
-        }[network.nat]
-        gateways: dict[str, str] = {}
-        for zone in sorted(zones_with_nat):
+        for zone in sorted(network.nat_zones):
             tags = {"Name": f"{name}-nat-{zone}"}
             address = Eip(scope, f"nat_{zone}_address", domain="vpc", tags=tags)
             gateway = NatGateway(

@@ -1,10 +1,10 @@
 """A task that runs on a schedule: EventBridge Scheduler starts a state machine, which runs it in ECS."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from stacks import naming, schedules
+from stacks import naming, schedules, watched
 from stacks.bindings import (
     SchedulerSchedule,
     SchedulerScheduleFlexibleTimeWindow,
@@ -14,9 +14,8 @@ from stacks.bindings import (
     SfnStateMachine,
     SqsQueue,
 )
-from stacks.constructs.alarm_topic import AlarmTopic
-from stacks.constructs.alarms import Alarm, metric_alarm
-from stacks.constructs.job_machine import JobTask, definition
+from stacks.constructs.alarms import Alarms
+from stacks.constructs.job_machine import JobTask, definition, longest_run
 from stacks.constructs.job_roles import JobRoles
 from stacks.constructs.platform_stack import PlatformStack
 from stacks.policies import Statement
@@ -47,7 +46,7 @@ class Job:
         key: str,
         environment: Environment,
         task: JobTask,
-        topic: AlarmTopic,
+        alarms: Alarms,
         *,
         schedule: str,
         timezone: str,
@@ -94,52 +93,15 @@ class Job:
             ),
             depends_on=[*roles.schedule.policies],
         )
-        prefix = naming.alarm_prefix(project, environment.name, key)
-        for alarm in _alarms(machine.arn, letters.name):
-            metric_alarm(scope, f"{key}_", prefix, alarm, topic)
+        # A run may end at once, and the next one as late as the settings allow.
+        gap = schedules.longest_gap(schedule, schedules.time_zone(timezone))
+        wait = gap + longest_run(timeout, retries) if gap else None
+        alarms.watch(
+            key,
+            watched.job(machine.arn, letters.name, wait),
+            prefix=naming.alarm_prefix(project, environment.name, key),
+        )
         self.state_machine_arn = machine.arn
-
-
-def _alarms(machine: str, queue: str) -> Iterator[Alarm]:
-    """Sources: Step Functions Developer Guide, "Execution metrics"; Amazon SQS Developer Guide, "Available
-    CloudWatch metrics for Amazon SQS".
-
-    A run that takes too long counts as a failed one, since the state machine stops its task and fails.
-    """
-    runs = {"StateMachineArn": machine}
-    yield Alarm(
-        "failed",
-        "A run failed or took too long",
-        "AWS/States",
-        "ExecutionsFailed",
-        "Sum",
-        "GreaterThanThreshold",
-        0,
-        1,
-        runs,
-    )
-    yield Alarm(
-        "aborted",
-        "A run was stopped before its end",
-        "AWS/States",
-        "ExecutionsAborted",
-        "Sum",
-        "GreaterThanThreshold",
-        0,
-        1,
-        runs,
-    )
-    yield Alarm(
-        "not-started",
-        "A run could not be started: the dead-letter queue says why",
-        "AWS/SQS",
-        "ApproximateNumberOfMessagesVisible",
-        "Maximum",
-        "GreaterThanThreshold",
-        0,
-        1,
-        {"QueueName": queue},
-    )
 
 
 def deploy(project: Project, account_id: str) -> tuple[Statement, ...]:

@@ -10,6 +10,7 @@ data with JSONata", "Handling errors" and "Accessing execution data from the Con
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, Final
 
 RUN: Final = "Run"
@@ -80,6 +81,14 @@ def definition(task: JobTask, *, timeout: int, retries: int, overlap: bool) -> s
         {"QueryLanguage": "JSONata", "StartAt": RUN if overlap else "List runs", "States": states},
         sort_keys=True,
     )
+
+
+def longest_run(timeout: int, retries: int) -> timedelta:
+    """Returns how long a run takes at most until it has succeeded: its tries and the waits between them."""
+    waits = [
+        min(_FIRST_WAIT * 2**number, _LONGEST_WAIT) for tries in (retries, _STARTS) for number in range(tries)
+    ]
+    return timedelta(seconds=timeout * (retries + 1) + sum(waits))
 
 
 def _arguments(task: JobTask) -> Mapping[str, Any]:

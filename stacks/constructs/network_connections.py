@@ -25,10 +25,16 @@ def prefix_list(gateway: str) -> str:
     return f"prefix_list_{gateway}"
 
 
+def nat_gateway(zone: str) -> str:
+    """Returns the key of a zone's NAT gateway."""
+    return f"nat_gateway_{zone}"
+
+
 class NetworkConnections:
     """The ids of an environment's network, read from its state; subnets in the order of their zones.
 
-    `prefix_list_ids` are the destinations of the gateway endpoints, by service.
+    `prefix_list_ids` are the destinations of the gateway endpoints, by service, `nat_gateway_ids` those of
+    NAT gateways, by zone.
     """
 
     def __init__(self, scope: PlatformStack, environment: Environment) -> None:
@@ -42,6 +48,7 @@ class NetworkConnections:
                 *(key for keys in subnets.values() for key in keys),
                 ENDPOINTS_GROUP,
                 *(prefix_list(gateway) for gateway in GATEWAYS),
+                *(nat_gateway(zone) for zone in network.nat_zones),
             ),
         ).values
         self.vpc_id = read[VPC]
@@ -52,4 +59,7 @@ class NetworkConnections:
         self.endpoints_group_id = read[ENDPOINTS_GROUP]
         self.prefix_list_ids: Mapping[str, str] = {
             gateway: read[prefix_list(gateway)] for gateway in GATEWAYS
+        }
+        self.nat_gateway_ids: Mapping[str, str] = {
+            zone: read[nat_gateway(zone)] for zone in network.nat_zones
         }

@@ -105,6 +105,19 @@ def _web_acls(wafv2: Any) -> Iterator[str]:
         yield f"WebACLs {found['Name']}"
 
 
+def _alarms(cloudwatch: Any) -> Iterator[str]:
+    found = cloudwatch.describe_alarms(AlarmTypes=["MetricAlarm", "CompositeAlarm"])
+    for kind in ("MetricAlarms", "CompositeAlarms"):
+        for alarm in found[kind]:
+            yield f"{kind} {alarm['AlarmName']}"
+
+
+def _saved_queries(logs: Any) -> Iterator[str]:
+    # One page: the operation has no paginator.
+    for query in logs.describe_query_definitions()["queryDefinitions"]:
+        yield f"queryDefinitions {query['name']}"
+
+
 def _providers(iam: Any) -> Iterator[str]:
     for provider in iam.list_open_id_connect_providers()["OpenIDConnectProviderList"]:
         yield f"provider {provider['Arn']}"
@@ -119,7 +132,7 @@ def _parameter_groups(rds: Any) -> Iterator[str]:
 _ASKS: dict[str, tuple[Ask, ...]] = {
     "acm": (_listing("list_certificates", "CertificateSummaryList", "CertificateArn"),),
     "application-autoscaling": (_scaling,),
-    "cloudwatch": (_listing("describe_alarms", "MetricAlarms", "AlarmName"),),
+    "cloudwatch": (_alarms, _listing("list_dashboards", "DashboardEntries", "DashboardName")),
     "dynamodb": (_listing("list_tables", "TableNames", ""),),
     "ec2": (
         _listing("describe_vpcs", "Vpcs", "VpcId"),
@@ -145,7 +158,7 @@ _ASKS: dict[str, tuple[Ask, ...]] = {
         _listing("list_policies", "Policies", "Arn", Scope="Local"),
         _providers,
     ),
-    "logs": (_listing("describe_log_groups", "logGroups", "logGroupName"),),
+    "logs": (_listing("describe_log_groups", "logGroups", "logGroupName"), _saved_queries),
     "elasticache": (
         _listing("describe_replication_groups", "ReplicationGroups", "ReplicationGroupId"),
         _listing("describe_cache_subnet_groups", "CacheSubnetGroups", "CacheSubnetGroupName"),

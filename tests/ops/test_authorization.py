@@ -221,6 +221,44 @@ class Nothing:
             {"AlarmNames.member.1": "a", "AlarmNames.member.2": "b"},
             [("cloudwatch:DeleteAlarms", "alarm:a"), ("cloudwatch:DeleteAlarms", "alarm:b")],
         ),
+        # CloudWatch takes these only by a policy on every resource, but their tags by one on the alarm.
+        (
+            "monitoring",
+            "PutCompositeAlarm",
+            {"AlarmName": "a", "Tags.member.1.Key": "project", "Tags.member.1.Value": "shop"},
+            [("cloudwatch:PutCompositeAlarm", ""), ("cloudwatch:TagResource", "alarm:a")],
+        ),
+        ("monitoring", "PutDashboard", {"DashboardName": "a"}, [("cloudwatch:PutDashboard", "dashboard/a")]),
+        (
+            "monitoring",
+            "DeleteDashboards",
+            {"DashboardNames.member.1": "a", "DashboardNames.member.2": "b"},
+            [("cloudwatch:DeleteDashboards", "dashboard/a"), ("cloudwatch:DeleteDashboards", "dashboard/b")],
+        ),
+        ("logs", "PutQueryDefinition", {"name": "a"}, [("logs:PutQueryDefinition", "")]),
+        (
+            "chatbot",
+            "CreateSlackChannelConfiguration",
+            {
+                "ConfigurationName": "a",
+                "IamRoleArn": f"arn:aws:iam::{HOME}:role/shop-dev-slack",
+                "Tags": [{"TagKey": "project", "TagValue": "shop"}],
+            },
+            [
+                ("chatbot:CreateSlackChannelConfiguration", ""),
+                ("iam:PassRole", "role/shop-dev-slack"),
+                (
+                    "iam:CreateServiceLinkedRole",
+                    "role/aws-service-role/management.chatbot.amazonaws.com/AWSServiceRoleForAWSChatbot",
+                ),
+            ],
+        ),
+        (
+            "chatbot",
+            "DeleteSlackChannelConfiguration",
+            {"ChatConfigurationArn": f"arn:aws:chatbot::{HOME}:chat-configuration/slack-channel/a"},
+            [("chatbot:DeleteSlackChannelConfiguration", "chat-configuration/slack-channel/a")],
+        ),
         (
             "sns",
             "Publish",

@@ -243,19 +243,19 @@ def test_a_domain_and_secrets_of_either_store_are_looked_for(
 def test_an_email_that_gets_no_alarms_is_told_and_stops_nothing(
     client: Client, embedded: Embedded, tmp_path: Path
 ) -> None:
-    platform = platform_with(tmp_path, dev=ENVIRONMENT + '[alarms]\nemail = "on-call@example.com"\n')
+    platform = platform_with(tmp_path, dev=ENVIRONMENT + '[alarms]\non_call = ["on-call@example.com"]\n')
     assert found("alarm e-mail", platform, client) == []
     sns = embedded.client("sns", REGION)
-    topic = sns.create_topic(Name=naming.alarm_topic("oaktree", "dev"))["TopicArn"]
+    topic = sns.create_topic(Name=naming.on_call_topic("oaktree", "dev"))["TopicArn"]
     (gone,) = found("alarm e-mail", platform, client)
     assert gone.level == "warns"
-    assert "alarms.email = 'on-call@example.com': gets no alarms: there is no subscription" in gone.text
+    assert "alarms.on_call: on-call@example.com gets no alarms: there is no subscription" in gone.text
     sns.subscribe(TopicArn=topic, Protocol="email", Endpoint="on-call@example.com")
     assert found("alarm e-mail", platform, client) == []
 
 
 def test_an_email_that_is_not_confirmed_is_told(tmp_path: Path) -> None:
-    platform = platform_with(tmp_path, dev=ENVIRONMENT + '[alarms]\nemail = "on-call@example.com"\n')
+    platform = platform_with(tmp_path, dev=ENVIRONMENT + '[alarms]\non_call = ["on-call@example.com"]\n')
     pages = [
         {"Subscriptions": [{"Endpoint": "on-call@example.com", "SubscriptionArn": "PendingConfirmation"}]}
     ]

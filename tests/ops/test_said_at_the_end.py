@@ -47,5 +47,5 @@ def test_bootstrap_asks_to_confirm_the_alarms_subscription(
     monkeypatch.setattr(rollout, "require_account", lambda *_: None)
     monkeypatch.setattr(rollout, "Bootstrap", Done)
     unwrap(rollout.bootstrap)(environment, yes=True, directory=HERE)
-    told = "AWS sends alarms to on-call@example.com once somebody follows the link"
+    told = "AWS sends alarms to on-call@example.com, platform@example.com once somebody follows the link"
     assert (told in capsys.readouterr().out) is said

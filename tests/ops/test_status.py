@@ -111,6 +111,13 @@ def test_an_alarm_is_told_by_name_and_the_others_by_number(here: Desk, account: 
     assert "web: raised: cpu; `make logs ENV=dev SERVICE=web SINCE=1h`" in shown
 
 
+def test_an_alarm_of_what_services_share_is_told(here: Desk, account: Account) -> None:
+    account.alarm("oaktree-dev/nat.a/port-errors", "ALARM")
+    account.alarm("oaktree-dev/balancer-errors", "OK")
+    shown = told(here)
+    assert "dev: raised: nat.a/port-errors; `make outputs ENV=dev` prints the link" in shown
+
+
 def test_a_rollout_that_failed_is_told_with_ecss_reason(
     here: Desk, account: Account, amended: Amended
 ) -> None:
@@ -158,6 +165,7 @@ def test_a_service_that_was_deleted_counts_as_none(here: Desk, amended: Amended)
 def test_json_has_all_of_it(here: Desk) -> None:
     shown = json.loads(told(here, "--json", "--service", "web"))
     assert shown["environment"] == "dev"
+    assert shown["alarms"] == {"raised": ["nat.a/port-errors"], "unknown": [], "fine": ["balancer-errors"]}
     (web,) = shown["services"]
     assert web["service"] == "web"
     assert web["is_deployed"] is True

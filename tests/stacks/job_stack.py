@@ -14,7 +14,8 @@ from stacks.bindings import (
     Subnet,
     Vpc,
 )
-from stacks.constructs.alarm_topic import AlarmTopic
+from stacks.constructs.alarm_topic import AlarmTopics
+from stacks.constructs.alarms import Alarms
 from stacks.constructs.bounded_role import BoundedRole
 from stacks.constructs.job import Job
 from stacks.constructs.job_boundary import JobBoundary
@@ -92,7 +93,7 @@ def write_job_stack(
             role_arns=[execution.arn, own.arn],
             spot_percent=spot_percent,
         ),
-        AlarmTopic(stack, platform.project, environment),
+        Alarms(stack, platform.project, environment, AlarmTopics(stack, platform.project, environment)),
         schedule=schedule,
         timezone="Europe/Berlin",
         timeout=timeout,

@@ -263,7 +263,9 @@ def test_the_push_role_pushes_to_the_projects_repositories_only(stacks: dict[str
 
 def test_the_deploy_role_cannot_give_more_rights_than_the_boundary(stacks: dict[str, Stack]) -> None:
     statements = policies_of(stacks[HOME], "github_deploy")
-    boundaries = [f"arn:aws:iam::111111111111:policy/oaktree-{what}-boundary" for what in ("job", "workload")]
+    boundaries = [
+        f"arn:aws:iam::111111111111:policy/oaktree-{what}-boundary" for what in ("chat", "job", "workload")
+    ]
     for statement in statements:
         if statement["Effect"] == "Allow" and set(statement["Action"]) & {
             "iam:CreateRole",
@@ -380,7 +382,7 @@ def test_the_deploy_role_passes_and_creates_roles_for_the_projects_services_only
 ) -> None:
     statements = [item for item in policies_of(stacks[HOME], "github_deploy") if item["Effect"] == "Allow"]
     (passed,) = (item for item in statements if "iam:PassRole" in item["Action"])
-    kinds = ("ecs-tasks", "events", "scheduler", "states", "vpc-flow-logs")
+    kinds = ("chatbot", "ecs-tasks", "events", "scheduler", "states", "vpc-flow-logs")
     services = [f"{kind}.amazonaws.com" for kind in kinds]
     assert passed["Condition"] == {"StringEquals": {"iam:PassedToService": services}}
     linked = {
@@ -389,7 +391,13 @@ def test_the_deploy_role_passes_and_creates_roles_for_the_projects_services_only
         if "iam:CreateServiceLinkedRole" in item["Action"]
         for service in item["Condition"]["StringEquals"]["iam:AWSServiceName"]
     }
-    assert {service.partition(".")[0] for service in linked} == {"ecs", "elasticloadbalancing", "rds"}
+    assert {service.partition(".")[0] for service in linked} == {
+        "ecs",
+        "elasticache",
+        "elasticloadbalancing",
+        "management",
+        "rds",
+    }
 
 
 @pytest.mark.parametrize("action", ["s3:DeleteObject", "s3:DeleteObjectVersion", "s3:PutBucketPolicy"])

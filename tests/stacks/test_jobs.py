@@ -165,11 +165,13 @@ def test_somebody_is_told_of_runs_that_fail_or_never_start(stack: Stack) -> None
         "ExecutionsFailed": f"{NAME}/failed",
         "ExecutionsAborted": f"{NAME}/aborted",
         "ApproximateNumberOfMessagesVisible": f"{NAME}/not-started",
+        "ExecutionsSucceeded": f"{NAME}/missing-run",
     }
     assert alarms[f"{KEY}_failed"]["dimensions"] == {
         "StateMachineArn": "${aws_sfn_state_machine.cleanup_state_machine.arn}"
     }
-    for alarm in alarms.values():
+    for name in ("failed", "aborted", "not_started"):
+        alarm = alarms[f"{KEY}_{name}"]
         assert (alarm["threshold"], alarm["comparison_operator"]) == (0, "GreaterThanThreshold")
         assert alarm["alarm_actions"] == ["${aws_sns_topic.alarm_topic.arn}"]
 

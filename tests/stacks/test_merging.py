@@ -122,7 +122,7 @@ def test_the_file_that_sets_a_key_is_known(tmp_path: Path) -> None:
     assert platform.file_of("prod", *most[:-1], "min_capacity") == "project.toml"
     assert (
         platform.file_of("prod", "network", "cidr")
-        == platform.file_of("prod", "alarms", "email")
+        == platform.file_of("prod", "alarms", "emails")
         == "prod.toml"
     )
 

@@ -107,6 +107,7 @@ OURS, THEIRS = ({"aws:ResourceTag/project": (name,)} for name in ("oaktree", "ot
 GIVEN, CREATED = {"aws:RequestTag/project": ("oaktree",)}, {"ec2:CreateAction": ("CreateVpc",)}
 VPC, ACL, ZONE = "vpc/vpc-1", "network-acl/acl-1", "arn:aws:route53:::hostedzone/Z1"
 ALARM = f"arn:aws:cloudwatch:eu-central-1:{PROD}:alarm"
+CHAT = f"arn:aws:chatbot::{PROD}:chat-configuration"
 CERTIFICATE = f"arn:aws:acm:eu-central-1:{PROD}:certificate/1"
 
 
@@ -148,6 +149,16 @@ CERTIFICATE = f"arn:aws:acm:eu-central-1:{PROD}:certificate/1"
         ("application-autoscaling:PutScalingPolicy", "", {SCALED: ("dynamodb",)}, False),
         ("cloudwatch:PutMetricAlarm", f"{ALARM}:TargetTracking-service/oaktree-prod/x-AlarmHigh-1", {}, True),
         ("cloudwatch:DeleteAlarms", f"{ALARM}:TargetTracking-service/other-prod/x-AlarmHigh-1", {}, False),
+        # By a policy on every alarm only.
+        ("cloudwatch:PutCompositeAlarm", "", {}, True),
+        ("cloudwatch:DeleteAlarms", f"{ALARM}:oaktree-prod/unhealthy", {}, True),
+        ("cloudwatch:DeleteAlarms", f"{ALARM}:other-prod/unhealthy", {}, False),
+        ("cloudwatch:PutDashboard", f"arn:aws:cloudwatch::{PROD}:dashboard/oaktree-prod", {}, True),
+        ("cloudwatch:DeleteDashboards", f"arn:aws:cloudwatch::{PROD}:dashboard/other-prod", {}, False),
+        ("logs:PutQueryDefinition", "", {}, True),
+        ("chatbot:CreateSlackChannelConfiguration", "", {}, True),
+        ("chatbot:DeleteSlackChannelConfiguration", f"{CHAT}/slack-channel/oaktree-prod-slack", {}, True),
+        ("chatbot:UpdateMicrosoftTeamsChannelConfiguration", f"{CHAT}/x/other-prod-teams", {}, False),
     ],
 )
 def test_the_deploy_role_changes_only_what_is_the_projects(

@@ -15,6 +15,7 @@ from policy_sentry.querying.actions import get_action_data
 from tests.stacks.terraform_json import Stack
 
 IN_THE_WHOLE_ACCOUNT = {
+    "ChangeCompositeAlarms",
     "ChangeNetworks",
     "ChangeOwn",
     "ChangeScaling",
@@ -22,13 +23,15 @@ IN_THE_WHOLE_ACCOUNT = {
     "Create",
     "Describe",
     "ListTasks",
+    "ReadMetrics",
     "ReleaseAddresses",
     "TagNew",
 }
 """Statements on `*` although some of their actions know resources: these have ids nobody can foresee.
 
 Where AWS has them, conditions on tags or names limit such a statement. Tasks are listed by container
-instance, which Fargate has none of: a condition names the clusters.
+instance, which Fargate has none of: a condition names the clusters. CloudWatch tells of composite alarms, and
+takes them, only by a policy on `*`.
 """
 
 

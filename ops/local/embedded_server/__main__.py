@@ -22,6 +22,7 @@ from werkzeug.serving import BaseWSGIServer, make_server
 from ops.local.embedded_server.authorization import Authorization
 from ops.local.embedded_server.journal import Journal, JournalError
 from ops.local.embedded_server.mends import mend_moto
+from ops.local.embedded_server.mends.chat_channels import with_chat_channels
 from ops.local.embedded_server.mends.rds_addresses import answer_with_addresses_here
 from ops.local.embedded_server.recording import Recording
 
@@ -48,7 +49,7 @@ def main() -> None:
     # moto read it when it was imported; while it is set, no request can act in another account.
     account = os.environ.pop("MOTO_ACCOUNT_ID")
     versions = {"moto": version("moto"), "python": platform.python_version(), "account": account}
-    application = _with_accounts(DomainDispatcherApplication(create_backend_app))
+    application = _with_accounts(with_chat_channels(DomainDispatcherApplication(create_backend_app)))
     try:
         journal = Journal(directory / "journal.jsonl", versions)
         recording = Recording(application, journal, Authorization(directory))

@@ -70,6 +70,8 @@ _RESOURCES: Final[Mapping[str, tuple[tuple[str, str], ...]]] = {
         ("AlarmNamePrefix", "alarm:{}"),
         ("ResourceARN", "{}"),
     ),
+    # AWS Chatbot is global.
+    "chatbot": (("ChatConfigurationArn", "{}"), ("ResourceARN", "{}")),
     "dynamodb": (
         ("TableName", "table/{}"),
         ("SourceTableName", "table/{}"),
@@ -198,6 +200,22 @@ _ALSO: Final[Mapping[str, tuple[tuple[str, str], ...]]] = {
 }
 """What an action is on as well, by the arguments that name it."""
 
+_EVERY: Final = frozenset(
+    {
+        "chatbot:DescribeSlackChannelConfigurations",
+        "chatbot:ListMicrosoftTeamsChannelConfigurations",
+        "chatbot:ListTagsForResource",
+        "cloudwatch:PutCompositeAlarm",
+        "logs:DeleteQueryDefinition",
+        "logs:DescribeQueryDefinitions",
+        "logs:PutQueryDefinition",
+    }
+)
+"""Actions that take a policy on every resource, whatever they name: they know no narrower one.
+
+Sources: AWS Service Authorization Reference; Amazon CloudWatch API Reference, "PutCompositeAlarm".
+"""
+
 _EC2_TYPES: Final = {
     "acl": "network-acl",
     "eipalloc": "elastic-ip",
@@ -241,6 +259,10 @@ _EC2_ONLY: Final = {
 """EC2 actions that are authorized on some of the resources that their arguments name."""
 
 _PASSED: Final = {
+    "chatbot:CreateMicrosoftTeamsChannelConfiguration": (("IamRoleArn",), "chatbot.amazonaws.com"),
+    "chatbot:CreateSlackChannelConfiguration": (("IamRoleArn",), "chatbot.amazonaws.com"),
+    "chatbot:UpdateMicrosoftTeamsChannelConfiguration": (("IamRoleArn",), "chatbot.amazonaws.com"),
+    "chatbot:UpdateSlackChannelConfiguration": (("IamRoleArn",), "chatbot.amazonaws.com"),
     "ec2:CreateFlowLogs": (("DeliverLogsPermissionArn",), "vpc-flow-logs.amazonaws.com"),
     "ecs:RegisterTaskDefinition": (("taskRoleArn", "executionRoleArn"), "ecs-tasks.amazonaws.com"),
     "ecs:RunTask": (("taskRoleArn", "executionRoleArn"), "ecs-tasks.amazonaws.com"),
@@ -313,6 +335,14 @@ _LINKED: Final = {
         "ecs.application-autoscaling.amazonaws.com",
         "AWSServiceRoleForApplicationAutoScaling_ECSService",
     ),
+    "chatbot:CreateMicrosoftTeamsChannelConfiguration": (
+        "management.chatbot.amazonaws.com",
+        "AWSServiceRoleForAWSChatbot",
+    ),
+    "chatbot:CreateSlackChannelConfiguration": (
+        "management.chatbot.amazonaws.com",
+        "AWSServiceRoleForAWSChatbot",
+    ),
     "ecs:CreateCluster": ("ecs.amazonaws.com", "AWSServiceRoleForECS"),
     "elasticache:CreateReplicationGroup": ("elasticache.amazonaws.com", "AWSServiceRoleForElastiCache"),
     "elasticfilesystem:CreateMountTarget": (
@@ -334,6 +364,7 @@ Every one counts as the first: whether the account has the role is not known fro
 _TAGGING: Final = {
     "acm:RequestCertificate": "acm:AddTagsToCertificate",
     "application-autoscaling:RegisterScalableTarget": "application-autoscaling:TagResource",
+    "cloudwatch:PutCompositeAlarm": "cloudwatch:TagResource",
     "cloudwatch:PutMetricAlarm": "cloudwatch:TagResource",
     "dynamodb:CreateTable": "dynamodb:TagResource",
     "ecr:CreateRepository": "ecr:TagResource",
@@ -461,7 +492,8 @@ def calls(request: Request, account_id: str, inventory: Inventory) -> Iterator[C
             if tags and (tagging := _TAGGING.get(action)) and _is_new(request, resources):
                 # Of what AWS names itself, only a certificate is created with tags.
                 new = (f"{_start(request, account_id)}certificate/new",)
-                yield Call(tagging, resources or new, here | tagged)
+                named = resources or _resources(service, tagging, request, account_id)[0]
+                yield Call(tagging, named or new, here | tagged)
         for argument, end in _ALSO.get(action, ()):
             if name := request.arguments.get(argument):
                 yield Call(action, (f"{_start(request, account_id)}{end.format(name)}",), context | tagged)
@@ -640,6 +672,11 @@ def _named(service: str, action: str, request: Request, account_id: str) -> Iter
         for label in ("HostedZoneId", "Id", "ResourceId"):
             if label in arguments:
                 yield f"arn:aws:route53:::{kind}/{arguments[label]}", False
+    elif action in _EVERY:
+        return
+    elif service == "cloudwatch" and (names := _dashboards(arguments)):
+        # Dashboards are global.
+        yield from ((f"arn:aws:cloudwatch::{account_id}:dashboard/{name}", len(names) > 1) for name in names)
     elif form := _CREATED.get(action):
         yield start + form.format(**arguments), False
     elif service in _EACH:
@@ -681,6 +718,11 @@ def _named(service: str, action: str, request: Request, account_id: str) -> Iter
             yield f"{start}log-group:{named[0]}:log-stream:{stream}", False
 
 
+def _dashboards(arguments: Mapping[str, Any]) -> list[str]:
+    """Returns the names of the dashboards of a request."""
+    return _values("DashboardName", arguments) + _values("DashboardNames", arguments)
+
+
 def _values(argument: str, arguments: Mapping[str, Any]) -> list[str]:
     """Returns the values of an argument, which the query protocol numbers if it is a list."""
     if found := _argument(arguments, argument):
@@ -702,15 +744,17 @@ def _start(request: Request, account_id: str) -> str:
 def _request_tags(arguments: Mapping[str, Any]) -> dict[str, str]:
     """Returns the tags that a request gives, from any of the forms in which AWS's APIs take them."""
     found = {}
-    for name, value in arguments.items():
-        if match := _TAG_KEY.fullmatch(name):
+    for argument, value in arguments.items():
+        if match := _TAG_KEY.fullmatch(argument):
             found[str(value)] = str(arguments.get(f"{match[1]}.Value", ""))
-        elif name.lower() == "tags" and isinstance(value, Mapping):
+        elif argument.lower() == "tags" and isinstance(value, Mapping):
             found |= {str(key): str(each) for key, each in value.items()}
-        elif name.lower() == "tags" and isinstance(value, list):
+        elif argument.lower() == "tags" and isinstance(value, list):
             for tag in value:
                 plain = {key.lower(): each for key, each in tag.items()}
-                found[str(plain["key"])] = str(plain.get("value", ""))
+                # AWS Chatbot has words of its own.
+                name = str(plain.get("key") or plain["tagkey"])
+                found[name] = str(plain.get("value") or plain.get("tagvalue") or "")
     return found
 
 

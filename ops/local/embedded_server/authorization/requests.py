@@ -52,7 +52,7 @@ def read_request(environ: Mapping[str, Any], body: bytes) -> Request | None:
     operation, arguments = found
     if service == "route53" and body:
         arguments["Changes"] = _changes(body)
-    if service in ("elasticfilesystem", "scheduler") and body:
+    if service in ("chatbot", "elasticfilesystem", "scheduler") and body:
         arguments |= json.loads(body)
     for header in ("Copy-Source", "Tagging") if service == "s3" else ():
         if value := environ.get(f"HTTP_X_AMZ_{header.upper().replace('-', '_')}"):

@@ -2,6 +2,7 @@
 
 from ops.local.embedded_server.mends.access_keys import look_up_access_keys_fast
 from ops.local.embedded_server.mends.account_limits import tell_account_limits
+from ops.local.embedded_server.mends.alarm_states import act_on_states
 from ops.local.embedded_server.mends.autoscaling_tags import add_tag_actions
 from ops.local.embedded_server.mends.bucket_lifecycles import refuse_lifecycles
 from ops.local.embedded_server.mends.bucket_notifications import notify_as_s3
@@ -13,6 +14,7 @@ from ops.local.embedded_server.mends.bucket_versions import keep_suspended_versi
 from ops.local.embedded_server.mends.cache_groups import keep_cache_groups
 from ops.local.embedded_server.mends.cache_users import keep_cache_users
 from ops.local.embedded_server.mends.caches import keep_caches
+from ops.local.embedded_server.mends.composite_alarms import add_composite_alarms
 from ops.local.embedded_server.mends.dynamodb_items import forget_items
 from ops.local.embedded_server.mends.dynamodb_tables import check_tables
 from ops.local.embedded_server.mends.dynamodb_transactions import make_transactions_once
@@ -35,6 +37,7 @@ from ops.local.embedded_server.mends.rds_parameters import keep_parameters
 from ops.local.embedded_server.mends.rds_secrets import make_master_secrets
 from ops.local.embedded_server.mends.rds_subnet_groups import keep_modified_subnet_groups
 from ops.local.embedded_server.mends.rule_descriptions import keep_rule_descriptions
+from ops.local.embedded_server.mends.saved_queries import add_saved_queries
 from ops.local.embedded_server.mends.schedules import refuse_schedules
 from ops.local.embedded_server.mends.state_machines import check_state_machines
 from ops.local.embedded_server.mends.subnet_zones import refuse_zones_of_other_regions
@@ -45,6 +48,9 @@ from ops.local.embedded_server.mends.web_identities import ask_roles_about_token
 
 def mend_moto() -> None:
     """Make every mend; to be called before the server answers."""
+    act_on_states()
+    add_composite_alarms()
+    add_saved_queries()
     add_tag_actions()
     carry_out_executions()
     check_queues()

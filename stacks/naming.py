@@ -271,6 +271,11 @@ def table_arn(project: str, environment: Environment) -> str:
     return f"arn:aws:dynamodb:{environment.region}:{environment.account_id}:table/{name}"
 
 
+def variable(name: str, what: str) -> str:
+    """The variable that tells a service of a store or another service that it uses, such as `SHOP_HOST`."""
+    return f"{name}_{what}".upper().replace("-", "_")
+
+
 def store_name(project: str, environment: str, store: str) -> str:
     """A store of an environment: the identifier of a database, and the name of a table."""
     return f"{base(project, environment)}-{store}"

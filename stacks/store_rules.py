@@ -10,7 +10,7 @@ from stacks.problems import Key, Problem, nearest
 from stacks.service_settings import Service
 from stacks.settings import Environment, Project
 from stacks.store_settings import Bucket, Database, Index, KeyValueTable, MayExist, Notification, Topic
-from stacks.stores import of_kind, variable
+from stacks.stores import of_kind
 from stacks.values import Use, UseKind
 
 RESERVED_DATABASES: Final = frozenset({"postgres", "rdsadmin", "template0", "template1"})
@@ -124,7 +124,7 @@ def _variable(use: Use) -> str:
         "topics": "topic_arn",
         "caches": "cache_url",
     }
-    return variable(use.name, ends.get(use.kind, use.kind.removesuffix("s")))
+    return naming.variable(use.name, ends.get(use.kind, use.kind.removesuffix("s")))
 
 
 def _database_problems(environment: Environment, key: str, database: Database) -> Iterator[Problem]:

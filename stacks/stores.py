@@ -195,11 +195,6 @@ def stored_key(kind: str, name: str, what: str) -> str:
     return f"{kind}_{name}_{what}"
 
 
-def variable(name: str, what: str) -> str:
-    """Returns the variable of a store or service, such as `SHOP_HOST`."""
-    return f"{name}_{what}".upper().replace("-", "_")
-
-
 def _connection(project: Project, environment: Environment, use: Use) -> Connection:
     kind, name = use.kind, use.name
     match kind:
@@ -208,22 +203,22 @@ def _connection(project: Project, environment: Environment, use: Use) -> Connect
             return Connection(
                 use,
                 variables={
-                    variable(name, "host"): Stored(stored_key(kind, name, "host")),
-                    variable(name, "port"): Stored(stored_key(kind, name, "port")),
-                    variable(name, "name"): Stored(stored_key(kind, name, "name"))
+                    naming.variable(name, "host"): Stored(stored_key(kind, name, "host")),
+                    naming.variable(name, "port"): Stored(stored_key(kind, name, "port")),
+                    naming.variable(name, "name"): Stored(stored_key(kind, name, "name"))
                     if environment.databases[name].existing
                     else database_name(name),
                 },
                 secrets={
-                    variable(name, "user"): StoredSecret(secret, "username"),
-                    variable(name, "password"): StoredSecret(secret, "password"),
+                    naming.variable(name, "user"): StoredSecret(secret, "username"),
+                    naming.variable(name, "password"): StoredSecret(secret, "password"),
                 },
                 way=Way(POSTGRESQL, Stored(stored_key(kind, name, "group"))),
             )
         case "caches":
             return Connection(
                 use,
-                variables={variable(name, "cache_url"): Stored(stored_key(kind, name, "url"))},
+                variables={naming.variable(name, "cache_url"): Stored(stored_key(kind, name, "url"))},
                 way=Way(VALKEY, Stored(stored_key(kind, name, "group"))),
             )
         case "queues":
@@ -231,18 +226,20 @@ def _connection(project: Project, environment: Environment, use: Use) -> Connect
             arn = naming.queue_arn(environment, naming.queue_name(project.name, environment, name))
             return Connection(
                 use,
-                {variable(name, "queue_url"): url},
+                {naming.variable(name, "queue_url"): url},
                 statements=_statements(use, arn),
                 bounded=not environment.queues[name].existing,
             )
         case "topics":
             arn = naming.topic_arn(project.name, environment, name)
-            return Connection(use, {variable(name, "topic_arn"): arn}, statements=_statements(use, arn))
+            return Connection(
+                use, {naming.variable(name, "topic_arn"): arn}, statements=_statements(use, arn)
+            )
         case "volumes":
             volume = environment.volumes[name]
             return Connection(
                 use,
-                {variable(name, "path"): volume.path},
+                {naming.variable(name, "path"): volume.path},
                 way=Way(NFS, Stored(stored_key(kind, name, "group"))),
                 mount=Mount(
                     name,
@@ -258,14 +255,14 @@ def _connection(project: Project, environment: Environment, use: Use) -> Connect
             arn = f"arn:aws:s3:::{bucket}"
             return Connection(
                 use,
-                {variable(name, "bucket"): bucket},
+                {naming.variable(name, "bucket"): bucket},
                 statements=_statements(use, arn),
                 bounded=not environment.buckets[name].existing,
             )
         case "tables":
             table = naming.store_name(project.name, environment.name, name)
             arn = naming.store_table_arn(project.name, environment, name)
-            return Connection(use, {variable(name, "table"): table}, statements=_statements(use, arn))
+            return Connection(use, {naming.variable(name, "table"): table}, statements=_statements(use, arn))
         case _:
             raise NotImplementedError(f"nothing connects with {kind}")
 

@@ -278,7 +278,7 @@ def _uses_variables(
     """Yields the variables that connect a service with the services that it uses."""
     for name in used_services(uses):
         host = naming.internal_name(project.name, environment.name, name)
-        yield stores.variable(name, "url"), f"http://{host}:{address_port(environment.services[name])}"
+        yield naming.variable(name, "url"), f"http://{host}:{address_port(environment.services[name])}"
 
 
 def used_services(uses: Iterable[Use]) -> Iterator[str]:

@@ -31,10 +31,9 @@ from ops.local.runners import (
 from ops.local.tasks import Container, read_container
 from stacks.containers import Container as Planned
 from stacks.images import images
-from stacks.naming import internal_name, task_volume
+from stacks.naming import internal_name, task_volume, variable
 from stacks.service_settings import Service
 from stacks.settings import Environment, Project
-from stacks.stores import variable
 from stacks.workloads import Workload, address_port, port_of, used_services, workload
 
 GIVEN_BY_AWS: Final = (

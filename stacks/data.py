@@ -1,6 +1,6 @@
 """`<env>-data`: what holds an environment's data, apart from what a release changes."""
 
-from stacks import kinds, naming
+from stacks import kinds, naming, stores
 from stacks.bindings import App
 from stacks.constructs import (
     bucket,
@@ -53,9 +53,13 @@ class DataStack(platform_stack.PlatformStack):
             name = naming.table_name(project.name, environment)
             kept = table.Table(self, "table", name, status, protected=protected)
             self.output("table", kept.name, "The status app's DynamoDB table")
+        stored = {
+            stores.stored_key(kind, key, "name"): key
+            for kind in stores.KINDS
+            for key in stores.of_kind(environment, kind)
+        }
         if environment.databases or environment.caches or environment.volumes:
             network = network_connections.NetworkConnections(self, environment)
-            stored: dict[str, str] = {}
             for key, its in environment.databases.items():
                 stored |= (
                     database.ExistingDatabase(self, project, environment, key)
@@ -66,6 +70,7 @@ class DataStack(platform_stack.PlatformStack):
                 stored |= cache.Cache(self, project, environment, key, network).stored
             for key in environment.volumes:
                 stored |= volume.Volume(self, project, environment, key, network).stored
+        if stored:
             self.output(connections.OUTPUT, stored, "What other stacks use of the stores")
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from stacks import kinds, naming
+from stacks import kinds, naming, stores
 from stacks.addressing import Tier, plan_addresses
 from stacks.bindings import App
 from stacks.constructs import (
@@ -56,6 +56,10 @@ class NetworkStack(platform_stack.PlatformStack):
                     for zone, subnet_id in subnets_of_tier.ids.items()
                 },
                 network_connections.ENDPOINTS_GROUP: interfaces.security_group_id,
+                **{
+                    network_connections.endpoint(service): interfaces.ids[service]
+                    for service in stores.needed_endpoints(environment)
+                },
                 **{
                     network_connections.prefix_list(gateway): prefix_list
                     for gateway, prefix_list in prefix_lists.items()

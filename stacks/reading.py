@@ -119,16 +119,20 @@ def _of_disabled(problem: Problem, environment: Environment, shared: Content, ow
 
     The environment does not know its disabled services, so to it they do not exist.
     """
-    name = str(problem.value).removeprefix("services.")
-    refers = problem.key[-1:] == ("same_image_as",) or "uses" in problem.key
-    there = merged(shared, own)["services"]
-    if not refers or name not in there or name in environment.services:
+    if "uses" in problem.key:
+        kind, _, name = str(problem.value).partition(":")[0].rpartition(".")
+    elif problem.key[-1:] == ("same_image_as",):
+        kind, name = "services", str(problem.value)
+    else:
         return problem
-    key = ("services", name, "enabled")
+    there = merged(shared, own).get(kind, {})
+    if name not in there or name in getattr(environment, kind, {}):
+        return problem
+    key = (kind, name, "enabled")
     file = PROJECT if is_shared(key, shared, own) else environment.name
     return replace(
         problem,
-        allowed=f"{name} is disabled ({file}.toml: services.{name}.enabled = false); enable it, or disable "
+        allowed=f"{name} is disabled ({file}.toml: {kind}.{name}.enabled = false); enable it, or disable "
         "what needs it, too",
     )
 

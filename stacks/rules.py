@@ -196,7 +196,7 @@ def overlap_problems(networks: Mapping[str, Network]) -> Iterator[tuple[str, Pro
 
 
 def platform_problems(environments: Mapping[str, Environment]) -> Iterator[tuple[str, Problem]]:
-    """What only one service may have and two do: the later one's environment, and the problem."""
+    """What only one service or store may have and two do: the later one's environment, and the problem."""
     names: dict[str, str] = {}
     domains: dict[str, str] = {}
     for environment in environments.values():
@@ -211,6 +211,12 @@ def platform_problems(environments: Mapping[str, Environment]) -> Iterator[tuple
             if (other := names.setdefault(name, place)) != place:
                 allowed = f"another name: it and {other} would both be called {name!r}"
                 yield environment.name, Problem(("services", key), None, allowed)
+        for kind in stores.KINDS:
+            for key in stores.of_kind(environment, kind):
+                place = f"{environment.name}.toml: {kind}.{key}"
+                if (other := names.setdefault(f"{kind} {environment.name}-{key}", place)) != place:
+                    allowed = f"another name: it and {other} would both be called '{environment.name}-{key}'"
+                    yield environment.name, Problem((kind, key), None, allowed)
 
 
 def image_problems(

@@ -1,8 +1,9 @@
 """What databases, queues, buckets and tables must fulfil, by themselves and in view of who uses them."""
 
+import re
 from collections.abc import Iterator
 from itertools import combinations
-from typing import Final, get_args
+from typing import Final
 
 from stacks import naming
 from stacks.addressing import Tier
@@ -10,15 +11,33 @@ from stacks.problems import Key, Problem, nearest
 from stacks.service_settings import Service
 from stacks.settings import Environment, Project
 from stacks.store_settings import Bucket, Database, Index, KeyValueTable, MayExist, Notification, Topic
-from stacks.stores import of_kind
-from stacks.values import Use, UseKind
+from stacks.stores import KINDS, of_kind
+from stacks.values import Use
 
-RESERVED_DATABASES: Final = frozenset({"postgres", "rdsadmin", "template0", "template1"})
-"""Databases that a server of RDS has already."""
+_RESERVED_WORDS: Final = """
+    postgres rdsadmin template0 template1 admin
+    all analyse analyze and any array as asc asymmetric both case cast check collate column constraint create
+    current_catalog current_date current_role current_time current_timestamp current_user default deferrable
+    desc distinct do else end except false fetch for foreign from grant group having in initially intersect
+    into lateral leading limit localtime localtimestamp not null offset on only or order placing primary
+    references returning select session_user some symmetric system_user table then to trailing true union
+    unique user using variadic when where window with
+"""
 
-NO_PLACE: Final = "needs network.existing.database_subnets, which it would be in"
+RESERVED_DATABASES: Final = frozenset(_RESERVED_WORDS.split())
+"""Databases that a server of RDS has already, and words that RDS refuses as the name of one.
 
-STORE_KINDS: Final = tuple(kind for kind in get_args(UseKind) if kind != "services")
+Sources: Amazon RDS API Reference, CreateDBInstance, DBName; PostgreSQL's documentation, "SQL Key Words",
+those that are reserved."""
+
+NO_PLACE: Final = "needs subnets to be in: set network.existing.database_subnets"
+
+EXISTING: Final = {
+    "databases": (r"[a-zA-Z][a-zA-Z0-9-]{0,62}", "the identifier of an RDS instance"),
+    "queues": (r"[\w-]{1,75}(\.fifo)?", "the name of an SQS queue"),
+    "buckets": (r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", "the name of an S3 bucket"),
+}
+"""Kinds of stores that may be there already, and the form of their names."""
 
 RESERVED_BUCKETS: Final = frozenset({"access-logs"})
 """Names of buckets that something else of an environment has."""
@@ -37,11 +56,15 @@ def store_problems(environment: Environment, project: Project | None) -> Iterato
 
     Without a project, whose file could not be used, what depends on its name is left out.
     """
-    yield from _existing_problems(environment)
+    runs_status = any(service.kind == "status" for service in environment.services.values())
+    yield from _existing_problems(environment, project)
     for key, database in environment.databases.items():
         if not database.existing:
             problems = _database_problems(environment, key, database)
             yield from (each.under("databases", key) for each in problems)
+    for key, cache in environment.caches.items():
+        problems = _window_problems(None, cache.maintenance_window, shortest=60)
+        yield from (each.under("caches", key) for each in problems)
     for kind in ("caches", "volumes"):
         for key in of_kind(environment, kind):
             if not environment.network.zones_of(Tier.DATABASE):
@@ -52,26 +75,39 @@ def store_problems(environment: Environment, project: Project | None) -> Iterato
         yield from (each.under("topics", key) for each in _topic_problems(environment, topic))
     for key, table in environment.tables.items():
         yield from (each.under("tables", key) for each in _table_problems(table))
-        if key == environment.data.table:
+        if key == environment.data.table and runs_status:
             yield Problem(("tables", key), None, "another name: the status app's table has it (data.table)")
     if project:
         yield from _name_problems(project, environment)
 
 
-def _existing_problems(environment: Environment) -> Iterator[Problem]:
-    """Yields keys that have no effect on what is there already, and those that only it has."""
-    for kind in ("databases", "queues", "buckets"):
+def _existing_problems(environment: Environment, project: Project | None) -> Iterator[Problem]:
+    """Yields keys that have no effect on what is there already, those that only it has, and its name."""
+    for kind, (pattern, form) in EXISTING.items():
         for key, store in of_kind(environment, kind).items():
             if not isinstance(store, MayExist):
                 continue
-            known = {"enabled", "existing", "name", "secret", *(("visibility_timeout",) * (kind == "queues"))}
+            known = {
+                "enabled",
+                "existing",
+                "name",
+                "database",
+                "secret",
+                *(("visibility_timeout",) * (kind == "queues")),
+            }
             for said in sorted(store.model_fields_set):
                 if store.existing and said not in known:
                     yield Problem(
                         (kind, key, said), None, "left out: OakTree changes nothing that exists already"
                     )
-                if not store.existing and said in ("name", "secret"):
+                if not store.existing and said in ("name", "database", "secret"):
                     yield Problem((kind, key, said), None, "only with existing = true")
+            if store.name and not re.fullmatch(pattern, store.name):
+                yield Problem((kind, key, "name"), store.name, form)
+            elif store.name and project and store.name.startswith(f"{project.name}-"):
+                yield Problem(
+                    (kind, key, "name"), store.name, f"not one of {project.name}'s own, which begin so"
+                )
 
 
 def use_problems(environment: Environment, service: Service) -> Iterator[Problem]:
@@ -102,14 +138,18 @@ def warnings(environment: Environment) -> Iterator[Problem]:
     uses = [use for service in environment.services.values() for use in service.uses]
     told = {each.queue for bucket in environment.buckets.values() for each in bucket.notify}
     told |= {each.queue for topic in environment.topics.values() for each in topic.subscriptions}
-    for kind in STORE_KINDS:
+    for kind in KINDS:
         for key in of_kind(environment, kind):
             found = [use for use in uses if (use.kind, use.name) == (kind, key)]
             if not found and not (kind == "queues" and key in told):
                 yield Problem((kind, key), None, f"no service of {environment.name} has it in its uses")
             elif kind == "topics" and not environment.topics[key].subscriptions:
                 yield Problem((kind, key), None, "no queue gets what is published: add subscriptions")
-            elif kind == "queues" and not any(use.reads for use in found):
+            elif (
+                kind == "queues"
+                and not environment.queues[key].existing
+                and not any(use.reads for use in found)
+            ):
                 yield Problem(
                     (kind, key), None, f"no service of {environment.name} reads it: its messages expire"
                 )
@@ -128,8 +168,10 @@ def _variable(use: Use) -> str:
 
 
 def _database_problems(environment: Environment, key: str, database: Database) -> Iterator[Problem]:
-    if key in RESERVED_DATABASES:
-        yield Problem((), None, "another name: every PostgreSQL of RDS has this database already")
+    if key.replace("-", "_") in RESERVED_DATABASES:
+        yield Problem((), None, "another name: RDS refuses this one for a database of PostgreSQL")
+    windows = (database.backup_window, database.maintenance_window)
+    yield from _window_problems(*windows, shortest=30)
     if not environment.network.zones_of(Tier.DATABASE):
         yield Problem((), None, NO_PLACE)
     if database.max_storage and database.max_storage < database.storage * LEAST_GROWTH:
@@ -141,6 +183,42 @@ def _database_problems(environment: Environment, key: str, database: Database) -
         )
     if environment.protected and not database.backup_days:
         yield Problem(("backup_days",), 0, "at least 1: the environment is protected")
+
+
+DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_DAY: Final = 24 * 60
+_WEEK: Final = 7 * _DAY
+
+
+def _window_problems(backup: str | None, maintenance: str | None, *, shortest: int) -> Iterator[Problem]:
+    """Yields windows that are too short, in minutes, or that overlap.
+
+    Sources: Amazon RDS User Guide, "Backup window" and "Amazon RDS maintenance window"; Amazon ElastiCache
+    User Guide, "Managing maintenance".
+    """
+    days: set[int] = set()
+    if backup:
+        begin, length = _window(backup, _DAY)
+        if length < shortest:
+            yield Problem(("backup_window",), backup, f"at least {shortest} minutes")
+        days = {(begin + minute) % _DAY for minute in range(length)}
+    if maintenance:
+        begin, length = _window(maintenance, _WEEK)
+        if not shortest <= length <= _DAY:
+            yield Problem(("maintenance_window",), maintenance, f"{shortest} minutes to 24 hours")
+        elif any((begin + minute) % _DAY in days for minute in range(length)):
+            yield Problem(("maintenance_window",), maintenance, f"outside backup_window = {backup!r}")
+
+
+def _window(text: str, cycle: int) -> tuple[int, int]:
+    """Returns the first minute of a window in its day or week, and how many it has."""
+    first, last = (_minute(part) for part in text.split("-"))
+    return first, (last - first) % cycle
+
+
+def _minute(text: str) -> int:
+    *day, hours, minutes = text.split(":")
+    return (DAYS.index(day[0]) * _DAY if day else 0) + int(hours) * 60 + int(minutes)
 
 
 def _bucket_problems(environment: Environment, key: str, bucket: Bucket) -> Iterator[Problem]:
@@ -238,8 +316,8 @@ def _queue_problems(environment: Environment, service: Service) -> Iterator[Prob
             yield Problem(
                 (what,),
                 needed,
-                f"less than queues.{name}.visibility_timeout = {queue.visibility_timeout}, or another task "
-                "gets a message while this one still works on it",
+                f"less than queues.{name}.visibility_timeout = {queue.visibility_timeout}, which can be "
+                "raised: otherwise another task gets a message while this one still works on it",
             )
     scaling = service.scaling
     if scaling.queue and scaling.queue not in read:
@@ -257,6 +335,8 @@ def _name_problems(project: Project, environment: Environment) -> Iterator[Probl
     Amazon RDS API Reference, CreateDBInstance (63); Amazon ElastiCache API Reference,
     CreateReplicationGroup (40).
     """
+    jobs = [key for key, service in environment.services.items() if service.kind == "job"]
+    machines = {naming.job_name(project.name, environment.name, key): key for key in jobs}
     taken = {
         naming.dead_letter_queue(project.name, environment.name, key): f"services.{key}"
         for key, service in environment.services.items()
@@ -288,6 +368,11 @@ def _name_problems(project: Project, environment: Environment) -> Iterator[Probl
     for key in environment.databases:
         name = naming.store_name(project.name, environment.name, key)
         yield from _too_long(("databases", key), "the database", name, 63)
+        rotated = naming.secret_rotation(project.name, environment.name, key)
+        yield from _too_long(("databases", key), "a role", f"{rotated}-start", 64)
+        if rotated in machines:
+            allowed = f"another name: the job {machines[rotated]} has a state machine called {rotated!r}"
+            yield Problem(("databases", key), None, allowed)
 
 
 def _too_long(key: tuple[str, ...], what: str, name: str, limit: int) -> Iterator[Problem]:

@@ -67,6 +67,8 @@ class Database(MayExist):
     """Whether the load by query is kept for seven days."""
     rotation_days: Annotated[int, Field(ge=1, le=1000)] = 7
     """Days after which RDS changes the password."""
+    database: Annotated[str, Field(min_length=1, max_length=63)] | None = None
+    """Database in an existing instance, by default called like this table, with underscores for hyphens."""
     secret: Annotated[SecretReference, BeforeValidator(SecretReference.parse)] | None = None
     """Secret of an existing database whose JSON has `username` and `password`, by default the one that RDS
     manages."""
@@ -77,7 +79,7 @@ class Database(MayExist):
 class Cache(Store):
     """`[caches.<name>]`: Valkey on ElastiCache, in the database tier."""
 
-    version: Annotated[str, text(r"[78]\.\d", 'a version of Valkey on ElastiCache, such as "8.0"')] = "8.0"
+    version: Literal["7.2", "8.0", "8.1"] = "8.0"
     """Version of Valkey."""
     node: Annotated[
         str, text(r"cache\.[a-z][a-z0-9-]*\.[a-z0-9]+", 'an ElastiCache node type, such as "cache.t4g.micro"')

@@ -6,13 +6,13 @@ Nobody writes an ARN, a port or a policy by hand. A store has a row in `ACCESS` 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Final
+from typing import Final, get_args
 
 from stacks import naming, privatelink
 from stacks.containers import Stored, StoredSecret
 from stacks.policies import Statement
 from stacks.settings import Environment, Project
-from stacks.values import Use
+from stacks.values import Use, UseKind
 
 POSTGRESQL: Final = 5432
 """The TCP port of databases."""
@@ -87,6 +87,9 @@ ACCESS: Final[Mapping[str, tuple[Access, ...]]] = MappingProxyType(
 )
 """What each kind of store takes. Source: AWS Service Authorization Reference."""
 
+KINDS: Final = tuple(kind for kind in get_args(UseKind) if kind != "services")
+"""The kinds of stores, by their tables in the settings."""
+
 CALLED: Final[Mapping[str, str]] = MappingProxyType(
     {"queues": "sqs", "topics": "sns", "databases": "secretsmanager"}
 )
@@ -128,18 +131,23 @@ class Connection:
     """Whether the boundary of all services admits it already, by the project's names."""
 
     @property
+    def there(self) -> str:
+        """Returns the key by which the data stack says that the store is there."""
+        return stored_key(self.use.kind, self.use.name, "name")
+
+    @property
     def stored(self) -> tuple[str, ...]:
         """Returns the keys of what only the data stack knows of it."""
         mounted = (self.mount.file_system, self.mount.arn) if self.mount else ()
         found = (*self.variables.values(), *self.secrets.values(), self.way and self.way.group, *mounted)
-        return tuple(each.key for each in found if isinstance(each, Stored | StoredSecret))
+        return (self.there, *(each.key for each in found if isinstance(each, Stored | StoredSecret)))
 
 
 def connections(project: Project, environment: Environment, uses: Iterable[Use]) -> tuple[Connection, ...]:
     """Returns what each store gives a service that uses it, in the order of `uses`."""
     return tuple(
-        _connection(project, environment, use)
-        for use in uses
+        _connection(project, environment, use, number)
+        for number, use in enumerate(uses, start=1)
         if use.kind != "services" and use.name in of_kind(environment, use.kind)
     )
 
@@ -180,14 +188,17 @@ def of_kind(environment: Environment, kind: str) -> Mapping[str, object]:
 
 
 def endpoints(environment: Environment) -> tuple[str, ...]:
-    """Returns the interface endpoints of an environment: those that its settings name, and, where tasks have
-    no way to the internet, those that they need for the stores that they use."""
-    network = environment.network
-    called = {
-        CALLED[use.kind] for each in environment.services.values() for use in each.uses if use.kind in CALLED
-    }
-    needed = () if network.has_internet else (privatelink.ENDPOINTS[prefix][0] for prefix in called)
-    return tuple(sorted({*network.endpoints, *needed}))
+    """Returns the interface endpoints of an environment: those that its settings name, and those needed."""
+    return tuple(sorted({*environment.network.endpoints, *needed_endpoints(environment)}))
+
+
+def needed_endpoints(environment: Environment) -> tuple[str, ...]:
+    """Returns the interface endpoints without which tasks do not reach the stores that they use."""
+    if environment.network.has_internet:
+        return ()
+    kinds = {use.kind for service in environment.services.values() for use in service.uses}
+    called = {CALLED[kind] for kind in kinds if kind in CALLED}
+    return tuple(sorted(privatelink.ENDPOINTS[prefix][0] for prefix in called))
 
 
 def stored_key(kind: str, name: str, what: str) -> str:
@@ -195,7 +206,7 @@ def stored_key(kind: str, name: str, what: str) -> str:
     return f"{kind}_{name}_{what}"
 
 
-def _connection(project: Project, environment: Environment, use: Use) -> Connection:
+def _connection(project: Project, environment: Environment, use: Use, number: int) -> Connection:
     kind, name = use.kind, use.name
     match kind:
         case "databases":
@@ -205,9 +216,8 @@ def _connection(project: Project, environment: Environment, use: Use) -> Connect
                 variables={
                     naming.variable(name, "host"): Stored(stored_key(kind, name, "host")),
                     naming.variable(name, "port"): Stored(stored_key(kind, name, "port")),
-                    naming.variable(name, "name"): Stored(stored_key(kind, name, "name"))
-                    if environment.databases[name].existing
-                    else database_name(name),
+                    naming.variable(name, "name"): environment.databases[name].database
+                    or database_name(name),
                 },
                 secrets={
                     naming.variable(name, "user"): StoredSecret(secret, "username"),
@@ -227,13 +237,13 @@ def _connection(project: Project, environment: Environment, use: Use) -> Connect
             return Connection(
                 use,
                 {naming.variable(name, "queue_url"): url},
-                statements=_statements(use, arn),
+                statements=_statements(use, number, arn),
                 bounded=not environment.queues[name].existing,
             )
         case "topics":
             arn = naming.topic_arn(project.name, environment, name)
             return Connection(
-                use, {naming.variable(name, "topic_arn"): arn}, statements=_statements(use, arn)
+                use, {naming.variable(name, "topic_arn"): arn}, statements=_statements(use, number, arn)
             )
         case "volumes":
             volume = environment.volumes[name]
@@ -256,13 +266,15 @@ def _connection(project: Project, environment: Environment, use: Use) -> Connect
             return Connection(
                 use,
                 {naming.variable(name, "bucket"): bucket},
-                statements=_statements(use, arn),
+                statements=_statements(use, number, arn),
                 bounded=not environment.buckets[name].existing,
             )
         case "tables":
             table = naming.store_name(project.name, environment.name, name)
             arn = naming.store_table_arn(project.name, environment, name)
-            return Connection(use, {naming.variable(name, "table"): table}, statements=_statements(use, arn))
+            return Connection(
+                use, {naming.variable(name, "table"): table}, statements=_statements(use, number, arn)
+            )
         case _:
             raise NotImplementedError(f"nothing connects with {kind}")
 
@@ -272,14 +284,15 @@ def database_name(name: str) -> str:
     return name.replace("-", "_")
 
 
-def _statements(use: Use, arn: str) -> tuple[Statement, ...]:
+def _statements(use: Use, number: int, arn: str) -> tuple[Statement, ...]:
     """Returns one statement for each resource of a store."""
     actions: dict[str, set[str]] = {}
     for access in ACCESS[use.kind]:
         if (access.reads and use.reads) or (access.writes and use.writes):
             actions.setdefault(access.resource.format(arn=arn), set()).update(access.actions)
     words = "".join(word.title() for word in (use.kind, *use.name.split("-")))
+    # Names that differ by a hyphen or a digit only would be the same without the number.
     return tuple(
-        Statement(f"{words}{number or ''}", sorted(found), [resource])
-        for number, (resource, found) in enumerate(actions.items())
+        Statement(f"Use{number}Part{part}{words}", sorted(found), [resource])
+        for part, (resource, found) in enumerate(actions.items(), start=1)
     )

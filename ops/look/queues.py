@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from ops.core.errors import OpsError
-from stacks.naming import queue_arn, queue_dead_letters
+from stacks.naming import queue_arn, queue_dead_letters, queue_name
 from stacks.settings import Environment, Project
 
 _REFUSALS: Final = ("InvalidParameterValue", "UnsupportedOperation")
@@ -60,8 +60,9 @@ def redrive(
     Raises OpsError if they are being moved already.
     """
     source = queue_arn(environment, queue_dead_letters(project.name, environment, queue))
+    destination = queue_arn(environment, queue_name(project.name, environment, queue))
     try:
-        handle = sqs.start_message_move_task(SourceArn=source)["TaskHandle"]
+        handle = sqs.start_message_move_task(SourceArn=source, DestinationArn=destination)["TaskHandle"]
     except sqs.exceptions.ClientError as error:
         if not error.response["Error"]["Code"].endswith(_REFUSALS):
             raise

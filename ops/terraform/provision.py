@@ -1,5 +1,6 @@
 """Plan, apply and destroy one stack, on AWS or on the embedded AWS, as the environment variables say."""
 
+import json
 import os
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -19,6 +20,7 @@ from ops.terraform.states import StateBucket
 from ops.terraform.synthesis import synthesize
 from ops.terraform.unrecorded import with_releases
 from ops.terraform.workspace import OnLine, Workspace
+from review.flags.holders import HOLDERS
 from stacks import kinds
 from stacks.kinds import Stack
 from stacks.naming import state_bucket
@@ -101,6 +103,7 @@ def apply(
             )
         if require:
             require(workspace)
+        _refuse_losses(checkout, target, workspace)
         workspace.apply_plan(on_line=on_line)
         foundation.settle(workspace)
 
@@ -275,6 +278,29 @@ def _protected_stores(target: Stack) -> Iterator[tuple[str, tuple[str, ...]]]:
     for key, table in environment.tables.items():
         if table.deletion_protection:
             yield f"table {key}", ("tables", key)
+
+
+def _refuse_losses(checkout: Checkout, target: Stack, workspace: Workspace) -> None:
+    """Raises OpsError if a plan destroys what holds data of a protected environment.
+
+    `prevent_destroy` goes with the resource's block, so it keeps nothing that is taken out of the settings.
+    Source: Terraform's documentation, "The lifecycle Meta-Argument".
+    """
+    environment = target.environment
+    if environment is None or not environment.protected or target.kind is not kinds.DATA:
+        return
+    plan = json.loads(workspace.plan_json.read_bytes())
+    lost = [
+        each["address"]
+        for each in plan.get("resource_changes", ())
+        if "delete" in each["change"]["actions"] and each["type"] in HOLDERS
+    ]
+    if lost:
+        raise OpsError(
+            f"{environment.name} is protected, and this plan destroys {', '.join(lost)}. To go on, set "
+            f"`protected = false` in {checkout.environments / f'{environment.name}.toml'}, apply what was "
+            "there before, then plan this again."
+        )
 
 
 def _refuse_still_protected(target: Stack, states: StateBucket) -> None:

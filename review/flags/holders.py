@@ -70,6 +70,7 @@ HOLDERS: Final = {
     "aws_secretsmanager_secret": "the secret and its former versions",
     "aws_secretsmanager_secret_version": "the secret's value",
     "aws_simpledb_domain": _TABLE,
+    "aws_sns_topic": "its subscriptions",
     "aws_sqs_queue": _MESSAGES,
     "aws_ssm_parameter": "the parameter and its former values",
     "aws_timestreamwrite_database": _TABLE,

@@ -19,6 +19,7 @@ from stacks.constructs.ecs_service import Service
 from stacks.constructs.targets import Targets
 from stacks.policies import Statement
 from stacks.schedules import parse
+from stacks.service_settings import Scaling
 from stacks.settings import Project
 from stacks.workloads import Workload
 
@@ -86,7 +87,7 @@ class Autoscaling:
             ),
         )
         for name, metric, value, label in figures:
-            if value:
+            if value and not _left_to_the_queue(scaling, name):
                 policy = _track(scope, key, target, name, value)
                 policy.add_override(
                     f"{_CONFIGURATION}.predefined_metric_specification",
@@ -99,6 +100,12 @@ class Autoscaling:
                 f"{_CONFIGURATION}.customized_metric_specification",
                 {"metrics": _backlog(queue, cluster.name, workload.name, scaling.messages_per_task)},
             )
+
+
+def _left_to_the_queue(scaling: Scaling, figure: str) -> bool:
+    """Whether a figure would keep the last task, which is never idle enough to need none of it."""
+    from_zero = scaling.queue and not scaling.min_capacity
+    return bool(from_zero) and f"{figure}_percent" not in scaling.model_fields_set
 
 
 def _track(

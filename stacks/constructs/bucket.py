@@ -14,6 +14,7 @@ from stacks.bindings import (
 from stacks.constructs.private_bucket import PrivateBucket
 from stacks.constructs.queue import Queue
 from stacks.settings import Environment, Project
+from stacks.values import literal
 
 _EVENTS: Final = {"created": "s3:ObjectCreated:*", "removed": "s3:ObjectRemoved:*"}
 """Source: Amazon S3 User Guide, "Event notification types and destinations"."""
@@ -49,7 +50,7 @@ class Bucket:
                     S3BucketCorsConfigurationCorsRule(
                         allowed_origins=list(each.origins),
                         allowed_methods=list(each.methods),
-                        allowed_headers=list(each.headers),
+                        allowed_headers=[literal(header) for header in each.headers],
                         max_age_seconds=each.max_age,
                     )
                     for each in settings.cors
@@ -65,8 +66,8 @@ class Bucket:
                         id=f"{each.queue}-{number}",
                         queue_arn=queues[each.queue].arn,
                         events=[_EVENTS[event] for event in each.events],
-                        filter_prefix=each.prefix or None,
-                        filter_suffix=each.suffix or None,
+                        filter_prefix=literal(each.prefix) or None,
+                        filter_suffix=literal(each.suffix) or None,
                     )
                     for number, each in enumerate(settings.notify)
                 ],

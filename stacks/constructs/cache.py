@@ -57,6 +57,8 @@ class Cache:
             replication_group_id=name,
             description=f"The cache {name}",
             engine="valkey",
+            # No release applies this stack, and replicas need the failover that is switched with them.
+            apply_immediately=True,
             engine_version=settings.version,
             node_type=settings.node,
             num_cache_clusters=1 + settings.replicas,

@@ -1,5 +1,6 @@
 """A PostgreSQL database of services."""
 
+from collections.abc import Iterator
 from typing import Final
 
 from stacks import naming, stores
@@ -11,6 +12,7 @@ from stacks.bindings import (
     DbParameterGroup,
     DbParameterGroupParameter,
     Fn,
+    Postcondition,
     SecretsmanagerSecretRotation,
     SecretsmanagerSecretRotationRotationRules,
     SecurityGroup,
@@ -22,11 +24,12 @@ from stacks.constructs.network_connections import NetworkConnections
 from stacks.policies import Statement
 from stacks.settings import Environment, Project
 
-DAYS_OF_ROTATION: Final = 7
-"""How often RDS rotates the password unless it is told otherwise.
+LARGE_STORAGE: Final = 400
+"""GiB from which gp3 storage of PostgreSQL is striped over several volumes."""
 
-Source: Amazon RDS User Guide, "Password management with Amazon RDS and AWS Secrets Manager".
-"""
+LARGE_IOPS: Final = 12_000
+LARGE_THROUGHPUT: Final = 500
+"""What such storage has at least; MiB a second. Source: Amazon RDS User Guide, "gp3 storage"."""
 
 LOGS: Final = ["postgresql", "upgrade"]
 """What RDS for PostgreSQL writes to CloudWatch Logs."""
@@ -86,12 +89,14 @@ class Database:
             log_group.LogGroup(scope, f"{prefix}_{log}_log", naming.database_log(name, log), environment)
             for log in LOGS
         ]
-        protected = environment.protected
+        protected, large = environment.protected, settings.storage >= LARGE_STORAGE
         instance = DbInstance(
             scope,
             prefix,
             identifier=name,
             engine="postgres",
+            # No release applies this stack, and what waits for a maintenance window would be planned again.
+            apply_immediately=True,
             engine_version=settings.version,
             # Terraform asks for it with a major version; RDS takes no other way between two.
             allow_major_version_upgrade=True,
@@ -99,6 +104,9 @@ class Database:
             allocated_storage=settings.storage,
             max_allocated_storage=settings.max_storage,
             storage_type="gp3",
+            # What RDS gives from that size on; without them, growing beyond it asks for what was before.
+            iops=LARGE_IOPS if large else None,
+            storage_throughput=LARGE_THROUGHPUT if large else None,
             storage_encrypted=True,
             db_name=stores.database_name(key),
             username="postgres",
@@ -128,16 +136,16 @@ class Database:
             depends_on=[each.resource for each in logs],
         )
         secret = Token.as_string(instance.master_user_secret.get(0).secret_arn)
-        if settings.rotation_days != DAYS_OF_ROTATION:
-            SecretsmanagerSecretRotation(
-                scope,
-                f"{prefix}_rotation",
-                secret_id=secret,
-                rotate_immediately=False,
-                rotation_rules=SecretsmanagerSecretRotationRotationRules(
-                    automatically_after_days=settings.rotation_days
-                ),
-            )
+        # Even where it is as RDS would have it: to destroy this resource ends the rotation.
+        SecretsmanagerSecretRotation(
+            scope,
+            f"{prefix}_rotation",
+            secret_id=secret,
+            rotate_immediately=False,
+            rotation_rules=SecretsmanagerSecretRotationRotationRules(
+                automatically_after_days=settings.rotation_days
+            ),
+        )
         self.stored = {
             stores.stored_key("databases", key, what): value
             for what, value in (
@@ -147,6 +155,19 @@ class Database:
                 ("group", group.id),
             )
         }
+
+
+def _conditions(environment: Environment, key: str) -> Iterator[Postcondition]:
+    place = f"{environment.name}: databases.{key}"
+    yield Postcondition(
+        condition=f"${{self.port == {stores.POSTGRESQL}}}",
+        error_message=f"{place} has to listen on port {stores.POSTGRESQL}, which the rules open.",
+    )
+    if not environment.databases[key].secret:
+        yield Postcondition(
+            condition="${length(self.master_user_secret) > 0}",
+            error_message=f"{place}: RDS does not manage its password; name the secret that has it: secret.",
+        )
 
 
 class ExistingDatabase:
@@ -161,6 +182,7 @@ class ExistingDatabase:
             scope,
             prefix,
             db_instance_identifier=naming.database_identifier(project.name, environment, key),
+            lifecycle=TerraformResourceLifecycle(postcondition=[*_conditions(environment, key)]),
         )
         secret = (
             DataAwsSecretsmanagerSecret(scope, f"{prefix}_secret", name=settings.secret.name).arn
@@ -172,7 +194,6 @@ class ExistingDatabase:
             for what, value in (
                 ("host", found.address),
                 ("port", Token.as_string(found.port)),
-                ("name", found.db_name),
                 ("secret", secret),
                 ("group", Fn.element(found.vpc_security_groups, 0)),
             )
@@ -203,6 +224,7 @@ def deploy(project: Project, account_id: str) -> tuple[Statement, ...]:
             ],
             resources=[
                 f"{rds}:db:{name}-*",
+                f"{rds}:og:default:*",
                 f"{rds}:pg:{name}-*",
                 f"{rds}:snapshot:{name}-*",
                 f"{rds}:subgrp:{name}-*",

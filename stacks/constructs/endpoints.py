@@ -58,7 +58,7 @@ class GatewayEndpoints:
 class InterfaceEndpoints:
     """The interface endpoints asked for, and those that stores need, in the subnets of the tasks.
 
-    `security_group_id` is their group, which admits HTTPS from there.
+    `security_group_id` is their group, which admits HTTPS from there; `ids` are theirs, by service.
     """
 
     def __init__(
@@ -87,8 +87,9 @@ class InterfaceEndpoints:
             )
             for where, cidr in tasks.cidrs.items()
         ]
+        self.ids: dict[str, str] = {}
         for service in stores.endpoints(environment):
-            VpcEndpoint(
+            endpoint = VpcEndpoint(
                 scope,
                 f"{service.replace('.', '_')}_endpoint",
                 vpc_id=vpc_id,
@@ -101,3 +102,4 @@ class InterfaceEndpoints:
                 # Private DNS leads every task here as soon as the endpoint exists, so the rules come first.
                 depends_on=from_tasks,
             )
+            self.ids[service] = endpoint.id

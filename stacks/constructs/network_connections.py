@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
-from stacks import kinds
+from stacks import kinds, stores
 from stacks.addressing import Tier
 from stacks.constructs.connections import Connections
 from stacks.constructs.platform_stack import PlatformStack
@@ -18,6 +18,11 @@ GATEWAYS: Final = ("s3", "dynamodb")
 def subnet(tier: Tier, zone: str) -> str:
     """Returns the key of a tier's subnet in a zone, such as `private_subnet_a`."""
     return f"{tier}_subnet_{zone}"
+
+
+def endpoint(service: str) -> str:
+    """Returns the key of an interface endpoint."""
+    return f"endpoint_{service.replace('.', '_')}"
 
 
 def prefix_list(gateway: str) -> str:
@@ -47,6 +52,8 @@ class NetworkConnections:
                 VPC,
                 *(key for keys in subnets.values() for key in keys),
                 ENDPOINTS_GROUP,
+                # Nothing refers to them, but tasks would wait for an answer without them.
+                *(endpoint(service) for service in stores.needed_endpoints(environment)),
                 *(prefix_list(gateway) for gateway in GATEWAYS),
                 *(nat_gateway(zone) for zone in network.nat_zones),
             ),

@@ -13,6 +13,8 @@ from stacks.bindings import (
 from stacks.policies import Statement
 from stacks.settings import Environment, Project
 
+SNS: Final = "sns.amazonaws.com"
+
 DEAD_LETTER_SECONDS: Final = 1_209_600
 """For how long dead letters are kept: 14 days, the most. Source: Amazon SQS API Reference, CreateQueue."""
 
@@ -35,6 +37,7 @@ class Queue:
         fifo, prefix = settings.fifo or None, f"queue_{key}"
         kept = TerraformResourceLifecycle(prevent_destroy=environment.protected)
         self.arn = naming.queue_arn(environment, naming.queue_name(project.name, environment, key))
+        letters_arn = naming.queue_arn(environment, naming.queue_dead_letters(project.name, environment, key))
         letters = SqsQueue(
             scope,
             f"{prefix}_dead_letters",
@@ -45,6 +48,8 @@ class Queue:
             redrive_allow_policy=json.dumps(
                 {"redrivePermission": "byQueue", "sourceQueueArns": [self.arn]}, sort_keys=True
             ),
+            # What SNS cannot deliver comes here, too.
+            policy=_policy(letters_arn, [each for each in senders if each[0] == SNS]),
             lifecycle=kept,
         )
         self.dead_letters_arn = letters.arn
@@ -63,16 +68,19 @@ class Queue:
             redrive_policy=json.dumps(
                 {"deadLetterTargetArn": letters.arn, "maxReceiveCount": settings.max_receives}, sort_keys=True
             ),
-            policy=policies.document(
-                policies.tls_only("sqs:*", self.arn),
-                *_sent_by(self.arn, environment.account_id, senders),
-            ),
+            policy=_policy(self.arn, senders),
             lifecycle=kept,
         )
 
 
-def _sent_by(arn: str, account_id: str, senders: Sequence[tuple[str, str]]) -> Iterator[Statement]:
-    """Sources: Amazon S3 User Guide, "Granting permissions to publish event notification messages"; Amazon
+def _policy(arn: str, senders: Sequence[tuple[str, str]]) -> str:
+    return policies.document(policies.tls_only("sqs:*", arn), *_sent_by(arn, senders))
+
+
+def _sent_by(arn: str, senders: Sequence[tuple[str, str]]) -> Iterator[Statement]:
+    """The ARN of a bucket has no account, so that is said beside it.
+
+    Sources: Amazon S3 User Guide, "Granting permissions to publish event notification messages"; Amazon
     SNS Developer Guide, "Subscribing an Amazon SQS queue to an Amazon SNS topic"."""
     for service in sorted({service for service, _ in senders}):
         sources = [source for each, source in senders if each == service]
@@ -83,7 +91,7 @@ def _sent_by(arn: str, account_id: str, senders: Sequence[tuple[str, str]]) -> I
             principals={"Service": service},
             conditions={
                 "ArnEquals": {"aws:SourceArn": sources},
-                "StringEquals": {"aws:SourceAccount": account_id},
+                **({} if service == SNS else {"StringEquals": {"aws:SourceAccount": arn.split(":")[4]}}),
             },
         )
 

@@ -11,9 +11,10 @@ from stacks.bindings import (
     SnsTopicSubscription,
     TerraformResourceLifecycle,
 )
-from stacks.constructs.queue import Queue
+from stacks.constructs.queue import SNS, Queue
 from stacks.policies import Statement
 from stacks.settings import Environment, Project
+from stacks.values import literal
 
 
 class Topic:
@@ -56,7 +57,9 @@ class Topic:
                 protocol="sqs",
                 endpoint=queue.arn,
                 raw_message_delivery=each.raw,
-                filter_policy=json.dumps({name: list(values) for name, values in each.filter.items()})
+                filter_policy=literal(
+                    json.dumps({name: list(values) for name, values in each.filter.items()})
+                )
                 if each.filter
                 else None,
                 filter_policy_scope={"attributes": "MessageAttributes", "body": "MessageBody"}[each.filter_by]
@@ -71,7 +74,7 @@ def senders(project: Project, environment: Environment, queue: str) -> Iterator[
     """Yields who publishes to a queue: the service, and the ARN of the topic."""
     for key, topic in environment.topics.items():
         if any(each.queue == queue for each in topic.subscriptions):
-            yield "sns.amazonaws.com", naming.topic_arn(project.name, environment, key)
+            yield SNS, naming.topic_arn(project.name, environment, key)
 
 
 def deploy(project: Project, account_id: str) -> tuple[Statement, ...]:

@@ -252,9 +252,12 @@ def test_without_nat_the_endpoints_of_what_is_used_are_there(
     synthesize: Synthesize, uses: str, added: set[str]
 ) -> None:
     text = environment(network=ENDPOINTS, services=f"{service('one', uses)}{STORES}")
-    found = synthesize(dev=text)["dev-network"].all("aws_vpc_endpoint").values()
+    stacks = synthesize(dev=text)
+    found = stacks["dev-network"].all("aws_vpc_endpoint").values()
     names = {each["service_name"].removeprefix("com.amazonaws.eu-central-1.") for each in found}
     assert names - {"s3", "dynamodb"} == {"ecr.api", "ecr.dkr", "logs"} | added
+    lacking = stacks["dev-service"].content["locals"]["lacking_dev-network"]
+    assert {each for each in ("sqs", "secretsmanager") if f'"endpoint_{each}"' in lacking} == added
 
 
 def kept(stack: Stack) -> dict[str, dict[str, Any]]:
@@ -311,7 +314,7 @@ def test_a_new_password_deploys_the_services_that_use_it_anew(synthesize: Synthe
     assert statement["Resource"][0].endswith("/oaktree-dev-one")
 
 
-def test_rotation_is_set_only_where_it_differs_from_that_of_rds(synthesize: Synthesize) -> None:
+def test_rotation_is_always_set_since_to_remove_it_would_end_it(synthesize: Synthesize) -> None:
     def rotations(days: int) -> list[int]:
         text = stores(
             ALL, stores=STORES.replace("[databases.shop]", f"[databases.shop]\nrotation_days = {days}")
@@ -319,7 +322,7 @@ def test_rotation_is_set_only_where_it_differs_from_that_of_rds(synthesize: Synt
         found = synthesize(dev=text)["dev-data"].all("aws_secretsmanager_secret_rotation").values()
         return [each["rotation_rules"]["automatically_after_days"] for each in found]
 
-    assert (rotations(7), rotations(30)) == ([], [30])
+    assert (rotations(7), rotations(30)) == ([7], [30])
 
 
 def test_every_queue_has_a_dead_letter_queue_that_takes_from_it_only(whole: dict[str, Stack]) -> None:
@@ -375,6 +378,53 @@ def test_a_topic_reaches_its_queues_and_only_who_uses_it_publishes(synthesize: S
     assert variables(service_stack)["EVENTS_TOPIC_ARN"] == f"arn:aws:sns:{HERE}:oaktree-dev-events"
     found = [set(allowed(role(service_stack, stacks["foundation"], name))) for name in ("one", "other")]
     assert found == [{("topics", "publish")}, set()]
+
+
+def test_what_sns_cannot_deliver_goes_to_the_dead_letters(synthesize: Synthesize) -> None:
+    data = synthesize(dev=stores('"topics.events"', stores=STORES + TOPIC))["dev-data"]
+    policy = json.loads(data.one("aws_sqs_queue", "queue_orders_dead_letters")["policy"])
+    (sent,) = [each for each in policy["Statement"] if each["Sid"] == "SentBySns"]
+    assert sent["Resource"] == [f"arn:aws:sqs:{HERE}:oaktree-dev-orders-dlq"]
+    assert "SentBySns" not in data.one("aws_sqs_queue", "queue_steps_dead_letters")["policy"]
+
+
+@pytest.mark.parametrize("names", [("files", "files1"), ("a1b", "a-1b")])
+def test_statements_of_names_that_are_alike_have_other_sids(
+    synthesize: Synthesize, names: tuple[str, str]
+) -> None:
+    uses = ", ".join(f'"buckets.{name}"' for name in names)
+    text = stores(uses, stores="".join(f"[buckets.{name}]\n" for name in names))
+    stack = synthesize(dev=text)["dev-service"]
+    policy = json.loads(stack.one("aws_iam_role_policy", "one_task_role_policy")["policy"])
+    sids = [each["Sid"] for each in policy["Statement"]]
+    assert len(set(sids)) == len(sids) == 4
+
+
+@pytest.mark.parametrize("kind", ["queues", "buckets", "tables"])
+def test_a_service_waits_for_a_store_whose_name_is_known(synthesize: Synthesize, kind: str) -> None:
+    stacks = synthesize(dev=stores(f'"{kind}.{NAMES[kind]}"'))
+    key = f"{kind}_{NAMES[kind]}_name"
+    assert key in stacks["dev-data"].content["output"]["connections"]["value"]
+    assert f'"{key}"' in stacks["dev-service"].content["locals"]["lacking_dev-data"]
+
+
+def test_stores_of_two_environments_never_have_one_name(tmp_path: Path) -> None:
+    dev = environment(services=f"{service('one')}[queues.eu-orders]\n")
+    other = environment(services=f"{service('one')}[queues.orders]\n").replace("10.10.", "10.20.")
+    found = errors_of(write_platform(tmp_path, **{"dev": dev, "dev-eu": other}))
+    assert found == [
+        ("dev.toml: queues.eu-orders: another name: it and dev-eu.toml: queues.orders would both be called "
+        "'dev-eu-orders'")
+    ]
+
+
+def test_texts_of_users_are_no_expressions(synthesize: Synthesize) -> None:
+    more = '[[buckets.uploads.notify]]\nqueue = "orders"\nprefix = "in/${x}"\n'
+    topic = TOPIC.replace('"return"', '"${path.module}"')
+    data = synthesize(dev=stores("", stores=STORES + more + topic))["dev-data"]
+    (told,) = data.one("aws_s3_bucket_notification")["queue"]
+    assert told["filter_prefix"] == "in/$${x}"
+    assert "$${path.module}" in data.one("aws_sns_topic_subscription")["filter_policy"]
 
 
 def test_a_table_has_its_keys_and_those_of_its_indexes(synthesize: Synthesize) -> None:
@@ -455,6 +505,8 @@ def test_tasks_follow_the_backlog_down_to_none(
 
 def test_an_empty_queue_raises_no_alarm_for_missing_tasks(scaled: Stack) -> None:
     assert scaled.one("aws_appautoscaling_target")["min_capacity"] == 0
+    # The last task is never idle enough for CPU or memory to need none.
+    assert set(scaled.all("aws_appautoscaling_policy")) == {"one_scaling_by_backlog"}
     alarm = scaled.one("aws_cloudwatch_metric_alarm", "one_no_running_task")
     assert alarm["treat_missing_data"] == "notBreaching"
 
@@ -482,9 +534,9 @@ def test_what_exists_already_is_used_alike_and_left_as_it_is(synthesize: Synthes
     given = variables(found)
     assert given["ORDERS_QUEUE_URL"].endswith("/legacy-orders")
     assert given["UPLOADS_BUCKET"] == "legacy-uploads"
-    assert given["SHOP_NAME"] == "${local.databases_shop_name}"
+    assert given["SHOP_NAME"] == "shop"
     offered = data.content["output"]["connections"]["value"]
-    assert set(re.findall(r'"(databases_\w+)"', json.dumps(found.content["locals"]))) == set(offered)
+    assert {"databases_shop_host", "queues_orders_name", "buckets_uploads_name"} <= set(offered)
     (rule,) = [
         body
         for body in found.all("aws_vpc_security_group_ingress_rule").values()
@@ -560,8 +612,8 @@ BAD = {
         ),
         (
             "dev.toml: services.night.timeout = 600: less than "
-            "queues.orders.visibility_timeout = 120, or another "
-            "task gets a message while this one still works on it"
+            "queues.orders.visibility_timeout = 120, which "
+            "can be raised: otherwise another task gets a message while this one still works on it"
         ),
     ),
     "scaling by a queue that is only written": (
@@ -604,7 +656,59 @@ BAD = {
     ),
     "a database that every server has": (
         stores("", stores="[databases.postgres]\n"),
-        "dev.toml: databases.postgres: another name: every PostgreSQL of RDS has this database already",
+        "dev.toml: databases.postgres: another name: RDS refuses this one for a database of PostgreSQL",
+    ),
+    "a database with a word of SQL for a name": (
+        stores("", stores="[databases.user]\n"),
+        "dev.toml: databases.user: another name: RDS refuses this one for a database of PostgreSQL",
+    ),
+    "a window that is too short": (
+        stores("", stores='[databases.shop]\nbackup_window = "23:50-00:10"\n'),
+        'dev.toml: databases.shop.backup_window = "23:50-00:10": at least 30 minutes',
+    ),
+    "two windows at once": (
+        stores(
+            "",
+            stores='[databases.shop]\nbackup_window = "03:00-04:00"\n'
+            'maintenance_window = "sun:03:30-sun:04:30"\n',
+        ),
+        (
+            'dev.toml: databases.shop.maintenance_window = "sun:03:30-sun:04:30": outside backup_window = '
+            "'03:00-04:00'"
+        ),
+    ),
+    "a name that is a pattern": (
+        stores("", stores='[buckets.all]\nexisting = true\nname = "*"\n'),
+        'dev.toml: buckets.all.name = "*": the name of an S3 bucket',
+    ),
+    "the bucket of the states": (
+        stores(
+            "",
+            stores='[buckets.all]\nexisting = true\nname = "oaktree-state-111111111111-eu-central-1"\n',
+        ),
+        (
+            'dev.toml: buckets.all.name = "oaktree-state-111111111111-eu-central-1": not one of oaktree\'s own, '
+            "which begin so"
+        ),
+    ),
+    "a job and what follows a rotation by one name": (
+        stores(
+            "",
+            stores="[databases.shop]\n",
+            others=service("shop-rotated", more='schedule = "@daily"', kind="job"),
+        ),
+        (
+            "dev.toml: databases.shop: another name: the job shop-rotated has a state machine called "
+            "'oaktree-dev-shop-rotated'"
+        ),
+    ),
+    "a store that is disabled": (
+        stores('"queues.orders"', stores="[queues.orders]\nenabled = false\n"),
+        (
+            'dev.toml: services.one.uses.0 = "queues.orders": orders is disabled (dev.toml: '
+            "queues.orders.enabled = "
+            "false); enable it, or disable what needs it, too"
+        ),
     ),
     "storage that could not grow": (
         stores("", stores="[databases.shop]\nstorage = 100\n"),

@@ -76,8 +76,16 @@ class Watching:
         self.sqs = embedded.client("sqs", REGION)
         sns = embedded.client("sns", REGION)
         self.topic = str(sns.create_topic(Name="alarms")["TopicArn"])
-        self.queue = self.sqs.create_queue(QueueName="messages")["QueueUrl"]
         arn = f"arn:aws:sqs:{REGION}:{ACCOUNT}:messages"
+        statement = {
+            "Effect": "Allow",
+            "Principal": {"Service": "sns.amazonaws.com"},
+            "Action": "sqs:SendMessage",
+            "Resource": arn,
+        }
+        policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+        created = self.sqs.create_queue(QueueName="messages", Attributes={"Policy": policy})
+        self.queue = created["QueueUrl"]
         sns.subscribe(TopicArn=self.topic, Protocol="sqs", Endpoint=arn)
         sns.subscribe(TopicArn=self.topic, Protocol="email", Endpoint="team@example.com")
 

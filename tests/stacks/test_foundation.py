@@ -394,6 +394,7 @@ def test_the_deploy_role_passes_and_creates_roles_for_the_projects_services_only
     assert {service.partition(".")[0] for service in linked} == {
         "ecs",
         "elasticache",
+        "elasticfilesystem",
         "elasticloadbalancing",
         "management",
         "rds",

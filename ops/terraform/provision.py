@@ -103,7 +103,7 @@ def apply(
             )
         if require:
             require(workspace)
-        _refuse_losses(checkout, target, workspace)
+        refuse_losses(checkout, target, workspace)
         workspace.apply_plan(on_line=on_line)
         foundation.settle(workspace)
 
@@ -280,7 +280,7 @@ def _protected_stores(target: Stack) -> Iterator[tuple[str, tuple[str, ...]]]:
             yield f"table {key}", ("tables", key)
 
 
-def _refuse_losses(checkout: Checkout, target: Stack, workspace: Workspace) -> None:
+def refuse_losses(checkout: Checkout, target: Stack, workspace: Workspace) -> None:
     """Raises OpsError if a plan destroys what holds data of a protected environment.
 
     `prevent_destroy` goes with the resource's block, so it keeps nothing that is taken out of the settings.

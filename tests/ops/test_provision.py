@@ -12,11 +12,19 @@ from pathlib import Path
 
 import pytest
 
+from ops.core.checkout import Checkout
+from ops.core.errors import OpsError
 from ops.local import processes
 from ops.local.embedded import Embedded, start_embedded
 from ops.local.up import stop_all
+from ops.terraform import provision
+from ops.terraform.binary import Terraform
+from ops.terraform.workspace import Workspace
+from stacks import kinds
+from stacks.reading import read_platform
 from tests.ops.conftest import ACCOUNT, REGION, Desk, applied_network
 from tests.ops.small_stacks import BUCKET
+from tests.stacks.platform_files import environment, write_platform
 
 pytestmark = pytest.mark.e2e
 
@@ -244,3 +252,33 @@ def test_bad_settings_are_told_as_they_are(desk: Desk) -> None:
     assert done.returncode == 2
     assert f"{path}: datas: unknown key" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("protected", "kind", "actions", "refused_for"),
+    [
+        (True, "data", ["delete"], "destroys aws_sqs_queue.orders"),
+        (True, "data", ["delete", "create"], "destroys aws_sqs_queue.orders"),
+        (True, "data", ["update"], None),
+        (False, "data", ["delete"], None),
+        (True, "service", ["delete"], None),
+    ],
+)
+def test_no_plan_is_applied_that_destroys_what_a_protected_environment_keeps(
+    tmp_path: Path, protected: bool, kind: str, actions: list[str], refused_for: str | None
+) -> None:
+    """Whatever became of `prevent_destroy`, which a resource loses that is taken out of the settings."""
+    top = f"protected = {str(protected).lower()}\n"
+    platform = read_platform(write_platform(tmp_path / "environments", dev=environment(top=top)))
+    target = kinds.BY_NAME[kind].of_environment(platform.environments["dev"])
+    workspace = Workspace(
+        target.name, tmp_path / "work", Terraform(Path("terraform"), "1.11.4", tmp_path), {}
+    )
+    workspace.directory.mkdir(parents=True)
+    change = {"address": "aws_sqs_queue.orders", "type": "aws_sqs_queue", "change": {"actions": actions}}
+    workspace.plan_json.write_text(json.dumps({"resource_changes": [change]}))
+    if refused_for is None:
+        provision.refuse_losses(Checkout(tmp_path), target, workspace)
+    else:
+        with pytest.raises(OpsError, match=refused_for):
+            provision.refuse_losses(Checkout(tmp_path), target, workspace)

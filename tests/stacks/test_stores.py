@@ -413,8 +413,10 @@ def test_stores_of_two_environments_never_have_one_name(tmp_path: Path) -> None:
     other = environment(services=f"{service('one')}[queues.orders]\n").replace("10.10.", "10.20.")
     found = errors_of(write_platform(tmp_path, **{"dev": dev, "dev-eu": other}))
     assert found == [
-        ("dev.toml: queues.eu-orders: another name: it and dev-eu.toml: queues.orders would both be called "
-        "'dev-eu-orders'")
+        (
+            "dev.toml: queues.eu-orders: another name: it and dev-eu.toml: queues.orders would both be called "
+            "'dev-eu-orders'"
+        )
     ]
 
 
@@ -687,7 +689,8 @@ BAD = {
             stores='[buckets.all]\nexisting = true\nname = "oaktree-state-111111111111-eu-central-1"\n',
         ),
         (
-            'dev.toml: buckets.all.name = "oaktree-state-111111111111-eu-central-1": not one of oaktree\'s own, '
+            'dev.toml: buckets.all.name = "oaktree-state-111111111111-eu-central-1": not one of '
+            "oaktree's own, "
             "which begin so"
         ),
     ),

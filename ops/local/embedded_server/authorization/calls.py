@@ -200,6 +200,13 @@ _ALSO: Final[Mapping[str, tuple[tuple[str, str], ...]]] = {
 }
 """What an action is on as well, by the arguments that name it."""
 
+_UNNAMED: Final = {("rds:CreateDBInstance", "OptionGroupName"): "default:postgres"}
+"""What an action is on where an argument is left out.
+
+Source: Amazon RDS User Guide, "Identity-based policy examples for Amazon RDS", whose policy to create an
+instance names the default option group.
+"""
+
 _EVERY: Final = frozenset(
     {
         "chatbot:DescribeSlackChannelConfigurations",
@@ -495,7 +502,7 @@ def calls(request: Request, account_id: str, inventory: Inventory) -> Iterator[C
                 named = resources or _resources(service, tagging, request, account_id)[0]
                 yield Call(tagging, named or new, here | tagged)
         for argument, end in _ALSO.get(action, ()):
-            if name := request.arguments.get(argument):
+            if name := request.arguments.get(argument, _UNNAMED.get((action, argument))):
                 yield Call(action, (f"{_start(request, account_id)}{end.format(name)}",), context | tagged)
     yield from _dependent(action, request, account_id)
     yield from _on_others(action, request, account_id, inventory)

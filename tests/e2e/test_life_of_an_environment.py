@@ -129,15 +129,15 @@ def logged(desk: Desk, name: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in log.read_text().splitlines() if line.startswith("{")]
 
 
-def routed(desk: Desk, host: str, path: str, env: str = "dev") -> httpx.Response:
+def routed(desk: Desk, host: str, path: str) -> httpx.Response:
     """What a load balancer's stand-in answers."""
-    router = json.loads((desk.directory / f".oaktree/local/router-{env}.json").read_text())
+    router = json.loads((desk.directory / ".oaktree/local/router-dev.json").read_text())
     return httpx.get(f"http://127.0.0.1:{router['ports']['']}{path}", headers={"Host": host})
 
 
-def address(desk: Desk, service: str) -> str:
+def address(desk: Desk, service: str, env: str = "dev") -> str:
     """Where a service listens."""
-    record = json.loads((desk.directory / f".oaktree/local/app-dev-{service}.json").read_text())
+    record = json.loads((desk.directory / f".oaktree/local/app-{env}-{service}.json").read_text())
     return str(record["address"])
 
 
@@ -285,7 +285,8 @@ def test_data_outlives_a_new_password_and_new_tasks(desk: Desk, order: dict[str,
 
 def test_a_second_environment_has_what_it_did_not_leave_out(desk: Desk) -> None:
     assert succeeded(desk.ops("up", "--env", "staging"))
-    assert routed(desk, "127.0.0.1", "/prices/oak-pencil", "staging").json()["cents"] == 205
+    alone = address(desk, "prices", "staging")
+    assert httpx.get(f"{alone}/prices/oak-pencil").json()["cents"] == 205
     ecs = desk.embedded.client("ecs", REGION, ACCOUNT)
     arns = ecs.list_services(cluster=f"{NAME}-staging")["serviceArns"]
     assert {arn.rpartition("/")[2] for arn in arns} == {f"{NAME}-staging-prices"}

@@ -414,8 +414,8 @@ def test_stores_of_two_environments_never_have_one_name(tmp_path: Path) -> None:
     found = errors_of(write_platform(tmp_path, **{"dev": dev, "dev-eu": other}))
     assert found == [
         (
-            "dev.toml: queues.eu-orders: another name: it and dev-eu.toml: queues.orders would both be called "
-            "'dev-eu-orders'"
+            "dev.toml: queues.eu-orders: another name: it and dev-eu.toml: queues.orders would both "
+            "be called 'dev-eu-orders'"
         )
     ]
 

@@ -1,6 +1,6 @@
 """What a request takes in permissions: actions, the resources they are on, and the request's context.
 
-A later kind of resource adds rows to the tables here.
+`tables` has what is known of each action.
 
 Sources: AWS Service Authorization Reference, for actions, ARNs, condition keys and dependent actions;
 Amazon S3 User Guide, "Required permissions for Amazon S3 API operations"; Amazon EC2 User Guide,
@@ -15,411 +15,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Protocol
 
+from ops.local.embedded_server.authorization import tables
 from ops.local.embedded_server.authorization.requests import Request
-
-_PREFIXES: Final = {"monitoring": "cloudwatch"}
-"""Services that policies name differently from the name that requests are signed for."""
-
-_ACTIONS: Final = {
-    "sns:PublishBatch": "sns:Publish",
-    "sqs:ChangeMessageVisibilityBatch": "sqs:ChangeMessageVisibility",
-    "sqs:DeleteMessageBatch": "sqs:DeleteMessage",
-    "sqs:SendMessageBatch": "sqs:SendMessage",
-    "s3:HeadBucket": "s3:ListBucket",
-    "s3:ListBuckets": "s3:ListAllMyBuckets",
-    "s3:ListObjects": "s3:ListBucket",
-    "s3:ListObjectsV2": "s3:ListBucket",
-    "s3:ListObjectVersions": "s3:ListBucketVersions",
-    "s3:HeadObject": "s3:GetObject",
-    "s3:DeleteObjects": "s3:DeleteObject",
-    "s3:GetBucketAccelerateConfiguration": "s3:GetAccelerateConfiguration",
-    "s3:GetBucketEncryption": "s3:GetEncryptionConfiguration",
-    "s3:PutBucketEncryption": "s3:PutEncryptionConfiguration",
-    "s3:DeleteBucketEncryption": "s3:PutEncryptionConfiguration",
-    "s3:GetBucketLifecycleConfiguration": "s3:GetLifecycleConfiguration",
-    "s3:PutBucketLifecycleConfiguration": "s3:PutLifecycleConfiguration",
-    "s3:DeleteBucketLifecycle": "s3:PutLifecycleConfiguration",
-    "s3:GetBucketLifecycle": "s3:GetLifecycleConfiguration",
-    "s3:PutBucketLifecycle": "s3:PutLifecycleConfiguration",
-    "s3:DeleteBucketCors": "s3:PutBucketCORS",
-    "s3:GetBucketNotificationConfiguration": "s3:GetBucketNotification",
-    "s3:PutBucketNotificationConfiguration": "s3:PutBucketNotification",
-    "s3:GetBucketReplication": "s3:GetReplicationConfiguration",
-    "s3:GetObjectLockConfiguration": "s3:GetBucketObjectLockConfiguration",
-    "s3:GetPublicAccessBlock": "s3:GetBucketPublicAccessBlock",
-    "s3:PutPublicAccessBlock": "s3:PutBucketPublicAccessBlock",
-    "s3:DeletePublicAccessBlock": "s3:PutBucketPublicAccessBlock",
-    "s3:DeleteBucketOwnershipControls": "s3:PutBucketOwnershipControls",
-    "s3:DeleteBucketTagging": "s3:PutBucketTagging",
-    "s3:CompleteMultipartUpload": "s3:PutObject",
-    "s3:CopyObject": "s3:PutObject",
-    "s3:CreateMultipartUpload": "s3:PutObject",
-    "s3:UploadPart": "s3:PutObject",
-    "s3:UploadPartCopy": "s3:PutObject",
-    "s3:ListMultipartUploads": "s3:ListBucketMultipartUploads",
-    "s3:ListParts": "s3:ListMultipartUploadParts",
-}
-"""Operations that need the permission of another name."""
-
-_RESOURCES: Final[Mapping[str, tuple[tuple[str, str], ...]]] = {
-    "acm": (("CertificateArn", "certificate/{}"),),
-    "application-autoscaling": (("ResourceARN", "{}"),),
-    "cloudwatch": (
-        ("AlarmName", "alarm:{}"),
-        ("AlarmNames", "alarm:{}"),
-        ("AlarmNamePrefix", "alarm:{}"),
-        ("ResourceARN", "{}"),
-    ),
-    # AWS Chatbot is global.
-    "chatbot": (("ChatConfigurationArn", "{}"), ("ResourceARN", "{}")),
-    "dynamodb": (
-        ("TableName", "table/{}"),
-        ("SourceTableName", "table/{}"),
-        ("SourceTableArn", "{}"),
-        ("BackupArn", "{}"),
-        ("ResourceArn", "{}"),
-    ),
-    "ecr": (("repositoryNames", "repository/{}"), ("repositoryName", "repository/{}"), ("resourceArn", "{}")),
-    "ecs": (
-        ("services", "service/{cluster}/{}"),
-        ("serviceName", "service/{cluster}/{}"),
-        ("service", "service/{cluster}/{}"),
-        ("tasks", "task/{cluster}/{}"),
-        ("task", "task/{cluster}/{}"),
-        ("resourceArn", "{}"),
-        ("family", "task-definition/{}:0"),
-        ("taskDefinition", "task-definition/{}"),
-        ("clusterName", "cluster/{}"),
-        ("clusters", "cluster/{}"),
-        ("cluster", "cluster/{}"),
-    ),
-    "elasticfilesystem": (
-        ("AccessPointId", "access-point/{}"),
-        ("FileSystemId", "file-system/{}"),
-        ("ResourceId", "{}"),
-        ("MountTargetId", "{}"),
-    ),
-    "elasticloadbalancing": (
-        ("LoadBalancerArn", "{}"),
-        ("ListenerArn", "{}"),
-        ("RuleArn", "{}"),
-        ("TargetGroupArn", "{}"),
-        ("ResourceArns", "{}"),
-    ),
-    "events": (("Rule", "rule/{}"), ("Name", "rule/{}"), ("ResourceARN", "{}")),
-    "iam": (
-        ("RoleName", "role/{}"),
-        ("PolicyArn", "{}"),
-        ("PolicyName", "policy/{}"),
-        ("OpenIDConnectProviderArn", "{}"),
-    ),
-    "logs": (("logGroupName", "log-group:{}"), ("resourceArn", "{}"), ("logGroupIdentifier", "{}")),
-    "rds": (
-        ("TargetDBInstanceIdentifier", "db:{}"),
-        ("DBInstanceIdentifier", "db:{}"),
-        ("DBSnapshotIdentifier", "snapshot:{}"),
-        ("DBParameterGroupName", "pg:{}"),
-        ("DBSubnetGroupName", "subgrp:{}"),
-        ("ResourceName", "{}"),
-    ),
-    "secretsmanager": (("SecretId", "secret:{}-000000"), ("Name", "secret:{}-000000")),
-    "servicediscovery": (
-        ("NamespaceId", "namespace/{}"),
-        ("DnsConfig.NamespaceId", "namespace/{}"),
-        ("Id", "{}"),
-        ("ResourceARN", "{}"),
-    ),
-    # What concerns a subscription knows no resource.
-    "sns": (("TopicArn", "{}"), ("ResourceArn", "{}"), ("Name", "{}")),
-    "scheduler": (("Name", "schedule/default/{}"), ("ResourceArn", "{}")),
-    "sqs": (("QueueName", "{}"), ("QueueUrl", "{}"), ("SourceArn", "{}")),
-    "ssm": (
-        ("Names", "parameter/{}"),
-        ("Name", "parameter/{}"),
-        ("Path", "parameter/{}"),
-        ("ResourceId", "parameter/{}"),
-    ),
-    "states": (
-        ("stateMachineArn", "{}"),
-        ("executionArn", "{}"),
-        ("resourceArn", "{}"),
-        ("name", "stateMachine:{}"),
-    ),
-    "sts": (("RoleArn", "{}"),),
-    # The id, which ends the ARN, is AWS's to choose.
-    "wafv2": (
-        ("WebACLArn", "{}"),
-        ("ResourceArn", "{}"),
-        ("ResourceARN", "{}"),
-        ("Name", "regional/webacl/{}/0"),
-    ),
-}
-"""What names the resource of a request, and the end of its ARN; of several arguments the first counts.
-
-A dot leads into an argument.
-"""
-
-_EACH: Final[Mapping[str, tuple[tuple[str, str], ...]]] = {
-    "elasticache": (
-        ("CacheClusterId", "cluster:{}"),
-        ("CacheParameterGroupName", "parametergroup:{}"),
-        ("CacheSubnetGroupName", "subnetgroup:{}"),
-        ("ReplicationGroupId", "replicationgroup:{}"),
-        ("ResourceName", "{}"),
-        ("SnapshotName", "snapshot:{}"),
-        ("UserGroupId", "usergroup:{}"),
-        ("UserGroupIds", "usergroup:{}"),
-        ("UserGroupIdsToAdd", "usergroup:{}"),
-        ("UserId", "user:{}"),
-        ("UserIds", "user:{}"),
-        ("UserIdsToAdd", "user:{}"),
-    ),
-}
-"""The same for services that ask about each resource that a request names."""
-
-_CREATED: Final = {
-    "elasticfilesystem:CreateFileSystem": "file-system/new",
-    "application-autoscaling:RegisterScalableTarget": "scalable-target/0",
-    "elasticloadbalancing:CreateLoadBalancer": "loadbalancer/app/{Name}/0",
-    "elasticloadbalancing:CreateTargetGroup": "targetgroup/{Name}/0",
-    "rds:CreateDBSnapshot": "snapshot:{DBSnapshotIdentifier}",
-}
-"""What an action creates, by its arguments; the last part is AWS's to choose."""
-
-_GROUPS: Final = (
-    ("DBParameterGroupName", "pg:{}"),
-    ("DBSubnetGroupName", "subgrp:{}"),
-    ("OptionGroupName", "og:{}"),
-)
-_ALSO: Final[Mapping[str, tuple[tuple[str, str], ...]]] = {
-    "rds:CreateDBInstance": _GROUPS,
-    "rds:CreateDBSnapshot": (("DBInstanceIdentifier", "db:{}"),),
-    "rds:ModifyDBInstance": _GROUPS,
-    "rds:RestoreDBInstanceFromDBSnapshot": (("DBSnapshotIdentifier", "snapshot:{}"), *_GROUPS),
-    "rds:RestoreDBInstanceToPointInTime": (("SourceDBInstanceIdentifier", "db:{}"), *_GROUPS),
-}
-"""What an action is on as well, by the arguments that name it."""
-
-_UNNAMED: Final = {("rds:CreateDBInstance", "OptionGroupName"): "default:postgres"}
-"""What an action is on where an argument is left out.
-
-Source: Amazon RDS User Guide, "Identity-based policy examples for Amazon RDS", whose policy to create an
-instance names the default option group.
-"""
-
-_EVERY: Final = frozenset(
-    {
-        "chatbot:DescribeSlackChannelConfigurations",
-        "chatbot:ListMicrosoftTeamsChannelConfigurations",
-        "chatbot:ListTagsForResource",
-        "cloudwatch:PutCompositeAlarm",
-        "logs:DeleteQueryDefinition",
-        "logs:DescribeQueryDefinitions",
-        "logs:PutQueryDefinition",
-    }
-)
-"""Actions that take a policy on every resource, whatever they name: they know no narrower one.
-
-Sources: AWS Service Authorization Reference; Amazon CloudWatch API Reference, "PutCompositeAlarm".
-"""
-
-_EC2_TYPES: Final = {
-    "acl": "network-acl",
-    "eipalloc": "elastic-ip",
-    "fl": "vpc-flow-log",
-    "igw": "internet-gateway",
-    "nat": "natgateway",
-    "pl": "prefix-list",
-    "rtb": "route-table",
-    "sg": "security-group",
-    "sgr": "security-group-rule",
-    "subnet": "subnet",
-    "vpc": "vpc",
-    "vpce": "vpc-endpoint",
-}
-"""Types of EC2 resources by the prefix of their ids."""
-
-_EC2_CREATED: Final = {
-    "AllocateAddress": "elastic-ip",
-    "AuthorizeSecurityGroupEgress": "security-group-rule",
-    "AuthorizeSecurityGroupIngress": "security-group-rule",
-    "CreateFlowLogs": "vpc-flow-log",
-    "CreateInternetGateway": "internet-gateway",
-    "CreateNatGateway": "natgateway",
-    "CreateNetworkAcl": "network-acl",
-    "CreateRouteTable": "route-table",
-    "CreateSecurityGroup": "security-group",
-    "CreateSubnet": "subnet",
-    "CreateVpc": "vpc",
-    "CreateVpcEndpoint": "vpc-endpoint",
-}
-"""The types of what EC2 actions create. Conditions on request tags concern these, those on tags the rest."""
-
-_EC2_ONLY: Final = {
-    "CreateRoute": ("RouteTableId",),
-    "ReplaceRoute": ("RouteTableId",),
-    "RevokeSecurityGroupEgress": ("GroupId",),
-    "RevokeSecurityGroupIngress": ("GroupId",),
-    "AuthorizeSecurityGroupEgress": ("GroupId",),
-    "AuthorizeSecurityGroupIngress": ("GroupId",),
-}
-"""EC2 actions that are authorized on some of the resources that their arguments name."""
-
-_PASSED: Final = {
-    "chatbot:CreateMicrosoftTeamsChannelConfiguration": (("IamRoleArn",), "chatbot.amazonaws.com"),
-    "chatbot:CreateSlackChannelConfiguration": (("IamRoleArn",), "chatbot.amazonaws.com"),
-    "chatbot:UpdateMicrosoftTeamsChannelConfiguration": (("IamRoleArn",), "chatbot.amazonaws.com"),
-    "chatbot:UpdateSlackChannelConfiguration": (("IamRoleArn",), "chatbot.amazonaws.com"),
-    "ec2:CreateFlowLogs": (("DeliverLogsPermissionArn",), "vpc-flow-logs.amazonaws.com"),
-    "ecs:RegisterTaskDefinition": (("taskRoleArn", "executionRoleArn"), "ecs-tasks.amazonaws.com"),
-    "ecs:RunTask": (("taskRoleArn", "executionRoleArn"), "ecs-tasks.amazonaws.com"),
-    "events:PutTargets": (("Targets.0.RoleArn",), "events.amazonaws.com"),
-    "rds:CreateDBInstance": (("MonitoringRoleArn",), "monitoring.rds.amazonaws.com"),
-    "rds:ModifyDBInstance": (("MonitoringRoleArn",), "monitoring.rds.amazonaws.com"),
-    "scheduler:CreateSchedule": (("Target.RoleArn",), "scheduler.amazonaws.com"),
-    "scheduler:UpdateSchedule": (("Target.RoleArn",), "scheduler.amazonaws.com"),
-    "states:CreateStateMachine": (("roleArn",), "states.amazonaws.com"),
-    "states:UpdateStateMachine": (("roleArn",), "states.amazonaws.com"),
-}
-"""Arguments that pass a role to a service, which takes `iam:PassRole`; a dot leads into one.
-
-A RunTask passes the roles of its task definition, which whoever asks about it adds to the arguments.
-"""
-
-_ALARMS: Final = {
-    "application-autoscaling:DeleteScalingPolicy": "cloudwatch:DeleteAlarms",
-    "application-autoscaling:PutScalingPolicy": "cloudwatch:PutMetricAlarm",
-}
-"""What changing a scaling policy takes for the alarms that target tracking keeps.
-
-Source: Application Auto Scaling User Guide, "Permissions required for API actions on target services and
-CloudWatch".
-"""
-
-_MANAGED_SECRET: Final = (
-    ("kms:DescribeKey", "arn:aws:kms:{region}:{account}:key/0"),
-    ("secretsmanager:CreateSecret", "arn:aws:secretsmanager:{region}:{account}:secret:rds!db-0"),
-    ("secretsmanager:TagResource", "arn:aws:secretsmanager:{region}:{account}:secret:rds!db-0"),
-)
-"""What it takes that RDS manages the password of a master user; AWS chooses the end of each ARN.
-
-Source: Amazon RDS User Guide, "Permissions required for Secrets Manager integration".
-"""
-
-_BEHIND: Final[Mapping[str, tuple[tuple[str, str], ...]]] = {
-    "elasticfilesystem:CreateMountTarget": (
-        ("ec2:DescribeSubnets", ""),
-        ("ec2:DescribeNetworkInterfaces", ""),
-        ("ec2:CreateNetworkInterface", "arn:aws:ec2:{region}:{account}:network-interface/new"),
-    ),
-    "elasticfilesystem:DeleteMountTarget": (
-        ("ec2:DeleteNetworkInterface", "arn:aws:ec2:{region}:{account}:network-interface/0"),
-    ),
-    "servicediscovery:CreatePrivateDnsNamespace": (("route53:CreateHostedZone", ""),),
-    "servicediscovery:DeleteNamespace": (("route53:DeleteHostedZone", "arn:aws:route53:::hostedzone/0"),),
-    "wafv2:AssociateWebACL": (("elasticloadbalancing:SetWebAcl", ""),),
-}
-"""What a service does with the rights of its caller, on a resource that the caller does not name.
-
-Sources: AWS Cloud Map Developer Guide, "AWS Cloud Map API permissions"; AWS WAF API Reference,
-AssociateWebACL; Amazon EFS User Guide, "Managing mount targets".
-"""
-
-_RESTORED: Final = ("BatchWriteItem", "DeleteItem", "GetItem", "PutItem", "Query", "Scan", "UpdateItem")
-"""What a restore takes on the new table.
-
-Source: Amazon DynamoDB Developer Guide, "Point-in-time recovery".
-"""
-
-_MOVED: Final = ("ReceiveMessage", "DeleteMessage", "GetQueueAttributes")
-"""What a message move task takes on its source, besides SendMessage on where the messages go.
-
-Source: Amazon SQS Developer Guide, "Configuring queue permissions for dead-letter queue redrive".
-"""
-
-_LINKED: Final = {
-    "application-autoscaling:RegisterScalableTarget": (
-        "ecs.application-autoscaling.amazonaws.com",
-        "AWSServiceRoleForApplicationAutoScaling_ECSService",
-    ),
-    "chatbot:CreateMicrosoftTeamsChannelConfiguration": (
-        "management.chatbot.amazonaws.com",
-        "AWSServiceRoleForAWSChatbot",
-    ),
-    "chatbot:CreateSlackChannelConfiguration": (
-        "management.chatbot.amazonaws.com",
-        "AWSServiceRoleForAWSChatbot",
-    ),
-    "ecs:CreateCluster": ("ecs.amazonaws.com", "AWSServiceRoleForECS"),
-    "elasticache:CreateReplicationGroup": ("elasticache.amazonaws.com", "AWSServiceRoleForElastiCache"),
-    "elasticfilesystem:CreateMountTarget": (
-        "elasticfilesystem.amazonaws.com",
-        "AWSServiceRoleForAmazonElasticFileSystem",
-    ),
-    "elasticloadbalancing:CreateLoadBalancer": (
-        "elasticloadbalancing.amazonaws.com",
-        "AWSServiceRoleForElasticLoadBalancing",
-    ),
-    "rds:CreateDBInstance": ("rds.amazonaws.com", "AWSServiceRoleForRDS"),
-    "rds:CreateDBSubnetGroup": ("rds.amazonaws.com", "AWSServiceRoleForRDS"),
-}
-"""Actions of which the first in an account creates a service-linked role.
-
-Every one counts as the first: whether the account has the role is not known from the policies.
-"""
-
-_TAGGING: Final = {
-    "acm:RequestCertificate": "acm:AddTagsToCertificate",
-    "application-autoscaling:RegisterScalableTarget": "application-autoscaling:TagResource",
-    "cloudwatch:PutCompositeAlarm": "cloudwatch:TagResource",
-    "cloudwatch:PutMetricAlarm": "cloudwatch:TagResource",
-    "dynamodb:CreateTable": "dynamodb:TagResource",
-    "ecr:CreateRepository": "ecr:TagResource",
-    "ecs:CreateCluster": "ecs:TagResource",
-    "ecs:CreateService": "ecs:TagResource",
-    "ecs:RegisterTaskDefinition": "ecs:TagResource",
-    "elasticache:CreateCacheParameterGroup": "elasticache:AddTagsToResource",
-    "elasticache:CreateCacheSubnetGroup": "elasticache:AddTagsToResource",
-    "elasticache:CreateReplicationGroup": "elasticache:AddTagsToResource",
-    "elasticache:CreateUser": "elasticache:AddTagsToResource",
-    "elasticache:CreateUserGroup": "elasticache:AddTagsToResource",
-    "elasticfilesystem:CreateAccessPoint": "elasticfilesystem:TagResource",
-    "elasticfilesystem:CreateFileSystem": "elasticfilesystem:TagResource",
-    "elasticloadbalancing:CreateListener": "elasticloadbalancing:AddTags",
-    "elasticloadbalancing:CreateLoadBalancer": "elasticloadbalancing:AddTags",
-    "elasticloadbalancing:CreateTargetGroup": "elasticloadbalancing:AddTags",
-    "events:PutRule": "events:TagResource",
-    "iam:CreatePolicy": "iam:TagPolicy",
-    "iam:CreateRole": "iam:TagRole",
-    "logs:CreateLogGroup": "logs:TagResource",
-    "rds:CreateDBInstance": "rds:AddTagsToResource",
-    "rds:CreateDBParameterGroup": "rds:AddTagsToResource",
-    "rds:CreateDBSnapshot": "rds:AddTagsToResource",
-    "rds:CreateDBSubnetGroup": "rds:AddTagsToResource",
-    "rds:RestoreDBInstanceFromDBSnapshot": "rds:AddTagsToResource",
-    "rds:RestoreDBInstanceToPointInTime": "rds:AddTagsToResource",
-    "secretsmanager:CreateSecret": "secretsmanager:TagResource",
-    "servicediscovery:CreatePrivateDnsNamespace": "servicediscovery:TagResource",
-    "servicediscovery:CreateService": "servicediscovery:TagResource",
-    "sns:CreateTopic": "sns:TagResource",
-    "sqs:CreateQueue": "sqs:TagQueue",
-    "states:CreateStateMachine": "states:TagResource",
-    "ssm:PutParameter": "ssm:AddTagsToResource",
-    "wafv2:CreateWebACL": "wafv2:TagResource",
-}
-"""The permission that tags take when a resource is created with them."""
-
-_TRANSACTION: Final = {
-    "ConditionCheck": "dynamodb:ConditionCheckItem",
-    "Delete": "dynamodb:DeleteItem",
-    "Get": "dynamodb:GetItem",
-    "Put": "dynamodb:PutItem",
-    "Update": "dynamodb:UpdateItem",
-}
-"""The permissions of the parts of a transaction.
-
-Source: Amazon DynamoDB Developer Guide, "Using IAM with DynamoDB transactions".
-"""
 
 _ID: Final = re.compile(r"Ids?(?:\.\d+)?$")
 _MEMBER: Final = re.compile(r"\.member\.\d+$")
@@ -466,15 +63,15 @@ class Inventory(Protocol):
 
 def calls(request: Request, account_id: str, inventory: Inventory) -> Iterator[Call]:
     """Yields everything that the account must be allowed to do for a request."""
-    service = _PREFIXES.get(request.service, request.service)
+    service = tables.PREFIXES.get(request.service, request.service)
     action = f"{service}:{request.operation}"
-    action = _ACTIONS.get(action, action)
+    action = tables.ACTIONS.get(action, action)
     versions = request.arguments.get("versionId"), *(each["VersionId"] for each in _objects(request))
     if action in ("s3:GetObject", "s3:DeleteObject") and any(versions):
         action += "Version"
     if request.operation in ("TransactGetItems", "TransactWriteItems"):
         for kind, part in (item for each in request.arguments["TransactItems"] for item in each.items()):
-            yield Call(_TRANSACTION[kind], (f"{_start(request, account_id)}table/{part['TableName']}",))
+            yield Call(tables.TRANSACTION[kind], (f"{_start(request, account_id)}table/{part['TableName']}",))
         return
     tags = _request_tags(request.arguments)
     context: dict[str, tuple[str, ...]] = {"aws:SecureTransport": ("true",), **_special(request, account_id)}
@@ -496,13 +93,13 @@ def calls(request: Request, account_id: str, inventory: Inventory) -> Iterator[C
                     here = here | _resource_tags(tags_of, "secretsmanager")
             owner = inventory.owner(resources[0]) if resources else None
             yield Call(action, resources, here | tagged, owner)
-            if tags and (tagging := _TAGGING.get(action)) and _is_new(request, resources):
+            if tags and (tagging := tables.TAGGING.get(action)) and _is_new(request, resources):
                 # Of what AWS names itself, only a certificate is created with tags.
                 new = (f"{_start(request, account_id)}certificate/new",)
                 named = resources or _resources(service, tagging, request, account_id)[0]
                 yield Call(tagging, named or new, here | tagged)
-        for argument, end in _ALSO.get(action, ()):
-            if name := request.arguments.get(argument, _UNNAMED.get((action, argument))):
+        for argument, end in tables.ALSO.get(action, ()):
+            if name := request.arguments.get(argument, tables.UNNAMED.get((action, argument))):
                 yield Call(action, (f"{_start(request, account_id)}{end.format(name)}",), context | tagged)
     yield from _dependent(action, request, account_id)
     yield from _on_others(action, request, account_id, inventory)
@@ -522,7 +119,7 @@ def _with_resource(request: Request, account_id: str, inventory: Inventory) -> R
 
 def _is_new(request: Request, resources: tuple[str, ...]) -> bool:
     """Returns whether a request creates a resource, and does not only name it."""
-    if request.service not in _EACH:
+    if request.service not in tables.EACH:
         return True
     kind = request.operation.removeprefix("Create").removeprefix("Cache").lower()
     return resources[0].split(":")[5] == kind
@@ -537,11 +134,11 @@ def _on_others(action: str, request: Request, account_id: str, inventory: Invent
     if arguments.get("Tagging") and action == "s3:PutObject":
         yield Call("s3:PutObjectTagging", (f"arn:aws:s3:::{arguments['Bucket']}/{arguments['Key']}",))
     if action.startswith("dynamodb:Restore") and (table := arguments.get("TargetTableName")):
-        for each in _RESTORED:
+        for each in tables.RESTORED:
             yield Call(f"dynamodb:{each}", (f"{_start(request, account_id)}table/{table}",))
     if action == "sqs:StartMessageMoveTask":
         queue, target = str(arguments["SourceArn"]), arguments.get("DestinationArn")
-        for each in _MOVED:
+        for each in tables.MOVED:
             yield Call(f"sqs:{each}", (queue,), owner=inventory.owner(queue))
         for each in [str(target)] if target else inventory.sources(queue):
             yield Call("sqs:SendMessage", (each,), owner=inventory.owner(each))
@@ -555,18 +152,18 @@ def _on_ec2(
     action, start = f"ec2:{operation}", _start(request, account_id)
     ids: list[str] = []
     if not operation.startswith("Describe"):
-        only = _EC2_ONLY.get(operation)
+        only = tables.EC2_ONLY.get(operation)
         names = [name for name in arguments if name in only] if only else filter(_ID.search, arguments)
         for value in (str(arguments[name]) for name in names):
             ids += inventory.associated(account_id, request.region, value) or [value]
     found = False
     for identifier in dict.fromkeys(ids):
-        if kind := _EC2_TYPES.get(identifier.partition("-")[0] if "-" in identifier else ""):
+        if kind := tables.EC2_TYPES.get(identifier.partition("-")[0] if "-" in identifier else ""):
             found = True
             here = _resource_tags([inventory.tags(account_id, request.region, identifier)])
             asked = tagged if operation in ("CreateTags", "DeleteTags") else {}
             yield Call(action, (f"{start}{kind}/{identifier}",), {**context, **asked, **here})
-    if kind := _EC2_CREATED.get(operation):
+    if kind := tables.EC2_CREATED.get(operation):
         found = True
         new = (f"{start}{kind}/new",)
         yield Call(action, new, {**context, **tagged})
@@ -579,30 +176,30 @@ def _on_ec2(
 
 
 def _dependent(action: str, request: Request, account_id: str) -> Iterator[Call]:
-    if action in _PASSED:
-        names, service = _PASSED[action]
+    if action in tables.PASSED:
+        names, service = tables.PASSED[action]
         for role in filter(None, (_argument(request.arguments, name) for name in names)):
             yield Call("iam:PassRole", (str(role),), {"iam:PassedToService": (service,)})
     if action == "ecs:RunTask" and request.arguments.get("propagateTags"):
         task = f"{_start(request, account_id)}task/{request.arguments['cluster'].rpartition('/')[2]}/new"
         yield Call("ecs:TagResource", (task,), {"ecs:CreateAction": ("RunTask",)})
     if request.service == "rds" and request.arguments.get("ManageMasterUserPassword") == "true":
-        for needed, arn in _MANAGED_SECRET:
+        for needed, arn in tables.MANAGED_SECRET:
             yield Call(needed, (arn.format(region=request.region, account=account_id),))
     if action == "rds:ModifyDBInstance" and request.arguments.get("RotateMasterUserPassword") == "true":
         yield Call(
             "secretsmanager:RotateSecret",
             (f"arn:aws:secretsmanager:{request.region}:{account_id}:secret:rds!db-0",),
         )
-    if action in _ALARMS:
+    if action in tables.ALARMS:
         named = f"TargetTracking-{request.arguments.get('ResourceId')}-AlarmHigh-0"
         arn = f"arn:aws:cloudwatch:{request.region}:{account_id}:alarm:{named}"
-        yield Call(_ALARMS[action], (arn,), owner=account_id)
-    for behind, arn in _BEHIND.get(action, ()):
+        yield Call(tables.ALARMS[action], (arn,), owner=account_id)
+    for behind, arn in tables.BEHIND.get(action, ()):
         named = arn.format(region=request.region, account=account_id)
         yield Call(behind, (named,) if named else ())
-    if action in _LINKED:
-        service, name = _LINKED[action]
+    if action in tables.LINKED:
+        service, name = tables.LINKED[action]
         arn = f"arn:aws:iam::{account_id}:role/aws-service-role/{service}/{name}"
         yield Call("iam:CreateServiceLinkedRole", (arn,), {"iam:AWSServiceName": (service,)})
 
@@ -679,15 +276,15 @@ def _named(service: str, action: str, request: Request, account_id: str) -> Iter
         for label in ("HostedZoneId", "Id", "ResourceId"):
             if label in arguments:
                 yield f"arn:aws:route53:::{kind}/{arguments[label]}", False
-    elif action in _EVERY:
+    elif action in tables.EVERY:
         return
     elif service == "cloudwatch" and (names := _dashboards(arguments)):
         # Dashboards are global.
         yield from ((f"arn:aws:cloudwatch::{account_id}:dashboard/{name}", len(names) > 1) for name in names)
-    elif form := _CREATED.get(action):
+    elif form := tables.CREATED.get(action):
         yield start + form.format(**arguments), False
-    elif service in _EACH:
-        for name, end in _EACH[service]:
+    elif service in tables.EACH:
+        for name, end in tables.EACH[service]:
             for value in _values(name, arguments):
                 yield value if value.startswith("arn:") else start + end.format(value), True
         if action == "elasticache:CreateReplicationGroup" and "CacheParameterGroupName" not in arguments:
@@ -697,10 +294,10 @@ def _named(service: str, action: str, request: Request, account_id: str) -> Iter
         yield f"{start}table/{arguments.get('TableName')}/index/{index}", False
     elif service == "dynamodb" and "RequestItems" in arguments:
         yield from ((f"{start}table/{table}", True) for table in arguments["RequestItems"])
-    elif service not in _RESOURCES:
+    elif service not in tables.RESOURCES:
         yield from ((arn, False) for arn in _arns(arguments) if arn.startswith(f"arn:aws:{service}:"))
     else:
-        found = ((*row, _values(row[0], arguments)) for row in _RESOURCES[service])
+        found = ((*row, _values(row[0], arguments)) for row in tables.RESOURCES[service])
         argument, end, named = next((row for row in found if row[2]), ("", "", []))
         cluster = str(arguments.get("cluster", "")).rpartition("/")[2]
         is_listed = argument not in arguments or isinstance(arguments[argument], list)
@@ -743,7 +340,7 @@ def _objects(request: Request) -> Sequence[Mapping[str, str]]:
 
 
 def _start(request: Request, account_id: str) -> str:
-    service = _PREFIXES.get(request.service, request.service)
+    service = tables.PREFIXES.get(request.service, request.service)
     region = "" if service == "iam" else request.region
     return f"arn:aws:{service}:{region}:{account_id}:"
 

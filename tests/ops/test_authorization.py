@@ -432,6 +432,7 @@ class Nothing:
                 ("rds:AddTagsToResource", "db:shop"),
                 ("rds:CreateDBInstance", "pg:p"),
                 ("rds:CreateDBInstance", "subgrp:s"),
+                ("rds:CreateDBInstance", "og:default:postgres"),
                 ("kms:DescribeKey", "key/0"),
                 ("secretsmanager:CreateSecret", "secret:rds!db-0"),
                 ("secretsmanager:TagResource", "secret:rds!db-0"),

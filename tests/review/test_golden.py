@@ -28,6 +28,8 @@ VERDICTS = {
     "forget": Verdict.REVIEW,
     "import": Verdict.SAFE,
     "keep-secrets": Verdict.REVIEW,
+    "keep-the-order-of-messages": Verdict.DESTRUCTIVE,
+    "larger-database": Verdict.SAFE,
     "lower-memory": Verdict.REVIEW,
     "more-spot": Verdict.SAFE,
     "no-changes": Verdict.NO_CHANGES,
@@ -42,6 +44,7 @@ VERDICTS = {
     "retag": Verdict.SAFE,
     "scaled": Verdict.NO_CHANGES,
     "secret-to-plain": Verdict.REVIEW,
+    "take-stores-out": Verdict.DESTRUCTIVE,
     "widen-permissions": Verdict.REVIEW,
 }
 STATUSES = {

@@ -105,7 +105,7 @@ class Databases:
 
     def run_all(self) -> None:
         """Runs every database that can be run here."""
-        for database in self.all():
+        for database in self.all() if self.environment.databases else ():
             with suppress(NotRunError):
                 self.run(database)
 

@@ -98,6 +98,24 @@ class Thresholds(Table):
     """Keys that a cache evicts for want of memory, in a minute."""
 
 
+_OF_TASKS: Final = ("cpu_percent", "memory_percent")
+_OF_REQUESTS: Final = ("server_errors", "balancer_errors", "answer_seconds")
+
+OF_KIND: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
+    {
+        "web": (*_OF_REQUESTS, *_OF_TASKS),
+        "status": (*_OF_REQUESTS, *_OF_TASKS),
+        "worker": _OF_TASKS,
+        "job": (),
+        "queues": ("queue_seconds",),
+        "databases": ("database_cpu_percent", "database_free_gib", "database_connections"),
+        "tables": ("table_throttles",),
+        "caches": ("cache_cpu_percent", "cache_memory_percent", "cache_evictions"),
+    }
+)
+"""The thresholds of a service, by its kind, and of a store, by the table that it stands in."""
+
+
 class Slack(Table):
     """`[alarms.slack]`: a channel that gets every alarm."""
 

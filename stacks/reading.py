@@ -68,6 +68,7 @@ def read_platform(directory: Path) -> Platform:
                 problems += (
                     _of_disabled(problem, environment, shared, said)
                     for problem in rules.environment_problems(environment, project)
+                    if not _excepts_disabled(problem, merged(shared, said))
                 )
         found += ((name, problem) for problem in problems)
     if project:
@@ -135,6 +136,15 @@ def _of_disabled(problem: Problem, environment: Environment, shared: Content, ow
         allowed=f"{name} is disabled ({file}.toml: {kind}.{name}.enabled = false); enable it, or disable "
         "what needs it, too",
     )
+
+
+def _excepts_disabled(problem: Problem, there: Content) -> bool:
+    """Whether a problem is that `alarms.exceptions` names what is disabled: project.toml may, for others."""
+    match problem.key:
+        case ("alarms", "exceptions", name):
+            kind, _, key = f"services.{name}".rpartition(".")
+            return key in there.get(kind.rpartition(".")[2], {})
+    return False
 
 
 def _keys(content: Content) -> Iterator[tuple[str, ...]]:

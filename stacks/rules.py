@@ -8,6 +8,7 @@ from typing import Final
 
 from stacks import naming, privatelink, store_rules, stores, watched_stores
 from stacks.addressing import LARGEST_VPC_PREFIX, AddressError, Tier, plan_addresses
+from stacks.alarm_settings import OF_KIND
 from stacks.environment_rules import services_problems
 from stacks.images import Image, images
 from stacks.problems import Key, Problem, nearest
@@ -196,27 +197,31 @@ def overlap_problems(networks: Mapping[str, Network]) -> Iterator[tuple[str, Pro
 
 
 def platform_problems(environments: Mapping[str, Environment]) -> Iterator[tuple[str, Problem]]:
-    """What only one service or store may have and two do: the later one's environment, and the problem."""
-    names: dict[str, str] = {}
+    """What only one environment may have and two do: the later one's name, and the problem."""
     domains: dict[str, str] = {}
+    channels: dict[tuple[str, ...], str] = {}
     for environment in environments.values():
         for domain, table in _domains(environment):
             if (other := domains.setdefault(domain, environment.name)) != environment.name:
                 allowed = f"a domain of its own: {other}.toml has it already"
                 yield environment.name, Problem((*table, "domain"), domain, allowed)
-        names.setdefault(environment.name, f"{environment.name}.toml")
-        for key in environment.services:
-            place = f"{environment.name}.toml: services.{key}"
-            name = f"{environment.name}-{key}"
-            if (other := names.setdefault(name, place)) != place:
-                allowed = f"another name: it and {other} would both be called {name!r}"
-                yield environment.name, Problem(("services", key), None, allowed)
-        for kind in stores.KINDS:
-            for key in stores.of_kind(environment, kind):
-                place = f"{environment.name}.toml: {kind}.{key}"
-                if (other := names.setdefault(f"{kind} {environment.name}-{key}", place)) != place:
-                    allowed = f"another name: it and {other} would both be called '{environment.name}-{key}'"
-                    yield environment.name, Problem((kind, key), None, allowed)
+        for other in environments:
+            if environment.name.startswith(f"{other}-"):
+                allowed = f"another name: what it has could be called like something of {other}.toml"
+                yield environment.name, Problem((), None, f"{allowed}; rename the file")
+        for key, *channel in _channels(environment):
+            place = (environment.account_id, *channel)
+            if (other := channels.setdefault(place, environment.name)) != environment.name:
+                allowed = f"a channel of its own: AWS knows one of an account once, and {other}.toml has it"
+                yield environment.name, Problem(("alarms", key, "channel_id"), channel[-1], allowed)
+
+
+def _channels(environment: Environment) -> Iterator[tuple[str, ...]]:
+    """Yields the chat channels of an environment: the key of their table, and what they are called."""
+    if slack := environment.alarms.slack:
+        yield "slack", slack.workspace_id, slack.channel_id
+    if teams := environment.alarms.teams:
+        yield "teams", teams.team_id, teams.channel_id
 
 
 def image_problems(
@@ -302,9 +307,24 @@ def missing_endpoints(service: Service, present: Collection[str]) -> tuple[froze
 def _alarm_problems(environment: Environment) -> Iterator[Problem]:
     """Yields thresholds of what is not there."""
     known = [*environment.services, *watched_stores.keys(environment)]
-    for key in environment.alarms.exceptions:
+    for key, thresholds in environment.alarms.exceptions.items():
+        place = ("alarms", "exceptions", key)
         if key not in known:
-            yield Problem(("alarms", "exceptions", key), None, f"a service or store; {nearest(key, known)}")
+            yield Problem(place, None, f"a service or store; {nearest(key, known)}")
+            continue
+        service = environment.services.get(key)
+        kind = service.kind if service else key.partition(".")[0]
+        for name in sorted(thresholds.model_fields_set - set(OF_KIND[kind])):
+            has = ", ".join(OF_KIND[kind]) or "none"
+            yield Problem((*place, name), None, f"left out: {key} has no such threshold, only {has}")
+    for key, database in environment.databases.items():
+        free = environment.alarms.thresholds_of(f"databases.{key}").database_free_gib
+        if not database.existing and free >= database.storage:
+            yield Problem(
+                ("databases", key, "storage"),
+                database.storage,
+                f"more than alarms.thresholds.database_free_gib = {free:g}, or its alarm is always raised",
+            )
 
 
 def _reachability_problems(environment: Environment) -> Iterator[Problem]:

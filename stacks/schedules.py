@@ -186,16 +186,19 @@ def longest_gap(text: str, zone: ZoneInfo) -> timedelta | None:
         return None
     minutes = sorted(schedule.minutes)
     within_hour = max((b - a for a, b in pairwise(minutes)), default=0)
-    # The runs at other minutes of an hour are as close together in every hour. Only days of the month come
-    # otherwise in another year.
+    # The runs at other minutes of an hour are as close together in every hour. A second year has the gap
+    # over New Year, and the days of the month on other days of the week.
     sparse = dataclasses.replace(
         schedule,
         minutes=frozenset({minutes[0], minutes[-1]}),
-        years=frozenset({_LEAP_YEAR, *(() if schedule.day in ("*", "?") else (_LEAP_YEAR + 1,))}),
+        years=frozenset({_LEAP_YEAR, _LEAP_YEAR + 1}),
     )
     runs = sparse.runs(zone, datetime(_LEAP_YEAR, 1, 1, tzinfo=UTC))
-    gaps = [later.astimezone(UTC) - earlier.astimezone(UTC) for earlier, later in pairwise(runs)]
-    outside = [gap for gap in gaps if gap > timedelta(minutes=minutes[-1] - minutes[0])]
+    outside = [
+        later.astimezone(UTC) - earlier.astimezone(UTC)
+        for earlier, later in pairwise(runs)
+        if (earlier.date(), earlier.hour) != (later.date(), later.hour)
+    ]
     if not outside:
         return timedelta(days=366)
     # The clock is put back within one gap of the year, in another year within another one.

@@ -163,7 +163,7 @@ class ServiceStack(platform_stack.PlatformStack):
         cluster, name = self._cluster.name, workload.name
         scaling = workload.scaling
         # No data is an outage, unless an empty queue or a schedule leaves it without tasks at times.
-        at_zero = not scaling.min_capacity or any(not each.max_capacity for each in scaling.schedule)
+        at_zero = not scaling.min_capacity or any(not each.min_capacity for each in scaling.schedule)
         without_tasks: watched.Missing = "notBreaching" if at_zero else "breaching"
         seen = (
             watched.requests(

@@ -39,8 +39,9 @@ EXISTING: Final = {
 }
 """Kinds of stores that may be there already, and the form of their names."""
 
+RESERVED_TOPICS: Final = frozenset({"alarms", "on-call"})
 RESERVED_BUCKETS: Final = frozenset({"access-logs"})
-"""Names of buckets that something else of an environment has."""
+"""Names of topics and buckets that something else of an environment has."""
 
 LEAST_GROWTH: Final = 1.1
 """How many times the storage its limit must be. Source: Amazon RDS User Guide, "Managing capacity
@@ -65,6 +66,11 @@ def store_problems(environment: Environment, project: Project | None) -> Iterato
     for key, cache in environment.caches.items():
         problems = _window_problems(None, cache.maintenance_window, shortest=60)
         yield from (each.under("caches", key) for each in problems)
+    without = set(environment.network.zones_of(Tier(environment.network.tasks)))
+    without -= set(environment.network.zones_of(Tier.DATABASE))
+    for key in environment.volumes if environment.network.zones_of(Tier.DATABASE) and without else ():
+        allowed = f"needs network.existing.database_subnets in the zones {', '.join(sorted(without))}, too"
+        yield Problem(("volumes", key), None, f"{allowed}: tasks mount it in their own zone")
     for kind in ("caches", "volumes"):
         for key in of_kind(environment, kind):
             if not environment.network.zones_of(Tier.DATABASE):
@@ -355,7 +361,7 @@ def _name_problems(project: Project, environment: Environment) -> Iterator[Probl
                 yield Problem(("queues", key), None, f"another name: {other} has a queue called {name!r}")
         yield from _too_long(("queues", key), "the dead-letter queue", names[1], 80)
     for key in environment.topics:
-        if key == "alarms":
+        if key in RESERVED_TOPICS:
             yield Problem(("topics", key), None, "another name: alarms are published to a topic called so")
     for key, bucket in environment.buckets.items():
         if bucket.existing:

@@ -100,7 +100,7 @@ class Volume(Store):
     user: Annotated[
         str, text(r"[1-9]\d{0,8}:[1-9]\d{0,8}", 'a user and group by number, not root, such as "1000:1000"')
     ] = "1000:1000"
-    """User and group that own all files, whoever writes them."""
+    """User and group that own all files, whoever writes them; it cannot be changed later."""
     backups: bool = True
     """Whether AWS Backup keeps daily backups for 35 days."""
     infrequent_access_days: Literal[0, 1, 7, 14, 30, 60, 90, 180, 270, 365] = 30

@@ -279,7 +279,9 @@ def log_group(name: str) -> Watched:
 
 
 def in_words(seconds: int) -> str:
-    """Returns a time in the largest unit that it is a multiple of: "3 hours"."""
+    """Returns a time in days, or in hours and minutes: "16 hours and 20 minutes"."""
+    if seconds > 3600 and seconds % 3600 and not seconds % 60:
+        return f"{in_words(seconds - seconds % 3600)} and {in_words(seconds % 3600)}"
     size, name = next(
         unit
         for unit in ((86_400, "day"), (3600, "hour"), (60, "minute"), (1, "second"))

@@ -8,6 +8,7 @@ import os
 import shutil
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -70,7 +71,14 @@ class Caches:
     def address(self, key: str) -> str:
         """Returns where a cache is reached, or an empty string if it is not run here."""
         record = self.checkout.local / f"{self._name(key)}.json"
-        return str(json.loads(record.read_text())["address"]) if record.exists() else ""
+        runs = processes.running(self._name(key), self.checkout.local) and record.exists()
+        return str(json.loads(record.read_text())["address"]) if runs else ""
+
+    def run_all(self) -> None:
+        """Runs every cache that can be run here."""
+        for key in self.environment.caches:
+            with suppress(NoServerError):
+                self.run(key)
 
     def stop_removed(self) -> None:
         """Stops the servers of caches that the settings no longer have, and removes their data."""

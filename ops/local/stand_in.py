@@ -15,6 +15,7 @@ from ops.core.errors import OpsError, ReleaseFailedError
 from ops.core.files import exclusive
 from ops.core.progress import Phase
 from ops.local.balancers import Balancers
+from ops.local.caches import Caches
 from ops.local.databases import Databases
 from ops.local.embedded import Embedded, find_embedded
 from ops.local.jobs import process_name, run_job, run_task
@@ -41,7 +42,7 @@ class StandIn:
         refusal = "Another `make up` or `make down` is at work here"
         with exclusive(self.checkout.state / "local.lock", refusal):
             try:
-                self._databases.run_all()
+                self._run_stores()
                 ran = self._services.run(service)
             except NotRunError as reason:
                 phase.result = f"not run: {reason}"
@@ -74,7 +75,7 @@ class StandIn:
         Raises NotRunError if the job is not run here, so ask before the execution is started.
         """
         run = self._services.one_off(job)
-        self._databases.run_all()
+        self._run_stores()
 
         def until_done(execution: str) -> None:
             try:
@@ -104,7 +105,7 @@ class StandIn:
         name = f"before-{self.environment.name}-{service}"
         log = self.checkout.local / "logs" / f"{name}.log"
         start = log.stat().st_size if log.exists() else 0
-        self._databases.run_all()
+        self._run_stores()
         try:
             run_task(
                 self.embedded,
@@ -127,9 +128,9 @@ class StandIn:
         name = (process_name if is_job else app_name)(self.environment, service)
         return self.checkout.local / "logs" / f"{name}.log"
 
-    @property
-    def _databases(self) -> Databases:
-        return Databases(self.checkout, self.embedded, self.project, self.environment)
+    def _run_stores(self) -> None:
+        Databases(self.checkout, self.embedded, self.project, self.environment).run_all()
+        Caches(self.checkout, self.environment).run_all()
 
     @property
     def _services(self) -> Services:

@@ -93,10 +93,13 @@ def down(checkout: Checkout) -> bool:
     with _alone(checkout):
         stop_all(checkout.local)
         # Moved away first, so that an interrupted removal does not leave half of the files in place.
-        aside = checkout.state / "local.removed"
-        shutil.rmtree(aside, ignore_errors=True)
+        aside = checkout.state / f"local.removed-{os.getpid()}"
         checkout.local.replace(aside)
-        shutil.rmtree(aside)
+        for each in checkout.state.glob("local.removed*"):
+            shutil.rmtree(each, ignore_errors=True)
+            if each.exists():
+                # A container that runs as another user writes such files into a volume.
+                raise OpsError(f"Everything is stopped, but {each} has files of another user. Remove it.")
     return True
 
 

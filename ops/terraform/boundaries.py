@@ -90,7 +90,13 @@ def _look(checkout: Checkout, platform: Platform, target: Stack, client: Client)
         yield Remark("unknown", "the permissions boundaries: nothing is synthesized yet", "make synth")
         return
     iam = client("iam", target.region)
-    names = (naming.workload_boundary(project.name), naming.job_boundary(project.name))
+    here = [each for each in platform.environments.values() if each.account_id == account_id]
+    chats = any(each.alarms.slack or each.alarms.teams for each in here)
+    names = (
+        naming.workload_boundary(project.name),
+        naming.job_boundary(project.name),
+        *((naming.chat_boundary(project.name),) if chats else ()),
+    )
     wanted = _synthesized(foundation, names)
     there = {name: _deployed(iam, f"arn:aws:iam::{account_id}:policy/{name}") for name in wanted}
     if not any(there.values()):

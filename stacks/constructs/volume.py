@@ -129,7 +129,11 @@ def deploy(project: Project, account_id: str) -> tuple[Statement, ...]:
         ),
         Statement(
             "ConnectFileSystems",
-            actions=["ec2:CreateNetworkInterface", "ec2:DeleteNetworkInterface"],
+            actions=[
+                "ec2:CreateNetworkInterface",
+                "ec2:DeleteNetworkInterface",
+                "ec2:ModifyNetworkInterfaceAttribute",
+            ],
             resources=[f"{ec2}:{kind}/*" for kind in ("network-interface", "security-group", "subnet")],
         ),
     )

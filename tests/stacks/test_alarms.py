@@ -23,7 +23,7 @@ from tests.places import ENVIRONMENTS
 from tests.stacks.alarm_stack import SETTINGS, alarm_stack
 from tests.stacks.documented_metrics import problem_with
 from tests.stacks.job_stack import KEY, NAME, job_stack
-from tests.stacks.platform_files import environment, errors_of, write_platform
+from tests.stacks.platform_files import PROJECT, environment, errors_of, write_platform
 from tests.stacks.terraform_json import Stack
 
 LIMITS = Thresholds()
@@ -172,6 +172,7 @@ def test_a_service_or_store_may_have_thresholds_of_its_own() -> None:
         ('exceptions = { "Web" = { cpu_percent = 50 } }', 'a store such as "queues.orders"'),
         ("thresholds = { cpu_percent = 0 }", "must be at least 1"),
         ('slack = { workspace_id = "T1" }', "alarms.slack.channel_id: is required"),
+        ("exceptions = { web = { queue_seconds = 3 } }", "left out: web has no such threshold, only"),
         ('slack = { workspace_id = "t-1", channel_id = "C1" }', 'a workspace id such as "T0123ABCDEF"'),
         ('teams = { tenant_id = "1", team_id = "2", channel_id = "3" }', "alarms.teams.tenant_id"),
     ],
@@ -179,6 +180,24 @@ def test_a_service_or_store_may_have_thresholds_of_its_own() -> None:
 def test_alarms_that_cannot_be_are_told_with_what_is_allowed(tmp_path: Path, alarms: str, told: str) -> None:
     write_platform(tmp_path, dev=environment() + f"[alarms]\n{alarms}\n")
     assert any(told in error for error in errors_of(tmp_path)), errors_of(tmp_path)
+
+
+def test_a_chat_channel_belongs_to_one_environment_of_an_account(tmp_path: Path) -> None:
+    slack = '[alarms.slack]\nworkspace_id = "T0123ABCDEF"\nchannel_id = "C0123ABCDEF"\n'
+    other = environment().replace("10.10.", "10.20.") + slack
+    found = errors_of(write_platform(tmp_path, dev=environment() + slack, staging=other))
+    assert found == [
+        ('staging.toml: alarms.slack.channel_id = "C0123ABCDEF": a channel of its own: AWS knows one of an '
+        "account once, and dev.toml has it")
+    ]
+
+
+def test_an_exception_for_all_environments_may_name_what_one_has_disabled(tmp_path: Path) -> None:
+    shared = "[alarms.exceptions]\nextra = { cpu_percent = 50 }\n[services.extra]\nkind = 'worker'\n"
+    shared += "dockerfile = 'Dockerfile'\n"
+    dev = environment() + "[services.extra]\nenabled = false\n"
+    platform = read_platform(write_platform(tmp_path, PROJECT + shared, dev=dev))
+    assert list(platform.environments["dev"].services) == ["web"]
 
 
 # --- runs that are missing
@@ -200,6 +219,21 @@ def test_alarms_that_cannot_be_are_told_with_what_is_allowed(tmp_path: Path, ala
 )
 def test_the_longest_gap_of_a_schedule(schedule: str, gap: timedelta | None) -> None:
     assert longest_gap(schedule, time_zone("Europe/Berlin")) == gap
+
+
+@pytest.mark.parametrize(
+    ("schedule", "gap"),
+    [
+        ("*/15 * * * *", timedelta(minutes=15)),
+        ("* * * * *", timedelta(minutes=1)),
+        ("0,30 * * * *", timedelta(minutes=30)),
+        ("cron(15,45 * * * ? *)", timedelta(minutes=30)),
+        # From the end of June to the new year.
+        ("cron(0 3 * 1-6 ? *)", timedelta(days=185)),
+    ],
+)
+def test_the_longest_gap_is_also_that_between_hours_and_over_new_year(schedule: str, gap: timedelta) -> None:
+    assert longest_gap(schedule, time_zone("Etc/UTC")) == gap
 
 
 HOURS = st.sets(st.integers(0, 23), min_size=1, max_size=4)

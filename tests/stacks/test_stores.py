@@ -408,18 +408,6 @@ def test_a_service_waits_for_a_store_whose_name_is_known(synthesize: Synthesize,
     assert f'"{key}"' in stacks["dev-service"].content["locals"]["lacking_dev-data"]
 
 
-def test_stores_of_two_environments_never_have_one_name(tmp_path: Path) -> None:
-    dev = environment(services=f"{service('one')}[queues.eu-orders]\n")
-    other = environment(services=f"{service('one')}[queues.orders]\n").replace("10.10.", "10.20.")
-    found = errors_of(write_platform(tmp_path, **{"dev": dev, "dev-eu": other}))
-    assert found == [
-        (
-            "dev.toml: queues.eu-orders: another name: it and dev-eu.toml: queues.orders would both "
-            "be called 'dev-eu-orders'"
-        )
-    ]
-
-
 def test_texts_of_users_are_no_expressions(synthesize: Synthesize) -> None:
     more = '[[buckets.uploads.notify]]\nqueue = "orders"\nprefix = "in/${x}"\n'
     topic = TOPIC.replace('"return"', '"${path.module}"')
@@ -720,6 +708,10 @@ BAD = {
     "a protected database without backups": (
         stores("", stores="[databases.shop]\nbackup_days = 0\n", top="protected = true\n"),
         "dev.toml: databases.shop.backup_days = 0: at least 1: the environment is protected",
+    ),
+    "a topic that alarms have": (
+        stores("", stores="[topics.on-call]\n"),
+        "dev.toml: topics.on-call: another name: alarms are published to a topic called so",
     ),
     "a topic for a queue of the other order": (
         stores("", stores=STORES + TOPIC.replace("orders", "steps")),

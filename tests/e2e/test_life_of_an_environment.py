@@ -411,7 +411,7 @@ def test_a_zone_is_added_and_a_port_changed_without_moving_anything_else(desk: D
     assert subnets.items() < after.items()
     assert {item["NatGatewayId"] for item in ec2.describe_nat_gateways()["NatGateways"]} == gateways
     ports = sorted(item["Port"] for item in elb.describe_target_groups()["TargetGroups"])
-    assert ports == [8000, 8000, 8080, 8083]
+    assert ports == [8000, 8080, 8081, 8083]
 
 
 def test_everything_is_destroyed_and_nothing_is_left(desk: Desk, before: frozenset[str]) -> None:

@@ -414,6 +414,22 @@ def test_a_zone_is_added_and_a_port_changed_without_moving_anything_else(desk: D
     assert ports == [8000, 8080, 8081, 8083]
 
 
+def test_what_is_protected_is_not_destroyed(desk: Desk) -> None:
+    dev = desk.directory / "environments/dev.toml"
+    text = dev.read_text()
+    try:
+        for settings, said in (
+            (f"protected = true\n{text}", "is protected: "),
+            (f"{text}\n[databases.shop]\ndeletion_protection = true\n", "The database shop of dev-data is"),
+        ):
+            dev.write_text(settings)
+            refused = desk.ops_here(ACCOUNT, "destroy", "--env", "dev", "--stack", "data", typed="dev\n")
+            assert refused.returncode != 0
+            assert said in " ".join(refused.stderr.split())
+    finally:
+        dev.write_text(text)
+
+
 def test_everything_is_destroyed_and_nothing_is_left(desk: Desk, before: frozenset[str]) -> None:
     assert inventory(desk.embedded, ACCOUNT, REGION) > before
     wrong = desk.ops_here(ACCOUNT, "destroy", "--env", "dev", "--stack", "service", typed="prod\n")

@@ -1,7 +1,6 @@
 """RDS on the embedded AWS: what it describes, refuses and defers, and the PostgreSQL behind its addresses."""
 
 import json
-import os
 import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -23,8 +22,6 @@ from ops.local.ports import HOST, answers
 from ops.local.services import NotRunError
 from ops.local.stand_in import StandIn
 from ops.local.up import stop_all
-from ops.terraform.binary import find_terraform
-from ops.terraform.workspace import Workspace
 from stacks.reading import read_platform
 from tests.ops.conftest import ACCOUNT, REGION
 from tests.stacks.platform_files import environment, write_platform
@@ -524,100 +521,3 @@ def test_a_port_that_another_program_has_is_an_error_that_says_so(rds: Any, data
     with socket.create_server((HOST, shop.port)), pytest.raises(OpsError) as error:
         databases.run(shop)
     assert f"Another program listens on {shop.address}" in str(error.value)
-
-
-CONFIGURATION: dict[str, Any] = {
-    "terraform": {"required_providers": {"aws": {"source": "hashicorp/aws", "version": "5.100.0"}}},
-    "provider": {"aws": {"region": REGION, "default_tags": {"tags": {"Project": "oaktree"}}}},
-    "resource": {
-        "aws_db_parameter_group": {
-            "shop": {
-                "name": "oaktree-dev-terraform",
-                "family": "postgres17",
-                "parameter": [
-                    {"name": "rds.force_ssl", "value": "1", "apply_method": "immediate"},
-                    {
-                        "name": "shared_preload_libraries",
-                        "value": "pg_stat_statements",
-                        "apply_method": "pending-reboot",
-                    },
-                ],
-            }
-        },
-        "aws_iam_role": {
-            "monitoring": {
-                "name": "monitoring",
-                "assume_role_policy": json.dumps(
-                    {
-                        "Version": "2012-10-17",
-                        "Statement": {
-                            "Effect": "Allow",
-                            "Action": "sts:AssumeRole",
-                            "Principal": {"Service": "monitoring.rds.amazonaws.com"},
-                        },
-                    }
-                ),
-            }
-        },
-        "aws_db_instance": {
-            "shop": {
-                "identifier": "oaktree-dev-terraform",
-                "engine": "postgres",
-                "engine_version": "17",
-                "instance_class": "db.t4g.micro",
-                "allocated_storage": 20,
-                "max_allocated_storage": 100,
-                "storage_type": "gp3",
-                "storage_encrypted": True,
-                "db_name": "shop",
-                "username": "postgres",
-                "manage_master_user_password": True,
-                "parameter_group_name": "${aws_db_parameter_group.shop.name}",
-                "backup_retention_period": 7,
-                "backup_window": "02:00-03:00",
-                "maintenance_window": "sun:04:00-sun:05:00",
-                "copy_tags_to_snapshot": True,
-                "enabled_cloudwatch_logs_exports": ["postgresql", "upgrade"],
-                "iam_database_authentication_enabled": True,
-                "performance_insights_enabled": True,
-                "monitoring_interval": 60,
-                "monitoring_role_arn": "${aws_iam_role.monitoring.arn}",
-                "final_snapshot_identifier": "oaktree-dev-terraform-final",
-            }
-        },
-        "aws_secretsmanager_secret_rotation": {
-            "shop": {
-                "secret_id": "${aws_db_instance.shop.master_user_secret[0].secret_arn}",
-                "rotate_immediately": False,
-                "rotation_rules": {"automatically_after_days": 30},
-            }
-        },
-    },
-    "output": {"port": {"value": "${aws_db_instance.shop.port}"}},
-}
-
-
-def test_terraform_makes_a_database_finds_nothing_to_change_and_removes_it(
-    embedded: Embedded, rds: Any, tmp_path: Path
-) -> None:
-    # The provider waits 60 s after each creation, change and deletion of an instance before it looks.
-    (tmp_path / "cdk.tf.json").write_text(json.dumps(CONFIGURATION))
-    stack = Workspace(
-        "dev-data",
-        tmp_path / "work",
-        find_terraform(tmp_path / "shared"),
-        embedded.environment(ACCOUNT, REGION, os.environ),
-    )
-    stack.take(tmp_path / "cdk.tf.json")
-    stack.use_local_state()
-    stack.init()
-    stack.apply()
-    second = stack.plan()
-    assert [each["change"]["actions"] for each in second["resource_changes"]] == [["no-op"]] * 4
-    found = described(rds, "oaktree-dev-terraform")
-    assert second["planned_values"]["outputs"]["port"]["value"] == found["Endpoint"]["Port"]
-    stack.destroy()
-    assert rds.describe_db_instances()["DBInstances"] == []
-    (snapshot,) = rds.describe_db_snapshots(SnapshotType="manual")["DBSnapshots"]
-    assert snapshot["DBSnapshotIdentifier"] == "oaktree-dev-terraform-final"
-    assert snapshot["TagList"] == [{"Key": "Project", "Value": "oaktree"}]

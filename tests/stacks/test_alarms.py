@@ -188,8 +188,8 @@ def test_a_chat_channel_belongs_to_one_environment_of_an_account(tmp_path: Path)
     found = errors_of(write_platform(tmp_path, dev=environment() + slack, staging=other))
     assert found == [
         (
-            'staging.toml: alarms.slack.channel_id = "C0123ABCDEF": a channel of its own: AWS knows one of an '
-            "account once, and dev.toml has it"
+            'staging.toml: alarms.slack.channel_id = "C0123ABCDEF": a channel of its own: AWS knows one '
+            "of an account once, and dev.toml has it"
         )
     ]
 

@@ -11,6 +11,7 @@ from stacks.constructs import (
     platform_stack,
     private_bucket,
     queue,
+    store_group,
     table,
     topic,
     volume,
@@ -64,12 +65,12 @@ class DataStack(platform_stack.PlatformStack):
                 stored |= (
                     database.ExistingDatabase(self, project, environment, key)
                     if its.existing
-                    else database.Database(self, project, environment, key, network)
+                    else database.Database(self, environment, key, network)
                 ).stored
             for key in environment.caches:
-                stored |= cache.Cache(self, project, environment, key, network).stored
+                stored |= cache.Cache(self, environment, key, network).stored
             for key in environment.volumes:
-                stored |= volume.Volume(self, project, environment, key, network).stored
+                stored |= volume.Volume(self, environment, key, network).stored
         if stored:
             self.output(connections.OUTPUT, stored, "What other stacks use of the stores")
 
@@ -79,7 +80,7 @@ def deploy(platform: Platform, account_id: str) -> tuple[Statement, ...]:
     project = platform.project
     return (
         *platform_stack.deploy(platform, account_id),
-        *of_project(project.name, database.DEPLOY_GROUPS),
+        *of_project(project.name, store_group.DEPLOY),
         service_linked_roles(account_id, (cache.LINKED_ROLE, volume.LINKED_ROLE)),
         *database.deploy(project, account_id),
         *cache.deploy(project, account_id),

@@ -2,15 +2,15 @@
 
 from typing import Final
 
-from stacks import naming, stores
+from stacks import stores
 from stacks.bindings import (
-    Construct,
     ElasticacheReplicationGroup,
     ElasticacheSubnetGroup,
-    SecurityGroup,
     TerraformResourceLifecycle,
 )
 from stacks.constructs.network_connections import NetworkConnections
+from stacks.constructs.platform_stack import PlatformStack
+from stacks.constructs.store_group import StoreGroup
 from stacks.policies import Statement
 from stacks.settings import Environment, Project
 
@@ -27,22 +27,14 @@ class Cache:
 
     def __init__(
         self,
-        scope: Construct,
-        project: Project,
+        scope: PlatformStack,
         environment: Environment,
         key: str,
         network: NetworkConnections,
     ) -> None:
         settings, prefix = environment.caches[key], f"cache_{key}"
-        name = naming.store_name(project.name, environment.name, key)
-        group = SecurityGroup(
-            scope,
-            f"{prefix}_group",
-            name=f"{name}-cache",
-            description=f"The cache {name}",
-            vpc_id=network.vpc_id,
-            tags={"Name": f"{name}-cache"},
-        )
+        group = StoreGroup(scope, environment, "cache", key, network)
+        name = group.name
         subnets = ElasticacheSubnetGroup(
             scope,
             f"{prefix}_subnets",

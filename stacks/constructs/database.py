@@ -15,12 +15,13 @@ from stacks.bindings import (
     Postcondition,
     SecretsmanagerSecretRotation,
     SecretsmanagerSecretRotationRotationRules,
-    SecurityGroup,
     TerraformResourceLifecycle,
     Token,
 )
 from stacks.constructs import log_group
 from stacks.constructs.network_connections import NetworkConnections
+from stacks.constructs.platform_stack import PlatformStack
+from stacks.constructs.store_group import StoreGroup
 from stacks.policies import Statement
 from stacks.settings import Environment, Project
 
@@ -34,21 +35,6 @@ LARGE_THROUGHPUT: Final = 500
 LOGS: Final = ["postgresql", "upgrade"]
 """What RDS for PostgreSQL writes to CloudWatch Logs."""
 
-DEPLOY_GROUPS: Final = (
-    Statement(
-        "ChangeNetworks",
-        actions=[
-            "ec2:CreateSecurityGroup",
-            "ec2:CreateTags",
-            "ec2:DeleteSecurityGroup",
-            "ec2:DeleteTags",
-            "ec2:RevokeSecurityGroupEgress",
-        ],
-        resources=["*"],
-    ),
-)
-"""What the deploy role needs for groups of stores. AWS chooses the ids, so no ARN can be named."""
-
 
 class Database:
     """An RDS instance of `[databases]` in the database tier, encrypted, reached over TLS only.
@@ -59,22 +45,14 @@ class Database:
 
     def __init__(
         self,
-        scope: Construct,
-        project: Project,
+        scope: PlatformStack,
         environment: Environment,
         key: str,
         network: NetworkConnections,
     ) -> None:
         settings, prefix = environment.databases[key], f"database_{key}"
-        name = naming.store_name(project.name, environment.name, key)
-        group = SecurityGroup(
-            scope,
-            f"{prefix}_group",
-            name=f"{name}-database",
-            description=f"The database {name}",
-            vpc_id=network.vpc_id,
-            tags={"Name": f"{name}-database"},
-        )
+        group = StoreGroup(scope, environment, "database", key, network)
+        name = group.name
         parameters = DbParameterGroup(
             scope,
             f"{prefix}_parameters",

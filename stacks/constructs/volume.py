@@ -2,19 +2,19 @@
 
 from typing import Final
 
-from stacks import naming, stores
+from stacks import stores
 from stacks.bindings import (
-    Construct,
     EfsBackupPolicy,
     EfsBackupPolicyBackupPolicy,
     EfsFileSystem,
     EfsFileSystemLifecyclePolicy,
     EfsFileSystemPolicy,
     EfsMountTarget,
-    SecurityGroup,
     TerraformResourceLifecycle,
 )
 from stacks.constructs.network_connections import NetworkConnections
+from stacks.constructs.platform_stack import PlatformStack
+from stacks.constructs.store_group import StoreGroup
 from stacks.policies import Statement, document, tls_only
 from stacks.settings import Environment, Project
 
@@ -31,22 +31,14 @@ class Volume:
 
     def __init__(
         self,
-        scope: Construct,
-        project: Project,
+        scope: PlatformStack,
         environment: Environment,
         key: str,
         network: NetworkConnections,
     ) -> None:
         settings, prefix = environment.volumes[key], f"volume_{key}"
-        name = naming.store_name(project.name, environment.name, key)
-        group = SecurityGroup(
-            scope,
-            f"{prefix}_group",
-            name=f"{name}-volume",
-            description=f"The volume {name}",
-            vpc_id=network.vpc_id,
-            tags={"Name": f"{name}-volume"},
-        )
+        group = StoreGroup(scope, environment, "volume", key, network)
+        name = group.name
         days = settings.infrequent_access_days
         files = EfsFileSystem(
             scope,

@@ -89,7 +89,7 @@ class Database:
             db_name=stores.database_name(key),
             username="postgres",
             manage_master_user_password=True,
-            db_subnet_group_name=naming.database_subnet_group(project.name, environment.name),
+            db_subnet_group_name=naming.database_subnet_group(scope.project.name, environment.name),
             vpc_security_group_ids=[group.id],
             parameter_group_name=parameters.name,
             multi_az=settings.multi_zone,

@@ -241,11 +241,11 @@ def _import_topic(configuration: Json) -> None:
 
 
 def _without_topic(state: Json) -> None:
-    state["resources"] = [item for item in state["resources"] if item["type"] != "aws_sns_topic"]
+    state["resources"] = [item for item in state["resources"] if item["name"] != "alarm_topic"]
 
 
 def _forget_table(configuration: Json) -> None:
-    del configuration["resource"]
+    del configuration["resource"]["aws_dynamodb_table"]
     _replaced(configuration, "${aws_dynamodb_table.table.name}", "oaktree-dev-status")
     configuration["removed"] = [{"from": "aws_dynamodb_table.table", "lifecycle": {"destroy": False}}]
 

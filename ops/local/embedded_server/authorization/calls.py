@@ -86,7 +86,7 @@ def calls(request: Request, account_id: str, inventory: Inventory) -> Iterator[C
         request = _with_resource(request, account_id, inventory)
         for resources in _resources(service, action, request, account_id):
             here = context
-            if service in ("acm", "secretsmanager", "servicediscovery"):
+            if service in ("acm", "elasticfilesystem", "secretsmanager", "servicediscovery"):
                 tags_of = [inventory.tags(account_id, request.region, each) for each in resources]
                 here = context | _resource_tags(tags_of)
                 if service == "secretsmanager":

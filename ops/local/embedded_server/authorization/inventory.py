@@ -115,6 +115,10 @@ class MotoInventory:
         if identifier.startswith("arn:aws:servicediscovery:"):
             cloud_map = _backend("servicediscovery", account_id, region)
             return dict(cloud_map.tagger.get_tag_dict_for_resource(identifier)) if cloud_map else {}
+        if identifier.startswith("arn:aws:elasticfilesystem:"):
+            efs = _backend("efs", account_id, region)
+            end = identifier.rpartition("/")[2]
+            return {each["Key"]: each["Value"] for each in efs.list_tags_for_resource(end)} if efs else {}
         ec2 = _backend("ec2", account_id, region)
         return dict(ec2.tags.get(identifier, {})) if ec2 else {}
 

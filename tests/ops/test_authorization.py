@@ -660,6 +660,33 @@ def test_only_what_has_the_projects_tag_can_be_changed(embedded: Embedded) -> No
         assert refused(error) == "UnauthorizedOperation"
 
 
+def test_only_file_systems_with_the_projects_tag_can_be_changed(embedded: Embedded) -> None:
+    efs = embedded.client("efs", REGION)
+    ours, theirs = (
+        efs.create_file_system(CreationToken=each, Tags=[{"Key": "project", "Value": each}])["FileSystemId"]
+        for each in ("shop", "another")
+    )
+    own = {"StringEquals": {"aws:ResourceTag/project": "shop"}}
+    given = {"StringEquals": {"aws:RequestTag/project": "shop"}}
+    client = as_role(
+        embedded,
+        "files",
+        allow(["elasticfilesystem:CreateAccessPoint", "elasticfilesystem:PutBackupPolicy"], when=own),
+        allow(["elasticfilesystem:TagResource"], when=given),
+    )("efs")
+
+    def change(file_system: str) -> None:
+        client.put_backup_policy(FileSystemId=file_system, BackupPolicy={"Status": "ENABLED"})
+
+    def open_to(file_system: str) -> None:
+        client.create_access_point(FileSystemId=file_system, ClientToken=file_system, Tags=TAGGED["Tags"])
+
+    for call in (change, open_to):
+        call(ours)
+        with pytest.raises(ClientError, match="AccessDenied"):
+            call(theirs)
+
+
 def test_addresses_are_changed_by_the_projects_tag_and_need_rights_to_hosted_zones(
     embedded: Embedded,
 ) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
 from itertools import combinations
 from types import MappingProxyType
-from typing import Final
+from typing import Final, get_args
 
 from stacks import naming, privatelink, store_rules, stores, watched_stores
 from stacks.addressing import LARGEST_VPC_PREFIX, AddressError, Tier, plan_addresses
@@ -16,6 +16,7 @@ from stacks.service_rules import service_problems
 from stacks.service_settings import Service
 from stacks.settings import Environment, ExistingNetwork, LoadBalancer, Network, Platform, Project
 from stacks.status_app import STATUS
+from stacks.values import UseKind
 from stacks.workloads import used_services
 
 FEWEST_ZONES: Final = 2
@@ -197,7 +198,8 @@ def overlap_problems(networks: Mapping[str, Network]) -> Iterator[tuple[str, Pro
 
 
 def platform_problems(environments: Mapping[str, Environment]) -> Iterator[tuple[str, Problem]]:
-    """What only one environment may have and two do: the later one's name, and the problem."""
+    """What only one service, store or environment may have and two do: the later one, and the problem."""
+    names: dict[str, str] = {}
     domains: dict[str, str] = {}
     channels: dict[tuple[str, ...], str] = {}
     for environment in environments.values():
@@ -205,14 +207,19 @@ def platform_problems(environments: Mapping[str, Environment]) -> Iterator[tuple
             if (other := domains.setdefault(domain, environment.name)) != environment.name:
                 allowed = f"a domain of its own: {other}.toml has it already"
                 yield environment.name, Problem((*table, "domain"), domain, allowed)
-        for other in environments:
-            if environment.name.startswith(f"{other}-"):
-                allowed = f"another name: what it has could be called like something of {other}.toml"
-                yield environment.name, Problem((), None, f"{allowed}; rename the file")
+        names.setdefault(environment.name, f"{environment.name}.toml")
+        for kind in get_args(UseKind):
+            for key in environment.services if kind == "services" else stores.of_kind(environment, kind):
+                place, name = f"{environment.name}.toml: {kind}.{key}", f"{environment.name}-{key}"
+                # Services have the names of environments, too: those of clusters.
+                other = names.setdefault(name if kind == "services" else f"{kind} {name}", place)
+                if other != place:
+                    allowed = f"another name: it and {other} would both be called {name!r}"
+                    yield environment.name, Problem((kind, key), None, allowed)
         for key, *channel in _channels(environment):
-            place = (environment.account_id, *channel)
-            if (other := channels.setdefault(place, environment.name)) != environment.name:
-                allowed = f"a channel of its own: AWS knows one of an account once, and {other}.toml has it"
+            whose = channels.setdefault((environment.account_id, *channel), environment.name)
+            if whose != environment.name:
+                allowed = f"a channel of its own: AWS knows one of an account once, and {whose}.toml has it"
                 yield environment.name, Problem(("alarms", key, "channel_id"), channel[-1], allowed)
 
 

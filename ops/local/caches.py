@@ -7,7 +7,6 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
@@ -62,7 +61,8 @@ class Caches:
         deadline = time.monotonic() + _READY_SECONDS
         while time.monotonic() < deadline and processes.running(name, local) == pid:
             if answers(port):
-                (local / f"{name}.json").write_text(json.dumps({"address": f"{HOST}:{port}"}))
+                record = {"address": f"{HOST}:{port}", "environment": self.environment.name}
+                (local / f"{name}.json").write_text(json.dumps(record))
                 return "started"
             time.sleep(0.05)
         processes.stop(name, local)
@@ -83,15 +83,13 @@ class Caches:
     def stop_removed(self) -> None:
         """Stops the servers of caches that the settings no longer have, and removes their data."""
         kept = {self._name(key) for key in self.environment.caches}
-        for name in self._known():
-            if name not in kept:
-                processes.stop(name, self.checkout.local)
-                shutil.rmtree(self.checkout.local / "caches" / name, ignore_errors=True)
-                (self.checkout.local / f"{name}.json").unlink(missing_ok=True)
-
-    def _known(self) -> Iterator[str]:
-        for file in self.checkout.local.glob(f"{self._name('*')}.pid"):
-            yield file.stem
+        for record in self.checkout.local.glob(f"{PREFIX}*.json"):
+            # The names of dev-eu begin like those of dev.
+            is_ours = json.loads(record.read_text())["environment"] == self.environment.name
+            if is_ours and record.stem not in kept:
+                processes.stop(record.stem, self.checkout.local)
+                shutil.rmtree(self.checkout.local / "caches" / record.stem, ignore_errors=True)
+                record.unlink()
 
     def _name(self, key: str) -> str:
         return f"{PREFIX}{self.environment.name}-{key}"

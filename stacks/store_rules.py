@@ -162,7 +162,7 @@ def warnings(environment: Environment) -> Iterator[Problem]:
 
 
 def _variable(use: Use) -> str:
-    """Returns the variable by which uses are told apart: no other kind gives one that ends alike."""
+    """Returns the variable that distinguishes uses: no other kind gives one that ends alike."""
     ends = {
         "services": "url",
         "databases": "host",

@@ -152,7 +152,7 @@ class Notification(Table):
     events: Annotated[
         tuple[Literal["created", "removed"], ...], Field(strict=False, min_length=1), AfterValidator(unique)
     ] = ("created",)
-    """What is told: objects created, removed, or both."""
+    """Events that are notified: objects created, removed, or both."""
     prefix: Annotated[str, Field(max_length=512)] = ""
     """How the names of the objects begin."""
     suffix: Annotated[str, Field(max_length=512)] = ""
@@ -191,7 +191,7 @@ class Bucket(MayExist):
     cors: Annotated[tuple[Cors, ...], Field(strict=False, max_length=100)] = ()
     """Who may use it from a web page."""
     notify: Annotated[tuple[Notification, ...], Field(strict=False)] = ()
-    """Queues that are told of its objects."""
+    """Queues that are notified of its objects."""
 
 
 class Index(Table):

@@ -140,7 +140,7 @@ class Aws:
     def client(self, service: str) -> Any:
         """A client of one of its services."""
         return boto3.client(
-            service,  # type: ignore[call-overload]
+            service,  # type: ignore[call-overload]  # typed by literal names
             endpoint_url=self.url,
             region_name=KEYS["AWS_REGION"],
             aws_access_key_id="testing",

@@ -159,7 +159,7 @@ def _move(task: _Task, source: Queue, message: Message, queues: Mapping[str, Que
     moved.message_attributes = message.message_attributes
     moved.group_id, moved.deduplication_id = message.group_id, message.deduplication_id
     moved.sequence_number = message.sequence_number
-    moved.sent_timestamp = int(at)  # type: ignore[assignment]
+    moved.sent_timestamp = int(at)  # type: ignore[assignment]  # moto says None
     target._messages.append(moved)
     task.moved += 1
 

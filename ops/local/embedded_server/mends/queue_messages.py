@@ -81,7 +81,7 @@ def _settle(backend: SQSBackend, queue: Queue, now: float) -> None:
         if target and undeliverable and not expired:
             vars(message)["source_arn"] = queue.queue_arn
             if target.fifo_queue:
-                message.sent_timestamp = int(message.visible_at)  # type: ignore[assignment]
+                message.sent_timestamp = int(message.visible_at)  # type: ignore[assignment]  # None at first
             vars(message)["entered"] = message.visible_at
             target._messages.append(message)
             # In the order in which they came, whenever somebody looked.
@@ -148,7 +148,7 @@ def send_message(
         raise InvalidParameterValue(
             f"Number of message attributes [{count}] exceeds the allowed maximum [{_MOST_ATTRIBUTES}]."
         )
-    most = int(queue.maximum_message_size)  # type: ignore[attr-defined]
+    most = int(queue.maximum_message_size)  # type: ignore[attr-defined]  # set by name
     if _size(message_body, message_attributes) > most:
         raise InvalidParameterValue(
             f"One or more parameters are invalid. Reason: Message must be shorter than {most} bytes."
@@ -220,7 +220,7 @@ def add_message(queue: Queue, message: Message) -> None:
     known: dict[tuple[str | None, ...], tuple[float, str, str]] = vars(queue).setdefault("known", {})
     for key in [key for key, (at, *_) in known.items() if at + _DUPLICATE_MILLISECONDS <= now]:
         del known[key]
-    by_group = queue.deduplication_scope == "messageGroup"  # type: ignore[attr-defined]
+    by_group = queue.deduplication_scope == "messageGroup"  # type: ignore[attr-defined]  # set by name
     place = (message.group_id if by_group else None, message.deduplication_id)
     if place in known:
         _, message.id, message.sequence_number = known[place]

@@ -24,7 +24,10 @@ _OF_ITS_PLACE = (
     "*.pid",
     "embedded.json",
     "app-*.json",
+    "database-*.json",
     "logs",
+    # Data of PostgreSQL, which nobody but its owner may start with. The copy begins with an empty one.
+    "databases",
 )
 
 

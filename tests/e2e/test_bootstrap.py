@@ -92,6 +92,7 @@ OF_THE_DESK = {
     "ecr:BatchGetImage",
     "ecr:PutImage",
     "ecs:SubmitTaskStateChange",
+    "secretsmanager:GetSecretValue",
     "ssm:GetParameter",
     "sts:AssumeRole",
 }

@@ -85,6 +85,8 @@ def test_what_apps_did_is_what_their_roles_allow(desk: Clone) -> None:
         *((account, f"oaktree-{env}-web-task") for env, account in ACCOUNTS.items()),
         # Their secrets are read as the role that starts tasks.
         *((ACCOUNTS[env], f"oaktree-{env}-web-execution") for env in ("staging", "prod")),
+        # The shop has a database, and its worker waits for messages.
+        *((HOME, f"oaktree-dev-{role}") for role in ("shop-execution", "worker-execution", "worker-task")),
     }
 
 

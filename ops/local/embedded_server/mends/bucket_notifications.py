@@ -123,7 +123,7 @@ def _send(
     for each in _notifications(bucket):
         if not each.matches(event, key):
             continue
-        # The order of events of one object can be told by it.
+        # It puts the events of one object in order.
         about = {**(content or {}), "sequencer": f"{int(time.time() * 1e6):016X}"}
         if version:
             about["versionId"] = version

@@ -1,6 +1,6 @@
 """Tasks that move the messages of a dead-letter queue back, which moto lacks.
 
-A task moves what the queue has when it starts: at once, or as many a second as it is told to. A message that
+A task moves what the queue has when it starts: at once, or at the rate that was asked for. A message that
 is moved is a new one: its id, its time and its count of receives are new.
 Sources: Amazon SQS API Reference, "StartMessageMoveTask", "ListMessageMoveTasks" and "CancelMessageMoveTask";
 Amazon SQS Developer Guide, "Configuring a dead-letter queue redrive".

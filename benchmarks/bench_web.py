@@ -200,7 +200,7 @@ def _aws() -> Iterator[tuple[str, str]]:
                 json={
                     "title": "Slow answers",
                     "message": "We are looking into it.",
-                    "services": ["dynamodb"],
+                    "components": ["status.table"],
                 },
             )
         identifier = made.raise_for_status().json()["id"]

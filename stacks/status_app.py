@@ -10,7 +10,7 @@ from stacks.containers import Container, Reference
 from stacks.service_settings import ContainerHealth
 from stacks.settings import Environment, Project
 from webapp import contract
-from webapp.contract import Grant, Resource
+from webapp.contract import COMPONENTS, Component, Grant, Kind, Resource
 
 __all__ = ["STATUS", "Grant", "Program", "Resource", "status_container"]
 
@@ -92,6 +92,26 @@ def status_container(project: Project, environment: Environment, key: str) -> Co
     )
 
 
+def _components(project: Project, environment: Environment, key: str) -> str:
+    """Returns what the app watches, as JSON: its own service, table, image and alarms."""
+    service = naming.service_name(project.name, environment.name, key)
+    table = naming.table_name(project.name, environment)
+    alarms = naming.alarm_prefix(project.name, environment.name, key)
+    watched = (
+        _component(f"services.{key}", Kind.WEB, key, "Services", service),
+        _component("status.table", Kind.STORAGE, "History", "Status page", table, public=False),
+        _component("status.image", Kind.IMAGE, "Image", "Status page", service, public=False),
+        _component("status.alarms", Kind.ALARMS, "Alarms", "Status page", alarms, public=False),
+    )
+    return COMPONENTS.dump_json(watched, exclude_none=True).decode()
+
+
+def _component(
+    id: str, kind: Kind, name: str, group: str, resource: str, *, public: bool = True
+) -> Component:
+    return Component(id=id, kind=kind, name=name, group=group, resource=resource, public=public)
+
+
 def _variables(project: Project, environment: Environment, key: str) -> Mapping[str, str | Reference]:
     service = environment.services[key]
     known = contract.environment_of(
@@ -100,11 +120,9 @@ def _variables(project: Project, environment: Environment, key: str) -> Mapping[
             service=key,
             aws_region=environment.region,
             table=naming.table_name(project.name, environment),
-            # Names and no references: the ECS service refers to the task definition with this variable.
+            # Names and no references: the ECS service refers to the task definition with these variables.
             cluster=naming.base(project.name, environment.name),
-            ecs_service=naming.service_name(project.name, environment.name, key),
-            alarm_prefix=naming.alarm_prefix(project.name, environment.name, key),
-            log_group=naming.log_group(project.name, environment.name, key),
+            components=_components(project, environment, key),
             image=Reference.IMAGE,
             commit=Reference.COMMIT,
             keep_alive=service.keep_alive,

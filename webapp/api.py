@@ -9,11 +9,14 @@ import orjson
 from starlette.requests import Request
 from starlette.routing import Route
 
+from webapp.components import ID_PATTERN
 from webapp.contract import HEALTH_PATH, READY_PATH, STATUS_PATH
 from webapp.endpoints.health import Alive, Ready
 from webapp.history.models import HistoryPage, HistoryQuery
 from webapp.incidents.models import (
-    ID_PATTERN,
+    ID_PATTERN as INCIDENT_ID,
+)
+from webapp.incidents.models import (
     Incident,
     IncidentChange,
     IncidentPage,
@@ -22,8 +25,7 @@ from webapp.incidents.models import (
 )
 from webapp.openapi import Operation, Parameter, Response, Schema, document
 from webapp.responses import JsonResponse
-from webapp.services import ServiceName
-from webapp.status import ServiceStatus, Status
+from webapp.status import ComponentStatus, Status
 
 TITLE: Final = "OakTree status service"
 VERSION: Final = "1"
@@ -52,11 +54,11 @@ _OF_WRITING: Final = (
 )
 _ENTITY_TAG: Final = {"ETag": "The incident's version, as If-Match wants it."}
 _LINK: Final = {"Link": "The next page (RFC 8288), where there is one."}
-_SERVICE: Final = Parameter(
-    "service", "path", "The service's name.", {"type": "string", "enum": [*ServiceName]}, required=True
+_COMPONENT: Final = Parameter(
+    "id", "path", "The component's id.", {"type": "string", "pattern": ID_PATTERN}, required=True
 )
 _IDENTIFIER: Final = Parameter(
-    "id", "path", "The incident's id.", {"type": "string", "pattern": ID_PATTERN}, required=True
+    "id", "path", "The incident's id.", {"type": "string", "pattern": INCIDENT_ID}, required=True
 )
 _IF_MATCH: Final = Parameter(
     "If-Match",
@@ -101,20 +103,20 @@ OPERATIONS: Final = (
         "GET",
         STATUS_PATH,
         "readStatus",
-        "How all services are doing, and the release",
+        "How all components are doing, and the release",
         "status",
         {HTTPStatus.OK: Response("The status document.", Status)},
         _TOO_LARGE,
     ),
     Operation(
         "GET",
-        f"{STATUS_PATH}/{{service}}",
-        "readServiceStatus",
-        "How one service is doing",
+        f"{STATUS_PATH}/{{id}}",
+        "readComponentStatus",
+        "How one component is doing",
         "status",
-        {HTTPStatus.OK: Response("The service's status.", ServiceStatus)},
+        {HTTPStatus.OK: Response("The component's status.", ComponentStatus)},
         (*_TOO_LARGE, HTTPStatus.NOT_FOUND),
-        parameters=(_SERVICE,),
+        parameters=(_COMPONENT,),
     ),
     Operation(
         "GET",
@@ -135,7 +137,7 @@ OPERATIONS: Final = (
         "GET",
         "/api/history",
         "readHistory",
-        "What was found out about one service, minute by minute and day by day",
+        "What was found out about one component, minute by minute and day by day",
         "history",
         {HTTPStatus.OK: Response("A page of records, the newest first.", HistoryPage, headers=_LINK)},
         (*_TOO_LARGE, *_OF_THE_TABLE, HTTPStatus.BAD_REQUEST),

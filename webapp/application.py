@@ -62,7 +62,7 @@ def _lifespan(
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[Resources]:
         shutdown.begin()
-        board = Board(utc_now())
+        board = Board(settings.watched, utc_now())
         async with open_clients(settings) as clients:
             admission = Admission(CONNECTIONS_FOR_REQUESTS, WAITING_REQUESTS)
             table = TableClient(clients.dynamodb, settings.table, settings.service, admission)
@@ -77,7 +77,7 @@ def _lifespan(
                     "table": table,
                     "board": board,
                     "status": status_cache,
-                    "page": PageCache(board, status_cache, settings, PageTemplate(page.URLS)),
+                    "page": PageCache(board, status_cache, settings, PageTemplate(page.URLS, settings)),
                     "events": Events(board, status_cache, shutdown),
                     "shutdown": shutdown,
                 }

@@ -1,18 +1,19 @@
 """The AWS session: its credentials, its clients, and admission control for requests."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
+import aiohttp
 from aiobotocore.config import AioConfig
 from aiobotocore.session import AioSession, get_session
 from botocore.credentials import ReadOnlyCredentials
 from botocore.exceptions import CredentialRetrievalError
 
 from webapp.checks import CHECKS
-from webapp.services import ServiceName
 from webapp.settings import Settings
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ CONNECTIONS_FOR_RECORDER: Final = 10
 """Connections to DynamoDB for the recorder."""
 
 CONNECTIONS_FOR_CHECKS: Final = 2
-"""Connections to a service for its check."""
+"""Connections to an AWS service for each component whose check calls it."""
 
 
 class _Credentials(Protocol):
@@ -154,7 +155,7 @@ def configuration(connections: int) -> AioConfig:
 
 @dataclass(frozen=True)
 class Clients:
-    """The app's clients: DynamoDB for requests and for the recorder, and one per check by its name.
+    """The app's clients: DynamoDB for requests and for the recorder; AWS and HTTP for the checks.
 
     Checks and the recorder have their own clients, so that a burst of requests neither makes the table look
     down nor leaves a gap in the history.
@@ -162,7 +163,15 @@ class Clients:
 
     dynamodb: "DynamoDBClient"
     dynamodb_for_recorder: "DynamoDBClient"
-    checks: Mapping[ServiceName, Any]
+    aws: Mapping[str, Any]
+    """Those of the checks, as botocore names the services."""
+
+    http: aiohttp.ClientSession
+    """For probes."""
+
+    def of(self, service: str) -> Any:
+        """Returns the checks' client of an AWS service."""
+        return self.aws[service]
 
 
 @asynccontextmanager
@@ -184,11 +193,20 @@ async def open_clients(settings: Settings) -> AsyncIterator[Clients]:
             )
 
         region = settings.aws_region
+        checks = [CHECKS[component.kind] for component in settings.watched.values()]
+        called = Counter(service for check in checks for service in check.clients)
         yield Clients(
             dynamodb=await client("dynamodb", region, CONNECTIONS_FOR_REQUESTS),
             dynamodb_for_recorder=await client("dynamodb", region, CONNECTIONS_FOR_RECORDER),
-            checks={
-                check.name: await client(check.client, check.region(settings), CONNECTIONS_FOR_CHECKS)
-                for check in CHECKS
+            aws={
+                service: await client(service, _region(service, settings), CONNECTIONS_FOR_CHECKS * count)
+                for service, count in called.items()
             },
+            http=await stack.enter_async_context(aiohttp.ClientSession()),
         )
+
+
+def _region(service: str, settings: Settings) -> str:
+    """Returns the region of a client of the checks. The image may be in another region's registry."""
+    registry = settings.registry
+    return registry.region if service == "ecr" and registry else settings.aws_region

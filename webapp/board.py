@@ -1,14 +1,13 @@
 """The board holds the current state of the platform. Background tasks write it, requests read it."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Final
 
 from webapp.history.models import Day
 from webapp.incidents.models import Incident
-from webapp.services import ServiceName
 from webapp.states import Finding, State, worst
 
 NOT_CHECKED: Final = Finding(State.UNKNOWN, "Not checked yet.")
@@ -21,7 +20,7 @@ class Result:
     `checked_at` is None until the first check has ended. `since` is when this state was first found.
     """
 
-    service: ServiceName
+    component: str
     finding: Finding
     checked_at: datetime | None
     since: datetime
@@ -32,23 +31,23 @@ class Result:
 class Snapshot:
     """The state of the platform at one moment; each change creates the next version.
 
-    `open_incidents` and `days` are None until first read. `days` are the last 90 of each service, the
+    `open_incidents` and `days` are None until first read. `days` are the last 90 of each component, the
     oldest first. `incidents_read_at` and `days_read_at` are when they were last confirmed; a new
     confirmation alone does not create a version. `deployed_at` is when ECS last began to deploy each release,
-    by its digest, as reported by ECS since this process started.
+    by component and digest, as reported by ECS since this process started.
     """
 
     version: int
-    results: Mapping[ServiceName, Result]
+    results: Mapping[str, Result]
     open_incidents: tuple[Incident, ...] | None = None
-    days: Mapping[ServiceName, tuple[Day, ...]] | None = None
+    days: Mapping[str, tuple[Day, ...]] | None = None
     incidents_read_at: datetime | None = None
     days_read_at: datetime | None = None
-    deployed_at: Mapping[str, datetime] = field(default_factory=dict)
+    deployed_at: Mapping[tuple[str, str], datetime] = field(default_factory=dict)
 
     @property
     def state(self) -> State:
-        """Returns the worst state of all services."""
+        """Returns the worst state of all components."""
         return worst(result.finding.state for result in self.results.values())
 
     @property
@@ -62,17 +61,17 @@ class Snapshot:
 class Board:
     """Holds the current snapshot and wakes tasks that wait for the next one."""
 
-    def __init__(self, now: datetime) -> None:
-        self.snapshot = Snapshot(0, {name: Result(name, NOT_CHECKED, None, now) for name in ServiceName})
+    def __init__(self, components: Iterable[str], now: datetime) -> None:
+        self.snapshot = Snapshot(0, {name: Result(name, NOT_CHECKED, None, now) for name in components})
         self._changed = asyncio.Event()
 
     def put_result(self, result: Result) -> None:
-        """Replaces the result of one service."""
+        """Replaces the result of one component."""
         previous = self.snapshot
         self._put(
             replace(
                 previous,
-                results={**previous.results, result.service: result},
+                results={**previous.results, result.component: result},
                 deployed_at={**previous.deployed_at, **_deployment(result)},
             )
         )
@@ -84,7 +83,7 @@ class Board:
         if incidents != self.snapshot.open_incidents:
             self._put(replace(self.snapshot, open_incidents=incidents))
 
-    def put_days(self, days: Mapping[ServiceName, tuple[Day, ...]], read_at: datetime | None = None) -> None:
+    def put_days(self, days: Mapping[str, tuple[Day, ...]], read_at: datetime | None = None) -> None:
         """Replaces the availability per day, as read at `read_at`."""
         self.snapshot = replace(self.snapshot, days_read_at=read_at or self.snapshot.days_read_at)
         if days != self.snapshot.days:
@@ -102,11 +101,11 @@ class Board:
         self._changed = asyncio.Event()
 
 
-def _deployment(result: Result) -> dict[str, datetime]:
-    """Returns the digest that ECS deploys with its start time; empty if the result lacks either."""
+def _deployment(result: Result) -> dict[tuple[str, str], datetime]:
+    """Returns the component and the digest that ECS deploys of it with its start time, if it has them."""
     digest, deployed_at = (result.finding.details.get(name) for name in ("digest", "deployed_at"))
-    if result.service is ServiceName.ECS and isinstance(digest, str) and isinstance(deployed_at, str):
-        return {digest: datetime.fromisoformat(deployed_at)}
+    if isinstance(digest, str) and isinstance(deployed_at, str):
+        return {(result.component, digest): datetime.fromisoformat(deployed_at)}
     return {}
 
 

@@ -57,6 +57,11 @@ class Component(BaseModel):
     slow_after: Annotated[int, Field(gt=0)] | None = None
     """Milliseconds from which an answer is slow, which is degraded; None if its time does not matter."""
 
+    @property
+    def word(self) -> str:
+        """Returns the component's name in the settings: `web` for `services.web`."""
+        return self.id.partition(".")[2]
+
 
 COMPONENTS: Final = TypeAdapter(tuple[Component, ...])
 """Reads and writes the list of all components, as JSON."""

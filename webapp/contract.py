@@ -1,7 +1,7 @@
 """What the app needs from the platform, in one place.
 
 The stacks derive the task definition, the target group's health check, the table and the task role's policy
-from this module, and the app boots from it. Variables and AWS actions of a check are in its own file
+from this module, and the app boots from it. The AWS actions of a check are in its own file
 (`webapp.checks`); this module gathers them.
 """
 
@@ -9,12 +9,14 @@ from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
-from webapp.checks import CHECKS, CheckVariables
-from webapp.services import Format, Grant, Resource
+from webapp.check import Format, Grant, Resource
+from webapp.checks import CHECKS
+from webapp.components import COMPONENTS, Component, Kind
 from webapp.table import EXPIRY_ATTRIBUTE, PARTITION_KEY, SORT_KEY
 
 __all__ = [
     "COMMAND",
+    "COMPONENTS",
     "EXPIRY_ATTRIBUTE",
     "GRANTS",
     "HEALTH_COMMAND",
@@ -28,8 +30,10 @@ __all__ = [
     "STOP_SIGNAL",
     "TOKENS",
     "USER",
+    "Component",
     "Configuration",
     "Grant",
+    "Kind",
     "Resource",
     "Secrets",
     "environment_of",
@@ -47,7 +51,7 @@ READY_PATH: Final = "/readyz"
 """Answers 200 if the last check read the table within its deadline, else 503."""
 
 STATUS_PATH: Final = "/api/status"
-"""Answers 200 with the release and the state of each AWS service the app uses."""
+"""Answers 200 with the state of every public component."""
 
 USER: Final = "10001:10001"
 """User and group of the container: not root, and numeric, so that the image needs no entry for them."""
@@ -69,7 +73,7 @@ HEARTBEAT: Final = 15
 """Seconds of silence after which an event stream sends a comment, so that the load balancer keeps it open."""
 
 
-class Configuration(CheckVariables):
+class Configuration(BaseModel):
     """The app's plain environment variables: a field's name in capitals is the variable's name.
 
     The platform builds one and passes `environment_of` it to the container. A value may be a Terraform
@@ -106,8 +110,56 @@ class Configuration(CheckVariables):
     shutdown_timeout: int = Field(gt=0, description="seconds, a whole number above 0")
     """Seconds that requests in flight have after the stop signal."""
 
+    table: Annotated[str, Format(r"[a-zA-Z0-9_.-]{3,255}")] = Field(
+        min_length=1,
+        description="the name of a DynamoDB table: 3 to 255 letters, digits, '_', '.' or '-'",
+    )
+    """Name of the DynamoDB table the app keeps its data in.
+
+    Source of the format: DynamoDB Developer Guide, "Naming rules".
+    """
+
+    cluster: Annotated[str, Format(r"[a-zA-Z0-9_-]{1,255}")] = Field(
+        min_length=1, description="the name of an ECS cluster"
+    )
+    """Name of the ECS cluster the environment's services run in.
+
+    Source of the format: Amazon ECS API Reference, "CreateCluster".
+    """
+
+    components: str = Field(
+        min_length=1,
+        description="a JSON list of the components to watch, each with id, kind, name, group and resource",
+    )
+    """What the app watches, as `webapp.components.COMPONENTS` writes it; the order is that of the page."""
+
+    probes: str = Field(
+        default="{}", description="a JSON object that maps components to the http(s) URLs to probe"
+    )
+    """URLs that are probed, by the id of their component. Apart from the components, because at a desk
+    services have other addresses."""
+
     check_interval: int = Field(default=15, ge=1, le=300, description="seconds, a whole number from 1 to 300")
-    """Seconds between two checks of the same AWS service."""
+    """Seconds between two checks of the same component."""
+
+    failure_threshold: int = Field(default=2, ge=1, le=10, description="a whole number from 1 to 10")
+    """Failed checks in a row after which a component is down."""
+
+    operator_view: Literal["on", "off"] = Field(default="on", description="on or off")
+    """Whether there is a page for operators. It needs the token."""
+
+    title: str = Field(default="Status", min_length=1, max_length=80, description="1 to 80 characters")
+    """The page's title."""
+
+    logo_url: Annotated[str, Format(r"|https://[^\s\"'<>;,]{1,2000}")] = Field(
+        default="", description="the https URL of a picture, or nothing"
+    )
+    """The page's logo; none if empty."""
+
+    links: str = Field(
+        default="[]", description='a JSON list of links, such as [{"name": "Help", "url": "https://..."}]'
+    )
+    """Links at the foot of the page."""
 
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="debug, info, warning or error"
@@ -149,10 +201,15 @@ def environment_of(configuration: Configuration) -> dict[str, str]:
     return dict(sorted((name.upper(), str(value)) for name, value in values.items()))
 
 
+def _grants() -> tuple[Grant, ...]:
+    """Returns the grants of all checks, each once: kinds may share some."""
+    return tuple(dict.fromkeys(grant for check in CHECKS.values() for grant in check.grants))
+
+
 GRANTS: Final = (
     Grant("ReadTable", ("dynamodb:GetItem", "dynamodb:Query"), Resource.TABLE),
     Grant("WriteTable", ("dynamodb:PutItem", "dynamodb:UpdateItem"), Resource.TABLE),
-    *(grant for check in CHECKS for grant in check.grants),
+    *_grants(),
 )
 """All AWS actions of the app; the task role allows these and no others.
 

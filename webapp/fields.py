@@ -4,7 +4,9 @@ import re
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Annotated, Any, Final, TypeVar
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
+
+from webapp.components import ID_PATTERN
 
 _DATE: Final = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _DATE_TIME: Final = re.compile(
@@ -98,6 +100,16 @@ def _whole_number(text: str) -> int:
 
 WholeNumber = Annotated[int, BeforeValidator(_whole_number)]
 """A query parameter of decimal digits, without sign or point."""
+
+
+def _known(identifier: str, info: ValidationInfo) -> str:
+    if info.context is not None and identifier not in info.context:
+        raise ValueError(f"There is no such component; there are {', '.join(info.context)}.")
+    return identifier
+
+
+ComponentId = Annotated[str, Field(json_schema_extra={"pattern": ID_PATTERN}), AfterValidator(_known)]
+"""The id of a component. The context of the validation has those that clients may name; without it, all."""
 
 CursorText = Annotated[str, Field(min_length=1, max_length=LONGEST_CURSOR)]
 """A query parameter with the cursor of a page."""

@@ -8,7 +8,7 @@ position and the query of the list, so that a cursor of another list is rejected
 import base64
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import Annotated, Final, TypeVar
@@ -18,6 +18,7 @@ from pydantic_core import ErrorDetails
 from starlette.datastructures import QueryParams
 from starlette.requests import Request
 
+from webapp.components import Component
 from webapp.resources import Resources
 from webapp.responses import HTTPProblem
 
@@ -58,7 +59,7 @@ async def read_body(request: Request[Resources], model: type[M]) -> M:
         detail = f"The body is not UTF-8: byte {error.start} begins no character."
         raise HTTPProblem(HTTPStatus.BAD_REQUEST, detail) from None
     try:
-        return model.model_validate_json(body, strict=True)
+        return model.model_validate_json(body, strict=True, context=_known(request))
     except ValidationError as error:
         problems = _problems(error)
         if problems[0]["type"] == "json_invalid":
@@ -85,7 +86,7 @@ def read_query(request: Request[Resources], model: type[M]) -> M:
     ]
     if not errors:
         try:
-            return model.model_validate(dict(given))
+            return model.model_validate(dict(given), context=_known(request))
         except ValidationError as error:
             errors = [
                 {"parameter": str(problem["loc"][0]), "detail": _detail(problem, "parameter")}
@@ -93,6 +94,11 @@ def read_query(request: Request[Resources], model: type[M]) -> M:
             ]
     detail = "The query string has parameters that are wrong; errors tells which."
     raise HTTPProblem(HTTPStatus.BAD_REQUEST, detail, errors=errors[:MOST_ERRORS])
+
+
+def _known(request: Request[Resources]) -> Mapping[str, Component]:
+    """The components that clients may name."""
+    return request.state["settings"].watched
 
 
 def json_pointer(location: Sequence[str | int]) -> str:

@@ -3,18 +3,49 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Annotated, Any, Final
 
-from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
-from pydantic_core import ErrorDetails
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    TypeAdapter,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
+from pydantic_core import ErrorDetails, PydanticCustomError
 
+from webapp.check import Format
+from webapp.checks import CHECKS
+from webapp.components import COMPONENTS, Component, Kind
 from webapp.contract import Configuration, Secrets
-from webapp.services import Format
 
 _LONGEST_VALUE: Final = 80
 _ECR_IMAGE: Final = re.compile(
     r"(?P<account_id>\d{12})\.dkr\.ecr\.(?P<region>[a-z0-9-]+)\.amazonaws\.com/(?P<repository>[^@:]+)"
 )
+
+
+_HTTP_URL: Final = r"^https?://[^\s\"'<>/@]+(/[^\s\"'<>]*)?$"
+
+_WRONG: Final = "wrong"
+"""The type of errors whose message says what is wrong."""
+
+
+class Link(BaseModel):
+    """A link at the foot of the page."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: Annotated[str, Field(min_length=1, max_length=80)]
+    url: Annotated[str, Field(pattern=_HTTP_URL, max_length=2048)]
+
+
+_PROBES: Final = TypeAdapter(dict[str, Annotated[str, Field(pattern=_HTTP_URL, max_length=2048)]])
+_LINKS: Final = TypeAdapter(tuple[Link, ...])
 
 
 @dataclass(frozen=True)
@@ -54,6 +85,57 @@ class Settings(Secrets, Configuration):
             raise ValueError("no SHA-256 in hexadecimal digits")
         return value
 
+    @field_validator("components")
+    @classmethod
+    def _are_components(cls, text: str) -> str:
+        components = _read(COMPONENTS, text)
+        ids = [component.id for component in components]
+        for component in components:
+            if ids.count(component.id) > 1:
+                raise _wrong(f"has {component.id} twice")
+            if component.kind not in CHECKS:
+                raise _wrong(f"has {component.id} of the kind {component.kind}, for which there is no check")
+        if [component.kind for component in components].count(Kind.STORAGE) != 1:
+            raise _wrong(f"needs one component of the kind {Kind.STORAGE}: the app's own table")
+        return text
+
+    @field_validator("probes")
+    @classmethod
+    def _are_probes(cls, text: str) -> str:
+        _read(_PROBES, text)
+        return text
+
+    @field_validator("links")
+    @classmethod
+    def _are_links(cls, text: str) -> str:
+        _read(_LINKS, text)
+        return text
+
+    @cached_property
+    def watched(self) -> Mapping[str, Component]:
+        """Returns the components to watch by their ids, in the order of the page."""
+        return {component.id: component for component in COMPONENTS.validate_json(self.components)}
+
+    @cached_property
+    def storage(self) -> Component:
+        """Returns the app's own table."""
+        return next(component for component in self.watched.values() if component.kind is Kind.STORAGE)
+
+    @cached_property
+    def probe_urls(self) -> Mapping[str, str]:
+        """Returns the URLs to probe, by the id of their component."""
+        return _PROBES.validate_json(self.probes)
+
+    @cached_property
+    def page_links(self) -> tuple[Link, ...]:
+        """Returns the links at the foot of the page."""
+        return _LINKS.validate_json(self.links)
+
+    @property
+    def own_id(self) -> str:
+        """Returns the id of the component that is the app itself."""
+        return f"services.{self.service}"
+
     @property
     def digest(self) -> str:
         """Returns the digest of the released image: `sha256:<64 hexadecimal digits>`."""
@@ -72,6 +154,23 @@ class Settings(Secrets, Configuration):
     def writing(self) -> bool:
         """Returns whether writing is on."""
         return self.write_token_sha256 is not None
+
+
+def _read(adapter: TypeAdapter[Any], text: str) -> Any:
+    """Parses JSON. Raises the first thing that is wrong with it, and where."""
+    try:
+        return adapter.validate_json(text)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise _wrong(
+            f"is wrong at {where}: {first['msg']}" if where else f"is wrong: {first['msg']}"
+        ) from None
+
+
+def _wrong(what: str) -> PydanticCustomError:
+    # Braces would be taken for places to fill in.
+    return PydanticCustomError(_WRONG, "{what}", {"what": what})
 
 
 def read_settings(environ: Mapping[str, str]) -> Settings:
@@ -96,6 +195,8 @@ def _line(problem: ErrorDetails) -> str:
 def _found(name: str, problem: ErrorDetails) -> str:
     if problem["type"] == "missing":
         return "is missing"
+    if problem["type"] == _WRONG:
+        return problem["msg"]
     if name in Secrets.model_fields:
         return "is wrong (its value is not shown)"
     value = str(problem["input"])

@@ -7,16 +7,15 @@ from typing import Final, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from webapp.board import Board, Result, Snapshot, utc_now
-from webapp.checks import BY_NAME
-from webapp.services import ServiceName
+from webapp.components import Component
 from webapp.settings import Settings
 from webapp.states import Detail, State
 
 MESSAGES: Final[Mapping[State, str]] = {
-    State.OPERATIONAL: "All services are operational.",
-    State.DEGRADED: "Some services are degraded.",
-    State.DOWN: "Some services are down.",
-    State.UNKNOWN: "The state of some services is not known.",
+    State.OPERATIONAL: "All components are operational.",
+    State.DEGRADED: "Some components are degraded.",
+    State.DOWN: "Some components are down.",
+    State.UNKNOWN: "The state of some components is not known.",
 }
 
 
@@ -34,17 +33,17 @@ class Release(BaseModel):
     )
 
 
-class ServiceStatus(BaseModel):
-    """How one service is doing: latency in milliseconds, age in seconds, times in UTC.
+class ComponentStatus(BaseModel):
+    """How one component is doing: latency in milliseconds, age in seconds, times in UTC.
 
     A status is stale when its check is overdue: then it tells how things were.
     """
 
     model_config = ConfigDict(frozen=True)
 
-    name: ServiceName = Field(description="The service's name in paths and queries.")
-    title: str = Field(description="What people call it.")
-    purpose: str = Field(description="What it is to the app.")
+    id: str = Field(description="The component's id, by which paths and queries name it.")
+    name: str = Field(description="What people call it.")
+    group: str = Field(description="The heading under which the page shows it.")
     state: State = Field(description="How it is doing.")
     message: str = Field(description="How it is doing, for a person.")
     since: datetime = Field(description="When it was first found in this state.")
@@ -65,7 +64,7 @@ class Status(BaseModel):
     environment: str = Field(description="The environment's name.")
     service: str = Field(description="The service's name within it.")
     region: str = Field(description="The AWS region.")
-    state: State = Field(description="The worst state of all services.")
+    state: State = Field(description="The worst state of all components.")
     message: str = Field(description="How the platform is doing, for a person.")
     checked_at: datetime | None = Field(
         description="When the check that lies back longest ended; null until all have."
@@ -79,7 +78,7 @@ class Status(BaseModel):
         description="How many incidents are open; null while that is not known."
     )
     writing: Literal["on", "off"] = Field(description="Whether a token may write.")
-    services: Mapping[ServiceName, ServiceStatus] = Field(description="Each service by its name.")
+    components: Mapping[str, ComponentStatus] = Field(description="Each component by its id.")
 
 
 def stale_after(settings: Settings) -> float:
@@ -87,20 +86,27 @@ def stale_after(settings: Settings) -> float:
     return 2 * settings.check_interval + 5
 
 
-def service_status(result: Result, settings: Settings, now: datetime) -> ServiceStatus:
-    """Returns the status of one service at a time."""
-    finding, check = result.finding, BY_NAME[result.service]
-    age = _age(result.checked_at, now)
-    return ServiceStatus(
-        name=result.service,
-        title=check.title,
-        purpose=check.purpose,
+def is_stale(checked_at: datetime | None, settings: Settings, now: datetime) -> bool:
+    """Returns whether the check that follows one at this time is overdue."""
+    age = _age(checked_at, now)
+    return age is not None and age > stale_after(settings)
+
+
+def component_status(
+    component: Component, result: Result, settings: Settings, now: datetime
+) -> ComponentStatus:
+    """Returns the status of one component at a time."""
+    finding = result.finding
+    return ComponentStatus(
+        id=component.id,
+        name=component.name,
+        group=component.group,
         state=finding.state,
         message=finding.message,
         since=result.since,
         checked_at=result.checked_at,
-        age=age,
-        stale=age is not None and age > stale_after(settings),
+        age=_age(result.checked_at, now),
+        stale=is_stale(result.checked_at, settings, now),
         latency_ms=result.latency_ms,
         details=finding.details,
     )
@@ -108,7 +114,10 @@ def service_status(result: Result, settings: Settings, now: datetime) -> Service
 
 def status(snapshot: Snapshot, settings: Settings, started_at: datetime, now: datetime) -> Status:
     """Returns the status document of a snapshot at a time."""
-    services = {name: service_status(snapshot.results[name], settings, now) for name in ServiceName}
+    components = {
+        component.id: component_status(component, snapshot.results[component.id], settings, now)
+        for component in settings.watched.values()
+    }
     return Status(
         environment=settings.environment,
         service=settings.service,
@@ -117,17 +126,17 @@ def status(snapshot: Snapshot, settings: Settings, started_at: datetime, now: da
         message=MESSAGES[snapshot.state],
         checked_at=snapshot.checked_at,
         age=_age(snapshot.checked_at, now),
-        stale=any(service.stale for service in services.values()),
+        stale=any(component.stale for component in components.values()),
         release=Release(
             digest=settings.digest,
             commit=settings.commit,
-            since=snapshot.deployed_at.get(settings.digest, started_at),
+            since=snapshot.deployed_at.get((settings.own_id, settings.digest), started_at),
         ),
         started_at=started_at,
         uptime=round((now - started_at).total_seconds(), 1),
         open_incidents=None if snapshot.open_incidents is None else len(snapshot.open_incidents),
         writing="on" if settings.writing else "off",
-        services=services,
+        components=components,
     )
 
 

@@ -4,8 +4,8 @@ One table holds everything. Partition key `pk` and sort key `sk` are strings:
 
 | pk                       | sk                            | what it is                          | kept     |
 |--------------------------|-------------------------------|-------------------------------------|----------|
-| `web#history#ecs`        | `minute#2026-11-23T06:25:00Z` | the finding of a check in a minute  | 90 days  |
-| `web#history#ecs`        | `day#2026-11-23`              | number of records by state          | 400 days |
+| `web#history#<id>`       | `minute#2026-11-23T06:25:00Z` | the finding of a check in a minute  | 90 days  |
+| `web#history#<id>`       | `day#2026-11-23`              | number of records by state          | 400 days |
 | `web#incidents`          | `incident#<id>`               | an incident with all its updates    | forever  |
 | `web#incidents`          | `open`                        | the ids of open incidents, as a set | forever  |
 | `web#idempotency#<hash>` | `create-incident`             | the incident that a key has opened  | 24 hours |
@@ -24,8 +24,6 @@ from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from pydantic import JsonValue
-
-from webapp.services import ServiceName
 
 if TYPE_CHECKING:
     from types_aiobotocore_dynamodb.type_defs import AttributeValueTypeDef
@@ -73,17 +71,17 @@ class Keys:
 
     service: str
 
-    def history(self, checked: ServiceName) -> str:
-        """Returns the partition with the minutes and days of a checked service."""
-        return f"{self.service}#history#{checked}"
+    def history(self, component: str) -> str:
+        """Returns the partition with the minutes and days of a component."""
+        return f"{self.service}#history#{component}"
 
-    def minute(self, checked: ServiceName, slot: datetime) -> Key:
+    def minute(self, component: str, slot: datetime) -> Key:
         """Returns the key of the record of the minute (UTC) that starts at `slot`."""
-        return Key(self.history(checked), f"{_MINUTE}{slot.astimezone(UTC):%Y-%m-%dT%H:%M}:00Z")
+        return Key(self.history(component), f"{_MINUTE}{slot.astimezone(UTC):%Y-%m-%dT%H:%M}:00Z")
 
-    def day(self, checked: ServiceName, day: date) -> Key:
+    def day(self, component: str, day: date) -> Key:
         """Returns the key of the counters of a day (UTC)."""
-        return Key(self.history(checked), f"{_DAY}{day.isoformat()}")
+        return Key(self.history(component), f"{_DAY}{day.isoformat()}")
 
     @property
     def incidents(self) -> str:

@@ -4,6 +4,7 @@
 deadlines nor a log of requests, which makes it faster than a fair comparison would have it.
 """
 
+import json
 import os
 import sys
 from typing import Any
@@ -15,8 +16,8 @@ from fastapi import FastAPI, HTTPException
 from pydantic import BaseModel
 
 
-class ServiceStatus(BaseModel):
-    """How a service is doing."""
+class ComponentStatus(BaseModel):
+    """How a component is doing."""
 
     state: str
     message: str
@@ -26,14 +27,15 @@ class Status(BaseModel):
     """How all are doing."""
 
     environment: str
-    services: dict[str, ServiceStatus]
+    components: dict[str, ComponentStatus]
 
 
 def create_app() -> FastAPI:
     """The service for the variables of the environment."""
     session = boto3.Session(region_name=os.environ["AWS_REGION"])
     dynamodb, ecs, ecr = session.client("dynamodb"), session.client("ecs"), session.client("ecr")
-    cloudwatch, logs, sts = session.client("cloudwatch"), session.client("logs"), session.client("sts")
+    cloudwatch = session.client("cloudwatch")
+    resources = {component["id"]: component["resource"] for component in json.loads(os.environ["COMPONENTS"])}
     table = os.environ["TABLE"]
     image = os.environ["IMAGE"].partition("/")[2].partition("@")
     app = FastAPI()
@@ -45,24 +47,20 @@ def create_app() -> FastAPI:
     @app.get("/api/status")
     def status() -> Status:
         described = dynamodb.describe_table(TableName=table)["Table"]
-        service = ecs.describe_services(cluster=os.environ["CLUSTER"], services=[os.environ["ECS_SERVICE"]])[
-            "services"
-        ][0]
+        services = ecs.describe_services(cluster=os.environ["CLUSTER"], services=[resources["services.web"]])
+        service = services["services"][0]
         images = ecr.describe_images(repositoryName=image[0], imageIds=[{"imageDigest": image[2]}])
-        alarms = cloudwatch.describe_alarms(AlarmNamePrefix=os.environ["ALARM_PREFIX"])["MetricAlarms"]
-        groups = logs.describe_log_groups(logGroupNamePrefix=os.environ["LOG_GROUP"])["logGroups"]
+        alarms = cloudwatch.describe_alarms(AlarmNamePrefix=resources["status.alarms"])["MetricAlarms"]
         messages = {
-            "dynamodb": f"The table is {described['TableStatus']}.",
-            "ecs": f"{service['runningCount']} of {service['desiredCount']} tasks run.",
-            "ecr": f"{len(images['imageDetails'])} images.",
-            "cloudwatch": f"{len(alarms)} alarms.",
-            "logs": f"{len(groups)} groups.",
-            "sts": sts.get_caller_identity()["Account"],
+            "status.table": f"The table is {described['TableStatus']}.",
+            "services.web": f"{service['runningCount']} of {service['desiredCount']} tasks run.",
+            "status.image": f"{len(images['imageDetails'])} images.",
+            "status.alarms": f"{len(alarms)} alarms.",
         }
         return Status(
             environment=os.environ["ENVIRONMENT"],
-            services={
-                name: ServiceStatus(state="operational", message=message)
+            components={
+                name: ComponentStatus(state="operational", message=message)
                 for name, message in messages.items()
             },
         )

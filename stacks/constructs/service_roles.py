@@ -44,7 +44,7 @@ class ServiceRoles:
             name=workload.task_role,
             description=f"What {key} itself may do",
             service="ecs-tasks.amazonaws.com",
-            statements=[*_task(workload, log_group), *values.mounts.statements()],
+            statements=[*_task(workload), *values.mounts.statements()],
         )
 
     @property
@@ -64,8 +64,8 @@ def _execution(workload: Workload, log_group: LogGroup, values: TaskValues) -> I
         yield Statement("ReadSecrets", ["secretsmanager:GetSecretValue"], values.secretsmanager_arns)
 
 
-def _task(workload: Workload, log_group: LogGroup) -> Iterator[Statement]:
-    resources = _resources(workload, log_group)
+def _task(workload: Workload) -> Iterator[Statement]:
+    resources = _resources(workload)
     yield from workload.permissions
     for connection in workload.connections:
         yield from connection.statements
@@ -75,12 +75,11 @@ def _task(workload: Workload, log_group: LogGroup) -> Iterator[Statement]:
         yield Statement("Exec", EXEC_ACTIONS, ["*"])
 
 
-def _resources(workload: Workload, log_group: LogGroup) -> Mapping[Resource, str]:
+def _resources(workload: Workload) -> Mapping[Resource, str]:
     """The ARN of each thing that the app acts on.
 
     CloudWatch asks for the right to all alarms when it looks for those whose names begin alike.
-    Sources: AWS Service Authorization Reference; aws-samples/amazon-cloudwatch-auto-alarms, issue 1;
-    CloudWatch Logs User Guide, "Overview of managing access permissions", for the end of a log group's.
+    Sources: AWS Service Authorization Reference; aws-samples/amazon-cloudwatch-auto-alarms, issue 1.
     """
     here = f"{workload.environment.region}:{workload.environment.account_id}"
     return {
@@ -88,6 +87,5 @@ def _resources(workload: Workload, log_group: LogGroup) -> Mapping[Resource, str
         Resource.ECS_SERVICE: f"arn:aws:ecs:{here}:service/{workload.cluster}/{workload.name}",
         Resource.IMAGES: naming.repository_arn(workload.project, workload.key),
         Resource.ALARMS: f"arn:aws:cloudwatch:{here}:alarm:*",
-        Resource.LOG_GROUP: f"{log_group.arn}:*",
         Resource.ANY: "*",
     }

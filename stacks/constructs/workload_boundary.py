@@ -84,7 +84,6 @@ def _of_the_app(project: Project, account_id: str) -> Iterator[Statement]:
         Resource.ECS_SERVICE: f"arn:aws:ecs:*:{account_id}:service/{name}-*",
         Resource.IMAGES: naming.repository_arn(project, "*"),
         Resource.ALARMS: f"arn:aws:cloudwatch:*:{account_id}:alarm:*",
-        Resource.LOG_GROUP: _log_groups(project, account_id),
         Resource.ANY: "*",
     }
     for kind, arn in resources.items():

@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Visit
 from tests.browser.stage import Stage
-from webapp.services import ServiceName
+from tests.webapp.environment import WEB_ID
 
 pytestmark = pytest.mark.browser
 
@@ -22,7 +22,7 @@ RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"
 def busy(stage: Stage) -> Iterator[None]:
     """There is something of everything on the page: an incident, trouble, a history."""
     stage.raise_alarm()
-    identifier = stage.open_incident("Answers are slow", "We look into it.", ServiceName.ECS)
+    identifier = stage.open_incident("Answers are slow", "We look into it.", WEB_ID)
     yield
     stage.update_incident(identifier, "resolved", "It is well.")
     stage.quiet_alarm()

@@ -8,9 +8,9 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Visit
 from tests.browser.stage import Stage
+from tests.webapp.environment import IDS, WEB_ID
 from tests.webapp.waiting import soon
 from webapp.checks import BY_NAME
-from webapp.services import ServiceName
 
 pytestmark = pytest.mark.browser
 
@@ -38,8 +38,8 @@ def was_not_loaded_again(page: Page) -> bool:
 
 def test_shows_all_services_and_that_it_is_live(visit: Visit) -> None:
     page = is_live(visit())
-    assert page.locator(".service h3").count() == len(ServiceName)
-    for service in ServiceName:
+    assert page.locator(".service h3").count() == len(IDS)
+    for service in IDS:
         expect(page.locator(f"#service-{service} h3")).to_contain_text(BY_NAME[service].title)
         assert page.locator(f"#bars-{service} i").count() == 90
     expect(page.locator("#service-dynamodb .state")).to_have_text("Operational")
@@ -74,7 +74,7 @@ def test_a_service_that_changes_its_state_is_shown_and_announced(visit: Visit, s
 
 def test_an_incident_appears_goes_on_and_disappears(visit: Visit, stage: Stage) -> None:
     page = is_live(visit())
-    identifier = stage.open_incident("Answers are slow <b>", "We look into it.", ServiceName.ECS)
+    identifier = stage.open_incident("Answers are slow <b>", "We look into it.", WEB_ID)
     card = page.locator(f"#incident-{identifier}")
     expect(card.locator("h3")).to_have_text("Answers are slow <b>")
     expect(card.locator(".progress")).to_have_text("Investigating")

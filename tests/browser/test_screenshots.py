@@ -9,11 +9,10 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.conftest import Visit
 from tests.browser.stage import Stage
-from tests.webapp.environment import environ_of
+from tests.webapp.environment import ALARMS_ID, WEB_ID, environ_of
 from tests.webapp.faults import silence
 from tests.webapp.processes import running_app
 from tests.webapp.waiting import soon
-from webapp.services import ServiceName
 
 pytestmark = pytest.mark.browser
 
@@ -33,8 +32,8 @@ def incident(stage: Stage) -> Iterator[None]:
     identifier = stage.open_incident(
         "CPU of the web tasks is high since the last release",
         "Answers take longer than usual. No data is at risk; we are looking into it.",
-        ServiceName.ECS,
-        ServiceName.CLOUDWATCH,
+        WEB_ID,
+        ALARMS_ID,
     )
     message = "A job that was meant to run once a day runs every minute. We roll the release back."
     stage.update_incident(identifier, "identified", message)

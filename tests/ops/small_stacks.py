@@ -291,9 +291,12 @@ def container(image: str, commit: str) -> Block:
         "AWS_REGION": REGION,
         "TABLE": TABLE,
         "CLUSTER": CLUSTER,
-        "ECS_SERVICE": NAME,
-        "ALARM_PREFIX": f"{NAME}-",
-        "LOG_GROUP": "/oaktree/dev/web",
+        "COMPONENTS": json.dumps(
+            [
+                {"id": "services.web", "kind": "web", "name": "Web", "group": "Services", "resource": NAME},
+                {"id": "status.table", "kind": "storage", "name": "T", "group": "App", "resource": TABLE},
+            ]
+        ),
         "CHECK_INTERVAL": "1",
         "IMAGE": image,
         "COMMIT": commit,

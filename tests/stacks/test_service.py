@@ -107,7 +107,6 @@ def test_the_task_role_may_do_what_the_contract_grants_and_no_more(stacks: dict[
         contract.Resource.ECS_SERVICE: f"arn:aws:ecs:{here}:service/oaktree-dev/oaktree-dev-web",
         contract.Resource.IMAGES: f"arn:aws:ecr:{here}:repository/oaktree/web",
         contract.Resource.ALARMS: f"arn:aws:cloudwatch:{here}:alarm:*",
-        contract.Resource.LOG_GROUP: "${aws_cloudwatch_log_group.web_log.arn}:*",
         contract.Resource.ANY: "*",
     }
     assert [(item["Action"], item["Resource"]) for item in policy["Statement"]] == [
@@ -133,10 +132,11 @@ def test_the_container_is_told_the_names_of_what_the_stacks_create(synthesize: S
         told = {item["name"]: item["value"] for item in stack.container(f"{key}_task")["environment"]}
         assert told["TABLE"] == stacks["dev-data"].one("aws_dynamodb_table")["name"]
         assert told["CLUSTER"] == stack.one("aws_ecs_cluster")["name"]
-        assert told["ECS_SERVICE"] == stack.one("aws_ecs_service", f"{key}_service")["name"]
-        assert told["LOG_GROUP"] == stack.one("aws_cloudwatch_log_group", f"{key}_log")["name"]
+        components = {item["id"]: item["resource"] for item in json.loads(told["COMPONENTS"])}
+        assert components[f"services.{key}"] == stack.one("aws_ecs_service", f"{key}_service")["name"]
+        assert components["status.table"] == told["TABLE"]
         # Neither service may take the other's alarms for its own.
-        own = {alarm for alarm in alarms if alarm.startswith(told["ALARM_PREFIX"])}
+        own = {alarm for alarm in alarms if alarm.startswith(components["status.alarms"])}
         assert own >= {f"oaktree-dev-{key}/{name.replace('_', '-')}" for name in ALARMS}
         assert "oaktree-dev/unhealthy" not in own
         assert (f"oaktree-dev-{key}/balancer-errors" in own) == (key == "web-api")

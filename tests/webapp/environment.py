@@ -2,6 +2,7 @@
 
 from hashlib import sha256
 
+from webapp.components import COMPONENTS, Component, Kind
 from webapp.contract import Configuration, environment_of
 
 REGION = "eu-central-1"
@@ -10,8 +11,10 @@ TABLE = "oaktree-dev"
 CLUSTER = "oaktree-dev"
 ECS_SERVICE = "oaktree-dev-web"
 ALARM_PREFIX = "oaktree-dev-web/"
-LOG_GROUP = "/oaktree/dev/web"
 REPOSITORY = "oaktree/web"
+WORKER = "oaktree-dev-worker"
+WEB_ID, WORKER_ID = "services.web", "services.worker"
+TABLE_ID, IMAGE_ID, ALARMS_ID = "status.table", "status.image", "status.alarms"
 DIGEST = f"sha256:{'ab' * 32}"
 IMAGE = f"{ACCOUNT_ID}.dkr.ecr.{REGION}.amazonaws.com/{REPOSITORY}@{DIGEST}"
 TOKEN = "a-token-that-may-write"
@@ -24,6 +27,33 @@ CREDENTIALS = {
 }
 
 
+def component(
+    id: str, kind: Kind, name: str, resource: str, *, group: str = "Services", public: bool = True
+) -> Component:
+    """A component of the tests."""
+    return Component(id=id, kind=kind, name=name, group=group, resource=resource, public=public)
+
+
+WATCHED = (
+    component(WEB_ID, Kind.WEB, "Web shop", ECS_SERVICE),
+    component(WORKER_ID, Kind.WORKER, "Worker", WORKER),
+    component(TABLE_ID, Kind.STORAGE, "History", TABLE, group="Status page"),
+    component(IMAGE_ID, Kind.IMAGE, "Image", REPOSITORY, group="Status page"),
+    component(ALARMS_ID, Kind.ALARMS, "Alarms", ALARM_PREFIX, group="Status page"),
+)
+"""What the app watches in the tests."""
+
+IDS = tuple(each.id for each in WATCHED)
+
+
+def components(**resources: str) -> str:
+    """COMPONENTS with the resources of some replaced, by the word of their id: `table="nowhere"`."""
+    watched = tuple(
+        each.model_copy(update={"resource": resources.get(each.word, each.resource)}) for each in WATCHED
+    )
+    return COMPONENTS.dump_json(watched, exclude_none=True).decode()
+
+
 def environ_of(
     endpoint: str, *, check_interval: int = 15, keep_alive: int = 65, shutdown_timeout: int = 20
 ) -> dict[str, str]:
@@ -34,9 +64,7 @@ def environ_of(
         aws_region=REGION,
         table=TABLE,
         cluster=CLUSTER,
-        ecs_service=ECS_SERVICE,
-        alarm_prefix=ALARM_PREFIX,
-        log_group=LOG_GROUP,
+        components=components(),
         check_interval=check_interval,
         image=IMAGE,
         commit="0123456789abcdef0123456789abcdef01234567",

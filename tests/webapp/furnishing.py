@@ -11,10 +11,10 @@ from tests.webapp.environment import (
     DIGEST,
     ECS_SERVICE,
     IMAGE,
-    LOG_GROUP,
     REGION,
     REPOSITORY,
     TABLE,
+    WORKER,
 )
 from webapp.contract import PARTITION_KEY, SORT_KEY
 
@@ -31,9 +31,9 @@ def furnish(url: str) -> None:
     """Everything that the tests' environment names, in good order."""
     put_table(url, TABLE)
     put_service(url, CLUSTER, ECS_SERVICE, IMAGE)
+    put_service(url, CLUSTER, WORKER, IMAGE)
     put_image(url, REPOSITORY, DIGEST)
     put_alarms(url, ALARM_PREFIX, "cpu", "memory")
-    put_log_group(url, LOG_GROUP)
 
 
 def put_table(url: str, name: str) -> None:
@@ -101,8 +101,3 @@ def put_alarms(url: str, prefix: str, *names: str) -> None:
 def raise_alarm(url: str, name: str, state: str = "ALARM") -> None:
     """Sets the state of an alarm."""
     aws("cloudwatch", url).set_alarm_state(AlarmName=name, StateValue=state, StateReason="a test")
-
-
-def put_log_group(url: str, name: str) -> None:
-    """A log group without events."""
-    aws("logs", url).create_log_group(logGroupName=name)

@@ -4,11 +4,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tests.webapp.environment import DIGEST, REGION, environ_of
+from tests.webapp.environment import DIGEST, IDS, REGION, TABLE_ID, environ_of
 from tests.webapp.processes import App, running_app
 from tests.webapp.waiting import soon
 from webapp.contract import HEALTH_PATH, READY_PATH, STATUS_PATH
-from webapp.services import ServiceName
 from webapp.states import State
 
 
@@ -32,10 +31,10 @@ def test_is_ready_once_the_table_was_read(app: App) -> None:
 def test_status_tells_the_release_and_the_state_of_each_service(app: App) -> None:
     status = soon(
         lambda: app.client.get(STATUS_PATH).json(),
-        lambda status: all(service["checked_at"] for service in status["services"].values()),
+        lambda status: all(item["checked_at"] for item in status["components"].values()),
     )
-    services = status.pop("services")
-    assert [*services] == [*ServiceName]
+    services = status.pop("components")
+    assert [*services] == [*IDS]
     started_at, checked_at = (datetime.fromisoformat(status.pop(key)) for key in ("started_at", "checked_at"))
     assert started_at <= checked_at <= datetime.now(UTC)
     assert 0 <= status.pop("age") <= status.pop("uptime") < 3600
@@ -52,16 +51,16 @@ def test_status_tells_the_release_and_the_state_of_each_service(app: App) -> Non
         "stale": False,
         "writing": "off",
     }
-    dynamodb = services["dynamodb"]
+    dynamodb = services[TABLE_ID]
     assert (dynamodb["state"], dynamodb["stale"]) == ("operational", False)
     assert dynamodb["latency_ms"] > 0
-    assert app.client.get(f"{STATUS_PATH}/dynamodb").json().keys() == dynamodb.keys()
+    assert app.client.get(f"{STATUS_PATH}/{TABLE_ID}").json().keys() == dynamodb.keys()
 
 
-def test_a_service_that_is_none_of_the_apps_is_a_problem_that_names_them(app: App) -> None:
+def test_a_component_that_does_not_exist_is_a_problem(app: App) -> None:
     answer = app.client.get(f"{STATUS_PATH}/s3")
     assert answer.status_code == 404
-    assert answer.json()["detail"].endswith("dynamodb, ecs, ecr, cloudwatch, logs, sts.")
+    assert answer.json()["detail"] == "There is no such component."
 
 
 def test_writing_is_on_with_a_token_which_nothing_tells(embedded_aws: str) -> None:

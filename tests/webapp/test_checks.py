@@ -12,13 +12,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.webapp.environment import ACCOUNT_ID, CREDENTIALS, DIGEST, IMAGE, environ_of
+from tests.webapp.environment import ACCOUNT_ID, CLUSTER, CREDENTIALS, DIGEST, IMAGE, components, environ_of
 from tests.webapp.faults import Answering, answering, aws_error
 from tests.webapp.furnishing import (
     aws,
     put_alarms,
     put_image,
-    put_log_group,
     put_pending_service,
     put_service,
     put_table,
@@ -26,9 +25,10 @@ from tests.webapp.furnishing import (
 )
 from webapp.aws import open_clients
 from webapp.calls import AwsError, FailureKind
-from webapp.checks import CHECKS, cloudwatch, dynamodb, ecr, ecs, logs, sts
-from webapp.checks.ecs import TaskCheck
-from webapp.services import Check
+from webapp.check import Check
+from webapp.checks import CHECKS, alarms, image, storage, tasks
+from webapp.checks.tasks import TaskCheck
+from webapp.components import Component
 from webapp.settings import Settings, read_settings
 from webapp.states import Finding, State
 
@@ -46,9 +46,16 @@ def asking(url: str, credentials: dict[str, str]) -> Iterator[Ask]:
         stack = AsyncExitStack()
         clients = runner.run(stack.enter_async_context(open_clients(settings())))
         try:
-            yield lambda check, settings: runner.run(_run(check.run(clients.checks[check.name], settings)))
+            yield lambda check, settings: runner.run(
+                _run(check.run(clients, of_kind(check, settings), settings))
+            )
         finally:
             runner.run(stack.aclose())
+
+
+def of_kind(check: Check, settings: Settings) -> Component:
+    """The first component that a check is for."""
+    return next(each for each in settings.watched.values() if each.kind is check.kind)
 
 
 async def _run(found: Awaitable[Finding]) -> Finding:
@@ -75,7 +82,7 @@ def ask_answers(answers: Answering) -> Iterator[Ask]:
 
 def new_task_check() -> Check:
     """The check of ECS before it has seen a task definition."""
-    return replace(ecs.CHECK, run=TaskCheck().check)
+    return replace(tasks.WEB, run=TaskCheck().check)
 
 
 @pytest.fixture
@@ -84,9 +91,9 @@ def name() -> str:
     return f"oaktree-{uuid4().hex[:8]}"
 
 
-def settings(**changed: str) -> Settings:
-    """The tests' settings, with some variables changed."""
-    variables = {key.upper(): value for key, value in changed.items()}
+def settings(*, cluster: str = CLUSTER, image: str = IMAGE, **resources: str) -> Settings:
+    """The tests' settings, with another cluster, image, or resources of some components."""
+    variables = {"CLUSTER": cluster, "IMAGE": image, "COMPONENTS": components(**resources)}
     return read_settings(environ_of("http://127.0.0.1:9") | variables)
 
 
@@ -105,7 +112,7 @@ def assert_nothing_internal(finding: Finding) -> None:
 
 
 def test_everything_in_good_order_is_operational_and_tells_nothing_internal(ask: Ask) -> None:
-    for check in CHECKS:
+    for check in CHECKS.values():
         finding = ask(check, settings())
         assert finding.state is State.OPERATIONAL, finding
         assert finding.message.endswith(".")
@@ -114,11 +121,11 @@ def test_everything_in_good_order_is_operational_and_tells_nothing_internal(ask:
 
 def test_a_table_is_operational_until_it_is_deleted(ask: Ask, embedded_aws: str, name: str) -> None:
     put_table(embedded_aws, name)
-    assert ask(dynamodb.CHECK, settings(table=name)) == Finding(
+    assert ask(storage.CHECK, settings(table=name)) == Finding(
         State.OPERATIONAL, "The table is ACTIVE.", {"readable": True, "status": "ACTIVE"}
     )
     aws("dynamodb", embedded_aws).delete_table(TableName=name)
-    assert failing(ask, dynamodb.CHECK, settings(table=name)) is FailureKind.MISSING
+    assert failing(ask, storage.CHECK, settings(table=name)) is FailureKind.MISSING
 
 
 @pytest.mark.parametrize(
@@ -135,7 +142,7 @@ def test_the_state_follows_the_status_of_the_table(
     ask_answers: Ask, answers: Answering, status: str, state: State
 ) -> None:
     answers.answer({"Table": {"TableStatus": status}})
-    found = ask_answers(dynamodb.CHECK, settings())
+    found = ask_answers(storage.CHECK, settings())
     assert (found.state, found.message) == (state, f"The table is {status}.")
 
 
@@ -144,7 +151,7 @@ def test_a_table_that_can_be_read_and_not_described_is_degraded_and_readable(
 ) -> None:
     answers.answer({})
     answers.operations["DescribeTable"] = (400, aws_error("AccessDeniedException"))
-    found = ask_answers(dynamodb.CHECK, settings())
+    found = ask_answers(storage.CHECK, settings())
     assert (found.state, found.details) == (State.DEGRADED, {"readable": True})
 
 
@@ -175,11 +182,11 @@ def test_what_aws_answers_tells_the_kind_of_failure(
 ) -> None:
     answers.status, answers.body = status, body
     answers.operations.clear()
-    assert failing(ask_answers, dynamodb.CHECK, settings()) is kind
+    assert failing(ask_answers, storage.CHECK, settings()) is kind
 
 
 def test_a_service_goes_from_pending_to_running_to_deleted(ask: Ask, embedded_aws: str, name: str) -> None:
-    with_settings = settings(cluster=name, ecs_service=name)
+    with_settings = settings(cluster=name, web=name)
     check = new_task_check()
     assert failing(ask, check, with_settings) is FailureKind.MISSING
     put_pending_service(embedded_aws, name, name, IMAGE, tasks=2)
@@ -201,7 +208,7 @@ def test_a_service_goes_from_pending_to_running_to_deleted(ask: Ask, embedded_aw
 
 def test_a_service_that_runs_tells_its_deployment(ask: Ask, embedded_aws: str, name: str) -> None:
     put_service(embedded_aws, name, name, IMAGE, tasks=2)
-    found = ask(new_task_check(), settings(cluster=name, ecs_service=name))
+    found = ask(new_task_check(), settings(cluster=name, web=name))
     assert (found.state, found.message) == (
         State.OPERATIONAL,
         "The deployment is complete. Tasks: 2 running, 2 desired.",
@@ -221,14 +228,13 @@ def test_a_service_that_runs_tells_its_deployment(ask: Ask, embedded_aws: str, n
 
 def test_a_service_missing_from_its_cluster_is_down(ask: Ask, embedded_aws: str, name: str) -> None:
     put_service(embedded_aws, name, name, IMAGE)
-    found = ask(new_task_check(), settings(cluster=name, ecs_service="another"))
+    found = ask(new_task_check(), settings(cluster=name, web="another"))
     assert found == Finding(State.DOWN, "The service does not exist.")
 
 
 def test_another_release_than_the_tasks_own_is_told(ask: Ask, embedded_aws: str, name: str) -> None:
-    image = IMAGE.replace(DIGEST, OTHER_DIGEST)
-    put_service(embedded_aws, name, name, image)
-    found = ask(new_task_check(), settings(cluster=name, ecs_service=name))
+    put_service(embedded_aws, name, name, IMAGE.replace(DIGEST, OTHER_DIGEST))
+    found = ask(new_task_check(), settings(cluster=name, web=name))
     assert found.state is State.OPERATIONAL
     assert found.message.endswith("Another release than this task's is deployed.")
     assert found.details["digest"] == OTHER_DIGEST
@@ -344,17 +350,17 @@ def test_a_deployment_of_another_controller_than_ecs_has_no_rollout(
 
 def test_an_image_is_found_and_then_lost(ask: Ask, embedded_aws: str, name: str) -> None:
     with_settings = settings(image=IMAGE.replace("oaktree/web", name))
-    assert failing(ask, ecr.CHECK, with_settings) is FailureKind.MISSING
+    assert failing(ask, image.CHECK, with_settings) is FailureKind.MISSING
     put_image(embedded_aws, name, DIGEST)
-    assert ask(ecr.CHECK, with_settings) == Finding(
+    assert ask(image.CHECK, with_settings) == Finding(
         State.OPERATIONAL, "The image is there; it was not scanned yet.", {"scan": None}
     )
     aws("ecr", embedded_aws).start_image_scan(repositoryName=name, imageId={"imageDigest": DIGEST})
-    assert ask(ecr.CHECK, with_settings) == Finding(
+    assert ask(image.CHECK, with_settings) == Finding(
         State.OPERATIONAL, "Vulnerabilities in the image: 1 high.", {"scan": "COMPLETE", "high": 1}
     )
     aws("ecr", embedded_aws).batch_delete_image(repositoryName=name, imageIds=[{"imageDigest": DIGEST}])
-    assert failing(ask, ecr.CHECK, with_settings) is FailureKind.MISSING
+    assert failing(ask, image.CHECK, with_settings) is FailureKind.MISSING
 
 
 @pytest.mark.parametrize(
@@ -373,7 +379,7 @@ def test_the_state_follows_the_scan(
     ask_answers: Ask, answers: Answering, status: str, state: State, message: str
 ) -> None:
     answers.answer({"imageScanStatus": {"status": status}, "imageScanFindings": {}})
-    assert ask_answers(ecr.CHECK, settings()) == Finding(state, message, {"scan": status})
+    assert ask_answers(image.CHECK, settings()) == Finding(state, message, {"scan": status})
 
 
 SEVERITIES = ("CRITICAL", "HIGH", "MEDIUM", "LOW", "INFORMATIONAL", "UNDEFINED", "UNTRIAGED")
@@ -381,7 +387,7 @@ SEVERITIES = ("CRITICAL", "HIGH", "MEDIUM", "LOW", "INFORMATIONAL", "UNDEFINED",
 
 @given(st.dictionaries(st.sampled_from(SEVERITIES), st.integers(0, 10**6)))
 def test_only_critical_vulnerabilities_degrade_and_all_are_counted(counts: dict[str, int]) -> None:
-    finding = ecr.found_in_scan("COMPLETE", counts)
+    finding = image.found_in_scan("COMPLETE", counts)
     assert (finding.state is State.DEGRADED) == (counts.get("CRITICAL", 0) > 0)
     assert finding.details == {"scan": "COMPLETE"} | {
         severity.lower(): count for severity, count in counts.items() if count
@@ -391,8 +397,8 @@ def test_only_critical_vulnerabilities_degrade_and_all_are_counted(counts: dict[
 
 
 def test_an_image_of_another_registry_is_unknown(ask: Ask) -> None:
-    image = f"registry.example/web@{DIGEST}"
-    found = ask(ecr.CHECK, settings(image=image))
+    another = f"registry.example/web@{DIGEST}"
+    found = ask(image.CHECK, settings(image=another))
     assert found.state is State.UNKNOWN
 
 
@@ -400,21 +406,21 @@ def test_a_raised_alarm_degrades_and_is_named_without_its_prefix(
     ask: Ask, embedded_aws: str, name: str
 ) -> None:
     prefix = f"{name}/"
-    with_settings = settings(alarm_prefix=prefix)
-    assert ask(cloudwatch.CHECK, with_settings).state is State.UNKNOWN
+    with_settings = settings(alarms=prefix)
+    assert ask(alarms.CHECK, with_settings).state is State.UNKNOWN
     put_alarms(embedded_aws, prefix, "cpu", "memory", "slow")
     put_alarms(embedded_aws, f"{name}-api/", "cpu")
     raise_alarm(embedded_aws, f"{name}-api/cpu")
-    assert ask(cloudwatch.CHECK, with_settings).message == "No alarm is raised, of 3."
+    assert ask(alarms.CHECK, with_settings).message == "No alarm is raised, of 3."
     raise_alarm(embedded_aws, f"{prefix}slow")
     raise_alarm(embedded_aws, f"{prefix}cpu")
     raise_alarm(embedded_aws, f"{prefix}memory", "INSUFFICIENT_DATA")
-    assert ask(cloudwatch.CHECK, with_settings) == Finding(
+    assert ask(alarms.CHECK, with_settings) == Finding(
         State.DEGRADED, "Raised: cpu, slow.", {"alarms": 3, "raised": 2, "without_data": 1}
     )
     for alarm in ("cpu", "slow"):
         raise_alarm(embedded_aws, f"{prefix}{alarm}", "OK")
-    assert ask(cloudwatch.CHECK, with_settings).state is State.OPERATIONAL
+    assert ask(alarms.CHECK, with_settings).state is State.OPERATIONAL
 
 
 def test_many_alarms_are_counted_page_by_page_and_few_are_named(
@@ -424,43 +430,6 @@ def test_many_alarms_are_counted_page_by_page_and_few_are_named(
     put_alarms(embedded_aws, f"{name}/", *names)
     for alarm in names[100:110]:
         raise_alarm(embedded_aws, f"{name}/{alarm}")
-    found = ask(cloudwatch.CHECK, settings(alarm_prefix=f"{name}/"))
+    found = ask(alarms.CHECK, settings(alarms=f"{name}/"))
     assert found.message == "Raised: 100, 101, 102, 103, 104 and 5 more."
     assert (found.details["alarms"], found.details["raised"]) == (120, 10)
-
-
-def test_a_log_group_tells_its_last_event_until_it_is_deleted(ask: Ask, embedded_aws: str, name: str) -> None:
-    with_settings = settings(log_group=f"/{name}")
-    assert failing(ask, logs.CHECK, with_settings) is FailureKind.MISSING
-    put_log_group(embedded_aws, f"/{name}")
-    assert ask(logs.CHECK, with_settings).details == {"last_event_at": None}
-    client = aws("logs", embedded_aws)
-    now = datetime.now(UTC).replace(microsecond=0)
-    for stream, at in (("former", now - timedelta(hours=1)), ("latter", now)):
-        client.create_log_stream(logGroupName=f"/{name}", logStreamName=stream)
-        event = {"timestamp": int(at.timestamp() * 1000), "message": "text of an event"}
-        client.put_log_events(logGroupName=f"/{name}", logStreamName=stream, logEvents=[event])
-    assert ask(logs.CHECK, with_settings) == Finding(
-        State.OPERATIONAL, "The log group has events.", {"last_event_at": f"{now:%Y-%m-%dT%H:%M:%SZ}"}
-    )
-    client.delete_log_group(logGroupName=f"/{name}")
-    assert failing(ask, logs.CHECK, with_settings) is FailureKind.MISSING
-
-
-def test_the_identity_is_told_by_its_role_and_nothing_else(embedded_aws: str, name: str) -> None:
-    iam, security = aws("iam", embedded_aws), aws("sts", embedded_aws)
-    role = iam.create_role(RoleName=name, Path="/tasks/", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
-    keys = security.assume_role(RoleArn=role, RoleSessionName="0a1b2c")["Credentials"]
-    credentials = {
-        "AWS_ACCESS_KEY_ID": keys["AccessKeyId"],
-        "AWS_SECRET_ACCESS_KEY": keys["SecretAccessKey"],
-        "AWS_SESSION_TOKEN": keys["SessionToken"],
-    }
-    with asking(embedded_aws, credentials) as ask_as_role:
-        found = ask_as_role(sts.CHECK, settings())
-    assert found == Finding(State.OPERATIONAL, f"The app acts as {name}.", {"role": name})
-    assert_nothing_internal(found)
-
-
-def test_an_identity_that_is_no_roles_is_not_named(ask: Ask) -> None:
-    assert ask(sts.CHECK, settings()).details == {"role": None}

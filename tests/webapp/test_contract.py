@@ -17,7 +17,6 @@ from webapp.contract import (
     secret_names,
     variable_names,
 )
-from webapp.services import ServiceName
 
 
 def configuration() -> Configuration:
@@ -28,9 +27,7 @@ def configuration() -> Configuration:
         aws_region="eu-central-1",
         table="${aws_dynamodb_table.table.name}",
         cluster="oaktree-dev",
-        ecs_service="oaktree-dev-web",
-        alarm_prefix="oaktree-dev-web/",
-        log_group="${aws_cloudwatch_log_group.web_log.name}",
+        components='[{"resource": "${aws_ecs_service.web.name}"}]',
         image="${TfToken[TOKEN.12]}",
         commit='${jsondecode(data.aws_ssm_parameter.release.value)["commit"]}',
         keep_alive=65,
@@ -41,20 +38,24 @@ def configuration() -> Configuration:
 def test_variables_and_secrets_are_told_apart() -> None:
     assert secret_names() == TOKENS == {"WRITE_TOKEN_SHA256"}
     assert variable_names() == {
-        "ALARM_PREFIX",
         "AWS_REGION",
         "CHECK_INTERVAL",
         "CLUSTER",
         "COMMIT",
-        "ECS_SERVICE",
+        "COMPONENTS",
         "ENVIRONMENT",
+        "FAILURE_THRESHOLD",
         "IMAGE",
         "KEEP_ALIVE",
-        "LOG_GROUP",
+        "LINKS",
+        "LOGO_URL",
         "LOG_LEVEL",
+        "OPERATOR_VIEW",
+        "PROBES",
         "SERVICE",
         "SHUTDOWN_TIMEOUT",
         "TABLE",
+        "TITLE",
     }
 
 
@@ -91,8 +92,8 @@ def test_grants_name_actions_of_one_service_by_one_statement_each() -> None:
         assert not any("*" in action for action in grant.actions)
 
 
-def test_every_service_has_one_check_in_the_order_of_the_page() -> None:
-    assert [check.name for check in CHECKS] == list(ServiceName)
+def test_each_check_is_found_by_its_kind() -> None:
+    assert {check.kind: check for check in CHECKS.values()} == CHECKS
 
 
 def test_the_platform_reads_the_contract_without_what_serves_requests_and_calls_aws() -> None:

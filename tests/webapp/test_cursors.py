@@ -10,12 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import AwareDatetime
 
+from tests.webapp.environment import IDS
 from webapp.endpoints.history import HistoryCursor, Page, cursor_before, page_of
 from webapp.fields import LONGEST_CURSOR
 from webapp.history.models import HistoryQuery
 from webapp.requests import Cursor, decode_cursor, encode_cursor, wrong_cursor
 from webapp.responses import HTTPProblem
-from webapp.services import ServiceName
 
 URL_SAFE = set(string.ascii_letters + string.digits + "-_")
 NOW = datetime(2026, 11, 23, 6, 25, 30, tzinfo=UTC)
@@ -49,11 +49,11 @@ def test_a_cursor_is_read_back_and_needs_no_escaping(text: str, at: datetime | N
     assert set(encode_cursor(cursor)) <= URL_SAFE
 
 
-@given(TIMES, TIMES, TIMES, st.none() | TIMES, st.sampled_from(ServiceName))
+@given(TIMES, TIMES, TIMES, st.none() | TIMES, st.sampled_from(IDS))
 def test_no_cursor_of_a_history_is_longer_than_what_is_read(
-    start: datetime, end: datetime, before: datetime, given_from: datetime | None, service: ServiceName
+    start: datetime, end: datetime, before: datetime, given_from: datetime | None, component: str
 ) -> None:
-    cursor = HistoryCursor(service=service, from_=given_from, to=end, start=start, end=end, before=before)
+    cursor = HistoryCursor(component=component, from_=given_from, to=end, start=start, end=end, before=before)
     assert len(encode_cursor(cursor)) <= LONGEST_CURSOR
 
 
@@ -97,7 +97,7 @@ def test_what_base64url_does_not_have_is_refused(suffix: str) -> None:
 
 
 def asked(**parameters: str) -> HistoryQuery:
-    return HistoryQuery.model_validate({"service": "ecs", **parameters})
+    return HistoryQuery.model_validate({"component": "services.web", **parameters})
 
 
 def test_the_first_page_ends_now_and_begins_a_day_before_unless_told_otherwise() -> None:
@@ -134,7 +134,7 @@ def test_a_cursor_of_another_query_is_refused(parameters: dict[str, str]) -> Non
 
 def forged(**times: str | None) -> str:
     """A cursor with these times, whatever they are."""
-    members = {"service": "ecs", "from_": None, "to": None} | times
+    members = {"component": "services.worker", "from_": None, "to": None} | times
     return urlsafe_b64encode(json.dumps(members).encode()).decode().rstrip("=")
 
 

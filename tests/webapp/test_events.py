@@ -13,7 +13,7 @@ import httpx
 import pytest
 from starlette.types import Message
 
-from tests.webapp.environment import environ_of
+from tests.webapp.environment import IDS, WORKER_ID, environ_of
 from tests.webapp.processes import App, running_app
 from tests.webapp.waiting import soon
 from webapp.board import Board, Result, utc_now
@@ -22,7 +22,6 @@ from webapp.endpoints.status import EVENTS_PATH
 from webapp.events import LARGEST_NUMBER, PAUSE, RECONNECTION, Events, event_id
 from webapp.history.models import Day
 from webapp.resources import Shutdown
-from webapp.services import ServiceName
 from webapp.settings import read_settings
 from webapp.states import Finding, State
 from webapp.status import StatusCache
@@ -90,7 +89,7 @@ def test_begins_with_the_status_document(app: App) -> None:
 
 def checked_at(event: Event) -> str:
     """When the table was checked, nothing if it was not."""
-    return json.loads(event.data[0])["services"]["dynamodb"]["checked_at"] or ""
+    return json.loads(event.data[0])["components"]["status.table"]["checked_at"] or ""
 
 
 def test_goes_on_with_each_new_snapshot_but_not_faster_than_one_can_look(embedded_aws: str) -> None:
@@ -205,7 +204,7 @@ def events_on(board: Board, heartbeat: float = 60, patience: float = 60) -> Even
 
 def check(board: Board) -> None:
     """Puts a result on a board."""
-    board.put_result(Result(ServiceName.STS, Finding(State.OPERATIONAL, "Fine."), utc_now(), utc_now(), 1.0))
+    board.put_result(Result(WORKER_ID, Finding(State.OPERATIONAL, "Fine."), utc_now(), utc_now(), 1.0))
 
 
 def read(sent: bytes) -> list[Event]:
@@ -215,7 +214,7 @@ def read(sent: bytes) -> list[Event]:
 
 def test_who_reads_slowly_gets_the_latest_and_nothing_piles_up() -> None:
     async def scenario() -> None:
-        board, listener = Board(utc_now()), Listener()
+        board, listener = Board(IDS, utc_now()), Listener()
         stream = asyncio.create_task(events_on(board).run(listener.receive, listener.send))
         await listener.heard(1)
         listener.reads.clear()
@@ -239,7 +238,7 @@ def test_who_does_not_read_at_all_is_given_up() -> None:
         listener = Listener()
         listener.reads.clear()
         async with asyncio.timeout(5):
-            await events_on(Board(utc_now()), patience=0.05).run(listener.receive, listener.send)
+            await events_on(Board(IDS, utc_now()), patience=0.05).run(listener.receive, listener.send)
         assert listener.sent == []
 
     asyncio.run(scenario())
@@ -248,7 +247,7 @@ def test_who_does_not_read_at_all_is_given_up() -> None:
 def test_silence_is_broken_by_comments() -> None:
     async def scenario() -> None:
         listener = Listener()
-        events = events_on(Board(utc_now()), heartbeat=0.05)
+        events = events_on(Board(IDS, utc_now()), heartbeat=0.05)
         stream = asyncio.create_task(events.run(listener.receive, listener.send))
         first, *comments = await listener.heard(4)
         assert [event.type for event in read(first)] == ["status"]
@@ -261,11 +260,11 @@ def test_silence_is_broken_by_comments() -> None:
 
 def test_says_when_incidents_or_days_changed() -> None:
     async def scenario() -> None:
-        board, listener = Board(utc_now()), Listener()
+        board, listener = Board(IDS, utc_now()), Listener()
         stream = asyncio.create_task(events_on(board).run(listener.receive, listener.send))
         await listener.heard(1)
         board.put_open_incidents(())
-        board.put_days({name: (Day(date=utc_now().date()),) for name in ServiceName})
+        board.put_days({name: (Day(date=utc_now().date()),) for name in IDS})
         await listener.heard(2)
         check(board)
         parts = await listener.heard(3)

@@ -13,7 +13,17 @@ import httpx
 import pytest
 
 from tests.webapp.crowd import crowd
-from tests.webapp.environment import CREDENTIALS, environ_of
+from tests.webapp.environment import (
+    ALARMS_ID,
+    CREDENTIALS,
+    IDS,
+    IMAGE_ID,
+    TABLE_ID,
+    WEB_ID,
+    WORKER_ID,
+    components,
+    environ_of,
+)
 from tests.webapp.faults import (
     Fault,
     breaks_off,
@@ -31,13 +41,11 @@ from tests.webapp.proxy import Proxy, proxy
 from tests.webapp.waiting import soon
 from webapp.aws import CONNECTIONS_FOR_REQUESTS, WAITING_REQUESTS
 from webapp.calls import HINTS, LOG_INTERVAL, FailureKind
-from webapp.checks import BY_NAME
 from webapp.contract import HEALTH_PATH, READY_PATH, STATUS_PATH
 from webapp.endpoints.incidents import INCIDENTS_PATH
-from webapp.services import ServiceName
 
-SIGNED_FOR = {ServiceName.CLOUDWATCH: "monitoring"}
-"""Names in signatures that differ from ours."""
+DYNAMODB, ECS, ECR, CLOUDWATCH = SERVICES = ("dynamodb", "ecs", "ecr", "monitoring")
+"""The AWS services that checks call, as signatures name them."""
 
 INTERNAL = "arn:aws:iam::123456789012:role/secret-role"
 pytestmark = pytest.mark.e2e
@@ -59,26 +67,25 @@ def app(aws: Proxy) -> Iterator[App]:
 
 
 @contextmanager
-def failing(aws: Proxy, fault: Fault, *services: ServiceName) -> Iterator[None]:
-    """Has these services fail in one way, or all of them, on top of what fails already."""
-    names = [SIGNED_FOR.get(service, service.value) for service in services or ServiceName]
+def failing(aws: Proxy, fault: Fault, *services: str) -> Iterator[None]:
+    """Has these AWS services fail in one way, or all of them, on top of what fails already."""
     before = aws.faults
-    aws.faults = before | dict.fromkeys(names, fault)
+    aws.faults = before | dict.fromkeys(services or SERVICES, fault)
     try:
         yield
     finally:
         aws.faults = before
 
 
-def services_of(app: App) -> dict[str, dict[str, Any]]:
-    """How the services are doing, as the app tells it."""
-    services: dict[str, dict[str, Any]] = app.client.get(STATUS_PATH).json()["services"]
-    return services
+def components_of(app: App) -> dict[str, dict[str, Any]]:
+    """How the components are doing, as the app tells it."""
+    components: dict[str, dict[str, Any]] = app.client.get(STATUS_PATH).json()["components"]
+    return components
 
 
-def told(app: App, service: ServiceName) -> tuple[str, str]:
-    """State and message of a service."""
-    found = services_of(app)[service]
+def told(app: App, component: str) -> tuple[str, str]:
+    """State and message of a component."""
+    found = components_of(app)[component]
     return found["state"], found["message"]
 
 
@@ -114,8 +121,8 @@ def assert_ready(app: App, wanted: bool) -> dict[str, Any]:
 
 
 def assert_all_is_well_again(app: App) -> None:
-    """Every service becomes operational by itself, and the app ready."""
-    soon(lambda: {item["state"] for item in services_of(app).values()}, {"operational"}.__eq__)
+    """Every component becomes operational by itself, and the app ready."""
+    soon(lambda: {item["state"] for item in components_of(app).values()}, {"operational"}.__eq__)
     assert_ready(app, True)
 
 
@@ -128,42 +135,42 @@ FAULTS = {
     "denied": (
         refuses("AccessDeniedException", message=INTERNAL),
         "unknown",
-        "The app is not allowed to ask DynamoDB.",
+        "The app is not allowed to call dynamodb:GetItem.",
     ),
     "forbidden by something before AWS": (
         says(403, b"<html>no</html>"),
         "unknown",
-        "DynamoDB answered in a way the app does not know.",
+        "dynamodb:GetItem answered in a way the app does not know.",
     ),
     "credentials expired": (
         refuses("ExpiredTokenException", message=INTERNAL),
         "down",
-        "The app has no valid credentials for DynamoDB.",
+        "The app has no valid credentials for dynamodb:GetItem.",
     ),
     "credentials unknown": (
         refuses("UnrecognizedClientException"),
         "down",
-        "The app has no valid credentials for DynamoDB.",
+        "The app has no valid credentials for dynamodb:GetItem.",
     ),
     "throttled": (
         refuses("ThrottlingException"),
         "degraded",
-        "DynamoDB turns requests away: too many of them.",
+        "dynamodb:GetItem turns requests away: too many of them.",
     ),
     "validation": (
         refuses("ValidationException", message=INTERNAL),
         "unknown",
-        "DynamoDB answered in a way the app does not know.",
+        "dynamodb:GetItem answered in a way the app does not know.",
     ),
     "error of the server": (
         refuses("InternalServerError", 500, INTERNAL),
         "down",
-        "DynamoDB answers with errors of its own.",
+        "dynamodb:GetItem answers with errors of its own.",
     ),
-    "hangs": (hangs(5), "down", "DynamoDB did not answer in time."),
-    "answers byte by byte": (trickles(0.4), "down", "DynamoDB did not answer in time."),
-    "hangs up": (hangs_up, "down", "DynamoDB cannot be reached."),
-    "breaks off": (breaks_off, "down", "DynamoDB cannot be reached."),
+    "hangs": (hangs(5), "down", "dynamodb:GetItem did not answer in time."),
+    "answers byte by byte": (trickles(0.4), "down", "dynamodb:GetItem did not answer in time."),
+    "hangs up": (hangs_up, "down", "dynamodb:GetItem cannot be reached."),
+    "breaks off": (breaks_off, "down", "dynamodb:GetItem cannot be reached."),
 }
 
 
@@ -171,27 +178,32 @@ FAULTS = {
 def test_a_fault_of_the_table_is_told_until_it_is_over(app: App, aws: Proxy, case: str) -> None:
     assert_all_is_well_again(app)
     fault, state, message = FAULTS[case]
-    with failing(aws, fault, ServiceName.DYNAMODB):
-        soon(lambda: told(app, ServiceName.DYNAMODB), (state, message).__eq__)
+    with failing(aws, fault, DYNAMODB):
+        soon(lambda: told(app, TABLE_ID), (state, message).__eq__)
         assert_answers_as_usual(app)
         assert assert_ready(app, False)["reason"] == message
-        others = {name: item["state"] for name, item in services_of(app).items() if name != "dynamodb"}
+        others = {name: item["state"] for name, item in components_of(app).items() if name != TABLE_ID}
         assert set(others.values()) == {"operational"}
     assert_all_is_well_again(app)
 
 
-@pytest.mark.parametrize("hanging", [ServiceName.ECS, ServiceName.STS])
-def test_a_service_that_hangs_delays_no_other(app: App, aws: Proxy, hanging: ServiceName) -> None:
+@pytest.mark.parametrize(
+    ("service", "hanging", "action"),
+    [(ECR, IMAGE_ID, "ecr:DescribeImageScanFindings"), (CLOUDWATCH, ALARMS_ID, "cloudwatch:DescribeAlarms")],
+)
+def test_a_service_that_hangs_delays_no_other(
+    app: App, aws: Proxy, service: str, hanging: str, action: str
+) -> None:
     assert_all_is_well_again(app)
-    with failing(aws, hangs(5), hanging):
-        message = f"{BY_NAME[hanging].title} did not answer in time."
+    with failing(aws, hangs(5), service):
+        message = f"{action} did not answer in time."
         soon(lambda: told(app, hanging), ("down", message).__eq__)
         # A check that hangs takes twice as long as the pause between two: others are made more often.
-        checks: dict[str, set[str]] = {name: set() for name in ServiceName}
+        checks: dict[str, set[str]] = {name: set() for name in IDS}
 
         def look() -> int:
             assert_answers_as_usual(app)
-            services = services_of(app)
+            services = components_of(app)
             assert {name for name, item in services.items() if item["state"] != "operational"} == {hanging}
             for name, item in services.items():
                 checks[name].add(item["checked_at"])
@@ -204,34 +216,36 @@ def test_a_service_that_hangs_delays_no_other(app: App, aws: Proxy, hanging: Ser
 
 
 REFUSALS = {
-    ServiceName.ECS: ("ClusterNotFoundException", "down", "The cluster does not exist."),
-    ServiceName.ECR: ("ImageNotFoundException", "down", "The image is not in its repository."),
-    ServiceName.CLOUDWATCH: ("AccessDenied", "unknown", "The app is not allowed to ask CloudWatch."),
-    ServiceName.LOGS: ("ResourceNotFoundException", "down", "The log group does not exist."),
-    ServiceName.STS: ("ExpiredToken", "down", "The app has no valid credentials for STS."),
+    (ECS, WEB_ID): ("ClusterNotFoundException", "down", "The cluster does not exist."),
+    (ECR, IMAGE_ID): ("ImageNotFoundException", "down", "The image is not in its repository."),
+    (CLOUDWATCH, ALARMS_ID): (
+        "AccessDenied",
+        "unknown",
+        "The app is not allowed to call cloudwatch:DescribeAlarms.",
+    ),
 }
 
 
 def test_refusals_are_told_of_the_services_they_are_of(app: App, aws: Proxy) -> None:
     assert_all_is_well_again(app)
     with ExitStack() as faults:
-        for name, (code, _, _) in REFUSALS.items():
-            faults.enter_context(failing(aws, refuses(code, message=INTERNAL), name))
-        for name, (_, state, message) in REFUSALS.items():
-            soon(partial(told, app, name), (state, message).__eq__)
-        assert told(app, ServiceName.DYNAMODB)[0] == "operational"
+        for (service, _), (code, _, _) in REFUSALS.items():
+            faults.enter_context(failing(aws, refuses(code, message=INTERNAL), service))
+        for (_, component), (_, state, message) in REFUSALS.items():
+            soon(partial(told, app, component), (state, message).__eq__)
+        assert told(app, TABLE_ID)[0] == "operational"
         assert_answers_as_usual(app)
         assert_ready(app, True)
-        with failing(aws, refuses("ThrottlingException", message=INTERNAL), ServiceName.LOGS):
-            message = "CloudWatch Logs turns requests away: too many of them."
-            soon(lambda: told(app, ServiceName.LOGS), ("degraded", message).__eq__)
+        with failing(aws, refuses("ThrottlingException", message=INTERNAL), ECS):
+            message = "ecs:DescribeServices turns requests away: too many of them."
+            soon(lambda: told(app, WORKER_ID), ("degraded", message).__eq__)
     assert_all_is_well_again(app)
 
 
 def test_everything_may_fail_at_once(app: App, aws: Proxy) -> None:
     assert_all_is_well_again(app)
     with failing(aws, hangs_up):
-        soon(lambda: {item["state"] for item in services_of(app).values()}, {"down"}.__eq__)
+        soon(lambda: {item["state"] for item in components_of(app).values()}, {"down"}.__eq__)
         assert_answers_as_usual(app)
         assert_ready(app, False)
         assert app.client.get(STATUS_PATH).json()["state"] == "down"
@@ -242,21 +256,21 @@ def test_what_nobody_foresaw_is_unknown_and_logged_in_one_line_and_the_checks_go
     app: App, aws: Proxy
 ) -> None:
     assert_all_is_well_again(app)
-    with failing(aws, says(200, b"{}"), ServiceName.ECS):
+    with failing(aws, says(200, b"{}"), ECS):
         message = "The check failed; the app's log says why."
-        soon(lambda: told(app, ServiceName.ECS), ("unknown", message).__eq__)
+        soon(lambda: told(app, WEB_ID), ("unknown", message).__eq__)
         assert_answers_as_usual(app)
     line = json.loads(app.process.wait_for("^.*in a way nobody foresaw.*$")[0])
-    assert (line["level"], line["service"]) == ("error", "ecs")
+    assert (line["level"], line["component"]) == ("error", WEB_ID)
     assert "KeyError" in line["exception"]
     assert_all_is_well_again(app)
 
 
 def test_the_log_names_action_kind_code_and_what_to_look_at(app: App, aws: Proxy) -> None:
-    with failing(aws, refuses("AccessDeniedException", message="look for me"), ServiceName.LOGS):
+    with failing(aws, refuses("AccessDeniedException", message="look for me"), CLOUDWATCH):
         line = json.loads(app.process.wait_for("^.*look for me.*$")[0])
     assert (line["action"], line["kind"], line["code"], line["hint"]) == (
-        "logs:DescribeLogStreams",
+        "cloudwatch:DescribeAlarms",
         "access_denied",
         "AccessDeniedException",
         HINTS[FailureKind.ACCESS_DENIED],
@@ -266,7 +280,7 @@ def test_the_log_names_action_kind_code_and_what_to_look_at(app: App, aws: Proxy
 
 def test_a_refused_signature_is_logged_without_what_was_signed(app: App, aws: Proxy) -> None:
     signed = f"x-amz-security-token:{CREDENTIALS['AWS_SESSION_TOKEN']}"
-    with failing(aws, refuses("InvalidSignatureException", 403, signed), ServiceName.DYNAMODB):
+    with failing(aws, refuses("InvalidSignatureException", 403, signed), DYNAMODB):
         app.process.wait_for("InvalidSignatureException")
     assert CREDENTIALS["AWS_SESSION_TOKEN"] not in "".join(app.process.stdout + app.process.stderr)
     assert_all_is_well_again(app)
@@ -274,21 +288,21 @@ def test_a_refused_signature_is_logged_without_what_was_signed(app: App, aws: Pr
 
 def test_calls_to_aws_do_not_grow_with_requests(app: App, aws: Proxy) -> None:
     assert_all_is_well_again(app)
-    paths = (STATUS_PATH, f"{STATUS_PATH}/ecs", READY_PATH, HEALTH_PATH, "/")
+    paths = (STATUS_PATH, f"{STATUS_PATH}/{WEB_ID}", READY_PATH, HEALTH_PATH, "/")
     before = len(aws.seen)
     started = time.monotonic()
     for _ in range(100):
         for path in paths:
             assert app.client.get(path).status_code == 200
     seconds = time.monotonic() - started
-    # Each service is asked at most every 0.9 s, by three calls at most; the table also by the recorder.
+    # Each component is checked at most every 0.9 s, by three calls at most; the table also by the recorder.
     rounds = seconds / 0.9 + 1
-    assert len(aws.seen) - before <= rounds * 3 * len(ServiceName)
+    assert len(aws.seen) - before <= rounds * 3 * len(IDS)
 
 
 def test_an_endpoint_that_is_down_is_told() -> None:
     with nobody() as url, running_app(environ_of(url)) as app:
-        soon(lambda: told(app, ServiceName.DYNAMODB), ("down", "DynamoDB cannot be reached.").__eq__)
+        soon(lambda: told(app, TABLE_ID), ("down", "dynamodb:GetItem cannot be reached.").__eq__)
         assert_answers_as_usual(app)
         assert_ready(app, False)
 
@@ -297,14 +311,16 @@ def test_an_endpoint_that_hangs_is_told_and_the_app_starts_all_the_same() -> Non
     with silence() as server, running_app(environ_of(server.url)) as app:
         assert_answers_as_usual(app)
         assert_ready(app, False)
-        soon(lambda: {item["state"] for item in services_of(app).values()}, {"down"}.__eq__)
-        assert assert_ready(app, False)["reason"] == "DynamoDB did not answer in time."
+        soon(lambda: {item["state"] for item in components_of(app).values()}, {"down"}.__eq__)
+        assert assert_ready(app, False)["reason"] == "dynamodb:GetItem did not answer in time."
         assert_answers_as_usual(app)
 
 
 def test_a_table_that_is_not_there_is_told(embedded_aws: str) -> None:
-    with running_app(environ_of(embedded_aws) | {"TABLE": "nowhere"}) as app:
-        soon(lambda: told(app, ServiceName.DYNAMODB), ("down", "The table does not exist.").__eq__)
+    with running_app(
+        environ_of(embedded_aws) | {"TABLE": "nowhere", "COMPONENTS": components(table="nowhere")}
+    ) as app:
+        soon(lambda: told(app, TABLE_ID), ("down", "The table does not exist.").__eq__)
         assert_answers_as_usual(app)
         assert_ready(app, False)
 
@@ -317,9 +333,9 @@ def without_credentials(url: str) -> dict[str, str]:
 
 
 def assert_told_without_credentials(app: App) -> None:
-    """Every service is down for want of credentials, and so is what needs the table."""
+    """Every component is down for want of credentials, and so is what needs the table."""
     soon(
-        lambda: {item["message"] for item in services_of(app).values()},
+        lambda: {item["message"] for item in components_of(app).values()},
         lambda found: all(message.startswith("The app has no valid credentials for ") for message in found),
     )
     assert_answers_as_usual(app)
@@ -355,7 +371,7 @@ def test_of_a_crowd_some_wait_and_the_rest_is_turned_away_with_few_lines_in_the_
 ) -> None:
     assert_all_is_well_again(app)
     before, started = len(app.process.stdout), time.monotonic()
-    with failing(aws, hangs(5), ServiceName.DYNAMODB):
+    with failing(aws, hangs(5), DYNAMODB):
         with crowd(app.port, INCIDENTS_PATH, 2 * (CONNECTIONS_FOR_REQUESTS + WAITING_REQUESTS)) as asked:
             answers = asked.result()
         assert {answer.status_code for answer in answers} == {503}
@@ -388,11 +404,11 @@ def no_answer_to_queries(handler: BaseHTTPRequestHandler) -> None:
 def test_a_crowd_is_not_mistaken_for_a_table_that_is_down(app: App, aws: Proxy) -> None:
     assert_all_is_well_again(app)
     with (
-        failing(aws, no_answer_to_queries, ServiceName.DYNAMODB),
+        failing(aws, no_answer_to_queries, DYNAMODB),
         crowd(app.port, INCIDENTS_PATH, CONNECTIONS_FOR_REQUESTS + WAITING_REQUESTS) as asked,
     ):
         while not asked.done():
-            assert told(app, ServiceName.DYNAMODB)[0] != "down"
+            assert told(app, TABLE_ID)[0] != "down"
             time.sleep(0.1)
     assert {answer.status_code for answer in asked.result()} == {503}
     assert_all_is_well_again(app)

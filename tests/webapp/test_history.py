@@ -12,13 +12,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.webapp.environment import environ_of
+from tests.webapp.environment import IMAGE_ID, WEB_ID, WORKER_ID, environ_of
 from tests.webapp.processes import App, running_app
 from tests.webapp.tables import items, new_table, with_table
 from webapp.endpoints.history import HISTORY_PATH
 from webapp.history.models import Day, Record, availability, slot_of
 from webapp.history.store import read_days, read_records, write_slot
-from webapp.services import ServiceName
 from webapp.states import State
 from webapp.table_client import TableClient
 
@@ -26,7 +25,7 @@ COUNTS = st.integers(0, 2000)
 MINUTE = timedelta(minutes=1)
 DAY = timedelta(days=1)
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
-ECS, ECR = ServiceName.ECS, ServiceName.ECR
+ECS, ECR = WEB_ID, IMAGE_ID
 
 
 @given(COUNTS, COUNTS, COUNTS)
@@ -88,11 +87,10 @@ def test_a_slot_is_written_once_and_counted_once(serial_aws: str) -> None:
 
     assert with_table(serial_aws, name, use) == [True, False, True]
     expiry = str(int((NOON + timedelta(days=90)).timestamp()))
-    assert {
-        item["sk"]["S"]: item for item in items(serial_aws, name) if item["pk"]["S"] == "web#history#ecs"
-    } == {
+    pk = "web#history#services.web"
+    assert {item["sk"]["S"]: item for item in items(serial_aws, name) if item["pk"]["S"] == pk} == {
         "minute#2026-11-23T12:00:00Z": {
-            "pk": {"S": "web#history#ecs"},
+            "pk": {"S": "web#history#services.web"},
             "sk": {"S": "minute#2026-11-23T12:00:00Z"},
             "state": {"S": "degraded"},
             "message": {"S": "It is degraded."},
@@ -100,7 +98,7 @@ def test_a_slot_is_written_once_and_counted_once(serial_aws: str) -> None:
             "expires_at": {"N": expiry},
         },
         "minute#2026-11-23T12:01:00Z": {
-            "pk": {"S": "web#history#ecs"},
+            "pk": {"S": "web#history#services.web"},
             "sk": {"S": "minute#2026-11-23T12:01:00Z"},
             "state": {"S": "degraded"},
             "message": {"S": "It is degraded."},
@@ -108,7 +106,7 @@ def test_a_slot_is_written_once_and_counted_once(serial_aws: str) -> None:
             "expires_at": {"N": str(int(expiry) + 60)},
         },
         "day#2026-11-23": {
-            "pk": {"S": "web#history#ecs"},
+            "pk": {"S": "web#history#services.web"},
             "sk": {"S": "day#2026-11-23"},
             "degraded": {"N": "2"},
             "expires_at": {"N": str(int((datetime(2026, 11, 23, tzinfo=UTC) + 400 * DAY).timestamp()))},
@@ -193,7 +191,7 @@ def desk(serial_aws: str, slots: list[datetime], lately: datetime) -> Iterator[A
     async def use(table: TableClient) -> None:
         for slot in [*slots, lately]:
             state = State.DOWN if slot == slots[-1] else State.OPERATIONAL
-            await write_slot(table, slot, {ServiceName.LOGS: record(slot, state)})
+            await write_slot(table, slot, {WORKER_ID: record(slot, state)})
 
     with_table(serial_aws, name, use)
     with running_app(environ_of(serial_aws) | {"TABLE": name}) as app:
@@ -201,11 +199,11 @@ def desk(serial_aws: str, slots: list[datetime], lately: datetime) -> Iterator[A
 
 
 def read(desk: App, **parameters: Any) -> Any:
-    answer = desk.client.get(f"{HISTORY_PATH}?{urlencode({'service': 'logs', **parameters})}")
+    answer = desk.client.get(f"{HISTORY_PATH}?{urlencode({'component': 'services.worker', **parameters})}")
     assert answer.status_code == 200, answer.text
     assert answer.headers["cache-control"] == "no-store"
     page = answer.json()
-    assert page["service"] == "logs"
+    assert page["component"] == "services.worker"
     assert ("link" in answer.headers) is (page["next"] is not None)
     return page
 
@@ -264,7 +262,10 @@ def test_all_pages_together_have_every_record_once(desk: App, slots: list[dateti
 
 
 def test_links_lead_through_all_pages(desk: App, slots: list[datetime]) -> None:
-    at, seen = f"{HISTORY_PATH}?{urlencode({'service': 'logs', 'limit': 3} | before_now(slots))}", []
+    at, seen = (
+        f"{HISTORY_PATH}?{urlencode({'component': 'services.worker', 'limit': 3} | before_now(slots))}",
+        [],
+    )
     while at:
         answer = desk.client.get(at)
         assert answer.status_code == 200, answer.text
@@ -309,9 +310,16 @@ def test_at_the_ends_of_the_calendar_there_is_nothing(desk: App, start: str, end
 )
 def test_a_cursor_that_was_forged_is_refused(desk: App, times: tuple[str, str, str]) -> None:
     start, before, end = times
-    members = {"service": "logs", "from_": None, "to": None, "start": start, "before": before, "end": end}
+    members = {
+        "component": "services.worker",
+        "from_": None,
+        "to": None,
+        "start": start,
+        "before": before,
+        "end": end,
+    }
     cursor = urlsafe_b64encode(json.dumps(members).encode()).decode().rstrip("=")
-    answer = desk.client.get(f"{HISTORY_PATH}?service=logs&cursor={cursor}")
+    answer = desk.client.get(f"{HISTORY_PATH}?component=services.worker&cursor={cursor}")
     assert answer.status_code == 400
     assert [error["parameter"] for error in answer.json()["errors"]] == ["cursor"]
 
@@ -319,7 +327,7 @@ def test_a_cursor_that_was_forged_is_refused(desk: App, times: tuple[str, str, s
 @given(st.datetimes(), st.datetimes())
 def test_every_range_has_an_answer(desk: App, one: datetime, other: datetime) -> None:
     start, end = sorted((one, other))
-    query = {"service": "logs", "from": f"{start.isoformat()}Z", "to": f"{end.isoformat()}Z"}
+    query = {"component": "services.worker", "from": f"{start.isoformat()}Z", "to": f"{end.isoformat()}Z"}
     assert desk.client.get(f"{HISTORY_PATH}?{urlencode(query)}").status_code in {200, 400}
 
 
@@ -339,7 +347,7 @@ def test_another_service_on_the_same_table_has_a_history_of_its_own(serial_aws: 
 
     assert with_table(serial_aws, name, seen, "web") == (1, 1)
     assert with_table(serial_aws, name, seen, "api") == (0, 0)
-    query = urlencode({"service": "ecs", "from": at.isoformat(), "to": (at + MINUTE).isoformat()})
+    query = urlencode({"component": "services.web", "from": at.isoformat(), "to": (at + MINUTE).isoformat()})
     for service, count in (("web", 1), ("api", 0)):
         with running_app(environ_of(serial_aws) | {"TABLE": name, "SERVICE": service}) as app:
             assert len(app.client.get(f"{HISTORY_PATH}?{query}").json()["records"]) == count
@@ -349,9 +357,9 @@ def test_another_service_on_the_same_table_has_a_history_of_its_own(serial_aws: 
 def test_a_cursor_of_another_list_is_refused(desk: App, slots: list[datetime]) -> None:
     cursor = read(desk, **before_now(slots), limit=1)["next"]
     for parameters in (
-        {"service": "ecs"},
-        {"service": "logs"},
-        {"service": "logs", "from": slots[0].isoformat()},
+        {"component": "services.web"},
+        {"component": "services.worker"},
+        {"component": "services.worker", "from": slots[0].isoformat()},
     ):
         answer = desk.client.get(f"{HISTORY_PATH}?{urlencode({**parameters, 'cursor': cursor})}")
         assert answer.status_code == 400
@@ -359,13 +367,13 @@ def test_a_cursor_of_another_list_is_refused(desk: App, slots: list[datetime]) -
 
 
 def test_head_answers_as_well(desk: App) -> None:
-    answer = desk.client.head(f"{HISTORY_PATH}?service=logs&limit=1")
+    answer = desk.client.head(f"{HISTORY_PATH}?component=services.worker&limit=1")
     assert (answer.status_code, answer.content) == (200, b"")
 
 
 def test_a_table_that_is_not_there_is_told_without_its_name(serial_aws: str) -> None:
     with running_app(environ_of(serial_aws) | {"TABLE": "secret-table"}) as app:
-        answer = app.client.get(f"{HISTORY_PATH}?service=ecs")
+        answer = app.client.get(f"{HISTORY_PATH}?component=services.web")
     assert answer.status_code == 500
     assert answer.headers["content-type"] == "application/problem+json"
     assert "secret-table" not in answer.text

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.webapp.environment import AUTHORIZED, TOKEN_SHA256, environ_of
+from tests.webapp.environment import AUTHORIZED, IDS, TOKEN_SHA256, environ_of
 from tests.webapp.faults import answering
 from tests.webapp.furnishing import aws
 from tests.webapp.processes import App, running_app
@@ -51,12 +51,11 @@ from webapp.incidents.store import (
     show_incident,
     with_incident,
 )
-from webapp.services import ServiceName
 from webapp.table import Keys
 from webapp.table_client import TableClient
 
 NOW = datetime(2026, 11, 23, 6, 25, tzinfo=UTC)
-NEW = {"title": "Slow", "message": "We look into it.", "services": ["ecs"]}
+NEW = {"title": "Slow", "message": "We look into it.", "components": ["services.web"]}
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
 """An id that no incident has; the same in every process, since the names of tests hold it."""
 
@@ -111,7 +110,14 @@ def resolve_all(app: App) -> None:
 
 def test_an_incident_is_opened_updated_and_resolved(desk: App) -> None:
     began = datetime.now(UTC)
-    made = post(desk, {"title": " Slow ", "message": "We look into it. ", "services": ["sts", "ecs"]})
+    made = post(
+        desk,
+        {
+            "title": " Slow ",
+            "message": "We look into it. ",
+            "components": ["services.worker", "services.web"],
+        },
+    )
     assert (made.status_code, made.headers["etag"]) == (201, '"1"')
     first = made.json()
     path = made.headers["location"]
@@ -122,7 +128,7 @@ def test_an_incident_is_opened_updated_and_resolved(desk: App) -> None:
         "version": 1,
         "title": "Slow",
         "state": "investigating",
-        "services": ["ecs", "sts"],
+        "components": ["services.worker", "services.web"],
         "opened_at": first["opened_at"],
         "updated_at": first["opened_at"],
         "resolved_at": None,
@@ -131,7 +137,12 @@ def test_an_incident_is_opened_updated_and_resolved(desk: App) -> None:
     read = desk.client.get(path)
     assert (read.status_code, read.headers["etag"], read.json()) == (200, '"1"', first)
 
-    body = {"state": "identified", "message": "A task leaks.", "services": ["ecs"], "title": "Slow tasks"}
+    body = {
+        "state": "identified",
+        "message": "A task leaks.",
+        "components": ["services.web"],
+        "title": "Slow tasks",
+    }
     updated = patch(desk, path, body, '"1"')
     assert (updated.status_code, updated.headers["etag"]) == (200, '"2"')
     second = updated.json()
@@ -141,7 +152,7 @@ def test_an_incident_is_opened_updated_and_resolved(desk: App) -> None:
         "version": 2,
         "title": "Slow tasks",
         "state": "identified",
-        "services": ["ecs"],
+        "components": ["services.web"],
         "updated_at": second["updated_at"],
         "updates": [
             {"at": second["updated_at"], "state": "identified", "message": "A task leaks."},
@@ -178,7 +189,7 @@ def test_a_message_alone_is_an_update_in_the_state_that_is(desk: App) -> None:
         ({"state": "resolved"}, ""),
         ({"state": "closed", "message": "m"}, "/state"),
         ({"title": None}, "/title"),
-        ({"services": None}, "/services"),
+        ({"components": None}, "/components"),
         ({"message": ""}, "/message"),
         ({"version": 7}, "/version"),
     ],
@@ -354,7 +365,7 @@ def test_the_same_request_opens_an_incident_once(desk: App) -> None:
 def test_a_key_is_for_one_request(desk: App) -> None:
     key = {"Idempotency-Key": str(uuid4())}
     assert post(desk, **key).status_code == 201
-    assert "another body" in refused(post(desk, {**NEW, "services": []}, **key), 422)
+    assert "another body" in refused(post(desk, {**NEW, "components": []}, **key), 422)
     assert post(desk, **{"Idempotency-Key": str(uuid4())}).headers.get("idempotency-replayed") is None
 
 
@@ -398,7 +409,7 @@ def test_the_key_itself_is_not_kept(desk: App, serial_aws: str, table: str) -> N
 
 def first_slot_is_written(between: Proxy) -> None:
     """Waits until the recorder's own first write is over: after it, all days are read once more."""
-    soon(lambda: between.seen.count("Query"), lambda count: count > len(ServiceName))
+    soon(lambda: between.seen.count("Query"), lambda count: count > len(IDS))
 
 
 def test_a_write_whose_answer_is_lost_between_app_and_table_is_made_once(serial_aws: str) -> None:
@@ -555,7 +566,7 @@ def test_a_list_that_takes_too_long_to_read_is_given_up() -> None:
 
 def test_a_read_that_finds_the_same_tells_its_time_and_wakes_nobody(serial_aws: str) -> None:
     async def use(table: TableClient) -> None:
-        board = Board(NOW)
+        board = Board(IDS, NOW)
         assert board.snapshot.incidents_read_at is None
         await create_incident(table, example(), None)
         await refresh_open_incidents(table, board)
@@ -581,7 +592,7 @@ def example(number: int = 0) -> Incident:
 
 def test_a_read_that_began_before_a_write_does_not_undo_it_on_the_board(serial_aws: str) -> None:
     async def use(table: TableClient) -> None:
-        board = Board(NOW)
+        board = Board(IDS, NOW)
         await refresh_open_incidents(table, board)
 
         class Late(TableClient):
@@ -674,7 +685,7 @@ def test_an_incident_that_is_full_says_so() -> None:
         incident = changed(incident, IncidentChange(message="m"), NOW)
     with pytest.raises(NoRoomError):
         changed(incident, IncidentChange(message="m"), NOW)
-    assert changed(incident, IncidentChange(services=()), NOW).services == ()
+    assert changed(incident, IncidentChange(components=()), NOW).components == ()
 
 
 def test_slow_tasks_meet(serial_aws: str) -> None:
@@ -686,7 +697,7 @@ def test_slow_tasks_meet(serial_aws: str) -> None:
         await asyncio.gather(
             *(replace_incident(table, changed(example(n), over, NOW)) for n in range(0, 10, 2))
         )
-        board = Board(NOW)
+        board = Board(IDS, NOW)
         await refresh_open_incidents(table, board)
         assert board.snapshot.open_incidents == tuple(example(n) for n in (9, 7, 5, 3, 1))
 

@@ -5,22 +5,23 @@ import dataclasses
 import json
 import time
 from datetime import UTC, datetime
-from typing import Any
+from typing import cast
 
 import pytest
 
-from tests.webapp.environment import environ_of
+from tests.webapp.environment import ALARMS_ID, IDS, WEB_ID, components, environ_of
 from tests.webapp.faults import nobody
 from tests.webapp.furnishing import put_alarms, raise_alarm
 from tests.webapp.processes import App, running_app
 from tests.webapp.waiting import soon
-from webapp.aws import open_clients
+from webapp.aws import Clients, open_clients
 from webapp.board import Result
 from webapp.calls import AwsError, FailureKind
-from webapp.checks import BY_NAME, CHECKS
+from webapp.check import Check, Run
+from webapp.checks import CHECKS
+from webapp.components import Component, Kind
 from webapp.contract import STATUS_PATH
 from webapp.monitor import DEADLINE, Lag, failure, probe
-from webapp.services import Check, Run, ServiceName
 from webapp.settings import Settings, read_settings
 from webapp.states import Finding, State
 
@@ -32,38 +33,38 @@ FINE = Finding(State.OPERATIONAL, "Fine.")
 
 def probed(run: Run, former_state: State = State.OPERATIONAL) -> Result:
     """The result of a check of ECS, after a former one."""
-    former = Result(ServiceName.ECS, Finding(former_state, "Former."), EARLIER, EARLIER, 1.0)
-
-    check = dataclasses.replace(BY_NAME[ServiceName.ECS], run=run)
+    former = Result(WEB_ID, Finding(former_state, "Former."), EARLIER, EARLIER, 1.0)
 
     async def probe_once() -> Result:
-        with nobody() as url:
+        with nobody() as url, pytest.MonkeyPatch.context() as patch:
+            check = dataclasses.replace(CHECKS[Kind.WEB], run=run)
+            patch.setitem(cast("dict[Kind, Check]", CHECKS), Kind.WEB, check)
             settings, lag = read_settings(environ_of(url)), Lag()
             async with open_clients(settings) as clients, asyncio.TaskGroup() as group:
                 measuring = group.create_task(lag.measure())
                 await asyncio.sleep(0)
-                result = await probe(check, clients.checks[check.name], settings, former, lag)
+                result = await probe(clients, settings.watched[WEB_ID], settings, former, lag)
                 measuring.cancel()
                 return result
 
     return asyncio.run(probe_once())
 
 
-async def fine(_client: Any, _settings: Settings) -> Finding:
+async def fine(_clients: Clients, _component: Component, _settings: Settings) -> Finding:
     await asyncio.sleep(0.01)
     return FINE
 
 
-async def wrong(_client: Any, _settings: Settings) -> Finding:
+async def wrong(_clients: Clients, _component: Component, _settings: Settings) -> Finding:
     raise KeyError("services")
 
 
-async def endless(_client: Any, _settings: Settings) -> Finding:
+async def endless(_clients: Clients, _component: Component, _settings: Settings) -> Finding:
     await asyncio.Event().wait()
     return FINE
 
 
-async def throttled(_client: Any, _settings: Settings) -> Finding:
+async def throttled(_clients: Clients, _component: Component, _settings: Settings) -> Finding:
     raise AwsError("ecs:DescribeServices", FailureKind.THROTTLED)
 
 
@@ -72,20 +73,20 @@ def hold_up(seconds: float) -> None:
     time.sleep(seconds)
 
 
-async def in_a_busy_app(_client: Any, _settings: Settings) -> Finding:
+async def in_a_busy_app(_clients: Clients, _component: Component, _settings: Settings) -> Finding:
     for _ in range(4):
         hold_up(0.5)
         await asyncio.sleep(0)
     raise AwsError("ecs:DescribeServices", FailureKind.TIMEOUT)
 
 
-async def cut_in_a_busy_app(_client: Any, _settings: Settings) -> Finding:
+async def cut_in_a_busy_app(_clients: Clients, _component: Component, _settings: Settings) -> Finding:
     hold_up(DEADLINE)
     await asyncio.Event().wait()
     return FINE
 
 
-async def slow_in_a_busy_app(_client: Any, _settings: Settings) -> Finding:
+async def slow_in_a_busy_app(_clients: Clients, _component: Component, _settings: Settings) -> Finding:
     hold_up(2)
     await asyncio.sleep(0)
     return FINE
@@ -94,7 +95,7 @@ async def slow_in_a_busy_app(_client: Any, _settings: Settings) -> Finding:
 def test_a_result_has_the_finding_its_time_and_how_long_it_took() -> None:
     before = datetime.now(UTC)
     result = probed(fine)
-    assert (result.service, result.finding) == (ServiceName.ECS, FINE)
+    assert (result.component, result.finding) == (WEB_ID, FINE)
     assert result.checked_at is not None
     assert before < result.checked_at < datetime.now(UTC)
     assert result.latency_ms is not None
@@ -109,7 +110,9 @@ def test_a_state_that_stays_began_when_it_was_first_seen() -> None:
 
 def test_a_failed_call_is_a_finding() -> None:
     result = probed(throttled)
-    assert result.finding == Finding(State.DEGRADED, "ECS turns requests away: too many of them.")
+    assert result.finding == Finding(
+        State.DEGRADED, "ecs:DescribeServices turns requests away: too many of them."
+    )
 
 
 def test_what_nobody_foresaw_is_unknown_and_has_no_latency() -> None:
@@ -122,13 +125,15 @@ def test_a_check_that_does_not_end_is_cut_at_the_deadline() -> None:
     result = probed(endless)
     assert result.latency_ms is not None
     assert 1 <= result.latency_ms / 1000 / DEADLINE < 2
-    assert result.finding == Finding(State.DOWN, "ECS did not answer in time.")
+    assert result.finding == Finding(State.DOWN, "AWS did not answer in time.")
 
 
-@pytest.mark.parametrize("run", [in_a_busy_app, cut_in_a_busy_app])
-def test_a_service_is_not_blamed_for_answers_that_the_app_was_too_busy_to_see(run: Run) -> None:
+@pytest.mark.parametrize(
+    ("run", "action"), [(in_a_busy_app, "ecs:DescribeServices"), (cut_in_a_busy_app, "AWS")]
+)
+def test_nobody_is_blamed_for_answers_that_the_app_was_too_busy_to_see(run: Run, action: str) -> None:
     result = probed(run)
-    assert result.finding == Finding(State.UNKNOWN, "The app was too busy to ask ECS.")
+    assert result.finding == Finding(State.UNKNOWN, f"The app was too busy to call {action}.")
     assert result.latency_ms is None
 
 
@@ -136,34 +141,34 @@ def test_what_a_busy_app_does_find_out_counts() -> None:
     assert probed(slow_in_a_busy_app).finding == FINE
 
 
-@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.name)
+@pytest.mark.parametrize("check", CHECKS.values(), ids=lambda check: check.kind)
 @pytest.mark.parametrize("kind", FailureKind)
-def test_every_failure_of_every_service_is_told_in_a_sentence(check: Check, kind: FailureKind) -> None:
-    finding = failure(check, kind)
+def test_every_failure_of_every_check_is_told_in_a_sentence(check: Check, kind: FailureKind) -> None:
+    finding = failure(kind, "ecs:DescribeServices", check.missing)
     assert finding.state is not State.OPERATIONAL
-    assert finding.message[0].isupper()
+    assert finding.message[0].isupper() or finding.message.startswith("ecs:DescribeServices ")
     assert finding.message.endswith(".")
     assert "{" not in finding.message
-    assert kind is FailureKind.MISSING or check.title in finding.message
+    assert kind is FailureKind.MISSING or "ecs:DescribeServices" in finding.message
 
 
 def states(app: App) -> dict[str, str]:
     """The state of each service as the app tells it."""
-    services = app.client.get(STATUS_PATH).json()["services"]
+    services = app.client.get(STATUS_PATH).json()["components"]
     return {name: service["state"] for name, service in services.items()}
 
 
 def test_all_services_are_checked_at_once_after_the_start(embedded_aws: str) -> None:
     with running_app(environ_of(embedded_aws, check_interval=300)) as app:
         found = soon(lambda: states(app), lambda found: set(found.values()) == {"operational"}, seconds=10)
-        assert list(found) == list(ServiceName)
+        assert list(found) == list(IDS)
 
 
 def test_services_are_checked_again_and_keep_when_their_state_began(embedded_aws: str) -> None:
     with running_app(environ_of(embedded_aws, check_interval=1)) as app:
 
         def seen() -> dict[str, dict[str, str]]:
-            services: dict[str, dict[str, str]] = app.client.get(STATUS_PATH).json()["services"]
+            services: dict[str, dict[str, str]] = app.client.get(STATUS_PATH).json()["components"]
             return services
 
         first = soon(seen, lambda found: {item["state"] for item in found.values()} == {"operational"})
@@ -175,14 +180,16 @@ def test_services_are_checked_again_and_keep_when_their_state_began(embedded_aws
 
 def test_a_change_of_state_is_one_line_in_the_log(embedded_aws: str) -> None:
     put_alarms(embedded_aws, "logged/", "cpu")
-    with running_app(environ_of(embedded_aws, check_interval=1) | {"ALARM_PREFIX": "logged/"}) as app:
+    with running_app(
+        environ_of(embedded_aws, check_interval=1) | {"COMPONENTS": components(alarms="logged/")}
+    ) as app:
         for raised, state in (("OK", "operational"), ("ALARM", "degraded"), ("OK", "operational")):
             raise_alarm(embedded_aws, "logged/cpu", raised)
-            soon(lambda: states(app)["cloudwatch"], state.__eq__)
+            soon(lambda: states(app)[ALARMS_ID], state.__eq__)
         time.sleep(1.5)
         lines = [json.loads(line) for line in app.process.stdout]
-        changes = [line for line in lines if line["message"] == "service state changed"]
-        of_alarms = [line for line in changes if line["service"] == "cloudwatch"]
+        changes = [line for line in lines if line["message"] == "component state changed"]
+        of_alarms = [line for line in changes if line["component"] == ALARMS_ID]
         assert [(line["from"], line["to"]) for line in of_alarms] == [
             ("unknown", "operational"),
             ("operational", "degraded"),

@@ -8,17 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.webapp.environment import DIGEST, environ_of
+from tests.webapp.environment import DIGEST, IDS, IMAGE_ID, WATCHED, WEB_ID, WORKER_ID, environ_of
 from tests.webapp.pages import Element, read_page
 from tests.webapp.processes import App
 from webapp.board import Board, Result, Snapshot
-from webapp.checks import CHECKS
 from webapp.endpoints.page import FILES, URLS
 from webapp.history.models import Day
 from webapp.incidents.models import Incident, Progress, Update
 from webapp.page.template import PageTemplate
-from webapp.page.views import DAYS, banner, figures, service_history, state_of
-from webapp.services import ServiceName
+from webapp.page.views import DAYS, banner, component_history, figures, state_of
 from webapp.settings import Settings, read_settings
 from webapp.states import Detail, Finding, State
 from webapp.status import stale_after, status
@@ -26,7 +24,6 @@ from webapp.status import stale_after, status
 NOW = datetime(2026, 11, 23, 6, 25, 30, tzinfo=UTC)
 TODAY = NOW.date()
 STARTED = NOW - timedelta(hours=1)
-TEMPLATE = PageTemplate(URLS)
 COUNTS = st.integers(min_value=0, max_value=1440)
 
 
@@ -35,14 +32,17 @@ def settings() -> Settings:
     return read_settings(environ_of("http://127.0.0.1:9", check_interval=1))
 
 
+TEMPLATE = PageTemplate(URLS, settings())
+
+
 def board(
-    states: Mapping[ServiceName, State] | None = None,
+    states: Mapping[str, State] | None = None,
     age: float = 3,
     details: dict[str, Detail] | None = None,
 ) -> Board:
     """A board with services checked so many seconds ago, operational unless said otherwise."""
-    made = Board(STARTED)
-    for name in ServiceName:
+    made = Board(IDS, STARTED)
+    for name in IDS:
         finding = Finding((states or {}).get(name, State.OPERATIONAL), f"As {name} says.", details or {})
         made.put_result(Result(name, finding, NOW - timedelta(seconds=age), STARTED, 12.3))
     return made
@@ -62,7 +62,7 @@ def incident(title: str = "Slow", message: str = "We look into it.") -> Incident
         version=2,
         title=title,
         state=Progress.IDENTIFIED,
-        services=(ServiceName.ECS,),
+        components=(WEB_ID,),
         opened_at=NOW - timedelta(hours=1),
         updated_at=NOW - timedelta(minutes=5),
         resolved_at=None,
@@ -79,10 +79,10 @@ def test_is_served_as_html_that_nobody_keeps(app: App) -> None:
     assert answer.headers["content-type"] == "text/html; charset=utf-8"
     assert answer.headers["cache-control"] == "no-store"
     root = read_page(answer.text)
-    assert root.one("h1").text == "web dev, eu-central-1"
-    assert root.one("title").text.endswith(" · web in dev (eu-central-1)")
-    assert [element.attributes["id"] for element in root.all("li", class_="service")] == [
-        f"service-{name}" for name in ServiceName
+    assert root.one("h1").text == "Status dev, eu-central-1"
+    assert root.one("title").text.endswith(" · Status")
+    assert [element.attributes["id"] for element in root.all("li", class_="component")] == [
+        f"component-{name}" for name in IDS
     ]
 
 
@@ -152,11 +152,11 @@ def test_tells_where_it_is_and_what_runs() -> None:
 
 
 def test_tells_of_each_service_its_state_in_words_and_when_it_was_checked() -> None:
-    row = page(board({ServiceName.ECR: State.DEGRADED}).snapshot).by_id("service-ecr")
-    assert row.one("h3").text == "ECR Image"
+    row = page(board({IMAGE_ID: State.DEGRADED}).snapshot).by_id("component-status.image")
+    assert row.one("h3").text == "Image"
     assert row.one("p", class_="state").text == "Degraded"
     assert row.one("use").attributes["href"] == "#icon-degraded"
-    assert row.one("p", class_="message").text == "As ecr says."
+    assert row.one("p", class_="message").text == "As status.image says."
     assert row.one("p", class_="check").text == "checked 3 s ago, 12 ms"
     assert row.one("span", class_="checked").one("time").attributes["datetime"] == "2026-11-23T06:25:27.000Z"
 
@@ -164,17 +164,17 @@ def test_tells_of_each_service_its_state_in_words_and_when_it_was_checked() -> N
 @pytest.mark.parametrize(
     ("states", "heading", "note"),
     [
-        ({}, "All services are operational", None),
-        ({ServiceName.ECS: State.DEGRADED}, "Some services are degraded", "This concerns ECS."),
+        ({}, "All components are operational", None),
+        ({WEB_ID: State.DEGRADED}, "Some components are degraded", "This concerns Web shop."),
         (
-            {ServiceName.STS: State.DOWN, ServiceName.LOGS: State.UNKNOWN},
-            "Some services are down",
-            "This concerns CloudWatch Logs, STS.",
+            {WORKER_ID: State.DOWN, IMAGE_ID: State.UNKNOWN},
+            "Some components are down",
+            "This concerns Worker, Image.",
         ),
     ],
 )
 def test_the_banner_says_how_all_is_and_what_it_concerns(
-    states: dict[ServiceName, State], heading: str, note: str | None
+    states: dict[str, State], heading: str, note: str | None
 ) -> None:
     snapshot = board(states).snapshot
     found = banner(status(snapshot, settings(), STARTED, NOW))
@@ -185,27 +185,27 @@ def test_the_banner_says_how_all_is_and_what_it_concerns(
 
 
 def test_says_that_nothing_is_checked_yet() -> None:
-    root = page(Board(STARTED).snapshot)
+    root = page(Board(IDS, STARTED).snapshot)
     assert root.by_id("overall").text == "Not checked yet The first checks are under way."
-    assert root.by_id("service-sts").one("p", class_="check").text == "no check has ended yet"
-    assert root.by_id("service-sts").one("p", class_="state").text == "Unknown"
+    assert root.by_id(f"component-{WORKER_ID}").one("p", class_="check").text == "no check has ended yet"
+    assert root.by_id(f"component-{WORKER_ID}").one("p", class_="state").text == "Unknown"
 
 
 def test_says_that_some_services_are_not_checked_yet() -> None:
-    made = Board(STARTED)
-    made.put_result(Result(ServiceName.ECS, Finding(State.OPERATIONAL, "Fine."), NOW, NOW, 1.0))
+    made = Board(IDS, STARTED)
+    made.put_result(Result(WEB_ID, Finding(State.OPERATIONAL, "Fine."), NOW, NOW, 1.0))
     assert page(made.snapshot).by_id("overall").text == (
-        "The state of some services is not known Not all services have been checked yet."
+        "The state of some components is not known Not all components have been checked yet."
     )
 
 
 def test_says_that_checks_are_overdue_instead_of_what_they_found() -> None:
     root = page(board(age=300).snapshot)
     assert root.by_id("overall").text == (
-        "Checks are overdue When last checked: All services are operational. Checked 5 min ago."
+        "Checks are overdue When last checked: All components are operational. Checked 5 min ago."
     )
     assert "unknown" in root.by_id("overall").attributes["class"].split()
-    assert "Overdue: checked 5 min ago" in root.by_id("service-sts").text
+    assert "Overdue: checked 5 min ago" in root.by_id(f"component-{WORKER_ID}").text
 
 
 def test_a_services_details_are_told_in_words() -> None:
@@ -333,9 +333,9 @@ def test_shows_a_bar_for_each_of_90_days_whether_there_are_records_or_not() -> N
         Day(date=TODAY - timedelta(days=2), operational=1280, degraded=15, down=125, unknown=20),
         Day(date=TODAY, operational=10),
     )
-    made.put_days({ServiceName.ECS: days})
+    made.put_days({WEB_ID: days})
     root = page(made.snapshot)
-    found = bars(root, "ecs")
+    found = bars(root, WEB_ID)
     assert len(found) == DAYS
     assert found[0].attributes == {"class": "operational", "data-tip": "26 Aug 2026\nOperational"}
     assert found[-1].attributes["data-tip"] == "23 Nov 2026\nOperational"
@@ -344,20 +344,23 @@ def test_shows_a_bar_for_each_of_90_days_whether_there_are_records_or_not() -> N
         "21 Nov 2026\nDown for 2 h 5 min, degraded for 15 min, unknown for 20 min"
     )
     assert found[1].attributes == {"class": "none", "data-tip": "27 Aug 2026\nNo data"}
-    assert {bar.attributes["class"] for bar in bars(root, "sts")} == {"none"}
+    assert {bar.attributes["class"] for bar in bars(root, WORKER_ID)} == {"none"}
 
 
 def test_says_the_same_of_the_days_without_bars() -> None:
     made = board()
-    made.put_days({ServiceName.ECS: (Day(date=TODAY, operational=900, down=100),)})
+    made.put_days({WEB_ID: (Day(date=TODAY, operational=900, down=100),)})
     root = page(made.snapshot)
-    assert root.by_id("bars-ecs").attributes["aria-label"] == (
+    assert root.by_id(f"bars-{WEB_ID}").attributes["aria-label"] == (
         "Last 90 days: down on 1 day; no data on 89 days. 90% available."
     )
-    assert root.by_id("service-ecs").one("span", class_="share").text == "90% available in 90 days"
-    assert root.by_id("service-ecs").one("ul", class_="troubled").text == "23 Nov 2026Down for 1 h 40 min"
-    assert root.by_id("service-sts").one("span", class_="share").text == "No data yet"
-    assert root.by_id("service-sts").all("ul", class_="troubled") == []
+    assert root.by_id(f"component-{WEB_ID}").one("span", class_="share").text == "90% available in 90 days"
+    assert (
+        root.by_id(f"component-{WEB_ID}").one("ul", class_="troubled").text
+        == "23 Nov 2026Down for 1 h 40 min"
+    )
+    assert root.by_id(f"component-{WORKER_ID}").one("span", class_="share").text == "No data yet"
+    assert root.by_id(f"component-{WORKER_ID}").all("ul", class_="troubled") == []
 
 
 @given(operational=COUNTS, degraded=COUNTS, down=COUNTS, unknown=COUNTS)
@@ -391,7 +394,7 @@ DAYS_OF_A_SERVICE = st.lists(
 
 @given(DAYS_OF_A_SERVICE)
 def test_the_days_are_always_the_90_that_end_today(days: list[Day]) -> None:
-    history = service_history(days, TODAY)
+    history = component_history(days, TODAY)
     assert [bar.date for bar in history.bars] == [
         TODAY - timedelta(days=age) for age in range(DAYS - 1, -1, -1)
     ]
@@ -408,12 +411,12 @@ def within(day: date) -> bool:
 
 
 def test_every_service_and_every_state_has_its_look() -> None:
-    root = page(Board(STARTED).snapshot)
+    root = page(Board(IDS, STARTED).snapshot)
     symbols = {symbol.attributes["id"] for symbol in root.all("symbol")}
     css = FILES["page.css"].content.decode()
     for state in State:
         assert f"icon-{state}" in symbols
         assert f"\n.{state} {{" in css
-    assert {row.one("h3").text.rpartition(" ")[0] for row in root.all("li", class_="service")} == {
-        *(check.title for check in CHECKS)
+    assert {row.one("h3").text for row in root.all("li", class_="component")} == {
+        *(component.name for component in WATCHED)
     }

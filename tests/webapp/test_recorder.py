@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.webapp.environment import environ_of
+from tests.webapp.environment import IDS, TABLE_ID, WEB_ID, environ_of
 from tests.webapp.faults import answering
 from tests.webapp.processes import App, running_app
 from tests.webapp.proxy import proxy
@@ -23,7 +23,6 @@ from webapp.contract import HEALTH_PATH
 from webapp.endpoints.history import HISTORY_PATH
 from webapp.history.models import SLOT, Day
 from webapp.history.recorder import DAYS_SHOWN, MOST_PENDING, NOT_IN_TIME, Recorder, records_of
-from webapp.services import ServiceName
 from webapp.settings import Settings, read_settings
 from webapp.states import Finding, State
 from webapp.table_client import TableClient
@@ -33,7 +32,7 @@ pytestmark = pytest.mark.e2e
 BEGUN = datetime(2026, 11, 23, 6, 25, 10, tzinfo=UTC)
 MINUTE = "2026-11-23T06:25:00Z"
 SECOND = timedelta(seconds=1)
-ALL = len(ServiceName)
+ALL = len(IDS)
 
 
 def settings() -> Settings:
@@ -45,10 +44,10 @@ class Task:
 
     def __init__(self, table: TableClient, now: datetime = BEGUN) -> None:
         self.now = now
-        self.board = Board(now)
+        self.board = Board(IDS, now)
         self.recorder = Recorder(table, settings(), self.board, lambda: self.now)
 
-    def check(self, state: State = State.OPERATIONAL, services: Any = ServiceName) -> None:
+    def check(self, state: State = State.OPERATIONAL, services: Any = IDS) -> None:
         """Has all services checked now."""
         for service in services:
             self.board.put_result(Result(service, Finding(state, f"It is {state}."), self.now, self.now, 1.5))
@@ -61,7 +60,7 @@ class Task:
 
 def kept(url: str, name: str) -> dict[str, dict[str, str]]:
     """The state of each minute of each service."""
-    found: dict[str, dict[str, str]] = {service: {} for service in ServiceName}
+    found: dict[str, dict[str, str]] = {service: {} for service in IDS}
     for item in items(url, name):
         if item["sk"]["S"].startswith("minute#"):
             service, minute = item["pk"]["S"].rpartition("#")[2], item["sk"]["S"].partition("#")[2]
@@ -71,7 +70,7 @@ def kept(url: str, name: str) -> dict[str, dict[str, str]]:
 
 def counted(url: str, name: str) -> dict[str, Counter[str]]:
     """How many records of each state the days of each service have."""
-    counters: dict[str, Counter[str]] = {service: Counter() for service in ServiceName}
+    counters: dict[str, Counter[str]] = {service: Counter() for service in IDS}
     for item in items(url, name):
         if item["sk"]["S"].startswith("day#"):
             states = {state: int(item[state]["N"]) for state in State if state in item}
@@ -91,14 +90,14 @@ def with_new_table(url: str, use: Callable[[TableClient], Awaitable[None]]) -> s
 
 
 @given(
-    st.dictionaries(st.sampled_from(ServiceName), st.floats(0, 100)),
+    st.dictionaries(st.sampled_from(IDS), st.floats(0, 100)),
     st.sampled_from(State),
     st.floats(1, 50),
 )
 def test_what_was_checked_in_time_is_kept_and_what_was_not_is_unknown(
-    ages: Mapping[ServiceName, float], state: State, overdue: float
+    ages: Mapping[str, float], state: State, overdue: float
 ) -> None:
-    board = Board(BEGUN)
+    board = Board(IDS, BEGUN)
     for service, age in ages.items():
         board.put_result(Result(service, Finding(state, "m"), BEGUN - timedelta(seconds=age), BEGUN, 1.5))
     records = records_of(board.snapshot, BEGUN, BEGUN, overdue)
@@ -121,12 +120,12 @@ def test_every_minute_is_kept_once_by_tasks_with_the_same_table(serial_aws: str)
             await asyncio.gather(*(task.step(state) for task in tasks))
         for task in tasks:
             assert task.board.snapshot.days is not None
-            today = task.board.snapshot.days[ServiceName.ECS][-1]
+            today = task.board.snapshot.days[WEB_ID][-1]
             assert (today.operational, today.down, today.availability) == (3, 1, 75.0)
 
     name = with_new_table(serial_aws, use)
     minutes = {f"2026-11-23T06:{25 + n}:00Z": "down" if n == 2 else "operational" for n in range(4)}
-    assert kept(serial_aws, name) == dict.fromkeys(ServiceName, minutes)
+    assert kept(serial_aws, name) == dict.fromkeys(IDS, minutes)
     assert_counters_agree(serial_aws, name)
 
 
@@ -139,14 +138,14 @@ def test_a_minute_is_taken_once_however_often_the_recorder_looks(serial_aws: str
             await task.step(State.DOWN)
 
     name = with_new_table(serial_aws, use)
-    assert kept(serial_aws, name) == {name: {MINUTE: "operational"} for name in ServiceName}
+    assert kept(serial_aws, name) == {name: {MINUTE: "operational"} for name in IDS}
 
 
 def test_the_first_minute_waits_for_all_results_but_not_for_ever(serial_aws: str) -> None:
     async def use(table: TableClient) -> None:
         task = Task(table)
         assert await task.recorder.step() < 1
-        task.check(services=[ServiceName.ECS])
+        task.check(services=[WEB_ID])
         task.now += 9 * SECOND
         assert await task.recorder.step() < 1
         assert items(serial_aws, table.name) == []
@@ -154,7 +153,7 @@ def test_the_first_minute_waits_for_all_results_but_not_for_ever(serial_aws: str
         assert await task.recorder.step() > 1
 
     name = with_new_table(serial_aws, use)
-    assert {service for service, minutes in kept(serial_aws, name).items() if minutes} == {"ecs"}
+    assert {service for service, minutes in kept(serial_aws, name).items() if minutes} == {WEB_ID}
     assert_counters_agree(serial_aws, name)
 
 
@@ -188,7 +187,7 @@ def test_a_clock_that_is_put_back_counts_nothing_twice(serial_aws: str) -> None:
 
     name = with_new_table(serial_aws, use)
     assert_counters_agree(serial_aws, name)
-    assert counted(serial_aws, name)["ecs"] == {"operational": 3}
+    assert counted(serial_aws, name)[WEB_ID] == {"operational": 3}
 
 
 def test_an_outage_of_the_table_is_remembered(serial_aws: str) -> None:
@@ -213,7 +212,7 @@ def test_an_outage_of_the_table_is_remembered(serial_aws: str) -> None:
 
         with_table(between.url, name, use)
     minutes = {f"2026-11-23T06:{25 + n}:00Z": "down" if 0 < n < 4 else "operational" for n in range(5)}
-    assert kept(serial_aws, name) == dict.fromkeys(ServiceName, minutes)
+    assert kept(serial_aws, name) == dict.fromkeys(IDS, minutes)
     assert_counters_agree(serial_aws, name)
 
 
@@ -240,7 +239,7 @@ def test_of_a_long_outage_the_last_hour_is_remembered(
         with_table(between.url, name, use)
     first = BEGUN.replace(second=0) + 5 * SLOT
     wanted = {f"{first + n * SLOT:%Y-%m-%dT%H:%M:%SZ}": "operational" for n in range(MOST_PENDING)}
-    assert kept(serial_aws, name)["ecs"] == wanted
+    assert kept(serial_aws, name)[WEB_ID] == wanted
     assert [record.message for record in caplog.records].count("a minute of the history is lost") == 5
 
 
@@ -250,7 +249,7 @@ def test_the_board_has_the_last_90_days_of_every_service(serial_aws: str) -> Non
         await task.step()
         days = task.board.snapshot.days
         assert days is not None
-        assert days.keys() == set(ServiceName)
+        assert days.keys() == set(IDS)
         for shown in days.values():
             assert [day.date for day in shown] == [
                 BEGUN.date() - timedelta(days=age) for age in reversed(range(DAYS_SHOWN))
@@ -260,8 +259,8 @@ def test_the_board_has_the_last_90_days_of_every_service(serial_aws: str) -> Non
 
 
 def test_days_that_are_read_again_and_are_the_same_wake_nobody() -> None:
-    board = Board(BEGUN)
-    days = {ServiceName.ECS: (Day(date=BEGUN.date()),)}
+    board = Board(IDS, BEGUN)
+    days = {WEB_ID: (Day(date=BEGUN.date()),)}
     board.put_days(days, BEGUN)
     first = board.snapshot
     board.put_days(dict(days), BEGUN + SLOT)
@@ -289,7 +288,7 @@ def test_two_tasks_keep_a_minute_once_and_warn_of_nothing(serial_aws: str) -> No
         assert written(serial_aws, name) >= ALL
         apps: list[App] = [one, other]
         for app in apps:
-            page = app.client.get(f"{HISTORY_PATH}?service=dynamodb").json()
+            page = app.client.get(f"{HISTORY_PATH}?component={TABLE_ID}").json()
             assert page["records"][-1]["state"] == "operational"
     assert_counters_agree(serial_aws, name)
     for app in apps:
@@ -303,12 +302,12 @@ def test_an_app_that_starts_without_its_table_keeps_that_minute_later(serial_aws
     with proxy(serial_aws) as between:
         between.cut = True
         with running_app(environ_of(between.url, check_interval=1) | {"TABLE": name}) as app:
-            app.process.wait_for('"service state changed".*"dynamodb".*"down"')
+            app.process.wait_for('"component state changed".*"status.table".*"down"')
             soon(lambda: between.seen.count("GetItem"), lambda count: count > 20)
             assert items(serial_aws, name) == []
             between.cut = False
             soon(lambda: written(serial_aws, name), lambda count: count >= ALL)
-    assert "down" in kept(serial_aws, name)["dynamodb"].values()
+    assert "down" in kept(serial_aws, name)[TABLE_ID].values()
     assert_counters_agree(serial_aws, name)
 
 

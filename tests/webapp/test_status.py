@@ -5,10 +5,9 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.webapp.environment import DIGEST, environ_of
+from tests.webapp.environment import DIGEST, IDS, TABLE_ID, WEB_ID, WORKER_ID, environ_of
 from webapp.board import Board, Result
 from webapp.endpoints.health import reason_not_ready
-from webapp.services import ServiceName
 from webapp.settings import Settings, read_settings
 from webapp.states import Finding, State, worst
 from webapp.status import stale_after, status
@@ -22,9 +21,9 @@ def settings() -> Settings:
     return read_settings(environ_of("http://127.0.0.1:9", check_interval=1))
 
 
-def board(ages: dict[ServiceName, float], **details: str) -> Board:
+def board(ages: dict[str, float], **details: str) -> Board:
     """A board with operational services that were checked so many seconds before now."""
-    made = Board(STARTED)
+    made = Board(IDS, STARTED)
     for service, age in ages.items():
         finding = Finding(State.OPERATIONAL, "Fine.", details)
         made.put_result(Result(service, finding, NOW - timedelta(seconds=age), STARTED, 1.5))
@@ -32,66 +31,66 @@ def board(ages: dict[ServiceName, float], **details: str) -> Board:
 
 
 def test_before_the_first_checks_nothing_is_known_and_nothing_is_stale() -> None:
-    document = status(Board(STARTED).snapshot, settings(), STARTED, NOW)
+    document = status(Board(IDS, STARTED).snapshot, settings(), STARTED, NOW)
     assert (document.state, document.age, document.stale) == (State.UNKNOWN, None, False)
-    assert {service.message for service in document.services.values()} == {"Not checked yet."}
+    assert {service.message for service in document.components.values()} == {"Not checked yet."}
     assert document.open_incidents is None
 
 
 def test_the_age_is_that_of_the_oldest_check() -> None:
-    snapshot = board({name: float(number) for number, name in enumerate(ServiceName)}).snapshot
+    snapshot = board({name: float(number) for number, name in enumerate(IDS)}).snapshot
     document = status(snapshot, settings(), STARTED, NOW)
-    assert (document.state, document.age, document.stale) == (State.OPERATIONAL, 5.0, False)
-    assert document.services[ServiceName.ECS].age == 1.0
+    assert (document.state, document.age, document.stale) == (State.OPERATIONAL, 4.0, False)
+    assert document.components[WORKER_ID].age == 1.0
 
 
 def test_a_service_whose_check_is_overdue_is_stale_and_so_is_the_whole() -> None:
     overdue = stale_after(settings()) + 0.1
-    snapshot = board({**dict.fromkeys(ServiceName, 0.0), ServiceName.STS: overdue}).snapshot
+    snapshot = board({**dict.fromkeys(IDS, 0.0), WORKER_ID: overdue}).snapshot
     document = status(snapshot, settings(), STARTED, NOW)
     assert document.stale
-    assert [name for name, service in document.services.items() if service.stale] == [ServiceName.STS]
+    assert [name for name, service in document.components.items() if service.stale] == [WORKER_ID]
 
 
 def test_a_clock_that_went_back_makes_no_negative_age() -> None:
-    document = status(board({ServiceName.STS: -30.0}).snapshot, settings(), STARTED, NOW)
-    assert document.services[ServiceName.STS].age == 0.0
+    document = status(board({WORKER_ID: -30.0}).snapshot, settings(), STARTED, NOW)
+    assert document.components[WORKER_ID].age == 0.0
 
 
 def test_the_release_runs_since_ecs_began_to_deploy_it() -> None:
-    assert status(Board(STARTED).snapshot, settings(), STARTED, NOW).release.since == STARTED
+    assert status(Board(IDS, STARTED).snapshot, settings(), STARTED, NOW).release.since == STARTED
     at = "2026-11-22T10:00:00Z"
-    snapshot = board({ServiceName.ECS: 0.0}, deployed_at=at, digest=DIGEST).snapshot
+    snapshot = board({WEB_ID: 0.0}, deployed_at=at, digest=DIGEST).snapshot
     assert status(snapshot, settings(), STARTED, NOW).release.since == datetime(2026, 11, 22, 10, tzinfo=UTC)
 
 
 def test_the_deployment_of_another_release_says_nothing_of_this_one() -> None:
     other = f"sha256:{'cd' * 32}"
-    made = board({ServiceName.ECS: 0.0}, deployed_at="2026-11-23T06:20:00Z", digest=other)
+    made = board({WEB_ID: 0.0}, deployed_at="2026-11-23T06:20:00Z", digest=other)
     assert status(made.snapshot, settings(), STARTED, NOW).release.since == STARTED
 
 
 def test_the_release_keeps_its_date_while_ecs_tells_of_another_or_of_none() -> None:
-    made = board({ServiceName.ECS: 0.0}, deployed_at="2026-11-22T10:00:00Z", digest=DIGEST)
+    made = board({WEB_ID: 0.0}, deployed_at="2026-11-22T10:00:00Z", digest=DIGEST)
     others: tuple[dict[str, str], ...] = (
         {"deployed_at": "2026-11-23T06:20:00Z", "digest": f"sha256:{'cd' * 32}"},
         {},
     )
     for details in others:
-        made.put_result(Result(ServiceName.ECS, Finding(State.OPERATIONAL, "Fine.", details), NOW, STARTED))
+        made.put_result(Result(WEB_ID, Finding(State.OPERATIONAL, "Fine.", details), NOW, STARTED))
         since = status(made.snapshot, settings(), STARTED, NOW).release.since
         assert since == datetime(2026, 11, 22, 10, tzinfo=UTC)
 
 
 def test_is_not_ready_before_the_table_was_checked() -> None:
-    unchecked = Board(STARTED).snapshot.results[ServiceName.DYNAMODB]
+    unchecked = Board(IDS, STARTED).snapshot.results[TABLE_ID]
     assert reason_not_ready(unchecked, settings(), NOW) == "Not checked yet."
 
 
 def test_is_not_ready_when_the_check_of_the_table_is_overdue() -> None:
     readable = Finding(State.OPERATIONAL, "Fine.", {"readable": True})
     in_time, overdue = (
-        Result(ServiceName.DYNAMODB, readable, NOW - timedelta(seconds=age), STARTED)
+        Result(TABLE_ID, readable, NOW - timedelta(seconds=age), STARTED)
         for age in (stale_after(settings()) - 0.1, stale_after(settings()) + 0.1)
     )
     assert reason_not_ready(in_time, settings(), NOW) is None

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import JsonValue
 
+from tests.webapp.environment import WEB_ID
 from webapp.incidents.models import incident_id
-from webapp.services import ServiceName
 from webapp.table import (
     NEWER_THAN_ANY_INCIDENT,
     Key,
@@ -30,7 +30,7 @@ JSON = st.recursive(
 TIMES = st.timedeltas(timedelta(0), timedelta(days=300_000)).map(
     lambda age: datetime(2000, 1, 1, tzinfo=UTC) + age
 )
-SERVICE = ServiceName.ECS
+SERVICE = WEB_ID
 KEYS = Keys("web")
 
 
@@ -68,8 +68,8 @@ def test_an_item_has_key_and_expiry_which_are_no_part_of_its_content() -> None:
 
 def test_the_keys_are_the_documented_ones() -> None:
     at = datetime(2026, 11, 23, 6, 25, 59, tzinfo=UTC)
-    assert KEYS.minute(SERVICE, at) == Key("web#history#ecs", "minute#2026-11-23T06:25:00Z")
-    assert KEYS.day(SERVICE, at.date()) == Key("web#history#ecs", "day#2026-11-23")
+    assert KEYS.minute(SERVICE, at) == Key("web#history#services.web", "minute#2026-11-23T06:25:00Z")
+    assert KEYS.day(SERVICE, at.date()) == Key("web#history#services.web", "day#2026-11-23")
     assert KEYS.incident("x") == Key("web#incidents", "incident#x")
     assert KEYS.open_incidents == Key("web#incidents", "open")
     assert KEYS.idempotency("secret").pk.startswith("web#idempotency#")

@@ -13,9 +13,8 @@ from webapp.board import Result, utc_now
 from webapp.contract import HEALTH_PATH, READY_PATH
 from webapp.resources import Resources
 from webapp.responses import JsonResponse
-from webapp.services import ServiceName
 from webapp.settings import Settings
-from webapp.status import service_status
+from webapp.status import is_stale
 
 
 class Alive(BaseModel):
@@ -48,8 +47,9 @@ async def ready(request: Request[Resources]) -> JsonResponse:
     """
     if request.state["shutdown"].requested:
         return _not_ready("The app is about to stop.")
-    result = request.state["board"].snapshot.results[ServiceName.DYNAMODB]
-    reason = reason_not_ready(result, request.state["settings"], utc_now())
+    settings = request.state["settings"]
+    result = request.state["board"].snapshot.results[settings.storage.id]
+    reason = reason_not_ready(result, settings, utc_now())
     return _not_ready(reason) if reason else JsonResponse(Ready(ready=True))
 
 
@@ -57,7 +57,7 @@ def reason_not_ready(table: Result, settings: Settings, now: datetime) -> str | 
     """Returns why the app is not ready, by the last check of its table; None if it is ready."""
     if not table.finding.details.get("readable"):
         return table.finding.message
-    if service_status(table, settings, now).stale:
+    if is_stale(table.checked_at, settings, now):
         return "The check of the table is overdue."
     return None
 

@@ -23,7 +23,6 @@ from webapp.requests import (
 )
 from webapp.resources import Resources
 from webapp.responses import HTTPProblem, JsonResponse
-from webapp.services import ServiceName
 
 HISTORY_PATH: Final = "/api/history"
 _TICK: Final = timedelta.resolution
@@ -53,7 +52,7 @@ class HistoryCursor(Cursor):
     `from_` and `to` are what was asked for, `start` and `end` what that came to on the first page.
     """
 
-    service: ServiceName
+    component: str
     from_: UtcTime | None
     to: UtcTime | None
     start: UtcTime
@@ -72,7 +71,7 @@ def page_of(query: HistoryQuery, now: datetime) -> Page:
         end = max(start, min(end, now))
         return Page(start, end, end)
     cursor = decode_cursor(query.cursor, HistoryCursor)
-    same = (cursor.service, cursor.from_, cursor.to) == (query.service, query.from_, query.to)
+    same = (cursor.component, cursor.from_, cursor.to) == (query.component, query.from_, query.to)
     ordered = now - OLDEST_IN_CURSOR <= cursor.start <= cursor.before <= cursor.end <= now + NEWEST_IN_CURSOR
     if not (same and ordered and cursor.end - cursor.start <= LONGEST_RANGE):
         raise wrong_cursor()
@@ -83,7 +82,12 @@ def cursor_before(at: datetime, query: HistoryQuery, page: Page) -> str:
     """Returns the cursor of the page with the records before a minute."""
     return encode_cursor(
         HistoryCursor(
-            service=query.service, from_=query.from_, to=query.to, start=page.start, end=page.end, before=at
+            component=query.component,
+            from_=query.from_,
+            to=query.to,
+            start=page.start,
+            end=page.end,
+            before=at,
         )
     )
 
@@ -120,13 +124,13 @@ async def read_history(request: Request[Resources]) -> JsonResponse:
     table = request.state["table"]
     last_day = (page.end - _TICK).date()
     records, days = await asyncio.gather(
-        read_records(table, query.service, page.start, page.before, now, query.limit + 1),
-        read_days(table, query.service, page.start.date(), last_day, now.date()),
+        read_records(table, query.component, page.start, page.before, now, query.limit + 1),
+        read_days(table, query.component, page.start.date(), last_day, now.date()),
     )
     shown = records[: query.limit]
     following = cursor_before(shown[-1].at, query, page) if len(records) > len(shown) else None
     return JsonResponse(
-        HistoryPage(service=query.service, records=shown, days=days, next=following),
+        HistoryPage(component=query.component, records=shown, days=days, next=following),
         headers=link_to_next(request, following),
     )
 

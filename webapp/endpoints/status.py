@@ -1,4 +1,4 @@
-"""The status: `/api/status`, `/api/status/{service}`, and live as `/api/events`."""
+"""The status: `/api/status`, `/api/status/{id}`, and live as `/api/events`."""
 
 from http import HTTPStatus
 from typing import Final
@@ -12,8 +12,7 @@ from webapp.contract import STATUS_PATH
 from webapp.events import EventStream
 from webapp.resources import Resources
 from webapp.responses import HTTPProblem, JsonResponse
-from webapp.services import ServiceName
-from webapp.status import service_status
+from webapp.status import component_status
 
 EVENTS_PATH: Final = "/api/events"
 
@@ -34,15 +33,14 @@ class ReadStatus:
         await self._answer(scope, receive, send)
 
 
-async def read_service_status(request: Request[Resources]) -> JsonResponse:
-    """Answers 200 with the status of one service, 404 if there is no such service."""
-    try:
-        name = ServiceName(request.path_params["service"])
-    except ValueError:
-        names = ", ".join(ServiceName)
-        raise HTTPProblem(HTTPStatus.NOT_FOUND, f"There is no such service; there are {names}.") from None
-    result = request.state["board"].snapshot.results[name]
-    return JsonResponse(service_status(result, request.state["settings"], utc_now()))
+async def read_component_status(request: Request[Resources]) -> JsonResponse:
+    """Answers 200 with the status of one component, 404 if there is no such component."""
+    settings = request.state["settings"]
+    component = settings.watched.get(request.path_params["id"])
+    if component is None:
+        raise HTTPProblem(HTTPStatus.NOT_FOUND, "There is no such component.")
+    result = request.state["board"].snapshot.results[component.id]
+    return JsonResponse(component_status(component, result, settings, utc_now()))
 
 
 async def read_events(request: Request[Resources]) -> EventStream:
@@ -53,6 +51,6 @@ async def read_events(request: Request[Resources]) -> EventStream:
 STATUS: Final[ASGIApp] = ReadStatus()
 ROUTES: Final = (
     Route(STATUS_PATH, STATUS, methods=["GET"]),
-    Route(f"{STATUS_PATH}/{{service}}", read_service_status),
+    Route(f"{STATUS_PATH}/{{id}}", read_component_status),
     Route(EVENTS_PATH, read_events),
 )

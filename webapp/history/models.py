@@ -6,12 +6,11 @@ from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field, PlainValidator, WithJsonSchema
 
-from webapp.fields import CURSOR, CursorText, MayBeLeftOut, WholeNumber, end_of, start_of
-from webapp.services import ServiceName
+from webapp.fields import CURSOR, ComponentId, CursorText, MayBeLeftOut, WholeNumber, end_of, start_of
 from webapp.states import State
 
 SLOT: Final = dt.timedelta(minutes=1)
-"""One result of each service is kept for each minute (UTC): a slot, named by the time it begins at."""
+"""One result of each component is kept for each minute (UTC): a slot, named by the time it begins at."""
 
 
 def slot_of(at: dt.datetime) -> dt.datetime:
@@ -20,7 +19,7 @@ def slot_of(at: dt.datetime) -> dt.datetime:
 
 
 def availability(operational: int, degraded: int, down: int) -> float | None:
-    """Records in which a service was of use, in percent of those that tell; None when none tells.
+    """Records in which a component was of use, in percent of those that tell; None when none tells.
 
     Rounded down to hundredths, so 100 means that not one record says down.
     """
@@ -30,12 +29,12 @@ def availability(operational: int, degraded: int, down: int) -> float | None:
 
 
 class Record(BaseModel):
-    """The result of one service that was kept for one minute."""
+    """The result of one component that was kept for one minute."""
 
     model_config = ConfigDict(frozen=True, json_schema_serialization_defaults_required=True)
 
     at: dt.datetime = Field(description="The beginning of the minute, in UTC.")
-    state: State = Field(description="How the service was doing.")
+    state: State = Field(description="How the component was doing.")
     message: str = Field(description="What its check found, in a sentence.")
     latency_ms: float | None = Field(
         default=None, description="How long its check took, in milliseconds; null when it did not tell."
@@ -50,7 +49,7 @@ def _availability(counters: Mapping[str, Any]) -> float | None:
 
 
 class Day(BaseModel):
-    """How many records of a service a day (UTC) has, by state, and what that makes of its availability."""
+    """How many records of a component a day (UTC) has, by state, and what that makes of its availability."""
 
     model_config = ConfigDict(frozen=True, json_schema_serialization_defaults_required=True)
 
@@ -69,11 +68,11 @@ class Day(BaseModel):
 
 
 class HistoryPage(BaseModel):
-    """Records of one service, the newest first; `next` is the cursor of the page after this."""
+    """Records of one component, the newest first; `next` is the cursor of the page after this."""
 
     model_config = ConfigDict(frozen=True)
 
-    service: ServiceName = Field(description="The service that was asked for.")
+    component: str = Field(description="The component that was asked for.")
     records: tuple[Record, ...] = Field(description="A record a minute, the newest first.")
     days: tuple[Day, ...] = Field(
         description="Every day (UTC) that the range touches, up to today, each as a whole, the oldest first."
@@ -91,7 +90,7 @@ class HistoryQuery(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    service: ServiceName = Field(description="The service whose records are asked for.")
+    component: ComponentId = Field(description="The component whose records are asked for.")
     from_: MayBeLeftOut[Annotated[dt.datetime, PlainValidator(start_of), _DATE_OR_TIME]] = Field(
         default=None,
         alias="from",

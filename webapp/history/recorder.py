@@ -15,7 +15,6 @@ from webapp.history.models import SLOT, Day, Record, slot_of
 from webapp.history.store import read_days, write_slot
 from webapp.incidents.store import refresh_open_incidents
 from webapp.logs import log
-from webapp.services import ServiceName
 from webapp.settings import Settings
 from webapp.states import State
 from webapp.status import stale_after
@@ -34,7 +33,7 @@ LONGEST_RETRY: Final = 10.0
 """Seconds until what failed is tried again."""
 
 FIRST_RESULTS: Final = 10.0
-"""Seconds that the first slot waits for the results of all services."""
+"""Seconds that the first slot waits for the results of all components."""
 
 LOOK_AGAIN: Final = 0.25
 """Seconds between two looks at the board until there are results."""
@@ -47,7 +46,7 @@ class Slot:
     """The records of one minute."""
 
     at: datetime
-    records: Mapping[ServiceName, Record]
+    records: Mapping[str, Record]
 
 
 async def record(table: TableClient, settings: Settings, board: Board) -> Never:
@@ -85,15 +84,13 @@ def _retry(settings: Settings) -> float:
     return random.uniform(longest / 2, longest)  # noqa: S311 - it only spreads load
 
 
-def records_of(
-    snapshot: Snapshot, slot: datetime, now: datetime, overdue: float
-) -> dict[ServiceName, Record]:
-    """What a snapshot says of a slot; services that were never checked are left out.
+def records_of(snapshot: Snapshot, slot: datetime, now: datetime, overdue: float) -> dict[str, Record]:
+    """What a snapshot says of a slot; components that were never checked are left out.
 
     A result that is older than `overdue`, in seconds, says nothing of this minute: it is kept as unknown.
     """
     return {
-        service: Record(
+        component: Record(
             at=slot,
             state=result.finding.state,
             message=result.finding.message,
@@ -101,7 +98,7 @@ def records_of(
         )
         if now - result.checked_at <= timedelta(seconds=overdue)
         else Record(at=slot, state=State.UNKNOWN, message=NOT_IN_TIME)
-        for service, result in snapshot.results.items()
+        for component, result in snapshot.results.items()
         if result.checked_at is not None
     }
 
@@ -156,11 +153,12 @@ class Recorder:
         self._pending.append(Slot(slot, records))
         self._taken = slot
 
-    async def _read_days(self) -> Mapping[ServiceName, tuple[Day, ...]]:
-        # One after another, so that a table that does not answer is logged once and not six times.
+    async def _read_days(self) -> Mapping[str, tuple[Day, ...]]:
+        # One after another, so that a table that does not answer is logged once and not once a component.
         today = self._now().date()
         first = today - timedelta(days=DAYS_SHOWN - 1)
-        return {name: await read_days(self._table, name, first, today, today) for name in ServiceName}
+        watched = self._settings.watched
+        return {each: await read_days(self._table, each, first, today, today) for each in watched}
 
     def _until_next(self) -> float:
         if self._taken is None:

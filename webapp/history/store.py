@@ -1,11 +1,10 @@
-"""The history in the table: one record a service and minute, and counters a service and day."""
+"""The history in the table: one record a component and minute, and counters a component and day."""
 
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from webapp.history.models import SLOT, Day, Record, slot_of
-from webapp.services import ServiceName
 from webapp.table import (
     DAYS_KEPT,
     RECORDS_KEPT,
@@ -24,7 +23,7 @@ _BETWEEN: Final = "pk = :pk AND sk BETWEEN :first AND :last"
 _TICK: Final = timedelta(microseconds=1)
 
 
-async def write_slot(table: TableClient, slot: datetime, records: Mapping[ServiceName, Record]) -> bool:
+async def write_slot(table: TableClient, slot: datetime, records: Mapping[str, Record]) -> bool:
     """Keeps the records of a slot, and counts them in their day; all of it or nothing.
 
     False when the slot was written before, by whichever task; then nothing changes. A look comes first,
@@ -32,7 +31,7 @@ async def write_slot(table: TableClient, slot: datetime, records: Mapping[Servic
     """
     if await table.get(table.keys.minute(next(iter(records)), slot)) is not None:
         return False
-    writes = [write for service, record in records.items() for write in _writes(table, service, record)]
+    writes = [write for component, record in records.items() for write in _writes(table, component, record)]
     try:
         await table.transact(*writes)
     except ConditionError:
@@ -40,9 +39,7 @@ async def write_slot(table: TableClient, slot: datetime, records: Mapping[Servic
     return True
 
 
-def _writes(
-    table: TableClient, service: ServiceName, record: Record
-) -> tuple["TransactWriteItemTypeDef", ...]:
+def _writes(table: TableClient, component: str, record: Record) -> tuple["TransactWriteItemTypeDef", ...]:
     day = record.at.date()
     midnight = record.at.replace(hour=0, minute=0)
     return (
@@ -50,7 +47,7 @@ def _writes(
             "Put": {
                 "TableName": table.name,
                 "Item": item_of(
-                    table.keys.minute(service, record.at),
+                    table.keys.minute(component, record.at),
                     record.model_dump(mode="json", exclude={"at"}),
                     record.at + RECORDS_KEPT,
                 ),
@@ -60,7 +57,7 @@ def _writes(
         {
             "Update": {
                 "TableName": table.name,
-                "Key": table.keys.day(service, day).attributes,
+                "Key": table.keys.day(component, day).attributes,
                 "UpdateExpression": "ADD #state :one SET expires_at = :expires_at",
                 "ExpressionAttributeNames": {"#state": record.state},
                 "ExpressionAttributeValues": {
@@ -73,7 +70,7 @@ def _writes(
 
 
 async def read_records(
-    table: TableClient, service: ServiceName, start: datetime, end: datetime, now: datetime, most: int
+    table: TableClient, component: str, start: datetime, end: datetime, now: datetime, most: int
 ) -> tuple[Record, ...]:
     """The records of the minutes that begin from `start` on and before `end`, the newest first.
 
@@ -89,9 +86,9 @@ async def read_records(
     items = await table.query(
         _BETWEEN,
         {
-            ":pk": {"S": table.keys.history(service)},
-            ":first": {"S": table.keys.minute(service, first).sk},
-            ":last": {"S": table.keys.minute(service, last).sk},
+            ":pk": {"S": table.keys.history(component)},
+            ":first": {"S": table.keys.minute(component, first).sk},
+            ":last": {"S": table.keys.minute(component, last).sk},
         },
         newest_first=True,
         most=most,
@@ -100,7 +97,7 @@ async def read_records(
 
 
 async def read_days(
-    table: TableClient, service: ServiceName, first: date, last: date, today: date
+    table: TableClient, component: str, first: date, last: date, today: date
 ) -> tuple[Day, ...]:
     """Every day from the first to the last, both included, up to today and as far back as days are kept.
 
@@ -112,9 +109,9 @@ async def read_days(
     items = await table.query(
         _BETWEEN,
         {
-            ":pk": {"S": table.keys.history(service)},
-            ":first": {"S": table.keys.day(service, first).sk},
-            ":last": {"S": table.keys.day(service, last).sk},
+            ":pk": {"S": table.keys.history(component)},
+            ":first": {"S": table.keys.day(component, first).sk},
+            ":last": {"S": table.keys.day(component, last).sk},
         },
     )
     known = {day_of(item): Day.model_validate(content_of(item) | {"date": day_of(item)}) for item in items}

@@ -7,13 +7,15 @@ from enum import StrEnum
 from typing import Annotated, Final, Literal
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, AliasChoices, BaseModel, ConfigDict, Field, model_validator
 
-from webapp.fields import CURSOR, CursorText, MayBeLeftOut, WholeNumber
-from webapp.services import ServiceName
+from webapp.fields import CURSOR, ComponentId, CursorText, MayBeLeftOut, WholeNumber
 
 MOST_UPDATES: Final = 100
 """Updates of one incident. The last one is left for its resolution."""
+
+MOST_COMPONENTS: Final = 100
+"""Components that one incident names."""
 
 MOST_BYTES: Final = 300_000
 """Bytes of one incident as JSON before its resolution; an item of DynamoDB has 400 KB at most.
@@ -54,6 +56,9 @@ class Progress(StrEnum):
     RESOLVED = "resolved"
 
 
+Severity = Literal["minor", "major", "critical"]
+
+
 class Update(BaseModel):
     """What was said of an incident at one time."""
 
@@ -73,8 +78,15 @@ class Incident(BaseModel):
     version: int = Field(description="How often the incident was written; in quotes, it is the ETag.")
     title: str = Field(description="What is wrong, in a few words.")
     state: Progress = Field(description="How far the incident has come.")
-    services: tuple[ServiceName, ...] = Field(
-        description="The services it concerns, in the order of the page."
+    severity: Severity = Field(default="minor", description="How bad it is.")
+    components: tuple[str, ...] = Field(
+        validation_alias=AliasChoices("components", "services"), description="The components it concerns."
+    )
+    starts_at: datetime | None = Field(
+        default=None, description="When a maintenance starts, in UTC; null if this is none."
+    )
+    ends_at: datetime | None = Field(
+        default=None, description="When a maintenance ends, in UTC; null if this is none."
     )
     opened_at: datetime = Field(description="When it was opened, in UTC.")
     updated_at: datetime = Field(description="When it was last written, in UTC.")
@@ -101,10 +113,10 @@ def _one_line(text: str) -> str:
     return text.strip()
 
 
-def _once_each(services: Sequence[ServiceName]) -> tuple[ServiceName, ...]:
-    if len(set(services)) < len(services):
-        raise ValueError("Expected each service once.")
-    return tuple(service for service in ServiceName if service in services)
+def _once_each(components: Sequence[str]) -> Sequence[str]:
+    if len(set(components)) < len(components):
+        raise ValueError("Expected each component once.")
+    return components
 
 
 Title = Annotated[
@@ -120,9 +132,9 @@ Message = Annotated[
     AfterValidator(_one_line),
 ]
 
-Services = Annotated[
-    tuple[ServiceName, ...],
-    Field(max_length=len(ServiceName), json_schema_extra={"uniqueItems": True}),
+Components = Annotated[
+    tuple[ComponentId, ...],
+    Field(max_length=MOST_COMPONENTS, json_schema_extra={"uniqueItems": True}),
     AfterValidator(_once_each),
 ]
 
@@ -134,7 +146,7 @@ class NewIncident(BaseModel):
 
     title: Title = Field(description="What is wrong, in 1 to 120 characters.")
     message: Message = Field(description="The first update, in 1 to 2,000 characters.")
-    services: Services = Field(default=(), description="The services it concerns, each once.")
+    components: Components = Field(default=(), description="The components it concerns, each once.")
     state: Literal[Progress.INVESTIGATING, Progress.IDENTIFIED, Progress.MONITORING] = Field(
         default=Progress.INVESTIGATING, description="How far the incident has come."
     )
@@ -151,7 +163,9 @@ class IncidentChange(BaseModel):
     )
 
     title: MayBeLeftOut[Title] = Field(default=None, description="What is wrong, in 1 to 120 characters.")
-    services: MayBeLeftOut[Services] = Field(default=None, description="The services it concerns, each once.")
+    components: MayBeLeftOut[Components] = Field(
+        default=None, description="The components it concerns, each once."
+    )
     state: MayBeLeftOut[Progress] = Field(
         default=None,
         description="How far the incident has come; needs a message. After resolved nothing changes.",
@@ -161,7 +175,7 @@ class IncidentChange(BaseModel):
     @model_validator(mode="after")
     def _changes_something(self) -> "IncidentChange":
         if not self.model_fields_set:
-            raise ValueError("Expected a title, services, a state or a message.")
+            raise ValueError("Expected a title, components, a state or a message.")
         if self.state is not None and self.message is None:
             raise ValueError("Expected a message with the state: say what has changed.")
         return self
@@ -204,7 +218,7 @@ def opened(new: NewIncident, identifier: str, now: datetime) -> Incident:
         version=1,
         title=new.title,
         state=new.state,
-        services=new.services,
+        components=new.components,
         opened_at=now,
         updated_at=now,
         resolved_at=None,
@@ -221,7 +235,7 @@ def changed(incident: Incident, change: IncidentChange, now: datetime) -> Incide
             "version": incident.version + 1,
             "title": change.title or incident.title,
             "state": state,
-            "services": incident.services if change.services is None else change.services,
+            "components": incident.components if change.components is None else change.components,
             "updated_at": now,
             "resolved_at": now if state is Progress.RESOLVED else None,
             "updates": (*update, *incident.updates),

@@ -9,23 +9,21 @@ from typing import Final
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from webapp.board import Board, Snapshot, utc_now
-from webapp.checks import CHECKS
 from webapp.events import event_id
 from webapp.history.models import Day
 from webapp.page import wording
-from webapp.page.views import DAYS, DAYS_OVERDUE_AFTER, banner, reading_of, service_history, service_views
-from webapp.services import ServiceName
+from webapp.page.views import DAYS, DAYS_OVERDUE_AFTER, banner, component_history, component_views, reading_of
 from webapp.settings import Settings
 from webapp.status import Status, StatusCache, stale_after
 
 TEMPLATES: Final = Path(__file__).parent / "templates"
 
-Days = Mapping[ServiceName, Sequence[Day]]
+Days = Mapping[str, Sequence[Day]]
 
 
 @dataclass(frozen=True)
 class HistoryHtml:
-    """HTML of a service's last 90 days: a bar for each, and a list of those with problems."""
+    """HTML of a component's last 90 days: a bar for each, and a list of those with problems."""
 
     bars: str
     troubled: str
@@ -33,17 +31,17 @@ class HistoryHtml:
 
 @dataclass(frozen=True)
 class Histories:
-    """The HTML of all services' last 90 days, and the data it was rendered from."""
+    """The HTML of all components' last 90 days, and the data it was rendered from."""
 
     days: Days
     today: date
-    html: Mapping[ServiceName, HistoryHtml]
+    html: Mapping[str, HistoryHtml]
 
 
 class PageTemplate:
     """The page's Jinja templates. Autoescaping is on."""
 
-    def __init__(self, assets: Mapping[str, str]) -> None:
+    def __init__(self, assets: Mapping[str, str], settings: Settings) -> None:
         environment = Environment(
             loader=FileSystemLoader(TEMPLATES),
             autoescape=True,
@@ -63,11 +61,13 @@ class PageTemplate:
         environment.globals |= {
             "assets": assets,
             "days": DAYS,
-            "titles": {check.name: check.title for check in CHECKS},
+            "names": {component.id: component.name for component in settings.watched.values()},
+            "title": settings.title,
         }
         self._page = environment.get_template("page.html")
         self._bars = environment.get_template("bars.html")
         self._troubled = environment.get_template("troubled.html")
+        self._ids = tuple(settings.watched)
         self._histories: Histories | None = None
 
     def render(self, status: Status, snapshot: Snapshot, stale_after: float, now: datetime) -> bytes:
@@ -83,24 +83,22 @@ class PageTemplate:
             incidents=snapshot.open_incidents,
             incidents_read=reading_of(snapshot.incidents_read_at, stale_after, now),
             now=now,
-            services=service_views(status),
+            components=component_views(status),
             stale_after=stale_after,
             status=status,
         ).encode()
 
-    def _histories_of(self, days: Days, today: date) -> Mapping[ServiceName, HistoryHtml]:
+    def _histories_of(self, days: Days, today: date) -> Mapping[str, HistoryHtml]:
         # They are most of the page and change once a minute, so they are cached.
         known = self._histories
         if known is None or known.days is not days or known.today != today:
-            html = {name: self._history_of(name, days.get(name, ()), today) for name in ServiceName}
+            html = {each: self._history_of(each, days.get(each, ()), today) for each in self._ids}
             known = self._histories = Histories(days, today, html)
         return known.html
 
-    def _history_of(self, name: ServiceName, days: Sequence[Day], today: date) -> HistoryHtml:
-        history = service_history(days, today)
-        return HistoryHtml(
-            self._bars.render(name=name, history=history), self._troubled.render(history=history)
-        )
+    def _history_of(self, id: str, days: Sequence[Day], today: date) -> HistoryHtml:
+        history = component_history(days, today)
+        return HistoryHtml(self._bars.render(id=id, history=history), self._troubled.render(history=history))
 
 
 class PageCache:

@@ -9,7 +9,7 @@ from typing import Final
 from webapp.history.models import Day, availability
 from webapp.page import wording
 from webapp.states import Detail, State, worst
-from webapp.status import ServiceStatus, Status
+from webapp.status import ComponentStatus, Status
 
 DAYS: Final = 90
 """Days that the page shows, including today."""
@@ -29,7 +29,7 @@ class Banner:
 
 @dataclass(frozen=True)
 class Bar:
-    """One day (UTC) of one service, by its worst state; None without records.
+    """One day (UTC) of one component, by its worst state; None without records.
 
     `words` counts minutes, as there is a record per minute.
     """
@@ -49,8 +49,8 @@ class Figure:
 
 
 @dataclass(frozen=True)
-class ServiceHistory:
-    """The last 90 days of one service, the oldest first."""
+class ComponentHistory:
+    """The last 90 days of one component, the oldest first."""
 
     bars: tuple[Bar, ...]
     availability: str | None
@@ -63,10 +63,10 @@ class ServiceHistory:
 
 
 @dataclass(frozen=True)
-class ServiceView:
-    """A service as the page shows it."""
+class ComponentView:
+    """A component as the page shows it."""
 
-    status: ServiceStatus
+    status: ComponentStatus
     figures: tuple[Figure, ...]
 
 
@@ -101,7 +101,7 @@ def state_of(day: Day) -> State | None:
     return worst(seen) if seen else None
 
 
-def service_history(days: Sequence[Day], today: date) -> ServiceHistory:
+def component_history(days: Sequence[Day], today: date) -> ComponentHistory:
     """Returns the 90 days that end today, with or without records."""
     known = {day.date: day for day in days}
     dates = [today - timedelta(days=age) for age in reversed(range(DAYS))]
@@ -113,19 +113,19 @@ def service_history(days: Sequence[Day], today: date) -> ServiceHistory:
         sum(day.down for day in shown),
     )
     words = None if found is None else wording.percent(found)
-    return ServiceHistory(bars, words, _summary([bar.state for bar in bars], words))
+    return ComponentHistory(bars, words, _summary([bar.state for bar in bars], words))
 
 
 def banner(status: Status) -> Banner:
     """Returns the page's headline. If checks are overdue, it says so instead of their findings."""
-    if all(service.checked_at is None for service in status.services.values()):
+    if all(component.checked_at is None for component in status.components.values()):
         return Banner(State.UNKNOWN, "Not checked yet", "The first checks are under way.")
     message = status.message.removesuffix(".")
     if status.stale:
         return Banner(State.UNKNOWN, "Checks are overdue", f"When last checked: {message}.")
     if status.checked_at is None:
-        return Banner(status.state, message, "Not all services have been checked yet.")
-    troubled = [s.title for s in status.services.values() if s.state is not State.OPERATIONAL]
+        return Banner(status.state, message, "Not all components have been checked yet.")
+    troubled = [each.name for each in status.components.values() if each.state is not State.OPERATIONAL]
     return Banner(status.state, message, f"This concerns {', '.join(troubled)}." if troubled else None)
 
 
@@ -164,6 +164,8 @@ def _figure(name: str, value: Detail) -> Figure:
     return Figure(label, str(value))
 
 
-def service_views(status: Status) -> tuple[ServiceView, ...]:
-    """Returns all services as the page shows them."""
-    return tuple(ServiceView(service, figures(service.details)) for service in status.services.values())
+def component_views(status: Status) -> tuple[ComponentView, ...]:
+    """Returns all components as the page shows them."""
+    return tuple(
+        ComponentView(component, figures(component.details)) for component in status.components.values()
+    )

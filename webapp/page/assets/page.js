@@ -77,16 +77,16 @@ function receive(status, mayHaveMissed) {
 
 // The parts of a status document that need a new page when they change.
 function substance(status) {
-  const services = Object.values(status.services).map((service) => [
-    service.state, service.message, service.since, service.stale, service.checked_at === null, service.details,
+  const components = Object.values(status.components).map((component) => [
+    component.state, component.message, component.since, component.stale, component.checked_at === null, component.details,
   ]);
-  return JSON.stringify([status.release, status.open_incidents, services]);
+  return JSON.stringify([status.release, status.open_incidents, components]);
 }
 
 function announce(before, status) {
-  const changes = Object.values(status.services)
-    .filter((service) => service.state !== before.services[service.name]?.state)
-    .map((service) => `${service.title} is ${service.state}.`);
+  const changes = Object.values(status.components)
+    .filter((component) => component.state !== before.components[component.id]?.state)
+    .map((component) => `${component.name} is ${component.state}.`);
   if (changes.length) say(announcer, `${status.message} ${changes.join(" ")}`);
 }
 
@@ -94,13 +94,13 @@ function announce(before, status) {
 
 function showFigures(status) {
   setTime(document.querySelector("#overall .age"), status.checked_at);
-  for (const service of Object.values(status.services)) {
-    const row = document.getElementById(`service-${service.name}`);
+  for (const component of Object.values(status.components)) {
+    const row = document.getElementById(`component-${component.id}`);
     for (const time of row?.querySelectorAll(".checked time, .checked-at") ?? []) {
-      setTime(time, service.checked_at);
+      setTime(time, component.checked_at);
     }
     const latency = row?.querySelector(".latency");
-    if (latency && service.latency_ms !== null) say(latency, wordedLatency(service.latency_ms));
+    if (latency && component.latency_ms !== null) say(latency, wordedLatency(component.latency_ms));
   }
 }
 
@@ -114,8 +114,8 @@ function setTime(time, at) {
 
 // Another task of the service may have answered, with an older snapshot.
 function disagrees() {
-  return Object.values(last?.services ?? {}).some(
-    (service) => document.getElementById(`service-${service.name}`)?.dataset.state !== service.state,
+  return Object.values(last?.components ?? {}).some(
+    (component) => document.getElementById(`component-${component.id}`)?.dataset.state !== component.state,
   );
 }
 
@@ -234,7 +234,7 @@ function tick() {
   for (const time of main.querySelectorAll("time.age")) {
     const seconds = (now - Date.parse(time.dateTime)) / 1_000;
     say(time, `${wordedAge(seconds)} ago`);
-    const row = time.closest(".service");
+    const row = time.closest(".component");
     overdue ||= row && !("stale" in row.dataset) && seconds > Number(main.dataset.staleAfter) + SLACK;
   }
   // Data from the table is announced only when it has changed.

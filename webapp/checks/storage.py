@@ -1,16 +1,14 @@
 """Checks the app's DynamoDB table."""
 
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Final
 
-from pydantic import BaseModel, Field
-
-from webapp.services import Check, Format, Grant, Resource, ServiceName
+from webapp.check import Check, Grant, Resource
+from webapp.components import Component, Kind
 from webapp.states import Finding, State
 from webapp.table import PARTITION_KEY, Key
 
 if TYPE_CHECKING:
-    from types_aiobotocore_dynamodb import DynamoDBClient
-
+    from webapp.aws import Clients
     from webapp.settings import Settings
 
 _SENTINEL: Final = Key("readiness", "readiness")
@@ -20,20 +18,7 @@ _SERVING: Final = frozenset({"ACTIVE", "UPDATING"})
 """Source: Amazon DynamoDB API Reference, "TableDescription", TableStatus."""
 
 
-class TableVariables(BaseModel):
-    """The variables of this check, of the history and of the incidents."""
-
-    table: Annotated[str, Format(r"[a-zA-Z0-9_.-]{3,255}")] = Field(
-        min_length=1,
-        description="the name of a DynamoDB table: 3 to 255 letters, digits, '_', '.' or '-'",
-    )
-    """Name of the DynamoDB table the app keeps its data in.
-
-    Source of the format: DynamoDB Developer Guide, "Naming rules".
-    """
-
-
-async def check(dynamodb: "DynamoDBClient", settings: "Settings") -> Finding:
+async def check(clients: "Clients", component: Component, _settings: "Settings") -> Finding:
     """Returns operational if an item can be read and the table is ACTIVE or UPDATING.
 
     A table that can be read but not described is degraded. Details: `readable`, on which the app's
@@ -41,16 +26,15 @@ async def check(dynamodb: "DynamoDBClient", settings: "Settings") -> Finding:
     """
     from webapp.calls import AwsError, call_aws
 
+    dynamodb, table = clients.of("dynamodb"), component.resource
     await call_aws(
         "dynamodb:GetItem",
-        dynamodb.get_item(
-            TableName=settings.table, Key=_SENTINEL.attributes, ProjectionExpression=PARTITION_KEY
-        ),
+        dynamodb.get_item(TableName=table, Key=_SENTINEL.attributes, ProjectionExpression=PARTITION_KEY),
     )
     try:
         description = await call_aws(
             "dynamodb:DescribeTable",
-            dynamodb.describe_table(TableName=settings.table),
+            dynamodb.describe_table(TableName=table),
         )
     except AwsError:
         message = "The table can be read, but DynamoDB does not tell its status."
@@ -61,11 +45,9 @@ async def check(dynamodb: "DynamoDBClient", settings: "Settings") -> Finding:
 
 
 CHECK: Final = Check(
-    name=ServiceName.DYNAMODB,
-    title="DynamoDB",
-    purpose="Table",
-    missing="The table does not exist.",
-    client="dynamodb",
+    kind=Kind.STORAGE,
+    clients=("dynamodb",),
     grants=(Grant("CheckTable", ("dynamodb:DescribeTable",), Resource.TABLE),),
     run=check,
+    missing="The table does not exist.",
 )

@@ -1,15 +1,13 @@
-"""Checks the CloudWatch alarms of the service."""
+"""Checks CloudWatch alarms: those whose names begin with the component's resource."""
 
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Final
 
-from pydantic import BaseModel, Field
-
-from webapp.services import Check, Format, Grant, Resource, ServiceName
+from webapp.check import Check, Grant, Resource
+from webapp.components import Component, Kind
 from webapp.states import Finding, State
 
 if TYPE_CHECKING:
-    from types_aiobotocore_cloudwatch import CloudWatchClient
-
+    from webapp.aws import Clients
     from webapp.settings import Settings
 
 _PAGE: Final = 100
@@ -19,16 +17,7 @@ _MOST: Final = 300
 _MOST_NAMED: Final = 5
 
 
-class AlarmVariables(BaseModel):
-    """The variables of this check."""
-
-    alarm_prefix: Annotated[str, Format(r"[\x21-\x7e]{1,255}")] = Field(
-        min_length=1, description="what the alarms' names begin with, such as oaktree-dev-web/"
-    )
-    """What the names of the service's CloudWatch alarms begin with."""
-
-
-async def check(cloudwatch: "CloudWatchClient", settings: "Settings") -> Finding:
+async def check(clients: "Clients", component: Component, _settings: "Settings") -> Finding:
     """Returns degraded while an alarm is in ALARM, unknown without alarms; reads the first 300.
 
     An alarm in INSUFFICIENT_DATA is not raised: every alarm starts there. Details: the numbers of `alarms`,
@@ -36,17 +25,20 @@ async def check(cloudwatch: "CloudWatchClient", settings: "Settings") -> Finding
     """
     from webapp.calls import call_aws
 
-    pages = cloudwatch.get_paginator("describe_alarms").paginate(
-        AlarmNamePrefix=settings.alarm_prefix,
-        AlarmTypes=["MetricAlarm"],
-        PaginationConfig={"MaxItems": _MOST, "PageSize": _PAGE},
+    prefix = component.resource
+    pages = (
+        clients.of("cloudwatch")
+        .get_paginator("describe_alarms")
+        .paginate(
+            AlarmNamePrefix=prefix,
+            AlarmTypes=["MetricAlarm"],
+            PaginationConfig={"MaxItems": _MOST, "PageSize": _PAGE},
+        )
     )
     answer = await call_aws("cloudwatch:DescribeAlarms", pages.build_full_result())
     alarms = answer["MetricAlarms"]
     raised = sorted(
-        alarm["AlarmName"].removeprefix(settings.alarm_prefix)
-        for alarm in alarms
-        if alarm["StateValue"] == "ALARM"
+        alarm["AlarmName"].removeprefix(prefix) for alarm in alarms if alarm["StateValue"] == "ALARM"
     )
     details = {
         "alarms": len(alarms),
@@ -63,11 +55,9 @@ async def check(cloudwatch: "CloudWatchClient", settings: "Settings") -> Finding
 
 
 CHECK: Final = Check(
-    name=ServiceName.CLOUDWATCH,
-    title="CloudWatch",
-    purpose="Alarms",
-    missing="The alarms do not exist.",
-    client="cloudwatch",
+    kind=Kind.ALARMS,
+    clients=("cloudwatch",),
     grants=(Grant("CheckAlarms", ("cloudwatch:DescribeAlarms",), Resource.ALARMS),),
     run=check,
+    missing="The alarms do not exist.",
 )

@@ -1,45 +1,30 @@
-"""Checks the tasks of the ECS service, and which release is deployed."""
+"""Checks the tasks of ECS services, and which release is deployed."""
 
 from datetime import UTC
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Final
 
-from pydantic import BaseModel, Field
-
-from webapp.services import Check, Format, Grant, Resource, ServiceName
+from webapp.check import Check, Grant, Resource
+from webapp.components import Component, Kind
 from webapp.states import Detail, Finding, State
 
 if TYPE_CHECKING:
-    from types_aiobotocore_ecs import ECSClient
     from types_aiobotocore_ecs.type_defs import DeploymentTypeDef, ServiceTypeDef
 
+    from webapp.aws import Clients
     from webapp.settings import Settings
-
-_NAME: Final = Format(r"[a-zA-Z0-9_-]{1,255}")
-"""Source: Amazon ECS API Reference, "CreateService"."""
-
-
-class TaskVariables(BaseModel):
-    """The variables of this check."""
-
-    cluster: Annotated[str, _NAME] = Field(min_length=1, description="the name of an ECS cluster")
-    """Name of the ECS cluster the app runs in."""
-
-    ecs_service: Annotated[str, _NAME] = Field(min_length=1, description="the name of an ECS service")
-    """Name of the ECS service that keeps the app's tasks running."""
 
 
 class TaskCheck:
-    """Checks the ECS service, and caches the digest of the latest task definition.
+    """Checks ECS services, and caches the digest of the latest task definition of each.
 
     A revision of a task definition is immutable, so it is read once. Source: Amazon ECS Developer Guide,
     "Amazon ECS task definitions".
     """
 
     def __init__(self) -> None:
-        self._task_definition: str | None = None
-        self._digest: str | None = None
+        self._known: dict[str, tuple[str, str | None]] = {}
 
-    async def check(self, ecs: "ECSClient", settings: "Settings") -> Finding:
+    async def check(self, clients: "Clients", component: Component, settings: "Settings") -> Finding:
         """Returns operational if all desired tasks run or start, also during a healthy deployment.
 
         Deployments and scaling alone do not degrade it: starting tasks count as long as others run.
@@ -52,35 +37,38 @@ class TaskCheck:
 
         answer = await call_aws(
             "ecs:DescribeServices",
-            ecs.describe_services(cluster=settings.cluster, services=[settings.ecs_service]),
+            clients.of("ecs").describe_services(cluster=settings.cluster, services=[component.resource]),
         )
         if not answer["services"]:
             return Finding(State.DOWN, "The service does not exist.")
         service = answer["services"][0]
         deployment = _primary(service)
-        digest = await self._digest_of(deployment, ecs, settings) if deployment else None
-        return _finding(service, deployment, digest, settings.digest)
+        digest = await self._digest_of(deployment, clients, component) if deployment else None
+        own = settings.digest if component.id == settings.own_id else digest
+        return _finding(service, deployment, digest, own)
 
     async def _digest_of(
-        self, deployment: "DeploymentTypeDef", ecs: "ECSClient", settings: "Settings"
+        self, deployment: "DeploymentTypeDef", clients: "Clients", component: Component
     ) -> str | None:
         from webapp.calls import AwsError, call_aws
 
         task_definition = deployment["taskDefinition"]
-        if task_definition != self._task_definition:
+        known, digest = self._known.get(component.id, ("", None))
+        if task_definition != known:
             try:
                 answer = await call_aws(
                     "ecs:DescribeTaskDefinition",
-                    ecs.describe_task_definition(taskDefinition=task_definition),
+                    clients.of("ecs").describe_task_definition(taskDefinition=task_definition),
                 )
             except AwsError:
                 return None
             images = {
                 item["name"]: item["image"] for item in answer["taskDefinition"]["containerDefinitions"]
             }
-            self._digest = images.get(settings.service, "").partition("@")[2] or None
-            self._task_definition = task_definition
-        return self._digest
+            # The container of a service has the service's name.
+            digest = images.get(component.word, "").partition("@")[2] or None
+            self._known[component.id] = (task_definition, digest)
+        return digest
 
 
 def _primary(service: "ServiceTypeDef") -> "DeploymentTypeDef | None":
@@ -88,7 +76,10 @@ def _primary(service: "ServiceTypeDef") -> "DeploymentTypeDef | None":
 
 
 def _finding(
-    service: "ServiceTypeDef", deployment: "DeploymentTypeDef | None", digest: str | None, own_digest: str
+    service: "ServiceTypeDef",
+    deployment: "DeploymentTypeDef | None",
+    digest: str | None,
+    own_digest: str | None,
 ) -> Finding:
     state, sentence = _judgement(service, deployment)
     running, desired = service["runningCount"], service["desiredCount"]
@@ -136,15 +127,11 @@ def _judgement(service: "ServiceTypeDef", deployment: "DeploymentTypeDef | None"
     return State.OPERATIONAL, "The deployment is complete."
 
 
-CHECK: Final = Check(
-    name=ServiceName.ECS,
-    title="ECS",
-    purpose="Tasks",
-    missing="The cluster does not exist.",
-    client="ecs",
-    grants=(
-        Grant("CheckTasks", ("ecs:DescribeServices",), Resource.ECS_SERVICE),
-        Grant("ReadDeployedImage", ("ecs:DescribeTaskDefinition",), Resource.ANY),
-    ),
-    run=TaskCheck().check,
+_GRANTS: Final = (
+    Grant("CheckTasks", ("ecs:DescribeServices",), Resource.ECS_SERVICE),
+    Grant("ReadDeployedImage", ("ecs:DescribeTaskDefinition",), Resource.ANY),
 )
+_MISSING: Final = "The cluster does not exist."
+
+WEB: Final = Check(Kind.WEB, ("ecs",), _GRANTS, TaskCheck().check, _MISSING)
+WORKER: Final = Check(Kind.WORKER, ("ecs",), _GRANTS, TaskCheck().check, _MISSING)

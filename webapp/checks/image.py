@@ -7,12 +7,12 @@ Source: Amazon ECR API Reference, "DescribeImages".
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
-from webapp.services import Check, Grant, Resource, ServiceName
+from webapp.check import Check, Grant, Resource
+from webapp.components import Component, Kind
 from webapp.states import Finding, State
 
 if TYPE_CHECKING:
-    from types_aiobotocore_ecr import ECRClient
-
+    from webapp.aws import Clients
     from webapp.settings import Settings
 
 _NOT_SCANNED: Final = "ScanNotFoundException"
@@ -26,7 +26,7 @@ _PENDING: Final = frozenset({"IN_PROGRESS", "PENDING"})
 """Source: Amazon ECR API Reference, "ImageScanStatus"."""
 
 
-async def check(ecr: "ECRClient", settings: "Settings") -> Finding:
+async def check(clients: "Clients", _component: Component, settings: "Settings") -> Finding:
     """Returns operational unless the scan of the released image has critical findings.
 
     Details: `scan`, the scan's status, and the number of findings by severity. An image in another registry
@@ -42,7 +42,7 @@ async def check(ecr: "ECRClient", settings: "Settings") -> Finding:
     try:
         answer = await call_aws(
             "ecr:DescribeImageScanFindings",
-            ecr.describe_image_scan_findings(
+            clients.of("ecr").describe_image_scan_findings(
                 registryId=registry.account_id,
                 repositoryName=registry.repository,
                 imageId={"imageDigest": settings.digest},
@@ -64,11 +64,6 @@ async def check(ecr: "ECRClient", settings: "Settings") -> Finding:
     return found_in_scan(status, {str(severity): count for severity, count in counts.items()})
 
 
-def _region(settings: "Settings") -> str:
-    """Returns the region of the image's registry, or the app's for another registry, which is not called."""
-    return settings.registry.region if settings.registry else settings.aws_region
-
-
 def found_in_scan(status: str, counts: Mapping[str, int]) -> Finding:
     """Returns the finding for a finished scan with this many findings by severity."""
     found = {severity.lower(): counts[severity] for severity in _SEVERITIES if counts.get(severity)}
@@ -81,12 +76,9 @@ def found_in_scan(status: str, counts: Mapping[str, int]) -> Finding:
 
 
 CHECK: Final = Check(
-    name=ServiceName.ECR,
-    title="ECR",
-    purpose="Image",
-    missing="The image is not in its repository.",
-    client="ecr",
+    kind=Kind.IMAGE,
+    clients=("ecr",),
     grants=(Grant("CheckScan", ("ecr:DescribeImageScanFindings",), Resource.IMAGES),),
     run=check,
-    region=_region,
+    missing="The image is not in its repository.",
 )

@@ -1,9 +1,9 @@
 """Describes every operation of the API, and serves the description as `/openapi.json`."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 from http import HTTPStatus
-from typing import Final
+from typing import Any, Final
 
 import orjson
 from starlette.requests import Request
@@ -24,6 +24,7 @@ from webapp.incidents.models import (
     NewIncident,
 )
 from webapp.openapi import Operation, Parameter, Response, Schema, document
+from webapp.resources import Resources
 from webapp.responses import JsonResponse
 from webapp.status import ComponentStatus, Status
 
@@ -225,19 +226,34 @@ OPERATIONS: Final = (
 )
 
 
-def api_document() -> Schema:
-    """Returns the OpenAPI document of the app."""
-    return document(TITLE, VERSION, DESCRIPTION, OPERATIONS)
+def api_document(components: Iterable[str]) -> Schema:
+    """Returns the OpenAPI document of an app that watches these components."""
+    names = [*components]
+
+    def with_names(part: Any) -> Any:
+        match part:
+            case {"pattern": pattern} if pattern == ID_PATTERN:
+                return {"type": "string", "enum": names} | {
+                    key: value for key, value in part.items() if key not in {"pattern", "type"}
+                }
+            case dict():
+                return {key: with_names(value) for key, value in part.items()}
+            case list() | tuple():
+                return [with_names(value) for value in part]
+        return part
+
+    named: Schema = with_names(document(TITLE, VERSION, DESCRIPTION, OPERATIONS))
+    return named
 
 
-async def read_description(_request: Request) -> JsonResponse:
+async def read_description(request: Request[Resources]) -> JsonResponse:
     """Answers 200 with an OpenAPI 3.1 document."""
-    return JsonResponse(_encoded())
+    return JsonResponse(_encoded(tuple(request.state["settings"].watched)))
 
 
 @cache
-def _encoded() -> bytes:
-    return orjson.dumps(api_document())
+def _encoded(components: tuple[str, ...]) -> bytes:
+    return orjson.dumps(api_document(components))
 
 
 ROUTES: Final = (Route("/openapi.json", read_description),)

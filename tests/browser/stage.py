@@ -67,11 +67,11 @@ class Stage:
 
     def state_of_cloudwatch(self) -> str:
         """What the app says of CloudWatch now."""
-        return str(self.app.client.get(f"{STATUS_PATH}/cloudwatch").json()["state"])
+        return str(self.app.client.get(f"{STATUS_PATH}/status.alarms").json()["state"])
 
     def open_incident(self, title: str, message: str, *services: str) -> str:
         """Opens an incident; its id."""
-        incident = self._written("POST", "/api/incidents", title=title, message=message, services=services)
+        incident = self._written("POST", "/api/incidents", title=title, message=message, components=services)
         return str(incident["id"])
 
     def update_incident(self, identifier: str, state: str, message: str) -> None:

@@ -31,7 +31,7 @@ def busy(stage: Stage) -> Iterator[None]:
 def settled(page: Page) -> Page:
     """The page with all that is to be seen on it."""
     expect(page.locator(".incident")).to_be_visible()
-    expect(page.locator("#service-cloudwatch .state")).to_have_text("Degraded")
+    expect(page.locator("#component-status\\.alarms .state")).to_have_text("Degraded")
     return page
 
 
@@ -66,10 +66,12 @@ def test_the_keyboard_reaches_the_content_and_the_details(visit: Visit) -> None:
 
 def test_a_days_words_appear_above_its_bar_and_escape_hides_them(visit: Visit) -> None:
     page = settled(visit())
-    page.locator("#bars-cloudwatch i").nth(70).hover()
+    page.locator("#bars-status\\.alarms i").nth(70).hover()
 
     def words() -> str:
-        script = "getComputedStyle(document.querySelectorAll('#bars-cloudwatch i')[70], '::after').content"
+        script = (
+            "getComputedStyle(document.querySelectorAll('#bars-status\\\\.alarms i')[70], '::after').content"
+        )
         return str(page.evaluate(script))
 
     assert re.match(r'"\d+ \w+ \d{4}\\a ', words())
@@ -95,9 +97,10 @@ def test_text_may_be_twice_as_large(visit: Visit) -> None:
 
 def test_all_is_there_without_javascript(visit: Visit) -> None:
     page = settled(visit(java_script_enabled=False))
-    expect(page.locator("#heading")).to_have_text("Some services are degraded")
+    expect(page.locator("#heading")).to_have_text("Some components are degraded")
     expect(page.locator("#connection")).to_be_empty()
-    expect(page.locator("#service-sts .checked")).to_have_text(re.compile(r"^checked \d+ s ago$"))
+    checked = page.locator("#component-services\\.worker .checked")
+    expect(checked).to_have_text(re.compile(r"^checked \d+ s ago$"))
     expect(page.locator("#bars-ecs i")).to_have_count(90)
     assert page.locator("noscript meta").get_attribute("content") == "60"
     page.locator("#details-ecs summary").click()

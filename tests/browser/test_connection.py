@@ -35,7 +35,7 @@ def test_says_that_it_reconnects_then_that_it_may_be_out_of_date_and_recovers(
     expect(notice).to_be_hidden()
     page.clock.fast_forward("00:46")
     expect(notice).to_contain_text("This page may be out of date.")
-    expect(page.locator("#service-sts h3")).to_be_visible()
+    expect(page.locator("#component-services\\.worker h3")).to_be_visible()
     with running_app(environ_of(stage_aws, check_interval=1), port=app.port):
         page.clock.fast_forward("00:31")
         expect(connection).to_have_text("Live")
@@ -52,7 +52,8 @@ def test_stays_up_to_date_while_too_many_listen_and_listens_once_there_is_room(
             for _ in range(LARGEST_NUMBER):
                 listeners.enter_context(client.stream("GET", EVENTS_PATH))
             page.goto(str(app.client.base_url))
-            connection, checked_at = page.locator("#connection"), page.locator("#service-sts .checked-at")
+            connection = page.locator("#connection")
+            checked_at = page.locator("#component-services\\.worker .checked-at")
             expect(connection).to_have_text("Reconnecting…")
             before = checked_at.get_attribute("datetime")
             assert before

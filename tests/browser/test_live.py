@@ -8,9 +8,8 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Visit
 from tests.browser.stage import Stage
-from tests.webapp.environment import IDS, WEB_ID
+from tests.webapp.environment import IDS, WATCHED, WEB_ID
 from tests.webapp.waiting import soon
-from webapp.checks import BY_NAME
 
 pytestmark = pytest.mark.browser
 
@@ -38,34 +37,35 @@ def was_not_loaded_again(page: Page) -> bool:
 
 def test_shows_all_services_and_that_it_is_live(visit: Visit) -> None:
     page = is_live(visit())
-    assert page.locator(".service h3").count() == len(IDS)
-    for service in IDS:
-        expect(page.locator(f"#service-{service} h3")).to_contain_text(BY_NAME[service].title)
-        assert page.locator(f"#bars-{service} i").count() == 90
-    expect(page.locator("#service-dynamodb .state")).to_have_text("Operational")
+    assert page.locator(".component h3").count() == len(IDS)
+    for component in WATCHED:
+        expect(page.locator(f"[id='component-{component.id}'] h3")).to_contain_text(component.name)
+        assert page.locator(f"[id='bars-{component.id}'] i").count() == 90
+    expect(page.locator("#component-status\\.table .state")).to_have_text("Operational")
     expect(page.locator("h1")).to_have_text("web dev, eu-central-1")
 
 
 def test_ages_and_figures_go_on(visit: Visit) -> None:
     page = is_live(visit())
-    checked_at = page.locator("#service-sts .checked-at")
+    checked_at = page.locator("#component-services\\.worker .checked-at")
     before = checked_at.get_attribute("datetime")
     assert before
     expect(checked_at).not_to_have_attribute("datetime", before)
-    expect(page.locator("#service-sts .checked")).to_have_text(re.compile(r"^checked \d+ s ago$"))
+    checked = page.locator("#component-services\\.worker .checked")
+    expect(checked).to_have_text(re.compile(r"^checked \d+ s ago$"))
     assert was_not_loaded_again(page)
 
 
 def test_a_service_that_changes_its_state_is_shown_and_announced(visit: Visit, stage: Stage) -> None:
     page = is_live(visit())
-    cloudwatch = page.locator("#service-cloudwatch .state")
+    cloudwatch = page.locator("#component-status\\.alarms .state")
     expect(cloudwatch).to_have_text("Operational")
     stage.raise_alarm()
     expect(cloudwatch).to_have_text("Degraded")
-    expect(page.locator("#service-cloudwatch .message")).to_have_text("Raised: cpu.")
-    expect(page.locator("#heading")).to_have_text("Some services are degraded")
-    expect(page).to_have_title(re.compile("^Some services are degraded · "))
-    expect(page.locator("#announcer")).to_have_text("Some services are degraded. CloudWatch is degraded.")
+    expect(page.locator("#component-status\\.alarms .message")).to_have_text("Raised: cpu.")
+    expect(page.locator("#heading")).to_have_text("Some components are degraded")
+    expect(page).to_have_title(re.compile("^Some components are degraded · "))
+    expect(page.locator("#announcer")).to_have_text("Some components are degraded. Alarms is degraded.")
     stage.quiet_alarm()
     expect(cloudwatch).to_have_text("Operational")
     expect(page.locator("#announcer")).to_contain_text("CloudWatch is operational.")
@@ -91,11 +91,12 @@ def test_what_the_reader_does_is_left_alone(visit: Visit, stage: Stage) -> None:
     summary = page.locator("#details-logs summary")
     summary.focus()
     page.keyboard.press("Enter")
-    page.evaluate("getSelection().selectAllChildren(document.querySelector('#service-logs h3'))")
+    heading = "document.querySelector('#component-services\\\\.worker h3')"
+    page.evaluate(f"getSelection().selectAllChildren({heading})")
     scrolled = page.evaluate("scrollTo(0, 700), scrollY")
     assert scrolled > 0
     stage.raise_alarm()
-    expect(page.locator("#heading")).to_have_text("Some services are degraded")
+    expect(page.locator("#heading")).to_have_text("Some components are degraded")
     expect(page.locator("#details-logs")).to_have_attribute("open", "")
     expect(summary).to_be_focused()
     assert page.evaluate("getSelection().toString()").startswith("CloudWatch Logs")
@@ -109,7 +110,7 @@ def test_an_answer_of_a_task_that_is_behind_is_looked_at_again(visit: Visit, sta
     answers = [behind, behind]
     page.route(stage.url, lambda route: route.fulfill(body=answers.pop()) if answers else route.continue_())
     stage.raise_alarm()
-    expect(page.locator("#service-cloudwatch .state")).to_have_text("Degraded", timeout=30_000)
+    expect(page.locator("#component-status\\.alarms .state")).to_have_text("Degraded", timeout=30_000)
     assert answers == []
 
 
@@ -124,9 +125,9 @@ def test_the_page_of_another_release_is_loaded_as_a_whole_but_once(visit: Visit,
     with page.expect_event("load"):
         stage.quiet_alarm()
     is_live(page)
-    expect(page.locator("#service-cloudwatch .state")).to_have_text("Operational")
+    expect(page.locator("#component-status\\.alarms .state")).to_have_text("Operational")
     page.route(stage.url, lambda route: route.fulfill(body=other, content_type="text/html"))
     stage.raise_alarm()
-    expect(page.locator("#announcer")).to_contain_text("CloudWatch is degraded.")
+    expect(page.locator("#announcer")).to_contain_text("Alarms is degraded.")
     page.wait_for_timeout(2_000)
     assert was_not_loaded_again(page)

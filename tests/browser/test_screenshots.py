@@ -65,9 +65,9 @@ def test_pictures_of_an_incident(visit: Visit, look: str) -> None:
     page = visit(**LOOKS[look])
     expect(page.locator("#connection")).to_have_text("Live")
     expect(page.locator(".incident")).to_be_visible()
-    expect(page.locator("#service-cloudwatch .state")).to_have_text("Degraded")
-    page.locator("#details-cloudwatch summary").click()
-    page.locator("#bars-cloudwatch i").nth(75).hover()
+    expect(page.locator("#component-status\\.alarms .state")).to_have_text("Degraded")
+    page.locator("#details-status\\.alarms summary").click()
+    page.locator("#bars-status\\.alarms i").nth(75).hover()
     picture(page, f"incident-{look}")
 
 

@@ -119,7 +119,7 @@ def test_later_pages_are_of_the_range_that_the_first_was_of() -> None:
 @pytest.mark.parametrize(
     "parameters",
     [
-        {"service": "ecr"},
+        {"component": "status.image"},
         {"from": "2026-11-01"},
         {"to": "2026-11-21"},
         {"from": "2026-11-20", "to": "2026-11-21"},
@@ -134,7 +134,7 @@ def test_a_cursor_of_another_query_is_refused(parameters: dict[str, str]) -> Non
 
 def forged(**times: str | None) -> str:
     """A cursor with these times, whatever they are."""
-    members = {"component": "services.worker", "from_": None, "to": None} | times
+    members = {"component": "services.web", "from_": None, "to": None} | times
     return urlsafe_b64encode(json.dumps(members).encode()).decode().rstrip("=")
 
 

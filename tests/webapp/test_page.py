@@ -224,7 +224,7 @@ def test_a_services_details_are_told_in_words() -> None:
         ("Encrypted", "No"),
         ("Odd at", "yesterday"),
     ]
-    text = page(board(details=details).snapshot).by_id("details-ecs").text
+    text = page(board(details=details).snapshot).by_id(f"details-{WEB_ID}").text
     assert "Deployed at22 Nov 2026, 09:00:00 UTC" in text
 
 
@@ -255,7 +255,7 @@ def test_says_when_the_history_could_not_be_read_lately() -> None:
     for age, words in ((180, []), (181, ["The history was last read 3 min ago."])):
         made = board()
         made.put_days({}, NOW - timedelta(seconds=age))
-        section = page(made.snapshot).by_id("services")
+        section = page(made.snapshot).by_id("components")
         assert [said.text for said in section.all("p", class_="last-read")] == words
 
 
@@ -264,7 +264,7 @@ def test_tells_its_script_when_incidents_and_days_were_read() -> None:
     assert "data-read-at" not in page(made.snapshot).by_id("incidents").attributes
     made.put_open_incidents((), NOW)
     made.put_days({}, NOW)
-    for section, overdue_after in (("incidents", stale_after(settings())), ("services", 180)):
+    for section, overdue_after in (("incidents", stale_after(settings())), ("components", 180)):
         attributes = page(made.snapshot).by_id(section).attributes
         assert attributes["data-read-at"] == "2026-11-23T06:25:30.000Z"
         assert float(attributes["data-overdue-after"] or "") == overdue_after
@@ -276,7 +276,7 @@ def test_shows_open_incidents_with_their_updates() -> None:
     card = page(made.snapshot).by_id("incident-01HZXY")
     assert card.one("h3").text == "Slow"
     assert card.one("p", class_="progress").text == "Identified"
-    assert card.one("a", href="#service-ecs").text == "ECS"
+    assert card.one("a", href=f"#component-{WEB_ID}").text == "Web shop"
     assert [update.text for update in card.one("ol").all("li")] == [
         "Identified 23 Nov 2026, 06:20 UTC We look into it.",
         "Investigating 23 Nov 2026, 05:25 UTC Oh.",
@@ -307,7 +307,7 @@ def test_hostile_text_is_shown_as_text(hostile: str) -> None:
     made.put_open_incidents((incident(title=hostile, message=hostile),))
     root = page(made.snapshot)
     assert root.by_id("title-01HZXY").text == hostile
-    assert hostile in root.by_id("details-sts").text
+    assert hostile in root.by_id(f"details-{WORKER_ID}").text
     assert len(root.all("script")) == 1
     assert len(root.all("img")) == 1
 
@@ -322,7 +322,7 @@ def bars(root: Element, service: str) -> list[Element]:
 
 def test_says_that_the_history_is_not_available() -> None:
     root = page(board().snapshot)
-    assert "The history of the last 90 days is not available now." in root.by_id("services").text
+    assert "The history of the last 90 days is not available now." in root.by_id("components").text
     assert root.all("div", class_="bars") == []
 
 

@@ -1,13 +1,20 @@
 """Incidents: what people say about what is wrong, and what they do about it."""
 
 import re
-from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Final, Literal
 from uuid import UUID
 
-from pydantic import AfterValidator, AliasChoices, BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    AliasChoices,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    model_validator,
+)
 
 from webapp.fields import CURSOR, ComponentId, CursorText, MayBeLeftOut, WholeNumber
 
@@ -80,7 +87,8 @@ class Incident(BaseModel):
     state: Progress = Field(description="How far the incident has come.")
     severity: Severity = Field(default="minor", description="How bad it is.")
     components: tuple[str, ...] = Field(
-        validation_alias=AliasChoices("components", "services"), description="The components it concerns."
+        validation_alias=AliasChoices("components", "services"),
+        description="The components it concerns, in the order of the page.",
     )
     starts_at: datetime | None = Field(
         default=None, description="When a maintenance starts, in UTC; null if this is none."
@@ -113,10 +121,10 @@ def _one_line(text: str) -> str:
     return text.strip()
 
 
-def _once_each(components: Sequence[str]) -> Sequence[str]:
+def _once_each(components: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
     if len(set(components)) < len(components):
         raise ValueError("Expected each component once.")
-    return components
+    return components if info.context is None else tuple(each for each in info.context if each in components)
 
 
 Title = Annotated[

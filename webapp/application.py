@@ -14,12 +14,14 @@ from webapp import api
 from webapp.aws import CONNECTIONS_FOR_REQUESTS, WAITING_REQUESTS, Admission, open_clients
 from webapp.board import Board, utc_now
 from webapp.calls import AwsError
-from webapp.contract import HEALTH_PATH, STATUS_PATH
-from webapp.endpoints import health, history, incidents, page, status
+from webapp.contract import HEALTH_PATH
+from webapp.cross_origin import CrossOrigin
+from webapp.endpoints import health, page
 from webapp.events import Events
 from webapp.history.recorder import record
 from webapp.middleware import HotPaths, Limits, RequestLog, SecurityHeaders, StartupErrors
 from webapp.monitor import monitor
+from webapp.operations import routes
 from webapp.page.template import PageCache, PageTemplate
 from webapp.resources import Resources, Shutdown
 from webapp.responses import handle_aws_error, handle_http_exception, handle_unexpected_error
@@ -31,14 +33,7 @@ from webapp.table_client import TableClient
 def create_app(settings: Settings, shutdown: Shutdown) -> Starlette:
     """Returns the app. It opens its AWS clients when it starts and closes them when it stops."""
     app = Starlette(
-        routes=[
-            *health.ROUTES,
-            *status.ROUTES,
-            *history.ROUTES,
-            *incidents.ROUTES,
-            *api.ROUTES,
-            *page.ROUTES,
-        ],
+        routes=[*routes(api.OPERATIONS), *page.ROUTES],
         exception_handlers={
             HTTPException: handle_http_exception,
             AwsError: handle_aws_error,
@@ -52,7 +47,7 @@ def create_app(settings: Settings, shutdown: Shutdown) -> Starlette:
 
 def with_middleware(app: ASGIApp) -> ASGIApp:
     """Wraps the app in its middleware, the outermost first."""
-    hot: Mapping[str, ASGIApp] = {HEALTH_PATH: health.HEALTH, STATUS_PATH: status.STATUS}
+    hot: Mapping[str, ASGIApp] = {HEALTH_PATH: CrossOrigin(health.ALIVE)}
     return StartupErrors(RequestLog(SecurityHeaders(Limits(HotPaths(app, hot)))))
 
 

@@ -4,14 +4,15 @@ Source: OpenAPI Specification 3.1.1, whose schemas are JSON Schema 2020-12, as p
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any, Final
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
-JSON: Final = "application/json"
+from webapp.operations import Answer, Argument, Operation, header_of
+from webapp.requests import JSON
+
 PROBLEM: Final = "application/problem+json"
 _REFERENCE: Final = "#/components/schemas/{model}"
 
@@ -39,46 +40,6 @@ class ProblemDetails(BaseModel):
     detail: str = Field(description="What is wrong, and what would be right.")
     request_id: str = Field(description="The request's id, by which the log tells more.")
     errors: tuple[ProblemError, ...] = Field(default=(), description="Each thing that is wrong.")
-
-
-@dataclass(frozen=True)
-class Parameter:
-    """A header or path parameter."""
-
-    name: str
-    place: str
-    description: str
-    schema: Mapping[str, object]
-    required: bool
-
-
-@dataclass(frozen=True)
-class Response:
-    """A successful response: its model, or else its schema, and its headers."""
-
-    description: str
-    model: type[BaseModel] | None = None
-    media_type: str = JSON
-    schema: Mapping[str, object] = field(default_factory=lambda: {"type": "string"})
-    headers: Mapping[str, str] = field(default_factory=dict)
-    """Descriptions by name."""
-
-
-@dataclass(frozen=True)
-class Operation:
-    """One method of one path."""
-
-    method: str
-    path: str
-    name: str
-    summary: str
-    tag: str
-    responses: Mapping[HTTPStatus, Response]
-    problems: Sequence[HTTPStatus] = ()
-    parameters: Sequence[Parameter] = ()
-    query: type[BaseModel] | None = None
-    body: type[BaseModel] | None = None
-    authorized: bool = False
 
 
 def document(title: str, version: str, description: str, operations: Iterable[Operation]) -> Schema:
@@ -109,8 +70,8 @@ _References = Mapping[tuple[Any, JsonSchemaMode], Schema]
 def _schemas(operations: Sequence[Operation]) -> tuple[Schema, _References]:
     answers: set[type[BaseModel]] = {ProblemDetails}
     for operation in operations:
-        answers.update(response.model for response in operation.responses.values() if response.model)
-    bodies = {operation.body for operation in operations if operation.body is not None}
+        answers.update(answer.model for answer in operation.answers.values() if answer.model)
+    bodies = {body for operation in operations if (body := _body(operation)) is not None}
     wanted: list[tuple[type[BaseModel], JsonSchemaMode]] = []
     wanted.extend((model, "serialization") for model in answers)
     wanted.extend((model, "validation") for model in bodies)
@@ -120,6 +81,10 @@ def _schemas(operations: Sequence[Operation]) -> tuple[Schema, _References]:
     return schemas, references
 
 
+def _body(operation: Operation) -> type[BaseModel] | None:
+    return next((argument.type for argument in operation.arguments if argument.name == "body"), None)
+
+
 def _operation(operation: Operation, references: _References) -> Schema:
     described: Schema = {
         "operationId": operation.name,
@@ -127,37 +92,35 @@ def _operation(operation: Operation, references: _References) -> Schema:
         "tags": [operation.tag],
         "responses": {
             **{
-                str(status.value): _response(response, references)
-                for status, response in operation.responses.items()
+                str(status.value): _answer(answer, references) for status, answer in operation.answers.items()
             },
             **{str(status.value): _problem(status, references) for status in sorted(operation.problems)},
         },
     }
-    parameters = [*map(_parameter, operation.parameters), *_query(operation.query)]
+    parameters = [parameter for argument in operation.arguments for parameter in _parameters(argument)]
     if parameters:
         described["parameters"] = parameters
-    if operation.body is not None:
-        content = {JSON: {"schema": references[operation.body, "validation"]}}
+    body = _body(operation)
+    if body is not None:
+        content = {JSON: {"schema": references[body, "validation"]}}
         described["requestBody"] = {"required": True, "content": content}
-    if operation.authorized:
+    if operation.authorize is not None:
         described["security"] = [{"token": []}]
     return described
 
 
-def _response(response: Response, references: _References) -> Schema:
-    schema = (
-        references[response.model, "serialization"] if response.model is not None else dict(response.schema)
-    )
+def _answer(answer: Answer, references: _References) -> Schema:
+    schema = references[answer.model, "serialization"] if answer.model is not None else dict(answer.schema)
     headers = {
         "X-Request-Id": "The request's id, by which the log tells more.",
-        **response.headers,
+        **answer.headers,
     }
     return {
-        "description": response.description,
+        "description": answer.description,
         "headers": {
             name: {"description": text, "schema": {"type": "string"}} for name, text in headers.items()
         },
-        "content": {response.media_type: {"schema": schema}},
+        "content": {answer.media_type: {"schema": schema}},
     }
 
 
@@ -168,30 +131,48 @@ def _problem(status: HTTPStatus, references: _References) -> Schema:
     }
 
 
-def _parameter(parameter: Parameter) -> Schema:
+def _parameters(argument: Argument) -> list[Schema]:
+    """Returns what an argument is read from; empty for the body."""
+    header = header_of(argument.type)
+    if header is not None:
+        return [
+            _parameter("header", header.name, header.description, header.schema, required=header.required)
+        ]
+    match argument.name:
+        case "body":
+            return []
+        case "query":
+            return _query(argument.type)
+        case _:
+            schema = TypeAdapter(argument.type).json_schema()
+            description = schema.pop("description")
+            return [_parameter("path", argument.name, description, schema, required=True)]
+
+
+def _parameter(
+    place: str, name: str, description: str, schema: Mapping[str, object], *, required: bool
+) -> Schema:
     return {
-        "name": parameter.name,
-        "in": parameter.place,
-        "description": parameter.description,
-        "required": parameter.required,
-        "schema": dict(parameter.schema),
+        "name": name,
+        "in": place,
+        "description": description,
+        "required": required,
+        "schema": dict(schema),
     }
 
 
-def _query(model: type[BaseModel] | None) -> list[Schema]:
+def _query(model: type[BaseModel]) -> list[Schema]:
     """Returns the fields of a model as parameters, with their definitions inlined."""
-    if model is None:
-        return []
     schema = model.model_json_schema(mode="validation")
     definitions = schema.get("$defs", {})
     return [
-        {
-            "name": name,
-            "in": "query",
-            "description": described.get("description", ""),
-            "required": name in schema.get("required", ()),
-            "schema": _inlined(described, definitions),
-        }
+        _parameter(
+            "query",
+            name,
+            described.get("description", ""),
+            _inlined(described, definitions),
+            required=name in schema.get("required", ()),
+        )
         for name, described in schema["properties"].items()
     ]
 

@@ -188,6 +188,10 @@ def wrong_cursor() -> HTTPProblem:
     )
 
 
+LINK: Final = {"Link": "The next page (RFC 8288), where there is one."}
+"""Describes the header of `link_to_next`."""
+
+
 def link_to_next(request: Request[Resources], cursor: str | None) -> dict[str, str]:
     """Returns the header that links to the page of a cursor (RFC 8288); empty without a cursor."""
     if cursor is None:

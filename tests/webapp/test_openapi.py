@@ -14,6 +14,7 @@ from tests.webapp.environment import AUTHORIZED, environ_of
 from tests.webapp.processes import App
 from webapp.api import OPERATIONS
 from webapp.application import create_app
+from webapp.operations import Operation
 from webapp.resources import Shutdown
 from webapp.settings import read_settings
 
@@ -30,9 +31,21 @@ def test_every_route_is_described_and_nothing_else() -> None:
         for route in app.routes
         if isinstance(route, Route) and route.path not in UNDESCRIBED
         for method in route.methods or ()
-        if method != "HEAD"
+        if method not in {"HEAD", "OPTIONS"}
     }
     assert routes == {(operation.method, operation.path) for operation in OPERATIONS}
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.name)
+def test_everybody_reads_without_a_token_and_nobody_writes_without_one(operation: Operation) -> None:
+    assert (operation.method == "GET") is (operation.authorize is None)
+    assert not (operation.public and operation.authorize)
+
+
+def test_every_problem_of_a_write_is_declared() -> None:
+    (patch,) = (operation for operation in OPERATIONS if operation.name == "patchIncident")
+    statuses = {400, 401, 403, 404, 408, 409, 412, 413, 414, 415, 422, 428, 431, 500, 502, 503}
+    assert patch.problems == statuses
 
 
 def test_the_document_is_openapi_3_1_with_a_name_for_each_operation(app: App) -> None:

@@ -6,11 +6,10 @@ from typing import Final, Literal
 
 from pydantic import BaseModel, Field
 from starlette.requests import Request
-from starlette.routing import Route
-from starlette.types import ASGIApp, Receive, Scope, Send
 
 from webapp.board import Result, utc_now
 from webapp.contract import HEALTH_PATH, READY_PATH
+from webapp.operations import GET, Answer, Operation
 from webapp.resources import Resources
 from webapp.responses import JsonResponse
 from webapp.settings import Settings
@@ -30,17 +29,15 @@ class Ready(BaseModel):
     reason: str | None = Field(default=None, description="Why it is not.")
 
 
-class Health:
-    """Answers 200 while the process is alive. An ASGI application, as it reads nothing of the request."""
-
-    def __init__(self) -> None:
-        self._answer = JsonResponse(Alive())
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self._answer(scope, receive, send)
+ALIVE: Final = JsonResponse(Alive())
 
 
-async def ready(request: Request[Resources]) -> JsonResponse:
+async def get_health(_request: Request[Resources]) -> JsonResponse:
+    """Answers 200 while the process is alive."""
+    return ALIVE
+
+
+async def get_readiness(request: Request[Resources]) -> JsonResponse:
     """Answers 200 while the app's table can be read, else 503 with the reason.
 
     Also 503 while the check of the table is overdue, and after the stop signal.
@@ -66,5 +63,26 @@ def _not_ready(reason: str) -> JsonResponse:
     return JsonResponse(Ready(ready=False, reason=reason), HTTPStatus.SERVICE_UNAVAILABLE)
 
 
-HEALTH: Final[ASGIApp] = Health()
-ROUTES: Final = (Route(HEALTH_PATH, HEALTH, methods=["GET"]), Route(READY_PATH, ready))
+OPERATIONS: Final = (
+    Operation(
+        GET,
+        HEALTH_PATH,
+        get_health,
+        "health",
+        "Whether the process is alive",
+        {HTTPStatus.OK: Answer("Alive.", Alive)},
+        public=True,
+    ),
+    Operation(
+        GET,
+        READY_PATH,
+        get_readiness,
+        "health",
+        "Whether the app is ready to serve: its table can be read",
+        {
+            HTTPStatus.OK: Answer("Ready to serve.", Ready),
+            HTTPStatus.SERVICE_UNAVAILABLE: Answer("Not ready, and why.", Ready),
+        },
+        public=True,
+    ),
+)

@@ -7,18 +7,18 @@ from http import HTTPStatus
 from typing import Final
 
 from starlette.requests import Request
-from starlette.routing import Route
 
 from webapp.board import utc_now
 from webapp.history.models import HistoryPage, HistoryQuery
 from webapp.history.store import read_days, read_records
+from webapp.operations import GET, TABLE_PROBLEMS, Answer, Operation
 from webapp.requests import (
+    LINK,
     Cursor,
     UtcTime,
     decode_cursor,
     encode_cursor,
     link_to_next,
-    read_query,
     wrong_cursor,
 )
 from webapp.resources import Resources
@@ -113,12 +113,11 @@ def _wrong_range(parameter: str, detail: str) -> HTTPProblem:
     )
 
 
-async def read_history(request: Request[Resources]) -> JsonResponse:
+async def get_history(request: Request[Resources], query: HistoryQuery) -> JsonResponse:
     """Answers 200 with a page of records, and a link (RFC 8288) to the next page if there is one.
 
     Every page has the days of the whole range. 400 for an invalid query.
     """
-    query = read_query(request, HistoryQuery)
     now = utc_now()
     page = page_of(query, now)
     table = request.state["table"]
@@ -135,4 +134,15 @@ async def read_history(request: Request[Resources]) -> JsonResponse:
     )
 
 
-ROUTES: Final = (Route(HISTORY_PATH, read_history),)
+OPERATIONS: Final = (
+    Operation(
+        GET,
+        HISTORY_PATH,
+        get_history,
+        "history",
+        "What was found out about one component, minute by minute and day by day",
+        {HTTPStatus.OK: Answer("A page of records, the newest first.", HistoryPage, headers=LINK)},
+        TABLE_PROBLEMS,
+        public=True,
+    ),
+)

@@ -13,6 +13,7 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
 from webapp import page
+from webapp.operations import GET, Answer, Operation
 from webapp.resources import Resources
 
 ASSETS: Final = Path(page.__file__).parent / "assets"
@@ -64,7 +65,7 @@ URLS: Final = {plain: f"/assets/{file.name}" for plain, file in FILES.items()}
 """URL of each asset by its plain name."""
 
 
-async def read_page(request: Request[Resources]) -> HTMLResponse:
+async def get_page(request: Request[Resources]) -> HTMLResponse:
     """Answers 200 with the page for the current snapshot."""
     return HTMLResponse(request.state["page"].rendered(), headers=_NO_STORE)
 
@@ -88,8 +89,17 @@ async def read_favicon(_request: Request[Resources]) -> Response:
     return Response(status_code=HTTPStatus.NO_CONTENT, headers=_ONE_DAY)
 
 
+OPERATIONS: Final = (
+    Operation(
+        GET,
+        "/",
+        get_page,
+        "page",
+        "The status page",
+        {HTTPStatus.OK: Answer("The page, for a browser.", media_type="text/html")},
+    ),
+)
 ROUTES: Final = (
-    Route("/", read_page),
     Route("/assets/{name}", read_asset),
     Route("/favicon.ico", read_favicon),
 )

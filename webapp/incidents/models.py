@@ -33,6 +33,8 @@ Source: DynamoDB Developer Guide, "Quotas".
 ID_PATTERN: Final = r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
 """A UUID as RFC 9562, section 4, writes it."""
 
+IncidentId = Annotated[str, Field(pattern=ID_PATTERN, description="The incident's id.")]
+
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 _CONTROLS: Final = r"\x00-\x1f\x7f-\x9f\u2028\u2029"

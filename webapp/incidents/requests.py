@@ -17,6 +17,7 @@ from starlette.requests import Request
 
 from webapp.incidents.models import ID_PATTERN, IncidentsQuery, Openness
 from webapp.incidents.store import Claim
+from webapp.operations import Header
 from webapp.requests import Cursor, decode_cursor, encode_cursor, wrong_cursor
 from webapp.resources import Resources
 from webapp.responses import HTTPProblem
@@ -76,6 +77,15 @@ def read_idempotency_key(request: Request[Resources]) -> str | None:
     return given[0]
 
 
+IDEMPOTENCY_HEADER: Final = Header(
+    IDEMPOTENCY_KEY,
+    "Makes it safe to send the same request again within a day: it opens one incident only.",
+    {"type": "string", "pattern": "^[!-~]{1,255}$"},
+    read_idempotency_key,
+    (HTTPStatus.UNPROCESSABLE_ENTITY,),
+)
+
+
 def claim_of(keys: Keys, key: str, body: BaseModel) -> Claim:
     """Returns the claim of an idempotency key on a body, independent of the body's formatting."""
     return Claim(keys.idempotency(key), hashlib.sha256(body.model_dump_json().encode()).hexdigest())
@@ -118,6 +128,16 @@ def parse_if_match(value: str) -> IfMatch:
         detail = 'If-Match must be * or entity tags such as "3", with their quotes.'
         raise HTTPProblem(HTTPStatus.BAD_REQUEST, detail)
     return IfMatch(frozenset(tags))
+
+
+IF_MATCH_HEADER: Final = Header(
+    "If-Match",
+    "The entity tag of the version that is to be changed (RFC 9110, section 13.1.1).",
+    {"type": "string", "pattern": '^([*]|(W/)?"[0-9]{1,9}")$'},
+    require_if_match,
+    (HTTPStatus.PRECONDITION_FAILED, HTTPStatus.PRECONDITION_REQUIRED),
+    required=True,
+)
 
 
 class IncidentsCursor(Cursor):

@@ -17,8 +17,8 @@ import uvicorn
 
 from webapp.application import create_app, with_middleware
 from webapp.contract import PORT
-from webapp.logs import log, set_up_logging
-from webapp.protocol import BoundedProtocol
+from webapp.logs import log, logging_to_stdout
+from webapp.protocol import Connection
 from webapp.resources import Shutdown
 from webapp.settings import Settings, SettingsError, read_settings
 
@@ -47,13 +47,10 @@ def main() -> None:
 def serve(settings: Settings, listener: socket.socket) -> None:
     """Serves the app on a listening socket. On a stop signal the socket closes at once."""
     shutdown = Shutdown()
-    set_up_logging(settings.log_level)
-    host, port = listener.getsockname()[:2]
-    log(logging.INFO, "listening", {"host": host, "port": port})
     configuration = uvicorn.Config(
         with_middleware(create_app(settings, shutdown)),
         loop="uvloop",
-        http=BoundedProtocol,
+        http=Connection,
         ws="none",
         lifespan="on",
         log_config=None,
@@ -63,7 +60,10 @@ def serve(settings: Settings, listener: socket.socket) -> None:
         timeout_keep_alive=settings.keep_alive,
         timeout_graceful_shutdown=settings.shutdown_timeout,
     )
-    Server(configuration, shutdown).run(sockets=[listener])
+    host, port = listener.getsockname()[:2]
+    with logging_to_stdout(settings.log_level):
+        log(logging.INFO, "listening", {"host": host, "port": port})
+        Server(configuration, shutdown).run(sockets=[listener])
 
 
 class Server(uvicorn.Server):

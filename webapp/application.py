@@ -19,7 +19,7 @@ from webapp.cross_origin import CrossOrigin
 from webapp.endpoints import health, page
 from webapp.events import Events
 from webapp.history.recorder import record
-from webapp.middleware import HotPaths, Limits, RequestLog, SecurityHeaders, StartupErrors
+from webapp.middleware import HotPaths, StartupErrors
 from webapp.monitor import monitor
 from webapp.operations import routes
 from webapp.page.template import PageCache, PageTemplate
@@ -48,7 +48,7 @@ def create_app(settings: Settings, shutdown: Shutdown) -> Starlette:
 def with_middleware(app: ASGIApp) -> ASGIApp:
     """Wraps the app in its middleware, the outermost first."""
     hot: Mapping[str, ASGIApp] = {HEALTH_PATH: CrossOrigin(health.ALIVE)}
-    return StartupErrors(RequestLog(SecurityHeaders(Limits(HotPaths(app, hot)))))
+    return StartupErrors(HotPaths(app, hot))
 
 
 def _lifespan(

@@ -1,16 +1,31 @@
-"""uvicorn's HTTP/1.1 protocol, with limits on what a client can make it keep in memory."""
+"""HTTP/1.1 on one connection: what a client may send, and how long it may take.
 
-import logging
-import os
+uvicorn's server makes a `Connection` for each client. Source of the rules: RFC 9112.
+"""
+
+import asyncio
+import math
+import urllib.parse
+from collections import deque
 from http import HTTPStatus
-from typing import Final, cast
+from typing import Any, Final, NoReturn, cast
 
-import orjson
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+import httptools
+from starlette.types import ASGIApp, Receive, Scope, Send
+from uvicorn import Config
+from uvicorn.server import ServerState
 
-from webapp.logs import log
-from webapp.middleware import LARGEST_HEADERS, LARGEST_TARGET, SECURITY_HEADERS
-from webapp.responses import ProblemResponse, problem_document
+from webapp.exchange import Exchange
+from webapp.responses import ProblemResponse
+
+LARGEST_TARGET: Final = 4096
+"""Bytes of path and query string. RFC 9110, section 15.5.15."""
+
+LARGEST_HEADERS: Final = 16_384
+"""Bytes of all header names and values. RFC 6585, section 5."""
+
+LARGEST_BODY: Final = 32_768
+"""Bytes of a body. RFC 9110, section 15.5.14."""
 
 LARGEST_HEAD: Final = LARGEST_HEADERS + LARGEST_TARGET
 """Bytes that an incomplete request line and headers may have, not counting the last packet."""
@@ -18,68 +33,318 @@ LARGEST_HEAD: Final = LARGEST_HEADERS + LARGEST_TARGET
 MOST_PIPELINED: Final = 16
 """Pipelined requests that may wait on a connection. RFC 9112, section 9.3.2."""
 
+PATIENCE: Final = 30.0
+"""Seconds in which a head, and then a body, must arrive, and in which a client must read what it was sent.
 
-class BoundedProtocol(HttpToolsProtocol):
-    """Closes connections whose headers never end or whose client pipelines without reading.
+Never more than an idle connection stays open.
+"""
 
-    Requests that the parser rejects are answered and logged as others are.
+LINGER: Final = 1.0
+"""Seconds for which what a refused client still sends is discarded, so that it reads the refusal.
+
+Source: RFC 9112, section 9.6.
+"""
+
+_CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
+_ASGI: Final = {"version": "3.0", "spec_version": "2.3"}
+_NO_REQUEST: Final = "This is no HTTP request."
+
+
+class RefusalError(Exception):
+    """The request is not for the app. Raised in the parser's callbacks, it ends the parsing."""
+
+    def __init__(self, status: HTTPStatus, detail: str) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.detail = detail
+
+
+class Connection(asyncio.Protocol):
+    """One client's connection, which answers its requests one after another.
+
+    The app gets requests that were read as a whole. The deadline is a number that is looked at now and then:
+    a timer for each request would cost more than the rest of the reading.
     """
 
-    _head_bytes = 0
-    _in_head = False
+    def __init__(
+        self,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        self._app: ASGIApp = config.loaded_app
+        self._server = server_state
+        self._app_state = app_state
+        self._loop = asyncio.get_running_loop()
+        self._keep_alive = float(config.timeout_keep_alive)
+        self._patience = min(PATIENCE, self._keep_alive)
+        self._parser = httptools.HttpRequestParser(self)
+        self._deaf = False
+        self._refusal: RefusalError | None = None
+        self._running: Exchange | None = None
+        self._waiting: deque[Exchange] = deque()
+        self._writable: asyncio.Event | None = None
+        self._stopping = False
+        self._common: list[tuple[bytes, bytes]] = []
+        self._common_lines = b""
+        self._reading = self._in_head = False
+        self._head_bytes = 0
+        self._begin()
+
+    # What the transport calls.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begins to wait for the first request."""
+        self._transport = cast("asyncio.Transport", transport)
+        self._server.connections.add(self)  # type: ignore[arg-type]  # uvicorn names its own protocols only
+        self._client, self._local = (transport.get_extra_info(name) for name in ("peername", "sockname"))
+        self._expect(self._patience)
+        self._timer = self._loop.call_later(self._patience, self._look_at_deadline)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Tells the app that the client is gone."""
+        del exc
+        self._server.connections.discard(self)
+        self._timer.cancel()
+        del self._parser  # it refers to this connection
+        self._deaf = True
+        self.resume_writing()
+        self._waiting.clear()
+        if self._running is not None:
+            self._running.disconnect()
+
+    def pause_writing(self) -> None:
+        """Has the app wait until the client has read."""
+        self._writable = asyncio.Event()
+        self._expect(self._patience)
+
+    def resume_writing(self) -> None:
+        """Lets the app go on."""
+        if self._writable is not None:
+            self._writable.set()
+            self._writable = None
+            self._expect(self._keep_alive if self._running is None else math.inf)
 
     def data_received(self, data: bytes) -> None:
-        """Receives data from the client."""
+        """Reads what the client sends."""
+        if self._deaf:
+            return
         was_in_head = self._in_head
-        super().data_received(data)
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            pass  # answered as if it had not asked for another protocol: RFC 9110, section 7.8
+        except httptools.HttpParserError:
+            if not self._deaf:
+                self._refuse(self._refusal or RefusalError(HTTPStatus.BAD_REQUEST, _NO_REQUEST))
         if was_in_head and self._in_head:
             self._head_bytes += len(data)
             if self._head_bytes > LARGEST_HEAD:
-                self._refuse(
-                    HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
-                    f"The headers are longer than {LARGEST_HEADERS} bytes.",
-                )
+                self._refuse(_headers_too_large())
+
+    # What uvicorn's server calls.
+
+    def shutdown(self) -> None:
+        """Closes the connection as soon as no request is in flight."""
+        self._stopping = True
+        if self._running is None and (self._in_head or not self._reading):
+            self._transport.close()
+
+    # What the parser calls.
 
     def on_message_begin(self) -> None:
         """Starts a request."""
-        self._in_head, self._head_bytes = True, 0
-        super().on_message_begin()
+        self._begin()
+        self._reading = self._in_head = True
+        self._expect(self._patience)
+
+    def on_url(self, url: bytes) -> None:
+        """Reads a part of the request's target."""
+        self._url += url
+        if len(self._url) > LARGEST_TARGET:
+            detail = f"The address is longer than {LARGEST_TARGET} bytes."
+            self._reject(RefusalError(HTTPStatus.REQUEST_URI_TOO_LONG, detail))
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Reads a header."""
+        self._header_bytes += len(name) + len(value)
+        if self._header_bytes > LARGEST_HEADERS:
+            self._reject(_headers_too_large())
+        self._headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
-        """Ends the request's headers."""
+        """Checks the head, before any of the body is read."""
         self._in_head = False
-        if len(self.pipeline) >= MOST_PIPELINED:
-            # The parser then calls `send_400_response`.
-            raise ConnectionAbortedError(f"{MOST_PIPELINED} requests wait already")
-        super().on_headers_complete()
+        self._expect(self._patience)
+        version = self._parser.get_http_version()
+        headers = dict(self._headers)
+        if version == "1.1" and sum(name == b"host" for name, _ in self._headers) != 1:
+            self._reject(RefusalError(HTTPStatus.BAD_REQUEST, "A request needs one Host header."))
+        if int(headers.get(b"content-length", b"0")) > LARGEST_BODY:
+            self._reject(_body_too_large())
+        if headers.get(b"expect", b"").lower() == b"100-continue" and self._running is None:
+            self._transport.write(_CONTINUE)
 
-    def send_400_response(self, msg: str) -> None:  # noqa: ARG002  # the name is uvicorn's
-        """Answers a request that the parser rejects; the name is uvicorn's."""
-        self._refuse(HTTPStatus.BAD_REQUEST, "This is no HTTP request, or there are too many at once.")
+    def on_body(self, body: bytes) -> None:
+        """Reads a part of the body."""
+        self._body += body
+        if len(self._body) > LARGEST_BODY:
+            self._reject(_body_too_large())
 
-    def _refuse(self, status: HTTPStatus, detail: str) -> None:
-        self._in_head = False
-        if self.transport.is_closing():
+    def on_message_complete(self) -> None:
+        """Passes the request to the app, in its turn."""
+        self._reading = False
+        if len(self._waiting) >= MOST_PIPELINED:
+            self._reject(RefusalError(HTTPStatus.BAD_REQUEST, f"{MOST_PIPELINED} requests wait already."))
+        scope = self._scope()
+        keep_alive = (
+            self._parser.should_keep_alive()
+            and not self._parser.should_upgrade()
+            and scope["http_version"] == "1.1"
+        )
+        self._deaf = not keep_alive
+        self._put(Exchange(self._app, self, scope, bytes(self._body), keep_alive=keep_alive))
+
+    # What an exchange calls.
+
+    def write(self, data: bytes) -> None:
+        """Sends data."""
+        self._transport.write(data)
+
+    async def drained(self) -> None:
+        """Returns when the client has read most of what was sent."""
+        if self._writable is not None:
+            await self._writable.wait()
+
+    def header_lines(self) -> bytes:
+        """Returns the lines that uvicorn gives every answer: the date, which changes once a second."""
+        if self._common is not self._server.default_headers:
+            self._common = self._server.default_headers
+            self._common_lines = b"".join(b"%b: %b\r\n" % header for header in self._common)
+        return self._common_lines
+
+    def stays_open(self) -> bool:
+        """Returns whether the connection may stay open after this answer."""
+        return not self._stopping or bool(self._waiting)
+
+    def answered(self, *, keep_alive: bool) -> None:
+        """Goes on with the next request; closes the connection if there is to be none."""
+        self._running = None
+        if self._refusal is not None and not self._waiting:
+            self._linger()
+        elif not keep_alive:
+            self._transport.close()
+        elif self._waiting:
+            self._start(self._waiting.popleft())
+        else:
+            self._transport.resume_reading()
+            if not self._reading:
+                self._expect(self._keep_alive)
+
+    def abandon(self) -> None:
+        """Closes the connection in the middle of an answer."""
+        self._transport.abort()
+
+    # One request.
+
+    def _begin(self) -> None:
+        self._url = b""
+        self._headers: list[tuple[bytes, bytes]] = []
+        self._body = bytearray()
+        self._header_bytes = self._head_bytes = 0
+
+    def _scope(self) -> Scope:
+        try:
+            target = httptools.parse_url(self._url)
+            raw_path = target.path or b"/"
+            path = raw_path.decode("ascii")
+        except (httptools.HttpParserInvalidURLError, UnicodeDecodeError):
+            self._reject(RefusalError(HTTPStatus.BAD_REQUEST, "The address of the request is wrong."))
+        return {
+            "type": "http",
+            "asgi": _ASGI,
+            "http_version": self._parser.get_http_version(),
+            "method": self._parser.get_method().decode("ascii"),
+            "scheme": "http",
+            "path": urllib.parse.unquote(path) if "%" in path else path,
+            "raw_path": raw_path,
+            "query_string": target.query or b"",
+            "root_path": "",
+            "headers": self._headers,
+            "state": self._app_state.copy(),
+            "client": self._client,
+            "server": self._local,
+        }
+
+    def _put(self, exchange: Exchange) -> None:
+        if self._running is None:
+            self._start(exchange)
+        else:
+            self._waiting.append(exchange)
+            self._transport.pause_reading()
+
+    def _start(self, exchange: Exchange) -> None:
+        self._running = exchange
+        self._expect(math.inf)
+        task = self._loop.create_task(exchange.run())
+        self._server.tasks.add(task)
+        task.add_done_callback(self._server.tasks.discard)
+
+    # Refusals and deadlines.
+
+    def _reject(self, refusal: RefusalError) -> NoReturn:
+        # The parser raises an error of its own.
+        self._refusal = refusal
+        raise refusal
+
+    def _refuse(self, refusal: RefusalError) -> None:
+        """Answers what cannot be passed to the app, in its turn, and reads no more."""
+        self._refusal = refusal
+        self._deaf = True
+        self._reading = self._in_head = False
+        method = self._parser.get_method().decode("ascii") if self._url else None
+        path = self._url.partition(b"?")[0].decode("latin-1") or None
+        scope = {
+            "type": "http",
+            "http_version": "1.1",
+            "method": method,
+            "path": path,
+            "headers": self._headers,
+        }
+        self._put(Exchange(_answering(refusal), self, scope, b"", keep_alive=False))
+
+    def _linger(self) -> None:
+        self._transport.resume_reading()
+        self._transport.write_eof()
+        self._timer.cancel()
+        self._timer = self._loop.call_later(LINGER, self._transport.abort)
+
+    def _expect(self, seconds: float) -> None:
+        self._deadline = self._loop.time() + seconds
+
+    def _look_at_deadline(self) -> None:
+        left = self._deadline - self._loop.time()
+        if left <= 0 and (self._writable is not None or not self._reading):
+            self._transport.abort()
             return
-        identifier = os.urandom(16).hex()
-        log(logging.INFO, "request", {"status": status, "reason": detail, "request_id": identifier})
-        # It is None until the first request, which uvicorn's annotation omits.
-        cycle = cast("RequestResponseCycle | None", self.cycle)
-        if cycle is None or cycle.response_complete:
-            self.transport.write(_answer(status, detail, identifier))
-        self.transport.close()
+        self._timer = self._loop.call_later(min(max(left, 0), self._patience), self._look_at_deadline)
+        if left <= 0:
+            self._expect(self._patience)
+            self._refuse(RefusalError(HTTPStatus.REQUEST_TIMEOUT, "The request did not arrive in time."))
 
 
-def _answer(status: HTTPStatus, detail: str, identifier: str) -> bytes:
-    problem = orjson.dumps(problem_document(status, detail, identifier))
-    headers = (
-        *SECURITY_HEADERS,
-        (b"cache-control", b"no-store"),
-        (b"content-type", ProblemResponse.media_type.encode()),
-        (b"content-length", str(len(problem)).encode()),
-        (b"connection", b"close"),
-        (b"x-request-id", identifier.encode()),
-    )
-    lines = [f"HTTP/1.1 {status.value} {status.phrase}".encode()]
-    lines += [name + b": " + value for name, value in headers]
-    return b"\r\n".join([*lines, b"", problem])
+def _headers_too_large() -> RefusalError:
+    detail = f"The headers are longer than {LARGEST_HEADERS} bytes."
+    return RefusalError(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, detail)
+
+
+def _body_too_large() -> RefusalError:
+    return RefusalError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"The body is larger than {LARGEST_BODY} bytes.")
+
+
+def _answering(refusal: RefusalError) -> ASGIApp:
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        await ProblemResponse(refusal.status, refusal.detail)(scope, receive, send)
+
+    return answer

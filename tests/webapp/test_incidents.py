@@ -217,7 +217,9 @@ def test_an_incident_that_is_not_there_is_not_found(desk: App, identifier: str) 
     assert refused(patch(desk, path, {"title": "t"}), 404)
 
 
-@pytest.mark.parametrize(("path", "methods"), [("", "GET, HEAD, OPTIONS, POST"), (f"/{UNKNOWN}", "GET, HEAD, OPTIONS, PATCH")])
+@pytest.mark.parametrize(
+    ("path", "methods"), [("", "GET, HEAD, OPTIONS, POST"), (f"/{UNKNOWN}", "GET, HEAD, OPTIONS, PATCH")]
+)
 def test_other_methods_are_not_allowed(desk: App, path: str, methods: str) -> None:
     answer = desk.client.delete(f"{INCIDENTS_PATH}{path}", headers=AUTHORIZED)
     assert refused(answer, 405)

@@ -7,7 +7,7 @@ import pytest
 from tests.webapp.environment import AUTHORIZED
 from tests.webapp.processes import App
 from webapp.contract import HEALTH_PATH, STATUS_PATH
-from webapp.middleware import LARGEST_BODY, LARGEST_HEADERS, LARGEST_TARGET
+from webapp.protocol import LARGEST_BODY, LARGEST_HEADERS, LARGEST_TARGET
 
 
 def chunks(size: int) -> Iterator[bytes]:

@@ -11,7 +11,9 @@ ELSEWHERE = {"Origin": "https://elsewhere.example"}
 ANY = "access-control-allow-origin"
 
 
-@pytest.mark.parametrize("path", [HEALTH_PATH, STATUS_PATH, "/api/history?service=ecs", "/openapi.json"])
+@pytest.mark.parametrize(
+    "path", [HEALTH_PATH, STATUS_PATH, "/api/history?component=status.table", "/openapi.json"]
+)
 @pytest.mark.parametrize("headers", [{}, ELSEWHERE])
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 def test_public_reads_are_for_every_origin(app: App, path: str, headers: dict[str, str], method: str) -> None:

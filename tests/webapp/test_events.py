@@ -120,7 +120,7 @@ def test_head_answers_without_a_stream(app: App) -> None:
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])
 def test_other_methods_are_refused(app: App, method: str) -> None:
     answer = app.client.request(method, EVENTS_PATH)
-    assert (answer.status_code, answer.headers["allow"]) == (405, "GET, HEAD")
+    assert (answer.status_code, answer.headers["allow"]) == (405, "GET, HEAD, OPTIONS")
 
 
 def test_so_many_may_listen_and_who_leaves_makes_room(embedded_aws: str) -> None:

@@ -21,6 +21,7 @@ AlarmName = Literal[
     "missing-run",
     "no-healthy-task",
     "no-running-task",
+    "not-rotated",
     "not-started",
     "old-messages",
     "port-errors",

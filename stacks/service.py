@@ -126,7 +126,12 @@ class ServiceStack(platform_stack.PlatformStack):
             ]
             if using:
                 secret = self._data.values[stores.stored_key("databases", database, "secret")]
-                secret_rotation.SecretRotation(self, environment, database, secret, self._cluster, using)
+                rotation = secret_rotation.SecretRotation(
+                    self, environment, database, secret, self._cluster, using
+                )
+                self._alarms.watch(
+                    f"databases.{database}", watched_stores.rotation(rotation.state_machine_arn)
+                )
 
     def _add(self, workload: Workload) -> None:
         key, requests = workload.key, self._targets.get(workload.key)

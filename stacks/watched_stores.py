@@ -1,6 +1,6 @@
 """What is watched of the stores that services use; see `stacks/watched.py`."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from stacks import naming
@@ -8,7 +8,7 @@ from stacks.alarm_settings import Thresholds
 from stacks.metrics import Chart, Metric
 from stacks.settings import Environment
 from stacks.stores import of_kind
-from stacks.watched import SQS, Alarm, Watched, in_words
+from stacks.watched import SQS, STEP_FUNCTIONS, Alarm, Watched, in_words
 
 DYNAMODB: Final = "AWS/DynamoDB"
 ELASTICACHE: Final = "AWS/ElastiCache"
@@ -59,7 +59,11 @@ def of_environment(project: str, environment: Environment) -> Iterator[tuple[str
                 letters = None if existing else naming.queue_dead_letters(project, environment, name)
                 yield key, queue(limits, naming.queue_name(project, environment, name), letters)
             case "tables":
-                yield key, table(limits, naming.store_name(project, environment.name, name))
+                table_name = naming.store_name(project, environment.name, name)
+                yield key, table(limits, table_name)
+                # The status app's table is not in the settings, and has none.
+                for each in environment.tables[name].indexes if name in environment.tables else ():
+                    yield f"{key}.{each}", index(limits, table_name, each)
 
 
 def queue(limits: Thresholds, name: str, dead_letters: str | None) -> Watched:
@@ -135,6 +139,22 @@ def database(limits: Thresholds, identifier: str) -> Watched:
     return Watched(alarms, lines)
 
 
+def rotation(state_machine: str) -> Watched:
+    """Watches what deploys the services of a database anew, by its state machine's ARN.
+
+    Source: Step Functions Developer Guide, "Execution metrics".
+    """
+    failed = Metric(STEP_FUNCTIONS, "ExecutionsFailed", "Sum", {"StateMachineArn": state_machine})
+    alarm = Alarm(
+        "not-rotated",
+        "The password has changed, and services could not be deployed anew: tasks still have the old one",
+        (failed,),
+        0,
+        1,
+    )
+    return Watched((alarm,))
+
+
 def table(limits: Thresholds, name: str) -> Watched:
     """Watches a table of DynamoDB, by its name.
 
@@ -142,31 +162,35 @@ def table(limits: Thresholds, name: str) -> Watched:
     capacity are counted by table, errors of DynamoDB by table and operation only.
     """
     dimensions = {"TableName": name}
-    throttles = tuple(
-        Metric(DYNAMODB, f"{kind}ThrottleEvents", "Sum", dimensions) for kind in ("Read", "Write")
-    )
+    throttled = _throttles(limits, dimensions)
     errors = tuple(
         Metric(DYNAMODB, "SystemErrors", "Sum", {**dimensions, "Operation": operation})
         for operation in TABLE_OPERATIONS
     )
-    alarms = (
-        Alarm(
-            "throttles",
-            f"DynamoDB throttled more than {limits.table_throttles} requests in a minute",
-            throttles,
-            limits.table_throttles,
-            5,
-        ),
-        Alarm("system-errors", "DynamoDB answered requests with errors of its own", errors, 0, 5),
-    )
+    failed = Alarm("system-errors", "DynamoDB answered requests with errors of its own", errors, 0, 5)
     capacity = (
         Metric(DYNAMODB, f"Consumed{kind}CapacityUnits", "Sum", dimensions) for kind in ("Read", "Write")
     )
-    lines = (
-        *((Chart.TABLE_CAPACITY, each) for each in capacity),
-        *((Chart.TABLE_THROTTLES, each) for each in throttles),
+    return throttled + Watched((failed,), tuple((Chart.TABLE_CAPACITY, each) for each in capacity))
+
+
+def index(limits: Thresholds, table_name: str, name: str) -> Watched:
+    """Watches a global secondary index, whose throttles its table does not count. Source: as of `table`."""
+    return _throttles(limits, {"TableName": table_name, "GlobalSecondaryIndexName": name})
+
+
+def _throttles(limits: Thresholds, dimensions: Mapping[str, str]) -> Watched:
+    throttles = tuple(
+        Metric(DYNAMODB, f"{kind}ThrottleEvents", "Sum", dimensions) for kind in ("Read", "Write")
     )
-    return Watched(alarms, lines)
+    alarm = Alarm(
+        "throttles",
+        f"DynamoDB throttled more than {limits.table_throttles} requests in a minute",
+        throttles,
+        limits.table_throttles,
+        5,
+    )
+    return Watched((alarm,), tuple((Chart.TABLE_THROTTLES, each) for each in throttles))
 
 
 def cache(limits: Thresholds, node: str) -> Watched:

@@ -94,6 +94,7 @@ class SecretRotation:
             role_arn=starts.arn,
             depends_on=[*starts.policies],
         )
+        self.state_machine_arn = machine.arn
 
 
 def _definition(cluster: str, services: Sequence[str]) -> str:

@@ -32,6 +32,7 @@ BALANCER, TARGETS = _by("LoadBalancer"), _by("LoadBalancer", "TargetGroup")
 SERVICE, CLUSTER = _by("ClusterName", "ServiceName"), _by("ClusterName")
 MACHINE, QUEUE, INSTANCE = _by("StateMachineArn"), _by("QueueName"), _by("DBInstanceIdentifier")
 TABLE, OPERATION = _by("TableName"), _by("TableName", "Operation")
+INDEX = _by("TableName", "GlobalSecondaryIndexName")
 NODE, GATEWAY, GROUP = _by("CacheClusterId"), _by("NatGatewayId"), _by("LogGroupName")
 
 METRICS: Final = {
@@ -72,9 +73,9 @@ METRICS: Final = {
     "AWS/DynamoDB": {
         "ConsumedReadCapacityUnits": Documented((TABLE,), ALL),
         "ConsumedWriteCapacityUnits": Documented((TABLE,), ALL),
-        "ReadThrottleEvents": Documented((TABLE,), SUM),
+        "ReadThrottleEvents": Documented((TABLE, INDEX), SUM),
         "SystemErrors": Documented((OPERATION,), SUM),
-        "WriteThrottleEvents": Documented((TABLE,), SUM),
+        "WriteThrottleEvents": Documented((TABLE, INDEX), SUM),
     },
     "AWS/ElastiCache": {
         "DatabaseMemoryUsagePercentage": Documented((NODE,), ALL),

@@ -40,6 +40,8 @@ EVERYTHING: Mapping[str, Watched] = {
     "queue": watched_stores.queue(LIMITS, "orders", "orders-dlq"),
     "database": watched_stores.database(LIMITS, "shop"),
     "table": watched_stores.table(LIMITS, "sessions"),
+    "index": watched_stores.index(LIMITS, "sessions", "by-user"),
+    "rotation": watched_stores.rotation("arn:aws:states:eu-central-1:111111111111:stateMachine:shop-rotated"),
     "cache": watched_stores.cache(LIMITS, "carts-001"),
 }
 """Every kind of resource as it is watched."""

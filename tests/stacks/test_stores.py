@@ -312,6 +312,10 @@ def test_a_new_password_deploys_the_services_that_use_it_anew(synthesize: Synthe
     assert statement["Action"] == ["ecs:UpdateService"]
     assert len(statement["Resource"]) == 1
     assert statement["Resource"][0].endswith("/oaktree-dev-one")
+    alarm = stack.one("aws_cloudwatch_metric_alarm", "databases_shop_not_rotated")
+    assert (alarm["metric_name"], alarm["threshold"]) == ("ExecutionsFailed", 0)
+    machine = "${aws_sfn_state_machine.database_shop_rotated_machine.arn}"
+    assert alarm["dimensions"] == {"StateMachineArn": machine}
 
 
 def test_rotation_is_always_set_since_to_remove_it_would_end_it(synthesize: Synthesize) -> None:
@@ -428,7 +432,8 @@ partition_key = "user"
 sort_key = "at"
 sort_type = "N"
 """
-    found = synthesize(dev=stores('"tables.sessions"', stores=table))["dev-data"].one("aws_dynamodb_table")
+    stacks = synthesize(dev=stores('"tables.sessions"', stores=table))
+    found = stacks["dev-data"].one("aws_dynamodb_table")
     assert (found["hash_key"], found["range_key"]) == ("session", "at")
     assert {each["name"]: each["type"] for each in found["attribute"]} == {
         "session": "S",
@@ -438,6 +443,10 @@ sort_type = "N"
     (index,) = found["global_secondary_index"]
     assert (index["name"], index["hash_key"], index["range_key"]) == ("by-user", "user", "at")
     assert found["ttl"] == {"attribute_name": "expires", "enabled": True}
+    # DynamoDB counts what it throttles of an index apart.
+    alarm = stacks["dev-service"].one("aws_cloudwatch_metric_alarm", "tables_sessions_by-user_throttles")
+    counted = [query["metric"]["dimensions"] for query in alarm["metric_query"] if "metric" in query]
+    assert counted == [{"TableName": "oaktree-dev-sessions", "GlobalSecondaryIndexName": "by-user"}] * 2
 
 
 def backlog(stack: Stack) -> list[dict[str, Any]]:

@@ -33,6 +33,8 @@ def read(platform: Platform, account_id: str) -> tuple[Statement, ...]:
                 "chatbot:DescribeSlackChannelConfigurations",
                 "chatbot:ListMicrosoftTeamsChannelConfigurations",
                 "chatbot:ListTagsForResource",
+                "cloudtrail:DescribeTrails",
+                "cloudtrail:GetTrailStatus",
                 "cloudwatch:DescribeAlarms",
                 "cloudwatch:GetDashboard",
                 "cloudwatch:ListTagsForResource",

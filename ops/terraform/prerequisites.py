@@ -257,6 +257,35 @@ def subscription(platform: Platform, environment: Environment, client: Client) -
             )
 
 
+def trail(platform: Platform, environment: Environment, client: Client) -> Iterator[Remark]:
+    """Looks whether a trail logs in the region, without which nobody hears of a new database password.
+
+    Sources: AWS Secrets Manager User Guide, "Match AWS Secrets Manager events with Amazon EventBridge"; AWS
+    CloudTrail API Reference, DescribeTrails: it lists trails of other regions that log here, too.
+    """
+    using = sorted(
+        {
+            f"databases.{use.name}"
+            for service in environment.services.values()
+            if service.kind != "job"
+            for use in service.uses
+            if use.kind == "databases"
+        }
+    )
+    if not using:
+        return
+    cloudtrail = client("cloudtrail", environment.region)
+    trails = [each["TrailARN"] for each in cloudtrail.describe_trails()["trailList"]]
+    if not any(cloudtrail.get_trail_status(Name=arn)["IsLogging"] for arn in trails):
+        yield Remark(
+            "warns",
+            f"{_key(platform, environment, 'databases')}: account {environment.account_id} has no CloudTrail "
+            f"trail that logs in {environment.region}: when RDS changes the password of {', '.join(using)}, "
+            "running tasks keep the old one",
+            "Create a trail that logs management events.",
+        )
+
+
 def _subscriptions(
     environment: Environment, client: Client, key: str, emails: Sequence[str], arn: str
 ) -> Iterator[Remark]:
@@ -336,6 +365,13 @@ CHECKS: Final = (
         ("sns:ListSubscriptionsByTopic",),
         "no subscription waits to be confirmed",
         _in_environment(subscription),
+    ),
+    Check(
+        "CloudTrail",
+        kinds.SERVICE,
+        ("cloudtrail:DescribeTrails", "cloudtrail:GetTrailStatus"),
+        "a trail hears of new database passwords, or none is needed",
+        _in_environment(trail),
     ),
 )
 """Every check, each before the first change to a stack of its kind."""

@@ -240,6 +240,32 @@ def test_a_domain_and_secrets_of_either_store_are_looked_for(
 
 
 @pytest.mark.e2e
+def test_a_database_wants_a_trail_that_logs_in_its_region(
+    client: Client, embedded: Embedded, tmp_path: Path
+) -> None:
+    shop = """
+[databases.shop]
+[services.shop]
+kind = "worker"
+dockerfile = "shop/Dockerfile"
+uses = ["databases.shop"]
+"""
+    platform = platform_with(tmp_path, dev=ENVIRONMENT + shop)
+    (remark,) = found("CloudTrail", platform, client)
+    assert (remark.level, remark.mend) == ("warns", "Create a trail that logs management events.")
+    assert remark.text.startswith(
+        f"environments/dev.toml: databases: account {ACCOUNT} has no CloudTrail trail"
+    )
+    embedded.client("s3", "us-east-1", ACCOUNT).create_bucket(Bucket="trails-of-the-account")
+    cloudtrail = embedded.client("cloudtrail", "us-east-1", ACCOUNT)
+    cloudtrail.create_trail(Name="all", S3BucketName="trails-of-the-account", IsMultiRegionTrail=True)
+    assert len(found("CloudTrail", platform, client)) == 1, "it does not log yet"
+    cloudtrail.start_logging(Name="all")
+    assert found("CloudTrail", platform, client) == []
+    assert found("CloudTrail", platform_with(tmp_path / "none", dev=ENVIRONMENT), client) == []
+
+
+@pytest.mark.e2e
 def test_an_email_that_gets_no_alarms_is_told_and_stops_nothing(
     client: Client, embedded: Embedded, tmp_path: Path
 ) -> None:

@@ -20,6 +20,15 @@ class Reference(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Addressed:
+    """A text with names that only AWS knows: what stands in it for the DNS name of each load balancer."""
+
+    text: str
+    balancers: Mapping[str, str]
+    """What stands for it, by the key of the load balancer."""
+
+
+@dataclass(frozen=True, slots=True)
 class Stored:
     """What only AWS knows of a store, such as the address of a database: a key of the data stack's
     `connections`."""
@@ -49,8 +58,8 @@ class Container:
     user: str | None
     working_directory: str | None
     port: int | None
-    variables: Mapping[str, str | Reference | Stored]
-    """Plain environment variables by name; a `Reference` or `Stored` is for what only Terraform knows."""
+    variables: Mapping[str, str | Reference | Stored | Addressed]
+    """Plain environment variables by name; all but a text are for what only Terraform knows."""
     secrets: Mapping[str, SecretReference | StoredSecret]
     """Secret environment variables by name, each where its value is kept."""
     health: ContainerHealth | None

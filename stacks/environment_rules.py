@@ -6,13 +6,13 @@ from fnmatch import fnmatchcase
 from graphlib import CycleError, TopologicalSorter
 from typing import Final
 
-from stacks import naming, routing
+from stacks import components, naming, routing
 from stacks.problems import Problem, nearest
 from stacks.service_settings import Service
 from stacks.settings import ANYWHERE, Environment, Project
 from stacks.status_app import STATUS
 from stacks.store_rules import use_problems
-from stacks.workloads import address_port, used_services
+from stacks.workloads import used_services
 
 RESERVED: Final = frozenset({"balancer", "flow-logs"})
 """Names of services that something else of an environment has."""
@@ -42,6 +42,30 @@ def services_problems(environment: Environment, project: Project | None) -> Iter
     yield from _route_problems(environment)
     yield from _domain_problems(environment)
     yield from _group_problems(environment)
+
+
+def service_warnings(environment: Environment) -> Iterator[Problem]:
+    """What is allowed and may surprise: who reaches a service, who runs it, and what the page shows."""
+    used = {name for service in environment.services.values() for name in used_services(service.uses)}
+    for key, service in environment.services.items():
+        if service.internal and key not in used:
+            yield Problem(
+                ("services", key, "internal"),
+                True,
+                f"nobody can reach {key} in {environment.name}: no service has it in its uses",
+            )
+        for name, container in (("", service), *service.sidecars.items()):
+            if container.user and container.user.partition(":")[0] in ("root", "0"):
+                place = ("services", key, *(("sidecars", name) if name else ()), "user")
+                yield Problem(place, container.user, f"{name or key} runs as root in {environment.name}")
+        for index, group in enumerate(service.page.groups):
+            if group not in components.groups(environment):
+                close = nearest(group, components.groups(environment))
+                yield Problem(
+                    ("services", key, "page", "groups", index),
+                    group,
+                    f"no row of {environment.name} is in this group; {close}",
+                )
 
 
 def _balancer_problems(environment: Environment, service: Service) -> Iterator[Problem]:
@@ -132,7 +156,7 @@ def _reference_problems(environment: Environment, key: str, service: Service) ->
         if name not in services or name == key:
             known = [f"services.{each}" for each in services if each != key]
             yield Problem(place, f"services.{name}", f"another service; {nearest(f'services.{name}', known)}")
-        elif services[name].kind != "web" or not address_port(services[name]):
+        elif services[name].kind != "web" or not routing.address_port(services[name]):
             yield Problem(
                 place, f"services.{name}", 'a service with kind = "web": it has a port to connect to'
             )

@@ -10,6 +10,7 @@ from typing import Final
 
 from stacks.service_settings import Service
 from stacks.settings import Environment
+from stacks.status_app import STATUS
 from stacks.values import DEEPEST_PATH
 
 VALUES_OF_A_RULE: Final = 5
@@ -20,6 +21,12 @@ RULES_OF_A_BALANCER: Final = 100
 
 LOWEST_PRIORITY: Final = 50_000
 """The rule that is asked last. Source: Elastic Load Balancing API, CreateRule."""
+
+ANY_ANSWER: Final = "200-499"
+"""HTTP status codes of a service that answers, whatever it thinks of the path."""
+
+PORT: Final = 8080
+"""Where a web service listens unless its settings say otherwise."""
 
 _BAND: Final = 5_000
 """Priorities of routes that are equally specific."""
@@ -140,6 +147,27 @@ def url(environment: Environment, service: Service, dns_name: str) -> str:
     own = domains(environment, service)
     path = "" if service.path == "/" else service.path
     return f"https://{own[0]}{path}" if own else f"http://{dns_name}{path}"
+
+
+def below(service: Service, path: str) -> str | None:
+    """Returns a path as it follows the service's own; None if the load balancer sends it elsewhere."""
+    if service.path == "/":
+        return path
+    inner = path.removeprefix(service.path)
+    return inner if inner != path and inner[:1] in ("", "/", "?") else None
+
+
+def port_of(service: Service) -> int | None:
+    """Returns the port that a service's own container listens on, if any."""
+    if service.kind == "status":
+        return STATUS.port
+    return service.port or (PORT if service.kind == "web" and not service.target_container else None)
+
+
+def address_port(service: Service) -> int | None:
+    """Returns the port that requests to a service go to: its own container's, or that of a sidecar."""
+    sidecar = service.sidecars.get(service.target_container or "")
+    return sidecar.port if sidecar else port_of(service)
 
 
 def _batched(values: list[str], size: int) -> list[tuple[str, ...]]:

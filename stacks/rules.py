@@ -9,7 +9,7 @@ from typing import Final, get_args
 from stacks import naming, privatelink, store_rules, stores, watched_stores
 from stacks.addressing import LARGEST_VPC_PREFIX, AddressError, Tier, plan_addresses
 from stacks.alarm_settings import OF_KIND
-from stacks.environment_rules import services_problems
+from stacks.environment_rules import service_warnings, services_problems
 from stacks.images import Image, images
 from stacks.problems import Key, Problem, nearest
 from stacks.service_rules import service_problems
@@ -17,7 +17,6 @@ from stacks.service_settings import Service
 from stacks.settings import Environment, ExistingNetwork, LoadBalancer, Network, Platform, Project
 from stacks.status_app import STATUS
 from stacks.values import UseKind
-from stacks.workloads import used_services
 
 FEWEST_ZONES: Final = 2
 """An Application Load Balancer needs subnets in two zones. Source: its User Guide, "Subnets"."""
@@ -275,23 +274,8 @@ def warnings(platform: Platform) -> Iterator[Problem]:
                 "$0.005 an hour",
                 platform.file_of(environment.name, "network", "tasks"),
             )
-        for problem in (*_service_warnings(environment), *store_rules.warnings(environment)):
+        for problem in (*service_warnings(environment), *store_rules.warnings(environment)):
             yield replace(problem, file=platform.file_of(environment.name, *map(str, problem.key)))
-
-
-def _service_warnings(environment: Environment) -> Iterator[Problem]:
-    used = {name for service in environment.services.values() for name in used_services(service.uses)}
-    for key, service in environment.services.items():
-        if service.internal and key not in used:
-            yield Problem(
-                ("services", key, "internal"),
-                True,
-                f"nobody can reach {key} in {environment.name}: no service has it in its uses",
-            )
-        for name, container in (("", service), *service.sidecars.items()):
-            if container.user and container.user.partition(":")[0] in ("root", "0"):
-                place = ("services", key, *(("sidecars", name) if name else ()), "user")
-                yield Problem(place, container.user, f"{name or key} runs as root in {environment.name}")
 
 
 def missing_endpoints(service: Service, present: Collection[str]) -> tuple[frozenset[str], frozenset[str]]:

@@ -65,12 +65,12 @@ class _Field:
         return frozenset(range(self.low, self.high + 1))
 
 
-_MINUTE: Final = _Field("minute", 0, 59)
-_HOUR: Final = _Field("hour", 0, 23)
-_DAY: Final = _Field("day of month", 1, 31)
-_MONTH: Final = _Field("month", 1, 12, {name: number for number, name in enumerate(_MONTHS, 1)})
-_YEAR: Final = _Field("year", 1970, 2199)
-_AWS_WEEKDAY: Final = _Field(
+MINUTE: Final = _Field("minute", 0, 59)
+HOUR: Final = _Field("hour", 0, 23)
+DAY: Final = _Field("day of month", 1, 31)
+MONTH: Final = _Field("month", 1, 12, {name: number for number, name in enumerate(_MONTHS, 1)})
+YEAR: Final = _Field("year", 1970, 2199)
+WEEKDAY: Final = _Field(
     "day of week", 1, 7, {name: number for number, name in enumerate(_DAYS, 1)}, False
 )
 _CRONTAB_WEEKDAY: Final = _Field("day of week", 0, 7, {name: number for number, name in enumerate(_DAYS)})
@@ -182,7 +182,7 @@ def longest_gap(text: str, zone: ZoneInfo) -> timedelta | None:
     schedule = parse(text)
     if isinstance(schedule, Rate):
         return schedule.interval
-    if max(schedule.years) < _YEAR.high:
+    if max(schedule.years) < YEAR.high:
         return None
     minutes = sorted(schedule.minutes)
     within_hour = max((b - a for a, b in pairwise(minutes)), default=0)
@@ -249,12 +249,12 @@ def _aws_cron(fields: list[str]) -> Cron:
     return _possible(
         Cron(
             expression=f"cron({written})",
-            minutes=_values(_MINUTE, minute),
-            hours=_values(_HOUR, hour),
+            minutes=values_of(MINUTE, minute),
+            hours=values_of(HOUR, hour),
             day=day,
-            months=_values(_MONTH, month),
+            months=values_of(MONTH, month),
             weekday=weekday,
-            years=_values(_YEAR, year),
+            years=values_of(YEAR, year),
         )
     )
 
@@ -262,10 +262,10 @@ def _aws_cron(fields: list[str]) -> Cron:
 def _crontab(fields: list[str]) -> Cron:
     """Translates a crontab line; its numbers are written out, since AWS counts and steps differently."""
     minute, hour, day, month, weekday = (field.upper() for field in fields)
-    days = _values(_DAY, day, of_crontab=True)
+    days = values_of(DAY, day, of_crontab=True)
     # Sunday is both 0 and 7.
-    weekdays = frozenset(each % 7 for each in _values(_CRONTAB_WEEKDAY, weekday, of_crontab=True))
-    every_day, every_weekday = days == _DAY.all, len(weekdays) == len(_DAYS)
+    weekdays = frozenset(each % 7 for each in values_of(_CRONTAB_WEEKDAY, weekday, of_crontab=True))
+    every_day, every_weekday = days == DAY.all, len(weekdays) == len(_DAYS)
     if not every_day and not every_weekday:
         raise ValueError(
             f'"{" ".join(fields)}" restricts the day of the month and the day of the week. Cron runs on days '
@@ -273,11 +273,11 @@ def _crontab(fields: list[str]) -> Cron:
         )
     by_weekday = every_day and not every_weekday
     aws = (
-        _text(_MINUTE, _values(_MINUTE, minute, of_crontab=True)),
-        _text(_HOUR, _values(_HOUR, hour, of_crontab=True)),
-        "?" if by_weekday else _text(_DAY, days),
-        _text(_MONTH, _values(_MONTH, month, of_crontab=True)),
-        _text(_AWS_WEEKDAY, frozenset(each + 1 for each in weekdays)) if by_weekday else "?",
+        _text(MINUTE, values_of(MINUTE, minute, of_crontab=True)),
+        _text(HOUR, values_of(HOUR, hour, of_crontab=True)),
+        "?" if by_weekday else _text(DAY, days),
+        _text(MONTH, values_of(MONTH, month, of_crontab=True)),
+        _text(WEEKDAY, frozenset(each + 1 for each in weekdays)) if by_weekday else "?",
         "*",
     )
     return _aws_cron([*aws])
@@ -290,7 +290,7 @@ def _possible(cron: Cron) -> Cron:
     return cron
 
 
-def _values(field: _Field, text: str, *, of_crontab: bool = False) -> frozenset[int]:
+def values_of(field: _Field, text: str, *, of_crontab: bool = False) -> frozenset[int]:
     """Returns the values that a field's text means."""
     found: set[int] = set()
     for item in text.split(","):
@@ -354,14 +354,14 @@ def _runs_of(values: list[int]) -> Iterator[list[int]]:
 
 def _check_days_of_month(text: str) -> None:
     if text != "L" and not re.fullmatch(r"([1-9]|[12]\d|3[01])W", text):
-        _values(_DAY, text)
+        values_of(DAY, text)
 
 
 def _days_of_month(text: str, year: int, month: int, last: int) -> list[int]:
     if text == "L":
         return [last]
     if not text.endswith("W"):
-        return [each for each in _values(_DAY, text) if each <= last]
+        return [each for each in values_of(DAY, text) if each <= last]
     # The weekday nearest to a day, within its month.
     wanted = int(text[:-1])
     if wanted > last:
@@ -374,7 +374,7 @@ def _days_of_month(text: str, year: int, month: int, last: int) -> list[int]:
     return [wanted]
 
 
-def _split_day_of_week(text: str) -> tuple[str, int | None] | None:
+def split_day_of_week(text: str) -> tuple[str, int | None] | None:
     """Returns day and number of `MON#2`, where -1 is the last one of `MONL`; None for a plain field."""
     if text == "L":
         return None
@@ -388,19 +388,19 @@ def _split_day_of_week(text: str) -> tuple[str, int | None] | None:
 def _check_days_of_week(text: str) -> None:
     if text == "L":
         return
-    if split := _split_day_of_week(text):
-        _number(_AWS_WEEKDAY, split[0])
+    if split := split_day_of_week(text):
+        _number(WEEKDAY, split[0])
     else:
-        _values(_AWS_WEEKDAY, text)
+        values_of(WEEKDAY, text)
 
 
 def _days_of_week(text: str, year: int, month: int, last: int) -> list[int]:
-    if split := _split_day_of_week(text):
+    if split := split_day_of_week(text):
         weekday, number = split
-        days = _on_weekdays({_number(_AWS_WEEKDAY, weekday)}, year, month, last)
+        days = _on_weekdays({_number(WEEKDAY, weekday)}, year, month, last)
         index = number if number == -1 else (number or 1) - 1
         return days[index:][:1] if index == -1 or index < len(days) else []
-    weekdays = {_DAYS.index("SAT") + 1} if text == "L" else _values(_AWS_WEEKDAY, text)
+    weekdays = {_DAYS.index("SAT") + 1} if text == "L" else values_of(WEEKDAY, text)
     return _on_weekdays(weekdays, year, month, last)
 
 

@@ -39,7 +39,7 @@ from stacks.constructs import (
 )
 from stacks.policies import Statement, of_project, service_linked_roles
 from stacks.settings import Environment, Platform, Project
-from stacks.workloads import Workload, used_services, workloads
+from stacks.workloads import Workload, workloads
 
 
 class ServiceStack(platform_stack.PlatformStack):
@@ -54,6 +54,7 @@ class ServiceStack(platform_stack.PlatformStack):
         self._cluster = cluster.Cluster(self, project, environment)
         self._topics = alarm_topic.AlarmTopics(self, project, environment)
         self._alarms = alarms.Alarms(self, project, environment, self._topics)
+        self._balancers: dict[str, str] = {}
         self._targets = self._balance(environment, services)
         self._releases = releases.Releases(self, project, environment, services)
         self._addresses = self._address(services)
@@ -79,6 +80,7 @@ class ServiceStack(platform_stack.PlatformStack):
         zones = load_balancer.hosted_zones(self, balancers)
         for each in balancers:
             balancer = load_balancer.LoadBalancer(self, environment, each, self._network, access_logs, zones)
+            self._balancers[balancer.key] = balancer.dns_name
             limits = self._alarms.limits(balancer.key)
             self._alarms.watch(
                 balancer.key,
@@ -97,8 +99,8 @@ class ServiceStack(platform_stack.PlatformStack):
         return found
 
     def _address(self, services: Sequence[Workload]) -> Mapping[str, service_address.ServiceAddress]:
-        """Creates the private names of the services that others use, by service."""
-        used = {name for each in services for name in used_services(each.settings.uses)}
+        """Creates the private names of the services that others call, by service."""
+        used = {name for each in services for name in each.called}
         if not used:
             return {}
         environment = services[0].environment
@@ -109,7 +111,7 @@ class ServiceStack(platform_stack.PlatformStack):
         group = self._groups[workload.key]
         if workload.key in self._targets:
             group.admit_balancer(self._targets[workload.key].load_balancer.group_id)
-        for name in used_services(workload.settings.uses):
+        for name in workload.called:
             group.connect_to(self._groups[name])
         for connection in workload.connections:
             if way := connection.way:
@@ -136,7 +138,7 @@ class ServiceStack(platform_stack.PlatformStack):
     def _add(self, workload: Workload) -> None:
         key, requests = workload.key, self._targets.get(workload.key)
         log = log_group.LogGroup(self, f"{key}_log", workload.log_group, workload.environment)
-        values = task_values.TaskValues(self, workload, self._releases, self._data)
+        values = task_values.TaskValues(self, workload, self._releases, self._data, self._balancers)
         roles = service_roles.ServiceRoles(self, workload, log, values)
         task = task_definition.TaskDefinition(self, workload, values, roles)
         if workload.settings.before_deploy:

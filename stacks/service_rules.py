@@ -9,7 +9,6 @@ from stacks import fargate, routing, schedules
 from stacks.problems import Key, Problem, nearest
 from stacks.service_settings import Scaling, ScheduledScaling, Service
 from stacks.status_app import STATUS
-from stacks.workloads import port_of
 
 EXEC_PATHS: Final = ("/managed-agents", "/var/lib/amazon/ssm", "/var/log/amazon/ssm")
 """What the agent of ECS Exec writes to. Source: containers-roadmap issues 1359 and 2824."""
@@ -51,14 +50,14 @@ KINDS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         **dict.fromkeys(("scaling", "exec"), ("web", "worker", "status")),
         "before_deploy": ("web", "worker"),
         **dict.fromkeys(("schedule", "timezone", "timeout", "retries", "overlap"), ("job",)),
-        **dict.fromkeys(("keep_alive", "token_over_http"), ("status",)),
+        **dict.fromkeys(("keep_alive", "page", "token_over_http"), ("status",)),
     }
 )
 """Keys that only services of some kinds have."""
 
 OF_BALANCED: Final = (
     *("load_balancer", "domain", "hosted_zone", "path", "allowed_cidrs", "stickiness"),
-    *("health_path", "health_status", "health_check", "deregistration_delay", "version_path"),
+    *("health_check", "deregistration_delay", "version_path"),
 )
 """Keys that concern requests from a load balancer, which an internal service has none of."""
 
@@ -103,6 +102,10 @@ def _kind_problems(service: Service) -> Iterator[Problem]:
             ("schedule",),
             None,
             'is required for kind = "job": when it runs, such as "cron(0 3 * * ? *)" or "@daily"',
+        )
+    if service.row.slow_after and service.kind not in ("web", "status"):
+        yield Problem(
+            ("row", "slow_after"), service.row.slow_after, 'left out: only for kind = "web" or kind = "status"'
         )
     if service.load_balancer == "own" and service.path != "/":
         yield Problem(
@@ -152,7 +155,7 @@ def _container_problems(service: Service) -> Iterator[Problem]:
                 "",
                 "not empty: AWS drops such a variable, and every plan would set it again",
             )
-    ports = {"": port_of(service), **{name: each.port for name, each in service.sidecars.items()}}
+    ports = {"": routing.port_of(service), **{name: each.port for name, each in service.sidecars.items()}}
     for (_, one), (name, other) in combinations(ports.items(), 2):
         if one is not None and one == other:
             yield Problem(

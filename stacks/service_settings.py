@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
+from stacks.page_settings import Page, ServiceRow
 from stacks.values import (
     Action,
     Cidr,
@@ -217,6 +218,8 @@ class Service(Container):
     before_deploy: Texts = ()
     """Command that a task of the new image runs before each deployment."""
     local: Local | None = None
+    row: ServiceRow = ServiceRow()
+    """How the status page shows it."""
 
     internal: bool = False
     """Whether only services that use it reach it, and no load balancer."""
@@ -257,5 +260,7 @@ class Service(Container):
 
     keep_alive: Annotated[int, Field(ge=1, le=7200)] = 75
     """Seconds until the status app closes an idle connection; more than `idle_timeout`."""
+    page: Page = Page()
+    """The status page itself."""
     token_over_http: bool = False
     """Whether clients may send the status app's token over plain HTTP, where others can read it."""

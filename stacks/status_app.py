@@ -1,18 +1,29 @@
 """OakTree's own app as the stacks know it: the only module of them that reads the app's contract."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
 from stacks import naming
-from stacks.containers import Container, Reference
+from stacks.containers import Addressed, Container, Reference
 from stacks.service_settings import ContainerHealth
 from stacks.settings import Environment, Project
 from webapp import contract
-from webapp.contract import COMPONENTS, Component, Grant, Kind, Resource
+from webapp.contract import Calendar, Component, Grant, Interval, Kind, Resource
 
-__all__ = ["STATUS", "Grant", "Program", "Resource", "status_container"]
+__all__ = [
+    "STATUS",
+    "Calendar",
+    "Component",
+    "Grant",
+    "Interval",
+    "Kind",
+    "Program",
+    "Resource",
+    "status_container",
+]
 
 _SECONDS_KEPT_FOR_STOPPING: Final = 5
 """Of the stop timeout, what the status app does not spend on requests in flight."""
@@ -62,8 +73,17 @@ STATUS: Final = Program(
 """The status app. Its grants are also those of the boundary, its keys those of its table."""
 
 
-def status_container(project: Project, environment: Environment, key: str) -> Container:
-    """Returns the container of the app, run by a service of an environment."""
+def status_container(
+    project: Project,
+    environment: Environment,
+    key: str,
+    watched: Sequence[Component],
+    probes: Addressed,
+) -> Container:
+    """Returns the container of the app, run by a service of an environment.
+
+    `watched` is what it watches, and `probes` what it asks over HTTP, a JSON object of URLs.
+    """
     service = environment.services[key]
     check = service.health_check
     return Container(
@@ -76,7 +96,7 @@ def status_container(project: Project, environment: Environment, key: str) -> Co
         user=STATUS.user,
         working_directory=None,
         port=STATUS.port,
-        variables=_variables(project, environment, key),
+        variables=_variables(project, environment, key, watched, probes),
         secrets=service.secrets,
         health=ContainerHealth(
             command=STATUS.health_command,
@@ -92,28 +112,15 @@ def status_container(project: Project, environment: Environment, key: str) -> Co
     )
 
 
-def _components(project: Project, environment: Environment, key: str) -> str:
-    """Returns what the app watches, as JSON: its own service, table, image and alarms."""
-    service = naming.service_name(project.name, environment.name, key)
-    table = naming.table_name(project.name, environment)
-    alarms = naming.alarm_prefix(project.name, environment.name, key)
-    watched = (
-        _component(f"services.{key}", Kind.WEB, key, "Services", service),
-        _component("status.table", Kind.STORAGE, "History", "Status page", table, public=False),
-        _component("status.image", Kind.IMAGE, "Image", "Status page", service, public=False),
-        _component("status.alarms", Kind.ALARMS, "Alarms", "Status page", alarms, public=False),
-    )
-    return COMPONENTS.dump_json(watched, exclude_none=True).decode()
-
-
-def _component(
-    id: str, kind: Kind, name: str, group: str, resource: str, *, public: bool = True
-) -> Component:
-    return Component(id=id, kind=kind, name=name, group=group, resource=resource, public=public)
-
-
-def _variables(project: Project, environment: Environment, key: str) -> Mapping[str, str | Reference]:
+def _variables(
+    project: Project,
+    environment: Environment,
+    key: str,
+    watched: Sequence[Component],
+    probes: Addressed,
+) -> Mapping[str, str | Reference | Addressed]:
     service = environment.services[key]
+    page = service.page
     known = contract.environment_of(
         contract.Configuration(
             environment=environment.name,
@@ -122,13 +129,22 @@ def _variables(project: Project, environment: Environment, key: str) -> Mapping[
             table=naming.table_name(project.name, environment),
             # Names and no references: the ECS service refers to the task definition with these variables.
             cluster=naming.base(project.name, environment.name),
-            components=_components(project, environment, key),
+            components=contract.COMPONENTS.dump_json(tuple(watched), exclude_defaults=True).decode(),
             image=Reference.IMAGE,
             commit=Reference.COMMIT,
             keep_alive=service.keep_alive,
             shutdown_timeout=service.stop_timeout - _SECONDS_KEPT_FOR_STOPPING,
+            failure_threshold=page.failure_threshold,
+            operator_view=page.operator_view,
+            title=page.title,
+            logo_url=page.logo or "",
+            links=json.dumps([link.model_dump() for link in page.links], separators=(",", ":")),
         )
     )
+    # AWS drops an empty variable, and every plan would set it again.
+    given = {name: value for name, value in known.items() if value}
     # A model keeps the text of an enumeration's member and not the member.
     references = {str(reference): reference for reference in Reference}
-    return MappingProxyType({name: references.get(value, value) for name, value in known.items()})
+    return MappingProxyType(
+        {name: references.get(value, value) for name, value in given.items()} | {"PROBES": probes}
+    )

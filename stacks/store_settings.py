@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
+from stacks.page_settings import Row
 from stacks.values import ContainerPath, Name, SecretReference, Table, frozen, nothing, text, unique
 
 Window = Annotated[
@@ -31,6 +32,8 @@ class Store(Table):
 
     enabled: bool = True
     """Whether the environment has it."""
+    row: Row = Row()
+    """How the status page shows it."""
 
 
 class MayExist(Store):

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final, get_args
 
-from stacks import naming, privatelink
+from stacks import components, naming, privatelink
 from stacks.containers import Stored, StoredSecret
 from stacks.policies import Statement
 from stacks.settings import Environment, Project
@@ -193,11 +193,15 @@ def endpoints(environment: Environment) -> tuple[str, ...]:
 
 
 def needed_endpoints(environment: Environment) -> tuple[str, ...]:
-    """Returns the interface endpoints without which tasks do not reach the stores that they use."""
+    """Returns the interface endpoints without which tasks do not reach the stores that they use.
+
+    Nor does a status app reach what tells it how everything is.
+    """
     if environment.network.has_internet:
         return ()
     kinds = {use.kind for service in environment.services.values() for use in service.uses}
     called = {CALLED[kind] for kind in kinds if kind in CALLED}
+    called |= components.called(environment) - privatelink.GATEWAYS
     return tuple(sorted(privatelink.ENDPOINTS[prefix][0] for prefix in called))
 
 

@@ -4,13 +4,13 @@ A workload comes from the settings or, for `kind = "status"`, from the app's con
 module knows which.
 """
 
+import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import Final
 
-from stacks import naming, routing, stores
-from stacks.containers import Container, Reference, Stored, StoredSecret
+from stacks import components, naming, routing, stores
+from stacks.containers import Addressed, Container, Reference, Stored, StoredSecret
 from stacks.policies import Statement
 from stacks.service_settings import Container as ContainerSettings
 from stacks.service_settings import Scaling, Service, Sidecar
@@ -18,9 +18,6 @@ from stacks.settings import Environment, Project
 from stacks.status_app import STATUS, Grant, status_container
 from stacks.stores import Connection
 from stacks.values import SecretReference, Use, literal
-
-PORT: Final = 8080
-"""Where a web service listens unless its settings say otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +69,18 @@ class Workload:
         if self.target.port is None:
             raise ValueError(f"{self.key} listens on no port")
         return self.target.port
+
+    @property
+    def called(self) -> tuple[str, ...]:
+        """Returns the services that it calls by their private names."""
+        if self.settings.kind == "status":
+            return components.probed_inside(self.environment)
+        return tuple(used_services(self.settings.uses))
+
+    @property
+    def calls_plain_http(self) -> bool:
+        """Returns whether it calls a load balancer without HTTPS."""
+        return self.settings.kind == "status" and components.probes_plain_http(self.environment)
 
     @property
     def balanced(self) -> bool:
@@ -163,7 +172,15 @@ def workload(project: Project, environment: Environment, key: str) -> Workload:
             environment=environment,
             key=key,
             settings=service,
-            containers=(status_container(project, environment, key),),
+            containers=(
+                status_container(
+                    project,
+                    environment,
+                    key,
+                    components.components(project, environment, key),
+                    _probes(project, environment),
+                ),
+            ),
             grants=STATUS.grants,
             connections=(),
             health_path=STATUS.health_path,
@@ -183,17 +200,12 @@ def workload(project: Project, environment: Environment, key: str) -> Workload:
     )
 
 
-def port_of(service: Service) -> int | None:
-    """Returns the port that a service's own container listens on, if any."""
-    if service.kind == "status":
-        return STATUS.port
-    return service.port or (PORT if service.kind == "web" and not service.target_container else None)
-
-
-def address_port(service: Service) -> int | None:
-    """Returns the port that requests to a service go to: its own container's, or that of a sidecar."""
-    sidecar = service.sidecars.get(service.target_container or "")
-    return sidecar.port if sidecar else port_of(service)
+def _probes(project: Project, environment: Environment) -> Addressed:
+    """Returns what a status app asks over HTTP: URLs by the ids of components, in JSON."""
+    urls = {id: probe.url for id, probe in components.probes(project, environment).items()}
+    asked = {key: components.balancer_name(key) for key in ("", *environment.services)}
+    text = json.dumps(urls, separators=(",", ":"))
+    return Addressed(text, {key: name for key, name in asked.items() if name in text})
 
 
 def _containers(
@@ -206,7 +218,7 @@ def _containers(
         uses.update(connection.variables)
         kept.update(connection.secrets)
     for name, settings in ((key, service), *service.sidecars.items()):
-        port = port_of(service) if settings is service else settings.port
+        port = routing.port_of(service) if settings is service else settings.port
         image, release = _source(environment, naming.image_name(key, name), settings)
         given = _given_variables(environment, key, port, released=release is not None)
         yield Container(
@@ -278,7 +290,7 @@ def _uses_variables(
     """Yields the variables that connect a service with the services that it uses."""
     for name in used_services(uses):
         host = naming.internal_name(project.name, environment.name, name)
-        yield naming.variable(name, "url"), f"http://{host}:{address_port(environment.services[name])}"
+        yield naming.variable(name, "url"), f"http://{host}:{routing.address_port(environment.services[name])}"
 
 
 def used_services(uses: Iterable[Use]) -> Iterator[str]:
@@ -289,7 +301,7 @@ def used_services(uses: Iterable[Use]) -> Iterator[str]:
 
 
 def in_order_of_use(environment: Environment) -> tuple[str, ...]:
-    """Returns the services of an environment so that each comes after those it uses."""
+    """Returns the services of an environment so that each comes after those it uses, status apps last."""
     found: dict[str, None] = {}
 
     def add(name: str) -> None:
@@ -301,4 +313,4 @@ def in_order_of_use(environment: Environment) -> tuple[str, ...]:
     for name in environment.services:
         if name not in found:
             add(name)
-    return tuple(found)
+    return tuple(sorted(found, key=lambda name: environment.services[name].kind == "status"))

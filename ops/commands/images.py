@@ -36,7 +36,8 @@ from stacks.images import Image
 from stacks.images import images as built_images
 from stacks.reading import read_platform
 from stacks.settings import Platform
-from stacks.workloads import port_of, workloads
+from stacks.routing import port_of
+from stacks.workloads import workloads
 
 app = typer.Typer()
 

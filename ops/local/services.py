@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 from ops.core.checkout import SOURCE, Checkout
 from ops.core.console import minutes
@@ -32,9 +33,10 @@ from ops.local.tasks import Container, read_container
 from stacks.containers import Container as Planned
 from stacks.images import images
 from stacks.naming import internal_name, task_volume, variable
+from stacks.routing import address_port, port_of
 from stacks.service_settings import Service
 from stacks.settings import Environment, Project
-from stacks.workloads import Workload, address_port, port_of, used_services, workload
+from stacks.workloads import Workload, used_services, workload
 
 GIVEN_BY_AWS: Final = (
     "AWS_ACCESS_KEY_ID",
@@ -51,6 +53,12 @@ GIVEN_BY_AWS: Final = (
 
 BEFORE_DEPLOY_SECONDS: Final = 1200.0
 """Limit of a command of before_deploy, as in `make deploy` by default."""
+
+PROBES: Final = "PROBES"
+"""The variable of a status app with the URLs that it asks."""
+
+NOBODY: Final = "http://127.0.0.1:9"
+"""Where nobody answers: the port of a service that throws everything away, and that no system has any more."""
 
 Before = Callable[[Mapping[str, str]], None]
 """Takes a program's variables."""
@@ -281,7 +289,23 @@ class Services:
         peers = dict(self._peers(planned.settings))
         differs = {name: peers[value] for name, value in found.variables.items() if value in peers}
         differs |= {name: here for name, here in self._stores(planned.settings) if name in found.variables}
+        if planned.settings.kind == "status":
+            differs[PROBES] = self._probes(planned.key, found.variables[PROBES])
         return replace(found, variables={**found.variables, **differs}), differs
+
+    def _probes(self, own: str, there: str) -> str:
+        """Returns what a status app asks over HTTP, at the addresses of services on this machine.
+
+        Where one does not run nobody answers, and never what the domain leads to. The app itself is left out:
+        its port is not known before it starts.
+        """
+        found = {}
+        for id, url in json.loads(there).items():
+            key, parts = id.partition(".")[2], urlsplit(url)
+            if key != own:
+                query = f"?{parts.query}" if parts.query else ""
+                found[id] = f"{self.address(key) or NOBODY}{parts.path}{query}"
+        return json.dumps(found)
 
     def _here(self, service: Service, variables: Mapping[str, str]) -> dict[str, str]:
         """Returns variables with which a service finds its peers on this machine."""

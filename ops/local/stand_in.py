@@ -51,6 +51,7 @@ class StandIn:
                 raise ReleaseFailedError(f"The app does not run: {error}") from None
             if ran.address:
                 Balancers(self.environment, self.checkout.local).update(service, ran.address)
+            self._follow(service)
         phase.result = f"{ran.what}{f' at {ran.address}' if ran.address else ''}"
         return ran.address
 
@@ -127,6 +128,12 @@ class StandIn:
         is_job = self.environment.services[service].kind == "job"
         name = (process_name if is_job else app_name)(self.environment, service)
         return self.checkout.local / "logs" / f"{name}.log"
+
+    def _follow(self, service: str) -> None:
+        """Restarts status apps that run here and ask a service at an address where it is no more."""
+        for key, each in self.environment.services.items():
+            if each.kind == "status" and key != service and self._services.runs(key):
+                self._services.run(key)
 
     def _run_stores(self) -> None:
         Databases(self.checkout, self.embedded, self.project, self.environment).run_all()

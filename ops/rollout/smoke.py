@@ -29,6 +29,7 @@ TIMES: Final = 3
 _ADDRESS: Final = re.compile(r"https?://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?/?")
 _REQUEST_SECONDS: Final = 10.0
 _LARGEST: Final = 1_000_000
+_LONGEST: Final = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,15 +66,12 @@ class Asked:
             return None
 
         def below(path: str) -> str | None:
-            if direct or service.path == "/":
-                return path
-            inner = path.removeprefix(service.path)
-            return inner if inner != path and inner[:1] in ("", "/", "?") else None
+            return path if direct else routing.below(service, path)
 
         health = below(workload.health_path)
         version = below(service.version_path) if service.version_path else None
         if health is None:
-            return cls("", "200-499", version)
+            return cls("", routing.ANY_ANSWER, version)
         return cls(health, workload.health_status, version)
 
 
@@ -193,12 +191,15 @@ def _ask(client: httpx.Client, url: str, statuses: str = "200") -> tuple[str, by
 
 def _other_release(url: str, content: bytes, expected: Expected) -> str:
     try:
-        release = json.loads(content)["release"]
-        found = Expected(str(release["digest"]), str(release["commit"]))
+        found = str(json.loads(content)["fingerprint"])
     except (ValueError, KeyError, TypeError, RecursionError):
         return f"{url} does not say which release it is"
-    if found != expected:
-        return f"{url} reports {printable(short(found))}, expected is {short(expected)}"
+    wanted = contract.fingerprint(expected.digest, expected.commit)
+    if found != wanted:
+        return (
+            f"{url} reports another release than {short(expected)}: its fingerprint is "
+            f"{printable(found[:_LONGEST])}, not {wanted}"
+        )
     return ""
 
 

@@ -1,8 +1,8 @@
 """What starts a task, and what runs in it, each with a role of its own."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
-from stacks import naming
+from stacks import components
 from stacks.bindings import IamRolePolicy
 from stacks.constructs.bounded_role import BoundedRole
 from stacks.constructs.image_repository import PULL_ACTIONS
@@ -11,7 +11,6 @@ from stacks.constructs.platform_stack import PlatformStack
 from stacks.constructs.task_values import TaskValues
 from stacks.constructs.workload_boundary import EXEC_ACTIONS
 from stacks.policies import Statement
-from stacks.status_app import Resource
 from stacks.workloads import Workload
 
 
@@ -65,27 +64,12 @@ def _execution(workload: Workload, log_group: LogGroup, values: TaskValues) -> I
 
 
 def _task(workload: Workload) -> Iterator[Statement]:
-    resources = _resources(workload)
+    resources = components.resources(workload.project, workload.environment, workload.key)
     yield from workload.permissions
     for connection in workload.connections:
         yield from connection.statements
     for grant in workload.grants:
-        yield Statement(grant.sid, grant.actions, [resources[grant.resource]])
+        if arns := resources[grant.resource]:
+            yield Statement(grant.sid, grant.actions, arns)
     if workload.settings.exec:
         yield Statement("Exec", EXEC_ACTIONS, ["*"])
-
-
-def _resources(workload: Workload) -> Mapping[Resource, str]:
-    """The ARN of each thing that the app acts on.
-
-    CloudWatch asks for the right to all alarms when it looks for those whose names begin alike.
-    Sources: AWS Service Authorization Reference; aws-samples/amazon-cloudwatch-auto-alarms, issue 1.
-    """
-    here = f"{workload.environment.region}:{workload.environment.account_id}"
-    return {
-        Resource.TABLE: naming.table_arn(workload.project.name, workload.environment),
-        Resource.ECS_SERVICE: f"arn:aws:ecs:{here}:service/{workload.cluster}/{workload.name}",
-        Resource.IMAGES: naming.repository_arn(workload.project, workload.key),
-        Resource.ALARMS: f"arn:aws:cloudwatch:{here}:alarm:*",
-        Resource.ANY: "*",
-    }

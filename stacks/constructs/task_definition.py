@@ -16,10 +16,14 @@ from stacks.constructs.service_roles import ServiceRoles
 from stacks.constructs.task_values import TaskValues
 from stacks.containers import Container
 from stacks.policies import Statement
+from stacks.problems import QuotaError
 from stacks.service_settings import ContainerHealth
 from stacks.settings import Project
 from stacks.values import literal
 from stacks.workloads import Workload
+
+LARGEST = 65_536
+"""Most bytes of a task definition. Source: Amazon ECS Developer Guide, "Amazon ECS service quotas"."""
 
 LOG_BUFFER = "25m"
 """Room for log events while CloudWatch is slow; beyond it events are lost rather than requests."""
@@ -88,9 +92,11 @@ class TaskDefinition:
             else None,
             execution_role_arn=roles.execution.arn,
             task_role_arn=roles.task.arn,
-            container_definitions=json.dumps(
-                [_definition(workload, container, values) for container in containers],
-                sort_keys=True,
+            container_definitions=_within_limit(
+                workload,
+                json.dumps(
+                    [_definition(workload, container, values) for container in containers], sort_keys=True
+                ),
             ),
             volume=[
                 *(EcsTaskDefinitionVolume(name=volume) for volume in volumes),
@@ -103,6 +109,17 @@ class TaskDefinition:
         )
         self.arn = definition.arn
         self.roles = roles
+
+
+def _within_limit(workload: Workload, text: str) -> str:
+    """Returns the containers of a task definition. Raises QuotaError if AWS takes it for too large."""
+    if len(text.encode()) > LARGEST:
+        raise QuotaError(
+            f"The task definition {workload.name} would have {len(text.encode())} bytes; AWS allows {LARGEST}. "
+            "It grows with the variables of its containers and, of a status app, with the services and stores "
+            "of the environment: shorten variables, or titles and groups of rows."
+        )
+    return text
 
 
 def _definition(workload: Workload, container: Container, values: TaskValues) -> dict[str, object]:

@@ -11,6 +11,7 @@ from stacks.constructs.network_connections import NetworkConnections
 from stacks.values import Use
 from stacks.workloads import Workload
 
+HTTP = 80
 HTTPS = 443
 
 
@@ -42,6 +43,8 @@ class TaskGroup:
         self._to("endpoints", "To AWS by interface endpoints", HTTPS, group=network.endpoints_group_id)
         if workload.environment.network.has_internet:
             self._to("internet", "To AWS and others over HTTPS", HTTPS, cidr=ANYWHERE)
+        if workload.calls_plain_http:
+            self._to("plain_http", "To load balancers without HTTPS", HTTP, cidr=ANYWHERE)
         for egress in workload.settings.egress:
             cidr = str(egress.cidr)
             where = f"{cidr.replace('.', '-').replace('/', '-')}-{egress.port}"

@@ -1,16 +1,20 @@
 """What the containers of a task are given, as ECS and IAM name it."""
 
+from collections.abc import Mapping
+
 from stacks.bindings import Construct, DataAwsSecretsmanagerSecret
 from stacks.constructs.data_connections import DataConnections
 from stacks.constructs.mounts import Mounts
 from stacks.constructs.releases import Releases
-from stacks.containers import Container, Stored
-from stacks.values import SecretReference
+from stacks.containers import Addressed, Container, Reference, Stored
+from stacks.values import SecretReference, literal
 from stacks.workloads import Workload
 
 
 class TaskValues:
     """Images, variables, secrets and `mounts` of a workload's containers.
+
+    `balancers` are the DNS names of the load balancers, by their keys.
 
     `value_from` is where secrets are, by the container's name and the variable's. No value is read: neither
     plan nor state ever holds one. A secret of Secrets Manager that the settings name has an ARN that only AWS
@@ -20,9 +24,14 @@ class TaskValues:
     """
 
     def __init__(
-        self, scope: Construct, workload: Workload, releases: Releases, data: DataConnections
+        self,
+        scope: Construct,
+        workload: Workload,
+        releases: Releases,
+        data: DataConnections,
+        balancers: Mapping[str, str],
     ) -> None:
-        self._releases, self._data = releases, data
+        self._releases, self._data, self._balancers = releases, data, balancers
         self.mounts = Mounts(scope, workload, data)
         here = f"{workload.environment.region}:{workload.environment.account_id}"
         self.value_from: dict[str, dict[str, str]] = {each.name: {} for each in workload.containers}
@@ -55,9 +64,14 @@ class TaskValues:
 
     def variables(self, container: Container) -> dict[str, str]:
         """Returns the plain variables of a container."""
-        return {
-            name: self._data.values[value.key]
-            if isinstance(value, Stored)
-            else self._releases.resolved(container, value)
-            for name, value in container.variables.items()
-        }
+        return {name: self._resolved(container, value) for name, value in container.variables.items()}
+
+    def _resolved(self, container: Container, value: str | Reference | Stored | Addressed) -> str:
+        if isinstance(value, Stored):
+            return self._data.values[value.key]
+        if not isinstance(value, Addressed):
+            return self._releases.resolved(container, value)
+        text = literal(value.text)
+        for key, placeholder in value.balancers.items():
+            text = text.replace(placeholder, self._balancers[key])
+        return text

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Final
 
-from stacks import naming, policies, stores
+from stacks import components, naming, policies, stores
 from stacks.bindings import Construct, IamPolicy
 from stacks.constructs.image_repository import PULL_ACTIONS
 from stacks.policies import Statement
@@ -77,13 +77,21 @@ class WorkloadBoundary:
 
 
 def _of_the_app(project: Project, account_id: str) -> Iterator[Statement]:
-    """One statement for each kind of resource that the app acts on."""
+    """One statement for each kind of resource that the app acts on.
+
+    What it asks about queues, topics, buckets and tables is among what any service may do with them.
+    """
     name = project.name
     resources = {
         Resource.TABLE: f"arn:aws:dynamodb:*:{account_id}:table/{name}-*",
-        Resource.ECS_SERVICE: f"arn:aws:ecs:*:{account_id}:service/{name}-*",
+        Resource.SERVICES: f"arn:aws:ecs:*:{account_id}:service/{name}-*",
+        Resource.STATE_MACHINES: f"arn:aws:states:*:{account_id}:stateMachine:{name}-*",
+        Resource.DATABASES: f"arn:aws:rds:*:{account_id}:db:{name}-*",
+        Resource.CACHES: f"arn:aws:elasticache:*:{account_id}:replicationgroup:{name}-*",
+        Resource.VOLUMES: f"arn:aws:elasticfilesystem:*:{account_id}:file-system/*",
         Resource.IMAGES: naming.repository_arn(project, "*"),
         Resource.ALARMS: f"arn:aws:cloudwatch:*:{account_id}:alarm:*",
+        Resource.TARGETS: "*",
         Resource.ANY: "*",
     }
     for kind, arn in resources.items():
@@ -100,6 +108,8 @@ def _permissions(platform: Platform, account_id: str) -> Iterator[Statement]:
     actions: dict[tuple[str, ...], set[str]] = {}
     for workload in _workloads(platform, account_id):
         existing = [each for used in workload.connections if not used.bounded for each in used.statements]
+        if workload.grants:
+            existing += components.about_existing(workload.project, workload.environment)
         for permission in (*workload.permissions, *existing):
             actions.setdefault(tuple(sorted(permission.resources)), set()).update(permission.actions)
     for number, resources in enumerate(sorted(actions), start=1):

@@ -32,7 +32,8 @@ class FakeApp:
 
 def status(digest: str, commit: str) -> bytes:
     """The part of the status document that matters here."""
-    return json.dumps({"state": "operational", "release": {"digest": digest, "commit": commit}}).encode()
+    fingerprint = contract.fingerprint(digest, commit)
+    return json.dumps({"state": "operational", "fingerprint": fingerprint}).encode()
 
 
 @contextmanager

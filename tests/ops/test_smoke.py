@@ -57,8 +57,9 @@ def test_another_release_fails(app: FakeApp, other: Expected) -> None:
     with pytest.raises(ReleaseFailedError) as failed:
         smoke_test(app.address, WANTED, Phase("smoke test"), seconds=0)
     assert failed.value.reason == (
-        f"The smoke test failed after 0 s: {app.address}/api/status reports {other.commit} "
-        f"({other.digest[:19]}), expected is abcdef0 (sha256:aaaaaaaaaaaa)."
+        f"The smoke test failed after 0 s: {app.address}/api/status reports another release than abcdef0 "
+        f"(sha256:aaaaaaaaaaaa): its fingerprint is {contract.fingerprint(other.digest, other.commit)}, not "
+        f"{contract.fingerprint(WANTED.digest, WANTED.commit)}."
     )
 
 

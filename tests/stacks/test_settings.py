@@ -13,6 +13,7 @@ from pydantic import BaseModel
 
 from stacks.alarm_settings import Alarms, Slack, Teams, Thresholds
 from stacks.fargate import MEMORY_BY_CPU
+from stacks.page_settings import Link, Page, Row, ServiceRow
 from stacks.problems import Problem
 from stacks.reading import SettingsError, read_platform
 from stacks.service_settings import (
@@ -771,6 +772,10 @@ TABLES: dict[str, type[BaseModel]] = {
     "`[services.<name>.sidecars.<name>]`": Sidecar,
     "`[services.<name>.container_health]`": ContainerHealth,
     "`[services.<name>.local]`": Local,
+    "`[services.<name>.row]`": ServiceRow,
+    "`[services.<name>.page]`": Page,
+    "`[[services.<name>.page.links]]`": Link,
+    "`[<kind>.<name>.row]`": Row,
     "`[services.<name>.scaling]`": Scaling,
     "`[[services.<name>.scaling.schedule]]`": ScheduledScaling,
     "`[services.<name>.health_check]`": HealthCheck,

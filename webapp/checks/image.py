@@ -1,19 +1,24 @@
 """Checks the scan findings of the app's own image.
 
-DescribeImages omits the results of ECR's current scanner, hence DescribeImageScanFindings.
-Source: Amazon ECR API Reference, "DescribeImages".
+The released image is an index: the platforms' images, and what says how they were built. ECR scans images
+and not indexes, so the one that runs here is looked up. DescribeImages omits the results of ECR's current
+scanner, hence DescribeImageScanFindings.
+Sources: Amazon ECR API Reference, "DescribeImages" and "BatchGetImage"; OCI Image Format Specification,
+"Image Index"; aws/containers-roadmap issue 1683, for indexes.
 """
 
+import json
+import platform
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from webapp.check import Check, Grant, Resource
 from webapp.components import Component, Kind
-from webapp.states import Finding, State
+from webapp.states import Detail, Finding, State
 
 if TYPE_CHECKING:
     from webapp.aws import Clients
-    from webapp.settings import Settings
+    from webapp.settings import Registry, Settings
 
 _NOT_SCANNED: Final = "ScanNotFoundException"
 
@@ -23,43 +28,113 @@ Reference, "Finding"."""
 
 _SCANNED: Final = frozenset({"ACTIVE", "COMPLETE"})
 _PENDING: Final = frozenset({"IN_PROGRESS", "PENDING"})
+_NOT_SCANNABLE: Final = "UNSUPPORTED_IMAGE"
 """Source: Amazon ECR API Reference, "ImageScanStatus"."""
 
+_INDEXES: Final = (
+    "application/vnd.oci.image.index.v1+json",
+    "application/vnd.docker.distribution.manifest.list.v2+json",
+)
+_IMAGES: Final = (
+    "application/vnd.oci.image.manifest.v1+json",
+    "application/vnd.docker.distribution.manifest.v2+json",
+)
 
-async def check(clients: "Clients", _component: Component, settings: "Settings") -> Finding:
-    """Returns operational unless the scan of the released image has critical findings.
+_ARCHITECTURES: Final[Mapping[str, str]] = {"x86_64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
+"""What the platform of an image is called, by what Python calls the machine."""
 
-    Details: `scan`, the scan's status, and the number of findings by severity. An image in another registry
-    is unknown. Raises `AwsError`.
-    """
-    from botocore.exceptions import ClientError
+_MISSING: Final = "The image is not in its repository."
 
+
+class ImageCheck:
+    """Checks the scan of an image, and remembers the digest of the platform's image: it never changes."""
+
+    def __init__(self) -> None:
+        self._resolved: dict[str, str] = {}
+
+    async def check(self, clients: "Clients", _component: Component, settings: "Settings") -> Finding:
+        """Returns operational unless the scan of the released image has critical findings.
+
+        Details: `scan`, the scan's status, and the number of findings by severity. An image in another
+        registry, or without one for this platform, is unknown. Raises `AwsError`.
+        """
+        from botocore.exceptions import ClientError
+
+        from webapp.calls import call_aws
+
+        registry = settings.registry
+        if registry is None:
+            return Finding(State.UNKNOWN, "The image is from another registry, which the app does not ask.")
+        ecr = clients.of("ecr")
+        digest = self._resolved.get(settings.digest)
+        if digest is None:
+            manifest = await _manifest(ecr, registry, settings.digest)
+            if manifest is None:
+                return Finding(State.DOWN, _MISSING)
+            digest = image_for(manifest, settings.digest, _ARCHITECTURES.get(platform.machine(), ""))
+            if digest is None:
+                return Finding(State.UNKNOWN, "The image is there; none of it is for this platform.")
+            self._resolved[settings.digest] = digest
+        try:
+            answer = await call_aws(
+                "ecr:DescribeImageScanFindings",
+                ecr.describe_image_scan_findings(
+                    registryId=registry.account_id,
+                    repositoryName=registry.repository,
+                    imageId={"imageDigest": digest},
+                    maxResults=1,
+                ),
+                expected={_NOT_SCANNED},
+            )
+        except ClientError:
+            return Finding(State.OPERATIONAL, "The image is there; it was not scanned yet.", {"scan": None})
+        return found(answer)
+
+
+async def _manifest(ecr: Any, registry: "Registry", digest: str) -> Mapping[str, Any] | None:
+    """Returns the manifest of an image or index, or None if the repository has none of that digest."""
     from webapp.calls import call_aws
 
-    registry = settings.registry
-    if registry is None:
-        return Finding(State.UNKNOWN, "The image is from another registry, which the app does not ask.")
-    try:
-        answer = await call_aws(
-            "ecr:DescribeImageScanFindings",
-            clients.of("ecr").describe_image_scan_findings(
-                registryId=registry.account_id,
-                repositoryName=registry.repository,
-                imageId={"imageDigest": settings.digest},
-                maxResults=1,
-            ),
-            expected={_NOT_SCANNED},
-        )
-    except ClientError:
-        return Finding(State.OPERATIONAL, "The image is there; it was not scanned yet.", {"scan": None})
+    answer = await call_aws(
+        "ecr:BatchGetImage",
+        ecr.batch_get_image(
+            registryId=registry.account_id,
+            repositoryName=registry.repository,
+            imageIds=[{"imageDigest": digest}],
+            acceptedMediaTypes=[*_INDEXES, *_IMAGES],
+        ),
+    )
+    if not answer["images"]:
+        return None
+    manifest: Mapping[str, Any] = json.loads(answer["images"][0]["imageManifest"])
+    return manifest
+
+
+def image_for(manifest: Mapping[str, Any], digest: str, architecture: str) -> str | None:
+    """Returns the digest of the image for a Linux platform, which is the manifest's own unless it is an index.
+
+    None if the index has no image for it. Attestations in an index have no platform.
+    """
+    children = manifest.get("manifests")
+    if children is None:
+        return digest
+    for child in children:
+        its = child.get("platform", {})
+        if (its.get("os"), its.get("architecture")) == ("linux", architecture):
+            return str(child["digest"])
+    return None
+
+
+def found(answer: Mapping[str, Any]) -> Finding:
+    """Returns the finding for what ECR says of a scan."""
     status = answer["imageScanStatus"]["status"]
+    details: dict[str, Detail] = {"scan": status}
     if status in _PENDING:
-        return Finding(State.OPERATIONAL, "The image is there; it is being scanned.", {"scan": status})
-    if status == "UNSUPPORTED_IMAGE":
-        message = "The image is there; ECR does not scan images of its kind."
-        return Finding(State.OPERATIONAL, message, {"scan": status})
+        return Finding(State.OPERATIONAL, "The image is there; it is being scanned.", details)
+    if status == _NOT_SCANNABLE:
+        return Finding(State.OPERATIONAL, "The image is there; it is not scannable for ECR.", details)
     if status not in _SCANNED:
-        return Finding(State.UNKNOWN, f"The image's scan has no result: {status}.", {"scan": status})
+        return Finding(State.UNKNOWN, f"The image's scan has no result: {status}.", details)
     counts = answer["imageScanFindings"].get("findingSeverityCounts", {})
     return found_in_scan(status, {str(severity): count for severity, count in counts.items()})
 
@@ -78,7 +153,7 @@ def found_in_scan(status: str, counts: Mapping[str, int]) -> Finding:
 CHECK: Final = Check(
     kind=Kind.IMAGE,
     clients=("ecr",),
-    grants=(Grant("CheckScan", ("ecr:DescribeImageScanFindings",), Resource.IMAGES),),
-    run=check,
-    missing="The image is not in its repository.",
+    grants=(Grant("CheckScan", ("ecr:BatchGetImage", "ecr:DescribeImageScanFindings"), Resource.IMAGES),),
+    run=ImageCheck().check,
+    missing=_MISSING,
 )

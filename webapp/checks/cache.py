@@ -1,0 +1,40 @@
+"""Checks the status of an ElastiCache replication group."""
+
+from typing import TYPE_CHECKING, Final
+
+from webapp.check import Check, Grant, Resource
+from webapp.components import Component, Kind
+from webapp.states import Finding, State
+
+if TYPE_CHECKING:
+    from webapp.aws import Clients
+    from webapp.settings import Settings
+
+_SERVING: Final = frozenset({"available", "modifying", "snapshotting"})
+"""Source: Amazon ElastiCache API Reference, "ReplicationGroup", Status."""
+
+
+async def check(clients: "Clients", component: Component, _settings: "Settings") -> Finding:
+    """Returns operational while the cache can be used, else down.
+
+    Details: its `status`, and the number of `nodes`. Raises `AwsError`.
+    """
+    from webapp.calls import call_aws
+
+    answer = await call_aws(
+        "elasticache:DescribeReplicationGroups",
+        clients.of("elasticache").describe_replication_groups(ReplicationGroupId=component.resource),
+    )
+    group = answer["ReplicationGroups"][0]
+    status, nodes = group["Status"], len(group.get("MemberClusters", ()))
+    state = State.OPERATIONAL if status in _SERVING else State.DOWN
+    return Finding(state, f"The cache is {status}.", {"status": status, "nodes": nodes})
+
+
+CHECK: Final = Check(
+    kind=Kind.CACHE,
+    clients=("elasticache",),
+    grants=(Grant("CheckCaches", ("elasticache:DescribeReplicationGroups",), Resource.CACHES),),
+    missing="The cache does not exist.",
+    run=check,
+)

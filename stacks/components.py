@@ -133,7 +133,9 @@ def resources(project: Project, environment: Environment, key: str) -> Mapping[R
         Resource.BUCKETS: tuple(
             f"arn:aws:s3:::{naming.bucket_name(name, environment, each)}" for each in environment.buckets
         ),
-        Resource.TABLES: tuple(naming.store_table_arn(name, environment, each) for each in environment.tables),
+        Resource.TABLES: tuple(
+            naming.store_table_arn(name, environment, each) for each in environment.tables
+        ),
         Resource.VOLUMES: (f"arn:aws:elasticfilesystem:{here}:file-system/*",) if environment.volumes else (),
         Resource.IMAGES: (naming.repository_arn(project, key),),
         Resource.ALARMS: (f"arn:aws:cloudwatch:{here}:alarm:*",),
@@ -143,7 +145,7 @@ def resources(project: Project, environment: Environment, key: str) -> Mapping[R
 
 
 def about_existing(project: Project, environment: Environment) -> list[Statement]:
-    """Returns what a status app asks about stores that were there before, whose names are not the project's."""
+    """Returns what a status app asks about existing stores, whose names are not the project's."""
     name, here = project.name, f"{environment.region}:{environment.account_id}"
     arns = {
         Resource.DATABASES: [
@@ -186,11 +188,11 @@ def called(environment: Environment) -> frozenset[str]:
 def _services(project: Project, environment: Environment) -> Iterator[Component]:
     asked = probes(project, environment)
     for key, service in environment.services.items():
-        id = f"services.{key}"
+        word = f"services.{key}"
         if service.kind == "job":
             arn = naming.state_machine_arn(project.name, environment, key)
             yield _component(
-                id, Kind.JOB, _title(key), JOBS, arn, service.row, schedule=schedule_of(service)
+                word, Kind.JOB, _title(key), JOBS, arn, service.row, schedule=schedule_of(service)
             )
             continue
         name = naming.service_name(project.name, environment.name, key)
@@ -198,17 +200,17 @@ def _services(project: Project, environment: Environment) -> Iterator[Component]
         if service.kind == "worker":
             queue = _queue_of(environment, service)
             url = naming.queue_url(project.name, environment, queue) if queue else None
-            yield _component(id, Kind.WORKER, title, SERVICES, name, service.row, queue=url)
+            yield _component(word, Kind.WORKER, title, SERVICES, name, service.row, queue=url)
             continue
         yield _component(
-            id,
+            word,
             Kind.WEB,
             title,
             SERVICES,
             name,
             service.row,
             slow_after=service.row.slow_after,
-            statuses=asked[id].statuses if id in asked else None,
+            statuses=asked[word].statuses if word in asked else None,
         )
 
 

@@ -1,4 +1,4 @@
-"""The tables about the status page in `environments/*.toml`: the rows of what it shows, and the page itself."""
+"""The tables of the status page in `environments/*.toml`: the rows of what it shows, and the page itself."""
 
 from typing import Annotated, Literal
 

@@ -15,7 +15,6 @@ from stacks.problems import Key, Problem, nearest
 from stacks.service_rules import service_problems
 from stacks.service_settings import Service
 from stacks.settings import Environment, ExistingNetwork, LoadBalancer, Network, Platform, Project
-from stacks.status_app import STATUS
 from stacks.values import UseKind
 
 FEWEST_ZONES: Final = 2
@@ -282,10 +281,10 @@ def missing_endpoints(service: Service, present: Collection[str]) -> tuple[froze
     """Returns what keeps the tasks of a service from running without a NAT gateway.
 
     The first set has the interface endpoints that are not in `present`, the second the IAM prefixes
-    that no endpoint leads to. Where a prefix has several endpoints, any of them will do.
+    that no endpoint leads to. Where a prefix has several endpoints, any of them will do. Those of a status
+    app's own calls are among `stores.needed_endpoints`.
     """
-    grants = STATUS.grants if service.kind == "status" else service.permissions
-    prefixes = {action.split(":")[0] for grant in grants for action in grant.actions}
+    prefixes = {action.split(":")[0] for each in service.permissions for action in each.actions}
     containers = (service, *service.sidecars.values())
     prefixes |= {reference.store for each in containers for reference in each.secrets.values()}
     prefixes |= {"ssmmessages"} if service.exec else set()

@@ -70,9 +70,7 @@ HOUR: Final = _Field("hour", 0, 23)
 DAY: Final = _Field("day of month", 1, 31)
 MONTH: Final = _Field("month", 1, 12, {name: number for number, name in enumerate(_MONTHS, 1)})
 YEAR: Final = _Field("year", 1970, 2199)
-WEEKDAY: Final = _Field(
-    "day of week", 1, 7, {name: number for number, name in enumerate(_DAYS, 1)}, False
-)
+WEEKDAY: Final = _Field("day of week", 1, 7, {name: number for number, name in enumerate(_DAYS, 1)}, False)
 _CRONTAB_WEEKDAY: Final = _Field("day of week", 0, 7, {name: number for number, name in enumerate(_DAYS)})
 
 

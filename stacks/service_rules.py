@@ -105,7 +105,9 @@ def _kind_problems(service: Service) -> Iterator[Problem]:
         )
     if service.row.slow_after and service.kind not in ("web", "status"):
         yield Problem(
-            ("row", "slow_after"), service.row.slow_after, 'left out: only for kind = "web" or kind = "status"'
+            ("row", "slow_after"),
+            service.row.slow_after,
+            'left out: only for kind = "web" or kind = "status"',
         )
     if service.load_balancer == "own" and service.path != "/":
         yield Problem(

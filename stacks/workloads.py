@@ -202,7 +202,7 @@ def workload(project: Project, environment: Environment, key: str) -> Workload:
 
 def _probes(project: Project, environment: Environment) -> Addressed:
     """Returns what a status app asks over HTTP: URLs by the ids of components, in JSON."""
-    urls = {id: probe.url for id, probe in components.probes(project, environment).items()}
+    urls = {word: probe.url for word, probe in components.probes(project, environment).items()}
     asked = {key: components.balancer_name(key) for key in ("", *environment.services)}
     text = json.dumps(urls, separators=(",", ":"))
     return Addressed(text, {key: name for key, name in asked.items() if name in text})
@@ -290,7 +290,10 @@ def _uses_variables(
     """Yields the variables that connect a service with the services that it uses."""
     for name in used_services(uses):
         host = naming.internal_name(project.name, environment.name, name)
-        yield naming.variable(name, "url"), f"http://{host}:{routing.address_port(environment.services[name])}"
+        yield (
+            naming.variable(name, "url"),
+            f"http://{host}:{routing.address_port(environment.services[name])}",
+        )
 
 
 def used_services(uses: Iterable[Use]) -> Iterator[str]:

@@ -63,12 +63,21 @@ _CALL_ERRORS: Final = (exceptions.BotoCoreError, exceptions.ClientError, Timeout
 _CODES: Final[Mapping[str, FailureKind]] = {
     "AccessDenied": FailureKind.ACCESS_DENIED,
     "AccessDeniedException": FailureKind.ACCESS_DENIED,
+    "AuthorizationError": FailureKind.ACCESS_DENIED,
     "UnauthorizedOperation": FailureKind.ACCESS_DENIED,
+    "AWS.SimpleQueueService.NonExistentQueue": FailureKind.MISSING,
     "ClusterNotFoundException": FailureKind.MISSING,
+    "DBInstanceNotFound": FailureKind.MISSING,
+    "DBInstanceNotFoundFault": FailureKind.MISSING,
     "ImageNotFoundException": FailureKind.MISSING,
+    "NoSuchBucket": FailureKind.MISSING,
+    "NotFound": FailureKind.MISSING,
+    "QueueDoesNotExist": FailureKind.MISSING,
+    "ReplicationGroupNotFoundFault": FailureKind.MISSING,
     "RepositoryNotFoundException": FailureKind.MISSING,
     "ResourceNotFoundException": FailureKind.MISSING,
     "ServiceNotFoundException": FailureKind.MISSING,
+    "StateMachineDoesNotExist": FailureKind.MISSING,
     "ExpiredToken": FailureKind.CREDENTIALS,
     "ExpiredTokenException": FailureKind.CREDENTIALS,
     "IncompleteSignature": FailureKind.CREDENTIALS,
@@ -99,8 +108,8 @@ _CODES: Final[Mapping[str, FailureKind]] = {
     "ServiceUnavailableException": FailureKind.UNAVAILABLE,
 }
 """Sources: DynamoDB Developer Guide, "Error handling"; "Common error types" in the API references of
-CloudWatch, CloudWatch Logs, DynamoDB, ECR, ECS and STS; AWS SDKs and Tools Reference Guide, "Retry
-behavior", for throttling."""
+CloudWatch, DynamoDB, ECR, ECS, ElastiCache, RDS, S3, SNS, SQS and Step Functions; AWS SDKs and Tools
+Reference Guide, "Retry behavior", for throttling."""
 
 _ERRORS: Final[tuple[tuple[type[Exception], FailureKind], ...]] = (
     (TimeoutError, FailureKind.TIMEOUT),

@@ -23,11 +23,30 @@ class Resource(StrEnum):
     TABLE = "table"
     """The app's own table."""
 
-    ECS_SERVICE = "ecs_service"
+    SERVICES = "services"
+    """ECS services."""
+
+    STATE_MACHINES = "state_machines"
+    """Of the jobs."""
+
+    DATABASES = "databases"
+    CACHES = "caches"
+    QUEUES = "queues"
+    """With their dead-letter queues."""
+
+    TOPICS = "topics"
+    BUCKETS = "buckets"
+    TABLES = "tables"
+    """All but the app's own."""
+
+    VOLUMES = "volumes"
     IMAGES = "images"
     """The ECR repository of the image."""
 
     ALARMS = "alarms"
+    TARGETS = "targets"
+    """The targets of load balancers, for which there are no resource-level permissions."""
+
     ANY = "any"
     """For actions without resource-level permissions."""
 

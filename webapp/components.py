@@ -5,8 +5,12 @@ from typing import Annotated, Final
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
+from webapp.schedule import Schedule
+
 ID_PATTERN: Final = r"^[a-z]{1,20}\.[a-z][a-z0-9-]{0,62}$"
 """A component's id is the word by which settings name it: `services.web`, `queues.orders`."""
+
+STATUSES_PATTERN: Final = r"^[1-5]\d\d(-[1-5]\d\d)?(,[1-5]\d\d(-[1-5]\d\d)?)*$"
 
 
 class Kind(StrEnum):
@@ -51,8 +55,17 @@ class Component(BaseModel):
     resource: Annotated[str, Field(min_length=1, max_length=2048)]
     """What AWS knows it by: a name, or an ARN where the API of its check takes nothing else."""
 
-    schedule: str | None = None
+    schedule: Schedule | None = None
     """When a job runs."""
+
+    statuses: Annotated[str, Field(pattern=STATUSES_PATTERN)] | None = None
+    """HTTP status codes with which a web service answers that works, such as "200" or "200-399"."""
+
+    queue: Annotated[str, Field(min_length=1, max_length=2048)] | None = None
+    """URL of the queue whose messages a worker works on."""
+
+    dead_letters: Annotated[str, Field(min_length=1, max_length=2048)] | None = None
+    """URL of the dead-letter queue of a queue."""
 
     slow_after: Annotated[int, Field(gt=0)] | None = None
     """Milliseconds from which an answer is slow, which is degraded; None if its time does not matter."""

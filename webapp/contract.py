@@ -5,6 +5,7 @@ from this module, and the app boots from it. The AWS actions of a check are in i
 (`webapp.checks`); this module gathers them.
 """
 
+from hashlib import sha256
 from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
@@ -12,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from webapp.check import Format, Grant, Resource
 from webapp.checks import CHECKS
 from webapp.components import COMPONENTS, Component, Kind
+from webapp.schedule import Calendar, Interval
 from webapp.table import EXPIRY_ATTRIBUTE, PARTITION_KEY, SORT_KEY
 
 __all__ = [
@@ -30,13 +32,16 @@ __all__ = [
     "STOP_SIGNAL",
     "TOKENS",
     "USER",
+    "Calendar",
     "Component",
     "Configuration",
     "Grant",
+    "Interval",
     "Kind",
     "Resource",
     "Secrets",
     "environment_of",
+    "fingerprint",
     "secret_names",
     "variable_names",
 ]
@@ -199,6 +204,11 @@ def environment_of(configuration: Configuration) -> dict[str, str]:
     """Returns the plain variables of a configuration, sorted by name, without secrets."""
     values = configuration.model_dump(include=set(Configuration.model_fields))
     return dict(sorted((name.upper(), str(value)) for name, value in values.items()))
+
+
+def fingerprint(digest: str, commit: str) -> str:
+    """Returns by what the public status tells one release from another, without saying which it is."""
+    return sha256(f"{digest}\n{commit}".encode()).hexdigest()[:16]
 
 
 def _grants() -> tuple[Grant, ...]:

@@ -76,11 +76,11 @@ async def probe(
 ) -> Result:
     """Checks a component once and returns the result, given the previous one. Raises no `Exception`.
 
-    `latency_ms` is how long the check took, None if the state is unknown.
+    `latency_ms` is how long the component took to answer, or else its check; None if the state is unknown.
     """
     started = time.perf_counter()
     finding = await _found(clients, component, settings, lag)
-    latency_ms = round((time.perf_counter() - started) * 1000, 1)
+    latency_ms = finding.latency_ms or round((time.perf_counter() - started) * 1000, 1)
     now = utc_now()
     return Result(
         component=component.id,

@@ -53,7 +53,7 @@ class Calendar(BaseModel):
             day = first + timedelta(days=number)
             if self._includes(day):
                 for run in self._runs_on(day, zone):
-                    if run > after:
+                    if run > after.astimezone(UTC):
                         return run
         return None
 

@@ -34,3 +34,5 @@ class Finding:
     state: State
     message: str
     details: Mapping[str, Detail] = field(default_factory=dict)
+    latency_ms: float | None = None
+    """How long the component took to answer, in milliseconds, if that is not how long the check took."""

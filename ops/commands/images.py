@@ -35,8 +35,8 @@ from ops.terraform.targets import environment_of
 from stacks.images import Image
 from stacks.images import images as built_images
 from stacks.reading import read_platform
-from stacks.settings import Platform
 from stacks.routing import port_of
+from stacks.settings import Platform
 from stacks.workloads import workloads
 
 app = typer.Typer()

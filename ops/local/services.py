@@ -58,7 +58,7 @@ PROBES: Final = "PROBES"
 """The variable of a status app with the URLs that it asks."""
 
 NOBODY: Final = "http://127.0.0.1:9"
-"""Where nobody answers: the port of a service that throws everything away, and that no system has any more."""
+"""Where nobody answers: the port of the discard service, which nothing offers any more."""
 
 Before = Callable[[Mapping[str, str]], None]
 """Takes a program's variables."""
@@ -300,11 +300,11 @@ class Services:
         its port is not known before it starts.
         """
         found = {}
-        for id, url in json.loads(there).items():
-            key, parts = id.partition(".")[2], urlsplit(url)
+        for component, url in json.loads(there).items():
+            key, parts = component.partition(".")[2], urlsplit(url)
             if key != own:
                 query = f"?{parts.query}" if parts.query else ""
-                found[id] = f"{self.address(key) or NOBODY}{parts.path}{query}"
+                found[component] = f"{self.address(key) or NOBODY}{parts.path}{query}"
         return json.dumps(found)
 
     def _here(self, service: Service, variables: Mapping[str, str]) -> dict[str, str]:

@@ -113,11 +113,12 @@ class TaskDefinition:
 
 def _within_limit(workload: Workload, text: str) -> str:
     """Returns the containers of a task definition. Raises QuotaError if AWS takes it for too large."""
-    if len(text.encode()) > LARGEST:
+    size = len(text.encode())
+    if size > LARGEST:
         raise QuotaError(
-            f"The task definition {workload.name} would have {len(text.encode())} bytes; AWS allows {LARGEST}. "
-            "It grows with the variables of its containers and, of a status app, with the services and stores "
-            "of the environment: shorten variables, or titles and groups of rows."
+            f"The task definition {workload.name} would have {size} bytes; AWS allows {LARGEST}. It grows "
+            "with the variables of its containers and, of a status app, with the services and stores of the "
+            "environment: shorten variables, or titles and groups of rows."
         )
     return text
 

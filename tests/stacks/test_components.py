@@ -13,14 +13,15 @@ from stacks.containers import Addressed
 from stacks.reading import read_platform
 from stacks.service_settings import Service
 from stacks.settings import Environment, Project
-from stacks.status_app import STATUS, Calendar, Component, Interval, Kind, Resource
+from stacks.status_app import Calendar, Component, Interval, Resource
 from stacks.workloads import in_order_of_use, workload
-from tests.stacks.platform_files import TAIL, environment, errors_of, write_platform
+from tests.stacks.platform_files import TAIL, errors_of, write_platform
 from tests.stacks.test_schedules import aws_crons
 
 SHOP = """
 [services.status]
 kind = "status"
+load_balancer = "own"
 
 [services.web]
 dockerfile = "shop/Dockerfile"
@@ -111,7 +112,7 @@ def test_groups_come_in_the_order_that_the_page_asks_for(tmp_path: Path) -> None
 def test_each_is_known_by_what_its_check_asks_for(tmp_path: Path) -> None:
     found = watched(tmp_path)
     queues = "https://sqs.eu-central-1.amazonaws.com/111111111111"
-    assert {id: each.resource for id, each in found.items()} == {
+    assert {key: each.resource for key, each in found.items()} == {
         "services.status": "oaktree-dev-status",
         "services.prices": "oaktree-dev-prices",
         "services.worker": "oaktree-dev-worker",
@@ -164,7 +165,7 @@ def test_a_service_with_a_domain_is_asked_over_https(tmp_path: Path) -> None:
 
 def test_nobody_is_asked_through_a_load_balancer_without_a_way_to_the_internet(tmp_path: Path) -> None:
     project, dev = read(tmp_path, SHOP, WITHOUT_NAT)
-    assert {id: each.url for id, each in components.probes(project, dev).items()} == {
+    assert {key: each.url for key, each in components.probes(project, dev).items()} == {
         "services.prices": "http://prices.dev.oaktree.internal:8081/"
     }
     assert not components.probes_plain_http(dev)
@@ -204,7 +205,7 @@ failure_threshold = 3
     probes = variables["PROBES"]
     assert isinstance(probes, Addressed)
     assert json.loads(probes.text).keys() == {"services.status", "services.web", "services.prices"}
-    assert probes.balancers == {"": "<balancer>"}
+    assert probes.balancers == {"": "<balancer>", "status": "<balancer status>"}
 
 
 def test_a_page_without_a_logo_has_no_empty_variable(tmp_path: Path) -> None:
@@ -258,7 +259,7 @@ def test_without_nat_the_app_has_an_endpoint_for_each_service_of_aws_that_it_cal
     }
     _, alone = read(tmp_path, '[services.status]\nkind = "status"\n', WITHOUT_NAT)
     assert set(stores.needed_endpoints(alone)) == {"ecr.api", "ecs", "elasticloadbalancing", "monitoring"}
-    _, shop = read(tmp_path, SHOP.replace('kind = "status"', 'dockerfile = "x/Dockerfile"\npath = "/x"'), WITHOUT_NAT)
+    _, shop = read(tmp_path, SHOP.replace('kind = "status"', 'dockerfile = "x/Dockerfile"'), WITHOUT_NAT)
     assert set(stores.needed_endpoints(shop)) == {"secretsmanager", "sqs"}
 
 
@@ -267,7 +268,7 @@ def test_without_nat_the_app_has_an_endpoint_for_each_service_of_aws_that_it_cal
     [
         (
             SHOP.replace('kind = "worker"', 'kind = "worker"\nrow = { slow_after = 10 }'),
-            'dev.toml: services.worker.row.slow_after = 10: left out: only for kind = "web" or kind = "status"',
+            'dev.toml: services.worker.row.slow_after = 10: left out: only for kind = "web" or ',
         ),
         (
             SHOP.replace("slow_after = 800", "slow_after = 0"),
@@ -277,7 +278,10 @@ def test_without_nat_the_app_has_an_endpoint_for_each_service_of_aws_that_it_cal
             SHOP.replace('title = "Web shop"', 'name = "Web shop"'),
             "dev.toml: services.web.row.name: unknown key; ",
         ),
-        (SHOP.replace("public = false", "slow_after = 5"), "dev.toml: queues.orders.row.slow_after: unknown key"),
+        (
+            SHOP.replace("public = false", "slow_after = 5"),
+            "dev.toml: queues.orders.row.slow_after: unknown key",
+        ),
         (
             SHOP.replace("internal = true", 'internal = true\npage = { title = "x" }'),
             'dev.toml: services.prices.page: only for kind = "status"',
@@ -299,7 +303,7 @@ def test_a_group_without_rows_is_warned_about(tmp_path: Path) -> None:
     (told,) = [str(each) for each in rules.warnings(platform) if "group" in str(each)]
     assert told == (
         'dev.toml: services.status.page.groups.1 = "Shops": no row of dev is in this group; did you mean '
-        "'Shop'?"
+        "'Shop'? known here: Data, Jobs, Services, Shop, Status page"
     )
 
 
@@ -329,16 +333,18 @@ def test_what_always_holds_is_left_out_of_a_schedule() -> None:
     zone=st.sampled_from(["Etc/UTC", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe"]),
     after=st.integers(1_700_000_000, 2_200_000_000).map(lambda seconds: datetime.fromtimestamp(seconds, UTC)),
 )
-def test_the_app_and_the_platform_agree_when_a_job_runs_next(written: str, zone: str, after: datetime) -> None:
+def test_the_app_and_the_platform_agree_when_a_job_runs_next(
+    written: str, zone: str, after: datetime
+) -> None:
     try:
         parsed = schedules.parse(written)
     except ValueError:
         return  # a day that never comes
-    expected = schedules.next_runs(parsed, schedules.time_zone(zone), after, 3, after)
+    runs = schedules.next_runs(parsed, schedules.time_zone(zone), after, 3, after)
     calendar = components.schedule_of(job(written, zone))
     assert isinstance(calendar, Calendar)
     moment = after
-    for run in expected:
+    for run in (each.astimezone(UTC) for each in runs):
         found = calendar.next_run(moment)
         assert found == run
         moment = run

@@ -72,7 +72,7 @@ def test_other_accounts_execution_roles_may_pull_and_their_apps_may_ask(stacks: 
     policy = json.loads(stacks[HOME].one("aws_ecr_repository_policy")["policy"])
     pull, find, check = policy["Statement"]
     assert find["Action"] == ["ecr:DescribeImages"]
-    assert check["Action"] == ["ecr:DescribeImageScanFindings"]
+    assert check["Action"] == ["ecr:BatchGetImage", "ecr:DescribeImageScanFindings"]
     for statement in (pull, find, check):
         assert statement["Principal"] == {"AWS": ["arn:aws:iam::222222222222:root"]}
     for statement, key in ((pull, "web_execution_role"), (check, "web_task_role")):

@@ -1,7 +1,6 @@
 """Interface endpoints: those of every IAM prefix, and what a service needs without a NAT gateway."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,18 +8,15 @@ from policy_sentry.querying.all import get_all_service_prefixes
 
 from stacks import privatelink, rules
 from stacks.reading import SettingsError, read_platform
-from stacks.service_settings import Service
-from stacks.status_app import STATUS, Grant, Resource
+from stacks.service_settings import Permission, Service
 from tests.stacks.platform_files import environment, write_platform
 
 PLAIN = ("ecr.api", "ecr.dkr", "logs")
 
 
-def service_that_calls(monkeypatch: pytest.MonkeyPatch, *actions: str) -> Service:
-    """A service whose program has these grants."""
-    program = replace(STATUS, grants=(Grant("Call", actions, Resource.TABLE),))
-    monkeypatch.setattr(rules, "STATUS", program)
-    return Service(kind="status")
+def service_that_calls(*actions: str) -> Service:
+    """A service that may do these."""
+    return Service(kind="worker", permissions=(Permission(actions=actions, resources=("*",)),))
 
 
 def test_every_prefix_is_one_of_iam() -> None:
@@ -48,20 +44,24 @@ def test_no_endpoint_belongs_to_two_prefixes() -> None:
     ],
 )
 def test_what_a_service_may_call_needs_its_endpoint(
-    monkeypatch: pytest.MonkeyPatch, action: str, present: Sequence[str], missing: set[str]
+    action: str, present: Sequence[str], missing: set[str]
 ) -> None:
-    service = service_that_calls(monkeypatch, action)
+    service = service_that_calls(action)
     found, unreachable = rules.missing_endpoints(service, present)
     assert found == missing
     assert not unreachable
 
 
 def test_a_service_without_any_endpoint_cannot_be_called_without_nat(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    tmp_path: Path,
 ) -> None:
-    service_that_calls(monkeypatch, "route53:ListHostedZones", "sqs:SendMessage")
+    services = """
+[services.web]
+dockerfile = "x/Dockerfile"
+permissions = [{ actions = ["route53:ListHostedZones", "sqs:SendMessage"], resources = ["*"] }]
+"""
     network = f'network = {{ cidr = "10.10.0.0/16", nat = "none", endpoints = {[*PLAIN, "sqs"]} }}\n'
-    directory = write_platform(tmp_path, dev=environment(network=network))
+    directory = write_platform(tmp_path, dev=environment(network=network, services=services))
     with pytest.raises(
         SettingsError, match=r'nat = "none": tasks of \'web\' may call route53, which no interface endpoint'
     ):

@@ -181,8 +181,8 @@ BAD = {
     "no NAT and no way to AWS": (
         environment(network='network = { cidr = "10.10.0.0/16", nat = "none", endpoints = ["logs"] }\n'),
         (
-            "dev.toml: network.nat = \"none\": tasks of 'web' would have no way to ecr.api, ecr.dkr, ecs, "
-            "monitoring, sts; add them to network.endpoints or choose another nat"
+            "dev.toml: network.nat = \"none\": tasks of 'web' would have no way to ecr.dkr; "
+            "add it to network.endpoints or choose another nat"
         ),
     ),
     "no NAT and no way to the secrets": (

@@ -7,10 +7,28 @@ from collections.abc import Mapping
 from typing import Final
 
 from webapp.check import Check
-from webapp.checks import alarms, image, storage, tasks
+from webapp.checks import (
+    alarms,
+    bucket,
+    cache,
+    database,
+    image,
+    job,
+    queue,
+    storage,
+    table,
+    topic,
+    volume,
+    web,
+    worker,
+)
 from webapp.components import Kind
 
 CHECKS: Final[Mapping[Kind, Check]] = {
-    check.kind: check for check in (storage.CHECK, image.CHECK, alarms.CHECK, tasks.WEB, tasks.WORKER)
+    module.CHECK.kind: module.CHECK
+    for module in (
+        *(web, worker, job, database, cache, queue, topic, bucket, table, volume),
+        *(storage, image, alarms),
+    )
 }
-"""The check of each kind that has one."""
+"""The check of each kind."""

@@ -1,5 +1,6 @@
-"""Checks CloudWatch alarms: those whose names begin with the component's resource."""
+"""Checks the CloudWatch alarms of the environment."""
 
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Final
 
 from webapp.check import Check, Grant, Resource
@@ -13,42 +14,51 @@ if TYPE_CHECKING:
 _PAGE: Final = 100
 """Maximum of one response. Source: Amazon CloudWatch API Reference, "DescribeAlarms"."""
 
-_MOST: Final = 300
+_MOST: Final = 1000
 _MOST_NAMED: Final = 5
 
 
-async def check(clients: "Clients", component: Component, _settings: "Settings") -> Finding:
-    """Returns degraded while an alarm is in ALARM, unknown without alarms; reads the first 300.
+async def check(clients: "Clients", component: Component, settings: "Settings") -> Finding:
+    """Returns degraded while an alarm is in ALARM, unknown without alarms; reads the first 1000.
 
-    An alarm in INSUFFICIENT_DATA is not raised: every alarm starts there. Details: the numbers of `alarms`,
-    `raised` and `without_data`. Raises `AwsError`.
+    The alarms of an environment begin with the component's resource or the name of one of its services, and
+    a slash: another environment's name may begin alike. An alarm in INSUFFICIENT_DATA is not raised: every
+    alarm starts there. Details: the numbers of `alarms`, `raised` and `without_data`. Raises `AwsError`.
     """
     from webapp.calls import call_aws
 
-    prefix = component.resource
+    base = component.resource
     pages = (
         clients.of("cloudwatch")
         .get_paginator("describe_alarms")
         .paginate(
-            AlarmNamePrefix=prefix,
+            AlarmNamePrefix=base,
             AlarmTypes=["MetricAlarm"],
             PaginationConfig={"MaxItems": _MOST, "PageSize": _PAGE},
         )
     )
     answer = await call_aws("cloudwatch:DescribeAlarms", pages.build_full_result())
-    alarms = answer["MetricAlarms"]
-    raised = sorted(
-        alarm["AlarmName"].removeprefix(prefix) for alarm in alarms if alarm["StateValue"] == "ALARM"
+    services = [each.word for each in settings.watched.values() if each.id.startswith("services.")]
+    return found(
+        {alarm["AlarmName"]: alarm["StateValue"] for alarm in answer["MetricAlarms"]},
+        base,
+        {base, *(f"{base}-{service}" for service in services)},
     )
+
+
+def found(states: Mapping[str, str], base: str, owners: Collection[str]) -> Finding:
+    """Returns the finding for alarms by name, those of some owners only, which stand before the slash."""
+    own = {name: state for name, state in states.items() if name.partition("/")[0] in owners}
+    raised = sorted(name.removeprefix(base).lstrip("-/") for name, state in own.items() if state == "ALARM")
     details = {
-        "alarms": len(alarms),
+        "alarms": len(own),
         "raised": len(raised),
-        "without_data": sum(alarm["StateValue"] == "INSUFFICIENT_DATA" for alarm in alarms),
+        "without_data": sum(state == "INSUFFICIENT_DATA" for state in own.values()),
     }
-    if not alarms:
-        return Finding(State.UNKNOWN, "The service has no alarm.", details)
+    if not own:
+        return Finding(State.UNKNOWN, "The environment has no alarm.", details)
     if not raised:
-        return Finding(State.OPERATIONAL, f"No alarm is raised, of {len(alarms)}.", details)
+        return Finding(State.OPERATIONAL, f"No alarm is raised, of {len(own)}.", details)
     names = ", ".join(raised[:_MOST_NAMED])
     others = f" and {len(raised) - _MOST_NAMED} more" if len(raised) > _MOST_NAMED else ""
     return Finding(State.DEGRADED, f"Raised: {names}{others}.", details)

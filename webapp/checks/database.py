@@ -15,7 +15,12 @@ _STATES: Final[Mapping[str, State]] = {
     **dict.fromkeys(
         (
             *("available", "backing-up", "configuring-enhanced-monitoring", "configuring-iam-database-auth"),
-            *("configuring-log-exports", "modifying", "resetting-master-credentials", "storage-config-upgrade"),
+            *(
+                "configuring-log-exports",
+                "modifying",
+                "resetting-master-credentials",
+                "storage-config-upgrade",
+            ),
             *("storage-initialization", "storage-optimization"),
         ),
         State.OPERATIONAL,
@@ -27,7 +32,11 @@ _STATES: Final[Mapping[str, State]] = {
     **dict.fromkeys(
         (
             *("creating", "deleting", "failed", "inaccessible-encryption-credentials"),
-            *("inaccessible-encryption-credentials-recoverable", "incompatible-create", "incompatible-network"),
+            *(
+                "inaccessible-encryption-credentials-recoverable",
+                "incompatible-create",
+                "incompatible-network",
+            ),
             *("incompatible-option-group", "incompatible-parameters", "incompatible-restore"),
             *("insufficient-capacity", "restore-error", "stopped", "stopping", "storage-full"),
         ),

@@ -111,7 +111,7 @@ async def _manifest(ecr: Any, registry: "Registry", digest: str) -> Mapping[str,
 
 
 def image_for(manifest: Mapping[str, Any], digest: str, architecture: str) -> str | None:
-    """Returns the digest of the image for a Linux platform, which is the manifest's own unless it is an index.
+    """Returns the digest of the image for a Linux platform: the manifest's own, unless it is an index.
 
     None if the index has no image for it. Attestations in an index have no platform.
     """

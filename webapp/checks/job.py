@@ -39,9 +39,7 @@ async def check(clients: "Clients", component: Component, _settings: "Settings")
 
     answer = await call_aws(
         "states:ListExecutions",
-        clients.of("stepfunctions").list_executions(
-            stateMachineArn=component.resource, maxResults=_LATEST
-        ),
+        clients.of("stepfunctions").list_executions(stateMachineArn=component.resource, maxResults=_LATEST),
     )
     return found(answer["executions"], component.schedule, datetime.now(UTC))
 
@@ -85,7 +83,7 @@ def _result(execution: Mapping[str, Any], details: dict[str, Detail]) -> tuple[S
 
 
 def _following(schedule: Schedule | None, moment: datetime) -> datetime | None:
-    """Returns the next run after a moment, if the schedule says when: one that is a mere interval does not."""
+    """Returns the next run after a moment, if the schedule says when: an interval does not."""
     return schedule.next_run(moment) if isinstance(schedule, Calendar) else None
 
 

@@ -1,10 +1,10 @@
-"""Checks the tasks of ECS services, and which release is deployed."""
+"""Looks at the tasks of ECS services, and at which release is deployed: a part of several checks."""
 
 from datetime import UTC
 from typing import TYPE_CHECKING, Final
 
-from webapp.check import Check, Grant, Resource
-from webapp.components import Component, Kind
+from webapp.check import Grant, Resource
+from webapp.components import Component
 from webapp.states import Detail, Finding, State
 
 if TYPE_CHECKING:
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from webapp.settings import Settings
 
 
-class TaskCheck:
-    """Checks ECS services, and caches the digest of the latest task definition of each.
+class Tasks:
+    """Looks at ECS services, and caches the digest of the latest task definition of each.
 
     A revision of a task definition is immutable, so it is read once. Source: Amazon ECS Developer Guide,
     "Amazon ECS task definitions".
@@ -24,8 +24,13 @@ class TaskCheck:
     def __init__(self) -> None:
         self._known: dict[str, tuple[str, str | None]] = {}
 
-    async def check(self, clients: "Clients", component: Component, settings: "Settings") -> Finding:
-        """Returns operational if all desired tasks run or start, also during a healthy deployment.
+    async def look(
+        self, clients: "Clients", component: Component, settings: "Settings"
+    ) -> tuple["ServiceTypeDef | None", Finding]:
+        """Returns the service, None if there is none, and a finding.
+
+        It is operational if all desired tasks run or start, also during a healthy deployment, and if none is
+        desired.
 
         Deployments and scaling alone do not degrade it: starting tasks count as long as others run.
         Unknown while the very first tasks start: the app then runs before ECS counts its task as running.
@@ -40,12 +45,12 @@ class TaskCheck:
             clients.of("ecs").describe_services(cluster=settings.cluster, services=[component.resource]),
         )
         if not answer["services"]:
-            return Finding(State.DOWN, "The service does not exist.")
+            return None, Finding(State.DOWN, "The service does not exist.")
         service = answer["services"][0]
         deployment = _primary(service)
         digest = await self._digest_of(deployment, clients, component) if deployment else None
         own = settings.digest if component.id == settings.own_id else digest
-        return _finding(service, deployment, digest, own)
+        return service, _finding(service, deployment, digest, own)
 
     async def _digest_of(
         self, deployment: "DeploymentTypeDef", clients: "Clients", component: Component
@@ -114,6 +119,8 @@ def _judgement(service: "ServiceTypeDef", deployment: "DeploymentTypeDef | None"
     if running == 0 < desired:
         first = deploying and not failed and not missing and len(service["deployments"]) == 1
         return (State.UNKNOWN, "The first tasks start.") if first else (State.DOWN, "No task runs.")
+    if not desired and not running:
+        return State.OPERATIONAL, "It is scaled to zero."
     if rollout == "FAILED":
         return State.DEGRADED, "The last deployment failed."
     if deploying and failed:
@@ -127,11 +134,10 @@ def _judgement(service: "ServiceTypeDef", deployment: "DeploymentTypeDef | None"
     return State.OPERATIONAL, "The deployment is complete."
 
 
-_GRANTS: Final = (
-    Grant("CheckTasks", ("ecs:DescribeServices",), Resource.ECS_SERVICE),
+GRANTS: Final = (
+    Grant("CheckTasks", ("ecs:DescribeServices",), Resource.SERVICES),
     Grant("ReadDeployedImage", ("ecs:DescribeTaskDefinition",), Resource.ANY),
 )
-_MISSING: Final = "The cluster does not exist."
+MISSING: Final = "The cluster does not exist."
 
-WEB: Final = Check(Kind.WEB, ("ecs",), _GRANTS, TaskCheck().check, _MISSING)
-WORKER: Final = Check(Kind.WORKER, ("ecs",), _GRANTS, TaskCheck().check, _MISSING)
+look: Final = Tasks().look

@@ -39,7 +39,7 @@ WATCHED = (
     component(WORKER_ID, Kind.WORKER, "Worker", WORKER),
     component(TABLE_ID, Kind.STORAGE, "History", TABLE, group="Status page"),
     component(IMAGE_ID, Kind.IMAGE, "Image", REPOSITORY, group="Status page"),
-    component(ALARMS_ID, Kind.ALARMS, "Alarms", ALARM_PREFIX, group="Status page"),
+    component(ALARMS_ID, Kind.ALARMS, "Alarms", ALARM_PREFIX.removesuffix("-web/"), group="Status page"),
 )
 """What the app watches in the tests."""
 

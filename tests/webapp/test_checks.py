@@ -2,9 +2,9 @@
 
 import asyncio
 import json
+import platform
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, contextmanager
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
@@ -23,15 +23,15 @@ from tests.webapp.furnishing import (
     put_table,
     raise_alarm,
 )
-from webapp.aws import open_clients
+from webapp.aws import Clients, open_clients
 from webapp.calls import AwsError, FailureKind
 from webapp.check import Check
 from webapp.checks import CHECKS, alarms, image, storage, tasks
-from webapp.checks.tasks import TaskCheck
-from webapp.components import Component
+from webapp.components import Component, Kind
 from webapp.settings import Settings, read_settings
 from webapp.states import Finding, State
 
+INDEX_TYPE = "application/vnd.oci.image.index.v1+json"
 OTHER_DIGEST = f"sha256:{'cd' * 32}"
 
 Ask = Callable[[Check, Settings], Finding]
@@ -81,8 +81,13 @@ def ask_answers(answers: Answering) -> Iterator[Ask]:
 
 
 def new_task_check() -> Check:
-    """The check of ECS before it has seen a task definition."""
-    return replace(tasks.WEB, run=TaskCheck().check)
+    """What the checks of services have in common, before it has seen a task definition."""
+    look = tasks.Tasks().look
+
+    async def run(clients: Clients, component: Component, with_settings: Settings) -> Finding:
+        return (await look(clients, component, with_settings))[1]
+
+    return Check(Kind.WEB, ("ecs",), tasks.GRANTS, run, tasks.MISSING)
 
 
 @pytest.fixture
@@ -112,7 +117,7 @@ def assert_nothing_internal(finding: Finding) -> None:
 
 
 def test_everything_in_good_order_is_operational_and_tells_nothing_internal(ask: Ask) -> None:
-    for check in CHECKS.values():
+    for check in {each.kind: CHECKS[each.kind] for each in settings().watched.values()}.values():
         finding = ask(check, settings())
         assert finding.state is State.OPERATIONAL, finding
         assert finding.message.endswith(".")
@@ -262,7 +267,7 @@ def told(service: dict[str, object], deployment: dict[str, object]) -> dict[str,
         ({"runningCount": 3}, {}, State.OPERATIONAL, "The deployment is complete. Tasks: 3 running, "),
         ({"runningCount": 1}, {}, State.DEGRADED, "Some tasks are missing. Tasks: 1 running, 2 desired."),
         ({"runningCount": 0}, {}, State.DOWN, "No task runs. Tasks: 0 running, 2 desired."),
-        ({"runningCount": 0, "desiredCount": 0}, {}, State.OPERATIONAL, "The deployment is complete. "),
+        ({"runningCount": 0, "desiredCount": 0}, {}, State.OPERATIONAL, "It is scaled to zero. "),
         ({"runningCount": 1, "pendingCount": 1}, {}, State.OPERATIONAL, "More tasks start. Tasks: 1 "),
         ({"runningCount": 0, "pendingCount": 2}, {}, State.DOWN, "No task runs. Tasks: 0 running, 2 "),
         ({}, {"rolloutState": "IN_PROGRESS"}, State.OPERATIONAL, "A deployment is in progress. Tasks: 2 "),
@@ -370,7 +375,7 @@ def test_an_image_is_found_and_then_lost(ask: Ask, embedded_aws: str, name: str)
         ("ACTIVE", State.OPERATIONAL, "No vulnerability was found in the image."),
         ("IN_PROGRESS", State.OPERATIONAL, "The image is there; it is being scanned."),
         ("PENDING", State.OPERATIONAL, "The image is there; it is being scanned."),
-        ("UNSUPPORTED_IMAGE", State.OPERATIONAL, "The image is there; ECR does not scan images of its kind."),
+        ("UNSUPPORTED_IMAGE", State.OPERATIONAL, "The image is there; it is not scannable for ECR."),
         ("FAILED", State.UNKNOWN, "The image's scan has no result: FAILED."),
         ("LIMIT_EXCEEDED", State.UNKNOWN, "The image's scan has no result: LIMIT_EXCEEDED."),
     ],
@@ -379,6 +384,8 @@ def test_the_state_follows_the_scan(
     ask_answers: Ask, answers: Answering, status: str, state: State, message: str
 ) -> None:
     answers.answer({"imageScanStatus": {"status": status}, "imageScanFindings": {}})
+    images = {"images": [{"imageManifest": json.dumps({"schemaVersion": 2})}]}
+    answers.operations["BatchGetImage"] = (200, json.dumps(images).encode())
     assert ask_answers(image.CHECK, settings()) == Finding(state, message, {"scan": status})
 
 
@@ -396,6 +403,37 @@ def test_only_critical_vulnerabilities_degrade_and_all_are_counted(counts: dict[
         assert (f"{count} {severity.lower()}" in finding.message) == (count > 0)
 
 
+def test_of_an_index_the_image_that_runs_here_is_looked_at(ask: Ask, embedded_aws: str, name: str) -> None:
+    ecr = aws("ecr", embedded_aws)
+    put_image(embedded_aws, name, OTHER_DIGEST)
+    architecture = {"x86_64": "amd64", "aarch64": "arm64"}[platform.machine()]
+    other = {"amd64": "arm64", "arm64": "amd64"}[architecture]
+    manifests = [
+        {"digest": f"sha256:{'12' * 32}", "platform": {"os": "linux", "architecture": other}},
+        {"digest": f"sha256:{'34' * 32}", "platform": {"os": "unknown", "architecture": "unknown"}},
+        {"digest": OTHER_DIGEST, "platform": {"os": "linux", "architecture": architecture}},
+    ]
+    index = f"sha256:{uuid4().hex}{uuid4().hex}"
+    ecr.put_image(
+        repositoryName=name,
+        imageManifest=json.dumps({"mediaType": INDEX_TYPE, "manifests": manifests}),
+        imageManifestMediaType=INDEX_TYPE,
+        imageTag="index",
+        imageDigest=index,
+    )
+    with_settings = settings(image=f"{IMAGE.partition('/')[0]}/{name}@{index}")
+    assert ask(image.CHECK, with_settings).message == "The image is there; it was not scanned yet."
+    ecr.start_image_scan(repositoryName=name, imageId={"imageDigest": OTHER_DIGEST})
+    assert ask(image.CHECK, with_settings).message == "Vulnerabilities in the image: 1 high."
+
+
+def test_an_index_without_an_image_for_this_platform_has_none() -> None:
+    manifest = {"manifests": [{"digest": DIGEST, "platform": {"os": "linux", "architecture": "s390x"}}]}
+    assert image.image_for(manifest, OTHER_DIGEST, "amd64") is None
+    assert image.image_for({"manifests": [{"digest": DIGEST}]}, OTHER_DIGEST, "amd64") is None
+    assert image.image_for({"layers": []}, OTHER_DIGEST, "amd64") == OTHER_DIGEST
+
+
 def test_an_image_of_another_registry_is_unknown(ask: Ask) -> None:
     another = f"registry.example/web@{DIGEST}"
     found = ask(image.CHECK, settings(image=another))
@@ -406,7 +444,7 @@ def test_a_raised_alarm_degrades_and_is_named_without_its_prefix(
     ask: Ask, embedded_aws: str, name: str
 ) -> None:
     prefix = f"{name}/"
-    with_settings = settings(alarms=prefix)
+    with_settings = settings(alarms=name)
     assert ask(alarms.CHECK, with_settings).state is State.UNKNOWN
     put_alarms(embedded_aws, prefix, "cpu", "memory", "slow")
     put_alarms(embedded_aws, f"{name}-api/", "cpu")
@@ -430,6 +468,6 @@ def test_many_alarms_are_counted_page_by_page_and_few_are_named(
     put_alarms(embedded_aws, f"{name}/", *names)
     for alarm in names[100:110]:
         raise_alarm(embedded_aws, f"{name}/{alarm}")
-    found = ask(alarms.CHECK, settings(alarms=f"{name}/"))
+    found = ask(alarms.CHECK, settings(alarms=name))
     assert found.message == "Raised: 100, 101, 102, 103, 104 and 5 more."
     assert (found.details["alarms"], found.details["raised"]) == (120, 10)

@@ -1,6 +1,7 @@
 """Checks the status of an ElastiCache replication group."""
 
-from typing import TYPE_CHECKING, Final
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
 
 from webapp.check import Check, Grant, Resource
 from webapp.components import Component, Kind
@@ -25,7 +26,11 @@ async def check(clients: "Clients", component: Component, _settings: "Settings")
         "elasticache:DescribeReplicationGroups",
         clients.of("elasticache").describe_replication_groups(ReplicationGroupId=component.resource),
     )
-    group = answer["ReplicationGroups"][0]
+    return found(answer["ReplicationGroups"][0])
+
+
+def found(group: Mapping[str, Any]) -> Finding:
+    """Returns the finding for what ElastiCache describes."""
     status, nodes = group["Status"], len(group.get("MemberClusters", ()))
     state = State.OPERATIONAL if status in _SERVING else State.DOWN
     return Finding(state, f"The cache is {status}.", {"status": status, "nodes": nodes})

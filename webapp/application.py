@@ -2,7 +2,7 @@
 
 import asyncio
 import gc
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Never
 
@@ -14,14 +14,12 @@ from webapp import api
 from webapp.aws import CONNECTIONS_FOR_REQUESTS, WAITING_REQUESTS, Admission, open_clients
 from webapp.board import Board, utc_now
 from webapp.calls import AwsError
-from webapp.contract import HEALTH_PATH
-from webapp.cross_origin import CrossOrigin
-from webapp.endpoints import health, page
+from webapp.endpoints import page
 from webapp.events import Events
 from webapp.history.recorder import record
 from webapp.middleware import HotPaths, StartupErrors
 from webapp.monitor import monitor
-from webapp.operations import routes
+from webapp.operations import hot_paths, routes
 from webapp.page.template import PageCache, PageTemplate
 from webapp.resources import Resources, Shutdown
 from webapp.responses import handle_aws_error, handle_http_exception, handle_unexpected_error
@@ -47,8 +45,7 @@ def create_app(settings: Settings, shutdown: Shutdown) -> Starlette:
 
 def with_middleware(app: ASGIApp) -> ASGIApp:
     """Wraps the app in its middleware, the outermost first."""
-    hot: Mapping[str, ASGIApp] = {HEALTH_PATH: CrossOrigin(health.ALIVE)}
-    return StartupErrors(HotPaths(app, hot))
+    return StartupErrors(HotPaths(app, hot_paths(api.OPERATIONS)))
 
 
 def _lifespan(

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
 from webapp.operations import Answer, Argument, Operation, header_of
-from webapp.requests import JSON
+from webapp.responses import JSON
 
 PROBLEM: Final = "application/problem+json"
 _REFERENCE: Final = "#/components/schemas/{model}"

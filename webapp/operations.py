@@ -15,16 +15,18 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import Response
 from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from webapp.cross_origin import CrossOrigin
-from webapp.requests import JSON, read_body, read_query
+from webapp.prepared import Prepared
+from webapp.requests import read_body, read_query
 from webapp.resources import Resources
+from webapp.responses import JSON
 
 GET, POST, PATCH = HTTPMethod.GET, HTTPMethod.POST, HTTPMethod.PATCH
 
-Handler = Callable[..., Awaitable[Response]]
+Handler = Callable[..., Awaitable[ASGIApp]]
 """Answers a request with its arguments.
 
 An argument that the path names is its part; `query` and `body` are models; others are a `Header` each.
@@ -68,6 +70,21 @@ class Header:
     read: Callable[[Request[Resources]], object]
     problems: tuple[HTTPStatus, ...]
     required: bool = False
+
+
+@dataclass(frozen=True)
+class Hot:
+    """A handler whose answer is prepared: it is sent before routing, which would take longer."""
+
+    prepare: Callable[[Resources], Prepared]
+
+    @property
+    def __name__(self) -> str:
+        """Returns the function's name."""
+        return self.prepare.__name__
+
+    async def __call__(self, request: Request[Resources]) -> Prepared:
+        return self.prepare(request.state)
 
 
 @dataclass(frozen=True)
@@ -118,7 +135,7 @@ class Operation:
         of_access = {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN} if self.authorize else set()
         return frozenset({*_ALWAYS, *self.own_problems, *of_arguments, *of_access} - self.answers.keys())
 
-    async def answer(self, request: Request[Resources]) -> Response:
+    async def answer(self, request: Request[Resources]) -> ASGIApp:
         """Answers a request. Raises `HTTPProblem` if its arguments are wrong."""
         if self.authorize is not None:
             self.authorize(request)
@@ -132,6 +149,17 @@ def routes(operations: Iterable[Operation]) -> list[Route]:
     for operation in operations:
         by_path.setdefault(operation.path, {})[operation.method.value] = operation
     return [_route(path, by_method) for path, by_method in by_path.items()]
+
+
+def hot_paths(operations: Iterable[Operation]) -> dict[str, ASGIApp]:
+    """Returns an application for GET and HEAD of each path whose answer is prepared."""
+    return {
+        operation.path: CrossOrigin(_sending(operation.handler))
+        if operation.public
+        else _sending(operation.handler)
+        for operation in operations
+        if isinstance(operation.handler, Hot)
+    }
 
 
 def header_of(annotation: Any) -> Header | None:
@@ -182,8 +210,15 @@ def _from_body(model: type[BaseModel]) -> Read:
     return read
 
 
+def _sending(hot: Hot) -> ASGIApp:
+    async def send_prepared(scope: Scope, receive: Receive, send: Send) -> None:
+        await hot.prepare(scope["state"])(scope, receive, send)
+
+    return send_prepared
+
+
 def _route(path: str, by_method: Mapping[str, Operation]) -> Route:
-    async def endpoint(request: Request[Resources]) -> Response:
+    async def endpoint(request: Request[Resources]) -> ASGIApp:
         return await by_method["GET" if request.method == "HEAD" else request.method].answer(request)
 
     if "GET" in by_method and by_method["GET"].public:

@@ -20,11 +20,10 @@ from starlette.requests import Request
 
 from webapp.components import Component
 from webapp.resources import Resources
-from webapp.responses import HTTPProblem
+from webapp.responses import JSON, HTTPProblem
 
 M = TypeVar("M", bound=BaseModel)
 
-JSON: Final = "application/json"
 MOST_ERRORS: Final = 20
 """Errors in one response."""
 

@@ -13,6 +13,8 @@ from starlette.responses import Response
 from webapp.calls import AwsError, FailureKind
 from webapp.logs import current_request_id
 
+JSON: Final = "application/json"
+
 RETRY_SOON: Final = 2
 RETRY_LATER: Final = 10
 """Seconds that `Retry-After` asks for: RFC 9110, section 10.2.3."""
@@ -21,7 +23,7 @@ RETRY_LATER: Final = 10
 class JsonResponse(Response):
     """A JSON response that caches may not store, as it describes the current state."""
 
-    media_type = "application/json"
+    media_type = JSON
 
     def __init__(
         self,
@@ -112,7 +114,7 @@ _AWS_PROBLEMS: Final[Mapping[FailureKind, tuple[HTTPStatus, str, int | None]]] =
         HTTPStatus.INTERNAL_SERVER_ERROR, "The app is not allowed to use its table; its log says why.", None,
     ),
     FailureKind.MISSING: (
-        HTTPStatus.INTERNAL_SERVER_ERROR, "The app's table does not exist; its log says more.", None,
+        HTTPStatus.SERVICE_UNAVAILABLE, "The app's table does not exist. Try again later.", RETRY_LATER,
     ),
     FailureKind.UNEXPECTED: (
         HTTPStatus.BAD_GATEWAY, "The app's table answered in a way the app does not know.", None,

@@ -8,6 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from webapp.board import Board, Result, Snapshot, utc_now
 from webapp.components import Component
+from webapp.prepared import PerSnapshot, Prepared
+from webapp.responses import JSON
 from webapp.settings import Settings
 from webapp.states import Detail, State
 
@@ -145,26 +147,21 @@ def _age(checked_at: datetime | None, now: datetime) -> float | None:
 
 
 class StatusCache:
-    """Encodes the status document on request, at most once per second and snapshot.
-
-    Within a second only ages change, so requests share it.
-    """
+    """Encodes the status document on request, at most once per second and snapshot."""
 
     def __init__(self, board: Board, settings: Settings) -> None:
         self._board = board
         self._settings = settings
         self._started_at = utc_now()
-        self._key: tuple[int, int] | None = None
-        self._encoded = b""
+        self._answer = PerSnapshot(board, lambda now: self.document(now).model_dump_json().encode(), JSON)
 
     def encoded(self) -> bytes:
         """Returns the status document as JSON."""
-        now = utc_now()
-        key = (self._board.snapshot.version, int(now.timestamp()))
-        if key != self._key:
-            self._encoded = self.document(now).model_dump_json().encode()
-            self._key = key
-        return self._encoded
+        return self._answer.get().content
+
+    def prepared(self) -> Prepared:
+        """Returns the status document as an answer."""
+        return self._answer.get()
 
     def document(self, now: datetime) -> Status:
         """Returns the status document at a time."""

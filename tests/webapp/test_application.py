@@ -11,7 +11,7 @@ from webapp.contract import HEALTH_PATH, READY_PATH, STATUS_PATH
 from webapp.states import State
 
 
-@pytest.mark.parametrize("path", [HEALTH_PATH, READY_PATH, STATUS_PATH, "/openapi.json", "/", "/nothing"])
+@pytest.mark.parametrize("path", [HEALTH_PATH, READY_PATH, "/openapi.json", "/nothing"])
 def test_no_answer_may_be_cached_or_names_its_server(app: App, path: str) -> None:
     answer = app.client.get(path)
     assert answer.headers["cache-control"] == "no-store"

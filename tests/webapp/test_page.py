@@ -73,11 +73,11 @@ def incident(title: str = "Slow", message: str = "We look into it.") -> Incident
 # As served
 
 
-def test_is_served_as_html_that_nobody_keeps(app: App) -> None:
+def test_is_served_as_html_that_is_asked_for_again_before_use(app: App) -> None:
     answer = app.client.get("/")
     assert answer.status_code == 200
     assert answer.headers["content-type"] == "text/html; charset=utf-8"
-    assert answer.headers["cache-control"] == "no-store"
+    assert answer.headers["cache-control"] == "no-cache"
     root = read_page(answer.text)
     assert root.one("h1").text == "Status dev, eu-central-1"
     assert root.one("title").text.endswith(" · Status")

@@ -17,7 +17,8 @@ from tests.webapp.processes import App, running_app
 from webapp.endpoints.history import HISTORY_PATH
 from webapp.endpoints.incidents import INCIDENTS_PATH
 from webapp.incidents.models import NewIncident
-from webapp.requests import JSON, is_json, json_pointer
+from webapp.requests import is_json, json_pointer
+from webapp.responses import JSON
 
 TEXT = "a \t\n\u00a0\u00ad\u061c\u200b\u200e\u2028\u202e\u2060\u2069\u2800\ufeff\U000e0041"
 """Characters that are not all to be let in, or not all to be seen."""

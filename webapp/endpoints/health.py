@@ -9,9 +9,10 @@ from starlette.requests import Request
 
 from webapp.board import Result, utc_now
 from webapp.contract import HEALTH_PATH, READY_PATH
-from webapp.operations import GET, Answer, Operation
+from webapp.operations import GET, Answer, Hot, Operation
+from webapp.prepared import Prepared
 from webapp.resources import Resources
-from webapp.responses import JsonResponse
+from webapp.responses import JSON, JsonResponse
 from webapp.settings import Settings
 from webapp.status import is_stale
 
@@ -29,10 +30,10 @@ class Ready(BaseModel):
     reason: str | None = Field(default=None, description="Why it is not.")
 
 
-ALIVE: Final = JsonResponse(Alive())
+ALIVE: Final = Prepared(Alive().model_dump_json().encode(), JSON, cache_control="no-store")
 
 
-async def get_health(_request: Request[Resources]) -> JsonResponse:
+def get_health(_resources: Resources) -> Prepared:
     """Answers 200 while the process is alive."""
     return ALIVE
 
@@ -67,7 +68,7 @@ OPERATIONS: Final = (
     Operation(
         GET,
         HEALTH_PATH,
-        get_health,
+        Hot(get_health),
         "health",
         "Whether the process is alive",
         {HTTPStatus.OK: Answer("Alive.", Alive)},

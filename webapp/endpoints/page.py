@@ -3,17 +3,19 @@
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from http import HTTPStatus
 from pathlib import Path, PurePosixPath
 from typing import Final
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
 from webapp import page
-from webapp.operations import GET, Answer, Operation
+from webapp.operations import GET, Answer, Hot, Operation
+from webapp.prepared import Prepared
 from webapp.resources import Resources
 
 ASSETS: Final = Path(page.__file__).parent / "assets"
@@ -26,8 +28,7 @@ MEDIA_TYPES: Final[Mapping[str, str]] = {
 
 _DIGITS: Final = 16
 
-_NO_STORE: Final = {"Cache-Control": "no-store"}
-_IMMUTABLE: Final = {"Cache-Control": "public, max-age=31536000, immutable"}
+_IMMUTABLE: Final = "public, max-age=31536000, immutable"
 """For a year, without revalidation: RFC 9111, section 5.2.2.1; RFC 8246."""
 
 _ONE_DAY: Final = {"Cache-Control": "public, max-age=86400"}
@@ -40,6 +41,16 @@ class StaticFile:
     name: str
     media_type: str
     content: bytes
+
+    @cached_property
+    def immutable(self) -> Prepared:
+        """Returns the answer under this name."""
+        return Prepared(self.content, self.media_type, cache_control=_IMMUTABLE)
+
+    @cached_property
+    def substitute(self) -> Prepared:
+        """Returns the answer under the name that the asset has in another release."""
+        return Prepared(self.content, self.media_type, cache_control="no-store")
 
 
 def read_static_files() -> Mapping[str, StaticFile]:
@@ -65,12 +76,12 @@ URLS: Final = {plain: f"/assets/{file.name}" for plain, file in FILES.items()}
 """URL of each asset by its plain name."""
 
 
-async def get_page(request: Request[Resources]) -> HTMLResponse:
+def get_page(resources: Resources) -> Prepared:
     """Answers 200 with the page for the current snapshot."""
-    return HTMLResponse(request.state["page"].rendered(), headers=_NO_STORE)
+    return resources["page"].prepared()
 
 
-async def read_asset(request: Request[Resources]) -> Response:
+async def read_asset(request: Request[Resources]) -> Prepared:
     """Answers 200 with an asset, 404 if it does not exist.
 
     During a deployment, a page of one release may request an asset of the other; it then gets this release's
@@ -80,8 +91,7 @@ async def read_asset(request: Request[Resources]) -> Response:
     file = FILES.get(plain_name(name))
     if file is None:
         raise HTTPException(HTTPStatus.NOT_FOUND)
-    headers = _IMMUTABLE if name == file.name else _NO_STORE
-    return Response(file.content, media_type=file.media_type, headers=headers)
+    return file.immutable if name == file.name else file.substitute
 
 
 async def read_favicon(_request: Request[Resources]) -> Response:
@@ -93,7 +103,7 @@ OPERATIONS: Final = (
     Operation(
         GET,
         "/",
-        get_page,
+        Hot(get_page),
         "page",
         "The status page",
         {HTTPStatus.OK: Answer("The page, for a browser.", media_type="text/html")},

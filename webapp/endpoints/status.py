@@ -10,7 +10,8 @@ from webapp.board import utc_now
 from webapp.components import ID_PATTERN
 from webapp.contract import STATUS_PATH
 from webapp.events import MEDIA_TYPE, EventStream
-from webapp.operations import GET, Answer, Operation
+from webapp.operations import GET, Answer, Hot, Operation
+from webapp.prepared import Prepared
 from webapp.resources import Resources
 from webapp.responses import HTTPProblem, JsonResponse
 from webapp.status import ComponentStatus, Status, component_status
@@ -18,9 +19,9 @@ from webapp.status import ComponentStatus, Status, component_status
 EVENTS_PATH: Final = "/api/events"
 
 
-async def get_status(request: Request[Resources]) -> JsonResponse:
+def get_status(resources: Resources) -> Prepared:
     """Answers 200 with the status document of the current snapshot."""
-    return JsonResponse(request.state["status"].encoded())
+    return resources["status"].prepared()
 
 
 ComponentId = Annotated[
@@ -47,7 +48,7 @@ OPERATIONS: Final = (
     Operation(
         GET,
         STATUS_PATH,
-        get_status,
+        Hot(get_status),
         "status",
         "How all components are doing, and the release",
         {HTTPStatus.OK: Answer("The status document.", Status)},

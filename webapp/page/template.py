@@ -8,11 +8,12 @@ from typing import Final
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from webapp.board import Board, Snapshot, utc_now
+from webapp.board import Board, Snapshot
 from webapp.events import event_id
 from webapp.history.models import Day
 from webapp.page import wording
 from webapp.page.views import DAYS, DAYS_OVERDUE_AFTER, banner, component_history, component_views, reading_of
+from webapp.prepared import PerSnapshot, Prepared
 from webapp.settings import Settings
 from webapp.status import Status, StatusCache, stale_after
 
@@ -102,23 +103,19 @@ class PageTemplate:
 
 
 class PageCache:
-    """Renders the page on request, at most once per second and snapshot, as `StatusCache` does."""
+    """Renders the page on request, at most once per second and snapshot."""
 
     def __init__(self, board: Board, status: StatusCache, settings: Settings, template: PageTemplate) -> None:
         self._board = board
         self._status = status
         self._stale_after = stale_after(settings)
         self._template = template
-        self._key: tuple[int, int] | None = None
-        self._rendered = b""
+        self._answer = PerSnapshot(board, self._rendered, "text/html; charset=utf-8")
 
-    def rendered(self) -> bytes:
-        """Returns the page as HTML in UTF-8."""
-        now = utc_now()
-        snapshot = self._board.snapshot
-        key = (snapshot.version, int(now.timestamp()))
-        if key != self._key:
-            document = self._status.document(now)
-            self._rendered = self._template.render(document, snapshot, self._stale_after, now)
-            self._key = key
-        return self._rendered
+    def prepared(self) -> Prepared:
+        """Returns the page as an answer."""
+        return self._answer.get()
+
+    def _rendered(self, now: datetime) -> bytes:
+        document = self._status.document(now)
+        return self._template.render(document, self._board.snapshot, self._stale_after, now)

@@ -9,7 +9,7 @@ import orjson
 from starlette.requests import Request
 
 from webapp.components import ID_PATTERN
-from webapp.endpoints import health, history, incidents, page, status
+from webapp.endpoints import feed, health, history, incidents, page, status
 from webapp.openapi import Schema, document
 from webapp.operations import GET, Answer, Operation
 from webapp.resources import Resources
@@ -58,6 +58,7 @@ OPERATIONS: Final = (
     *status.OPERATIONS,
     *history.OPERATIONS,
     *incidents.OPERATIONS,
+    *feed.OPERATIONS,
     Operation(
         GET,
         "/openapi.json",

@@ -4,7 +4,7 @@ import re
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Annotated, Any, Final, TypeVar
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, WithJsonSchema
 
 from webapp.components import ID_PATTERN
 
@@ -21,6 +21,25 @@ EXPECTED: Final = (
     "Expected a time such as 2026-11-23T06:25:00Z or a date such as 2026-11-23. "
     "A + in a query string is written %2B."
 )
+EXPECTED_TIME: Final = "Expected a time such as 2026-11-23T06:25:00Z or 2026-11-23T07:25:00+01:00."
+
+DATE_OR_TIME: Final = WithJsonSchema(
+    {"anyOf": [{"type": "string", "format": "date-time"}, {"type": "string", "format": "date"}]}
+)
+
+
+def date_time(value: object) -> datetime:
+    """Returns the time (UTC) of a date-time (RFC 3339, section 5.6).
+
+    Raises `ValueError` with the expected format, for values that are not text, too.
+    """
+    try:
+        at = _as_date_time(value) if isinstance(value, str) else None
+    except ValueError:
+        at = None
+    if at is None:
+        raise ValueError(EXPECTED_TIME)
+    return at
 
 
 def start_of(text: str) -> datetime:

@@ -13,9 +13,11 @@ class State(StrEnum):
     DEGRADED = "degraded"
     DOWN = "down"
     UNKNOWN = "unknown"
+    MAINTENANCE = "maintenance"
+    """Shown while a maintenance is in progress; checks do not find it."""
 
 
-_SEVERITY: Final = (State.OPERATIONAL, State.UNKNOWN, State.DEGRADED, State.DOWN)
+_SEVERITY: Final = (State.OPERATIONAL, State.MAINTENANCE, State.UNKNOWN, State.DEGRADED, State.DOWN)
 """The least severe first."""
 
 

@@ -61,8 +61,8 @@ class Key:
         return {PARTITION_KEY: {"S": self.pk}, SORT_KEY: {"S": self.sk}}
 
 
-NEWER_THAN_ANY_INCIDENT: Final = f"{_INCIDENT}~"
-"""A sort key after every incident's and before `open`."""
+NEWER_THAN_ANY_INCIDENT: Final = "~"
+"""In place of an id: its key sorts after every incident's and before `open`."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ class Keys:
         return Key(self.incidents, "open")
 
     def incident(self, identifier: str) -> Key:
-        """Returns the key of an incident, whose id sorts by the time it was opened."""
+        """Returns the key of an incident, whose id sorts by the time it began."""
         return Key(self.incidents, f"{_INCIDENT}{identifier}")
 
     def idempotency(self, key: str) -> Key:

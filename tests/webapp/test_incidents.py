@@ -16,7 +16,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.webapp.environment import AUTHORIZED, IDS, TOKEN_SHA256, environ_of
+from tests.webapp.announced import NEW, NOW, environ, open_one, patch, post, refused
+from tests.webapp.announced import incident as example
+from tests.webapp.environment import AUTHORIZED, IDS
 from tests.webapp.faults import answering
 from tests.webapp.furnishing import aws
 from tests.webapp.processes import App, running_app
@@ -27,23 +29,14 @@ from webapp.board import Board
 from webapp.calls import AwsError, FailureKind
 from webapp.contract import STATUS_PATH
 from webapp.endpoints.incidents import INCIDENTS_PATH
-from webapp.incidents.models import (
-    MOST_BYTES,
-    MOST_UPDATES,
-    Incident,
-    IncidentChange,
-    NewIncident,
-    NoRoomError,
-    Progress,
-    changed,
-    incident_id,
-    opened,
-)
+from webapp.incidents.changes import MOST_BYTES, MOST_UPDATES, IncidentChange, RefusedError, changed
+from webapp.incidents.models import Incident, Progress, incident_id
 from webapp.incidents.store import (
     LONGEST_LISTING,
     MOST_LISTED,
     MOST_OPEN,
     Listed,
+    Wanted,
     create_incident,
     list_incidents,
     refresh_open_incidents,
@@ -54,14 +47,8 @@ from webapp.incidents.store import (
 from webapp.table import Keys
 from webapp.table_client import TableClient
 
-NOW = datetime(2026, 11, 23, 6, 25, tzinfo=UTC)
-NEW = {"title": "Slow", "message": "We look into it.", "components": ["services.web"]}
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
 """An id that no incident has; the same in every process, since the names of tests hold it."""
-
-
-def environ(url: str, table: str) -> dict[str, str]:
-    return environ_of(url) | {"TABLE": table, "WRITE_TOKEN_SHA256": TOKEN_SHA256}
 
 
 @pytest.fixture(scope="module")
@@ -75,29 +62,6 @@ def desk(serial_aws: str, table: str) -> Iterator[App]:
     """An app that may write, with a table of its own."""
     with running_app(environ(serial_aws, table)) as app:
         yield app
-
-
-def post(app: App, body: Any = NEW, **headers: str) -> httpx.Response:
-    return app.client.post(INCIDENTS_PATH, json=body, headers={**AUTHORIZED, **headers})
-
-
-def patch(app: App, path: str, body: Any, if_match: str | None = "*") -> httpx.Response:
-    headers = {} if if_match is None else {"If-Match": if_match}
-    return app.client.patch(path, json=body, headers={**AUTHORIZED, **headers})
-
-
-def open_one(app: App, body: Any = NEW) -> str:
-    """The path of a new incident."""
-    answer = post(app, body)
-    assert answer.status_code == 201, answer.text
-    return answer.headers["location"]
-
-
-def refused(answer: httpx.Response, status: int) -> str:
-    """Why an answer is a problem of this status."""
-    assert answer.status_code == status, answer.text
-    assert answer.headers["content-type"] == "application/problem+json"
-    return str(answer.json()["detail"])
 
 
 def resolve_all(app: App) -> None:
@@ -125,17 +89,26 @@ def test_an_incident_is_opened_updated_and_resolved(desk: App) -> None:
     assert began <= datetime.fromisoformat(first["opened_at"]) <= datetime.now(UTC)
     assert first == {
         "id": first["id"],
+        "kind": "incident",
         "version": 1,
         "title": "Slow",
+        "state": "investigating",
         "severity": "minor",
+        "components": ["services.web", "services.worker"],
         "starts_at": None,
         "ends_at": None,
-        "state": "investigating",
-        "components": ["services.web", "services.worker"],
         "opened_at": first["opened_at"],
         "updated_at": first["opened_at"],
         "resolved_at": None,
-        "updates": [{"at": first["opened_at"], "state": "investigating", "message": "We look into it."}],
+        "updates": [
+            {
+                "number": 1,
+                "at": first["opened_at"],
+                "state": "investigating",
+                "message": "We look into it.",
+                "corrections": [],
+            }
+        ],
     }
     read = desk.client.get(path)
     assert (read.status_code, read.headers["etag"], read.json()) == (200, '"1"', first)
@@ -145,6 +118,7 @@ def test_an_incident_is_opened_updated_and_resolved(desk: App) -> None:
         "message": "A task leaks.",
         "components": ["services.web"],
         "title": "Slow tasks",
+        "severity": "major",
     }
     updated = patch(desk, path, body, '"1"')
     assert (updated.status_code, updated.headers["etag"]) == (200, '"2"')
@@ -155,10 +129,17 @@ def test_an_incident_is_opened_updated_and_resolved(desk: App) -> None:
         "version": 2,
         "title": "Slow tasks",
         "state": "identified",
+        "severity": "major",
         "components": ["services.web"],
         "updated_at": second["updated_at"],
         "updates": [
-            {"at": second["updated_at"], "state": "identified", "message": "A task leaks."},
+            {
+                "number": 2,
+                "at": second["updated_at"],
+                "state": "identified",
+                "message": "A task leaks.",
+                "corrections": [],
+            },
             *first["updates"],
         ],
     }
@@ -172,7 +153,9 @@ def test_an_incident_is_opened_updated_and_resolved(desk: App) -> None:
     assert desk.client.get(path).json() == resolved
 
     again = patch(desk, path, {"title": "Another"}, '"4"')
-    assert refused(again, 409) == "The incident is resolved; nothing of it changes any more."
+    assert refused(again, 409) == (
+        "The incident is resolved. Reopen it first: send the state investigating, with a message."
+    )
     assert refused(patch(desk, path, {"title": "Another"}, '"1"'), 409)
 
 
@@ -266,7 +249,7 @@ def test_an_incident_has_room_for_its_resolution(desk: App, serial_aws: str, tab
         full = changed(full, IncidentChange(message=str(number)), NOW)
     with_table(serial_aws, table, lambda table: create_incident(table, full, None))
     path = f"{INCIDENTS_PATH}/{full.id}"
-    assert "the last one must resolve it" in refused(patch(desk, path, {"message": "One more."}), 409)
+    assert "the last one must end it" in refused(patch(desk, path, {"message": "One more."}), 409)
     assert patch(desk, path, {"title": "Nothing is said by that"}).status_code == 200
     resolved = patch(desk, path, {"state": "resolved", "message": "Over."})
     assert len(resolved.json()["updates"]) == MOST_UPDATES
@@ -277,7 +260,7 @@ def test_an_incident_fits_into_an_item_however_long_its_updates_are(
 ) -> None:
     message = "\U0001f525" * 2000
     full = example(1)
-    with suppress(NoRoomError):
+    with suppress(RefusedError):
         while True:
             full = changed(full, IncidentChange(message=message), NOW)
     assert MOST_BYTES - 10_000 < len(full.model_dump_json().encode()) <= MOST_BYTES
@@ -498,7 +481,7 @@ def test_services_on_the_same_table_have_incidents_of_their_own(serial_aws: str)
 def long_incident() -> Incident:
     """An incident that is nearly as long as one can be."""
     incident = example()
-    with suppress(NoRoomError):
+    with suppress(RefusedError):
         while True:
             incident = changed(incident, IncidentChange(message="\U0001f525" * 2000), NOW)
     return incident
@@ -514,7 +497,7 @@ def test_a_page_of_long_incidents_is_short(serial_aws: str, state: str | None) -
         for incident in made:
             await create_incident(table, incident, None)
             if state == "resolved":
-                await replace_incident(table, changed(incident, over, NOW))
+                await replace_incident(table, incident, changed(incident, over, NOW))
 
     with_table(serial_aws, name, use)
     with proxy(serial_aws) as between, running_app(environ(between.url, name)) as app:
@@ -545,7 +528,7 @@ def test_of_the_open_incidents_no_more_are_read_than_a_page_has(serial_aws: str)
     with_table(serial_aws, name, put)
 
     async def listed(table: TableClient) -> Listed:
-        return await list_incidents(table, "open", None, 2)
+        return await list_incidents(table, Wanted("open"), None, 2, NOW)
 
     with proxy(serial_aws) as between:
         page = with_table(between.url, name, listed)
@@ -560,7 +543,7 @@ def test_a_list_that_takes_too_long_to_read_is_given_up() -> None:
     body = json.dumps({"Items": [], "Count": 0, "LastEvaluatedKey": position}).encode()
 
     async def listed(table: TableClient) -> Listed:
-        return await list_incidents(table, "resolved", None, 2)
+        return await list_incidents(table, Wanted("resolved"), None, 2, NOW)
 
     began = time.monotonic()
     with answering(200, body) as server, pytest.raises(AwsError) as failed:
@@ -588,11 +571,6 @@ def test_a_read_that_finds_the_same_tells_its_time_and_wakes_nobody(serial_aws: 
         assert board.snapshot.incidents_read_at == second.incidents_read_at
 
     with_table(serial_aws, new_table(serial_aws), use)
-
-
-def example(number: int = 0) -> Incident:
-    new = NewIncident.model_validate_json(json.dumps(NEW))
-    return opened(new, incident_id(NOW + timedelta(seconds=number), bytes(10)), NOW)
 
 
 def test_a_read_that_began_before_a_write_does_not_undo_it_on_the_board(serial_aws: str) -> None:
@@ -635,7 +613,7 @@ def test_the_board_shows_the_last_version_of_each_open_incident(written: list[In
         before, shown = shown, with_incident(shown, incident)
         versions = {other.id: other.version for other in before}
         if incident.version >= versions.get(incident.id, 0):
-            assert (incident in shown) is (incident.state is not Progress.RESOLVED)
+            assert (incident in shown) is not incident.is_over
             assert {other for other in shown if other.id != incident.id} == {
                 other for other in before if other.id != incident.id
             }
@@ -648,9 +626,9 @@ def test_versions_follow_one_another(serial_aws: str) -> None:
     async def use(table: TableClient) -> None:
         await create_incident(table, example(), None)
         after = changed(example(), IncidentChange(title="t"), NOW)
-        await replace_incident(table, after)
+        await replace_incident(table, example(), after)
         with pytest.raises(Exception, match="conditions do not hold"):
-            await replace_incident(table, after)
+            await replace_incident(table, example(), after)
 
     with_table(serial_aws, new_table(serial_aws), use)
 
@@ -677,22 +655,6 @@ def test_an_id_tells_its_millisecond_where_seconds_as_a_float_are_just_below_it(
     assert UUID(incident_id(at, bytes(10))).int >> 80 == 2_179_106_694_134
 
 
-def test_progress_may_go_back_until_it_is_resolved() -> None:
-    incident = example()
-    for state in (Progress.MONITORING, Progress.INVESTIGATING, Progress.RESOLVED):
-        incident = changed(incident, IncidentChange(state=state, message="m"), NOW)
-        assert (incident.resolved_at is None) is (state is not Progress.RESOLVED)
-
-
-def test_an_incident_that_is_full_says_so() -> None:
-    incident = example()
-    for _ in range(MOST_UPDATES - 2):
-        incident = changed(incident, IncidentChange(message="m"), NOW)
-    with pytest.raises(NoRoomError):
-        changed(incident, IncidentChange(message="m"), NOW)
-    assert changed(incident, IncidentChange(components=()), NOW).components == ()
-
-
 def test_slow_tasks_meet(serial_aws: str) -> None:
     """Creates and changes at once, of several incidents: none is lost, all that are open are listed."""
 
@@ -700,7 +662,7 @@ def test_slow_tasks_meet(serial_aws: str) -> None:
         await asyncio.gather(*(create_incident(table, example(n), None) for n in range(10)))
         over = IncidentChange(state=Progress.RESOLVED, message="m")
         await asyncio.gather(
-            *(replace_incident(table, changed(example(n), over, NOW)) for n in range(0, 10, 2))
+            *(replace_incident(table, example(n), changed(example(n), over, NOW)) for n in range(0, 10, 2))
         )
         board = Board(IDS, NOW)
         await refresh_open_incidents(table, board)

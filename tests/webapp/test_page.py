@@ -14,7 +14,7 @@ from tests.webapp.processes import App
 from webapp.board import Board, Result, Snapshot
 from webapp.endpoints.page import FILES, URLS
 from webapp.history.models import Day
-from webapp.incidents.models import Incident, Progress, Update
+from webapp.incidents.models import Incident, Kind, Progress, Update
 from webapp.page.template import PageTemplate
 from webapp.page.views import DAYS, banner, component_history, figures, state_of
 from webapp.settings import Settings, read_settings
@@ -56,9 +56,11 @@ def page(snapshot: Snapshot) -> Element:
 
 def incident(title: str = "Slow", message: str = "We look into it.") -> Incident:
     """An open incident with two updates."""
-    update = Update(at=NOW - timedelta(minutes=5), state=Progress.IDENTIFIED, message=message)
+    update = Update(number=2, at=NOW - timedelta(minutes=5), state=Progress.IDENTIFIED, message=message)
+    first = Update(number=1, at=NOW - timedelta(hours=1), state=Progress.INVESTIGATING, message="Oh.")
     return Incident(
         id="01HZXY",
+        kind=Kind.INCIDENT,
         version=2,
         title=title,
         state=Progress.IDENTIFIED,
@@ -66,7 +68,7 @@ def incident(title: str = "Slow", message: str = "We look into it.") -> Incident
         opened_at=NOW - timedelta(hours=1),
         updated_at=NOW - timedelta(minutes=5),
         resolved_at=None,
-        updates=(update, Update(at=NOW - timedelta(hours=1), state=Progress.INVESTIGATING, message="Oh.")),
+        updates=(update, first),
     )
 
 

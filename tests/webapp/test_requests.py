@@ -16,7 +16,7 @@ from tests.webapp.faults import nobody
 from tests.webapp.processes import App, running_app
 from webapp.endpoints.history import HISTORY_PATH
 from webapp.endpoints.incidents import INCIDENTS_PATH
-from webapp.incidents.models import NewIncident
+from webapp.incidents.changes import NewIncident
 from webapp.requests import is_json, json_pointer
 from webapp.responses import JSON
 

@@ -118,4 +118,4 @@ def test_incidents_sort_by_time_between_the_ends_of_their_list(
     milliseconds = [(at - begun) // timedelta(milliseconds=1) for at in (one, other)]
     if milliseconds[0] != milliseconds[1]:
         assert (keys[0] < keys[1]) == (milliseconds[0] < milliseconds[1])
-    assert max(keys) < NEWER_THAN_ANY_INCIDENT < KEYS.open_incidents.sk
+    assert max(keys) < KEYS.incident(NEWER_THAN_ANY_INCIDENT).sk < KEYS.open_incidents.sk

@@ -1,8 +1,9 @@
-"""Incidents: `/api/incidents` and `/api/incidents/{id}`. Everybody may read them; writing needs a token."""
+"""Incidents and maintenances: `/api/incidents` and below. Everybody may read them; writing needs a token."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
+from datetime import datetime
 from http import HTTPStatus
 from typing import Annotated, Final
 
@@ -10,18 +11,23 @@ from starlette.requests import Request
 
 from webapp.board import utc_now
 from webapp.calls import AwsError
+from webapp.incidents.changes import (
+    IncidentChange,
+    NewIncident,
+    RefusedError,
+    UpdateCorrection,
+    changed,
+    corrected,
+    opened,
+)
 from webapp.incidents.models import (
     Incident,
-    IncidentChange,
     IncidentId,
     IncidentPage,
     IncidentsQuery,
-    NewIncident,
-    NoRoomError,
-    Progress,
-    changed,
+    UpdateNumber,
+    as_of,
     incident_id,
-    opened,
 )
 from webapp.incidents.requests import (
     IDEMPOTENCY_HEADER,
@@ -35,10 +41,12 @@ from webapp.incidents.requests import (
     entity_tag,
     position_of,
 )
+from webapp.incidents.shown import public_view
 from webapp.incidents.store import (
     MOST_OPEN,
     ClaimedError,
     TooManyOpenError,
+    Wanted,
     create_incident,
     list_incidents,
     read_incident,
@@ -53,6 +61,7 @@ from webapp.table_client import ConditionError, TableClient
 
 INCIDENTS_PATH: Final = "/api/incidents"
 INCIDENT_PATH: Final = f"{INCIDENTS_PATH}/{{id}}"
+UPDATE_PATH: Final = f"{INCIDENT_PATH}/updates/{{number}}"
 
 MOST_ATTEMPTS: Final = 3
 """Attempts at a change with `If-Match: *` while others change the incident."""
@@ -63,9 +72,12 @@ async def get_incidents(request: Request[Resources], query: IncidentsQuery) -> J
 
     A page of long incidents has fewer than requested. 400 for an invalid query.
     """
-    found = await list_incidents(request.state["table"], query.state, position_of(query), query.limit)
+    wanted, before = Wanted(query.state, query.from_, query.to), position_of(query)
+    found = await list_incidents(request.state["table"], wanted, before, query.limit, utc_now())
     following = None if found.next_before is None else cursor_before(found.next_before, query)
-    page = IncidentPage(incidents=found.incidents, next=following)
+    watched = request.state["settings"].watched
+    shown = tuple(public_view(incident, watched) for incident in found.incidents)
+    page = IncidentPage(incidents=shown, next=following)
     return JsonResponse(page, headers=link_to_next(request, following))
 
 
@@ -78,28 +90,28 @@ async def post_incident(
     another body; 409 if too many incidents are open.
     """
     table, now = request.state["table"], utc_now()
+    claim = None if key is None else claim_of(table.keys, key, body)
     try:
-        made, how = await create_incident(
-            table,
-            opened(body, incident_id(now, os.urandom(10)), now),
-            None if key is None else claim_of(table.keys, key, body),
-        )
+        made = opened(body, incident_id(body.starts_at or now, os.urandom(10)), now)
+        made, how = await create_incident(table, made, claim)
+    except RefusedError as error:
+        raise _refusal(error) from None
     except ClaimedError:
         detail = f"This {IDEMPOTENCY_KEY} came with another body before. Use a new one."
         raise HTTPProblem(HTTPStatus.UNPROCESSABLE_ENTITY, detail) from None
     except TooManyOpenError:
-        detail = f"There are {MOST_OPEN} open incidents already. Resolve one first."
-        raise HTTPProblem(HTTPStatus.CONFLICT, detail) from None
+        raise _too_many_open() from None
     headers = {"Location": INCIDENT_PATH.format(id=made.id)}
     if how == "replayed":
-        return _answer(made, HTTPStatus.CREATED, {**headers, IDEMPOTENCY_REPLAYED: "true"})
+        return _answer(as_of(made, now), HTTPStatus.CREATED, {**headers, IDEMPOTENCY_REPLAYED: "true"})
     await _show(request, table, made)
     return _answer(made, HTTPStatus.CREATED, headers)
 
 
 async def get_incident(request: Request[Resources], id: IncidentId) -> JsonResponse:
     """Answers 200 with the incident and its entity tag, 404 if it does not exist."""
-    return _answer(await _found(request.state["table"], id))
+    found = as_of(await _found(request.state["table"], id), utc_now())
+    return _answer(public_view(found, request.state["settings"].watched))
 
 
 async def patch_incident(
@@ -111,35 +123,75 @@ async def patch_incident(
     """Answers 200 with the changed incident.
 
     401 and 403 without the token; 428 without If-Match, 412 if the incident has changed since; 400, 415 and
-    422 for an invalid body; 404 if it does not exist; 409 if it is resolved or full.
+    422 for an invalid body; 404 if it does not exist; 409 if it is over or full, or too many are open.
     """
+    return await _change(request, id, condition, lambda before, now: changed(before, body, now))
+
+
+async def patch_update(
+    request: Request[Resources],
+    id: IncidentId,
+    number: UpdateNumber,
+    condition: Annotated[IfMatch, IF_MATCH_HEADER],
+    body: UpdateCorrection,
+) -> JsonResponse:
+    """Answers 200 with the incident, one update of which has another text.
+
+    As a change of the incident; 404 also if it has no such update.
+    """
+
+    def correct(before: Incident, now: datetime) -> Incident:
+        try:
+            return corrected(before, number, body, now)
+        except KeyError:
+            detail = f"There is no such update; the incident has {len(before.updates)}."
+            raise HTTPProblem(HTTPStatus.NOT_FOUND, detail) from None
+
+    return await _change(request, id, condition, correct)
+
+
+async def _change(
+    request: Request[Resources],
+    id: str,
+    condition: IfMatch,
+    change: Callable[[Incident, datetime], Incident],
+) -> JsonResponse:
     table = request.state["table"]
-    after = await _change(table, id, condition, body)
-    await _show(request, table, after)
-    return _answer(after)
-
-
-async def _change(table: TableClient, id: str, condition: IfMatch, change: IncidentChange) -> Incident:
     for _ in range(MOST_ATTEMPTS):
-        before = await _found(table, id)
+        before, now = await _found(table, id), utc_now()
         # Errors that would occur without the condition come first: RFC 9110, section 13.2.1.
-        if before.state is Progress.RESOLVED:
-            raise HTTPProblem(
-                HTTPStatus.CONFLICT, "The incident is resolved; nothing of it changes any more."
-            )
+        try:
+            after = change(before, now)
+        except RefusedError as error:
+            raise _refusal(error) from None
         if not condition.holds(before.version):
             break
         try:
-            after = changed(before, change, utc_now())
-        except NoRoomError as error:
-            raise HTTPProblem(HTTPStatus.CONFLICT, str(error)) from None
-        with suppress(ConditionError):
-            await replace_incident(table, after)
-            return after
+            await replace_incident(table, before, after)
+        except ConditionError:
+            continue
+        except TooManyOpenError:
+            raise _too_many_open() from None
+        await _show(request, table, after)
+        return _answer(after)
     detail = (
         "The incident has changed in the meantime. Read it again, and then send its new ETag in If-Match."
     )
     raise HTTPProblem(HTTPStatus.PRECONDITION_FAILED, detail)
+
+
+def _refusal(error: RefusedError) -> HTTPProblem:
+    if error.pointer is None:
+        return HTTPProblem(HTTPStatus.CONFLICT, str(error))
+    errors = [{"pointer": error.pointer, "detail": str(error)}]
+    return HTTPProblem(
+        HTTPStatus.UNPROCESSABLE_ENTITY, "The body does not fit; errors tells where.", errors=errors
+    )
+
+
+def _too_many_open() -> HTTPProblem:
+    detail = f"There are {MOST_OPEN} open incidents and maintenances already. Resolve or cancel one first."
+    return HTTPProblem(HTTPStatus.CONFLICT, detail)
 
 
 async def _found(table: TableClient, id: str) -> Incident:
@@ -169,7 +221,7 @@ OPERATIONS: Final = (
         INCIDENTS_PATH,
         get_incidents,
         "incidents",
-        "Incidents, the newest first",
+        "Incidents and maintenances, the newest first",
         {HTTPStatus.OK: Answer("A page of incidents.", IncidentPage, headers=LINK)},
         TABLE_PROBLEMS,
         public=True,
@@ -179,7 +231,7 @@ OPERATIONS: Final = (
         INCIDENTS_PATH,
         post_incident,
         "incidents",
-        "Opens an incident",
+        "Opens an incident, or announces a maintenance",
         {
             HTTPStatus.CREATED: Answer(
                 "The incident.",
@@ -209,7 +261,17 @@ OPERATIONS: Final = (
         INCIDENT_PATH,
         patch_incident,
         "incidents",
-        "Says more about an incident, or resolves it",
+        "Says more about an incident or a maintenance, ends or reopens it",
+        {HTTPStatus.OK: Answer("The incident as it is now.", Incident, headers=_ENTITY_TAG)},
+        (*TABLE_PROBLEMS, HTTPStatus.CONFLICT),
+        authorize=authorize,
+    ),
+    Operation(
+        PATCH,
+        UPDATE_PATH,
+        patch_update,
+        "incidents",
+        "Corrects the text of an update; what it said before stays visible",
         {HTTPStatus.OK: Answer("The incident as it is now.", Incident, headers=_ENTITY_TAG)},
         (*TABLE_PROBLEMS, HTTPStatus.CONFLICT),
         authorize=authorize,

@@ -4,9 +4,18 @@ import datetime as dt
 from collections.abc import Mapping
 from typing import Annotated, Any, Final
 
-from pydantic import BaseModel, ConfigDict, Field, PlainValidator, WithJsonSchema
+from pydantic import BaseModel, ConfigDict, Field, PlainValidator
 
-from webapp.fields import CURSOR, ComponentId, CursorText, MayBeLeftOut, WholeNumber, end_of, start_of
+from webapp.fields import (
+    CURSOR,
+    DATE_OR_TIME,
+    ComponentId,
+    CursorText,
+    MayBeLeftOut,
+    WholeNumber,
+    end_of,
+    start_of,
+)
 from webapp.states import State
 
 SLOT: Final = dt.timedelta(minutes=1)
@@ -80,24 +89,19 @@ class HistoryPage(BaseModel):
     next: str | None = Field(description="The cursor of the next page; null on the last one.")
 
 
-_DATE_OR_TIME: Final = WithJsonSchema(
-    {"anyOf": [{"type": "string", "format": "date-time"}, {"type": "string", "format": "date"}]}
-)
-
-
 class HistoryQuery(BaseModel):
     """Which records are asked for."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     component: ComponentId = Field(description="The component whose records are asked for.")
-    from_: MayBeLeftOut[Annotated[dt.datetime, PlainValidator(start_of), _DATE_OR_TIME]] = Field(
+    from_: MayBeLeftOut[Annotated[dt.datetime, PlainValidator(start_of), DATE_OR_TIME]] = Field(
         default=None,
         alias="from",
         description="The time (RFC 3339) the range begins at, or its first day (UTC); 24 hours before to "
         "when left out.",
     )
-    to: MayBeLeftOut[Annotated[dt.datetime, PlainValidator(end_of), _DATE_OR_TIME]] = Field(
+    to: MayBeLeftOut[Annotated[dt.datetime, PlainValidator(end_of), DATE_OR_TIME]] = Field(
         default=None,
         description="The time (RFC 3339) the range ends before, or its last day (UTC), 90 days after from "
         "at most; now when left out.",

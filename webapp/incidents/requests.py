@@ -18,7 +18,7 @@ from starlette.requests import Request
 from webapp.incidents.models import ID_PATTERN, IncidentsQuery, Openness
 from webapp.incidents.store import Claim
 from webapp.operations import Header
-from webapp.requests import Cursor, decode_cursor, encode_cursor, wrong_cursor
+from webapp.requests import Cursor, UtcTime, decode_cursor, encode_cursor, wrong_cursor
 from webapp.resources import Resources
 from webapp.responses import HTTPProblem
 from webapp.table import Keys
@@ -141,25 +141,35 @@ IF_MATCH_HEADER: Final = Header(
 
 
 class IncidentsCursor(Cursor):
-    """Where a page of incidents begins: before the one with this id."""
+    """Where a page of incidents begins: before the one with this id. The rest is what was asked for."""
 
     state: Openness | None
+    from_: UtcTime | None
+    to: UtcTime | None
     before: Annotated[str, Field(pattern=ID_PATTERN)]
 
 
 def position_of(query: IncidentsQuery) -> str | None:
     """Returns the id before which the page starts; None for the first page.
 
-    Raises `HTTPProblem`, 400, if the cursor belongs to another list.
+    Raises `HTTPProblem`, 400, if the range is empty, or the cursor belongs to another list.
     """
+    if query.from_ and query.to and query.from_ >= query.to:
+        raise HTTPProblem(
+            HTTPStatus.BAD_REQUEST,
+            "The range of time is wrong.",
+            errors=[{"parameter": "from", "detail": "It must be before to."}],
+        )
     if query.cursor is None:
         return None
     cursor = decode_cursor(query.cursor, IncidentsCursor)
-    if cursor.state != query.state:
+    if (cursor.state, cursor.from_, cursor.to) != (query.state, query.from_, query.to):
         raise wrong_cursor()
     return cursor.before
 
 
 def cursor_before(identifier: str, query: IncidentsQuery) -> str:
     """Returns the cursor of the page with the incidents before the one with this id."""
-    return encode_cursor(IncidentsCursor(state=query.state, before=identifier))
+    return encode_cursor(
+        IncidentsCursor(state=query.state, from_=query.from_, to=query.to, before=identifier)
+    )

@@ -3,11 +3,13 @@
 import asyncio
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Literal
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final, Literal
+from uuid import UUID
 
 from webapp.board import Board, utc_now
 from webapp.calls import call_aws
-from webapp.incidents.models import Incident, Openness, Progress
+from webapp.incidents.models import Incident, Kind, Openness, Severity, as_of, incident_id, open_at
 from webapp.table import (
     IDEMPOTENCY_KEPT,
     IDS,
@@ -20,12 +22,15 @@ from webapp.table import (
 from webapp.table_client import ConditionError, TableClient
 
 if TYPE_CHECKING:
-    from types_aiobotocore_dynamodb.type_defs import TransactWriteItemTypeDef
+    from types_aiobotocore_dynamodb.type_defs import AttributeValueTypeDef, TransactWriteItemTypeDef
 
     from webapp.table import Item
 
 MOST_OPEN: Final = 50
-"""Incidents that may be open at once, so that each task can hold all of them."""
+"""Incidents and maintenances that may be open at once, so that each task can hold all of them."""
+
+FORGOTTEN_AFTER: Final = timedelta(hours=1)
+"""After its end, the id of a maintenance leaves the open ones: by then every task's clock says it is over."""
 
 MOST_READS: Final = 3
 """Reads in one refresh of the board."""
@@ -46,6 +51,15 @@ class Claim:
 
     key: Key
     fingerprint: str
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """The incidents of a list: those in a state, and that began from `start` on and before `end`."""
+
+    state: Openness | None = None
+    start: datetime | None = None
+    end: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -93,10 +107,11 @@ _CLAIMING: Final = 2
 """Position of the claim among the writes of a new incident."""
 
 
-async def replace_incident(table: TableClient, after: Incident) -> None:
+async def replace_incident(table: TableClient, before: Incident, after: Incident) -> None:
     """Puts the next version of an incident in the place of the one before.
 
-    Raises `ConditionError` when the table has another version than the one before.
+    Raises `ConditionError` when the table has another version than the one before, `TooManyOpenError` when
+    it is reopened and there is no room for one more.
     """
     putting: TransactWriteItemTypeDef = {
         "Put": {
@@ -104,66 +119,114 @@ async def replace_incident(table: TableClient, after: Incident) -> None:
             "Item": _item_of(table, after),
             "ConditionExpression": "#version = :before",
             "ExpressionAttributeNames": {"#version": "version"},
-            "ExpressionAttributeValues": {":before": {"N": str(after.version - 1)}},
+            "ExpressionAttributeValues": {":before": {"N": str(before.version)}},
         }
     }
-    closing = (_remove_from_open(table, after),) if after.state is Progress.RESOLVED else ()
-    await table.transact(putting, *closing)
+    moving: tuple[TransactWriteItemTypeDef, ...] = ()
+    if after.is_over:
+        moving = (_remove_from_open(table, [after.id]),)
+    elif before.is_over:
+        moving = (_add_to_open(table, after),)
+    try:
+        await table.transact(putting, *moving)
+    except ConditionError as error:
+        if error.found.keys() == {_MOVING}:
+            raise TooManyOpenError from error
+        raise
+
+
+_MOVING: Final = 1
+"""Position of the change of the open ids among the writes of a change."""
 
 
 async def read_incident(table: TableClient, identifier: str) -> Incident | None:
-    """The incident as it is now; None when there is none of this id."""
+    """The incident as it was last written; None when there is none of this id."""
     item = await table.get(table.keys.incident(identifier))
-    return None if item is None else _incident_of(item)
+    return None if item is None else incident_of(item)
 
 
 async def read_open_incidents(table: TableClient) -> tuple[Incident, ...]:
-    """All open incidents, those opened last first."""
-    return await _read_open(table, await _read_open_ids(table))
+    """All open incidents, the newest first. Removes the ids of maintenances that ended long ago."""
+    found, now = await _read_all(table, await _read_open_ids(table)), utc_now()
+    forgotten = [each.id for each in found if each.ends_at and each.ends_at + FORGOTTEN_AFTER < now]
+    if forgotten:
+        await table.transact(_remove_from_open(table, forgotten))
+    return open_at(found, now)
 
 
 async def list_incidents(
-    table: TableClient, state: Openness | None, before: str | None, limit: int
+    table: TableClient, wanted: Wanted, before: str | None, limit: int, now: datetime
 ) -> Listed:
-    """Incidents opened before the one with this id, those opened last first, `MOST_LISTED` bytes at most.
+    """Incidents in their state at a time, the newest first, `MOST_LISTED` bytes at most.
 
-    Raises `AwsError` when the table does not answer, or not in time.
+    With `before`, those that sort before this id. Raises `AwsError` when the table does not answer, or not in
+    time.
     """
-    listing = _list_open(table, before, limit) if state == "open" else _list(table, state, before, limit)
+    lowest = "" if wanted.start is None else incident_id(wanted.start, bytes(10))
+    highest = NEWER_THAN_ANY_INCIDENT if wanted.end is None else _before(incident_id(wanted.end, bytes(10)))
+    if before is not None:
+        highest = min(highest, _before(before))
+    if lowest > highest:
+        return Listed((), None)
+    if wanted.state == "open":
+        listing = _list_open(table, lowest, highest, limit, now)
+    else:
+        listing = _list(table, wanted.state, lowest, highest, limit, now)
     return await call_aws("dynamodb:Query", listing, deadline=LONGEST_LISTING)
 
 
-async def _list_open(table: TableClient, before: str | None, limit: int) -> Listed:
-    identifiers = [found for found in await _read_open_ids(table) if before is None or found < before]
+def _before(identifier: str) -> str:
+    """The highest id that sorts before this one."""
+    return str(UUID(int=max(0, UUID(identifier).int - 1)))
+
+
+async def _list_open(table: TableClient, lowest: str, highest: str, limit: int, now: datetime) -> Listed:
+    identifiers = [found for found in await _read_open_ids(table) if lowest <= found <= highest]
     page = identifiers[:limit]
     incidents: list[Incident] = []
     for start in range(0, len(page), _AT_ONCE):
-        incidents += await _read_open(table, page[start : start + _AT_ONCE])
+        incidents += open_at(await _read_all(table, page[start : start + _AT_ONCE]), now)
         fitting = _fitting(incidents)
         if fitting < len(incidents):
             return Listed(tuple(incidents[:fitting]), incidents[fitting - 1].id)
-    # The last one may have been resolved since, so the next page goes by the ids.
+    # The last one may be over by now, so the next page goes by the ids.
     return Listed(tuple(incidents), page[-1] if len(identifiers) > len(page) else None)
 
 
-async def _list(table: TableClient, state: Openness | None, before: str | None, limit: int) -> Listed:
-    upper = NEWER_THAN_ANY_INCIDENT if before is None else table.keys.incident(before).sk
-    resolved = ("attribute_exists(#resolved_at)", {"#resolved_at": "resolved_at"})
+async def _list(
+    table: TableClient, state: Openness | None, lowest: str, highest: str, limit: int, now: datetime
+) -> Listed:
+    values: dict[str, AttributeValueTypeDef] = {
+        ":pk": {"S": table.keys.incidents},
+        ":lowest": {"S": table.keys.incident(lowest).sk},
+        ":highest": {"S": table.keys.incident(highest).sk},
+    }
+    resolved = None
+    if state == "resolved":
+        # Both times are whole seconds in UTC, so they compare as text.
+        values[":now"] = {"S": now.strftime(_SECONDS)}
+        resolved = (
+            "attribute_exists(#resolved_at) OR #ends_at <= :now",
+            {"#resolved_at": "resolved_at", "#ends_at": "ends_at"},
+        )
     pages = table.pages(
-        "pk = :pk AND sk < :upper",
-        {":pk": {"S": table.keys.incidents}, ":upper": {"S": upper}},
-        filter=resolved if state == "resolved" else None,
+        "pk = :pk AND sk BETWEEN :lowest AND :highest",
+        values,
+        filter=resolved,
         newest_first=True,
         most=limit + 1,
     )
     incidents: list[Incident] = []
     async with aclosing(pages):
         async for page in pages:
-            incidents += (_incident_of(item) for item in page)
+            incidents += (as_of(incident_of(item), now) for item in page)
             fitting = min(_fitting(incidents), limit)
             if fitting < len(incidents):
                 return Listed(tuple(incidents[:fitting]), incidents[fitting - 1].id)
     return Listed(tuple(incidents), None)
+
+
+_SECONDS: Final = "%Y-%m-%dT%H:%M:%SZ"
 
 
 def _fitting(incidents: list[Incident]) -> int:
@@ -181,10 +244,9 @@ async def _read_open_ids(table: TableClient) -> list[str]:
     return sorted(item[IDS]["SS"], reverse=True) if item and IDS in item else []
 
 
-async def _read_open(table: TableClient, identifiers: list[str]) -> tuple[Incident, ...]:
+async def _read_all(table: TableClient, identifiers: list[str]) -> tuple[Incident, ...]:
     found = await asyncio.gather(*(read_incident(table, identifier) for identifier in identifiers))
-    # One may have been resolved since the ids were read.
-    return tuple(incident for incident in found if incident and incident.state is not Progress.RESOLVED)
+    return tuple(incident for incident in found if incident)
 
 
 async def refresh_open_incidents(table: TableClient, board: Board) -> None:
@@ -218,8 +280,7 @@ def with_incident(known: tuple[Incident, ...], incident: Incident) -> tuple[Inci
     if any(other.id == incident.id and other.version > incident.version for other in known):
         return known
     others = [other for other in known if other.id != incident.id]
-    is_open = incident.state is not Progress.RESOLVED
-    return tuple(sorted([*others, incident] if is_open else others, key=_by_id, reverse=True))
+    return tuple(sorted(others if incident.is_over else [*others, incident], key=_by_id, reverse=True))
 
 
 def _by_id(incident: Incident) -> str:
@@ -263,14 +324,14 @@ def _add_to_open(table: TableClient, incident: Incident) -> "TransactWriteItemTy
     }
 
 
-def _remove_from_open(table: TableClient, incident: Incident) -> "TransactWriteItemTypeDef":
+def _remove_from_open(table: TableClient, identifiers: list[str]) -> "TransactWriteItemTypeDef":
     return {
         "Update": {
             "TableName": table.name,
             "Key": table.keys.open_incidents.attributes,
             "UpdateExpression": "DELETE #ids :ids",
             "ExpressionAttributeNames": {"#ids": IDS},
-            "ExpressionAttributeValues": {":ids": {"SS": [incident.id]}},
+            "ExpressionAttributeValues": {":ids": {"SS": identifiers}},
         }
     }
 
@@ -279,5 +340,18 @@ def _item_of(table: TableClient, incident: Incident) -> "Item":
     return item_of(table.keys.incident(incident.id), incident.model_dump(mode="json"))
 
 
-def _incident_of(item: "Item") -> Incident:
-    return Incident.model_validate({"resolved_at": None, **content_of(item)})
+def incident_of(item: "Item") -> Incident:
+    """Returns the incident of an item.
+
+    Items from before there were components, severities and maintenances have services in their place, and
+    their updates no numbers.
+    """
+    content: dict[str, Any] = content_of(item)
+    if "services" in content:
+        content["components"] = content.pop("services")
+        content |= {"kind": Kind.INCIDENT, "severity": Severity.MINOR}
+        count = len(content["updates"])
+        content["updates"] = [
+            update | {"number": count - position} for position, update in enumerate(content["updates"])
+        ]
+    return Incident.model_validate(content)

@@ -1,0 +1,91 @@
+"""The state in which a component is shown, by what its check found and what people say."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.webapp.announced import HOUR, NOW, change, incident, maintenance
+from webapp.components import Component, Kind
+from webapp.incidents.models import Incident
+from webapp.incidents.shown import public_view, raised_state, shown_state
+from webapp.states import State, worst
+
+FOUND = [State.OPERATIONAL, State.DEGRADED, State.DOWN, State.UNKNOWN]
+RAISED = [("minor", State.DEGRADED), ("major", State.DOWN), ("critical", State.DOWN)]
+
+
+@pytest.mark.parametrize("found", FOUND)
+@pytest.mark.parametrize(("severity", "state"), RAISED)
+def test_an_incident_raises_its_components_and_no_others(severity: str, state: State, found: State) -> None:
+    open_incidents = (incident(severity=severity),)
+    assert shown_state("services.web", found, open_incidents, NOW) is worst((found, state))
+    assert shown_state("queues.orders", found, open_incidents, NOW) is found
+
+
+@pytest.mark.parametrize(
+    ("severity", "state"),
+    [("minor", State.OPERATIONAL), ("major", State.OPERATIONAL), ("critical", State.DOWN)],
+)
+def test_without_components_only_a_critical_incident_concerns_all(severity: str, state: State) -> None:
+    open_incidents = (incident(severity=severity, components=[]),)
+    assert shown_state("queues.orders", State.OPERATIONAL, open_incidents, NOW) is state
+
+
+def test_a_resolved_incident_raises_nothing() -> None:
+    resolved = change(incident(severity="critical"), state="resolved", message="Over.")
+    assert shown_state("services.web", State.OPERATIONAL, (resolved,), NOW) is State.OPERATIONAL
+    assert raised_state((resolved,), NOW) is State.OPERATIONAL
+
+
+@pytest.mark.parametrize("found", FOUND)
+def test_a_component_shows_maintenance_while_one_is_in_progress(found: State) -> None:
+    announced = (maintenance(), incident(severity="critical", components=["queues.orders"]))
+    for component, now, state in (
+        ("queues.orders", NOW, State.DOWN),
+        ("queues.orders", NOW + HOUR, State.MAINTENANCE),
+        ("queues.orders", NOW + 2 * HOUR, State.DOWN),
+        ("services.web", NOW + HOUR, found),
+    ):
+        assert shown_state(component, found, announced, now) is state
+
+
+def test_without_incidents_the_state_is_what_the_check_found() -> None:
+    for found in FOUND:
+        assert shown_state("services.web", found, None, NOW) is found
+        assert shown_state("services.web", found, (), NOW) is found
+    assert raised_state(None, NOW) is State.OPERATIONAL
+
+
+@pytest.mark.parametrize(("severity", "state"), RAISED)
+def test_the_headline_is_raised_by_incidents_without_components_too(severity: str, state: State) -> None:
+    assert raised_state((maintenance(), incident(severity=severity, components=[])), NOW) is state
+
+
+@given(
+    st.sampled_from(FOUND),
+    st.lists(
+        st.builds(
+            lambda severity, ids: incident(severity=severity, components=ids),
+            st.sampled_from(["minor", "major", "critical"]),
+            st.lists(st.sampled_from(["services.web", "queues.orders"]), unique=True),
+        ),
+        max_size=4,
+    ),
+)
+def test_an_incident_never_makes_a_state_better(found: State, open_incidents: list[Incident]) -> None:
+    shown = shown_state("services.web", found, open_incidents, NOW)
+    assert worst((found, shown)) is shown
+
+
+def test_the_public_sees_only_components_that_are_public_and_there() -> None:
+    def component(identifier: str, *, public: bool) -> Component:
+        return Component(id=identifier, kind=Kind.WEB, name="n", group="g", public=public, resource="r")
+
+    watched = {
+        "services.web": component("services.web", public=True),
+        "status.alarms": component("status.alarms", public=False),
+    }
+    seen = incident(components=["status.alarms", "services.web", "queues.gone"])
+    assert public_view(seen, watched).components == ("services.web",)
+    only = incident(components=["services.web"])
+    assert public_view(only, watched) is only

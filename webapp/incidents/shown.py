@@ -1,0 +1,54 @@
+"""What open incidents and maintenances make of the states that checks find, and what the public sees."""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Final
+
+from webapp.components import Component
+from webapp.incidents.models import Incident, Progress, Severity, open_at
+from webapp.states import State, worst
+
+RAISED: Final[Mapping[Severity, State]] = {
+    Severity.MINOR: State.DEGRADED,
+    Severity.MAJOR: State.DOWN,
+    Severity.CRITICAL: State.DOWN,
+}
+"""The state that an incident raises its components to."""
+
+
+def shown_state(
+    component_id: str, found: State, open_incidents: Iterable[Incident] | None, now: datetime
+) -> State:
+    """Returns the state in which a component is shown, of which a check found `found`.
+
+    That is maintenance while one is in progress, and otherwise the worst of what the check found and of what
+    open incidents raise it to. `open_incidents` is None until they are first read.
+    """
+    concerning = [each for each in open_at(open_incidents or (), now) if _concerns(each, component_id)]
+    if any(each.state is Progress.IN_PROGRESS for each in concerning):
+        return State.MAINTENANCE
+    return worst((found, *_raised(concerning)))
+
+
+def raised_state(open_incidents: Iterable[Incident] | None, now: datetime) -> State:
+    """Returns the worst state that open incidents raise anything to, whichever components they concern.
+
+    It is for the headline: operational without incidents.
+    """
+    return worst((State.OPERATIONAL, *_raised(open_at(open_incidents or (), now))))
+
+
+def public_view(incident: Incident, components: Mapping[str, Component]) -> Incident:
+    """Returns an incident without the components that the public does not see, or that are not there now."""
+    seen = tuple(each for each in incident.components if each in components and components[each].public)
+    return incident if seen == incident.components else incident.model_copy(update={"components": seen})
+
+
+def _concerns(incident: Incident, component_id: str) -> bool:
+    if incident.components:
+        return component_id in incident.components
+    return incident.severity is Severity.CRITICAL
+
+
+def _raised(incidents: Iterable[Incident]) -> Iterable[State]:
+    return (RAISED[each.severity] for each in incidents if each.severity is not None)

@@ -15,7 +15,8 @@ unexport $(1)
 endif
 endef
 $(foreach variable,PYTHON UPGRADE ENV STACK SERVICE IMAGE COMMIT REPOSITORY RUN VERDICT ID \
-  PR FROM TO BAKE TIMEOUT ADDRESS PORT SINCE FOLLOW COMMAND NAME JSON YES WITHOUT DIRECTORY ALLOW_OLDER IMAGES,$(eval $(call take-literally,$(variable))))
+  PR FROM TO BAKE TIMEOUT ADDRESS PORT SINCE FOLLOW COMMAND NAME JSON YES WITHOUT DIRECTORY ALLOW_OLDER IMAGES \
+  QUEUE TITLE MESSAGE SEVERITY STATE COMPONENTS STARTS ENDS CORRECT,$(eval $(call take-literally,$(variable))))
 
 export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/.tools:$(PATH)
 
@@ -174,6 +175,29 @@ run-job: $(ready) ## Start a run of a job, wait, and show how it ended with the 
 .PHONY: redrive
 redrive: $(ready) ## Move the dead letters of a queue back to it, so that its readers try again [ENV= QUEUE=]
 	@$(ops) redrive $${ENV:+--env "$$ENV"} $${QUEUE:+--queue "$$QUEUE"}
+
+.PHONY: incident
+incident: $(ready) ## Open an incident on the status page, with the token in STATUS_TOKEN [ENV= TITLE= MESSAGE= SEVERITY= COMPONENTS= ADDRESS=]
+	@$(ops) incident $${ENV:+--env "$$ENV"} $${TITLE:+--title "$$TITLE"} $${MESSAGE:+--message "$$MESSAGE"} \
+	  $${SEVERITY:+--severity "$$SEVERITY"} $${COMPONENTS:+--components "$$COMPONENTS"} \
+	  $${ADDRESS:+--address "$$ADDRESS"}
+
+.PHONY: incident-update
+incident-update: $(ready) ## Update, resolve, reopen or cancel an incident or maintenance, or correct an update [ENV= ID= MESSAGE= STATE= SEVERITY= TITLE= COMPONENTS= ENDS= CORRECT=<number> ADDRESS=]
+	@$(ops) incident-update $${ENV:+--env "$$ENV"} $${ID:+--id "$$ID"} $${MESSAGE:+--message "$$MESSAGE"} \
+	  $${STATE:+--state "$$STATE"} $${SEVERITY:+--severity "$$SEVERITY"} $${TITLE:+--title "$$TITLE"} \
+	  $${COMPONENTS+--components "$$COMPONENTS"} $${ENDS:+--ends "$$ENDS"} $${CORRECT:+--correct "$$CORRECT"} \
+	  $${ADDRESS:+--address "$$ADDRESS"}
+
+.PHONY: maintenance
+maintenance: $(ready) ## Announce a maintenance on the status page [ENV= TITLE= MESSAGE= STARTS= ENDS= COMPONENTS= ADDRESS=]
+	@$(ops) maintenance $${ENV:+--env "$$ENV"} $${TITLE:+--title "$$TITLE"} $${MESSAGE:+--message "$$MESSAGE"} \
+	  $${STARTS:+--starts "$$STARTS"} $${ENDS:+--ends "$$ENDS"} $${COMPONENTS:+--components "$$COMPONENTS"} \
+	  $${ADDRESS:+--address "$$ADDRESS"}
+
+.PHONY: incidents
+incidents: $(ready) ## List open incidents, and coming and running maintenances [ENV= ADDRESS=]
+	@$(ops) incidents $${ENV:+--env "$$ENV"} $${ADDRESS:+--address "$$ADDRESS"}
 
 .PHONY: outputs
 outputs: $(ready) ## Show the outputs of an environment's stacks, or one of them [ENV= NAME= JSON=]

@@ -142,7 +142,7 @@ def _as_whom(expected: Expected | None, asked: Asked | None) -> str:
 def look(address: str, expected: Expected | None, asked: Asked | None = None) -> str:
     """Returns what is wrong with a service's answers right now, or an empty string."""
     # Proxies of the environment are for other hosts, not for the loopback.
-    with httpx.Client(timeout=_REQUEST_SECONDS, trust_env=not _is_here(address)) as client:
+    with httpx.Client(timeout=_REQUEST_SECONDS, trust_env=not is_here(address)) as client:
         if asked:
             return _look_at(client, address, expected, asked)
         for path in (contract.HEALTH_PATH, contract.READY_PATH):
@@ -203,7 +203,8 @@ def _other_release(url: str, content: bytes, expected: Expected) -> str:
     return ""
 
 
-def _is_here(address: str) -> bool:
+def is_here(address: str) -> bool:
+    """Returns whether an address is one of this machine's loopback."""
     host = httpx.URL(address).host
     try:
         return ipaddress.ip_address(host).is_loopback

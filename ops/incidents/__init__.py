@@ -1,0 +1,1 @@
+"""What people tell the status page of an environment: incidents and maintenances."""

@@ -97,90 +97,86 @@ def groups(environment: Environment) -> frozenset[str]:
 def resources(project: Project, environment: Environment, key: str) -> Mapping[Resource, tuple[str, ...]]:
     """Returns the ARNs of what a status app acts on, by the resources that its grants name.
 
-    CloudWatch asks for the right to all alarms when it looks for those whose names begin alike, and EFS for
-    all file systems when it looks for one by its creation token.
+    They stand for all that has a name of the environment's, or a policy would grow with each store beyond
+    what IAM allows; stores that were there before have names of their own. CloudWatch asks for the right to
+    all alarms when it looks for those whose names begin alike, and EFS for all file systems when it looks for
+    one by its creation token.
     Sources: AWS Service Authorization Reference; aws-samples/amazon-cloudwatch-auto-alarms, issue 1.
     """
-    name, here = project.name, f"{environment.region}:{environment.account_id}"
-    services = environment.services.items()
-    cluster = naming.base(name, environment.name)
+    here = f"{environment.region}:{environment.account_id}"
+    base = naming.base(project.name, environment.name)
+    own = {
+        Resource.DATABASES: f"arn:aws:rds:{here}:db:{base}-*",
+        Resource.CACHES: f"arn:aws:elasticache:{here}:replicationgroup:{base}-*",
+        Resource.QUEUES: f"arn:aws:sqs:{here}:{base}-*",
+        Resource.TOPICS: f"arn:aws:sns:{here}:{base}-*",
+        Resource.BUCKETS: f"arn:aws:s3:::{base}-*-{environment.account_id}",
+        Resource.TABLES: f"arn:aws:dynamodb:{here}:table/{base}-*",
+        Resource.VOLUMES: f"arn:aws:elasticfilesystem:{here}:file-system/*",
+        Resource.STATE_MACHINES: f"arn:aws:states:{here}:stateMachine:{base}-*",
+        Resource.TARGETS: "*",
+    }
+    there = existing(project, environment)
+    absent = _absent(environment)
     return {
-        Resource.TABLE: (naming.table_arn(name, environment),),
-        Resource.SERVICES: tuple(
-            f"arn:aws:ecs:{here}:service/{cluster}/{naming.service_name(name, environment.name, each)}"
-            for each, service in services
-            if service.kind != "job"
-        ),
-        Resource.STATE_MACHINES: tuple(
-            naming.state_machine_arn(name, environment, each)
-            for each, service in services
-            if service.kind == "job"
-        ),
-        Resource.DATABASES: tuple(
-            f"arn:aws:rds:{here}:db:{naming.database_identifier(name, environment, each)}"
-            for each in environment.databases
-        ),
-        Resource.CACHES: tuple(
-            f"arn:aws:elasticache:{here}:replicationgroup:{naming.store_name(name, environment.name, each)}"
-            for each in environment.caches
-        ),
-        Resource.QUEUES: tuple(
-            naming.queue_arn(environment, url.rpartition("/")[2])
-            for each in environment.queues
-            for url in _queue_urls(project, environment, each)
-        ),
-        Resource.TOPICS: tuple(naming.topic_arn(name, environment, each) for each in environment.topics),
-        Resource.BUCKETS: tuple(
-            f"arn:aws:s3:::{naming.bucket_name(name, environment, each)}" for each in environment.buckets
-        ),
-        Resource.TABLES: tuple(
-            naming.store_table_arn(name, environment, each) for each in environment.tables
-        ),
-        Resource.VOLUMES: (f"arn:aws:elasticfilesystem:{here}:file-system/*",) if environment.volumes else (),
+        Resource.TABLE: (naming.table_arn(project.name, environment),),
+        Resource.SERVICES: (f"arn:aws:ecs:{here}:service/{base}/{base}-*",),
         Resource.IMAGES: (naming.repository_arn(project, key),),
         Resource.ALARMS: (f"arn:aws:cloudwatch:{here}:alarm:*",),
-        Resource.TARGETS: ("*",) if any(routing.is_balanced(each) for _, each in services) else (),
         Resource.ANY: ("*",),
+        **{
+            resource: () if resource in absent else (arn, *there.get(resource, ()))
+            for resource, arn in own.items()
+        },
     }
 
 
-def about_existing(project: Project, environment: Environment) -> list[Statement]:
-    """Returns what a status app asks about existing stores, whose names are not the project's."""
+def existing(project: Project, environment: Environment) -> Mapping[Resource, tuple[str, ...]]:
+    """Returns the ARNs of stores that were there before, whose names are not the project's."""
     name, here = project.name, f"{environment.region}:{environment.account_id}"
-    arns = {
-        Resource.DATABASES: [
+    return {
+        Resource.DATABASES: tuple(
             f"arn:aws:rds:{here}:db:{naming.database_identifier(name, environment, key)}"
             for key, each in environment.databases.items()
             if each.existing
-        ],
-        Resource.QUEUES: [
+        ),
+        Resource.QUEUES: tuple(
             naming.queue_arn(environment, naming.queue_name(name, environment, key))
             for key, each in environment.queues.items()
             if each.existing
-        ],
-        Resource.BUCKETS: [
+        ),
+        Resource.BUCKETS: tuple(
             f"arn:aws:s3:::{naming.bucket_name(name, environment, key)}"
             for key, each in environment.buckets.items()
             if each.existing
-        ],
+        ),
     }
-    return [
-        Statement(grant.sid, grant.actions, [arn])
-        for grant in STATUS.grants
-        for arn in arns.get(grant.resource, ())
-    ]
 
 
-def called(environment: Environment) -> frozenset[str]:
-    """Returns the AWS services, by their IAM prefixes, that the status apps of an environment call."""
+def about_existing(project: Project, environment: Environment) -> Iterator[Statement]:
+    """Yields what a status app asks about them."""
+    arns = existing(project, environment)
+    for grant in STATUS.grants:
+        for arn in arns.get(grant.resource, ()):
+            yield Statement(grant.sid, grant.actions, [arn])
+
+
+def _absent(environment: Environment) -> frozenset[Resource]:
+    """Returns the kinds of resources that an environment has none of."""
     services = environment.services.values()
-    if all(service.kind != "status" for service in services):
-        return frozenset()
     absent = {resource for table, (_, _, resource) in STORES.items() if not getattr(environment, table)}
     if all(service.kind != "job" for service in services):
         absent.add(Resource.STATE_MACHINES)
     if not any(routing.is_balanced(service) for service in services):
         absent.add(Resource.TARGETS)
+    return frozenset(absent)
+
+
+def called(environment: Environment) -> frozenset[str]:
+    """Returns the AWS services, by their IAM prefixes, that the status apps of an environment call."""
+    if all(service.kind != "status" for service in environment.services.values()):
+        return frozenset()
+    absent = _absent(environment)
     grants = [grant for grant in STATUS.grants if grant.resource not in absent]
     return frozenset(action.partition(":")[0] for grant in grants for action in grant.actions)
 

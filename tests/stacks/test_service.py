@@ -105,7 +105,7 @@ def test_the_task_role_may_do_what_the_contract_grants_and_no_more(stacks: dict[
     here = "eu-central-1:111111111111"
     resources = {
         contract.Resource.TABLE: f"arn:aws:dynamodb:{here}:table/oaktree-dev-status",
-        contract.Resource.SERVICES: f"arn:aws:ecs:{here}:service/oaktree-dev/oaktree-dev-web",
+        contract.Resource.SERVICES: f"arn:aws:ecs:{here}:service/oaktree-dev/oaktree-dev-*",
         contract.Resource.IMAGES: f"arn:aws:ecr:{here}:repository/oaktree/web",
         contract.Resource.ALARMS: f"arn:aws:cloudwatch:{here}:alarm:*",
         contract.Resource.TARGETS: "*",

@@ -5,7 +5,8 @@ import re
 
 from tests.docker.dockerfile import final_stage, instructions, only
 from tests.places import ROOT
-from webapp.contract import COMMAND, GRANTS, HEALTH_COMMAND, PORT, STOP_SIGNAL, USER
+from webapp.checks import CHECKS
+from webapp.contract import COMMAND, HEALTH_COMMAND, PORT, STOP_SIGNAL, USER
 from webapp.health import TIMEOUT
 
 
@@ -37,10 +38,10 @@ def test_the_base_is_pinned_by_digest_with_its_tag_beside_it() -> None:
     assert re.fullmatch(r"python:3\.\d+-slim@sha256:[0-9a-f]{64}", outside[0])
 
 
-def test_botocore_keeps_the_services_that_the_contract_grants() -> None:
+def test_botocore_keeps_the_services_that_the_checks_call() -> None:
     (install,) = [arguments for name, arguments in instructions() if "botocore/data" in arguments]
     kept = re.findall(r"! -name (\S+)", install)
-    assert kept == sorted({action.partition(":")[0] for grant in GRANTS for action in grant.actions})
+    assert kept == sorted({client for check in CHECKS.values() for client in check.clients})
 
 
 def test_the_build_sees_only_what_it_copies() -> None:

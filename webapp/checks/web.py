@@ -1,6 +1,5 @@
 """Checks a web service: its tasks, their health behind the load balancer, and what it answers over HTTP."""
 
-import asyncio
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final
@@ -29,6 +28,8 @@ async def check(clients: "Clients", component: Component, settings: "Settings") 
     not asked. The finding's latency is that of the request. Details: those of the tasks, `targets` and
     `healthy_targets`, and the `http_status` of the answer. Raises `AwsError`.
     """
+    import asyncio
+
     from webapp.calls import AwsError
 
     url = settings.probe_urls.get(component.id)

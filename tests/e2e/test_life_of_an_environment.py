@@ -29,6 +29,7 @@ from tests.e2e.inventory import inventory
 from tests.e2e.roles import beyond, note_permissions, read_role
 from tests.ops.github_tokens import trust_github
 from tests.webapp.waiting import soon
+from webapp.contract import fingerprint
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1200)]
 
@@ -64,6 +65,7 @@ waf         = { rate_limit = 2000 }
 
 [services.status]
 domain  = "status.shop.example.com"
+secrets = { WRITE_TOKEN_SHA256 = "ssm:/shop/dev/write-token-sha256" }
 scaling = { min_capacity = 1, max_capacity = 1 }
 """
 
@@ -222,21 +224,24 @@ def test_a_job_runs_to_its_end(desk: Desk) -> None:
 
 def test_the_status_page_knows_the_platform_that_it_runs_on(desk: Desk) -> None:
     status = operational_status(address(desk, "status"))
-    assert (status["environment"], status["service"], status["region"]) == ("dev", "status", REGION)
+    assert {f"services.{service}" for service in SERVICES} <= status["components"].keys()
     record = desk.embedded.client("ssm", REGION, ACCOUNT).get_parameter(Name=f"/{NAME}/dev/releases/status")
-    assert json.loads(record["Parameter"]["Value"])["image"].endswith(status["release"]["digest"])
+    runs = json.loads(record["Parameter"]["Value"])
+    assert status["fingerprint"] == fingerprint(runs["image"].partition("@")[2], runs["commit"])
 
 
 def test_an_alarm_that_is_raised_shows_in_the_status_until_it_is_over(desk: Desk) -> None:
     cloudwatch = desk.embedded.client("cloudwatch", REGION, ACCOUNT)
     status = address(desk, "status")
+    token = (desk.directory / ".oaktree/local/write-token").read_text().strip()
 
     def told() -> str:
-        message: str = httpx.get(f"{status}/api/status/cloudwatch").json()["message"]
-        return message
+        url = f"{status}/api/operator/status/status.alarms"
+        answer = httpx.get(url, headers={"Authorization": f"Bearer {token}"})
+        return str(answer.json()["finding"])
 
     quiet = told()
-    for state, message in (("ALARM", "Raised: cpu."), ("OK", quiet)):
+    for state, message in (("ALARM", "Raised: status/cpu."), ("OK", quiet)):
         cloudwatch.set_alarm_state(AlarmName=f"{NAME}-dev-status/cpu", StateValue=state, StateReason="a test")
         soon(told, message.__eq__, seconds=40)
 

@@ -7,7 +7,6 @@ import json
 import re
 import urllib.request
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
@@ -15,6 +14,7 @@ from ops.local.embedded import Embedded, find_embedded
 from ops.local.processes import running
 from tests.ops.conftest import ACCOUNT, REGION, Desk
 from tests.ops.fake_app import fake_app
+from webapp.contract import fingerprint
 
 pytestmark = pytest.mark.e2e
 
@@ -50,10 +50,9 @@ def pushed(embedded: Embedded, commit: str) -> str:
     return f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/oaktree/web@{put['image']['imageId']['imageDigest']}"
 
 
-def release_of(address: str) -> dict[str, Any]:
+def fingerprint_of(address: str) -> str:
     with urllib.request.urlopen(f"{address}/api/status", timeout=10) as answer:
-        content: dict[str, Any] = json.load(answer)["release"]
-    return content
+        return str(json.load(answer)["fingerprint"])
 
 
 def address_of(desk: Desk) -> str:
@@ -68,8 +67,7 @@ def test_a_release_is_deployed_and_the_app_is_it(here: Desk, embedded_here: Embe
     assert re.search(r"^\+ app web +\d+ s  started at http://127\.0\.0\.1:\d+$", done.stdout, re.MULTILINE)
     assert "dev: web runs abcdef2 (sha256:" in done.stdout
     assert running(APP, here.checkout.local) != before
-    found = release_of(address_of(here))
-    assert (found["digest"], found["commit"]) == (image.partition("@")[2], "abcdef2")
+    assert fingerprint_of(address_of(here)) == fingerprint(image.partition("@")[2], "abcdef2")
 
 
 def test_deploying_it_again_restarts_nothing(here: Desk) -> None:
@@ -87,6 +85,7 @@ def test_the_smoke_test_finds_the_app(here: Desk) -> None:
 
 
 def test_a_release_whose_smoke_test_fails_is_undone(here: Desk, embedded_here: Embedded) -> None:
+    before = fingerprint_of(address_of(here))
     image = pushed(embedded_here, "abcdef3")
     with fake_app() as other:
         other.be("sha256:" + "f" * 64, "fffffff")
@@ -94,7 +93,7 @@ def test_a_release_whose_smoke_test_fails_is_undone(here: Desk, embedded_here: E
         done = here.run("deploy", "--env", "dev", *arguments)
     assert done.returncode == 1
     assert done.stderr.startswith("dev: the release failed and was undone: web runs abcdef2 (")
-    assert release_of(address_of(here))["commit"] == "abcdef2"
+    assert fingerprint_of(address_of(here)) == before
 
 
 def test_the_smoke_test_says_that_nothing_was_started(here: Desk) -> None:

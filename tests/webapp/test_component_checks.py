@@ -264,6 +264,14 @@ def test_a_service_that_answers_is_operational_whatever_aws_tells(ask: Ask, name
     assert lost.state is State.OPERATIONAL
 
 
+def test_the_app_itself_needs_no_question(ask: Ask, embedded_aws: str, name: str) -> None:
+    put_service(embedded_aws, CLUSTER, name, IMAGE)
+    itself = Component(id="services.web", kind=Kind.WEB, name="Page", group="Things", resource=name)
+    found = ask(itself)
+    assert (found.state, found.latency_ms) == (State.OPERATIONAL, None)
+    assert found.message.startswith("It shows this page. ")
+
+
 def test_one_that_does_not_answer_in_time_is_down(monkeypatch: pytest.MonkeyPatch) -> None:
     import aiohttp
 

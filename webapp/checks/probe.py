@@ -20,13 +20,13 @@ _HEADERS: Final = {"User-Agent": "OakTree status page", "Connection": "close"}
 class Answer:
     """What a probe got: a sentence, the state that follows, and the time it took in milliseconds.
 
-    `status` is the HTTP status code, None if nothing answered.
+    `status` is the HTTP status code, None if nothing answered or was asked; so is the time.
     """
 
     state: State
     message: str
     status: int | None
-    latency_ms: float
+    latency_ms: float | None
 
 
 async def ask(http: "aiohttp.ClientSession", url: str, statuses: str) -> Answer:

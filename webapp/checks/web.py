@@ -18,6 +18,9 @@ _ANY_ANSWER: Final = "200-499"
 
 _NOT_ASKED: Final = "It is not asked over HTTP."
 
+_ITSELF: Final = Answer(State.OPERATIONAL, "It shows this page.", None, None)
+"""Stands for the answer of the app itself, where it cannot ask."""
+
 _TARGETS_UNKNOWN: Final = Finding(State.UNKNOWN, "The load balancer does not tell how its targets are.")
 
 
@@ -45,7 +48,8 @@ async def check(clients: "Clients", component: Component, settings: "Settings") 
         if service is None or not service["desiredCount"]:
             return found
         targets = await _targets(clients, service)
-        return together(found, targets, await asked if asked else None)
+        itself = _ITSELF if component.id == settings.own_id else None
+        return together(found, targets, await asked if asked else itself)
     finally:
         if asked:
             asked.cancel()

@@ -181,7 +181,7 @@ def test_services_are_checked_again_and_keep_when_their_state_began(embedded_aws
 def test_a_change_of_state_is_one_line_in_the_log(embedded_aws: str) -> None:
     put_alarms(embedded_aws, "logged/", "cpu")
     with running_app(
-        environ_of(embedded_aws, check_interval=1) | {"COMPONENTS": components(alarms="logged/")}
+        environ_of(embedded_aws, check_interval=1) | {"COMPONENTS": components(alarms="logged")}
     ) as app:
         for raised, state in (("OK", "operational"), ("ALARM", "degraded"), ("OK", "operational")):
             raise_alarm(embedded_aws, "logged/cpu", raised)

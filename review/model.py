@@ -158,6 +158,24 @@ class ActionInvocation:
 
 
 @dataclass(frozen=True, slots=True)
+class Billed:
+    """A resource that costs money, before and after the plan, whether the plan changes it or not.
+
+    `before` and `after` have the attributes that make its price, and are ABSENT where there is no
+    object. `region` is empty when the plan does not say. `links` has the address of the task
+    definition or service that it refers to, by attribute.
+    """
+
+    address: str
+    type: str
+    region: str
+    before: Tree
+    after: Tree
+    is_changed: bool
+    links: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """One plan document.
 
@@ -183,6 +201,8 @@ class Plan:
     other_drift: int
     provisioners: tuple[ProvisionerRun, ...] = ()
     """Commands that the apply runs with the resources that it creates, replaces or destroys."""
+    billed: tuple[Billed, ...] = ()
+    """What an estimate of the cost is made from."""
 
 
 @dataclass(frozen=True, slots=True)

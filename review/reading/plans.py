@@ -23,6 +23,7 @@ from review.model import (
     ResourceChange,
     Tree,
 )
+from review.reading.billed import billed_of
 from review.reading.canonical import changes_hash
 from review.reading.documents import not_a_plan
 from review.reading.drift import is_drift, is_relevant, relevant_paths
@@ -88,6 +89,7 @@ def plan_of(document: Mapping[str, Any], sha256: str) -> Plan:
         drift=_sorted(drift),
         other_drift=other_drift,
         provisioners=provisioners_of(document),
+        billed=billed_of(document, names.shown),
     )
 
 

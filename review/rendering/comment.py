@@ -11,6 +11,7 @@ from review.model import Verdict
 from review.rendering import head
 from review.rendering.blocks import Block, blocks_of, left_out, most_left_out, other_drift
 from review.rendering.budget import Shown, fit, prefix, size
+from review.rendering.cost import cost_section
 from review.rendering.head import Point, points, points_without_stacks, points_without_values
 from review.rendering.markdown import code, counted, number
 from review.rendering.wording import SYMBOLS
@@ -120,6 +121,7 @@ def _fitted(review: Review, sections: list[_Section], beginning: str, budget: in
 def _without_groups(review: Review, sections: list[_Section], beginning: str, budget: int) -> str:
     """Renders as much of the head as fits."""
     groups = [f"the groups of {counted(len(sections), 'stack')}"] if sections else []
+    groups += ["the cost"] if cost_section(review) else []
     text = beginning + _foot(budget, groups)
     if size(text) <= budget:
         return text
@@ -243,9 +245,10 @@ def _flags(review: Review) -> list[str]:
 def _body(
     review: Review, sections: list[_Section], shown: Sequence[Shown], *, with_types: bool = True
 ) -> str:
-    """Renders the stacks' sections, and a line for stacks without changes."""
+    """Renders the cost, the stacks' sections, and a line for stacks without changes."""
     each_shown = iter(shown)
     return _TEMPLATES.get_template("body.md.j2").render(
+        cost=cost_section(review),
         sections=[
             {
                 "heading": _heading(section.review),

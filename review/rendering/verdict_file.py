@@ -4,6 +4,7 @@ import json
 from dataclasses import asdict
 
 from review.model import Flag
+from review.rendering.cost import cost_json
 from review.rendering.values import pair
 from review.verdicts import Review, StackReview
 
@@ -22,13 +23,15 @@ def verdict_json(review: Review) -> str:
     `problem` (why there is no plan, or null), `waits` (what to apply first: `stack` and `reason`),
     `counts`, `changes` (`address` and `action` of each resource), and `flags`: `concern`, `title`,
     `reason`, `address`, `path`, `forced_by`, and `before` and `after` as text, at most 500 characters each.
-    The stacks are in order of their names. Holds nothing sensitive.
+    The stacks are in order of their names. `cost` is null if nothing with a price changes. Holds nothing
+    sensitive.
     """
     document = {
         "schema": SCHEMA,
         "verdict": review.verdict.name,
         "commit": review.commit or None,
         "run_url": review.run_url or None,
+        "cost": cost_json(review),
         "stacks": [_stack_json(each) for each in sorted(review.stacks, key=lambda one: one.stack.name)],
     }
     return json.dumps(document, indent=2) + "\n"

@@ -1,0 +1,274 @@
+"""Reads the resources that cost money from a plan, and from the Terraform JSON of a stack.
+
+A price may depend on what the plan leaves alone: that of a service on the size of its task definition. So
+all resources of these types are read, but only the attributes that make a price.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from review.model import ABSENT, UNKNOWN, Billed, Block, Tree
+from review.reading.masking import either, tree_of
+from review.reading.structure import actions_in, modules_in, object_in, objects_in, text_in
+
+ATTRIBUTES: Final[Mapping[str, tuple[str, ...]]] = {
+    "aws_appautoscaling_target": ("min_capacity", "resource_id", "scalable_dimension"),
+    "aws_cloudwatch_composite_alarm": (),
+    "aws_cloudwatch_dashboard": (),
+    "aws_cloudwatch_metric_alarm": ("metric_query", "period"),
+    "aws_db_instance": (
+        "allocated_storage",
+        "engine",
+        "instance_class",
+        "iops",
+        "manage_master_user_password",
+        "multi_az",
+        "storage_type",
+    ),
+    "aws_dynamodb_table": ("billing_mode",),
+    "aws_ecs_service": (
+        "capacity_provider_strategy",
+        "desired_count",
+        "launch_type",
+        "name",
+        "network_configuration",
+        "task_definition",
+    ),
+    "aws_ecs_task_definition": (
+        "arn",
+        "cpu",
+        "ephemeral_storage",
+        "family",
+        "memory",
+        "requires_compatibilities",
+        "revision",
+        "runtime_platform",
+    ),
+    "aws_eip": ("public_ipv4_pool",),
+    "aws_elasticache_cluster": ("engine", "node_type", "num_cache_nodes", "replication_group_id"),
+    "aws_elasticache_replication_group": (
+        "engine",
+        "node_type",
+        "num_cache_clusters",
+        "num_node_groups",
+        "replicas_per_node_group",
+    ),
+    "aws_kms_external_key": (),
+    "aws_kms_key": (),
+    "aws_kms_replica_key": (),
+    "aws_lb": ("internal", "ip_address_type", "load_balancer_type", "subnet_mapping", "subnets"),
+    "aws_nat_gateway": ("availability_mode",),
+    "aws_route53_zone": (),
+    "aws_secretsmanager_secret": ("replica",),
+    "aws_vpc_endpoint": ("subnet_ids", "vpc_endpoint_type"),
+    "aws_wafv2_web_acl": ("rule", "rule_json"),
+}
+"""The attributes that make the price of each type; of another type, only that there is one."""
+
+SAME: Final = {"aws_alb": "aws_lb"}
+"""Two names of one type. Source: the AWS provider's documentation of `aws_lb`."""
+
+LINKS: Final = {"aws_appautoscaling_target": "resource_id", "aws_ecs_service": "task_definition"}
+"""The attribute by which a type refers to what its price depends on."""
+
+_UNCHANGED: Final = frozenset({("no-op",), ("read",)})
+_INDEX: Final = re.compile(r"\[(?:\"(?:[^\"\\]|\\.)*\"|\d+)\]")
+_PLACES: Final = (
+    ("arn", re.compile(r"arn:aws[a-z-]*:[a-z0-9-]+:([a-z]{2}(?:-[a-z]+)+-\d):")),
+    ("availability_zone", re.compile(r"([a-z]{2}(?:-[a-z]+)+-\d)[a-z]\Z")),
+)
+"""Attributes that name the region of a resource, and how."""
+
+_EXPRESSION: Final = re.compile(r"\$\{(?:.*?\b)??(aws_[a-z0-9_]+\.[A-Za-z0-9_-]+)\.")
+
+
+def billed_of(document: Mapping[str, Any], shown: Callable[[str], str]) -> tuple[Billed, ...]:
+    """Returns what costs money in a plan, by address; `shown` gives an address as it may be shown.
+
+    What a plan forgets stays in the account, so it costs the same after it. Raises PlanError if the
+    document is not built like a plan.
+    """
+    entries = list(_entries(document))
+    regions = {entry.region for entry in entries} - {""}
+    # A plan whose provider takes its region from the environment names it in ARNs and zones only.
+    only = regions.pop() if len(regions) == 1 else ""
+    configured = _Configured.of(document, [entry.address for entry in entries])
+    return tuple(
+        sorted((entry.billed(shown, configured, only) for entry in entries), key=lambda each: each.address)
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """An entry of `resource_changes`."""
+
+    address: str
+    type: str
+    actions: tuple[str, ...]
+    before: Tree
+    after: Tree
+    region: str
+    """The region of its ARN or zone, or ""."""
+
+    def billed(self, shown: Callable[[str], str], configured: "_Configured", only: str) -> Billed:
+        target = configured.target(self.address)
+        links = ((LINKS[self.type], shown(target)),) if target else ()
+        region = configured.region(self.address) or self.region or only
+        changed = self.actions not in _UNCHANGED
+        return Billed(shown(self.address), self.type, region, self.before, self.after, changed, links)
+
+
+def _entries(document: Mapping[str, Any]) -> Iterator[_Entry]:
+    for place, item in objects_in(document, "resource_changes"):
+        if text_in(item, "mode", place) == "data":
+            continue
+        type_ = text_in(item, "type", place)
+        change = object_in(item.get("change"), f"{place}.change")
+        actions = actions_in(change, place)
+        before, after = _sides(SAME.get(type_, type_), change)
+        after = before if actions == ("forget",) else after
+        address, region = text_in(item, "address", place), _region_of(change)
+        yield _Entry(address, SAME.get(type_, type_), actions, before, after, region)
+
+
+def _region_of(change: Mapping[str, Any]) -> str:
+    for side in (change.get("before"), change.get("after")):
+        if not isinstance(side, Mapping):
+            continue
+        for name, form in _PLACES:
+            value = side.get(name)
+            if isinstance(value, str) and (found := form.match(value)):
+                return found[1]
+    return ""
+
+
+def _sides(type_: str, change: Mapping[str, Any]) -> tuple[Tree, Tree]:
+    names = ATTRIBUTES.get(type_, ())
+    marks = either(_part(change.get("before_sensitive"), names), _part(change.get("after_sensitive"), names))
+    unknown = change.get("after_unknown")
+    sides: list[Tree] = []
+    for side, parts in ((change.get("before"), None), (change.get("after"), _part(unknown, names))):
+        has_object = isinstance(side, Mapping) or (side is None and parts is True)
+        sides.append(tree_of(_part(side, names), marks, parts) if has_object else ABSENT)
+    return sides[0], sides[1]
+
+
+def _part(value: Any, names: tuple[str, ...]) -> Any:
+    """Returns the named attributes of an object, or of its tree of marks; what is no object as it is."""
+    return {name: value[name] for name in names if name in value} if isinstance(value, Mapping) else value
+
+
+@dataclass(frozen=True, slots=True)
+class _Configured:
+    """What the configuration of a plan says: the region and the reference of each resource, by address."""
+
+    regions: Mapping[str, str]
+    references: Mapping[str, str]
+    instances: Mapping[str, tuple[str, ...]]
+    """The addresses in the plan, by those without indices."""
+
+    @classmethod
+    def of(cls, document: Mapping[str, Any], addresses: list[str]) -> "_Configured":
+        variables = object_in(document.get("variables"), "variables")
+        providers = _provider_regions(document, variables)
+        regions, references = {}, {}
+        for prefix, _, module in modules_in(document):
+            for place, resource in objects_in(module, "resources", "configuration"):
+                address = prefix + text_in(resource, "address", place)
+                regions[address] = providers.get(text_in(resource, "provider_config_key", place), "")
+                type_ = text_in(resource, "type", place)
+                if reference := _reference(type_, resource):
+                    references[address] = prefix + reference
+        instances: dict[str, tuple[str, ...]] = {}
+        for address in dict.fromkeys(addresses):
+            bare = _INDEX.sub("", address)
+            instances[bare] = (*instances.get(bare, ()), address)
+        return cls(regions, references, instances)
+
+    def region(self, address: str) -> str:
+        """Returns the region of a resource's provider, or "" if the plan does not say."""
+        return self.regions.get(_INDEX.sub("", address), "")
+
+    def target(self, address: str) -> str:
+        """Returns the instance that a resource refers to: that of the same index, or the only one."""
+        found = self.instances.get(self.references.get(_INDEX.sub("", address), ""), ())
+        same = tuple(each for each in found if _INDEX.findall(each) == _INDEX.findall(address))
+        found = same or found
+        return found[0] if len(found) == 1 else ""
+
+
+def _provider_regions(document: Mapping[str, Any], variables: Mapping[str, Any]) -> dict[str, str]:
+    configuration = object_in(document.get("configuration"), "configuration")
+    found = {}
+    for key, provider in object_in(configuration.get("provider_config"), "provider_config").items():
+        expressions = provider.get("expressions") if isinstance(provider, Mapping) else None
+        region = expressions.get("region") if isinstance(expressions, Mapping) else None
+        if not isinstance(region, Mapping):
+            continue
+        value = region.get("constant_value")
+        references = region.get("references")
+        if value is None and isinstance(references, list) and len(references) == 1:
+            variable = variables.get(str(references[0]).removeprefix("var."))
+            value = variable.get("value") if isinstance(variable, Mapping) else None
+        found[key] = value if isinstance(value, str) else ""
+    return found
+
+
+def _reference(type_: str, resource: Mapping[str, Any]) -> str:
+    """Returns the resource, as `type.name`, that the linking attribute of a type refers to."""
+    expressions = resource.get("expressions")
+    expression = expressions.get(LINKS.get(type_, "")) if isinstance(expressions, Mapping) else None
+    references = expression.get("references") if isinstance(expression, Mapping) else None
+    for reference in references if isinstance(references, list) else ():
+        parts = _INDEX.sub("", str(reference)).split(".")
+        if parts[0].startswith("aws_") and len(parts) > 1:
+            return ".".join(parts[:2])
+    return ""
+
+
+def billed_in(configuration: Mapping[str, Any]) -> tuple[Billed, ...]:
+    """Returns what the resources of a stack's Terraform JSON cost, as if all of it were new.
+
+    An expression's value is UNKNOWN; a list of them still has its length. So is a resource with `count`
+    or `for_each`, since only a plan knows how many there are. Raises PlanError if it is not Terraform JSON.
+    """
+    region = ""
+    for provider in _blocks(object_in(configuration.get("provider"), "provider").get("aws")):
+        region = region or _constant(provider.get("region"))
+    found = []
+    for type_, resources in object_in(configuration.get("resource"), "resource").items():
+        for name, resource in object_in(resources, f"resource.{type_}").items():
+            values = object_in(resource, f"resource.{type_}.{name}")
+            found.append(_written(f"{type_}.{name}", SAME.get(type_, type_), region, values))
+    return tuple(sorted(found, key=lambda each: each.address))
+
+
+def _written(address: str, type_: str, region: str, values: Mapping[str, Any]) -> Billed:
+    is_many = "count" in values or "for_each" in values
+    after: Tree = UNKNOWN if is_many else _known(_part(values, ATTRIBUTES.get(type_, ())))
+    link = values.get(LINKS.get(type_, ""))
+    target = _EXPRESSION.search(link) if isinstance(link, str) else None
+    links = ((LINKS[type_], target[1]),) if target else ()
+    return Billed(address, type_, region, ABSENT, after, True, links)
+
+
+def _known(value: Any) -> Tree:
+    """Returns a value of Terraform JSON with UNKNOWN in place of its expressions."""
+    if isinstance(value, Mapping):
+        block: Block = {key: _known(each) for key, each in value.items()}
+        return block
+    if isinstance(value, list):
+        return [_known(each) for each in value]
+    if isinstance(value, str):
+        return UNKNOWN if "${" in value else value
+    return value if value is None or isinstance(value, (bool, int, float)) else None
+
+
+def _blocks(value: object) -> Iterator[Mapping[str, Any]]:
+    return (each for each in (value if isinstance(value, list) else [value]) if isinstance(each, Mapping))
+
+
+def _constant(value: object) -> str:
+    return value if isinstance(value, str) and "${" not in value else ""

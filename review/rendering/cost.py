@@ -1,0 +1,153 @@
+"""Renders an estimate of the cost, for a comment and for the verdict file."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from decimal import ROUND_HALF_UP, Decimal
+from functools import cache
+from typing import Final
+
+from review.cost.estimate import Estimate, Line, estimate
+from review.cost.prices import Prices, read_prices
+from review.rendering.markdown import cell, code, counted
+from review.verdicts import Review
+
+_LINES: Final = 6
+_REASONS: Final = 5
+_ADDRESSES: Final = 3
+_CENT: Final = Decimal("0.01")
+
+
+def estimate_for(review: Review) -> Estimate | None:
+    """Returns what the reviewed plans cost before and after, or None if nothing with a price changes."""
+    found = estimate((each.stack for each in review.stacks), _prices())
+    return found if found.changed or found.unpriced else None
+
+
+@cache
+def _prices() -> Prices:
+    return read_prices()
+
+
+def cost_section(review: Review) -> str:
+    """Renders the section, which has at most some 20 lines; empty if nothing with a price changes."""
+    found = estimate_for(review)
+    return "" if found is None else "\n".join(_section(found))
+
+
+def _section(found: Estimate) -> Iterator[str]:
+    yield "### Cost"
+    yield ""
+    several = len({line.stack for line in found.lines}) > 1
+    yield _sentence(found)
+    if found.changed:
+        yield ""
+        yield f"| {'stack | ' if several else ''}resource | is | before | after | a month |"
+        yield f"| {'--- | ' if several else ''}--- | --- | ---: | ---: | ---: |"
+        for line in found.changed[:_LINES]:
+            yield _row(line, several=several)
+        if rest := found.changed[_LINES:]:
+            sides = [sum((getattr(line, side) for line in rest), Decimal(0)) for side in ("before", "after")]
+            yield f"| {' | ' if several else ''}{counted(len(rest), 'more line')} | | {_amounts(*sides)} |"
+    if found.unpriced:
+        yield ""
+        has = "has" if len(found.unpriced) == 1 else "have"
+        yield f"{counted(len(found.unpriced), 'changed resource')} {has} no full price here:"
+        yield ""
+        yield from _reasons(found.unpriced)
+    if notes := list(_notes(found)):
+        yield ""
+        yield " ".join(notes)
+
+
+def _sentence(found: Estimate) -> str:
+    if not found.changed:
+        return "The estimate does not change, but not all that changes has a price here."
+    change = signed(_cents(found.after) - _cents(found.before))
+    where = f"list price in {', '.join(map(code, found.regions))} as of {found.as_of}"
+    return f"**{change} a month** (from {money(found.before)} to {money(found.after)}, {where})."
+
+
+def _row(line: Line, *, several: bool) -> str:
+    stack = f"{cell(line.stack)} | " if several else ""
+    return f"| {stack}{cell(line.address)} | {cell(line.what)} | {_amounts(line.before, line.after)} |"
+
+
+def _amounts(before: Decimal, after: Decimal) -> str:
+    """Formats both sides and their difference, which is that of the amounts as shown."""
+    return f"{money(before)} | {money(after)} | {signed(_cents(after) - _cents(before))}"
+
+
+def _reasons(lines: Sequence[Line]) -> Iterator[str]:
+    """Yields an item for each reason with the addresses that share it, the most frequent first."""
+    by_reason: dict[str, list[Line]] = {}
+    for line in lines:
+        by_reason.setdefault("; ".join(line.gaps), []).append(line)
+    found = sorted(by_reason.items(), key=lambda each: (-len(each[1]), each[0]))
+    for reason, group in found[:_REASONS]:
+        yield f"- {_addresses(group)}: {code(reason)}"
+    if rest := found[_REASONS:]:
+        yield f"- {counted(sum(len(group) for _, group in rest), 'more resource')}"
+
+
+def _addresses(lines: Sequence[Line]) -> str:
+    shown = ", ".join(code(line.address) for line in lines[:_ADDRESSES])
+    more = len(lines) - _ADDRESSES
+    return f"{shown} and {more} more" if more > 0 else shown
+
+
+def _notes(found: Estimate) -> Iterator[str]:
+    yield (
+        "Fixed costs only: no requests, traffic or processed data, and of a service the fewest tasks "
+        "that it scales to."
+    )
+    if found.by_use:
+        yield f"By use only: {', '.join(_by_use(found.by_use))}."
+    if count := found.unchanged_unpriced:
+        yield f"{counted(count, 'unchanged resource')} {'has' if count == 1 else 'have'} no full price here."
+
+
+def _by_use(found: Iterable[tuple[str, int]]) -> Iterator[str]:
+    return (words if count == 1 else f"{words} ({count})" for words, count in found)
+
+
+def money(usd: Decimal) -> str:
+    """Formats an amount: `$1,234.50`."""
+    return f"${abs(_cents(usd)):,}" if _cents(usd) >= 0 else f"-${abs(_cents(usd)):,}"
+
+
+def signed(usd: Decimal) -> str:
+    """Formats a difference: `+ $38.20`, `- $3.65`, `$0.00`."""
+    cents = _cents(usd)
+    return f"{'+ ' if cents > 0 else '- ' if cents < 0 else ''}${abs(cents):,}"
+
+
+def _cents(usd: Decimal) -> Decimal:
+    return usd.quantize(_CENT, ROUND_HALF_UP) + Decimal(0)
+
+
+def cost_json(review: Review) -> dict[str, object] | None:
+    """Returns the estimate for the verdict file: amounts in USD a month, as text with two decimals."""
+    found = estimate_for(review)
+    if found is None:
+        return None
+    return {
+        "before": str(_cents(found.before)),
+        "after": str(_cents(found.after)),
+        "regions": list(found.regions),
+        "as_of": str(found.as_of) if found.as_of else None,
+        "lines": [
+            {
+                "stack": line.stack,
+                "address": line.address,
+                "what": line.what,
+                "before": str(_cents(line.before)),
+                "after": str(_cents(line.after)),
+            }
+            for line in found.changed
+        ],
+        "unpriced": [
+            {"stack": line.stack, "address": line.address, "reasons": list(line.gaps)}
+            for line in found.unpriced
+        ],
+        "unchanged_unpriced": found.unchanged_unpriced,
+        "by_use": dict(found.by_use),
+    }

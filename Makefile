@@ -16,7 +16,7 @@ endif
 endef
 $(foreach variable,PYTHON UPGRADE ENV STACK SERVICE IMAGE COMMIT REPOSITORY RUN VERDICT ID \
   PR FROM TO BAKE TIMEOUT ADDRESS PORT SINCE FOLLOW COMMAND NAME JSON YES WITHOUT DIRECTORY ALLOW_OLDER IMAGES \
-  QUEUE TITLE MESSAGE SEVERITY STATE COMPONENTS STARTS ENDS CORRECT,$(eval $(call take-literally,$(variable))))
+  QUEUE TITLE MESSAGE SEVERITY STATE COMPONENTS STARTS ENDS CORRECT OFFERS,$(eval $(call take-literally,$(variable))))
 
 export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/.tools:$(PATH)
 
@@ -158,6 +158,14 @@ smoke: $(ready) ## Check that a deployed service works and runs the recorded rel
 .PHONY: status
 status: $(ready) ## Show services, tasks, images, deployments, alarms and releases [ENV= SERVICE= JSON=]
 	@$(ops) status $${ENV:+--env "$$ENV"} $${SERVICE:+--service "$$SERVICE"} $${JSON:+--json}
+
+.PHONY: cost
+cost: $(ready) ## Print what an environment costs a month at list prices, and cheaper settings [ENV=]
+	@$(ops) cost $${ENV:+--env "$$ENV"}
+
+.PHONY: prices
+prices: $(ready) ## Bring the table of list prices up to date from AWS's public price files [OFFERS=]
+	@$(ops) prices $${OFFERS:+--offers "$$OFFERS"}
 
 .PHONY: logs
 logs: $(ready) ## Show a service's log since 15m, 2h, 1d or a time; FOLLOW=1 keeps following it [ENV= SERVICE= SINCE= FOLLOW=]

@@ -109,6 +109,36 @@ def status(
         console.print(Text(remark))
 
 
+@app.command()
+@for_people
+def cost(env: Env = None, directory: Directory = HERE) -> None:
+    """Print what an environment costs a month at AWS's list prices, and what other settings would cost."""
+    from ops.look.cost import cost_of, tables
+
+    checkout = Checkout(directory.absolute())
+    environment = environment_of(read_platform(checkout.environments), env)
+    wide = console if console.is_terminal else Console(width=_UNWRAPPED)
+    for part in tables(environment, cost_of(checkout, environment)):
+        wide.print(part, soft_wrap=False)
+
+
+@app.command()
+@for_people
+def prices(
+    offers: Annotated[
+        str, typer.Option("--offers", help="Where the price files are, if not at AWS.", show_default=False)
+    ] = "",
+) -> None:
+    """Bring the table of prices up to date from AWS's public price files; needs no credentials."""
+    from ops.look.prices import update
+
+    updated = update(offers)
+    for line in updated.lines:
+        console.print(Text(line))
+    if not updated.is_complete:
+        raise typer.Exit(1)
+
+
 @app.command("logs")
 @for_people
 def show_logs(

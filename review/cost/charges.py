@@ -314,6 +314,9 @@ RULES: Final[Mapping[str, Callable[[Block, Related], Metered]]] = {
     "aws_nat_gateway": nat,
     "aws_route53_zone": _one("zone", "hosted zone"),
     "aws_secretsmanager_secret": secret,
+    # Each namespace has a hosted zone. Source: AWS Cloud Map Developer Guide, "AWS Cloud Map namespaces".
+    "aws_service_discovery_private_dns_namespace": _one("zone", "hosted zone of a namespace"),
+    "aws_service_discovery_public_dns_namespace": _one("zone", "hosted zone of a namespace"),
     "aws_vpc_endpoint": endpoint,
     "aws_wafv2_web_acl": web_acl,
 }

@@ -62,6 +62,8 @@ ATTRIBUTES: Final[Mapping[str, tuple[str, ...]]] = {
     "aws_nat_gateway": ("availability_mode",),
     "aws_route53_zone": (),
     "aws_secretsmanager_secret": ("replica",),
+    "aws_service_discovery_private_dns_namespace": (),
+    "aws_service_discovery_public_dns_namespace": (),
     "aws_vpc_endpoint": ("subnet_ids", "vpc_endpoint_type"),
     "aws_wafv2_web_acl": ("rule", "rule_json"),
 }

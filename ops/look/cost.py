@@ -103,7 +103,8 @@ def network_choices(environment: Environment, prices: Prices) -> Iterator[Choice
         words = "1 NAT gateway and its address" if count == 1 else f"{count} NAT gateways and their addresses"
         if not count:
             names = f": {', '.join(more)}" if more else ""
-            words = f"{len(more)} more interface endpoints in {zones} zones{names}"
+            plural = "" if len(more) == 1 else "s"
+            words = f"{len(more)} more interface endpoint{plural} in {zones} zones{names}"
         if totals[nat] is None:
             words += "; a price is missing"
         yield Choice(f'network.nat = "{nat}"', words, totals[nat], now)

@@ -83,6 +83,7 @@ _PLACES: Final = (
 )
 """Attributes that name the region of a resource, and how."""
 
+_REFERENCE: Final = re.compile(r"aws_[a-z0-9_]+\.[A-Za-z0-9_-]+")
 _EXPRESSION: Final = re.compile(r"\$\{(?:.*?\b)??(aws_[a-z0-9_]+\.[A-Za-z0-9_-]+)\.")
 
 
@@ -224,9 +225,8 @@ def _reference(type_: str, resource: Mapping[str, Any]) -> str:
     expression = expressions.get(LINKS.get(type_, "")) if isinstance(expressions, Mapping) else None
     references = expression.get("references") if isinstance(expression, Mapping) else None
     for reference in references if isinstance(references, list) else ():
-        parts = _INDEX.sub("", str(reference)).split(".")
-        if parts[0].startswith("aws_") and len(parts) > 1:
-            return ".".join(parts[:2])
+        if found := _REFERENCE.match(str(reference)):
+            return found[0]
     return ""
 
 

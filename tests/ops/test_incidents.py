@@ -299,6 +299,27 @@ def test_an_address_is_that_of_the_load_balancer_where_there_is_no_domain(
     assert "does not exist yet. Deploy first, or give the address of web: ADDRESS=" in done.stderr
 
 
+def test_at_a_desk_an_address_is_that_of_the_app_that_runs_there(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Here:
+        """What `make up` has started."""
+
+        def state(self, service: str) -> str:
+            return f"{service} runs on this machine"
+
+        def address(self, service: str) -> str:
+            return f"http://127.0.0.1:8080/{service}"
+
+    monkeypatch.setattr(commands, "stand_in", lambda *_: Here())
+    monkeypatch.delenv("STATUS_TOKEN", raising=False)
+    monkeypatch.setattr(sys.stdin, "isatty", lambda: False)
+    found = commands._status_app(desk.checkout.directory, "dev", "", writing=False)
+    assert (found.address, found.token) == ("http://127.0.0.1:8080/web", "")
+    with pytest.raises(UsageError, match=r"At this desk: STATUS_TOKEN=\$\(cat .+/write-token\)"):
+        commands._status_app(desk.checkout.directory, "dev", "", writing=True)
+
+
 def test_an_environment_without_a_status_app_is_told(desk: Desk) -> None:
     with environment_other(desk, "[services.web]", '[services.api]\ndockerfile = "Dockerfile"'):
         done = desk.run("incidents", "--env", "other")

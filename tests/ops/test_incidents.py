@@ -282,9 +282,8 @@ def environment_other(desk: Desk, before: str, after: str) -> Iterator[None]:
 
 
 def test_an_address_is_that_of_the_domain_without_asking_aws(desk: Desk) -> None:
-    with environment_other(
-        desk, "token_over_http", 'domain = "status.example.invalid"\nhosted_zone = "example.invalid"'
-    ):
+    domain = 'domain = "status.example.invalid"\nhosted_zone = "example.invalid"\nload_balancer = "own"'
+    with environment_other(desk, "token_over_http", domain):
         done = desk.run("incidents", "--env", "other")
     assert done.returncode == 1
     assert "https://status.example.invalid does not answer" in done.stderr

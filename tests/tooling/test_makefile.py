@@ -93,6 +93,13 @@ def test_help_names_every_variable_that_a_recipe_reads(checkout: Path) -> None:
         )
 
 
+def test_every_variable_that_a_recipe_reads_is_taken_literally(checkout: Path) -> None:
+    makefile = (checkout / "Makefile").read_text()
+    (taken,) = re.findall(r"\$\(foreach variable,([A-Z_ \\\n]+),", makefile)
+    recipes = "".join(re.findall(r"^\t.*\n", makefile, re.MULTILINE))
+    assert set(re.findall(r"\$\$\{([A-Z_]+)", recipes)) <= set(taken.replace("\\", " ").split())
+
+
 @pytest.mark.parametrize("value", TRICKY_VALUES)
 def test_a_value_reaches_the_command_as_it_was_typed(checkout: Path, value: str) -> None:
     assert _arguments(_make(checkout, "plan", f"ENV={value}")) == ["-m", "ops", "plan", "--env", value]

@@ -99,8 +99,8 @@ def resources(project: Project, environment: Environment, key: str) -> Mapping[R
 
     They stand for all that has a name of the environment's, or a policy would grow with each store beyond
     what IAM allows; stores that were there before have names of their own. CloudWatch asks for the right to
-    all alarms when it looks for those whose names begin alike, and EFS for all file systems when it looks for
-    one by its creation token.
+    all alarms when it looks for those whose names begin alike, and whoever looks for a file system by its
+    creation token names none.
     Sources: AWS Service Authorization Reference; aws-samples/amazon-cloudwatch-auto-alarms, issue 1.
     """
     here = f"{environment.region}:{environment.account_id}"
@@ -112,7 +112,7 @@ def resources(project: Project, environment: Environment, key: str) -> Mapping[R
         Resource.TOPICS: f"arn:aws:sns:{here}:{base}-*",
         Resource.BUCKETS: f"arn:aws:s3:::{base}-*-{environment.account_id}",
         Resource.TABLES: f"arn:aws:dynamodb:{here}:table/{base}-*",
-        Resource.VOLUMES: f"arn:aws:elasticfilesystem:{here}:file-system/*",
+        Resource.VOLUMES: "*",
         Resource.STATE_MACHINES: f"arn:aws:states:{here}:stateMachine:{base}-*",
         Resource.TARGETS: "*",
     }

@@ -290,10 +290,10 @@ class Services:
         differs = {name: peers[value] for name, value in found.variables.items() if value in peers}
         differs |= {name: here for name, here in self._stores(planned.settings) if name in found.variables}
         if planned.settings.kind == "status":
-            differs[PROBES] = self._probes(planned.key, found.variables[PROBES])
+            differs[PROBES] = self.probes(planned.key, found.variables[PROBES])
         return replace(found, variables={**found.variables, **differs}), differs
 
-    def _probes(self, own: str, there: str) -> str:
+    def probes(self, own: str, there: str) -> str:
         """Returns what a status app asks over HTTP, at the addresses of services on this machine.
 
         Where one does not run nobody answers, and never what the domain leads to. The app itself is left out:

@@ -88,7 +88,7 @@ def _of_the_app(project: Project, account_id: str) -> Iterator[Statement]:
         Resource.STATE_MACHINES: f"arn:aws:states:*:{account_id}:stateMachine:{name}-*",
         Resource.DATABASES: f"arn:aws:rds:*:{account_id}:db:{name}-*",
         Resource.CACHES: f"arn:aws:elasticache:*:{account_id}:replicationgroup:{name}-*",
-        Resource.VOLUMES: f"arn:aws:elasticfilesystem:*:{account_id}:file-system/*",
+        Resource.VOLUMES: "*",
         Resource.IMAGES: naming.repository_arn(project, "*"),
         Resource.ALARMS: f"arn:aws:cloudwatch:*:{account_id}:alarm:*",
         Resource.TARGETS: "*",

@@ -260,7 +260,9 @@ def test_services_run_with_what_the_registered_task_definition_says_and_nothing_
     environ = Path(f"/proc/{pid}/environ").read_text()
     running = dict(item.split("=", 1) for item in environ.split("\0") if item)
     # A peer is at another address here, and so is the service itself.
-    assert {name for name, value in registered.items() if running[name] != value} <= {"PORT", "PRICES_URL"}
+    assert {name for name, value in registered.items() if running[name] != value} <= {
+        *("PORT", "PRICES_URL", "PROBES")
+    }
     secret = {item["name"] for item in container["secrets"]}
     assert running.keys() - registered.keys() - secret <= {
         *GIVEN_BY_AWS,

@@ -1,5 +1,6 @@
 """Services of every kind at a desk, run as processes: what they get, in what order, and which are not run."""
 
+import json
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -15,7 +16,7 @@ from ops.images.engine import Engine
 from ops.local import processes
 from ops.local.embedded import Embedded
 from ops.local.names import container_name
-from ops.local.services import GIVEN_BY_AWS, NotRunError, Services
+from ops.local.services import GIVEN_BY_AWS, NOBODY, NotRunError, Services
 from ops.local.stand_in import StandIn
 from ops.local.tasks import Container
 from ops.local.up import stop_all
@@ -144,6 +145,22 @@ def test_services_run_as_registered_and_reach_each_other(make: Make, tmp_path: P
     registered = {name: value for name, value in wanted.items() if name not in GIVEN_BY_AWS}
     assert shared == {**registered, **web.differs, **secrets, "PORT": port}
     assert found["AWS_ENDPOINT_URL"] == services.embedded.endpoint
+
+
+def test_a_status_app_asks_services_where_they_are_here_and_nobody_elsewhere(make: Make) -> None:
+    services = make()
+    prices = services.run("prices")
+    there = {
+        "services.prices": "http://prices.dev.oaktree.internal:8081/health?deep=1",
+        "services.web": "https://shop.example.com/health",
+        "services.status": "https://status.example.com/healthz",
+    }
+    assert json.loads(services.probes("status", json.dumps(there))) == {
+        "services.prices": f"{prices.address}/health?deep=1",
+        "services.web": f"{NOBODY}/health",
+    }
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(NOBODY, trust_env=False)
 
 
 def test_what_has_not_changed_is_not_restarted_and_before_deploy_not_run_again(

@@ -41,7 +41,7 @@ MAY = [
     ("s3:GetBucketLocation", "arn:aws:s3:::oaktree-dev-uploads-111111111111"),
     ("dynamodb:DescribeTable", f"arn:aws:dynamodb:{HERE}:table/oaktree-dev-visits"),
     ("dynamodb:PutItem", f"arn:aws:dynamodb:{HERE}:table/oaktree-dev-status"),
-    ("elasticfilesystem:DescribeFileSystems", f"arn:aws:elasticfilesystem:{HERE}:file-system/fs-1"),
+    ("elasticfilesystem:DescribeFileSystems", ""),
     ("cloudwatch:DescribeAlarms", f"arn:aws:cloudwatch:{HERE}:alarm:oaktree-dev"),
     ("ecr:BatchGetImage", f"arn:aws:ecr:{HERE}:repository/oaktree/status"),
     ("ecr:DescribeImageScanFindings", f"arn:aws:ecr:{HERE}:repository/oaktree/status"),
@@ -76,12 +76,14 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Stack]:
 
 @pytest.mark.parametrize(("action", "arn"), MAY)
 def test_the_app_may_do_what_its_checks_call(shop: dict[str, Stack], action: str, arn: str) -> None:
-    assert role(shop["dev-service"], shop["foundation"], "status").allows(Call(action, (arn,)))
+    assert role(shop["dev-service"], shop["foundation"], "status").allows(Call(action, (arn,) if arn else ()))
 
 
 @pytest.mark.parametrize(("action", "arn"), MAY_NOT)
 def test_the_app_may_do_nothing_else(shop: dict[str, Stack], action: str, arn: str) -> None:
-    assert not role(shop["dev-service"], shop["foundation"], "status").allows(Call(action, (arn,)))
+    assert not role(shop["dev-service"], shop["foundation"], "status").allows(
+        Call(action, (arn,) if arn else ())
+    )
 
 
 def test_every_action_of_a_check_is_tried() -> None:
@@ -98,7 +100,7 @@ def test_no_other_service_may_do_it(shop: dict[str, Stack]) -> None:
         found = role(shop["dev-service"], shop["foundation"], service)
         for action, arn in MAY:
             if not action.startswith("sqs:"):
-                assert not found.allows(Call(action, (arn,))), (service, action)
+                assert not found.allows(Call(action, (arn,) if arn else ())), (service, action)
 
 
 def test_the_app_reaches_internal_services_and_no_others(shop: dict[str, Stack]) -> None:

@@ -455,6 +455,9 @@ def test_a_registry_is_looked_into_from_another_account(embedded: Embedded) -> N
     other = client(embedded, "ecr", OTHER_ACCOUNT)
     with pytest.raises(other.exceptions.ScanNotFoundException):
         other.describe_image_scan_findings(registryId=ACCOUNT, **wanted)
+    ids = [wanted["imageId"]]
+    found = other.batch_get_image(registryId=ACCOUNT, repositoryName=wanted["repositoryName"], imageIds=ids)
+    assert len(found["images"]) == 1
     with pytest.raises(other.exceptions.RepositoryNotFoundException):
         other.describe_image_scan_findings(**wanted)
 

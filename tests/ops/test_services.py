@@ -16,7 +16,7 @@ from ops.images.engine import Engine
 from ops.local import processes
 from ops.local.embedded import Embedded
 from ops.local.names import container_name
-from ops.local.services import GIVEN_BY_AWS, NOBODY, NotRunError, Services
+from ops.local.services import GIVEN_BY_AWS, NOBODY, NotRunError, Ran, Services
 from ops.local.stand_in import StandIn
 from ops.local.tasks import Container
 from ops.local.up import stop_all
@@ -252,6 +252,28 @@ def test_later_commands_run_services_as_the_last_up_did(make: Make, engine: Engi
     assert f"--name={container_name(services.checkout, 'app-dev-beat')}" in (tmp_path / "asked").read_text()
     services.note_engine()
     assert desk.reason("proxy").startswith("third-party image")
+
+
+def test_a_status_app_that_runs_follows_a_service_to_its_new_address(
+    make: Make, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    services = make()
+    both = (
+        '[services.status]\nkind = "status"\n[services.worker]\nkind = "worker"\ndockerfile = "Dockerfile"\n'
+    )
+    platform = read_platform(write_platform(tmp_path / "both", dev=environment(services=both)))
+    ran: list[str] = []
+
+    def run(_: Services, key: str) -> Ran:
+        ran.append(key)
+        return Ran("", "started", {})
+
+    monkeypatch.setattr(Services, "run", run)
+    monkeypatch.setattr(Services, "runs", lambda *_: True)
+    desk = StandIn(services.checkout, services.embedded, platform.project, platform.environments["dev"])
+    desk.run("worker", Phase("app worker"))
+    desk.run("status", Phase("app status"))
+    assert ran == ["worker", "status", "status"]
 
 
 def test_with_an_engine_tasks_that_end_run_in_containers_of_their_image(

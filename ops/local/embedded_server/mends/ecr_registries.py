@@ -4,17 +4,34 @@ A request that names a registry is about that account's repositories, provided t
 let the caller in, which moto does not ask. Source: Amazon ECR User Guide, "Private registry".
 """
 
+from typing import Any
+
 from moto.ecr.models import ECRBackend, Repository, ecr_backends
 
 _get_repository = ECRBackend._get_repository
+_batch_get_image = ECRBackend.batch_get_image
 
 
 def look_into_other_registries() -> None:
     """Have moto look where a request says; call it before the server answers."""
     setattr(ECRBackend, _get_repository.__name__, get_repository)
+    setattr(ECRBackend, _batch_get_image.__name__, batch_get_image)
 
 
 def get_repository(backend: ECRBackend, name: str, registry_id: str | None = None) -> Repository:
     """A repository of the registry that is named, or of the caller's own."""
-    owner = ecr_backends[registry_id][backend.region_name] if registry_id else backend
-    return _get_repository(owner, name, registry_id)
+    return _get_repository(_owner(backend, registry_id), name, registry_id)
+
+
+def batch_get_image(
+    backend: ECRBackend,
+    repository_name: str,
+    registry_id: str | None = None,
+    image_ids: list[dict[str, Any]] | None = None,
+) -> dict[str, Any]:
+    """Images of the registry that is named, or of the caller's own."""
+    return _batch_get_image(_owner(backend, registry_id), repository_name, registry_id, image_ids)
+
+
+def _owner(backend: ECRBackend, registry_id: str | None) -> ECRBackend:
+    return ecr_backends[registry_id][backend.region_name] if registry_id else backend

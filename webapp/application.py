@@ -17,12 +17,12 @@ from webapp.calls import AwsError
 from webapp.endpoints import page
 from webapp.events import Events
 from webapp.history.recorder import record
-from webapp.middleware import HotPaths, StartupErrors
+from webapp.middleware import StartupErrors
 from webapp.monitor import monitor
-from webapp.operations import hot_paths, routes
 from webapp.page.template import PageCache, PageTemplate
 from webapp.resources import Resources, Shutdown
 from webapp.responses import handle_aws_error, handle_http_exception, handle_unexpected_error
+from webapp.router import Router
 from webapp.settings import Settings
 from webapp.status import StatusCache
 from webapp.table_client import TableClient
@@ -31,7 +31,7 @@ from webapp.table_client import TableClient
 def create_app(settings: Settings, shutdown: Shutdown) -> Starlette:
     """Returns the app. It opens its AWS clients when it starts and closes them when it stops."""
     app = Starlette(
-        routes=[*routes(api.OPERATIONS), *page.ROUTES],
+        routes=page.ROUTES,
         exception_handlers={
             HTTPException: handle_http_exception,
             AwsError: handle_aws_error,
@@ -45,7 +45,7 @@ def create_app(settings: Settings, shutdown: Shutdown) -> Starlette:
 
 def with_middleware(app: ASGIApp) -> ASGIApp:
     """Wraps the app in its middleware, the outermost first."""
-    return StartupErrors(HotPaths(app, hot_paths(api.OPERATIONS)))
+    return StartupErrors(Router(app, api.OPERATIONS))
 
 
 def _lifespan(

@@ -1,7 +1,4 @@
-"""ASGI middleware around the app, the outermost first."""
-
-from collections.abc import Mapping
-from typing import Final
+"""ASGI middleware around the app."""
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -24,24 +21,3 @@ def _shortened(send: Send) -> Send:
         await send(message)
 
     return send_short
-
-
-_METHODS: Final = frozenset({"GET", "HEAD"})
-
-
-class HotPaths:
-    """ASGI middleware: passes GET and HEAD of hot paths directly to their applications.
-
-    Routing and error handling take longer than these responses, which cannot fail.
-    """
-
-    def __init__(self, app: ASGIApp, hot: Mapping[str, ASGIApp]) -> None:
-        self.app = app
-        self._hot = hot
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        hot = self._hot.get(scope["path"]) if scope["type"] == "http" else None
-        if hot is not None and scope["method"] in _METHODS:
-            await hot(scope, receive, send)
-        else:
-            await self.app(scope, receive, send)

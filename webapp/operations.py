@@ -1,10 +1,10 @@
 """Operations of the API, each declared once beside its handler.
 
-Its route, the reading of its arguments, the problems they cause and its part of the OpenAPI document follow
+Its routing, the reading of its arguments, the problems they cause and its part of the OpenAPI document follow
 from the declaration.
 """
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from http import HTTPMethod, HTTPStatus
@@ -13,12 +13,9 @@ from typing import Annotated, Any, Final, get_args, get_origin, get_type_hints
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 from starlette.exceptions import HTTPException
-from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.routing import Route
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp
 
-from webapp.cross_origin import CrossOrigin
 from webapp.prepared import Prepared
 from webapp.requests import read_body, read_query
 from webapp.resources import Resources
@@ -74,7 +71,7 @@ class Header:
 
 @dataclass(frozen=True)
 class Hot:
-    """A handler whose answer is prepared: it is sent before routing, which would take longer."""
+    """A handler whose answer is prepared; it has no arguments."""
 
     prepare: Callable[[Resources], Prepared]
 
@@ -82,9 +79,6 @@ class Hot:
     def __name__(self) -> str:
         """Returns the function's name."""
         return self.prepare.__name__
-
-    async def __call__(self, request: Request[Resources]) -> Prepared:
-        return self.prepare(request.state)
 
 
 @dataclass(frozen=True)
@@ -107,7 +101,7 @@ class Operation:
 
     method: HTTPMethod
     path: str
-    handler: Handler
+    handler: Handler | Hot
     tag: str
     summary: str
     answers: Mapping[HTTPStatus, Answer]
@@ -124,6 +118,8 @@ class Operation:
     @cached_property
     def arguments(self) -> tuple[Argument, ...]:
         """Returns the handler's arguments, in the order in which they are read."""
+        if isinstance(self.handler, Hot):
+            return ()
         hints = get_type_hints(self.handler, include_extras=True)
         _request, *names = signature(self.handler).parameters
         return tuple(_argument(name, hints[name], self.path) for name in names)
@@ -137,29 +133,12 @@ class Operation:
 
     async def answer(self, request: Request[Resources]) -> ASGIApp:
         """Answers a request. Raises `HTTPProblem` if its arguments are wrong."""
+        if isinstance(self.handler, Hot):
+            return self.handler.prepare(request.state)
         if self.authorize is not None:
             self.authorize(request)
         arguments = {argument.name: await argument.read(request) for argument in self.arguments}
         return await self.handler(request, **arguments)
-
-
-def routes(operations: Iterable[Operation]) -> list[Route]:
-    """Returns a route for each path of these operations."""
-    by_path: dict[str, dict[str, Operation]] = {}
-    for operation in operations:
-        by_path.setdefault(operation.path, {})[operation.method.value] = operation
-    return [_route(path, by_method) for path, by_method in by_path.items()]
-
-
-def hot_paths(operations: Iterable[Operation]) -> dict[str, ASGIApp]:
-    """Returns an application for GET and HEAD of each path whose answer is prepared."""
-    return {
-        operation.path: CrossOrigin(_sending(operation.handler))
-        if operation.public
-        else _sending(operation.handler)
-        for operation in operations
-        if isinstance(operation.handler, Hot)
-    }
 
 
 def header_of(annotation: Any) -> Header | None:
@@ -189,7 +168,7 @@ def _from_header(header: Header) -> Read:
 def _from_path(name: str, adapter: TypeAdapter[object]) -> Read:
     async def read(request: Request[Resources]) -> object:
         try:
-            return adapter.validate_python(request.path_params[name])
+            return adapter.validator.validate_python(request.path_params[name])
         except ValidationError:
             raise HTTPException(HTTPStatus.NOT_FOUND) from None
 
@@ -208,19 +187,3 @@ def _from_body(model: type[BaseModel]) -> Read:
         return await read_body(request, model)
 
     return read
-
-
-def _sending(hot: Hot) -> ASGIApp:
-    async def send_prepared(scope: Scope, receive: Receive, send: Send) -> None:
-        await hot.prepare(scope["state"])(scope, receive, send)
-
-    return send_prepared
-
-
-def _route(path: str, by_method: Mapping[str, Operation]) -> Route:
-    async def endpoint(request: Request[Resources]) -> ASGIApp:
-        return await by_method["GET" if request.method == "HEAD" else request.method].answer(request)
-
-    if "GET" in by_method and by_method["GET"].public:
-        return Route(path, endpoint, methods=[*by_method, "OPTIONS"], middleware=[Middleware(CrossOrigin)])
-    return Route(path, endpoint, methods=[*by_method])

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Final
+from typing import Any, Final
 
 import orjson
 from pydantic import BaseModel
@@ -31,7 +31,17 @@ class JsonResponse(Response):
         status_code: int = HTTPStatus.OK,
         headers: Mapping[str, str] | None = None,
     ) -> None:
-        super().__init__(_encoded(content), status_code, {"Cache-Control": "no-store", **(headers or {})})
+        # Starlette would find out what is known here, which takes as long as the encoding.
+        self.status_code = status_code
+        self.background = None
+        self.body = _encoded(content)
+        self.raw_headers = [
+            (b"cache-control", b"no-store"),
+            (b"content-type", self.media_type.encode()),
+            (b"content-length", str(len(self.body)).encode()),
+        ]
+        if headers:
+            self.raw_headers += [(name.lower().encode(), value.encode()) for name, value in headers.items()]
 
 
 def _encoded(content: bytes | BaseModel | Mapping[str, object]) -> bytes:
@@ -123,7 +133,7 @@ _AWS_PROBLEMS: Final[Mapping[FailureKind, tuple[HTTPStatus, str, int | None]]] =
 """The status depends on whether a retry can help; the number is `Retry-After` in seconds."""
 
 
-async def handle_http_exception(request: Request, error: Exception) -> ProblemResponse:
+async def handle_http_exception(request: Request[Any], error: Exception) -> ProblemResponse:
     """Answers an HTTP error as problem details; 405 names the allowed methods."""
     if not isinstance(error, HTTPException):
         raise error
@@ -140,7 +150,7 @@ async def handle_http_exception(request: Request, error: Exception) -> ProblemRe
     return ProblemResponse(status, detail, headers, error.errors if isinstance(error, HTTPProblem) else None)
 
 
-async def handle_aws_error(_request: Request, error: Exception) -> ProblemResponse:
+async def handle_aws_error(_request: Request[Any], error: Exception) -> ProblemResponse:
     """Answers a request for which a call to AWS failed; the reason is logged."""
     if not isinstance(error, AwsError):
         raise error
@@ -148,7 +158,7 @@ async def handle_aws_error(_request: Request, error: Exception) -> ProblemRespon
     return ProblemResponse(status, detail, {"Retry-After": str(seconds)} if seconds else None)
 
 
-async def handle_unexpected_error(_request: Request, _error: Exception) -> ProblemResponse:
+async def handle_unexpected_error(_request: Request[Any], _error: Exception) -> ProblemResponse:
     """Answers a request that failed unexpectedly; the server logs the error."""
     detail = "The app failed to answer; its log says why."
     # The server closes the connection after an error, so the client must not reuse it.

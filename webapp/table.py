@@ -21,7 +21,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import JsonValue
 
@@ -162,7 +162,8 @@ def value_of(attribute: "AttributeValueTypeDef") -> JsonValue:
     Raises `ValueError` for the types that the app does not write.
     """
     # Patterns for each type would take three times as long, and an item has many values.
-    kind, content = next(iter(cast("Mapping[str, Any]", attribute).items()), ("none", None))
+    first: tuple[str, Any] = next(iter(attribute.items()), ("", None))
+    kind, content = first
     match kind:
         case "S" | "BOOL":
             value: JsonValue = content
@@ -177,7 +178,7 @@ def value_of(attribute: "AttributeValueTypeDef") -> JsonValue:
         case "NULL":
             value = None
         case _:
-            raise ValueError(f"an attribute of type {kind} is not the app's")
+            raise ValueError(f"an attribute of type {kind or 'none'} is not the app's")
     return value
 
 

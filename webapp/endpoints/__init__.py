@@ -1,1 +1,1 @@
-"""The app's endpoints: one module per group of paths, each with its `ROUTES`."""
+"""The app's endpoints: one module per group of paths, each with its `OPERATIONS`."""

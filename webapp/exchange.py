@@ -12,7 +12,7 @@ from typing import Final, Protocol
 from starlette.types import ASGIApp, Message, Scope
 
 from webapp.logs import current_request_id, log, log_request
-from webapp.responses import ProblemResponse
+from webapp.responses import unexpected_problem
 from webapp.security_headers import security_headers
 
 _STATUS_LINES: Final = {
@@ -101,11 +101,8 @@ class Exchange:
         if self._started:
             self._wire.abandon()
             return
-        detail = "The app failed to answer; its log says why."
         self._start = None
-        self.keep_alive = False
-        problem = ProblemResponse(HTTPStatus.INTERNAL_SERVER_ERROR, detail)
-        await problem(self._scope, self._receive, self._send)
+        await unexpected_problem()(self._scope, self._receive, self._send)
 
     async def _receive(self) -> Message:
         if self._body is not None:

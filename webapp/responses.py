@@ -160,6 +160,10 @@ async def handle_aws_error(_request: Request[Any], error: Exception) -> ProblemR
 
 async def handle_unexpected_error(_request: Request[Any], _error: Exception) -> ProblemResponse:
     """Answers a request that failed unexpectedly; the server logs the error."""
+    return unexpected_problem()
+
+
+def unexpected_problem() -> ProblemResponse:
+    """Returns the answer to a request that failed unexpectedly. The client must not reuse the connection."""
     detail = "The app failed to answer; its log says why."
-    # The server closes the connection after an error, so the client must not reuse it.
     return ProblemResponse(HTTPStatus.INTERNAL_SERVER_ERROR, detail, {"Connection": "close"})

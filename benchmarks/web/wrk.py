@@ -5,6 +5,7 @@ import shutil
 import statistics
 import subprocess
 import time
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final
@@ -30,17 +31,12 @@ class Load:
     p99: float
 
 
-def is_there() -> bool:
-    """Whether wrk is on the PATH."""
-    return shutil.which("wrk") is not None
-
-
-def run(url: str, *, seconds: float, connections: int) -> Load:
+def run(url: str, headers: Mapping[str, str], *, seconds: float, connections: int) -> Load:
     """Asks for a URL over so many connections. WrkError when an answer is not 2xx or 3xx, or missing."""
-    if not is_there():
+    if shutil.which("wrk") is None:
         raise WrkError("wrk is not on the PATH; it is the package wrk of most distributions")
     done = subprocess.run(
-        ["wrk", "-t1", f"-c{connections}", f"-d{seconds:g}s", "--latency", url],
+        ["wrk", "-t1", f"-c{connections}", f"-d{seconds:g}s", "--latency", *_arguments(headers), url],
         capture_output=True,
         text=True,
         check=False,
@@ -54,7 +50,11 @@ def run(url: str, *, seconds: float, connections: int) -> Load:
     return Load(float(rate[1]), _percentile(output, "50%"), _percentile(output, "99%"))
 
 
-def stand_in(url: str, *, seconds: float, connections: int) -> Load:
+def _arguments(headers: Mapping[str, str]) -> list[str]:
+    return [argument for name, value in headers.items() for argument in ("-H", f"{name}: {value}")]
+
+
+def stand_in(url: str, headers: Mapping[str, str], *, seconds: float, connections: int) -> Load:
     """Does the same in Python's threads, which are slower than what they ask.
 
     So it shows that everything works, and nothing else: on a machine that is too busy for the app's
@@ -62,17 +62,17 @@ def stand_in(url: str, *, seconds: float, connections: int) -> Load:
     """
     started = time.perf_counter()
     with ThreadPoolExecutor(connections) as pool:
-        found = list(pool.map(lambda _: _ask_until(url, started + seconds), range(connections)))
+        found = list(pool.map(lambda _: _ask_until(url, headers, started + seconds), range(connections)))
     taken = sorted(each * 1000 for asked in found for each in asked)
     rate = len(taken) / (time.perf_counter() - started)
     return Load(rate, statistics.median(taken), taken[len(taken) * 99 // 100])
 
 
-def _ask_until(url: str, deadline: float) -> list[float]:
+def _ask_until(url: str, headers: Mapping[str, str], deadline: float) -> list[float]:
     """Asks over one connection until there was a good answer and time is up; the seconds of good ones."""
     taken: list[float] = []
     given_up = deadline + _PATIENCE
-    with httpx.Client(trust_env=False) as client:
+    with httpx.Client(trust_env=False, headers=dict(headers)) as client:
         while not taken or time.perf_counter() < deadline:
             started = time.perf_counter()
             answer = client.get(url)

@@ -24,7 +24,7 @@ from webapp.resources import Resources, Shutdown
 from webapp.responses import handle_aws_error, handle_http_exception, handle_unexpected_error
 from webapp.router import Router
 from webapp.settings import Settings
-from webapp.status import StatusCache
+from webapp.status import StatusCache, stale_after
 from webapp.table_client import TableClient
 
 
@@ -54,7 +54,7 @@ def _lifespan(
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[Resources]:
         shutdown.begin()
-        board = Board(settings.watched, utc_now())
+        board = Board(settings.watched, utc_now(), stale_after(settings))
         async with open_clients(settings) as clients:
             admission = Admission(CONNECTIONS_FOR_REQUESTS, WAITING_REQUESTS)
             table = TableClient(clients.dynamodb, settings.table, settings.service, admission)

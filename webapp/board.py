@@ -6,9 +6,11 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Final
 
-from webapp.history.models import Day
+from webapp.calls import FailureKind
+from webapp.history.models import Availability, Day
+from webapp.history.timeline import Timeline
 from webapp.incidents.models import Incident
-from webapp.states import Finding, State, worst
+from webapp.states import Finding, State
 
 NOT_CHECKED: Final = Finding(State.UNKNOWN, "Not checked yet.")
 
@@ -18,6 +20,8 @@ class Result:
     """A finding with its times (UTC) and latency (milliseconds).
 
     `checked_at` is None until the first check has ended. `since` is when this state was first found.
+    `failure` is the kind of failure of the last call to AWS, if it failed. `suspected_since` is when the
+    first of some failures ended that do not count yet. `lost` says that the app itself is cut off.
     """
 
     component: str
@@ -25,30 +29,39 @@ class Result:
     checked_at: datetime | None
     since: datetime
     latency_ms: float | None = None
+    failure: FailureKind | None = None
+    suspected_since: datetime | None = None
+    lost: bool = False
+
+
+@dataclass(frozen=True)
+class Notice:
+    """What keeps the app from checking anything: a sentence for operators, and since when."""
+
+    message: str
+    since: datetime
 
 
 @dataclass(frozen=True)
 class Snapshot:
     """The state of the platform at one moment; each change creates the next version.
 
-    `open_incidents` and `days` are None until first read. `days` are the last 90 of each component, the
-    oldest first. `incidents_read_at` and `days_read_at` are when they were last confirmed; a new
-    confirmation alone does not create a version. `deployed_at` is when ECS last began to deploy each release,
-    by component and digest, as reported by ECS since this process started.
+    `open_incidents`, `days` and `availability` are None until first read. `days` are the last 90 of each
+    component, the oldest first. `notice` says that the app itself is cut off. `incidents_read_at` and
+    `days_read_at` are when they were last confirmed; a new confirmation alone does not create a version.
+    `deployed_at` is when ECS last began to deploy each release, by component and digest, as reported by ECS
+    since this process started.
     """
 
     version: int
     results: Mapping[str, Result]
     open_incidents: tuple[Incident, ...] | None = None
     days: Mapping[str, tuple[Day, ...]] | None = None
+    availability: Mapping[str, Availability] | None = None
+    notice: Notice | None = None
     incidents_read_at: datetime | None = None
     days_read_at: datetime | None = None
     deployed_at: Mapping[tuple[str, str], datetime] = field(default_factory=dict)
-
-    @property
-    def state(self) -> State:
-        """Returns the worst state of all components."""
-        return worst(result.finding.state for result in self.results.values())
 
     @property
     def checked_at(self) -> datetime | None:
@@ -59,14 +72,19 @@ class Snapshot:
 
 
 class Board:
-    """Holds the current snapshot and wakes tasks that wait for the next one."""
+    """Holds the current snapshot and wakes tasks that wait for the next one.
 
-    def __init__(self, components: Iterable[str], now: datetime) -> None:
+    `timelines` have the states since the recorder last wrote them.
+    """
+
+    def __init__(self, components: Iterable[str], now: datetime, overdue: float = 35.0) -> None:
         self.snapshot = Snapshot(0, {name: Result(name, NOT_CHECKED, None, now) for name in components})
+        self.timelines = {name: Timeline(overdue) for name in self.snapshot.results}
         self._changed = asyncio.Event()
 
     def put_result(self, result: Result) -> None:
         """Replaces the result of one component."""
+        self.timelines[result.component].add(result)
         previous = self.snapshot
         self._put(
             replace(
@@ -76,6 +94,11 @@ class Board:
             )
         )
 
+    def put_notice(self, notice: Notice | None) -> None:
+        """Says that the app itself is cut off, or that it no longer is."""
+        if notice != self.snapshot.notice:
+            self._put(replace(self.snapshot, notice=notice))
+
     def put_open_incidents(self, incidents: tuple[Incident, ...], read_at: datetime | None = None) -> None:
         """Replaces the open incidents; `read_at` is None if they changed by a write of this task."""
         at = read_at or self.snapshot.incidents_read_at
@@ -83,11 +106,16 @@ class Board:
         if incidents != self.snapshot.open_incidents:
             self._put(replace(self.snapshot, open_incidents=incidents))
 
-    def put_days(self, days: Mapping[str, tuple[Day, ...]], read_at: datetime | None = None) -> None:
-        """Replaces the availability per day, as read at `read_at`."""
+    def put_days(
+        self,
+        days: Mapping[str, tuple[Day, ...]],
+        read_at: datetime | None = None,
+        availability: Mapping[str, Availability] | None = None,
+    ) -> None:
+        """Replaces the days and the availability of all components, as read at `read_at`."""
         self.snapshot = replace(self.snapshot, days_read_at=read_at or self.snapshot.days_read_at)
-        if days != self.snapshot.days:
-            self._put(replace(self.snapshot, days=days))
+        if (days, availability) != (self.snapshot.days, self.snapshot.availability):
+            self._put(replace(self.snapshot, days=days, availability=availability))
 
     async def after(self, version: int) -> Snapshot:
         """Waits for a snapshot newer than a version, and returns it."""

@@ -13,8 +13,9 @@ from typing import Final
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from webapp.board import Board, Snapshot, utc_now
+from webapp.board import Board, Snapshot
 from webapp.contract import HEARTBEAT
+from webapp.history.models import View
 from webapp.resources import Shutdown
 from webapp.responses import RETRY_LATER, HTTPProblem
 from webapp.status import StatusCache
@@ -62,18 +63,18 @@ class Events:
         self._shutdown = shutdown
         self._heartbeat = heartbeat
         self._patience = patience
-        self._started_at = status.document(utc_now()).started_at
+        self._started_at = status.started_at
         self._open = 0
 
-    def stream(self) -> "EventStream":
-        """A stream for one more listener. Raises `HTTPProblem` when there are too many."""
+    def stream(self, view: View) -> "EventStream":
+        """Returns a stream of a view for one more listener. Raises `HTTPProblem` when there are too many."""
         if self._open >= LARGEST_NUMBER:
             raise HTTPProblem(
                 HTTPStatus.SERVICE_UNAVAILABLE,
                 "Too many listen to live events already. Try again later.",
                 {"Retry-After": str(RETRY_LATER)},
             )
-        return EventStream(self)
+        return EventStream(self, view)
 
     @contextmanager
     def counted(self) -> Iterator[None]:
@@ -84,11 +85,11 @@ class Events:
         finally:
             self._open -= 1
 
-    async def run(self, receive: Receive, send: Send) -> None:
+    async def run(self, receive: Receive, send: Send, view: View) -> None:
         """Sends events until the listener is gone, reads too slowly, or the app is about to stop."""
-        await _first_of(self._send_all(send), _disconnected(receive), self._shutdown.wait())
+        await _first_of(self._send_all(send, view), _disconnected(receive), self._shutdown.wait())
 
-    async def _send_all(self, send: Send) -> None:
+    async def _send_all(self, send: Send, view: View) -> None:
         before: Snapshot | None = None
         with suppress(TimeoutError):
             while True:
@@ -99,7 +100,7 @@ class Events:
                     await self._write(send, b":\n\n")
                     continue
                 # The status document is encoded from the very snapshot that is current here.
-                snapshot, encoded = self._board.snapshot, self._status.encoded()
+                snapshot, encoded = self._board.snapshot, self._status.encoded(view)
                 await self._write(send, self._event(before, snapshot, encoded))
                 before = snapshot
                 await asyncio.sleep(PAUSE)
@@ -127,22 +128,23 @@ class Events:
 
 
 class EventStream(Response):
-    """An answer that goes on: a `status` event for each new snapshot, with the status document as its data.
+    """An answer that goes on: a `status` event for each new snapshot, with a status document as its data.
 
     After it, `incidents` and `history` say that the open incidents or the days have changed too.
     """
 
-    def __init__(self, events: Events) -> None:
+    def __init__(self, events: Events, view: View) -> None:
         super().__init__(media_type=MEDIA_TYPE, headers=HEADERS)
         del self.headers["Content-Length"]
         self._events = events
+        self._view = view
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         with self._events.counted():
             start = {"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers}
             await send(start)
             if scope["method"] != "HEAD":
-                await self._events.run(receive, send)
+                await self._events.run(receive, send, self._view)
         with suppress(TimeoutError):
             async with asyncio.timeout(PAUSE):
                 await send({"type": "http.response.body", "body": b""})

@@ -1,17 +1,23 @@
-"""Runs every check in the background, at an interval, independently of the others."""
+"""Runs every check in the background, at an interval, independently of the others.
+
+After a failure that does not count yet, the component is checked again sooner.
+"""
 
 import asyncio
 import logging
 import random
 import time
 from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import replace
 from typing import Final, Never
 
 from webapp.aws import Clients
-from webapp.board import Board, Result, utc_now
+from webapp.board import Board, Notice, Result, utc_now
 from webapp.calls import AwsError, FailureKind
 from webapp.checks import CHECKS
 from webapp.components import Component
+from webapp.judge import Judge
 from webapp.logs import log
 from webapp.settings import Settings
 from webapp.states import Finding, State
@@ -25,6 +31,9 @@ DEADLINE: Final = 4.0
 
 TOO_BUSY: Final = 1.0
 """Seconds of lag during a check from which a time-out is the app's own fault."""
+
+RECHECK: Final = 5.0
+"""Seconds until the check after one that has failed and does not count yet."""
 
 _FAILURES: Final[Mapping[FailureKind, tuple[State, str]]] = {
     FailureKind.ACCESS_DENIED: (State.UNKNOWN, "The app is not allowed to call {}."),
@@ -71,42 +80,53 @@ def failure(kind: FailureKind, action: str, missing: str) -> Finding:
     return Finding(state, words.format(action))
 
 
-async def probe(
-    clients: Clients, component: Component, settings: Settings, previous: Result, lag: Lag
-) -> Result:
-    """Checks a component once and returns the result, given the previous one. Raises no `Exception`.
+async def probe(clients: Clients, component: Component, settings: Settings, lag: Lag) -> Result:
+    """Checks a component once and returns the result. Raises no `Exception`.
 
-    `latency_ms` is how long the component took to answer, or else its check; None if the state is unknown.
+    `latency_ms` is how long the component took to answer, or the check; None if the state is unknown.
     """
     started = time.perf_counter()
-    finding = await _found(clients, component, settings, lag)
-    latency_ms = finding.latency_ms or round((time.perf_counter() - started) * 1000, 1)
+    finding, failed = await _found(clients, component, settings, lag)
+    latency_ms = finding.latency_ms
+    if latency_ms is None:
+        latency_ms = round((time.perf_counter() - started) * 1000, 1)
     now = utc_now()
     return Result(
         component=component.id,
-        finding=finding,
+        finding=slowed(finding, latency_ms, component.slow_after),
         checked_at=now,
-        since=previous.since if finding.state is previous.finding.state else now,
+        since=now,
         latency_ms=None if finding.state is State.UNKNOWN else latency_ms,
+        failure=failed,
     )
 
 
-async def _found(clients: Clients, component: Component, settings: Settings, lag: Lag) -> Finding:
+def slowed(finding: Finding, latency_ms: float, slow_after: int | None) -> Finding:
+    """Returns the finding, degraded if it is operational and the answer was slow."""
+    if finding.state is not State.OPERATIONAL or slow_after is None or latency_ms < slow_after:
+        return finding
+    message = f"{finding.message} It is slow: {latency_ms:.0f} ms, with a limit of {slow_after} ms."
+    return replace(finding, state=State.DEGRADED, message=message)
+
+
+async def _found(
+    clients: Clients, component: Component, settings: Settings, lag: Lag
+) -> tuple[Finding, FailureKind | None]:
     check, action = CHECKS[component.kind], "AWS"
     lag_before = lag.seconds()
     try:
         async with asyncio.timeout(DEADLINE):
-            return await check.run(clients, component, settings)
+            return await check.run(clients, component, settings), None
     except AwsError as error:
         kind, action = error.kind, error.action
     except TimeoutError:
         kind = FailureKind.TIMEOUT
     except Exception as error:  # noqa: BLE001  # the check runs again whatever goes wrong
         log(logging.ERROR, "a check failed in a way nobody foresaw", {"component": component.id}, error)
-        return Finding(State.UNKNOWN, "The check failed; the app's log says why.")
+        return Finding(State.UNKNOWN, "The check failed; the app's log says why."), None
     if kind is FailureKind.TIMEOUT and lag.seconds() - lag_before > TOO_BUSY:
         kind = FailureKind.OVERLOADED
-    return failure(kind, action, check.missing)
+    return failure(kind, action, check.missing), kind
 
 
 async def monitor(clients: Clients, settings: Settings, board: Board) -> Never:
@@ -115,31 +135,73 @@ async def monitor(clients: Clients, settings: Settings, board: Board) -> Never:
     Each component has its own loop, so one that hangs does not delay others, and a check never overlaps
     itself.
     """
-    lag = Lag()
+    watch = Watch(clients, settings, board)
     async with asyncio.TaskGroup() as group:
-        group.create_task(lag.measure())
+        group.create_task(watch.lag.measure())
         for component in settings.watched.values():
-            group.create_task(_watch(clients, component, settings, board, lag))
+            group.create_task(watch.run(component))
     raise AssertionError("a loop without an end has ended")
 
 
-async def _watch(clients: Clients, component: Component, settings: Settings, board: Board, lag: Lag) -> Never:
-    loop = asyncio.get_running_loop()
-    while True:
-        started = loop.time()
-        previous = board.snapshot.results[component.id]
-        result = await probe(clients, component, settings, previous, lag)
-        _log_change(previous, result)
-        board.put_result(result)
-        interval = settings.check_interval * random.uniform(1 - _JITTER, 1 + _JITTER)  # noqa: S311  # no secret
-        await asyncio.sleep(max(0.0, started + interval - loop.time()))
+class Watch:
+    """The loops of all components, and what they share."""
+
+    def __init__(self, clients: Clients, settings: Settings, board: Board) -> None:
+        self.lag = Lag()
+        self._clients = clients
+        self._settings = settings
+        self._board = board
+        self._judge = Judge(settings.watched.values(), settings.failure_threshold, utc_now())
+        self._hurry = {component: asyncio.Event() for component in settings.watched}
+
+    async def run(self, component: Component) -> Never:
+        """Checks one component again and again."""
+        loop = asyncio.get_running_loop()
+        while True:
+            started = loop.time()
+            self._show(await probe(self._clients, component, self._settings, self.lag))
+            interval = float(self._settings.check_interval)
+            if self._judge.suspects(component.id):
+                interval = min(interval, RECHECK)
+            interval *= random.uniform(1 - _JITTER, 1 + _JITTER)  # noqa: S311  # no secret
+            with suppress(TimeoutError):
+                async with asyncio.timeout_at(max(started + interval, loop.time())):
+                    await self._hurry[component.id].wait()
+            self._hurry[component.id].clear()
+
+    def _show(self, found: Result) -> None:
+        notice = self._judge.notice
+        results = self._judge.judge(found)
+        for result in results:
+            self._log_change(self._board.snapshot.results[result.component], result)
+            self._board.put_result(result)
+        self._board.put_notice(self._judge.notice)
+        if (notice is None) is not (self._judge.notice is None):
+            _log_notice(self._judge.notice)
+        if self._judge.asks_others(found) or (notice and not self._judge.notice):
+            for component, hurry in self._hurry.items():
+                if component != found.component:
+                    hurry.set()
+
+    @staticmethod
+    def _log_change(previous: Result, result: Result) -> None:
+        before, after = previous.finding.state, result.finding.state
+        if before is not after and not result.lost:
+            log(
+                logging.INFO if after is State.OPERATIONAL else logging.WARNING,
+                "component state changed",
+                {
+                    "component": result.component,
+                    "from": before,
+                    "to": after,
+                    "since": result.since,
+                    "reason": result.finding.message,
+                },
+            )
 
 
-def _log_change(previous: Result, result: Result) -> None:
-    before, after = previous.finding.state, result.finding.state
-    if before is not after:
-        log(
-            logging.INFO if after is State.OPERATIONAL else logging.WARNING,
-            "component state changed",
-            {"component": result.component, "from": before, "to": after, "reason": result.finding.message},
-        )
+def _log_notice(notice: Notice | None) -> None:
+    if notice is None:
+        log(logging.INFO, "the app is no longer cut off", {})
+    else:
+        log(logging.WARNING, "the app is cut off", {"reason": notice.message, "since": notice.since})

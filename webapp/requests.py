@@ -24,6 +24,9 @@ from webapp.responses import JSON, HTTPProblem
 
 M = TypeVar("M", bound=BaseModel)
 
+OPERATORS: Final = "/api/operator/"
+"""What the paths of the operator's API begin with."""
+
 MOST_ERRORS: Final = 20
 """Errors in one response."""
 
@@ -75,6 +78,8 @@ async def read_body(request: Request[Resources], model: type[M]) -> M:
 def read_query(request: Request[Resources], model: type[M]) -> M:
     """Parses the request's query string, in which each parameter may occur once.
 
+    Only operators may name components that are not public.
+
     Raises `HTTPProblem`, 400, for unknown, repeated, missing or invalid parameters.
     """
     given = request.query_params.multi_items()
@@ -85,7 +90,8 @@ def read_query(request: Request[Resources], model: type[M]) -> M:
     ]
     if not errors:
         try:
-            return model.model_validate(dict(given), context=_known(request))
+            public = not request.url.path.startswith(OPERATORS)
+            return model.model_validate(dict(given), context=_known(request, public=public))
         except ValidationError as error:
             errors = [
                 {"parameter": str(problem["loc"][0]), "detail": _detail(problem, "parameter")}
@@ -95,9 +101,10 @@ def read_query(request: Request[Resources], model: type[M]) -> M:
     raise HTTPProblem(HTTPStatus.BAD_REQUEST, detail, errors=errors[:MOST_ERRORS])
 
 
-def _known(request: Request[Resources]) -> Mapping[str, Component]:
-    """The components that clients may name."""
-    return request.state["settings"].watched
+def _known(request: Request[Resources], *, public: bool = False) -> Mapping[str, Component]:
+    """Returns the components that a client may name."""
+    settings = request.state["settings"]
+    return settings.public if public else settings.watched
 
 
 def json_pointer(location: Sequence[str | int]) -> str:

@@ -117,6 +117,11 @@ class Settings(Secrets, Configuration):
         return {component.id: component for component in COMPONENTS.validate_json(self.components)}
 
     @cached_property
+    def public(self) -> Mapping[str, Component]:
+        """Returns the components that everybody sees."""
+        return {each.id: each for each in self.watched.values() if each.public}
+
+    @cached_property
     def storage(self) -> Component:
         """Returns the app's own table."""
         return next(component for component in self.watched.values() if component.kind is Kind.STORAGE)

@@ -7,14 +7,14 @@ from typing import Final
 
 
 class State(StrEnum):
-    """How a service is doing, as far as the app can tell."""
+    """How a component is doing, as far as the app can tell."""
 
     OPERATIONAL = "operational"
     DEGRADED = "degraded"
     DOWN = "down"
     UNKNOWN = "unknown"
     MAINTENANCE = "maintenance"
-    """Shown while a maintenance is in progress; checks do not find it."""
+    """Shown while a maintenance is in progress; no check finds it."""
 
 
 _SEVERITY: Final = (State.OPERATIONAL, State.MAINTENANCE, State.UNKNOWN, State.DEGRADED, State.DOWN)
@@ -22,8 +22,13 @@ _SEVERITY: Final = (State.OPERATIONAL, State.MAINTENANCE, State.UNKNOWN, State.D
 
 
 def worst(states: Iterable[State]) -> State:
-    """Returns the most severe state: down, degraded, unknown or operational; unknown without states."""
+    """Returns the most severe: down, degraded, unknown, maintenance, operational; unknown without states."""
     return max(states, key=_SEVERITY.index, default=State.UNKNOWN)
+
+
+def is_worse(state: State, other: State) -> bool:
+    """Returns whether a state is more severe than another."""
+    return _SEVERITY.index(state) > _SEVERITY.index(other)
 
 
 Detail = str | int | float | bool | None
@@ -37,4 +42,4 @@ class Finding:
     message: str
     details: Mapping[str, Detail] = field(default_factory=dict)
     latency_ms: float | None = None
-    """How long the component took to answer, in milliseconds, if that is not how long the check took."""
+    """How long the component took to answer, if the check measured it; else the check's own time counts."""

@@ -1,23 +1,44 @@
-"""The status document, which the API and the event stream send."""
+"""The status documents, which the API and the event streams send: one for everybody, one for operators."""
 
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from webapp.board import Board, Result, Snapshot, utc_now
-from webapp.components import Component
+from webapp.components import Component, Kind
+from webapp.history.models import Availability, View
+from webapp.incidents.models import Incident, open_at
+from webapp.incidents.shown import RAISED, concerns, raised_state, shown_state
 from webapp.prepared import PerSnapshot, Prepared
 from webapp.responses import JSON
 from webapp.settings import Settings
-from webapp.states import Detail, State
+from webapp.states import Detail, State, worst
 
-MESSAGES: Final[Mapping[State, str]] = {
-    State.OPERATIONAL: "All components are operational.",
-    State.DEGRADED: "Some components are degraded.",
-    State.DOWN: "Some components are down.",
-    State.UNKNOWN: "The state of some components is not known.",
+WORDS: Final[Mapping[State, str]] = {
+    State.OPERATIONAL: "Works as usual.",
+    State.DEGRADED: "Works, with problems.",
+    State.DOWN: "Does not work.",
+    State.UNKNOWN: "Its state is not known.",
+    State.MAINTENANCE: "Under maintenance.",
+}
+"""What everybody is told of a component, whatever its check says."""
+
+NOTICE: Final = "The status page cannot check anything at the moment."
+"""What everybody is told while the app itself is cut off."""
+
+MOST_NAMED: Final = 3
+"""Components that the headline names; more are counted."""
+
+_HEADLINES: Final[Mapping[State, str]] = {
+    State.OPERATIONAL: "{} operational",
+    State.DEGRADED: "{} degraded",
+    State.DOWN: "{} down",
+    State.UNKNOWN: "{} in a state that is not known",
+    State.MAINTENANCE: "{} under maintenance",
 }
 
 
@@ -36,51 +57,91 @@ class Release(BaseModel):
 
 
 class ComponentStatus(BaseModel):
-    """How one component is doing: latency in milliseconds, age in seconds, times in UTC.
-
-    A status is stale when its check is overdue: then it tells how things were.
-    """
+    """How one component is doing, as everybody may know. Times are in UTC."""
 
     model_config = ConfigDict(frozen=True)
 
     id: str = Field(description="The component's id, by which paths and queries name it.")
     name: str = Field(description="What people call it.")
     group: str = Field(description="The heading under which the page shows it.")
-    state: State = Field(description="How it is doing.")
-    message: str = Field(description="How it is doing, for a person.")
-    since: datetime = Field(description="When it was first found in this state.")
+    state: State = Field(
+        description="How it is doing: the worst of what its check says and of its open incidents, or "
+        "maintenance while one is in progress."
+    )
+    message: str = Field(description="The state in words.")
+    since: datetime = Field(description="When it was first in this state.")
     checked_at: datetime | None = Field(description="When its last check ended; null before the first.")
     age: float | None = Field(description="Seconds since then.")
     stale: bool = Field(description="Whether the next check is overdue, so that this tells how things were.")
-    latency_ms: float | None = Field(
-        description="Milliseconds the last check took; null when it did not find out the state."
+    availability: Availability | None = Field(
+        description="Shares of the last hours and days; null while not known."
     )
+
+
+class OperatorComponentStatus(ComponentStatus):
+    """The same with what its check says."""
+
+    kind: Kind = Field(description="What it is.")
+    finding: str = Field(description="What its check says, in a sentence.")
     details: Mapping[str, Detail] = Field(description="Figures of the check.")
+    latency_ms: float | None = Field(
+        description="Milliseconds it took to answer, or its check took; null if the state is unknown."
+    )
 
 
 class Status(BaseModel):
-    """How the platform is doing. `age`, in seconds, is that of the oldest check."""
+    """How all components are doing, as everybody may know. Times are in UTC."""
 
     model_config = ConfigDict(frozen=True)
 
-    environment: str = Field(description="The environment's name.")
-    service: str = Field(description="The service's name within it.")
-    region: str = Field(description="The AWS region.")
-    state: State = Field(description="The worst state of all components.")
-    message: str = Field(description="How the platform is doing, for a person.")
-    checked_at: datetime | None = Field(
-        description="When the check that lies back longest ended; null until all have."
-    )
+    title: str = Field(description="The title of the page.")
+    state: State = Field(description="The worst state of all components, and of open incidents.")
+    message: str = Field(description="How all are doing, in a sentence.")
+    notice: str | None = Field(description="What keeps the page from telling; null if nothing does.")
+    checked_at: datetime | None = Field(description="When the oldest check ended; null until all have.")
     age: float | None = Field(description="Seconds since then.")
     stale: bool = Field(description="Whether a check is overdue.")
-    release: Release = Field(description="What runs.")
     started_at: datetime = Field(description="When this task started.")
-    uptime: float = Field(description="Seconds since then.")
-    open_incidents: int | None = Field(
-        description="How many incidents are open; null while that is not known."
+    fingerprint: str = Field(
+        description="16 hexadecimal digits by which the release can be recognized, not told: SHA-256 of the "
+        "image's digest, a line feed, and the commit."
     )
+    open_incidents: int | None = Field(
+        description="How many incidents are open, without maintenance; null while that is not known."
+    )
+    maintenances: int | None = Field(
+        description="How many maintenances are in progress or to come; null while that is not known."
+    )
+    components: Mapping[str, ComponentStatus] = Field(
+        description="Each component by its id, in the order of the page."
+    )
+
+
+class OperatorStatus(Status):
+    """The same with all components, what their checks say, and the release."""
+
+    release: Release = Field(description="What runs.")
+    environment: str = Field(description="The environment's name.")
+    region: str = Field(description="The AWS region.")
+    service: str = Field(description="The name of the app's service within the environment.")
+    uptime: float = Field(description="Seconds since this task started.")
     writing: Literal["on", "off"] = Field(description="Whether a token may write.")
-    components: Mapping[str, ComponentStatus] = Field(description="Each component by its id.")
+    components: Mapping[str, OperatorComponentStatus] = Field(
+        description="Each component by its id, in the order of the page."
+    )
+
+
+@dataclass(frozen=True)
+class Shown:
+    """The state of a component that is shown, and since when."""
+
+    state: State
+    since: datetime
+
+
+def fingerprint(digest: str, commit: str) -> str:
+    """Returns what a release can be recognized by, but does not tell it."""
+    return hashlib.sha256(f"{digest}\n{commit}".encode()).hexdigest()[:16]
 
 
 def stale_after(settings: Settings) -> float:
@@ -94,52 +155,138 @@ def is_stale(checked_at: datetime | None, settings: Settings, now: datetime) -> 
     return age is not None and age > stale_after(settings)
 
 
+def shown(component: str, result: Result, incidents: Iterable[Incident], now: datetime) -> Shown:
+    """Returns the state to show of a component: its check's, raised by its open incidents, or maintenance."""
+    state = shown_state(component, result.finding.state, incidents, now)
+    if state is result.finding.state:
+        return Shown(state, result.since)
+    concerning = [each for each in open_at(incidents, now) if concerns(each, component)]
+    if state is State.MAINTENANCE:
+        times = [each.starts_at for each in concerning if each.severity is None and each.starts_at]
+    else:
+        times = [each.opened_at for each in concerning if each.severity and RAISED[each.severity] is state]
+    return Shown(state, min(times, default=result.since))
+
+
+def headline(states: Mapping[str, State], state: State) -> str:
+    """Returns how all are doing in a sentence, from the states by name: all, some by name, or how many.
+
+    `state` may be worse than all of them: an open incident concerns none in particular.
+    """
+    concerned = [name for name, each in states.items() if each is state]
+    if not concerned:
+        return "There is an open incident."
+    if len(concerned) == len(states) > 1:
+        return _HEADLINES[state].format("All components are") + "."
+    if len(concerned) <= MOST_NAMED:
+        return _HEADLINES[state].format(f"{_listed(concerned)} {_is(concerned)}") + "."
+    return _HEADLINES[state].format(f"{len(concerned)} of {len(states)} components are") + "."
+
+
+def _is(names: Sequence[str]) -> str:
+    return "is" if len(names) == 1 else "are"
+
+
+def _listed(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
 def component_status(
-    component: Component, result: Result, settings: Settings, now: datetime
+    component: Component, snapshot: Snapshot, settings: Settings, now: datetime
 ) -> ComponentStatus:
-    """Returns the status of one component at a time."""
-    finding = result.finding
+    """Returns what everybody may know of one component at a time."""
+    result = snapshot.results[component.id]
+    found = shown(component.id, result, snapshot.open_incidents or (), now)
     return ComponentStatus(
         id=component.id,
         name=component.name,
         group=component.group,
-        state=finding.state,
-        message=finding.message,
-        since=result.since,
+        state=found.state,
+        message=WORDS[found.state],
+        since=found.since,
         checked_at=result.checked_at,
         age=_age(result.checked_at, now),
         stale=is_stale(result.checked_at, settings, now),
+        availability=(snapshot.availability or {}).get(component.id),
+    )
+
+
+def operator_component_status(
+    component: Component, snapshot: Snapshot, settings: Settings, now: datetime
+) -> OperatorComponentStatus:
+    """Returns the status of one component at a time."""
+    result = snapshot.results[component.id]
+    return OperatorComponentStatus(
+        **dict(component_status(component, snapshot, settings, now)),
+        kind=component.kind,
+        finding=result.finding.message,
+        details=result.finding.details,
         latency_ms=result.latency_ms,
-        details=finding.details,
     )
 
 
 def status(snapshot: Snapshot, settings: Settings, started_at: datetime, now: datetime) -> Status:
-    """Returns the status document of a snapshot at a time."""
+    """Returns the public status document of a snapshot at a time."""
     components = {
-        component.id: component_status(component, snapshot.results[component.id], settings, now)
-        for component in settings.watched.values()
+        each.id: component_status(each, snapshot, settings, now) for each in settings.public.values()
     }
-    return Status(
-        environment=settings.environment,
-        service=settings.service,
-        region=settings.aws_region,
-        state=snapshot.state,
-        message=MESSAGES[snapshot.state],
-        checked_at=snapshot.checked_at,
-        age=_age(snapshot.checked_at, now),
-        stale=any(component.stale for component in components.values()),
+    return _status(components, snapshot, settings, started_at, now)
+
+
+def operator_status(
+    snapshot: Snapshot, settings: Settings, started_at: datetime, now: datetime
+) -> OperatorStatus:
+    """Returns the operator's status document of a snapshot at a time."""
+    components = {
+        each.id: operator_component_status(each, snapshot, settings, now)
+        for each in settings.watched.values()
+    }
+    common = _status(components, snapshot, settings, started_at, now)
+    return OperatorStatus(
+        **dict(common) | {"notice": snapshot.notice.message if snapshot.notice else None},
         release=Release(
             digest=settings.digest,
             commit=settings.commit,
             since=snapshot.deployed_at.get((settings.own_id, settings.digest), started_at),
         ),
-        started_at=started_at,
+        environment=settings.environment,
+        region=settings.aws_region,
+        service=settings.service,
         uptime=round((now - started_at).total_seconds(), 1),
-        open_incidents=None if snapshot.open_incidents is None else len(snapshot.open_incidents),
         writing="on" if settings.writing else "off",
+    )
+
+
+def _status(
+    components: Mapping[str, ComponentStatus],
+    snapshot: Snapshot,
+    settings: Settings,
+    started_at: datetime,
+    now: datetime,
+) -> Status:
+    incidents = snapshot.open_incidents
+    raised = raised_state(incidents, now)
+    state = worst((*(each.state for each in components.values()), raised))
+    times = [each.checked_at for each in components.values() if each.checked_at is not None]
+    checked_at = min(times) if times and len(times) == len(components) else None
+    return Status(
+        title=settings.title,
+        state=state,
+        message=_message({each.name: each.state for each in components.values()}, state, times),
+        notice=NOTICE if snapshot.notice else None,
+        checked_at=checked_at,
+        age=_age(checked_at, now),
+        stale=any(each.stale for each in components.values()),
+        started_at=started_at,
+        fingerprint=fingerprint(settings.digest, settings.commit),
+        open_incidents=None if incidents is None else sum(each.severity is not None for each in incidents),
+        maintenances=None if incidents is None else sum(each.severity is None for each in incidents),
         components=components,
     )
+
+
+def _message(states: Mapping[str, State], state: State, times: Sequence[datetime]) -> str:
+    return headline(states, state) if times else "Nothing is checked yet."
 
 
 def _age(checked_at: datetime | None, now: datetime) -> float | None:
@@ -147,22 +294,34 @@ def _age(checked_at: datetime | None, now: datetime) -> float | None:
 
 
 class StatusCache:
-    """Encodes the status document on request, at most once per second and snapshot."""
+    """Encodes each status document on request, at most once per second and snapshot."""
 
     def __init__(self, board: Board, settings: Settings) -> None:
         self._board = board
         self._settings = settings
         self._started_at = utc_now()
-        self._answer = PerSnapshot(board, lambda now: self.document(now).model_dump_json().encode(), JSON)
+        self._answers: Mapping[View, PerSnapshot] = {
+            "public": PerSnapshot(board, lambda now: self.public(now).model_dump_json().encode(), JSON),
+            "operator": PerSnapshot(board, lambda now: self.operator(now).model_dump_json().encode(), JSON),
+        }
 
-    def encoded(self) -> bytes:
-        """Returns the status document as JSON."""
-        return self._answer.get().content
+    @property
+    def started_at(self) -> datetime:
+        """Returns when this task started."""
+        return self._started_at
 
-    def prepared(self) -> Prepared:
-        """Returns the status document as an answer."""
-        return self._answer.get()
+    def encoded(self, view: View) -> bytes:
+        """Returns a status document as JSON."""
+        return self.prepared(view).content
 
-    def document(self, now: datetime) -> Status:
-        """Returns the status document at a time."""
+    def prepared(self, view: View) -> Prepared:
+        """Returns a status document as an answer."""
+        return self._answers[view].get()
+
+    def public(self, now: datetime) -> Status:
+        """Returns the public status document at a time."""
         return status(self._board.snapshot, self._settings, self._started_at, now)
+
+    def operator(self, now: datetime) -> OperatorStatus:
+        """Returns the operator's status document at a time."""
+        return operator_status(self._board.snapshot, self._settings, self._started_at, now)

@@ -4,16 +4,17 @@ One table holds everything. Partition key `pk` and sort key `sk` are strings:
 
 | pk                       | sk                            | what it is                          | kept     |
 |--------------------------|-------------------------------|-------------------------------------|----------|
-| `web#history#<id>`       | `minute#2026-11-23T06:25:00Z` | the finding of a check in a minute  | 90 days  |
-| `web#history#<id>`       | `day#2026-11-23`              | number of records by state          | 400 days |
+| `web#history#<id>`       | `minute#2026-11-23T06:25:00Z` | the record of a slot                | 90 days  |
+| `web#history#<id>`       | `change#2026-11-23T06:25:12…` | a change of state                   | 90 days  |
+| `web#history#<id>`       | `day#2026-11-23`              | seconds in each state               | 400 days |
 | `web#incidents`          | `incident#<id>`               | an incident with all its updates    | forever  |
 | `web#incidents`          | `open`                        | the ids of open incidents, as a set | forever  |
 | `web#idempotency#<hash>` | `create-incident`             | the incident that a key has opened  | 24 hours |
 
-Services of an environment share the table, so each partition key starts with the service, here `web`. The
-hash is the SHA-256 of the client's key. `expires_at` is DynamoDB's time to live, in seconds since the epoch;
-DynamoDB may delete an item days later (DynamoDB Developer Guide, "Using time to live"), so nothing relies on
-it.
+Services of an environment share the table, so each partition key starts with the service, here `web`. An id
+is that of a component. The hash is the SHA-256 of the client's key. `expires_at` is DynamoDB's time to live,
+in seconds since the epoch; DynamoDB may delete an item days later (DynamoDB Developer Guide, "Using time to
+live"), so nothing relies on it.
 """
 
 import hashlib
@@ -43,6 +44,7 @@ IDS: Final = "ids"
 """Attribute of the item `open`: a string set, absent while empty."""
 
 _MINUTE: Final = "minute#"
+_CHANGE: Final = "change#"
 _DAY: Final = "day#"
 _INCIDENT: Final = "incident#"
 _ABOUT: Final = frozenset({PARTITION_KEY, SORT_KEY, EXPIRY_ATTRIBUTE})
@@ -80,6 +82,10 @@ class Keys:
         """Returns the key of the record of the minute (UTC) that starts at `slot`."""
         return Key(self.history(component), f"{_MINUTE}{slot.astimezone(UTC):%Y-%m-%dT%H:%M}:00Z")
 
+    def change(self, component: str, at: datetime) -> Key:
+        """Returns the key of the change of state that began at a time."""
+        return Key(self.history(component), f"{_CHANGE}{at.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%f}Z")
+
     def day(self, component: str, day: date) -> Key:
         """Returns the key of the counters of a day (UTC)."""
         return Key(self.history(component), f"{_DAY}{day.isoformat()}")
@@ -107,6 +113,11 @@ class Keys:
 def minute_of(item: "Item") -> datetime:
     """Returns the minute of a record."""
     return datetime.fromisoformat(_sort_key(item).removeprefix(_MINUTE))
+
+
+def change_of(item: "Item") -> datetime:
+    """Returns when a change began."""
+    return datetime.fromisoformat(_sort_key(item).removeprefix(_CHANGE))
 
 
 def day_of(item: "Item") -> date:

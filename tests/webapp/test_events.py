@@ -215,7 +215,7 @@ def read(sent: bytes) -> list[Event]:
 def test_who_reads_slowly_gets_the_latest_and_nothing_piles_up() -> None:
     async def scenario() -> None:
         board, listener = Board(IDS, utc_now()), Listener()
-        stream = asyncio.create_task(events_on(board).run(listener.receive, listener.send))
+        stream = asyncio.create_task(events_on(board).run(listener.receive, listener.send, "public"))
         await listener.heard(1)
         listener.reads.clear()
         for _ in range(50):
@@ -238,7 +238,9 @@ def test_who_does_not_read_at_all_is_given_up() -> None:
         listener = Listener()
         listener.reads.clear()
         async with asyncio.timeout(5):
-            await events_on(Board(IDS, utc_now()), patience=0.05).run(listener.receive, listener.send)
+            await events_on(Board(IDS, utc_now()), patience=0.05).run(
+                listener.receive, listener.send, "public"
+            )
         assert listener.sent == []
 
     asyncio.run(scenario())
@@ -248,7 +250,7 @@ def test_silence_is_broken_by_comments() -> None:
     async def scenario() -> None:
         listener = Listener()
         events = events_on(Board(IDS, utc_now()), heartbeat=0.05)
-        stream = asyncio.create_task(events.run(listener.receive, listener.send))
+        stream = asyncio.create_task(events.run(listener.receive, listener.send, "public"))
         first, *comments = await listener.heard(4)
         assert [event.type for event in read(first)] == ["status"]
         assert set(comments) == {b":\n\n"}
@@ -261,7 +263,7 @@ def test_silence_is_broken_by_comments() -> None:
 def test_says_when_incidents_or_days_changed() -> None:
     async def scenario() -> None:
         board, listener = Board(IDS, utc_now()), Listener()
-        stream = asyncio.create_task(events_on(board).run(listener.receive, listener.send))
+        stream = asyncio.create_task(events_on(board).run(listener.receive, listener.send, "public"))
         await listener.heard(1)
         board.put_open_incidents(())
         board.put_days({name: (Day(date=utc_now().date()),) for name in IDS})

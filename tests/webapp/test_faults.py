@@ -15,10 +15,12 @@ import pytest
 from tests.webapp.crowd import crowd
 from tests.webapp.environment import (
     ALARMS_ID,
+    AUTHORIZED,
     CREDENTIALS,
     IDS,
     IMAGE_ID,
     TABLE_ID,
+    TOKEN_SHA256,
     WEB_ID,
     WORKER_ID,
     components,
@@ -43,6 +45,9 @@ from webapp.aws import CONNECTIONS_FOR_REQUESTS, WAITING_REQUESTS
 from webapp.calls import HINTS, LOG_INTERVAL, FailureKind
 from webapp.contract import HEALTH_PATH, READY_PATH, STATUS_PATH
 from webapp.endpoints.incidents import INCIDENTS_PATH
+from webapp.endpoints.status import OPERATOR_STATUS_PATH
+from webapp.judge import NO_CREDENTIALS, NO_NETWORK
+from webapp.status import NOTICE
 
 DYNAMODB, ECS, ECR, CLOUDWATCH = SERVICES = ("dynamodb", "ecs", "ecr", "monitoring")
 """The AWS services that checks call, as signatures name them."""
@@ -54,6 +59,11 @@ USUAL = 0.5
 """Seconds in which the app answers whatever AWS does; a call that AWS does not answer takes twice that."""
 
 
+def environ_with_token(url: str) -> dict[str, str]:
+    """The environment of an app that checks every second and tells operators more."""
+    return environ_of(url, check_interval=1) | {"WRITE_TOKEN_SHA256": TOKEN_SHA256}
+
+
 @pytest.fixture(scope="module")
 def aws(embedded_aws: str) -> Iterator[Proxy]:
     with proxy(embedded_aws) as server:
@@ -62,7 +72,7 @@ def aws(embedded_aws: str) -> Iterator[Proxy]:
 
 @pytest.fixture(scope="module")
 def app(aws: Proxy) -> Iterator[App]:
-    with running_app(environ_of(aws.url, check_interval=1)) as running:
+    with running_app(environ_with_token(aws.url)) as running:
         yield running
 
 
@@ -79,14 +89,16 @@ def failing(aws: Proxy, fault: Fault, *services: str) -> Iterator[None]:
 
 def components_of(app: App) -> dict[str, dict[str, Any]]:
     """How the components are doing, as the app tells it."""
-    components: dict[str, dict[str, Any]] = app.client.get(STATUS_PATH).json()["components"]
+    answer = app.client.get(OPERATOR_STATUS_PATH, headers=AUTHORIZED)
+    components: dict[str, dict[str, Any]] = answer.json()["components"]
     return components
 
 
 def told(app: App, component: str) -> tuple[str, str]:
     """State and message of a component."""
     found = components_of(app)[component]
-    return found["state"], found["message"]
+    # After some faults, the message also says how often the state has changed.
+    return found["state"], found["finding"].partition(" Its state has changed")[0]
 
 
 def asked(app: App, path: str) -> httpx.Response:
@@ -181,7 +193,7 @@ def test_a_fault_of_the_table_is_told_until_it_is_over(app: App, aws: Proxy, cas
     with failing(aws, fault, DYNAMODB):
         soon(lambda: told(app, TABLE_ID), (state, message).__eq__)
         assert_answers_as_usual(app)
-        assert assert_ready(app, False)["reason"] == message
+        assert assert_ready(app, False)["reason"].startswith(message)
         others = {name: item["state"] for name, item in components_of(app).items() if name != TABLE_ID}
         assert set(others.values()) == {"operational"}
     assert_all_is_well_again(app)
@@ -245,10 +257,12 @@ def test_refusals_are_told_of_the_services_they_are_of(app: App, aws: Proxy) -> 
 def test_everything_may_fail_at_once(app: App, aws: Proxy) -> None:
     assert_all_is_well_again(app)
     with failing(aws, hangs_up):
-        soon(lambda: {item["state"] for item in components_of(app).values()}, {"down"}.__eq__)
+        soon(lambda: {item["finding"] for item in components_of(app).values()}, {NO_NETWORK}.__eq__)
         assert_answers_as_usual(app)
         assert_ready(app, False)
-        assert app.client.get(STATUS_PATH).json()["state"] == "down"
+        status = app.client.get(STATUS_PATH).json()
+        assert (status["state"], status["notice"]) == ("unknown", NOTICE)
+    soon(lambda: app.client.get(STATUS_PATH).json()["notice"], lambda notice: notice is None)
     assert_all_is_well_again(app)
 
 
@@ -302,24 +316,24 @@ def test_calls_to_aws_do_not_grow_with_requests(app: App, aws: Proxy) -> None:
 
 
 def test_an_endpoint_that_is_down_is_told() -> None:
-    with nobody() as url, running_app(environ_of(url)) as app:
-        soon(lambda: told(app, TABLE_ID), ("down", "dynamodb:GetItem cannot be reached.").__eq__)
+    with nobody() as url, running_app(environ_with_token(url)) as app:
+        soon(lambda: told(app, TABLE_ID), ("unknown", NO_NETWORK).__eq__)
         assert_answers_as_usual(app)
         assert_ready(app, False)
 
 
 def test_an_endpoint_that_hangs_is_told_and_the_app_starts_all_the_same() -> None:
-    with silence() as server, running_app(environ_of(server.url)) as app:
+    with silence() as server, running_app(environ_with_token(server.url)) as app:
         assert_answers_as_usual(app)
         assert_ready(app, False)
-        soon(lambda: {item["state"] for item in components_of(app).values()}, {"down"}.__eq__)
-        assert assert_ready(app, False)["reason"] == "dynamodb:GetItem did not answer in time."
+        soon(lambda: {item["finding"] for item in components_of(app).values()}, {NO_NETWORK}.__eq__)
+        assert assert_ready(app, False)["reason"] == NO_NETWORK
         assert_answers_as_usual(app)
 
 
 def test_a_table_that_is_not_there_is_told(embedded_aws: str) -> None:
     with running_app(
-        environ_of(embedded_aws) | {"TABLE": "nowhere", "COMPONENTS": components(table="nowhere")}
+        environ_with_token(embedded_aws) | {"TABLE": "nowhere", "COMPONENTS": components(table="nowhere")}
     ) as app:
         soon(lambda: told(app, TABLE_ID), ("down", "The table does not exist.").__eq__)
         assert_answers_as_usual(app)
@@ -328,16 +342,14 @@ def test_a_table_that_is_not_there_is_told(embedded_aws: str) -> None:
 
 def without_credentials(url: str) -> dict[str, str]:
     """The environment of a task that has no credentials in it."""
-    return {
-        name: value for name, value in environ_of(url, check_interval=1).items() if name not in CREDENTIALS
-    }
+    return {name: value for name, value in environ_with_token(url).items() if name not in CREDENTIALS}
 
 
 def assert_told_without_credentials(app: App) -> None:
-    """Every component is down for want of credentials, and so is what needs the table."""
+    """Every component is unknown for want of credentials, and so is what needs the table."""
     soon(
-        lambda: {item["message"] for item in components_of(app).values()},
-        lambda found: all(message.startswith("The app has no valid credentials for ") for message in found),
+        lambda: {item["finding"] for item in components_of(app).values()},
+        {NO_CREDENTIALS}.__eq__,
     )
     assert_answers_as_usual(app)
     assert_ready(app, False)

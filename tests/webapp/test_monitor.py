@@ -21,19 +21,17 @@ from webapp.check import Check, Run
 from webapp.checks import CHECKS
 from webapp.components import Component, Kind
 from webapp.contract import STATUS_PATH
-from webapp.monitor import DEADLINE, Lag, failure, probe
+from webapp.monitor import DEADLINE, Lag, failure, probe, slowed
 from webapp.settings import Settings, read_settings
 from webapp.states import Finding, State
 
 pytestmark = pytest.mark.e2e
 
-EARLIER = datetime(2026, 11, 23, 6, 25, tzinfo=UTC)
 FINE = Finding(State.OPERATIONAL, "Fine.")
 
 
-def probed(run: Run, former_state: State = State.OPERATIONAL) -> Result:
-    """The result of a check of ECS, after a former one."""
-    former = Result(WEB_ID, Finding(former_state, "Former."), EARLIER, EARLIER, 1.0)
+def probed(run: Run) -> Result:
+    """The result of a check of a web service."""
 
     async def probe_once() -> Result:
         with nobody() as url, pytest.MonkeyPatch.context() as patch:
@@ -43,7 +41,7 @@ def probed(run: Run, former_state: State = State.OPERATIONAL) -> Result:
             async with open_clients(settings) as clients, asyncio.TaskGroup() as group:
                 measuring = group.create_task(lag.measure())
                 await asyncio.sleep(0)
-                result = await probe(clients, settings.watched[WEB_ID], settings, former, lag)
+                result = await probe(clients, settings.watched[WEB_ID], settings, lag)
                 measuring.cancel()
                 return result
 
@@ -102,14 +100,35 @@ def test_a_result_has_the_finding_its_time_and_how_long_it_took() -> None:
     assert 10 <= result.latency_ms < 1000
 
 
-def test_a_state_that_stays_began_when_it_was_first_seen() -> None:
-    assert probed(fine, State.OPERATIONAL).since == EARLIER
-    changed = probed(fine, State.DOWN)
-    assert changed.since == changed.checked_at
+@pytest.mark.parametrize(
+    ("latency_ms", "limit", "state"),
+    [(800.0, 800, State.DEGRADED), (799.9, 800, State.OPERATIONAL), (800.0, None, State.OPERATIONAL)],
+)
+def test_a_slow_answer_is_degraded_from_the_limit_of_the_component_on(
+    latency_ms: float, limit: int | None, state: State
+) -> None:
+    found = slowed(FINE, latency_ms, limit)
+    assert found.state is state
+    if state is State.DEGRADED:
+        assert found.message == "Fine. It is slow: 800 ms, with a limit of 800 ms."
+
+
+def test_a_problem_does_not_get_better_by_being_slow() -> None:
+    down = Finding(State.DOWN, "It does not answer.")
+    assert slowed(down, 4000, 800) is down
+
+
+async def measured(_clients: Clients, _component: Component, _settings: Settings) -> Finding:
+    return Finding(State.OPERATIONAL, "Fine.", latency_ms=123.4)
+
+
+def test_the_latency_is_the_one_that_the_check_has_measured() -> None:
+    assert probed(measured).latency_ms == 123.4
 
 
 def test_a_failed_call_is_a_finding() -> None:
     result = probed(throttled)
+    assert result.failure is FailureKind.THROTTLED
     assert result.finding == Finding(
         State.DEGRADED, "ecs:DescribeServices turns requests away: too many of them."
     )

@@ -13,13 +13,13 @@ from tests.webapp.pages import Element, read_page
 from tests.webapp.processes import App
 from webapp.board import Board, Result, Snapshot
 from webapp.endpoints.page import FILES, URLS
-from webapp.history.models import Day
+from webapp.history.models import Day, Seconds, share
 from webapp.incidents.models import Incident, Kind, Progress, Update
 from webapp.page.template import PageTemplate
 from webapp.page.views import DAYS, banner, component_history, figures, state_of
 from webapp.settings import Settings, read_settings
 from webapp.states import Detail, Finding, State
-from webapp.status import stale_after, status
+from webapp.status import operator_status, stale_after
 
 NOW = datetime(2026, 11, 23, 6, 25, 30, tzinfo=UTC)
 TODAY = NOW.date()
@@ -50,7 +50,7 @@ def board(
 
 def page(snapshot: Snapshot) -> Element:
     """The page of a snapshot, read."""
-    document = status(snapshot, settings(), STARTED, NOW)
+    document = operator_status(snapshot, settings(), STARTED, NOW)
     return read_page(TEMPLATE.render(document, snapshot, stale_after(settings()), NOW).decode())
 
 
@@ -158,7 +158,7 @@ def test_tells_of_each_service_its_state_in_words_and_when_it_was_checked() -> N
     assert row.one("h3").text == "Image"
     assert row.one("p", class_="state").text == "Degraded"
     assert row.one("use").attributes["href"] == "#icon-degraded"
-    assert row.one("p", class_="message").text == "As status.image says."
+    assert row.one("p", class_="message").text == "Works, with problems."
     assert row.one("p", class_="check").text == "checked 3 s ago, 12 ms"
     assert row.one("span", class_="checked").one("time").attributes["datetime"] == "2026-11-23T06:25:27.000Z"
 
@@ -167,10 +167,10 @@ def test_tells_of_each_service_its_state_in_words_and_when_it_was_checked() -> N
     ("states", "heading", "note"),
     [
         ({}, "All components are operational", None),
-        ({WEB_ID: State.DEGRADED}, "Some components are degraded", "This concerns Web shop."),
+        ({WEB_ID: State.DEGRADED}, "Web shop is degraded", "This concerns Web shop."),
         (
             {WORKER_ID: State.DOWN, IMAGE_ID: State.UNKNOWN},
-            "Some components are down",
+            "Worker is down",
             "This concerns Worker, Image.",
         ),
     ],
@@ -179,7 +179,7 @@ def test_the_banner_says_how_all_is_and_what_it_concerns(
     states: dict[str, State], heading: str, note: str | None
 ) -> None:
     snapshot = board(states).snapshot
-    found = banner(status(snapshot, settings(), STARTED, NOW))
+    found = banner(operator_status(snapshot, settings(), STARTED, NOW))
     assert (found.heading, found.note) == (heading, note)
     root = page(snapshot)
     assert root.by_id("heading").text == heading
@@ -197,7 +197,7 @@ def test_says_that_some_services_are_not_checked_yet() -> None:
     made = Board(IDS, STARTED)
     made.put_result(Result(WEB_ID, Finding(State.OPERATIONAL, "Fine."), NOW, NOW, 1.0))
     assert page(made.snapshot).by_id("overall").text == (
-        "The state of some components is not known Not all components have been checked yet."
+        "4 of 5 components are in a state that is not known Not all components have been checked yet."
     )
 
 
@@ -331,16 +331,20 @@ def test_says_that_the_history_is_not_available() -> None:
 def test_shows_a_bar_for_each_of_90_days_whether_there_are_records_or_not() -> None:
     made = board()
     days = (
-        Day(date=TODAY - timedelta(days=89), operational=1440),
-        Day(date=TODAY - timedelta(days=2), operational=1280, degraded=15, down=125, unknown=20),
-        Day(date=TODAY, operational=10),
+        Day(date=TODAY - timedelta(days=89), seconds=Seconds(operational=86_400), no_data=0),
+        Day(
+            date=TODAY - timedelta(days=2),
+            seconds=Seconds(operational=76_800, degraded=900, down=7500, unknown=1200),
+            no_data=0,
+        ),
+        Day(date=TODAY, seconds=Seconds(operational=600), no_data=42),
     )
     made.put_days({WEB_ID: days})
     root = page(made.snapshot)
     found = bars(root, WEB_ID)
     assert len(found) == DAYS
     assert found[0].attributes == {"class": "operational", "data-tip": "26 Aug 2026\nOperational"}
-    assert found[-1].attributes["data-tip"] == "23 Nov 2026\nOperational"
+    assert found[-1].attributes["data-tip"] == "23 Nov 2026\nNo data for 42\N{NO-BREAK SPACE}s"
     assert found[-3].attributes["class"] == "down"
     assert found[-3].attributes["data-tip"].replace("\N{NO-BREAK SPACE}", " ") == (
         "21 Nov 2026\nDown for 2 h 5 min, degraded for 15 min, unknown for 20 min"
@@ -351,7 +355,7 @@ def test_shows_a_bar_for_each_of_90_days_whether_there_are_records_or_not() -> N
 
 def test_says_the_same_of_the_days_without_bars() -> None:
     made = board()
-    made.put_days({WEB_ID: (Day(date=TODAY, operational=900, down=100),)})
+    made.put_days({WEB_ID: (Day(date=TODAY, seconds=Seconds(operational=54_000, down=6000), no_data=0),)})
     root = page(made.snapshot)
     assert root.by_id(f"bars-{WEB_ID}").attributes["aria-label"] == (
         "Last 90 days: down on 1 day; no data on 89 days. 90% available."
@@ -369,7 +373,8 @@ def test_says_the_same_of_the_days_without_bars() -> None:
 def test_a_days_state_is_the_worst_it_has_records_of(
     operational: int, degraded: int, down: int, unknown: int
 ) -> None:
-    day = Day(date=TODAY, operational=operational, degraded=degraded, down=down, unknown=unknown)
+    seconds = Seconds(operational=operational, degraded=degraded, down=down, unknown=unknown)
+    day = Day(date=TODAY, seconds=seconds)
     if down:
         expected: State | None = State.DOWN
     elif degraded:
@@ -385,10 +390,7 @@ DAYS_OF_A_SERVICE = st.lists(
     st.builds(
         Day,
         date=st.dates(TODAY - timedelta(days=100), TODAY + timedelta(days=1)),
-        operational=COUNTS,
-        degraded=COUNTS,
-        down=COUNTS,
-        unknown=COUNTS,
+        seconds=st.builds(Seconds, operational=COUNTS, degraded=COUNTS, down=COUNTS, unknown=COUNTS),
     ),
     unique_by=lambda day: day.date,
 )
@@ -403,7 +405,7 @@ def test_the_days_are_always_the_90_that_end_today(days: list[Day]) -> None:
     known = {day.date for day in days if state_of(day)}
     assert all((bar.state is not None) == (bar.date in known) for bar in history.bars)
     assert (history.availability is None) == (
-        not any(day.operational + day.degraded + day.down for day in days if within(day.date))
+        not any(share(day.seconds).with_data for day in days if within(day.date))
     )
 
 

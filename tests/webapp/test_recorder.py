@@ -2,16 +2,12 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable
 from datetime import UTC, datetime, timedelta
-from functools import partial
-from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from tests.webapp.environment import IDS, TABLE_ID, WEB_ID, environ_of
+from tests.webapp.environment import IDS, WEB_ID, WORKER_ID, environ_of
 from tests.webapp.faults import answering
 from tests.webapp.processes import App, running_app
 from tests.webapp.proxy import proxy
@@ -22,7 +18,7 @@ from webapp.calls import AwsError
 from webapp.contract import HEALTH_PATH
 from webapp.endpoints.history import HISTORY_PATH
 from webapp.history.models import SLOT, Day
-from webapp.history.recorder import DAYS_SHOWN, MOST_PENDING, NOT_IN_TIME, Recorder, records_of
+from webapp.history.recorder import DAYS_SHOWN, MOST_PENDING, Recorder
 from webapp.settings import Settings, read_settings
 from webapp.states import Finding, State
 from webapp.table_client import TableClient
@@ -32,7 +28,6 @@ pytestmark = pytest.mark.e2e
 BEGUN = datetime(2026, 11, 23, 6, 25, 10, tzinfo=UTC)
 MINUTE = "2026-11-23T06:25:00Z"
 SECOND = timedelta(seconds=1)
-ALL = len(IDS)
 
 
 def settings() -> Settings:
@@ -40,47 +35,54 @@ def settings() -> Settings:
 
 
 class Task:
-    """A recorder with a clock of its own, and the board it looks at."""
+    """A recorder with a clock of its own, and the board it looks at. Checks are overdue after 75 seconds."""
 
     def __init__(self, table: TableClient, now: datetime = BEGUN) -> None:
         self.now = now
-        self.board = Board(IDS, now)
+        self.board = Board(IDS, now, 75)
         self.recorder = Recorder(table, settings(), self.board, lambda: self.now)
 
-    def check(self, state: State = State.OPERATIONAL, services: Any = IDS) -> None:
-        """Has all services checked now."""
-        for service in services:
-            self.board.put_result(Result(service, Finding(state, f"It is {state}."), self.now, self.now, 1.5))
+    def check(self, state: State = State.OPERATIONAL, components: Iterable[str] = IDS) -> None:
+        """Has components checked now."""
+        for component in components:
+            finding = Finding(state, f"It is {state}.")
+            self.board.put_result(Result(component, finding, self.now, self.now, 1.5))
 
     async def step(self, state: State = State.OPERATIONAL) -> float:
-        """One step, right after all services were checked."""
+        """One step, right after all components were checked."""
         self.check(state)
         return await self.recorder.step()
 
 
 def kept(url: str, name: str) -> dict[str, dict[str, str]]:
-    """The state of each minute of each service."""
-    found: dict[str, dict[str, str]] = {service: {} for service in IDS}
+    """The state of each minute of each component."""
+    found: dict[str, dict[str, str]] = {component: {} for component in IDS}
     for item in items(url, name):
         if item["sk"]["S"].startswith("minute#"):
-            service, minute = item["pk"]["S"].rpartition("#")[2], item["sk"]["S"].partition("#")[2]
-            found[service][minute] = item["state"]["S"]
+            component, minute = item["pk"]["S"].rpartition("#")[2], item["sk"]["S"].partition("#")[2]
+            found[component][minute] = item["state"]["S"]
     return found
 
 
 def counted(url: str, name: str) -> dict[str, Counter[str]]:
-    """How many records of each state the days of each service have."""
-    counters: dict[str, Counter[str]] = {service: Counter() for service in IDS}
+    """How many seconds of each state the days of each component have."""
+    counters: dict[str, Counter[str]] = {component: Counter() for component in IDS}
     for item in items(url, name):
         if item["sk"]["S"].startswith("day#"):
-            states = {state: int(item[state]["N"]) for state in State if state in item}
-            counters[item["pk"]["S"].rpartition("#")[2]].update(states)
+            names = {state: f"{state}_seconds" for state in State}
+            seconds = {state: int(item[name]["N"]) for state, name in names.items() if name in item}
+            counters[item["pk"]["S"].rpartition("#")[2]].update(seconds)
     return counters
 
 
 def assert_counters_agree(url: str, name: str) -> None:
-    records = kept(url, name)
-    assert counted(url, name) == {service: Counter(states.values()) for service, states in records.items()}
+    """The days have the seconds of all minutes."""
+    sums: dict[str, Counter[str]] = {component: Counter() for component in IDS}
+    for item in items(url, name):
+        if item["sk"]["S"].startswith("minute#"):
+            seconds = {state: int(value["N"]) for state, value in item["seconds"]["M"].items()}
+            sums[item["pk"]["S"].rpartition("#")[2]].update(seconds)
+    assert counted(url, name) == sums
 
 
 def with_new_table(url: str, use: Callable[[TableClient], Awaitable[None]]) -> str:
@@ -89,71 +91,53 @@ def with_new_table(url: str, use: Callable[[TableClient], Awaitable[None]]) -> s
     return name
 
 
-@given(
-    st.dictionaries(st.sampled_from(IDS), st.floats(0, 100)),
-    st.sampled_from(State),
-    st.floats(1, 50),
-)
-def test_what_was_checked_in_time_is_kept_and_what_was_not_is_unknown(
-    ages: Mapping[str, float], state: State, overdue: float
-) -> None:
-    board = Board(IDS, BEGUN)
-    for service, age in ages.items():
-        board.put_result(Result(service, Finding(state, "m"), BEGUN - timedelta(seconds=age), BEGUN, 1.5))
-    records = records_of(board.snapshot, BEGUN, BEGUN, overdue)
-    assert records.keys() == ages.keys()
-    for service, record in records.items():
-        assert record.at == BEGUN
-        if timedelta(seconds=ages[service]) <= timedelta(seconds=overdue):
-            assert (record.state, record.message, record.latency_ms) == (state, "m", 1.5)
-        else:
-            assert (record.state, record.message, record.latency_ms) == (State.UNKNOWN, NOT_IN_TIME, None)
-
-
 def test_every_minute_is_kept_once_by_tasks_with_the_same_table(serial_aws: str) -> None:
     async def use(table: TableClient) -> None:
         tasks = [Task(table, BEGUN + n * SECOND) for n in range(3)]
-        for minute in range(4):
+        for minute in range(5):
             state = State.DOWN if minute == 2 else State.OPERATIONAL
             for task in tasks:
                 task.now = BEGUN + minute * SLOT
             await asyncio.gather(*(task.step(state) for task in tasks))
         for task in tasks:
             assert task.board.snapshot.days is not None
+            assert task.board.snapshot.availability is not None
             today = task.board.snapshot.days[WEB_ID][-1]
-            assert (today.operational, today.down, today.availability) == (3, 1, 75.0)
+            assert (today.seconds.operational, today.seconds.down) == (170, 60)
+            assert today.availability == task.board.snapshot.availability[WEB_ID].h24.percent == 73.91
 
     name = with_new_table(serial_aws, use)
-    minutes = {f"2026-11-23T06:{25 + n}:00Z": "down" if n == 2 else "operational" for n in range(4)}
+    # Down from 06:27:10 to 06:28:10.
+    minutes = {f"2026-11-23T06:{25 + n}:00Z": "down" if n > 1 else "operational" for n in range(4)}
     assert kept(serial_aws, name) == dict.fromkeys(IDS, minutes)
     assert_counters_agree(serial_aws, name)
 
 
-def test_a_minute_is_taken_once_however_often_the_recorder_looks(serial_aws: str) -> None:
+def test_a_minute_is_kept_when_it_is_over_and_once_however_often_the_recorder_looks(serial_aws: str) -> None:
     async def use(table: TableClient) -> None:
         task = Task(table)
         await task.step()
+        task.now += 49 * SECOND
+        await task.step()
+        assert items(serial_aws, table.name) == []
         for _ in range(3):
             task.now += SECOND
             await task.step(State.DOWN)
 
     name = with_new_table(serial_aws, use)
     assert kept(serial_aws, name) == {name: {MINUTE: "operational"} for name in IDS}
+    assert counted(serial_aws, name)[WEB_ID] == {"operational": 50}
 
 
-def test_the_first_minute_waits_for_all_results_but_not_for_ever(serial_aws: str) -> None:
+def test_what_was_not_checked_in_a_minute_has_no_record_of_it(serial_aws: str) -> None:
     async def use(table: TableClient) -> None:
         task = Task(table)
-        assert await task.recorder.step() < 1
-        task.check(services=[WEB_ID])
-        task.now += 9 * SECOND
-        assert await task.recorder.step() < 1
-        assert items(serial_aws, table.name) == []
-        task.now += SECOND
-        assert await task.recorder.step() > 1
+        task.check(components=[WEB_ID])
+        task.now += SLOT
+        await task.recorder.step()
 
     name = with_new_table(serial_aws, use)
-    assert {service for service, minutes in kept(serial_aws, name).items() if minutes} == {WEB_ID}
+    assert {component for component, minutes in kept(serial_aws, name).items() if minutes} == {WEB_ID}
     assert_counters_agree(serial_aws, name)
 
 
@@ -162,20 +146,42 @@ def test_without_any_result_nothing_is_kept(serial_aws: str) -> None:
         task = Task(table)
         for _ in range(3):
             task.now += SLOT
-            assert await task.recorder.step() < 1
+            await task.recorder.step()
 
     assert items(serial_aws, with_new_table(serial_aws, use)) == []
 
 
-def test_the_next_minute_is_due_after_it_has_begun_at_a_time_of_the_tasks_own(serial_aws: str) -> None:
+def test_the_next_minute_is_due_when_it_is_over_at_a_time_of_the_tasks_own(serial_aws: str) -> None:
     async def use(table: TableClient) -> None:
         task = Task(table)
+        # A task that has not seen all of a minute lets others go first.
+        partial_pauses = [await task.step() for _ in range(20)]
+        assert 51 <= min(partial_pauses) < max(partial_pauses) <= 52
+        task.now += SLOT
         pauses = [await task.step() for _ in range(20)]
         assert 50 <= min(pauses) < max(pauses) <= 51
         task.now -= timedelta(hours=1)
         assert await task.recorder.step() <= 61
 
     with_new_table(serial_aws, use)
+
+
+def test_a_minute_with_a_failure_that_does_not_count_yet_waits_but_not_for_ever(serial_aws: str) -> None:
+    async def use(table: TableClient) -> None:
+        task = Task(table)
+        task.check()
+        task.now += 45 * SECOND
+        suspected = Result(
+            WEB_ID, Finding(State.OPERATIONAL, "m"), task.now, BEGUN, 1.5, suspected_since=task.now
+        )
+        task.board.put_result(suspected)
+        task.now += 10 * SECOND
+        assert await task.recorder.step() == 1.0
+        assert items(serial_aws, table.name) == []
+        task.now += SLOT
+        await task.recorder.step()
+
+    assert kept(serial_aws, with_new_table(serial_aws, use))[WEB_ID] == {MINUTE: "operational"}
 
 
 def test_a_clock_that_is_put_back_counts_nothing_twice(serial_aws: str) -> None:
@@ -187,7 +193,7 @@ def test_a_clock_that_is_put_back_counts_nothing_twice(serial_aws: str) -> None:
 
     name = with_new_table(serial_aws, use)
     assert_counters_agree(serial_aws, name)
-    assert counted(serial_aws, name)[WEB_ID] == {"operational": 3}
+    assert counted(serial_aws, name)[WEB_ID] == {"operational": 110}
 
 
 def test_an_outage_of_the_table_is_remembered(serial_aws: str) -> None:
@@ -211,7 +217,7 @@ def test_an_outage_of_the_table_is_remembered(serial_aws: str) -> None:
             assert task.board.snapshot.days_read_at == task.now
 
         with_table(between.url, name, use)
-    minutes = {f"2026-11-23T06:{25 + n}:00Z": "down" if 0 < n < 4 else "operational" for n in range(5)}
+    minutes = {f"2026-11-23T06:{25 + n}:00Z": "down" if n else "operational" for n in range(4)}
     assert kept(serial_aws, name) == dict.fromkeys(IDS, minutes)
     assert_counters_agree(serial_aws, name)
 
@@ -230,6 +236,7 @@ def test_of_a_long_outage_the_last_hour_is_remembered(
                 task.check()
                 # What each step begins with; the rest fails, and takes its time.
                 recorder._take()
+            task.now += SLOT
             between.cut = True
             with pytest.raises(AwsError):
                 await task.step()
@@ -243,17 +250,53 @@ def test_of_a_long_outage_the_last_hour_is_remembered(
     assert [record.message for record in caplog.records].count("a minute of the history is lost") == 5
 
 
-def test_the_board_has_the_last_90_days_of_every_service(serial_aws: str) -> None:
+def test_a_clock_that_is_put_forward_is_followed_at_once(serial_aws: str) -> None:
     async def use(table: TableClient) -> None:
         task = Task(table)
         await task.step()
-        days = task.board.snapshot.days
-        assert days is not None
-        assert days.keys() == set(IDS)
-        for shown in days.values():
-            assert [day.date for day in shown] == [
-                BEGUN.date() - timedelta(days=age) for age in reversed(range(DAYS_SHOWN))
-            ]
+        task.now += timedelta(days=3650)
+        await task.step()
+        task.now += SLOT
+        await task.step()
+
+    name = with_new_table(serial_aws, use)
+    assert {*kept(serial_aws, name)[WEB_ID]} == {MINUTE, "2026-11-23T06:26:00Z", "2036-11-20T06:25:00Z"}
+
+
+def test_the_board_has_the_last_90_days_of_every_component_also_after_midnight(serial_aws: str) -> None:
+    async def use(table: TableClient) -> None:
+        task = Task(table, datetime(2026, 11, 23, 23, 59, 10, tzinfo=UTC))
+        for minute in range(3):
+            task.now = datetime(2026, 11, 23, 23, 59, 10, tzinfo=UTC) + minute * SLOT
+            await task.step()
+            days = task.board.snapshot.days
+            assert days is not None
+            assert days.keys() == set(IDS)
+            for shown in days.values():
+                assert [day.date for day in shown] == [
+                    task.now.date() - timedelta(days=age) for age in reversed(range(DAYS_SHOWN))
+                ]
+        assert task.board.snapshot.days is not None
+        yesterday, today = task.board.snapshot.days[WEB_ID][-2:]
+        assert (yesterday.seconds.operational, today.seconds.operational) == (50, 60)
+        assert yesterday.no_data == 86_350
+
+    with_new_table(serial_aws, use)
+
+
+def test_what_is_older_than_24_hours_leaves_the_share_of_the_last_day(serial_aws: str) -> None:
+    async def use(table: TableClient) -> None:
+        task = Task(table)
+        await task.step(State.DOWN)
+        task.now += SLOT
+        await task.step()
+        for hours, percent in ((12, 67.56), (24, 100.0)):
+            task.now = BEGUN + timedelta(hours=hours)
+            await task.step()
+            task.now += SLOT
+            await task.step()
+            assert task.board.snapshot.availability is not None
+            assert task.board.snapshot.availability[WEB_ID].h24.percent == percent
 
     with_new_table(serial_aws, use)
 
@@ -270,45 +313,21 @@ def test_days_that_are_read_again_and_are_the_same_wake_nobody() -> None:
     assert second.days is first.days
 
 
-def written(url: str, name: str) -> int:
-    return sum(len(minutes) for minutes in kept(url, name).values())
-
-
-def test_two_tasks_keep_a_minute_once_and_warn_of_nothing(serial_aws: str) -> None:
+def test_two_apps_keep_the_minutes_that_they_have_seen_once_and_warn_of_nothing(serial_aws: str) -> None:
     name = new_table(serial_aws)
-    with (
-        proxy(serial_aws) as before_one,
-        proxy(serial_aws) as before_other,
-        running_app(environ_of(before_one.url) | {"TABLE": name}) as one,
-        running_app(environ_of(before_other.url) | {"TABLE": name}) as other,
-    ):
-        for between in (before_one, before_other):
-            # Days are read at the start, before there are results, and again after each slot.
-            soon(partial(between.seen.count, "Query"), lambda count: count > ALL)
-        assert written(serial_aws, name) >= ALL
+    environ = environ_of(serial_aws, check_interval=1) | {"TABLE": name}
+    with running_app(environ) as one, running_app(environ) as other:
+        # A minute is written when it is over.
+        soon(lambda: all(kept(serial_aws, name).values()), True.__eq__, seconds=90)
         apps: list[App] = [one, other]
         for app in apps:
-            page = app.client.get(f"{HISTORY_PATH}?component={TABLE_ID}").json()
+            page = app.client.get(f"{HISTORY_PATH}?component={WORKER_ID}").json()
             assert page["records"][-1]["state"] == "operational"
     assert_counters_agree(serial_aws, name)
     for app in apps:
         printed = "".join(app.process.stdout)
         assert '"a transaction failed"' not in printed
         assert '"the recorder failed"' not in printed
-
-
-def test_an_app_that_starts_without_its_table_keeps_that_minute_later(serial_aws: str) -> None:
-    name = new_table(serial_aws)
-    with proxy(serial_aws) as between:
-        between.cut = True
-        with running_app(environ_of(between.url, check_interval=1) | {"TABLE": name}) as app:
-            app.process.wait_for('"component state changed".*"status.table".*"down"')
-            soon(lambda: between.seen.count("GetItem"), lambda count: count > 20)
-            assert items(serial_aws, name) == []
-            between.cut = False
-            soon(lambda: written(serial_aws, name), lambda count: count >= ALL)
-    assert "down" in kept(serial_aws, name)[TABLE_ID].values()
-    assert_counters_agree(serial_aws, name)
 
 
 def test_what_nobody_foresaw_is_one_line_in_the_log_and_the_recorder_goes_on() -> None:

@@ -1,16 +1,37 @@
 """The status document: ages, staleness and the state of all services together."""
 
+import hashlib
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.webapp.environment import DIGEST, IDS, TABLE_ID, WEB_ID, WORKER_ID, environ_of
-from webapp.board import Board, Result
+from tests.webapp.environment import (
+    ALARMS_ID,
+    DIGEST,
+    IDS,
+    IMAGE_ID,
+    TABLE_ID,
+    WATCHED,
+    WEB_ID,
+    WORKER_ID,
+    environ_of,
+)
+from webapp.board import Board, Notice, Result
+from webapp.components import COMPONENTS, Kind
 from webapp.endpoints.health import reason_not_ready
 from webapp.settings import Settings, read_settings
 from webapp.states import Finding, State, worst
-from webapp.status import stale_after, status
+from webapp.status import (
+    NOTICE,
+    StatusCache,
+    fingerprint,
+    headline,
+    operator_status,
+    stale_after,
+    status,
+)
 
 NOW = datetime(2026, 11, 23, 6, 25, tzinfo=UTC)
 STARTED = NOW - timedelta(hours=1)
@@ -33,7 +54,9 @@ def board(ages: dict[str, float], **details: str) -> Board:
 def test_before_the_first_checks_nothing_is_known_and_nothing_is_stale() -> None:
     document = status(Board(IDS, STARTED).snapshot, settings(), STARTED, NOW)
     assert (document.state, document.age, document.stale) == (State.UNKNOWN, None, False)
-    assert {service.message for service in document.components.values()} == {"Not checked yet."}
+    assert document.message == "Nothing is checked yet."
+    assert {each.message for each in document.components.values()} == {"Its state is not known."}
+    assert {each.availability for each in document.components.values()} == {None}
     assert document.open_incidents is None
 
 
@@ -58,16 +81,18 @@ def test_a_clock_that_went_back_makes_no_negative_age() -> None:
 
 
 def test_the_release_runs_since_ecs_began_to_deploy_it() -> None:
-    assert status(Board(IDS, STARTED).snapshot, settings(), STARTED, NOW).release.since == STARTED
+    assert operator_status(Board(IDS, STARTED).snapshot, settings(), STARTED, NOW).release.since == STARTED
     at = "2026-11-22T10:00:00Z"
     snapshot = board({WEB_ID: 0.0}, deployed_at=at, digest=DIGEST).snapshot
-    assert status(snapshot, settings(), STARTED, NOW).release.since == datetime(2026, 11, 22, 10, tzinfo=UTC)
+    assert operator_status(snapshot, settings(), STARTED, NOW).release.since == datetime(
+        2026, 11, 22, 10, tzinfo=UTC
+    )
 
 
 def test_the_deployment_of_another_release_says_nothing_of_this_one() -> None:
     other = f"sha256:{'cd' * 32}"
     made = board({WEB_ID: 0.0}, deployed_at="2026-11-23T06:20:00Z", digest=other)
-    assert status(made.snapshot, settings(), STARTED, NOW).release.since == STARTED
+    assert operator_status(made.snapshot, settings(), STARTED, NOW).release.since == STARTED
 
 
 def test_the_release_keeps_its_date_while_ecs_tells_of_another_or_of_none() -> None:
@@ -78,7 +103,7 @@ def test_the_release_keeps_its_date_while_ecs_tells_of_another_or_of_none() -> N
     )
     for details in others:
         made.put_result(Result(WEB_ID, Finding(State.OPERATIONAL, "Fine.", details), NOW, STARTED))
-        since = status(made.snapshot, settings(), STARTED, NOW).release.since
+        since = operator_status(made.snapshot, settings(), STARTED, NOW).release.since
         assert since == datetime(2026, 11, 22, 10, tzinfo=UTC)
 
 
@@ -104,3 +129,74 @@ def test_the_worst_state_is_one_of_them_and_down_beats_all(states: list[State]) 
     assert (found is State.DOWN) == (State.DOWN in states)
     assert (found is State.OPERATIONAL) == (set(states) == {State.OPERATIONAL})
     assert worst([]) is State.UNKNOWN
+
+
+def hidden(*hidden: str) -> Settings:
+    """Settings in which some components are for operators only."""
+    watched = tuple(each.model_copy(update={"public": each.id not in hidden}) for each in WATCHED)
+    variables = {"COMPONENTS": COMPONENTS.dump_json(watched, exclude_none=True).decode()}
+    return read_settings(environ_of("http://127.0.0.1:9", check_interval=1) | variables)
+
+
+def test_the_public_document_tells_nothing_of_what_checks_find_and_of_what_is_hidden() -> None:
+    made = board(dict.fromkeys(IDS, 0.0), digest=DIGEST, secret="arn:aws:ecs:secret")
+    made.put_result(Result(IMAGE_ID, Finding(State.DOWN, "Found secret-cve."), NOW, STARTED, 4321.0))
+    made.put_notice(Notice("The app cannot reach secret-endpoint.", NOW))
+    hiding = hidden(IMAGE_ID, TABLE_ID)
+    public = status(made.snapshot, hiding, STARTED, NOW)
+    text = public.model_dump_json()
+    for told in ("secret", DIGEST, hiding.commit, "4321", "latency", "eu-central-1", "oaktree", IMAGE_ID):
+        assert told not in text
+    assert [*public.components] == [WEB_ID, WORKER_ID, ALARMS_ID]
+    assert public.message == "All components are operational."
+    assert public.notice == NOTICE
+    operators = operator_status(made.snapshot, hiding, STARTED, NOW)
+    assert [*operators.components] == [*IDS]
+    assert operators.message == "Image is down."
+    assert operators.notice == "The app cannot reach secret-endpoint."
+    found = operators.components[IMAGE_ID]
+    assert (found.finding, found.latency_ms, found.kind) == ("Found secret-cve.", 4321.0, Kind.IMAGE)
+    assert operators.components[WEB_ID].details == {"digest": DIGEST, "secret": "arn:aws:ecs:secret"}
+
+
+def test_a_release_is_recognized_by_its_fingerprint() -> None:
+    document = status(Board(IDS, STARTED).snapshot, settings(), STARTED, NOW)
+    whole = hashlib.sha256(f"{DIGEST}\n{settings().commit}".encode()).hexdigest()
+    assert document.fingerprint == fingerprint(DIGEST, settings().commit) == whole[:16]
+
+
+@pytest.mark.parametrize(
+    ("count", "state", "message"),
+    [
+        (0, State.OPERATIONAL, "All components are operational."),
+        (1, State.DOWN, "A is down."),
+        (2, State.DEGRADED, "A and B are degraded."),
+        (3, State.UNKNOWN, "A, B and C are in a state that is not known."),
+        (4, State.DOWN, "4 of 6 components are down."),
+        (6, State.DOWN, "All components are down."),
+        (6, State.MAINTENANCE, "All components are under maintenance."),
+    ],
+)
+def test_the_headline_says_all_or_which_or_how_many(count: int, state: State, message: str) -> None:
+    states = {name: state if number < count else State.OPERATIONAL for number, name in enumerate("ABCDEF")}
+    assert headline(states, state) == message
+
+
+def test_the_headline_names_a_component_that_is_alone() -> None:
+    assert headline({"Web shop": State.DOWN}, State.DOWN) == "Web shop is down."
+
+
+def test_each_document_is_encoded_once_for_a_snapshot_and_second(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [NOW]
+    monkeypatch.setattr("webapp.prepared.utc_now", lambda: now[0])
+    made = board(dict.fromkeys(IDS, 0.0))
+    cache = StatusCache(made, settings())
+    public, operators = cache.encoded("public"), cache.encoded("operator")
+    assert public != operators
+    assert cache.encoded("public") is public
+    assert cache.encoded("operator") is operators
+    now[0] += timedelta(seconds=1)
+    assert cache.encoded("public") is not public
+    public = cache.encoded("public")
+    made.put_result(Result(WEB_ID, Finding(State.DOWN, "m"), NOW, NOW))
+    assert b"Web shop is down." in cache.encoded("public")

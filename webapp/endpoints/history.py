@@ -8,10 +8,11 @@ from typing import Final
 
 from starlette.requests import Request
 
-from webapp.board import utc_now
-from webapp.history.models import HistoryPage, HistoryQuery
-from webapp.history.store import read_days, read_records
+from webapp.board import Board, utc_now
+from webapp.history.models import HistoryPage, HistoryQuery, OperatorHistoryPage, PublicRecord
+from webapp.history.store import read_changes, read_days, read_records
 from webapp.operations import GET, TABLE_PROBLEMS, Answer, Operation
+from webapp.operators import require_operator
 from webapp.requests import (
     LINK,
     Cursor,
@@ -23,8 +24,15 @@ from webapp.requests import (
 )
 from webapp.resources import Resources
 from webapp.responses import HTTPProblem, JsonResponse
+from webapp.status import WORDS
+from webapp.table_client import TableClient
 
 HISTORY_PATH: Final = "/api/history"
+OPERATOR_HISTORY_PATH: Final = "/api/operator/history"
+
+MOST_CHANGES: Final = 1000
+"""Changes of state on one page."""
+
 _TICK: Final = timedelta.resolution
 
 LONGEST_RANGE: Final = timedelta(days=90)
@@ -118,19 +126,52 @@ async def get_history(request: Request[Resources], query: HistoryQuery) -> JsonR
 
     Every page has the days of the whole range. 400 for an invalid query.
     """
-    now = utc_now()
-    page = page_of(query, now)
-    table = request.state["table"]
+    page = for_the_public(await history_page(request.state["table"], request.state["board"], query))
+    return JsonResponse(page, headers=link_to_next(request, page.next))
+
+
+async def get_operator_history(request: Request[Resources], query: HistoryQuery) -> JsonResponse:
+    """Answers like `get_history`, for all components, with latencies and the messages of checks."""
+    page = await history_page(request.state["table"], request.state["board"], query)
+    return JsonResponse(page, headers=link_to_next(request, page.next))
+
+
+async def history_page(
+    table: TableClient, board: Board, query: HistoryQuery, now: datetime | None = None
+) -> OperatorHistoryPage:
+    """Reads the page that a query asks for. Raises `HTTPProblem` as `page_of` does, and `AwsError`."""
+    now = now or utc_now()
+    page, component = page_of(query, now), query.component
     last_day = (page.end - _TICK).date()
     records, days = await asyncio.gather(
-        read_records(table, query.component, page.start, page.before, now, query.limit + 1),
-        read_days(table, query.component, page.start.date(), last_day, now.date()),
+        read_records(table, component, page.start, page.before, now, query.limit + 1),
+        read_days(table, component, page.start.date(), last_day, now),
     )
-    shown = records[: query.limit]
-    following = cursor_before(shown[-1].at, query, page) if len(records) > len(shown) else None
-    return JsonResponse(
-        HistoryPage(component=query.component, records=shown, days=days, next=following),
-        headers=link_to_next(request, following),
+    some = records[: query.limit]
+    following = cursor_before(some[-1].at, query, page) if len(records) > len(some) else None
+    oldest = some[-1].at if following else page.start
+    changes = await read_changes(table, component, oldest, page.before, now, MOST_CHANGES)
+    return OperatorHistoryPage(
+        component=component,
+        records=some,
+        changes=changes,
+        days=days,
+        availability=(board.snapshot.availability or {}).get(component),
+        next=following,
+    )
+
+
+def for_the_public(page: OperatorHistoryPage) -> HistoryPage:
+    """Returns the page without latencies, and with the words for a state instead of a check's message."""
+    return HistoryPage(
+        component=page.component,
+        records=tuple(
+            PublicRecord(at=each.at, state=each.state, seconds=each.seconds) for each in page.records
+        ),
+        changes=tuple(each.model_copy(update={"message": WORDS[each.to]}) for each in page.changes),
+        days=page.days,
+        availability=page.availability,
+        next=page.next,
     )
 
 
@@ -144,5 +185,15 @@ OPERATIONS: Final = (
         {HTTPStatus.OK: Answer("A page of records, the newest first.", HistoryPage, headers=LINK)},
         TABLE_PROBLEMS,
         public=True,
+    ),
+    Operation(
+        GET,
+        OPERATOR_HISTORY_PATH,
+        get_operator_history,
+        "operators",
+        "The history of a component with latencies and what its check said",
+        {HTTPStatus.OK: Answer("A page of records.", OperatorHistoryPage, headers=LINK)},
+        (*TABLE_PROBLEMS, HTTPStatus.NOT_FOUND),
+        authorize=require_operator,
     ),
 )

@@ -1,4 +1,4 @@
-"""Keeps the board's results in the table, and the board up to date with what the table has."""
+"""Keeps the history in the table, and the board up to date with what the table has."""
 
 import asyncio
 import logging
@@ -6,39 +6,50 @@ import random
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Final, Never
 
-from webapp.board import Board, Snapshot, utc_now
+from webapp.board import Board, utc_now
 from webapp.calls import AwsError
-from webapp.history.models import SLOT, Day, Record, slot_of
-from webapp.history.store import read_days, write_slot
+from webapp.history.models import SLOT, Availability, Day, Record, Seconds, availability, slot_of, total
+from webapp.history.store import read_days, read_records, write_slot
+from webapp.history.timeline import Window
 from webapp.incidents.store import refresh_open_incidents
 from webapp.logs import log
 from webapp.settings import Settings
-from webapp.states import State
-from webapp.status import stale_after
 from webapp.table_client import TableClient
 
 DAYS_SHOWN: Final = 90
 """Days on the board, today's included."""
 
+LAST_DAY: Final = timedelta(hours=24)
+
 MOST_PENDING: Final = 60
 """Slots that wait in memory while the table cannot be written: an hour. A task that stops loses its own."""
 
 LONGEST_SPREAD: Final = 10.0
-"""Seconds after the beginning of a slot within which the tasks write it, each at a time of its own."""
+"""Seconds after the end of a slot within which the tasks write it, each at a time of its own.
+
+A task that has not seen the whole slot waits as long again, so that one that has can come first.
+"""
+
+LONGEST_DOUBT: Final = timedelta(seconds=60)
+"""How long a slot waits for a failure in it that does not count yet."""
 
 LONGEST_RETRY: Final = 10.0
 """Seconds until what failed is tried again."""
 
-FIRST_RESULTS: Final = 10.0
-"""Seconds that the first slot waits for the results of all components."""
+LOOK_AGAIN: Final = 1.0
+"""Seconds between two looks at a slot that waits."""
 
-LOOK_AGAIN: Final = 0.25
-"""Seconds between two looks at the board until there are results."""
+WHOLE: Final = timedelta(hours=1)
+"""How often everything is read; in between, only what is new is."""
 
-NOT_IN_TIME: Final = "Its check was overdue."
+OVERLAP: Final = 5 * SLOT
+"""How far back what is new is looked for: other tasks may write later."""
+
+_CHUNK: Final = timedelta(hours=6)
+"""Records are read in parts, so that parsing them does not hold up requests."""
 
 
 @dataclass(frozen=True)
@@ -84,27 +95,8 @@ def _retry(settings: Settings) -> float:
     return random.uniform(longest / 2, longest)  # noqa: S311 - it only spreads load
 
 
-def records_of(snapshot: Snapshot, slot: datetime, now: datetime, overdue: float) -> dict[str, Record]:
-    """What a snapshot says of a slot; components that were never checked are left out.
-
-    A result that is older than `overdue`, in seconds, says nothing of this minute: it is kept as unknown.
-    """
-    return {
-        component: Record(
-            at=slot,
-            state=result.finding.state,
-            message=result.finding.message,
-            latency_ms=result.latency_ms,
-        )
-        if now - result.checked_at <= timedelta(seconds=overdue)
-        else Record(at=slot, state=State.UNKNOWN, message=NOT_IN_TIME)
-        for component, result in snapshot.results.items()
-        if result.checked_at is not None
-    }
-
-
 class Recorder:
-    """Takes the results of each slot from the board, and writes them when the table can be written."""
+    """Makes the record of each slot that is over, and writes it when the table can be written."""
 
     def __init__(
         self, table: TableClient, settings: Settings, board: Board, now: Callable[[], datetime] = utc_now
@@ -113,57 +105,111 @@ class Recorder:
         self._settings = settings
         self._board = board
         self._now = now
-        self._started = now()
-        self._taken: datetime | None = None
+        self._next = slot_of(now())
         self._pending: deque[Slot] = deque(maxlen=MOST_PENDING)
-        self._days_are_due = True
+        self._maintenance: dict[str, tuple[frozenset[str], Window]] = {}
+        self._read_is_due = True
+        self._read_whole_at: datetime | None = None
+        self._days: dict[str, dict[date, Day]] = {each: {} for each in settings.watched}
+        self._last_day: dict[str, dict[datetime, Seconds]] = {each: {} for each in settings.watched}
 
     async def step(self) -> float:
-        """Writes what waits, the oldest first, reads the days anew, and tells when the next slot is due.
+        """Writes what waits, the oldest first, reads anew, and tells when the next slot is due, in seconds.
 
         Raises `AwsError` when the table does not answer; what waits goes on waiting.
         """
+        self._note_maintenance()
         self._take()
         while self._pending:
             slot = self._pending[0]
             await write_slot(self._table, slot.at, slot.records)
             self._pending.popleft()
-            self._days_are_due = True
+            self._read_is_due = True
             self._take()
-        if self._days_are_due:
+        if self._read_is_due:
             began = self._now()
-            self._board.put_days(await self._read_days(), began)
-            self._days_are_due = False
+            await self._read(began)
+            self._read_is_due = False
         return self._until_next()
 
-    def _take(self) -> None:
-        """Takes the results of the current slot, once; the first time only when all are there."""
-        now = self._now()
-        slot, snapshot = slot_of(now), self._board.snapshot
-        if slot == self._taken:
-            return
-        waited = now - self._started >= timedelta(seconds=FIRST_RESULTS)
-        if self._taken is None and snapshot.checked_at is None and not waited:
-            return
-        records = records_of(snapshot, slot, now, stale_after(self._settings))
-        if not records:
-            return
-        if len(self._pending) == MOST_PENDING:
-            log(logging.WARNING, "a minute of the history is lost", {"minute": self._pending[0].at})
-        self._pending.append(Slot(slot, records))
-        self._taken = slot
+    def _note_maintenance(self) -> None:
+        """Remembers maintenance as long as a slot may wait, as one that is over leaves the board."""
+        for incident in self._board.snapshot.open_incidents or ():
+            if incident.starts_at and incident.ends_at:
+                concerned = frozenset(incident.components)
+                self._maintenance[incident.id] = (concerned, Window(incident.starts_at, incident.ends_at))
+        oldest = self._next - MOST_PENDING * SLOT
+        self._maintenance = {
+            key: (concerned, window)
+            for key, (concerned, window) in self._maintenance.items()
+            if window.end > oldest
+        }
 
-    async def _read_days(self) -> Mapping[str, tuple[Day, ...]]:
+    def _take(self) -> None:
+        """Makes the records of all slots that are over and settled, the oldest first."""
+        while self._next + SLOT <= self._now():
+            if not self._settled():
+                return
+            slot, self._next = self._next, self._next + SLOT
+            records: dict[str, Record] = {}
+            for component, timeline in self._board.timelines.items():
+                windows = [window for of, window in self._maintenance.values() if component in of]
+                made = timeline.record(slot, windows)
+                timeline.forget(self._next)
+                if made is not None:
+                    records[component] = made
+            if not records:
+                # The clock may have been put forward by years.
+                self._next = max(self._next, slot_of(self._now()) - MOST_PENDING * SLOT)
+                continue
+            if len(self._pending) == MOST_PENDING:
+                log(logging.WARNING, "a minute of the history is lost", {"minute": self._pending[0].at})
+            self._pending.append(Slot(slot, records))
+
+    def _settled(self) -> bool:
+        end = self._next + SLOT
+        return self._now() >= end + LONGEST_DOUBT or all(
+            timeline.is_settled(end) for timeline in self._board.timelines.values()
+        )
+
+    async def _read(self, now: datetime) -> None:
+        whole = self._read_whole_at is None or now - self._read_whole_at >= WHOLE
+        today = now.date()
+        first = today - timedelta(days=DAYS_SHOWN - 1 if whole else 1)
+        days: dict[str, tuple[Day, ...]] = {}
+        shares: dict[str, Availability] = {}
         # One after another, so that a table that does not answer is logged once and not once a component.
-        today = self._now().date()
-        first = today - timedelta(days=DAYS_SHOWN - 1)
-        watched = self._settings.watched
-        return {each: await read_days(self._table, each, first, today, today) for each in watched}
+        for component in self._settings.watched:
+            known = self._days[component]
+            known |= {day.date: day for day in await read_days(self._table, component, first, today, now)}
+            oldest = today - timedelta(days=DAYS_SHOWN - 1)
+            self._days[component] = {at: day for at, day in known.items() if oldest <= at <= today}
+            days[component] = tuple(self._days[component][at] for at in sorted(self._days[component]))
+            last_day = await self._read_last_day(component, now, whole=whole)
+            shares[component] = availability(days[component], last_day)
+        self._board.put_days(days, now, shares)
+        if whole:
+            self._read_whole_at = now
+
+    async def _read_last_day(self, component: str, now: datetime, *, whole: bool) -> Seconds:
+        known = self._last_day[component]
+        start = now - LAST_DAY if whole else now - OVERLAP
+        while start < now:
+            end = min(start + _CHUNK, now)
+            for made in await read_records(self._table, component, start, end, now):
+                known[made.at] = made.seconds
+            start = end
+        self._last_day[component] = {at: lasted for at, lasted in known.items() if at >= now - LAST_DAY}
+        return total(self._last_day[component].values())
 
     def _until_next(self) -> float:
-        if self._taken is None:
+        now = self._now()
+        end = self._next + SLOT
+        if end <= now:
             return LOOK_AGAIN
         # The clock may have been put back: no pause is longer than a slot.
-        wait = min(self._taken + SLOT - self._now(), SLOT).total_seconds()
+        wait = min(end - now, SLOT).total_seconds()
         spread = min(self._settings.check_interval, LONGEST_SPREAD)
-        return max(wait, 0) + random.uniform(0, spread)  # noqa: S311 - it only spreads load
+        later = random.uniform(0, spread)  # noqa: S311 - it only spreads load
+        saw_all = all(timeline.covers(self._next) for timeline in self._board.timelines.values())
+        return wait + later + (0.0 if saw_all else spread)

@@ -24,7 +24,7 @@ def shown_state(
     That is maintenance while one is in progress, and otherwise the worst of what the check found and of what
     open incidents raise it to. `open_incidents` is None until they are first read.
     """
-    concerning = [each for each in open_at(open_incidents or (), now) if _concerns(each, component_id)]
+    concerning = [each for each in open_at(open_incidents or (), now) if concerns(each, component_id)]
     if any(each.state is Progress.IN_PROGRESS for each in concerning):
         return State.MAINTENANCE
     return worst((found, *_raised(concerning)))
@@ -44,7 +44,8 @@ def public_view(incident: Incident, components: Mapping[str, Component]) -> Inci
     return incident if seen == incident.components else incident.model_copy(update={"components": seen})
 
 
-def _concerns(incident: Incident, component_id: str) -> bool:
+def concerns(incident: Incident, component_id: str) -> bool:
+    """Returns whether an incident concerns a component: it names it, or is critical and names none."""
     if incident.components:
         return component_id in incident.components
     return incident.severity is Severity.CRITICAL

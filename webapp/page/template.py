@@ -15,7 +15,7 @@ from webapp.page import wording
 from webapp.page.views import DAYS, DAYS_OVERDUE_AFTER, banner, component_history, component_views, reading_of
 from webapp.prepared import PerSnapshot, Prepared
 from webapp.settings import Settings
-from webapp.status import Status, StatusCache, stale_after
+from webapp.status import OperatorStatus, StatusCache, stale_after
 
 TEMPLATES: Final = Path(__file__).parent / "templates"
 
@@ -71,7 +71,7 @@ class PageTemplate:
         self._ids = tuple(settings.watched)
         self._histories: Histories | None = None
 
-    def render(self, status: Status, snapshot: Snapshot, stale_after: float, now: datetime) -> bytes:
+    def render(self, status: OperatorStatus, snapshot: Snapshot, stale_after: float, now: datetime) -> bytes:
         """Returns the page for a status document and its snapshot, as UTF-8.
 
         `stale_after`, in seconds, is the age at which a check, or a read of the incidents, becomes overdue.
@@ -117,5 +117,5 @@ class PageCache:
         return self._answer.get()
 
     def _rendered(self, now: datetime) -> bytes:
-        document = self._status.document(now)
+        document = self._status.operator(now)
         return self._template.render(document, self._board.snapshot, self._stale_after, now)

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Final
 
-from webapp.history.models import Day, availability
+from webapp.history.models import Day, share, total
 from webapp.page import wording
 from webapp.states import Detail, State, worst
-from webapp.status import ComponentStatus, Status
+from webapp.status import OperatorComponentStatus, OperatorStatus
 
 DAYS: Final = 90
 """Days that the page shows, including today."""
@@ -31,7 +31,7 @@ class Banner:
 class Bar:
     """One day (UTC) of one component, by its worst state; None without records.
 
-    `words` counts minutes, as there is a record per minute.
+    `words` tells how long what lasted.
     """
 
     date: date
@@ -66,7 +66,7 @@ class ComponentHistory:
 class ComponentView:
     """A component as the page shows it."""
 
-    status: ComponentStatus
+    status: OperatorComponentStatus
     figures: tuple[Figure, ...]
 
 
@@ -90,14 +90,8 @@ def reading_of(at: datetime | None, overdue_after: float, now: datetime) -> Read
 
 
 def state_of(day: Day) -> State | None:
-    """Returns the worst state of a day's records; None without records."""
-    counts = {
-        State.OPERATIONAL: day.operational,
-        State.DEGRADED: day.degraded,
-        State.DOWN: day.down,
-        State.UNKNOWN: day.unknown,
-    }
-    seen = [state for state, count in counts.items() if count]
+    """Returns the worst state of a day; None without data."""
+    seen = [state for state in State if day.seconds.of(state)]
     return worst(seen) if seen else None
 
 
@@ -107,16 +101,12 @@ def component_history(days: Sequence[Day], today: date) -> ComponentHistory:
     dates = [today - timedelta(days=age) for age in reversed(range(DAYS))]
     shown = [known.get(date, Day(date=date)) for date in dates]
     bars = tuple(_bar(day) for day in shown)
-    found = availability(
-        sum(day.operational for day in shown),
-        sum(day.degraded for day in shown),
-        sum(day.down for day in shown),
-    )
+    found = share(total(day.seconds for day in shown)).percent
     words = None if found is None else wording.percent(found)
     return ComponentHistory(bars, words, _summary([bar.state for bar in bars], words))
 
 
-def banner(status: Status) -> Banner:
+def banner(status: OperatorStatus) -> Banner:
     """Returns the page's headline. If checks are overdue, it says so instead of their findings."""
     if all(component.checked_at is None for component in status.components.values()):
         return Banner(State.UNKNOWN, "Not checked yet", "The first checks are under way.")
@@ -138,9 +128,10 @@ def _bar(day: Day) -> Bar:
     state = state_of(day)
     if state is None:
         return Bar(day.date, None, "No data")
-    lasted = ((State.DOWN, day.down), (State.DEGRADED, day.degraded), (State.UNKNOWN, day.unknown))
-    words = ", ".join(f"{state} for {wording.duration(count)}" for state, count in lasted if count)
-    return Bar(day.date, state, words.capitalize() or "Operational")
+    troubles = (State.DOWN, State.DEGRADED, State.UNKNOWN, State.MAINTENANCE)
+    parts = [(each.value, day.seconds.of(each)) for each in troubles] + [("no data", day.no_data)]
+    words = ", ".join(f"{name} for {wording.duration(lasted)}" for name, lasted in parts if lasted)
+    return Bar(day.date, state, f"{words[:1].upper()}{words[1:]}" or "Operational")
 
 
 def _summary(states: Sequence[State | None], available: str | None) -> str:
@@ -164,7 +155,7 @@ def _figure(name: str, value: Detail) -> Figure:
     return Figure(label, str(value))
 
 
-def component_views(status: Status) -> tuple[ComponentView, ...]:
+def component_views(status: OperatorStatus) -> tuple[ComponentView, ...]:
     """Returns all components as the page shows them."""
     return tuple(
         ComponentView(component, figures(component.details)) for component in status.components.values()

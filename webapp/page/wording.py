@@ -52,11 +52,13 @@ def latency(milliseconds: float) -> str:
     return f"{milliseconds / 1000:.1f} s"
 
 
-def duration(minutes: int) -> str:
-    """Formats minutes as hours and minutes, with no-break spaces."""
-    hours, rest = divmod(minutes, 60)
+def duration(seconds: int) -> str:
+    """Formats seconds as hours and minutes, or as seconds below a minute, with no-break spaces."""
+    if seconds < _MINUTE:
+        return f"{seconds}{_NBSP}s"
+    hours, rest = divmod(seconds // _MINUTE, 60)
     parts = [f"{count}{_NBSP}{unit}" for count, unit in ((hours, "h"), (rest, "min")) if count]
-    return _NBSP.join(parts) or f"0{_NBSP}min"
+    return _NBSP.join(parts)
 
 
 def percent(value: float) -> str:

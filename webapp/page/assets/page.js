@@ -100,7 +100,7 @@ function showFigures(status) {
       setTime(time, component.checked_at);
     }
     const latency = row?.querySelector(".latency");
-    if (latency && component.latency_ms !== null) say(latency, wordedLatency(component.latency_ms));
+    if (latency && component.latency_ms != null) say(latency, wordedLatency(component.latency_ms));
   }
 }
 

@@ -1,0 +1,95 @@
+"""Which results count, and since when."""
+
+from datetime import UTC, datetime, timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.webapp.environment import ALARMS_ID, WATCHED, WEB_ID, WORKER_ID
+from webapp.board import Result
+from webapp.calls import FailureKind
+from webapp.judge import Judge
+from webapp.states import Finding, State, is_worse
+
+NOW = datetime(2026, 11, 23, 6, 25, tzinfo=UTC)
+FOUND = (State.OPERATIONAL, State.DEGRADED, State.DOWN, State.UNKNOWN)
+STATES = st.lists(st.sampled_from(FOUND), min_size=1, max_size=30)
+
+
+def result(number: int, state: State, component: str = WEB_ID, failure: FailureKind | None = None) -> Result:
+    """What the check of a component finds, some seconds after the start."""
+    at = NOW + timedelta(seconds=number)
+    return Result(component, Finding(state, f"It is {state}."), at, at, 1.0, failure)
+
+
+def judged(states: list[State], threshold: int) -> list[Result]:
+    """What is shown after each of these."""
+    judge = Judge(WATCHED, threshold, NOW)
+    return [shown for number, state in enumerate(states) for shown in judge.judge(result(number, state))]
+
+
+def test_a_worse_state_counts_after_as_many_results_as_the_threshold_from_the_first_on() -> None:
+    up, down = State.OPERATIONAL, State.DOWN
+    shown = judged([up, down, down, down, up, down, up], 3)
+    assert [each.finding.state for each in shown] == [up, up, up, down, up, up, up]
+    assert shown[3].since == NOW + timedelta(seconds=1)
+    assert shown[2].suspected_since == NOW + timedelta(seconds=1)
+    assert shown[4].since == NOW + timedelta(seconds=4)
+    assert shown[4].suspected_since is None
+    assert shown[6].since == NOW + timedelta(seconds=4)
+
+
+def test_the_first_result_counts_at_once() -> None:
+    (shown,) = judged([State.DOWN], 3)
+    assert (shown.finding.state, shown.since) == (State.DOWN, NOW)
+
+
+@given(STATES)
+def test_with_a_threshold_of_one_every_result_counts(states: list[State]) -> None:
+    assert [each.finding.state for each in judged(states, 1)] == states
+
+
+@given(STATES, st.integers(1, 4))
+def test_what_is_shown_gets_better_at_once_and_worse_after_a_row(states: list[State], threshold: int) -> None:
+    shown = [each.finding.state for each in judged(states, threshold)]
+    for number, (found, told) in enumerate(zip(states, shown, strict=True)):
+        assert not is_worse(told, found) or told is found
+        if number and told is not shown[number - 1] and is_worse(told, shown[number - 1]):
+            row = states[number + 1 - threshold : number + 1]
+            assert len(row) == threshold
+            assert all(is_worse(state, shown[number - 1]) for state in row)
+
+
+@given(STATES, st.integers(1, 4))
+def test_a_state_never_begins_before_one_that_was_shown_earlier(states: list[State], threshold: int) -> None:
+    sinces = [each.since for each in judged(states, threshold)]
+    assert sinces == sorted(sinces)
+
+
+def test_while_failures_do_not_count_yet_the_former_finding_stays_with_a_new_age() -> None:
+    before, shown = judged([State.OPERATIONAL, State.DOWN], 2)
+    assert shown.finding == before.finding
+    assert shown.checked_at == NOW + timedelta(seconds=1)
+
+
+def test_a_failure_that_the_apps_network_may_explain_has_the_others_checked_at_once() -> None:
+    judge = Judge(WATCHED, 2, NOW)
+    for component in WATCHED:
+        judge.judge(result(0, State.OPERATIONAL, component.id))
+    timeout = result(1, State.DOWN, WEB_ID, FailureKind.TIMEOUT)
+    judge.judge(timeout)
+    assert judge.asks_others(timeout)
+    assert judge.suspects(WEB_ID)
+    again = result(2, State.DOWN, WEB_ID, FailureKind.TIMEOUT)
+    judge.judge(again)
+    assert not judge.asks_others(again)
+    denied = result(3, State.UNKNOWN, WORKER_ID, FailureKind.ACCESS_DENIED)
+    judge.judge(denied)
+    assert not judge.asks_others(denied)
+
+
+def test_checks_of_one_service_alone_say_nothing_of_the_apps_network() -> None:
+    judge = Judge([each for each in WATCHED if each.id == ALARMS_ID], 1, NOW)
+    (shown,) = judge.judge(result(1, State.DOWN, ALARMS_ID, FailureKind.TIMEOUT))
+    assert (shown.finding.state, shown.lost) == (State.DOWN, False)
+    assert judge.notice is None

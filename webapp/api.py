@@ -9,7 +9,7 @@ import orjson
 from starlette.requests import Request
 
 from webapp.components import ID_PATTERN
-from webapp.endpoints import feed, health, history, incidents, page, status
+from webapp.endpoints import feed, health, history, incidents, operators, page, status
 from webapp.openapi import Schema, document
 from webapp.operations import GET, Answer, Operation
 from webapp.resources import Resources
@@ -45,7 +45,7 @@ def api_document(components: Iterable[str]) -> Schema:
 
 async def get_description(request: Request[Resources]) -> JsonResponse:
     """Answers 200 with an OpenAPI 3.1 document."""
-    return JsonResponse(_encoded(tuple(request.state["settings"].watched)))
+    return JsonResponse(_encoded(tuple(request.state["settings"].public)))
 
 
 @cache
@@ -69,4 +69,5 @@ OPERATIONS: Final = (
         public=True,
     ),
     *page.OPERATIONS,
+    *operators.OPERATIONS,
 )

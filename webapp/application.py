@@ -14,12 +14,14 @@ from webapp import api
 from webapp.aws import CONNECTIONS_FOR_REQUESTS, WAITING_REQUESTS, Admission, open_clients
 from webapp.board import Board, utc_now
 from webapp.calls import AwsError
-from webapp.endpoints import page
+from webapp.endpoints import operators, page
 from webapp.events import Events
 from webapp.history.recorder import record
 from webapp.middleware import StartupErrors
 from webapp.monitor import monitor
-from webapp.page.template import PageCache, PageTemplate
+from webapp.operators import Failures
+from webapp.page.cache import Pages
+from webapp.page.template import Templates
 from webapp.resources import Resources, Shutdown
 from webapp.responses import handle_aws_error, handle_http_exception, handle_unexpected_error
 from webapp.router import Router
@@ -31,7 +33,7 @@ from webapp.table_client import TableClient
 def create_app(settings: Settings, shutdown: Shutdown) -> Starlette:
     """Returns the app. It opens its AWS clients when it starts and closes them when it stops."""
     app = Starlette(
-        routes=page.ROUTES,
+        routes=[*page.ROUTES, *operators.ROUTES],
         exception_handlers={
             HTTPException: handle_http_exception,
             AwsError: handle_aws_error,
@@ -60,6 +62,7 @@ def _lifespan(
             table = TableClient(clients.dynamodb, settings.table, settings.service, admission)
             recorder_table = TableClient(clients.dynamodb_for_recorder, settings.table, settings.service)
             status_cache = StatusCache(board, settings)
+            started_at, templates = status_cache.started_at, Templates(page.URLS)
             async with _background(
                 monitor(clients, settings, board), record(recorder_table, settings, board)
             ):
@@ -69,7 +72,10 @@ def _lifespan(
                     "table": table,
                     "board": board,
                     "status": status_cache,
-                    "page": PageCache(board, status_cache, settings, PageTemplate(page.URLS, settings)),
+                    "page": Pages(board, settings, started_at, templates, operator=False),
+                    "operator_page": Pages(board, settings, started_at, templates, operator=True),
+                    "failures": Failures(),
+                    "started_at": started_at,
                     "events": Events(board, status_cache, shutdown),
                     "shutdown": shutdown,
                 }

@@ -46,8 +46,9 @@ class Notice:
 class Snapshot:
     """The state of the platform at one moment; each change creates the next version.
 
-    `open_incidents`, `days` and `availability` are None until first read. `days` are the last 90 of each
-    component, the oldest first. `notice` says that the app itself is cut off. `incidents_read_at` and
+    `open_incidents`, `recent_incidents`, `days` and `availability` are None until first read.
+    `recent_incidents` are those that began in the last 14 days, the newest first. `days` are the last 90 of
+    each component, the oldest first. `notice` says that the app itself is cut off. `incidents_read_at` and
     `days_read_at` are when they were last confirmed; a new confirmation alone does not create a version.
     `deployed_at` is when ECS last began to deploy each release, by component and digest, as reported by ECS
     since this process started.
@@ -56,6 +57,7 @@ class Snapshot:
     version: int
     results: Mapping[str, Result]
     open_incidents: tuple[Incident, ...] | None = None
+    recent_incidents: tuple[Incident, ...] | None = None
     days: Mapping[str, tuple[Day, ...]] | None = None
     availability: Mapping[str, Availability] | None = None
     notice: Notice | None = None
@@ -105,6 +107,11 @@ class Board:
         self.snapshot = replace(self.snapshot, incidents_read_at=at)
         if incidents != self.snapshot.open_incidents:
             self._put(replace(self.snapshot, open_incidents=incidents))
+
+    def put_recent_incidents(self, incidents: tuple[Incident, ...]) -> None:
+        """Replaces the incidents of the last 14 days."""
+        if incidents != self.snapshot.recent_incidents:
+            self._put(replace(self.snapshot, recent_incidents=incidents))
 
     def put_days(
         self,

@@ -120,7 +120,8 @@ class Events:
         if before is None:
             lines.insert(0, f"retry: {RECONNECTION}".encode())
         else:
-            if snapshot.open_incidents is not before.open_incidents:
+            known = (before.open_incidents, before.recent_incidents)
+            if (snapshot.open_incidents, snapshot.recent_incidents) != known:
                 lines += [b"event: incidents", b"data: {}", b""]
             if snapshot.days is not before.days:
                 lines += [b"event: history", b"data: {}", b""]

@@ -52,12 +52,19 @@ class Prepared:
     The content is compressed when a client first accepts that. Each coding has its own strong entity tag.
     """
 
-    def __init__(self, content: bytes, media_type: str, *, cache_control: str = "no-cache") -> None:
+    def __init__(
+        self,
+        content: bytes,
+        media_type: str,
+        *,
+        cache_control: str = "no-cache",
+        more_headers: Headers = (),
+    ) -> None:
         self.content = content
         self._digest = hashlib.sha256(content).hexdigest()[:_TAG_DIGITS]
         self._media_type = (b"content-type", media_type.encode())
         self._compresses = len(content) >= WORTH_COMPRESSING
-        self._headers: Headers = ((b"cache-control", cache_control.encode()),)
+        self._headers: Headers = ((b"cache-control", cache_control.encode()), *more_headers)
         if self._compresses:
             self._headers += ((b"vary", b"accept-encoding"),)
 

@@ -1,12 +1,14 @@
 """Objects that live as long as the app; requests find them in `request.state`."""
 
 import asyncio
+from datetime import datetime
 from typing import TYPE_CHECKING, TypedDict
 
 if TYPE_CHECKING:
     from webapp.board import Board
     from webapp.events import Events
-    from webapp.page.template import PageCache
+    from webapp.operators import Failures
+    from webapp.page.cache import Pages
     from webapp.settings import Settings
     from webapp.status import StatusCache
     from webapp.table_client import TableClient
@@ -45,6 +47,9 @@ class Resources(TypedDict):
     table: "TableClient"
     board: "Board"
     status: "StatusCache"
-    page: "PageCache"
+    page: "Pages"
+    operator_page: "Pages"
+    failures: "Failures"
+    started_at: datetime
     events: "Events"
     shutdown: Shutdown

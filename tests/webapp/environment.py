@@ -15,6 +15,7 @@ REPOSITORY = "oaktree/web"
 WORKER = "oaktree-dev-worker"
 WEB_ID, WORKER_ID = "services.web", "services.worker"
 TABLE_ID, IMAGE_ID, ALARMS_ID = "status.table", "status.image", "status.alarms"
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
 DIGEST = f"sha256:{'ab' * 32}"
 IMAGE = f"{ACCOUNT_ID}.dkr.ecr.{REGION}.amazonaws.com/{REPOSITORY}@{DIGEST}"
 TOKEN = "a-token-that-may-write"
@@ -67,7 +68,7 @@ def environ_of(
         components=components(),
         check_interval=check_interval,
         image=IMAGE,
-        commit="0123456789abcdef0123456789abcdef01234567",
+        commit=COMMIT,
         keep_alive=keep_alive,
         shutdown_timeout=shutdown_timeout,
     )

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 
-VOID = frozenset({"img", "link", "meta"})
+VOID = frozenset({"img", "input", "link", "meta"})
 """Elements of the page that have no end tag. Source: WHATWG HTML Standard, "Void elements"."""
 
 

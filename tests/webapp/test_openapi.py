@@ -14,6 +14,7 @@ from tests.webapp.environment import AUTHORIZED, environ_of
 from tests.webapp.processes import App
 from webapp.api import OPERATIONS
 from webapp.application import create_app
+from webapp.endpoints import operators, page
 from webapp.operations import Operation
 from webapp.resources import Shutdown
 from webapp.settings import read_settings
@@ -21,16 +22,23 @@ from webapp.settings import read_settings
 pytestmark = pytest.mark.e2e
 
 
+UNDESCRIBED = {route.path for route in (*page.ROUTES, *operators.ROUTES)}
+"""Pages for people, and what they need."""
+
+
+OPERATORS = ("/api/operator/", "/metrics")
+
+
 def test_only_what_the_page_needs_is_not_described() -> None:
     app = create_app(read_settings(environ_of("http://127.0.0.1:9")), Shutdown())
     routes = {route.path for route in app.routes if isinstance(route, Route)}
-    assert routes == {"/assets/{name}", "/favicon.ico"}
+    assert routes == UNDESCRIBED
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.name)
 def test_everybody_reads_without_a_token_and_nobody_writes_without_one(operation: Operation) -> None:
-    for_everybody = operation.method == "GET" and not operation.path.startswith("/api/operator/")
-    assert for_everybody is (operation.authorize is None)
+    reads = operation.method == "GET"
+    assert (operation.authorize is None) is (reads and not operation.path.startswith(OPERATORS))
     assert not (operation.public and operation.authorize)
 
 

@@ -14,7 +14,7 @@ from webapp.calls import AwsError
 from webapp.history.models import SLOT, Availability, Day, Record, Seconds, availability, slot_of, total
 from webapp.history.store import read_days, read_records, write_slot
 from webapp.history.timeline import Window
-from webapp.incidents.store import refresh_open_incidents
+from webapp.incidents.store import refresh_open_incidents, refresh_recent_incidents
 from webapp.logs import log
 from webapp.settings import Settings
 from webapp.table_client import TableClient
@@ -70,6 +70,7 @@ async def record(table: TableClient, settings: Settings, board: Board) -> Never:
 
     async def refresh() -> float:
         await refresh_open_incidents(table, board)
+        await refresh_recent_incidents(table, board)
         return interval * random.uniform(0.8, 1.2)  # noqa: S311 - it only spreads load
 
     async with asyncio.TaskGroup() as group:

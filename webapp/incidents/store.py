@@ -38,6 +38,11 @@ MOST_READS: Final = 3
 MOST_LISTED: Final = 1_000_000
 """Bytes of a page of incidents as JSON, unless its first incident alone has more; the next page goes on."""
 
+RECENT_DAYS: Final = 14
+"""Days of which the board has all incidents, including today."""
+
+MOST_RECENT: Final = 100
+
 LONGEST_LISTING: Final = 5.0
 """Seconds that it may take to read a page of incidents, however many reads that needs."""
 
@@ -263,11 +268,26 @@ async def refresh_open_incidents(table: TableClient, board: Board) -> None:
             return
 
 
+async def refresh_recent_incidents(table: TableClient, board: Board) -> None:
+    """Puts the incidents that began in the last days on the board, whether they are over or not."""
+    now = utc_now()
+    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    wanted = Wanted(start=midnight - timedelta(days=RECENT_DAYS - 1))
+    found = (await list_incidents(table, wanted, None, MOST_RECENT, now)).incidents
+    # What this task has written during the read may be newer.
+    for known in board.snapshot.recent_incidents or ():
+        if known.updated_at > now:
+            found = with_recent(found, known)
+    board.put_recent_incidents(found)
+
+
 async def show_incident(table: TableClient, board: Board, incident: Incident) -> None:
     """Puts what was just written on the board.
 
     When the board has no incidents yet, as the app has just started, they are read. Raises `AwsError` then.
     """
+    if board.snapshot.recent_incidents is not None:
+        board.put_recent_incidents(with_recent(board.snapshot.recent_incidents, incident))
     known = board.snapshot.open_incidents
     if known is None:
         await refresh_open_incidents(table, board)
@@ -281,6 +301,14 @@ def with_incident(known: tuple[Incident, ...], incident: Incident) -> tuple[Inci
         return known
     others = [other for other in known if other.id != incident.id]
     return tuple(sorted(others if incident.is_over else [*others, incident], key=_by_id, reverse=True))
+
+
+def with_recent(known: tuple[Incident, ...], incident: Incident) -> tuple[Incident, ...]:
+    """Recent incidents, the newest first, once an incident was written; a later version stays."""
+    if any(other.id == incident.id and other.version > incident.version for other in known):
+        return known
+    others = [other for other in known if other.id != incident.id]
+    return tuple(sorted([*others, incident], key=_by_id, reverse=True))
 
 
 def _by_id(incident: Incident) -> str:

@@ -1,48 +1,27 @@
-"""Renders the page, and caches it for the requests of one second."""
+"""The page's Jinja templates. Autoescaping is on."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from itertools import groupby
 from pathlib import Path
 from typing import Final
 
+import orjson
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from webapp.board import Board, Snapshot
-from webapp.events import event_id
-from webapp.history.models import Day
-from webapp.page import wording
-from webapp.page.views import DAYS, DAYS_OVERDUE_AFTER, banner, component_history, component_views, reading_of
-from webapp.prepared import PerSnapshot, Prepared
-from webapp.settings import Settings
-from webapp.status import OperatorStatus, StatusCache, stale_after
+from webapp.page import bars, charts, wording
+from webapp.page.charts import Chart
+from webapp.page.views import Days, Drill, Front, IncidentCard, Site
 
 TEMPLATES: Final = Path(__file__).parent / "templates"
 
-Days = Mapping[str, Sequence[Day]]
+_TICKS: Final = 6
 
 
-@dataclass(frozen=True)
-class HistoryHtml:
-    """HTML of a component's last 90 days: a bar for each, and a list of those with problems."""
+class Templates:
+    """Renders views as HTML in UTF-8."""
 
-    bars: str
-    troubled: str
-
-
-@dataclass(frozen=True)
-class Histories:
-    """The HTML of all components' last 90 days, and the data it was rendered from."""
-
-    days: Days
-    today: date
-    html: Mapping[str, HistoryHtml]
-
-
-class PageTemplate:
-    """The page's Jinja templates. Autoescaping is on."""
-
-    def __init__(self, assets: Mapping[str, str], settings: Settings) -> None:
+    def __init__(self, assets: Mapping[str, str]) -> None:
         environment = Environment(
             loader=FileSystemLoader(TEMPLATES),
             autoescape=True,
@@ -52,70 +31,80 @@ class PageTemplate:
             auto_reload=False,
         )
         environment.filters |= {
-            "age": wording.age,
+            "clock": wording.clock,
             "day": wording.day,
+            "duration": wording.duration,
             "latency": wording.latency,
             "machine": wording.machine,
             "minute": wording.minute,
-            "moment": wording.moment,
+            "points": _points,
+            "progress": _progress,
+            "ticks": _ticks,
+            "tips": _tips,
+            "to_minute": _to_minute,
         }
         environment.globals |= {
             "assets": assets,
-            "days": DAYS,
-            "names": {component.id: component.name for component in settings.watched.values()},
-            "title": settings.title,
+            "bar_height": bars.HEIGHT,
+            "bar_pitch": bars.PITCH,
+            "bar_width": bars.DAYS * bars.PITCH - (bars.PITCH - bars.WIDTH),
+            "chart_height": charts.HEIGHT,
+            "chart_width": charts.WIDTH,
+            "days": bars.DAYS,
         }
-        self._page = environment.get_template("page.html")
-        self._bars = environment.get_template("bars.html")
-        self._troubled = environment.get_template("troubled.html")
-        self._ids = tuple(settings.watched)
-        self._histories: Histories | None = None
+        self._environment = environment
 
-    def render(self, status: OperatorStatus, snapshot: Snapshot, stale_after: float, now: datetime) -> bytes:
-        """Returns the page for a status document and its snapshot, as UTF-8.
+    def front(self, site: Site, front: Front, now: datetime, stale_after: float) -> bytes:
+        """Returns the first page."""
+        return self._render(
+            "front.html", site, front.banner.state, front=front, now=now, stale_after=stale_after
+        )
 
-        `stale_after`, in seconds, is the age at which a check, or a read of the incidents, becomes overdue.
-        """
-        return self._page.render(
-            banner=banner(status),
-            days_read=reading_of(snapshot.days_read_at, DAYS_OVERDUE_AFTER, now),
-            histories=None if snapshot.days is None else self._histories_of(snapshot.days, now.date()),
-            id=event_id(status.started_at, snapshot.version),
-            incidents=snapshot.open_incidents,
-            incidents_read=reading_of(snapshot.incidents_read_at, stale_after, now),
-            now=now,
-            components=component_views(status),
-            stale_after=stale_after,
-            status=status,
-        ).encode()
+    def component(self, site: Site, drill: Drill, now: datetime, stale_after: float) -> bytes:
+        """Returns the page of one component."""
+        return self._render(
+            "component.html", site, drill.row.state, drill=drill, now=now, stale_after=stale_after
+        )
 
-    def _histories_of(self, days: Days, today: date) -> Mapping[str, HistoryHtml]:
-        # They are most of the page and change once a minute, so they are cached.
-        known = self._histories
-        if known is None or known.days is not days or known.today != today:
-            html = {each: self._history_of(each, days.get(each, ()), today) for each in self._ids}
-            known = self._histories = Histories(days, today, html)
-        return known.html
+    def incidents(
+        self, site: Site, days: Sequence[Days], *, first_page: bool, following: str | None
+    ) -> bytes:
+        """Returns a page of past incidents, by month; `following` is the cursor of the page after it."""
+        months = [(words, list(some)) for words, some in groupby(days, lambda day: wording.month(day.last))]
+        return self._render("incidents.html", site, months=months, first_page=first_page, following=following)
 
-    def _history_of(self, id: str, days: Sequence[Day], today: date) -> HistoryHtml:
-        history = component_history(days, today)
-        return HistoryHtml(self._bars.render(id=id, history=history), self._troubled.render(history=history))
+    def incident(self, site: Site, card: IncidentCard) -> bytes:
+        """Returns the page of one incident."""
+        return self._render("incident.html", site, "operational" if card.over else card.state, card=card)
+
+    def sign_in(self, site: Site, path: str, wrong: str | None = None) -> bytes:
+        """Returns the form that asks for the token; `wrong` says why it asks again."""
+        return self._render("sign-in.html", site, path=path, wrong=wrong)
+
+    def _render(self, name: str, site: Site, state: str = "operational", **values: object) -> bytes:
+        return self._environment.get_template(name).render(site=site, state=state, **values).encode()
 
 
-class PageCache:
-    """Renders the page on request, at most once per second and snapshot."""
+def _to_minute(at: datetime) -> datetime:
+    # The script knows it to the second; without it, the page stays the same for as long as what it says.
+    return at.replace(second=0, microsecond=0)
 
-    def __init__(self, board: Board, status: StatusCache, settings: Settings, template: PageTemplate) -> None:
-        self._board = board
-        self._status = status
-        self._stale_after = stale_after(settings)
-        self._template = template
-        self._answer = PerSnapshot(board, self._rendered, "text/html; charset=utf-8")
 
-    def prepared(self) -> Prepared:
-        """Returns the page as an answer."""
-        return self._answer.get()
+def _tips(tips: Mapping[int, str]) -> str:
+    return orjson.dumps({str(position): words for position, words in tips.items()}).decode()
 
-    def _rendered(self, now: datetime) -> bytes:
-        document = self._status.operator(now)
-        return self._template.render(document, self._board.snapshot, self._stale_after, now)
+
+def _points(chart: Chart) -> str:
+    """Returns the points of a chart for the script: seconds since the epoch, p50 and p95."""
+    points: Iterable[list[float]] = (
+        [int(point.at.timestamp()), round(point.p50), round(point.p95)] for point in chart.points
+    )
+    return orjson.dumps(list(points)).decode()
+
+
+def _ticks(chart: Chart) -> list[datetime]:
+    return [chart.start + (chart.end - chart.start) * tick / _TICKS for tick in range(_TICKS + 1)]
+
+
+def _progress(words: str) -> str:
+    return words.replace("_", " ").capitalize()

@@ -1,42 +1,36 @@
-"""The page's views of the status document and the last 90 days."""
+"""What the templates show, as plain values: each view is made by `webapp.page.making`."""
 
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Final
 
-from webapp.history.models import Day, share, total
 from webapp.page import wording
-from webapp.states import Detail, State, worst
-from webapp.status import OperatorComponentStatus, OperatorStatus
+from webapp.page.banner import Banner
+from webapp.page.bars import Bar
+from webapp.page.charts import Chart
 
-DAYS: Final = 90
-"""Days that the page shows, including today."""
-
-DAYS_OVERDUE_AFTER: Final = 180.0
-"""Seconds after which the next read of the days is overdue: they are read once a minute."""
+_ORDER: Final = ("operational", "maintenance", "unknown", "degraded", "down")
 
 
 @dataclass(frozen=True)
-class Banner:
-    """The headline: the state of the platform in one line, and a note on it."""
+class Share:
+    """The availability of a component in a window; `percent` is None without data."""
 
-    state: State
-    heading: str
-    note: str | None
+    label: str
+    window: float
+    percent: float | None
+    seconds: float
 
+    @property
+    def words(self) -> str:
+        """Returns the percentage, such as 99.98 %."""
+        return "no data" if self.percent is None else wording.percent(self.percent)
 
-@dataclass(frozen=True)
-class Bar:
-    """One day (UTC) of one component, by its worst state; None without records.
-
-    `words` tells how long what lasted.
-    """
-
-    date: date
-    state: State | None
-    words: str
+    @property
+    def limited(self) -> str | None:
+        """Returns how much of the window has data, if not all of it."""
+        return None if self.percent is None else wording.with_data(self.seconds, self.window)
 
 
 @dataclass(frozen=True)
@@ -49,114 +43,214 @@ class Figure:
 
 
 @dataclass(frozen=True)
-class ComponentHistory:
-    """The last 90 days of one component, the oldest first."""
+class Insight:
+    """What only operators see of a component."""
 
-    bars: tuple[Bar, ...]
-    availability: str | None
-    summary: str
-
-    @property
-    def troubled(self) -> tuple[Bar, ...]:
-        """Returns the days that were not operational throughout, the newest first."""
-        return tuple(bar for bar in reversed(self.bars) if bar.state not in {None, State.OPERATIONAL})
+    message: str
+    latency_ms: float | None
+    figures: tuple[Figure, ...]
+    kind: str
+    hidden: bool
+    """Whether the public page leaves the component out."""
 
 
 @dataclass(frozen=True)
-class ComponentView:
-    """A component as the page shows it."""
+class Row:
+    """A component. `bar` is None while its history is not available, `insight` for the public."""
 
-    status: OperatorComponentStatus
-    figures: tuple[Figure, ...]
+    id: str
+    name: str
+    group: str
+    state: str
+    since: datetime
+    checked_at: datetime | None
+    stale: bool
+    shares: tuple[Share, ...]
+    bar: Bar | None
+    insight: Insight | None = None
+
+
+@dataclass(frozen=True)
+class Group:
+    """The components under one heading."""
+
+    name: str
+    rows: tuple[Row, ...]
+
+    @property
+    def state(self) -> str:
+        """Returns the worst state of its components."""
+        return max((row.state for row in self.rows), key=_ORDER.index)
+
+    @property
+    def words(self) -> str:
+        """Returns the worst state with how many components are in it: 1 of 4 down."""
+        count = sum(row.state == self.state for row in self.rows)
+        if self.state == "operational" or len(self.rows) == 1:
+            return self.state.capitalize()
+        words = "in maintenance" if self.state == "maintenance" else self.state
+        return f"{count} of {len(self.rows)} {words}" if count < len(self.rows) else f"All {words}"
+
+    @property
+    def id(self) -> str:
+        """Returns the group's name as an id."""
+        return "".join(c if c.isalnum() else "-" for c in self.name.lower())
+
+
+def groups_of(rows: Sequence[Row]) -> tuple[Group, ...]:
+    """Returns the rows by their groups, both in their order."""
+    names = dict.fromkeys(row.group for row in rows)
+    return tuple(Group(name, tuple(row for row in rows if row.group == name)) for name in names)
+
+
+@dataclass(frozen=True)
+class Place:
+    """A component that an incident concerns."""
+
+    id: str
+    name: str
+
+
+@dataclass(frozen=True)
+class Update:
+    """What was said of an incident; `was` is its former text, if it was corrected at `corrected_at`."""
+
+    at: datetime
+    label: str
+    message: str
+    corrected_at: datetime | None = None
+    was: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class IncidentCard:
+    """An incident or a maintenance, with its updates, the newest first.
+
+    `state` is the one that gives it its colour. A maintenance has `starts_at` and `ends_at`.
+    """
+
+    id: str
+    title: str
+    state: str
+    severity: str | None
+    progress: str
+    concerns: tuple[Place, ...]
+    opened_at: datetime
+    resolved_at: datetime | None
+    updates: tuple[Update, ...]
+    starts_at: datetime | None = None
+    ends_at: datetime | None = None
+    reopened: bool = False
+
+    @property
+    def began_at(self) -> datetime:
+        """Returns when it was opened, or when the maintenance starts."""
+        return self.starts_at or self.opened_at
+
+    @property
+    def over(self) -> bool:
+        """Returns whether it is resolved or completed."""
+        return self.resolved_at is not None
+
+    @property
+    def lasted(self) -> str | None:
+        """Returns how long it lasted, if it is over."""
+        if self.resolved_at is None or self.resolved_at < self.began_at:
+            return None
+        return wording.duration((self.resolved_at - self.began_at).total_seconds())
+
+
+@dataclass(frozen=True)
+class Days:
+    """One day with incidents, or a run of days without any."""
+
+    first: date
+    last: date
+    incidents: tuple[IncidentCard, ...]
+
+    @property
+    def words(self) -> str:
+        """Returns the dates."""
+        return wording.days(self.first, self.last)
+
+
+@dataclass(frozen=True)
+class Change:
+    """A change of a component's state. `lasted` is in seconds, None for the state that goes on."""
+
+    at: datetime
+    before: str
+    after: str
+    lasted: float | None
+    message: str | None = None
+
+
+@dataclass(frozen=True)
+class Site:
+    """What every page has: title, logo, links, and who is looking."""
+
+    title: str
+    logo: str | None
+    links: tuple[tuple[str, str], ...]
+    operator: bool
+
+    @property
+    def home(self) -> str:
+        """Returns the address of the page this is part of."""
+        return "/operator" if self.operator else "/"
+
+    @property
+    def components(self) -> str:
+        """Returns what the addresses of components begin with."""
+        return "/operator/components/" if self.operator else "/components/"
+
+
+@dataclass(frozen=True)
+class Release:
+    """What runs, for operators."""
+
+    digest: str
+    commit: str
+    since: datetime
+    where: str
+
+
+@dataclass(frozen=True)
+class Front:
+    """The first page. `incidents` and `past` are None while they are not available."""
+
+    banner: Banner
+    checked_at: datetime | None
+    incidents: tuple[IncidentCard, ...] | None
+    maintenances: tuple[IncidentCard, ...]
+    groups: tuple[Group, ...]
+    past: tuple[Days, ...] | None
+    incidents_read: "Reading | None"
+    days_read: "Reading | None"
+    release: Release | None = None
+
+
+@dataclass(frozen=True)
+class Drill:
+    """The page of one component. `changes` is None while they are not available."""
+
+    row: Row
+    changes: tuple[Change, ...] | None
+    incidents: tuple[IncidentCard, ...]
+    chart: Chart | None = None
+    chart_hours: int = 24
 
 
 @dataclass(frozen=True)
 class Reading:
-    """When data was last read from the table, its age, and the age at which it is overdue, in seconds."""
+    """When data was last read from the table, and whether the next read is overdue."""
 
     at: datetime
-    age: float
-    overdue_after: float
-
-    @property
-    def overdue(self) -> bool:
-        """Returns whether the data is out of date because recent reads failed."""
-        return self.age > self.overdue_after
+    overdue: bool
 
 
 def reading_of(at: datetime | None, overdue_after: float, now: datetime) -> Reading | None:
     """Returns the reading of data read at a time; None if it was never read."""
-    return None if at is None else Reading(at, (now - at).total_seconds(), overdue_after)
-
-
-def state_of(day: Day) -> State | None:
-    """Returns the worst state of a day; None without data."""
-    seen = [state for state in State if day.seconds.of(state)]
-    return worst(seen) if seen else None
-
-
-def component_history(days: Sequence[Day], today: date) -> ComponentHistory:
-    """Returns the 90 days that end today, with or without records."""
-    known = {day.date: day for day in days}
-    dates = [today - timedelta(days=age) for age in reversed(range(DAYS))]
-    shown = [known.get(date, Day(date=date)) for date in dates]
-    bars = tuple(_bar(day) for day in shown)
-    found = share(total(day.seconds for day in shown)).percent
-    words = None if found is None else wording.percent(found)
-    return ComponentHistory(bars, words, _summary([bar.state for bar in bars], words))
-
-
-def banner(status: OperatorStatus) -> Banner:
-    """Returns the page's headline. If checks are overdue, it says so instead of their findings."""
-    if all(component.checked_at is None for component in status.components.values()):
-        return Banner(State.UNKNOWN, "Not checked yet", "The first checks are under way.")
-    message = status.message.removesuffix(".")
-    if status.stale:
-        return Banner(State.UNKNOWN, "Checks are overdue", f"When last checked: {message}.")
-    if status.checked_at is None:
-        return Banner(status.state, message, "Not all components have been checked yet.")
-    troubled = [each.name for each in status.components.values() if each.state is not State.OPERATIONAL]
-    return Banner(status.state, message, f"This concerns {', '.join(troubled)}." if troubled else None)
-
-
-def figures(details: Mapping[str, Detail]) -> tuple[Figure, ...]:
-    """Returns the details of a check as text, without those that are None."""
-    return tuple(_figure(name, value) for name, value in details.items() if value is not None)
-
-
-def _bar(day: Day) -> Bar:
-    state = state_of(day)
-    if state is None:
-        return Bar(day.date, None, "No data")
-    troubles = (State.DOWN, State.DEGRADED, State.UNKNOWN, State.MAINTENANCE)
-    parts = [(each.value, day.seconds.of(each)) for each in troubles] + [("no data", day.no_data)]
-    words = ", ".join(f"{name} for {wording.duration(lasted)}" for name, lasted in parts if lasted)
-    return Bar(day.date, state, f"{words[:1].upper()}{words[1:]}" or "Operational")
-
-
-def _summary(states: Sequence[State | None], available: str | None) -> str:
-    counts = [(state.value, states.count(state)) for state in State] + [("no data", states.count(None))]
-    days = "; ".join(f"{name} on {_days(count)}" for name, count in counts if count)
-    return f"Last {DAYS} days: {days}." + (f" {available} available." if available else "")
-
-
-def _days(count: int) -> str:
-    return "1 day" if count == 1 else f"{count} days"
-
-
-def _figure(name: str, value: Detail) -> Figure:
-    label = wording.label(name)
-    if isinstance(value, bool):
-        return Figure(label, "Yes" if value else "No")
-    if isinstance(value, str) and name.endswith("_at"):
-        with suppress(ValueError):
-            at = datetime.fromisoformat(value)
-            return Figure(label, wording.moment(at), at)
-    return Figure(label, str(value))
-
-
-def component_views(status: OperatorStatus) -> tuple[ComponentView, ...]:
-    """Returns all components as the page shows them."""
-    return tuple(
-        ComponentView(component, figures(component.details)) for component in status.components.values()
-    )
+    if at is None:
+        return None
+    return Reading(at, (now - at).total_seconds() > overdue_after)

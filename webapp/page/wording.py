@@ -1,4 +1,4 @@
-"""Formats times, ages, latencies and percentages for the page. `assets/page.js` formats ages the same way."""
+"""Formats times, durations, latencies and shares for the page. `assets/page.js` formats ages the same way."""
 
 import math
 from datetime import UTC, date, datetime
@@ -16,16 +16,30 @@ def day(value: date) -> str:
     return f"{value.day} {_MONTHS[value.month - 1]} {value.year}"
 
 
-def moment(value: datetime) -> str:
-    """Formats a time in UTC to the second, such as 23 Nov 2026, 06:25:12 UTC."""
-    utc = value.astimezone(UTC)
-    return f"{day(utc)}, {utc:%H:%M:%S} UTC"
+def days(first: date, last: date) -> str:
+    """Formats a range of dates, such as 20 to 23 Nov 2026, or 28 Nov to 2 Dec 2026."""
+    if first == last:
+        return day(last)
+    if (first.year, first.month) == (last.year, last.month):
+        return f"{first.day} to {day(last)}"
+    shown = f"{first.day} {_MONTHS[first.month - 1]}" if first.year == last.year else day(first)
+    return f"{shown} to {day(last)}"
+
+
+def month(value: date) -> str:
+    """Formats a month, such as Nov 2026."""
+    return f"{_MONTHS[value.month - 1]} {value.year}"
 
 
 def minute(value: datetime) -> str:
     """Formats a time in UTC to the minute, such as 23 Nov 2026, 06:25 UTC."""
     utc = value.astimezone(UTC)
     return f"{day(utc)}, {utc:%H:%M} UTC"
+
+
+def clock(value: datetime) -> str:
+    """Formats the time of day in UTC, such as 06:25 UTC."""
+    return f"{value.astimezone(UTC):%H:%M} UTC"
 
 
 def machine(value: datetime) -> str:
@@ -37,36 +51,58 @@ def age(seconds: float) -> str:
     """Formats an age as whole seconds, minutes, hours or days, in the largest unit that is not zero."""
     whole = max(0, math.floor(seconds))
     if whole < _MINUTE:
-        return f"{whole} s"
+        return f"{whole}{_NBSP}s"
     if whole < _HOUR:
-        return f"{whole // _MINUTE} min"
+        return f"{whole // _MINUTE}{_NBSP}min"
     if whole < _DAY:
-        return f"{whole // _HOUR} h"
-    return f"{whole // _DAY} d"
+        return f"{whole // _HOUR}{_NBSP}h"
+    return f"{whole // _DAY}{_NBSP}d"
+
+
+def duration(seconds: float) -> str:
+    """Formats a duration in its two largest units, rounded down; one unit below an hour."""
+    whole = max(0, math.floor(seconds))
+    if whole < _HOUR:
+        return age(whole)
+    big, small, units = (_HOUR, _MINUTE, ("h", "min")) if whole < _DAY else (_DAY, _HOUR, ("d", "h"))
+    counts = (whole // big, whole % big // small)
+    return _NBSP.join(f"{count}{_NBSP}{unit}" for count, unit in zip(counts, units, strict=True) if count)
 
 
 def latency(milliseconds: float) -> str:
     """Formats a latency as milliseconds below one second, else as seconds with one decimal."""
     if milliseconds < 999.5:
-        return f"{milliseconds:.0f} ms"
-    return f"{milliseconds / 1000:.1f} s"
-
-
-def duration(seconds: int) -> str:
-    """Formats seconds as hours and minutes, or as seconds below a minute, with no-break spaces."""
-    if seconds < _MINUTE:
-        return f"{seconds}{_NBSP}s"
-    hours, rest = divmod(seconds // _MINUTE, 60)
-    parts = [f"{count}{_NBSP}{unit}" for count, unit in ((hours, "h"), (rest, "min")) if count]
-    return _NBSP.join(parts)
+        return f"{milliseconds:.0f}{_NBSP}ms"
+    return f"{milliseconds / 1000:.1f}{_NBSP}s"
 
 
 def percent(value: float) -> str:
-    """Formats a percentage with at most two decimals, such as 99.95% and 100%."""
-    return f"{value:.2f}".rstrip("0").rstrip(".") + "%"
+    """Formats a percentage with at most two decimals, rounded down: 100 means that nothing is missing."""
+    hundredths = math.floor(round(value * 100, 6))
+    return f"{hundredths / 100:.2f}".rstrip("0").rstrip(".") + f"{_NBSP}%"
+
+
+def with_data(seconds: float, window: float) -> str | None:
+    """Returns how much of a window has data, such as 87 days; None if all of it has.
+
+    A hundredth of the window may be missing: the latest minutes are written a little later.
+    """
+    if seconds >= 0.99 * window:
+        return None
+    if seconds >= 2 * _DAY:
+        return f"{math.floor(seconds / _DAY)}{_NBSP}days"
+    if seconds >= 2 * _HOUR:
+        return f"{math.floor(seconds / _HOUR)}{_NBSP}hours"
+    minutes = math.floor(seconds / _MINUTE)
+    return f"{minutes}{_NBSP}minute{'' if minutes == 1 else 's'}"
 
 
 def label(name: str) -> str:
     """Formats the name of a detail as a label: `desired_count` becomes Desired count."""
     words = name.replace("_", " ").strip()
     return words[:1].upper() + words[1:]
+
+
+def listed(names: list[str]) -> str:
+    """Formats names as a list for people: A, B and C."""
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)

@@ -1,122 +1,138 @@
-// Keeps the page up to date: listens to server-sent events, and fetches the page again when more than
-// figures has changed. Without this script, the page reloads once a minute.
+// Keeps the page up to date while it is visible: listens to server-sent events, or asks every 30 seconds where
+// there is no stream, and fetches the page again when more than figures has changed. Without this script, the
+// page reloads once a minute.
 
 const FIRST_DELAY = 1_000;
 const LONGEST_DELAY = 30_000;
+const COALESCE = 100;
 const SECOND_LOOK = 5_000;
-const PAUSE_WHILE_OVERDUE = 15_000;
+const HISTORY_PAUSE = 300_000; // bars grow by a minute each minute: that alone is worth a fetch in five
 const SLACK = 2; // seconds
-const OUT_OF_DATE = 45_000; // milliseconds; more than the longest delay
+const OUT_OF_DATE = 45_000; // more than the longest delay
 
 const main = document.getElementById("main");
 const connection = document.getElementById("connection");
 const notice = document.getElementById("notice");
 const announcer = document.getElementById("announcer");
+const isLivePage = "live" in main.dataset;
 
-let clockAhead = Date.parse(main.dataset.now) - Date.now(); // the server's clock minus this one, in ms
+let clockAhead = 0; // the server's clock minus this one
 let source = null;
-let connecting = 0; // timer of the next attempt
+let retryTimer = 0;
 let attempts = 0;
 let isLive = false;
 let heardAt = Date.now(); // while not live: when the server last answered
+let fetchedAt = Date.now();
 let last = null; // the last status document
 
 let refreshing = false;
 let refreshTimer = 0;
 
-// Connection
+// Connection. A browser opens six connections to a server over HTTP/1.1, so a hidden page has no stream.
 
 function connect() {
-  clearTimeout(connecting);
-  source?.close();
-  source = new EventSource("/api/events");
-  let first = true;
+  disconnect();
+  if (document.hidden) return;
+  source = new EventSource(main.dataset.events);
   source.addEventListener("status", (event) => {
-    receive(JSON.parse(event.data), first && event.lastEventId !== main.dataset.id);
-    first = false;
+    isLive = true;
+    attempts = 0;
+    clearTimeout(retryTimer);
+    say(connection, "Live");
+    connection.classList.add("live");
+    receive(JSON.parse(event.data));
   });
-  source.addEventListener("incidents", refresh);
-  source.addEventListener("history", refresh);
+  source.addEventListener("incidents", () => refreshIn(COALESCE));
+  source.addEventListener("history", () => {
+    if (Date.now() - fetchedAt > HISTORY_PAUSE || !main.querySelector(".bar")) refreshIn(COALESCE);
+  });
   source.addEventListener("error", lose);
 }
 
 function disconnect() {
-  clearTimeout(connecting);
+  clearTimeout(retryTimer);
   source?.close();
   source = null;
+  if (isLive) heardAt = Date.now();
+  isLive = false;
+  connection.classList.remove("live");
 }
 
 // A browser reconnects by itself only after some errors, and all browsers at the same time.
 function lose() {
   disconnect();
-  if (isLive) heardAt = Date.now();
-  isLive = false;
-  say(connection, "Reconnecting…");
-  connection.classList.remove("live");
+  if (!attempts) say(connection, "Reconnecting…");
   const delay = Math.min(LONGEST_DELAY, FIRST_DELAY * 2 ** attempts);
   attempts += 1;
-  connecting = setTimeout(() => {
-    connect();
-    refresh();
-  }, delay * (0.5 + Math.random() / 2));
+  retryTimer = setTimeout(retry, delay * (0.5 + Math.random() / 2));
 }
 
-function receive(status, mayHaveMissed) {
-  isLive = true;
-  attempts = 0;
-  say(connection, "Live");
-  connection.classList.add("live");
-  clockAhead = Date.parse(status.started_at) + status.uptime * 1_000 - Date.now();
+async function retry() {
+  connect();
+  try {
+    const answer = await fetch(main.dataset.status, { cache: "no-cache", signal: AbortSignal.timeout(10_000) });
+    if (!answer.ok) throw new Error(`the status answered ${answer.status}`);
+    const status = await answer.json();
+    heardAt = Date.now();
+    if (isLive) return;
+    say(connection, "Updated every 30 s");
+    receive(status);
+  } catch {
+    if (!isLive) say(connection, "Reconnecting…");
+  }
+}
+
+function receive(status) {
+  if (status.checked_at) clockAhead = Date.parse(status.checked_at) + status.age * 1_000 - Date.now();
   const before = last;
   last = status;
-  showFigures(status);
+  showFigures();
   if (before) announce(before, status);
-  if (mayHaveMissed || (before && substance(before) !== substance(status)) || disagrees()) refresh();
+  const changed = before ? substance(before) !== substance(status) : disagrees();
+  if (changed || Date.now() - fetchedAt > HISTORY_PAUSE) refreshIn(COALESCE);
   tick();
 }
 
 // The parts of a status document that need a new page when they change.
 function substance(status) {
   const components = Object.values(status.components).map((component) => [
-    component.state, component.message, component.since, component.stale, component.checked_at === null, component.details,
+    component.state, component.since, component.stale, component.checked_at === null,
+    component.finding, component.details,
   ]);
-  return JSON.stringify([status.release, status.open_incidents, components]);
+  return JSON.stringify([status.state, status.notice, status.open_incidents, status.maintenances, components]);
 }
 
 function announce(before, status) {
   const changes = Object.values(status.components)
     .filter((component) => component.state !== before.components[component.id]?.state)
     .map((component) => `${component.name} is ${component.state}.`);
-  if (changes.length) say(announcer, `${status.message} ${changes.join(" ")}`);
+  if (changes.length) say(announcer, changes.join(" "));
 }
 
 // The page
 
-function showFigures(status) {
-  setTime(document.querySelector("#overall .age"), status.checked_at);
-  for (const component of Object.values(status.components)) {
+function showFigures() {
+  setTime(document.querySelector("#overall .age"), last.checked_at);
+  for (const component of Object.values(last.components)) {
     const row = document.getElementById(`component-${component.id}`);
-    for (const time of row?.querySelectorAll(".checked time, .checked-at") ?? []) {
-      setTime(time, component.checked_at);
-    }
-    const latency = row?.querySelector(".latency");
+    setTime(row?.querySelector(".age"), component.checked_at);
+    const latency = document.querySelector(`[data-latency="${component.id}"]`);
     if (latency && component.latency_ms != null) say(latency, wordedLatency(component.latency_ms));
   }
 }
 
 function setTime(time, at) {
-  if (!time || at === null) return;
-  const words = wordedMoment(new Date(at));
+  if (!time || at === null || time.dateTime === at) return;
   time.dateTime = at;
-  if (time.title) time.title = words;
-  if (!time.classList.contains("age")) say(time, words);
+  time.title = wordedLocal(new Date(at));
 }
 
 // Another task of the service may have answered, with an older snapshot.
 function disagrees() {
-  return Object.values(last?.components ?? {}).some(
-    (component) => document.getElementById(`component-${component.id}`)?.dataset.state !== component.state,
-  );
+  return Object.values(last?.components ?? {}).some((component) => {
+    const row = document.getElementById(`component-${component.id}`);
+    return row && row.dataset.state !== component.state;
+  });
 }
 
 function refreshIn(delay) {
@@ -125,14 +141,15 @@ function refreshIn(delay) {
 }
 
 async function refresh() {
+  if (document.hidden) return;
   if (refreshing) return refreshIn(FIRST_DELAY);
-  clearTimeout(refreshTimer);
   refreshing = true;
   try {
-    const answer = await fetch("/", { cache: "no-store", signal: AbortSignal.timeout(10_000) });
+    const answer = await fetch(location.href, { cache: "no-cache", signal: AbortSignal.timeout(10_000) });
     if (!answer.ok) throw new Error(`the page answered ${answer.status}`);
+    if (answer.redirected) return location.reload(); // an operator's session has ended
+    heardAt = fetchedAt = Date.now();
     show(new DOMParser().parseFromString(await answer.text(), "text/html"));
-    heardAt = Date.now();
     if (disagrees()) refreshIn(SECOND_LOOK);
   } catch {
     if (isLive) lose();
@@ -142,14 +159,12 @@ async function refresh() {
 }
 
 function show(fresh) {
-  if (isOfAnotherRelease(fresh)) {
-    location.reload();
-    return;
-  }
-  clockAhead = Date.parse(fresh.getElementById("main").dataset.now) - Date.now();
+  if (isOfAnotherRelease(fresh)) return location.reload();
   document.title = fresh.title;
+  document.getElementById("icon").href = fresh.getElementById("icon").href;
+  localize(fresh);
   for (const id of ["main", "made"]) morph(document.getElementById(id), fresh.getElementById(id));
-  if (last) showFigures(last);
+  if (last) showFigures();
   tick();
 }
 
@@ -162,7 +177,7 @@ function isOfAnotherRelease(fresh) {
 }
 
 function filesOf(page) {
-  const elements = page.head.querySelectorAll("script[src], link[href]");
+  const elements = page.head.querySelectorAll("script[src], link[rel=stylesheet]");
   return Array.from(elements, (element) => element.getAttribute("src") ?? element.getAttribute("href")).join(" ");
 }
 
@@ -178,7 +193,7 @@ function morph(node, fresh) {
     if (!fresh.hasAttribute(name) && name !== "open") node.removeAttribute(name);
   }
   for (const { name, value } of fresh.attributes) {
-    if (node.getAttribute(name) !== value) node.setAttribute(name, value);
+    if (node.getAttribute(name) !== value && name !== "open") node.setAttribute(name, value);
   }
   let next = node.firstChild;
   for (const child of [...fresh.childNodes]) {
@@ -207,41 +222,100 @@ function counterpart(parent, next, fresh) {
 
 function wordedAge(seconds) {
   const whole = Math.max(0, Math.floor(seconds));
-  if (whole < 60) return `${whole} s`;
-  if (whole < 3_600) return `${Math.floor(whole / 60)} min`;
-  if (whole < 86_400) return `${Math.floor(whole / 3_600)} h`;
-  return `${Math.floor(whole / 86_400)} d`;
+  if (whole < 60) return `${whole}\u00a0s`;
+  if (whole < 3_600) return `${Math.floor(whole / 60)}\u00a0min`;
+  if (whole < 86_400) return `${Math.floor(whole / 3_600)}\u00a0h`;
+  return `${Math.floor(whole / 86_400)}\u00a0d`;
 }
 
 function wordedLatency(milliseconds) {
-  return milliseconds < 999.5 ? `${milliseconds.toFixed(0)} ms` : `${(milliseconds / 1_000).toFixed(1)} s`;
+  return milliseconds < 999.5
+    ? `${milliseconds.toFixed(0)}\u00a0ms`
+    : `${(milliseconds / 1_000).toFixed(1)}\u00a0s`;
+}
+
+function wordedDay(at) {
+  const [, day, month, year] = at.toUTCString().split(" ");
+  return `${Number(day)} ${month} ${year}`;
 }
 
 function wordedMoment(at) {
-  const [, , month] = at.toUTCString().split(" ");
-  return `${at.getUTCDate()} ${month} ${at.getUTCFullYear()}, ${at.toISOString().slice(11, 19)} UTC`;
+  return `${wordedDay(at)}, ${at.toISOString().slice(11, 16)} UTC`;
+}
+
+function wordedLocal(at) {
+  const words = at.toLocaleString(undefined, { dateStyle: "medium", timeStyle: "medium" });
+  return `${words}, your time`;
 }
 
 function say(element, words) {
   if (element.textContent !== words) element.textContent = words;
 }
 
+function localize(page) {
+  for (const time of page.querySelectorAll("time")) {
+    if (time.dateTime.includes("T")) time.title = wordedLocal(new Date(time.dateTime));
+  }
+  say(page.querySelector(".local"), "; tooltips show your local time");
+}
+
+// Tips: what a day of a bar, or a point of a chart, was like
+
+const tip = document.createElement("div");
+tip.className = "tip";
+tip.hidden = true;
+document.body.append(tip);
+
+function point(event) {
+  const drawing = event.target.closest?.("[data-tips], [data-points]");
+  tip.hidden = !drawing;
+  if (!drawing) return;
+  const box = drawing.getBoundingClientRect();
+  const share = Math.min(0.9999, Math.max(0, (event.clientX - box.left) / box.width));
+  say(tip, drawing.dataset.tips ? dayAt(drawing, share) : sampleAt(drawing, share));
+  const left = Math.min(event.clientX - tip.offsetWidth / 2, document.documentElement.clientWidth - tip.offsetWidth - 8);
+  tip.style.left = `${Math.max(8, left) + scrollX}px`;
+  tip.style.top = `${box.top + scrollY - tip.offsetHeight - 6}px`;
+}
+
+function dayAt(bar, share) {
+  const [, , width] = bar.getAttribute("viewBox").split(" ").map(Number);
+  const position = Math.floor((share * width) / Number(bar.dataset.pitch));
+  const start = new Date(Date.parse(bar.dataset.first) + position * 86_400_000);
+  const words = JSON.parse(bar.dataset.tips)[position] ?? "Operational";
+  const local = start.getTimezoneOffset()
+    ? `\nThe day begins ${start.toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" })}, your time`
+    : "";
+  return `${wordedDay(start)}\n${words}${local}`;
+}
+
+function sampleAt(chart, share) {
+  const at = Number(chart.dataset.start) + share * (Number(chart.dataset.end) - Number(chart.dataset.start));
+  const points = JSON.parse(chart.dataset.points).filter(([begin]) => begin <= at);
+  const [begin, p50, p95] = points.at(-1) ?? JSON.parse(chart.dataset.points)[0];
+  const begun = new Date(begin * 1_000);
+  const local = begun.getTimezoneOffset() ? `\n${wordedLocal(begun)}` : "";
+  return `${wordedMoment(begun)}${local}\np50 ${wordedLatency(p50)}, p95 ${wordedLatency(p95)}`;
+}
+
+addEventListener("pointermove", point);
+addEventListener("pointerdown", point);
+addEventListener("keydown", (event) => {
+  if (event.key === "Escape") tip.hidden = true;
+});
+
 // Time
 
 function tick() {
   const now = Date.now() + clockAhead;
-  let overdue = false;
   for (const time of main.querySelectorAll("time.age")) {
-    const seconds = (now - Date.parse(time.dateTime)) / 1_000;
-    say(time, `${wordedAge(seconds)} ago`);
-    const row = time.closest(".component");
-    overdue ||= row && !("stale" in row.dataset) && seconds > Number(main.dataset.staleAfter) + SLACK;
+    say(time, `${wordedAge((now - Date.parse(time.dateTime)) / 1_000)} ago`);
   }
-  // Data from the table is announced only when it has changed.
-  if (isLive && now - Date.parse(main.dataset.now) > PAUSE_WHILE_OVERDUE && isReadOverdue(now)) refresh();
+  if (!isLivePage) return;
   // Either the checks are overdue, as the server then reports, or the stream is dead without an error.
-  if (overdue && isLive) lose();
-  const isOutOfDate = !isLive && Date.now() - heardAt > OUT_OF_DATE;
+  const age = last?.checked_at ? (now - Date.parse(last.checked_at)) / 1_000 : 0;
+  if (isLive && !last.stale && age > Number(main.dataset.staleAfter) + SLACK) lose();
+  const isOutOfDate = !isLive && !document.hidden && Date.now() - heardAt > OUT_OF_DATE;
   if (isOutOfDate && notice.hidden) {
     const since = wordedMoment(new Date(heardAt + clockAhead));
     say(notice, `No connection to the server since ${since}. This page may be out of date.`);
@@ -249,19 +323,20 @@ function tick() {
   notice.hidden = !isOutOfDate;
 }
 
-function isReadOverdue(now) {
-  return Array.from(main.querySelectorAll("[data-read-at]")).some(
-    ({ dataset }) => now - Date.parse(dataset.readAt) > (Number(dataset.overdueAfter) + SLACK) * 1_000,
-  );
+localize(document);
+if (isLivePage) {
+  addEventListener("visibilitychange", () => {
+    attempts = 0;
+    if (document.hidden) disconnect();
+    else {
+      heardAt = Date.now();
+      connect();
+    }
+  });
+  addEventListener("pagehide", disconnect);
+  addEventListener("pageshow", (event) => event.persisted && connect());
+  setInterval(tick, 1_000);
+  say(connection, "Connecting…");
+  connect();
 }
-
-addEventListener("pagehide", disconnect);
-addEventListener("pageshow", (event) => event.persisted && connect());
-addEventListener("keydown", (event) => {
-  if (event.key === "Escape") document.body.classList.add("no-tips");
-});
-addEventListener("pointermove", () => document.body.classList.remove("no-tips"));
-
-say(connection, "Connecting…");
-setInterval(tick, 1_000);
-connect();
+tick();

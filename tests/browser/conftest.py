@@ -8,15 +8,14 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.chromium import Complaints, running_chromium
-from tests.browser.stage import Stage, put_days
-from tests.webapp.environment import TOKEN_SHA256, environ_of
+from tests.browser.stage import Stage, put_days, stage_environ
 from tests.webapp.furnishing import furnish
 from tests.webapp.processes import running_app, running_moto
 
 expect.set_options(timeout=15_000)
 
 Visit = Callable[..., Page]
-"""Opens the page of the stage, in a browser context with the options given."""
+"""Opens a page of the stage, the first unless told another, in a browser context with the options given."""
 
 
 @pytest.fixture(scope="package")
@@ -31,7 +30,7 @@ def stage_aws() -> Iterator[str]:
 @pytest.fixture(scope="package")
 def stage(stage_aws: str) -> Iterator[Stage]:
     """An app with a history, which may be written to."""
-    with running_app(environ_of(stage_aws, check_interval=1) | {"WRITE_TOKEN_SHA256": TOKEN_SHA256}) as app:
+    with running_app(stage_environ(stage_aws)) as app:
         yield Stage(app, stage_aws)
 
 
@@ -45,17 +44,17 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def visit(browser: Browser, stage: Stage) -> Iterator[Visit]:
-    """Opens the stage's page; at the end of the test, no page may have complained about anything."""
+    """Opens pages of the stage; at the end of the test, none may have complained about anything."""
     complaints: list[Complaints] = []
     with ExitStack() as contexts:
 
-        def open_page(**options: Any) -> Page:
-            context = browser.new_context(**({"viewport": {"width": 1100, "height": 900}} | options))
+        def open_page(path: str = "/", **options: Any) -> Page:
+            context = browser.new_context(**({"viewport": {"width": 1280, "height": 900}} | options))
             contexts.callback(context.close)
             page = context.new_page()
             page.set_default_timeout(15_000)
             complaints.append(Complaints(page))
-            page.goto(stage.url)
+            page.goto(f"{stage.url}{path}")
             return page
 
         yield open_page

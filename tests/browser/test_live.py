@@ -4,14 +4,18 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.conftest import Visit
-from tests.browser.stage import Stage
-from tests.webapp.environment import IDS, WATCHED, WEB_ID
+from tests.browser.stage import PRICES_ID, PUBLIC_IDS, Stage
+from tests.webapp.environment import WEB_ID
 from tests.webapp.waiting import soon
 
 pytestmark = pytest.mark.browser
+
+PRICES = f"[id='component-{PRICES_ID}']"
+TABS = 8
+"""More than the connections that a browser opens to a server over HTTP/1.1."""
 
 
 @pytest.fixture(autouse=True)
@@ -19,13 +23,13 @@ def quiet(stage: Stage) -> Iterator[None]:
     """Leaves the stage as it was."""
     yield
     stage.quiet_alarm()
-    soon(stage.state_of_cloudwatch, lambda state: state == "operational")
+    soon(lambda: stage.state_of(PRICES_ID), lambda state: state == "operational")
 
 
 def is_live(page: Page) -> Page:
-    """The page, once it listens and all services are checked."""
+    """The page, once it listens and all components are checked."""
     expect(page.locator("#connection")).to_have_text("Live")
-    expect(page.locator("#overall .age")).to_be_visible()
+    expect(page.locator(".banner .age")).to_be_visible()
     page.evaluate("window.loadedOnce = true")
     return page
 
@@ -35,99 +39,119 @@ def was_not_loaded_again(page: Page) -> bool:
     return bool(page.evaluate("window.loadedOnce === true"))
 
 
-def test_shows_all_services_and_that_it_is_live(visit: Visit) -> None:
-    page = is_live(visit())
-    assert page.locator(".component h3").count() == len(IDS)
-    for component in WATCHED:
-        expect(page.locator(f"[id='component-{component.id}'] h3")).to_contain_text(component.name)
-        assert page.locator(f"[id='bars-{component.id}'] i").count() == 90
-    expect(page.locator("#component-status\\.table .state")).to_have_text("Operational")
-    expect(page.locator("h1")).to_have_text("web dev, eu-central-1")
+def hide(page: Page, *, hidden: bool) -> None:
+    """Lets the page believe that its tab is in the background, or in the foreground again."""
+    page.evaluate(
+        """(hidden) => {
+          Object.defineProperty(document, "hidden", { configurable: true, get: () => hidden });
+          dispatchEvent(new Event("visibilitychange"));
+          document.dispatchEvent(new Event("visibilitychange"));
+        }""",
+        hidden,
+    )
 
 
-def test_ages_and_figures_go_on(visit: Visit) -> None:
+def test_shows_all_public_components_and_that_it_is_live(visit: Visit) -> None:
     page = is_live(visit())
-    checked_at = page.locator("#component-services\\.worker .checked-at")
-    before = checked_at.get_attribute("datetime")
+    rows = page.locator(".row")
+    assert [row.get_attribute("id") for row in rows.all()] == [f"component-{name}" for name in PUBLIC_IDS]
+    expect(page.locator(".bar")).to_have_count(len(PUBLIC_IDS))
+    expect(page.locator("#heading")).to_have_text("All systems operational")
+    expect(page).to_have_title("All systems operational · Shop status")
+
+
+def test_ages_go_on(visit: Visit) -> None:
+    page = is_live(visit())
+    age = page.locator("#overall .age")
+    before = age.get_attribute("datetime")
     assert before
-    expect(checked_at).not_to_have_attribute("datetime", before)
-    checked = page.locator("#component-services\\.worker .checked")
-    expect(checked).to_have_text(re.compile(r"^checked \d+ s ago$"))
+    expect(age).not_to_have_attribute("datetime", before)
+    expect(age).to_have_text(re.compile(r"^\d+\ss ago$"))
     assert was_not_loaded_again(page)
 
 
-def test_a_service_that_changes_its_state_is_shown_and_announced(visit: Visit, stage: Stage) -> None:
+def test_a_change_of_state_is_shown_and_announced_with_one_fetch(visit: Visit, stage: Stage) -> None:
     page = is_live(visit())
-    cloudwatch = page.locator("#component-status\\.alarms .state")
-    expect(cloudwatch).to_have_text("Operational")
+    fetched: list[str] = []
+    page.on(
+        "request", lambda request: fetched.append(request.url) if request.url == f"{stage.url}/" else None
+    )
+    page.locator(f"{PRICES} h4 a").focus()
     stage.raise_alarm()
-    expect(cloudwatch).to_have_text("Degraded")
-    expect(page.locator("#component-status\\.alarms .message")).to_have_text("Raised: cpu.")
-    expect(page.locator("#heading")).to_have_text("Some components are degraded")
-    expect(page).to_have_title(re.compile("^Some components are degraded · "))
-    expect(page.locator("#announcer")).to_have_text("Some components are degraded. Alarms is degraded.")
-    stage.quiet_alarm()
-    expect(cloudwatch).to_have_text("Operational")
-    expect(page.locator("#announcer")).to_contain_text("CloudWatch is operational.")
+    expect(page.locator(f"{PRICES} .state")).to_have_text("Degraded")
+    expect(page.locator("#heading")).to_have_text("Prices is degraded")
+    expect(page).to_have_title("Prices is degraded · Shop status")
+    assert "degraded" in str(page.locator("#icon").get_attribute("href"))
+    expect(page.locator("#announcer")).to_have_text("Prices is degraded.")
+    expect(page.locator(f"{PRICES} h4 a")).to_be_focused()
     assert was_not_loaded_again(page)
+    assert len(fetched) == 1
 
 
-def test_an_incident_appears_goes_on_and_disappears(visit: Visit, stage: Stage) -> None:
+def test_an_incident_comes_and_goes(visit: Visit, stage: Stage) -> None:
     page = is_live(visit())
-    identifier = stage.open_incident("Answers are slow <b>", "We look into it.", WEB_ID)
-    card = page.locator(f"#incident-{identifier}")
-    expect(card.locator("h3")).to_have_text("Answers are slow <b>")
-    expect(card.locator(".progress")).to_have_text("Investigating")
-    stage.update_incident(identifier, "monitoring", "It is better.")
-    expect(card.locator(".progress")).to_have_text("Monitoring")
-    expect(card.locator(".said")).to_have_text(["It is better.", "We look into it."])
-    stage.update_incident(identifier, "resolved", "It is well.")
-    expect(card).to_have_count(0)
+    identifier = stage.open_incident("Prices are wrong", "We look into it.", [PRICES_ID], "major")
+    expect(page.locator(".incident h3")).to_have_text("Prices are wrong")
+    expect(page.locator("#heading")).to_have_text("Prices is down")
+    stage.update_incident(identifier, "resolved", "Prices are right.")
+    expect(page.locator(".incident")).to_have_count(0)
+    expect(page.locator(".past")).to_contain_text("Prices are wrong Resolved after")
     assert was_not_loaded_again(page)
 
 
-def test_what_the_reader_does_is_left_alone(visit: Visit, stage: Stage) -> None:
-    page = is_live(visit(viewport={"width": 800, "height": 500}))
-    summary = page.locator("#details-logs summary")
-    summary.focus()
-    page.keyboard.press("Enter")
-    heading = "document.querySelector('#component-services\\\\.worker h3')"
-    page.evaluate(f"getSelection().selectAllChildren({heading})")
-    scrolled = page.evaluate("scrollTo(0, 700), scrollY")
-    assert scrolled > 0
+def test_the_reader_decides_which_groups_are_open(visit: Visit, stage: Stage) -> None:
+    page = is_live(visit())
+    page.locator("#group-data-stores summary").click()
     stage.raise_alarm()
-    expect(page.locator("#heading")).to_have_text("Some components are degraded")
-    expect(page.locator("#details-logs")).to_have_attribute("open", "")
-    expect(summary).to_be_focused()
-    assert page.evaluate("getSelection().toString()").startswith("CloudWatch Logs")
-    assert page.evaluate("scrollY") == scrolled
-    assert was_not_loaded_again(page)
+    expect(page.locator("#heading")).to_have_text("Prices is degraded")
+    expect(page.locator(f"[id='component-{PUBLIC_IDS[5]}']")).to_be_hidden()
+    expect(page.locator(PRICES)).to_be_visible()
 
 
-def test_an_answer_of_a_task_that_is_behind_is_looked_at_again(visit: Visit, stage: Stage) -> None:
+def test_a_hidden_page_has_no_stream_and_catches_up_when_it_is_seen(visit: Visit, stage: Stage) -> None:
     page = is_live(visit())
-    behind = stage.app.client.get("/").text
-    answers = [behind, behind]
-    page.route(stage.url, lambda route: route.fulfill(body=answers.pop()) if answers else route.continue_())
+    hide(page, hidden=True)
+    expect(page.locator("#connection")).not_to_have_class(re.compile("live"))
     stage.raise_alarm()
-    expect(page.locator("#component-status\\.alarms .state")).to_have_text("Degraded", timeout=30_000)
-    assert answers == []
+    soon(lambda: stage.state_of(PRICES_ID), lambda state: state == "degraded")
+    expect(page.locator("#heading")).to_have_text("All systems operational")
+    hide(page, hidden=False)
+    expect(page.locator("#heading")).to_have_text("Prices is degraded")
+    expect(page.locator("#connection")).to_have_text("Live")
 
 
-def test_the_page_of_another_release_is_loaded_as_a_whole_but_once(visit: Visit, stage: Stage) -> None:
-    page = is_live(visit())
-    other = re.sub(r"(/assets/page)\.[0-9a-f]{16}\.", r"\1.0123456789abcdef.", stage.app.client.get("/").text)
-    with page.expect_event("load"):
-        page.route(stage.url, lambda route: route.fulfill(body=other, content_type="text/html"))
-        stage.raise_alarm()
-    soon(stage.state_of_cloudwatch, lambda state: state == "degraded")
-    page.unroute(stage.url)
-    with page.expect_event("load"):
-        stage.quiet_alarm()
+def test_eight_tabs_are_alive_at_once_over_http_1(browser: Browser, stage: Stage) -> None:
+    with browser.new_context() as context:
+        tabs: list[Page] = []
+        for _ in range(TABS):
+            for tab in tabs:
+                hide(tab, hidden=True)
+            tabs.append(context.new_page())
+            tabs[-1].goto(stage.url)
+            is_live(tabs[-1])
+        assert tabs[0].evaluate("performance.getEntriesByType('navigation')[0].nextHopProtocol") == "http/1.1"
+        hide(tabs[-1], hidden=True)
+        hide(tabs[0], hidden=False)
+        is_live(tabs[0])
+        assert tabs[3].evaluate("fetch('/healthz').then((answer) => answer.status)") == 200
+
+
+def test_a_component_has_a_page_that_is_live_too(visit: Visit, stage: Stage) -> None:
+    page = visit()
+    page.locator(f"{PRICES} h4 a").click()
     is_live(page)
-    expect(page.locator("#component-status\\.alarms .state")).to_have_text("Operational")
-    page.route(stage.url, lambda route: route.fulfill(body=other, content_type="text/html"))
+    expect(page.locator("h1")).to_have_text("Prices")
     stage.raise_alarm()
-    expect(page.locator("#announcer")).to_contain_text("Alarms is degraded.")
-    page.wait_for_timeout(2_000)
+    expect(page.locator(".banner .state")).to_have_text("Degraded")
     assert was_not_loaded_again(page)
+
+
+def test_times_are_told_in_the_readers_zone_too(visit: Visit) -> None:
+    page = visit(f"/components/{WEB_ID}", timezone_id="Asia/Tokyo", locale="en-GB")
+    expect(page.locator(".banner time").first).to_have_attribute("title", re.compile(r", your time$"))
+    page.locator(".bar").hover(position={"x": 300, "y": 10})
+    expect(page.locator(".tip")).to_have_text(
+        re.compile(r"^\d+ \w+ \d{4}\s.+\sThe day begins .* 09:00, your time$")
+    )
+    page.keyboard.press("Escape")
+    expect(page.locator(".tip")).to_be_hidden()

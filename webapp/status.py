@@ -1,6 +1,5 @@
 """The status documents, which the API and the event streams send: one for everybody, one for operators."""
 
-import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from webapp.board import Board, Result, Snapshot, utc_now
 from webapp.components import Component, Kind
+from webapp.contract import fingerprint
 from webapp.history.models import Availability, View
 from webapp.incidents.models import Incident, open_at
 from webapp.incidents.shown import RAISED, concerns, raised_state, shown_state
@@ -137,11 +137,6 @@ class Shown:
 
     state: State
     since: datetime
-
-
-def fingerprint(digest: str, commit: str) -> str:
-    """Returns what a release can be recognized by, but does not tell it."""
-    return hashlib.sha256(f"{digest}\n{commit}".encode()).hexdigest()[:16]
 
 
 def stale_after(settings: Settings) -> float:

@@ -18,11 +18,10 @@ from tests.webapp.environment import (
 from tests.webapp.processes import App, running_app
 from tests.webapp.waiting import soon
 from webapp.components import COMPONENTS
-from webapp.contract import HEALTH_PATH, READY_PATH, STATUS_PATH
+from webapp.contract import HEALTH_PATH, READY_PATH, STATUS_PATH, fingerprint
 from webapp.endpoints.history import HISTORY_PATH, OPERATOR_HISTORY_PATH
 from webapp.endpoints.status import OPERATOR_EVENTS_PATH, OPERATOR_STATUS_PATH
 from webapp.states import State
-from webapp.status import fingerprint
 
 
 @pytest.mark.parametrize("path", [HEALTH_PATH, READY_PATH, "/openapi.json", "/nothing"])

@@ -20,13 +20,13 @@ from tests.webapp.environment import (
 )
 from webapp.board import Board, Notice, Result
 from webapp.components import COMPONENTS, Kind
+from webapp.contract import fingerprint
 from webapp.endpoints.health import reason_not_ready
 from webapp.settings import Settings, read_settings
 from webapp.states import Finding, State, worst
 from webapp.status import (
     NOTICE,
     StatusCache,
-    fingerprint,
     headline,
     operator_status,
     stale_after,

@@ -25,7 +25,7 @@ _FIRST: Final = (
     "tests/webapp/test_faults.py",
     "tests/ops/test_deploy.py",
     "tests/browser/",
-    # These begin with what the bootstrap has made.
+    # These begin with what the first two have made.
     "tests/e2e/",
     "tests/test_environments.py",
     "tests/ops/",

@@ -7,6 +7,7 @@ import pytest
 
 from tests.actions.workflows import Runner
 from tests.e2e import delivery, snapshot
+from tests.e2e import shop as the_shop
 from tests.e2e.clone import Clone, copied
 from tests.e2e.desk import REGION
 from tests.e2e.roles import note_permissions
@@ -19,6 +20,12 @@ from tests.review.fake_github import REPOSITORY, TOKEN, FakeGitHub, running_gith
 def brought_up(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where three environments in two accounts were brought up; nothing runs there."""
     return snapshot.made_once(tmp_path_factory, "environments", delivery.bring_up)
+
+
+@pytest.fixture(scope="session")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the shop was brought up, with what an account had before; nothing runs there."""
+    return snapshot.made_once(tmp_path_factory, "shop", the_shop.bring_up)
 
 
 @pytest.fixture(scope="module")

@@ -159,6 +159,10 @@ _ASKS: dict[str, tuple[Ask, ...]] = {
         _providers,
     ),
     "logs": (_listing("describe_log_groups", "logGroups", "logGroupName"), _saved_queries),
+    "efs": (
+        _listing("describe_file_systems", "FileSystems", "FileSystemId"),
+        _listing("describe_access_points", "AccessPoints", "AccessPointId"),
+    ),
     "elasticache": (
         _listing("describe_replication_groups", "ReplicationGroups", "ReplicationGroupId"),
         _listing("describe_cache_subnet_groups", "CacheSubnetGroups", "CacheSubnetGroupName"),

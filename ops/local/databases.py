@@ -24,7 +24,7 @@ from ops.local.database_server.cluster import PASSWORD_VARIABLE
 from ops.local.embedded import Embedded
 from ops.local.ports import HOST, answers, free_port
 from ops.local.services import NotRunError
-from stacks.naming import base
+from stacks.naming import base, database_identifier
 from stacks.settings import Environment, Project
 
 NO_POSTGRESQL: Final = (
@@ -72,21 +72,26 @@ class Databases:
         pages = self._client("rds").get_paginator("describe_db_instances").paginate()
         found = (each for page in pages for each in page["DBInstances"])
         return tuple(
-            self._database(each)
-            for each in found
-            if each["Engine"] == "postgres"
-            and each["DBInstanceIdentifier"].startswith(self._start_of_names)
-            and self._is_ours(each)
+            self._database(each) for each in found if each["Engine"] == "postgres" and self._is_ours(each)
         )
 
     def _is_ours(self, instance: Mapping[str, Any]) -> bool:
-        """Whether an instance is this environment's by its tag: names of dev-eu begin like those of dev."""
+        """Whether an instance is one of the settings, or this environment's by its name and its tag.
+
+        Names of dev-eu begin like those of dev.
+        """
+        identifier: str = instance["DBInstanceIdentifier"]
+        if identifier in self._keys:
+            return True
+        if not identifier.startswith(self._start_of_names):
+            return False
         tags: dict[str, str] = {each["Key"]: each["Value"] for each in instance.get("TagList", ())}
         return tags.get("environment", self.environment.name) == self.environment.name
 
     def key(self, database: Database) -> str:
         """Returns what the settings call a database."""
-        return database.identifier.removeprefix(self._start_of_names)
+        identifier = database.identifier
+        return self._keys.get(identifier, identifier.removeprefix(self._start_of_names))
 
     def run(self, database: Database) -> str:
         """Runs the server of a database unless it runs already, and returns what was done.
@@ -125,6 +130,12 @@ class Databases:
                 processes.stop(name, self.checkout.local)
                 shutil.rmtree(self._data(name.removeprefix(PREFIX)), ignore_errors=True)
                 file.unlink()
+
+    @property
+    def _keys(self) -> dict[str, str]:
+        """What the settings call their databases, by identifier; one that is there already has any."""
+        project, environment = self.project.name, self.environment
+        return {database_identifier(project, environment, key): key for key in environment.databases}
 
     @property
     def _start_of_names(self) -> str:

@@ -3,6 +3,7 @@
 import json
 import socket
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -451,6 +452,19 @@ def test_a_program_connects_to_the_address_with_the_password_and_its_data_lasts(
     assert rows(embedded, instance) == [("order",)]
     with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
         psycopg.connect(host=HOST, port=shop.port, user=shop.user, password=shop.password, dbname=shop.name)
+
+
+def test_a_database_that_is_there_already_is_found_by_its_own_name(
+    rds: Any, databases: Databases, tmp_path: Path
+) -> None:
+    create(rds)
+    create(rds, DBInstanceIdentifier="legacy")
+    text = f'{environment()}[databases.shop]\nexisting = true\nname = "legacy"\n'
+    platform = read_platform(write_platform(tmp_path / "other", dev=text))
+    found = replace(databases, environment=platform.environments["dev"])
+    named = {found.key(each): each.identifier for each in found.all()}
+    assert named["shop"] == "legacy"
+    assert [each.identifier for each in databases.all()] == [SHOP]
 
 
 @needs_postgresql

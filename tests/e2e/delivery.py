@@ -1,6 +1,6 @@
 """Three environments in two accounts, production behind a domain and protected, and what stories ask of them.
 
-dev has the shop, too.
+dev has the shop, too, whose database, queue and bucket are there already: Terraform finds them.
 They are brought up once in a test run, from two empty accounts by `make bootstrap`. What that said is kept
 beside them, for `test_bootstrap.py` to look at; other stories begin with a copy.
 """
@@ -38,6 +38,7 @@ IDENTITY = "example@1001/oaktree@2002"
 PLAN, PUSH, DEPLOY = (f"oaktree-github-{duty}" for duty in ("plan", "push", "deploy"))
 
 RECORD = "/oaktree/dev/releases/web"
+EXISTING = ("databases.shop", "queues.orders", "buckets.uploads")
 AT_WORK = "Another `make up` or `make down` is at work here"
 
 
@@ -66,6 +67,10 @@ def shop() -> str:
     found = re.search(r"^\[services\.web\].*(?=^# OakTree's own app)", text, re.DOTALL | re.MULTILINE)
     assert found
     renamed = found[0].replace("services.web", "services.shop").replace('= "web"', '= "shop"')
+    renamed = renamed.replace('version = "17"\n', "")
+    for store in EXISTING:
+        assert f"[{store}]\n" in renamed
+        renamed = renamed.replace(f"[{store}]\n", f"[{store}]\nexisting = true\n")
     return "\n" + renamed.replace("[services.shop]\n", '[services.shop]\nload_balancer = "own"\n')
 
 
@@ -118,8 +123,13 @@ def _bring_up(desk: Clone) -> Bootstrapped:
 
     kept.empty = {account: sorted(inventory(desk.embedded, account, REGION)) for account in (HOME, PROD)}
     note("unasked", desk.make(HOME, "bootstrap", "ENV=dev"))
+    client(desk, "sqs", "dev").create_queue(QueueName="oaktree-dev-orders")
+    here = {"LocationConstraint": REGION}
+    s3 = client(desk, "s3", "dev")
+    s3.create_bucket(Bucket=f"oaktree-dev-uploads-{HOME}", CreateBucketConfiguration=here)
     with ThreadPoolExecutor() as pool:
         dev = begin("dev", typed="dev\n")
+        database = pool.submit(_put_database, desk, dev)
         ssm = client(desk, "ssm", "dev")
         soon(lambda: dev.done() or ssm.get_parameters(Names=[RECORD])["Parameters"], bool, seconds=600)
 
@@ -140,10 +150,46 @@ def _bring_up(desk: Clone) -> Bootstrapped:
         staging = begin("staging", "YES=1")
         prod = begin("prod", f"IMAGE={first['image']}", f"COMMIT={first['commit']}", "YES=1")
         assert [each.result() for each in (dev, staging, prod)] == [True, True, True]
+        database.result()
     kept.staging = start, calls.count(desk.memory)
     note("dev smoke", desk.make(HOME, "smoke", "ENV=dev", "SERVICE=web"))
     kept.apps = {env: desk.app_says(env) for env in ACCOUNTS}
     return kept
+
+
+def _put_database(desk: Clone, dev: "Future[bool]") -> None:
+    """Create the database of the shop as soon as the network of dev has subnets for it.
+
+    Terraform asks for it seconds later, after all the rest of the network.
+    """
+    rds, ec2 = client(desk, "rds", "dev"), client(desk, "ec2", "dev")
+
+    def subnets() -> list[Any]:
+        found: list[Any] = rds.describe_db_subnet_groups()["DBSubnetGroups"]
+        return found
+
+    soon(lambda: dev.done() or subnets(), bool, seconds=600)
+    (place,) = subnets()
+    # By its tag, the deploy role may let services in.
+    own = {"ResourceType": "security-group", "Tags": [{"Key": "project", "Value": "oaktree"}]}
+    group = ec2.create_security_group(
+        GroupName="oaktree-dev-shop",
+        Description="The database of the shop",
+        VpcId=place["VpcId"],
+        TagSpecifications=[own],
+    )
+    rds.create_db_instance(
+        DBInstanceIdentifier="oaktree-dev-shop",
+        DBInstanceClass="db.t4g.micro",
+        Engine="postgres",
+        EngineVersion="17",
+        AllocatedStorage=20,
+        DBName="shop",
+        MasterUsername="postgres",
+        ManageMasterUserPassword=True,
+        DBSubnetGroupName=place["DBSubnetGroupName"],
+        VpcSecurityGroupIds=[group["GroupId"]],
+    )
 
 
 def foundation_of(env: str) -> str:

@@ -83,8 +83,11 @@ class Clone:
 
     def page(self, env: str, service: str, path: str = "/") -> str:
         """What a service of an environment answers."""
-        record = json.loads((self.memory / f"app-{env}-{service}.json").read_text())
-        return httpx.get(record["address"] + path).raise_for_status().text
+        return httpx.get(self.address(env, service) + path).raise_for_status().text
+
+    def address(self, env: str, service: str) -> str:
+        """Where a service of an environment listens."""
+        return str(json.loads((self.memory / f"app-{env}-{service}.json").read_text())["address"])
 
     def start_aws(self, account_id: str) -> None:
         """Start the embedded AWS that `make up` would start here."""

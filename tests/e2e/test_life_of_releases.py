@@ -7,7 +7,9 @@ releases go through them, one is rolled back, one fails and is undone, two come 
 import json
 import re
 import threading
+from functools import partial
 
+import httpx
 import pytest
 
 from tests.actions.workflows import Played, Runner
@@ -18,6 +20,7 @@ from tests.e2e.desk import REGION, succeeded
 from tests.e2e.roles import done_by_roles, read_role
 from tests.ops.fake_app import fake_app
 from tests.webapp.proxy import proxy
+from tests.webapp.waiting import soon
 from webapp.contract import fingerprint
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1200)]
@@ -60,6 +63,18 @@ def shop_runs(desk: Clone, name: str) -> bool:
     assert found == {"shop": own, "worker": own, "cleanup": own, "prices": prices}
     assert "2.05 EUR" in desk.page("dev", "shop")
     return True
+
+
+def place_order(desk: Clone) -> str:
+    """Order something of the shop, and return the address of the order."""
+    shop = desk.address("dev", "shop")
+    placed = httpx.post(f"{shop}/orders", json={"product": "oak-pencil", "quantity": 2})
+    return f"/orders/{placed.raise_for_status().json()['id']}"
+
+
+def is_confirmed(desk: Clone, order: str) -> bool:
+    """Whether the worker has confirmed an order."""
+    return bool(json.loads(desk.page("dev", "shop", order))["state"] == "confirmed")
 
 
 def migrations(desk: Clone) -> int:
@@ -126,6 +141,8 @@ def test_it_is_promoted_to_prod_with_the_credentials_of_both_accounts(desk: Clon
 
 
 def test_a_second_release_goes_from_main_through_all_environments(desk: Clone, runner: Runner) -> None:
+    order = place_order(desk)
+    soon(partial(is_confirmed, desk, order), bool)
     COMMITS["second"] = merge(desk, "second")
     played = runner.play("release.yml", pushed_to_main(COMMITS["second"]), done=["ci"])
     assert well(played)
@@ -139,6 +156,7 @@ def test_a_second_release_goes_from_main_through_all_environments(desk: Clone, r
     assert runner.asked_for == ["dev", "staging", "prod"]
     keep("second", COMMITS["second"], played["publish"].outputs["images"])
     assert shop_runs(desk, "second")
+    assert is_confirmed(desk, order)
     assert migrations(desk) == 2
     # What has not changed is not built again.
     assert (SHOP["second"][0] != SHOP["first"][0], SHOP["second"][1]) == (True, SHOP["first"][1])

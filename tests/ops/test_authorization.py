@@ -375,6 +375,12 @@ class Nothing:
         ),
         (
             "elasticfilesystem",
+            "DescribeFileSystems",
+            {"CreationToken": "a"},
+            [("elasticfilesystem:DescribeFileSystems", "file-system/*")],
+        ),
+        (
+            "elasticfilesystem",
             "ListTagsForResource",
             {"ResourceId": "fsap-1"},
             [("elasticfilesystem:ListTagsForResource", "access-point/fsap-1")],

@@ -111,6 +111,9 @@ def _with_resource(request: Request, account_id: str, inventory: Inventory) -> R
     if request.operation == "CancelMessageMoveTask":
         task = json.loads(base64.b64decode(str(arguments["TaskHandle"])))
         return replace(request, arguments={"SourceArn": task["sourceArn"]})
+    if request.operation == "DescribeFileSystems" and not arguments.get("FileSystemId"):
+        # EFS asks for all of them, whether or not a token leaves one.
+        return replace(request, arguments={**arguments, "FileSystemId": "*"})
     if request.service == "elasticfilesystem" and (mount_target := arguments.get("MountTargetId")):
         file_system = inventory.file_system(account_id, request.region, str(mount_target))
         return replace(request, arguments={**arguments, "FileSystemId": file_system or "new"})

@@ -1,6 +1,6 @@
 """The status documents, which the API and the event streams send: one for everybody, one for operators."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Literal
@@ -10,13 +10,14 @@ from pydantic import BaseModel, ConfigDict, Field
 from webapp.board import Board, Result, Snapshot, utc_now
 from webapp.components import Component, Kind
 from webapp.contract import fingerprint
+from webapp.headline import OpenIncident, Part, headline_of
 from webapp.history.models import Availability, View
-from webapp.incidents.models import Incident, open_at
-from webapp.incidents.shown import RAISED, concerns, raised_state, shown_state
+from webapp.incidents.models import Incident, Progress, open_at
+from webapp.incidents.shown import RAISED, concerns, shown_state
 from webapp.prepared import PerSnapshot, Prepared
 from webapp.responses import JSON
 from webapp.settings import Settings
-from webapp.states import Detail, State, worst
+from webapp.states import Detail, State
 
 WORDS: Final[Mapping[State, str]] = {
     State.OPERATIONAL: "Works as usual.",
@@ -29,17 +30,6 @@ WORDS: Final[Mapping[State, str]] = {
 
 NOTICE: Final = "The status page cannot check anything at the moment."
 """What everybody is told while the app itself is cut off."""
-
-MOST_NAMED: Final = 3
-"""Components that the headline names; more are counted."""
-
-_HEADLINES: Final[Mapping[State, str]] = {
-    State.OPERATIONAL: "{} operational",
-    State.DEGRADED: "{} degraded",
-    State.DOWN: "{} down",
-    State.UNKNOWN: "{} in a state that is not known",
-    State.MAINTENANCE: "{} under maintenance",
-}
 
 
 class Release(BaseModel):
@@ -95,8 +85,12 @@ class Status(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     title: str = Field(description="The title of the page.")
-    state: State = Field(description="The worst state of all components, and of open incidents.")
-    message: str = Field(description="How all are doing, in a sentence.")
+    state: State = Field(
+        description="The worst state of all components, and of open incidents; unknown while checks are "
+        "overdue or the app is cut off."
+    )
+    message: str = Field(description="How all are doing, in a line.")
+    note: str | None = Field(description="What else there is to say about it; null if nothing.")
     notice: str | None = Field(description="What keeps the page from telling; null if nothing does.")
     checked_at: datetime | None = Field(description="When the oldest check ended; null until all have.")
     age: float | None = Field(description="Seconds since then.")
@@ -161,29 +155,6 @@ def shown(component: str, result: Result, incidents: Iterable[Incident], now: da
     else:
         times = [each.opened_at for each in concerning if each.severity and RAISED[each.severity] is state]
     return Shown(state, min(times, default=result.since))
-
-
-def headline(states: Mapping[str, State], state: State) -> str:
-    """Returns how all are doing in a sentence, from the states by name: all, some by name, or how many.
-
-    `state` may be worse than all of them: an open incident concerns none in particular.
-    """
-    concerned = [name for name, each in states.items() if each is state]
-    if not concerned:
-        return "There is an open incident."
-    if len(concerned) == len(states) > 1:
-        return _HEADLINES[state].format("All components are") + "."
-    if len(concerned) <= MOST_NAMED:
-        return _HEADLINES[state].format(f"{_listed(concerned)} {_is(concerned)}") + "."
-    return _HEADLINES[state].format(f"{len(concerned)} of {len(states)} components are") + "."
-
-
-def _is(names: Sequence[str]) -> str:
-    return "is" if len(names) == 1 else "are"
-
-
-def _listed(names: Sequence[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 def component_status(
@@ -260,28 +231,38 @@ def _status(
     now: datetime,
 ) -> Status:
     incidents = snapshot.open_incidents
-    raised = raised_state(incidents, now)
-    state = worst((*(each.state for each in components.values()), raised))
+    open_now = tuple(open_at(incidents or (), now))
     times = [each.checked_at for each in components.values() if each.checked_at is not None]
     checked_at = min(times) if times and len(times) == len(components) else None
+    stale = any(each.stale for each in components.values())
+    headline = headline_of(
+        [Part(each.name, each.state) for each in components.values()],
+        [
+            OpenIncident(each.title, each.severity, any(name in components for name in each.components))
+            for each in open_now
+            if each.severity is not None
+        ],
+        checked=bool(times),
+        stale=stale,
+        notice=NOTICE if snapshot.notice else None,
+        blind_since=snapshot.notice.since if snapshot.notice else None,
+        maintenance=any(each.state is Progress.IN_PROGRESS for each in open_now),
+    )
     return Status(
         title=settings.title,
-        state=state,
-        message=_message({each.name: each.state for each in components.values()}, state, times),
+        state=State(headline.state),
+        message=headline.text,
+        note=headline.note,
         notice=NOTICE if snapshot.notice else None,
         checked_at=checked_at,
         age=_age(checked_at, now),
-        stale=any(each.stale for each in components.values()),
+        stale=stale,
         started_at=started_at,
         fingerprint=fingerprint(settings.digest, settings.commit),
         open_incidents=None if incidents is None else sum(each.severity is not None for each in incidents),
         maintenances=None if incidents is None else sum(each.severity is None for each in incidents),
         components=components,
     )
-
-
-def _message(states: Mapping[str, State], state: State, times: Sequence[datetime]) -> str:
-    return headline(states, state) if times else "Nothing is checked yet."
 
 
 def _age(checked_at: datetime | None, now: datetime) -> float | None:

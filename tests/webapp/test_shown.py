@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from tests.webapp.announced import HOUR, NOW, change, incident, maintenance
 from webapp.components import Component, Kind
 from webapp.incidents.models import Incident
-from webapp.incidents.shown import public_view, raised_state, shown_state
+from webapp.incidents.shown import public_view, shown_state
 from webapp.states import State, worst
 
 FOUND = [State.OPERATIONAL, State.DEGRADED, State.DOWN, State.UNKNOWN]
@@ -34,7 +34,6 @@ def test_without_components_only_a_critical_incident_concerns_all(severity: str,
 def test_a_resolved_incident_raises_nothing() -> None:
     resolved = change(incident(severity="critical"), state="resolved", message="Over.")
     assert shown_state("services.web", State.OPERATIONAL, (resolved,), NOW) is State.OPERATIONAL
-    assert raised_state((resolved,), NOW) is State.OPERATIONAL
 
 
 @pytest.mark.parametrize("found", FOUND)
@@ -53,12 +52,6 @@ def test_without_incidents_the_state_is_what_the_check_found() -> None:
     for found in FOUND:
         assert shown_state("services.web", found, None, NOW) is found
         assert shown_state("services.web", found, (), NOW) is found
-    assert raised_state(None, NOW) is State.OPERATIONAL
-
-
-@pytest.mark.parametrize(("severity", "state"), RAISED)
-def test_the_headline_is_raised_by_incidents_without_components_too(severity: str, state: State) -> None:
-    assert raised_state((maintenance(), incident(severity=severity, components=[])), NOW) is state
 
 
 @given(

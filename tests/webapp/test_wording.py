@@ -119,13 +119,6 @@ def test_says_how_much_of_a_window_has_data_where_some_is_missing(
     assert (found and plain(found)) == words
 
 
-def test_names_are_listed_as_people_list_them() -> None:
-    assert wording.listed([]) == ""
-    assert wording.listed(["A"]) == "A"
-    assert wording.listed(["A", "B"]) == "A and B"
-    assert wording.listed(["A", "B", "C"]) == "A, B and C"
-
-
 def test_a_figures_name_becomes_a_label() -> None:
     assert wording.label("desired_count") == "Desired count"
     assert wording.label("") == ""

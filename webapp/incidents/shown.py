@@ -30,14 +30,6 @@ def shown_state(
     return worst((found, *_raised(concerning)))
 
 
-def raised_state(open_incidents: Iterable[Incident] | None, now: datetime) -> State:
-    """Returns the worst state that open incidents raise anything to, whichever components they concern.
-
-    It is for the headline: operational without incidents.
-    """
-    return worst((State.OPERATIONAL, *_raised(open_at(open_incidents or (), now))))
-
-
 def public_view(incident: Incident, components: Mapping[str, Component]) -> Incident:
     """Returns an incident without the components that the public does not see, or that are not there now."""
     seen = tuple(each for each in incident.components if each in components and components[each].public)

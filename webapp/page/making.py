@@ -7,12 +7,12 @@ from typing import Final
 
 from webapp.board import Result, Snapshot
 from webapp.components import Component
+from webapp.headline import Headline
 from webapp.history.models import Day
 from webapp.incidents.models import Incident, Kind, Progress, as_of, open_at
 from webapp.incidents.shown import RAISED, public_view
 from webapp.incidents.store import RECENT_DAYS
 from webapp.page import wording
-from webapp.page.banner import OpenIncident, Part, banner_of
 from webapp.page.bars import Bar, DaySeconds
 from webapp.page.views import (
     Days,
@@ -68,19 +68,7 @@ def front_of(
         for each in status.components.values()
     )
     return Front(
-        banner=banner_of(
-            [Part(row.name, row.state) for row in rows],
-            [
-                OpenIncident(card.title, card.severity, bool(card.concerns))
-                for card in cards
-                if card.severity is not None
-            ],
-            checked=any(row.checked_at is not None for row in rows),
-            stale=status.stale,
-            notice=status.notice,
-            blind_since=snapshot.notice.since if snapshot.notice else None,
-            maintenance=any(card.progress == Progress.IN_PROGRESS for card in cards),
-        ),
+        headline=Headline(status.state, status.message, status.note),
         checked_at=None if status.notice else status.checked_at,
         incidents=None
         if snapshot.open_incidents is None

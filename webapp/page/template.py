@@ -57,7 +57,7 @@ class Templates:
     def front(self, site: Site, front: Front, now: datetime, stale_after: float) -> bytes:
         """Returns the first page."""
         return self._render(
-            "front.html", site, front.banner.state, front=front, now=now, stale_after=stale_after
+            "front.html", site, front.headline.state, front=front, now=now, stale_after=stale_after
         )
 
     def component(self, site: Site, drill: Drill, now: datetime, stale_after: float) -> bytes:

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Final
 
+from webapp.headline import Headline
 from webapp.page import wording
-from webapp.page.banner import Banner
 from webapp.page.bars import Bar
 from webapp.page.charts import Chart
 
@@ -219,7 +219,7 @@ class Release:
 class Front:
     """The first page. `incidents` and `past` are None while they are not available."""
 
-    banner: Banner
+    headline: Headline
     checked_at: datetime | None
     incidents: tuple[IncidentCard, ...] | None
     maintenances: tuple[IncidentCard, ...]

@@ -101,8 +101,3 @@ def label(name: str) -> str:
     """Formats the name of a detail as a label: `desired_count` becomes Desired count."""
     words = name.replace("_", " ").strip()
     return words[:1].upper() + words[1:]
-
-
-def listed(names: list[str]) -> str:
-    """Formats names as a list for people: A, B and C."""
-    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)

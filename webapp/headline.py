@@ -2,10 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final
-
-from webapp.page import wording
 
 _MOST_NAMED: Final = 3
 
@@ -28,15 +26,15 @@ class OpenIncident:
 
 
 @dataclass(frozen=True)
-class Banner:
-    """The headline, its state, and a note on it."""
+class Headline:
+    """What is said of everything at once, its state, and a note on it."""
 
     state: str
-    heading: str
+    text: str
     note: str | None = None
 
 
-def banner_of(
+def headline_of(
     parts: Sequence[Part],
     incidents: Sequence[OpenIncident] = (),
     *,
@@ -45,7 +43,7 @@ def banner_of(
     notice: str | None = None,
     blind_since: datetime | None = None,
     maintenance: bool = False,
-) -> Banner:
+) -> Headline:
     """Returns the headline.
 
     `checked` is whether any check has ended, `stale` whether the latest are overdue, `notice` why the page
@@ -55,45 +53,49 @@ def banner_of(
     critical = next((incident for incident in incidents if incident.severity == "critical"), None)
     found = _found(parts, incidents, maintenance=maintenance)
     if critical is not None:
-        return Banner("down", critical.title, _affected(parts))
+        return Headline("down", critical.title, _affected(parts))
     if notice is not None:
-        note = f"What follows is how things were at {wording.clock(blind_since)}." if blind_since else None
-        return Banner("unknown", notice.removesuffix("."), note)
+        note = (
+            f"What follows is how things were at {blind_since.astimezone(UTC):%H:%M} UTC."
+            if blind_since
+            else None
+        )
+        return Headline("unknown", notice.removesuffix("."), note)
     if not checked:
-        return Banner("unknown", "Not checked yet", "The first checks are under way.")
+        return Headline("unknown", "Not checked yet", "The first checks are under way.")
     if stale:
-        return Banner("unknown", "Checks are overdue", f"When last checked: {found.heading}.")
+        return Headline("unknown", "Checks are overdue", f"When last checked: {found.text}.")
     return found
 
 
-def _found(parts: Sequence[Part], incidents: Sequence[OpenIncident], *, maintenance: bool) -> Banner:
+def _found(parts: Sequence[Part], incidents: Sequence[OpenIncident], *, maintenance: bool) -> Headline:
     for state, severity in (("down", "major"), ("degraded", "minor")):
         names = [part.name for part in parts if part.state == state]
         if names:
-            return Banner(state, _heading(names, len(parts), f"{state}"), _rest(parts, state, names))
+            return Headline(state, _heading(names, len(parts), f"{state}"), _rest(parts, state, names))
         untold = [each.title for each in incidents if each.severity == severity and not each.components]
         if untold:
-            return Banner(state, untold[0], _rest(parts, state, []))
+            return Headline(state, untold[0], _rest(parts, state, []))
     unknown = [part.name for part in parts if part.state == "unknown"]
     if unknown and len(unknown) == len(parts):
-        return Banner("unknown", "The state of all components is unknown")
+        return Headline("unknown", "The state of all components is unknown")
     if unknown:
-        return Banner(
+        return Headline(
             "unknown",
             _heading(unknown, len(parts), "in an unknown state"),
             _names(unknown) if len(unknown) > 2 else None,
         )
     if maintenance or any(part.state == "maintenance" for part in parts):
         names = [part.name for part in parts if part.state == "maintenance"]
-        return Banner("maintenance", "Scheduled maintenance in progress", _names(names))
-    return Banner("operational", "All systems operational")
+        return Headline("maintenance", "Scheduled maintenance in progress", _names(names))
+    return Headline("operational", "All systems operational")
 
 
 def _heading(names: list[str], count: int, words: str) -> str:
     if len(names) == count > 1:
         return f"All components are {words}"
     if len(names) <= 2:
-        return f"{wording.listed(names)} {'is' if len(names) == 1 else 'are'} {words}"
+        return f"{_listed(names)} {'is' if len(names) == 1 else 'are'} {words}"
     return f"{len(names)} of {count} components are {words}"
 
 
@@ -104,20 +106,24 @@ def _rest(parts: Sequence[Part], state: str, named: list[str]) -> str | None:
         degraded = [part.name for part in parts if part.state == "degraded"]
         if degraded:
             verb = "is" if len(degraded) == 1 else "are"
-            notes.append(f"{wording.listed(_cut(degraded))} {verb} degraded.")
+            notes.append(f"{_listed(_cut(degraded))} {verb} degraded.")
     return " ".join(note for note in notes if note) or None
 
 
 def _affected(parts: Sequence[Part]) -> str | None:
     down = [part.name for part in parts if part.state == "down"]
-    return f"Affects {wording.listed(_cut(down))}." if down and len(down) < len(parts) else None
+    return f"Affects {_listed(_cut(down))}." if down and len(down) < len(parts) else None
 
 
 def _names(names: list[str]) -> str | None:
-    return f"{wording.listed(_cut(names))}." if names else None
+    return f"{_listed(_cut(names))}." if names else None
 
 
 def _cut(names: list[str]) -> list[str]:
     if len(names) <= _MOST_NAMED + 1:
         return names
     return [*names[:_MOST_NAMED], f"{len(names) - _MOST_NAMED} others"]
+
+
+def _listed(names: list[str]) -> str:
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)

@@ -9,6 +9,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ParamSpec
 
@@ -21,6 +22,7 @@ from review.posting.summary import append_summary
 from review.reading.stacks import has_bad_input, read_stacks
 from review.rendering.comment import COMMENT_BUDGET, SUMMARY_BUDGET, render
 from review.rendering.verdict_file import verdict_json
+from review.rules import NAME, Rules, RulesError, find_rules, read_rules
 from review.verdicts import Review, review_of
 
 if TYPE_CHECKING:
@@ -39,6 +41,12 @@ Plans = Annotated[
 ]
 Expect = Annotated[
     list[str] | None, typer.Option("--expect", metavar="STACK", help="A stack that must have a plan.")
+]
+RulesFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--rules", help=f"Rules of your own; {NAME} beside the plans unless given.", show_default=False
+    ),
 ]
 Commit = Annotated[
     str | None, typer.Option("--commit", help="The commit that was planned; in GitHub Actions, the run's.")
@@ -98,6 +106,7 @@ def render_command(
     commit: Commit = None,
     run_url: RunUrl = None,
     key: Key = KEY,
+    rules: RulesFile = None,
     comment: Annotated[
         Path | None, typer.Option("--comment", help="Write the comment to a file instead of printing it.")
     ] = None,
@@ -110,12 +119,12 @@ def render_command(
         typer.Option(
             "--detailed-exitcode",
             help="Exit with 0: no changes, 2: changes, 3: something is destroyed, 1: a plan failed, "
-            "is incomplete or cannot be read.",
+            "is incomplete or cannot be read, 4: beyond a threshold of the rules.",
         ),
     ] = False,
 ) -> None:
     """Review plans and print the comment. Exit status 2 if one cannot be read; the others are shown."""
-    review, bad_input = reviewed(plans, expect, commit, run_url, key)
+    review, bad_input = reviewed(plans, expect, commit, run_url, key, rules)
     if verdict is not None:
         write_aside(verdict, verdict_json(review))
     if comment is not None:
@@ -135,6 +144,7 @@ def post_command(
     commit: Commit = None,
     run_url: RunUrl = None,
     key: Key = KEY,
+    rules: RulesFile = None,
     pull_request: PullRequest = None,
     repository: Repository = None,
     author: Author = ACTIONS_AUTHOR,
@@ -142,7 +152,7 @@ def post_command(
     """Create or update the comment on a pull request. Needs GITHUB_TOKEN."""
     from review.posting.pull_request import Outcome, post
 
-    review, bad_input = reviewed(plans, expect, commit, run_url, key)
+    review, bad_input = reviewed(plans, expect, commit, run_url, key, rules)
     number, name = target_of(pull_request, repository)
     with _github(name) as client:
         posted = post(client, number, review.marker, functools.partial(render, review), author)
@@ -182,13 +192,14 @@ def issue_command(
     commit: Commit = None,
     run_url: RunUrl = None,
     key: Key = DRIFT_KEY,
+    rules: RulesFile = None,
     repository: Repository = None,
     author: Author = ACTIONS_AUTHOR,
 ) -> None:
     """Open, update or close the issue about drift. Needs GITHUB_TOKEN."""
     from review.posting.drift_issue import report_drift
 
-    review, bad_input = reviewed(plans, expect, commit, run_url, key)
+    review, bad_input = reviewed(plans, expect, commit, run_url, key, rules)
     with _github(repository_of(repository)) as client:
         reported = report_drift(client, review, functools.partial(render, review), author)
     say(f"{reported.outcome.value} {reported.url}".rstrip() + "\n")
@@ -199,17 +210,26 @@ def exit_status(review: Review, *, detailed: bool, bad_input: bool) -> int:
     """Returns the exit status of the command.
 
     0 rendered, 2 bad input; `detailed`: 0 no changes, 2 changes, 3 something is destroyed, 1 a plan
-    failed, is incomplete or cannot be read.
+    failed, is incomplete or cannot be read. 4: the rules' threshold is exceeded.
     """
-    if not detailed:
-        return 2 if bad_input else 0
-    if bad_input or review.verdict >= Verdict.INCOMPLETE:
+    if bad_input and not detailed:
+        return 2
+    if detailed and (bad_input or review.verdict >= Verdict.INCOMPLETE):
         return 1
+    if review.fails:
+        return 4
+    if not detailed:
+        return 0
     return {Verdict.NO_CHANGES: 0, Verdict.DESTRUCTIVE: 3}.get(review.verdict, 2)
 
 
 def reviewed(
-    plans: list[Path] | None, expect: list[str] | None, commit: str | None, run_url: str | None, key: str
+    plans: list[Path] | None,
+    expect: list[str] | None,
+    commit: str | None,
+    run_url: str | None,
+    key: str,
+    rules: Path | None,
 ) -> tuple[Review, bool]:
     """Reviews the given plans; also returns whether one of them could not be read."""
     if not plans and not expect:
@@ -218,7 +238,12 @@ def reviewed(
     stacks = read_stacks(plans or [], expect or [])
     sha = checked_commit(pipeline.commit if commit is None else commit)
     url = checked_url(pipeline.run_url if run_url is None else run_url)
-    return review_of(stacks, marker_of(key, sha, pipeline.run), url), has_bad_input(stacks)
+    path = rules or find_rules(plans or [])
+    try:
+        decided = read_rules(path, datetime.now(UTC).date()) if path else Rules()
+    except RulesError as error:
+        raise InputError(str(error)) from None
+    return review_of(stacks, marker_of(key, sha, pipeline.run), url, decided), has_bad_input(stacks)
 
 
 def marker_of(key: str, commit: str, run: int) -> Marker:

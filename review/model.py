@@ -4,8 +4,10 @@
 only, so it cannot reveal a secret.
 """
 
+import re
 from dataclasses import dataclass
 from enum import Enum, IntEnum, StrEnum
+from itertools import zip_longest
 from typing import Final, TypeAlias
 
 
@@ -51,6 +53,18 @@ Tree: TypeAlias = (
 
 Block = dict[str, Tree]
 """An object within a value: a block of Terraform's, a statement of a policy."""
+
+
+_DIGITS: Final = re.compile(r"(\d+)")
+
+
+def natural(text: str) -> tuple[tuple[str, int], ...]:
+    """Returns a key that sorts `x[2]` before `x[10]`."""
+    parts = _DIGITS.split(text)
+    return tuple(
+        (word, int(digits) if digits else -1)
+        for word, digits in zip_longest(parts[::2], parts[1::2], fillvalue="")
+    )
 
 
 def is_nothing(value: Tree) -> bool:
@@ -106,6 +120,8 @@ class ResourceChange:
     """Whether a replacement leaves the previous object in the account, no longer managed."""
     no_longer_sensitive: tuple[Path, ...] = ()
     """What loses its mark as sensitive; it is masked all the same."""
+    written: frozenset[str] | None = None
+    """The attributes that the configuration sets; None if the plan does not contain it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,12 +259,14 @@ class Verdict(IntEnum):
 
     NO_CHANGES = 0
     SAFE = 1
-    REVIEW = 2
-    WAITS = 3
+    UNJUDGED = 2
+    """Nothing is known to be harmful, but nobody knows what some of the changed attributes mean."""
+    REVIEW = 3
+    WAITS = 4
     """It cannot be applied before another stack; no fault, so what others destroy is worse."""
-    DESTRUCTIVE = 4
-    INCOMPLETE = 5
-    ERRORED = 6
+    DESTRUCTIVE = 5
+    INCOMPLETE = 6
+    ERRORED = 7
 
     @property
     def words(self) -> str:
@@ -271,7 +289,9 @@ class Concern(IntEnum):
     """Tasks change: image, role, count, memory."""
     UNKNOWN = 5
     """One of the above cannot be ruled out before the apply."""
-    OTHER = 6
+    COST = 6
+    """It costs more or less."""
+    OTHER = 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -293,6 +313,17 @@ class Flag:
     after: Tree
     forced_by: tuple[str, ...] = ()
     """The paths that force a replacement."""
+    weight: int = 50
+    """How grave it is, from 0 to 100."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unjudged:
+    """An attribute that changes and that no row of the table knows, on `count` resources of the type."""
+
+    type: str
+    path: tuple[str, ...]
+    count: int
 
 
 @dataclass(frozen=True, slots=True)

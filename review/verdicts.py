@@ -3,21 +3,12 @@
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
-from typing import Final
 
-from review.flags import flags_of
+from review.flags import Judgement, judge
 from review.marker import Marker
-from review.model import ABSENT, Action, Flag, Plan, ResourceChange, Stack, Verdict, Wait
-
-REVISIONS: Final = {
-    "aws_ecs_task_definition": "the former one stays or is deregistered; running tasks keep using it",
-    "aws_acm_certificate_validation": "it only waits for a certificate and is no thing of its own",
-    "aws_api_gateway_deployment": "the new deployment is a snapshot, to which a stage is then pointed",
-}
-"""Types whose replacement adds a new revision and loses nothing, and why.
-
-Source: the AWS provider's documentation of each type.
-"""
+from review.model import ABSENT, Action, Flag, Plan, ResourceChange, Stack, Unjudged, Verdict, Wait
+from review.rules import Ignored, Rules
+from review.table import default_table
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +48,10 @@ class StackReview:
     flags: tuple[Flag, ...]
     counts: Counts
     verdict: Verdict
+    unjudged: tuple[Unjudged, ...] = ()
+    """Attributes that change and that nobody knows the meaning of."""
+    ignored: tuple[Ignored, ...] = ()
+    """Flags that a rule takes out of the verdict."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +66,14 @@ class Review:
     counts: Counts
     marker: Marker
     run_url: str
+    rules: Rules
+
+    @property
+    def fails(self) -> bool:
+        """Returns whether the review is beyond a threshold of the rules."""
+        weight = max((flag.weight for each in self.stacks for flag in each.flags), default=-1)
+        by_verdict = self.rules.fail_on is not None and self.verdict >= self.rules.fail_on
+        return by_verdict or (self.rules.fail_weight is not None and weight >= self.rules.fail_weight)
 
     @property
     def commit(self) -> str:
@@ -83,10 +86,13 @@ class Review:
         return tuple(each.stack.plan for each in self.stacks if each.stack.plan)
 
 
-def review_of(stacks: Iterable[Stack], marker: Marker, run_url: str = "") -> Review:
+def review_of(
+    stacks: Iterable[Stack], marker: Marker, run_url: str = "", rules: Rules | None = None
+) -> Review:
     """Judges each stack, and all of them by the worst. No stacks at all are INCOMPLETE."""
+    rules = Rules() if rules is None else rules
     reviews = sorted(
-        map(_stack_review, stacks),
+        [_stack_review(stack, rules, is_first=place == 0) for place, stack in enumerate(stacks)],
         key=lambda each: (-each.verdict, each.stack.environment, each.stack.name),
     )
     return Review(
@@ -95,12 +101,18 @@ def review_of(stacks: Iterable[Stack], marker: Marker, run_url: str = "") -> Rev
         counts=sum((each.counts for each in reviews), Counts()),
         marker=marker,
         run_url=run_url,
+        rules=rules,
     )
 
 
-def _stack_review(stack: Stack) -> StackReview:
-    flags = flags_of(stack.name, stack.plan) if stack.plan else ()
-    return StackReview(stack, flags, counts_of(stack.plan, flags), verdict_of(stack, flags))
+def _stack_review(stack: Stack, rules: Rules, *, is_first: bool) -> StackReview:
+    judged = judge(stack.name, stack.plan, rules.table) if stack.plan else Judgement()
+    flags, ignored = rules.split(judged.flags)
+    if is_first:
+        flags += rules.expired_flags(stack.name)
+    verdict = verdict_of(stack, Judgement(flags, judged.unjudged))
+    counts = counts_of(stack.plan, flags)
+    return StackReview(stack, flags, counts, verdict, judged.unjudged, ignored)
 
 
 def counts_of(plan: Plan | None, flags: tuple[Flag, ...]) -> Counts:
@@ -130,17 +142,17 @@ def counts_of(plan: Plan | None, flags: tuple[Flag, ...]) -> Counts:
 
 def is_revision(change: ResourceChange) -> bool:
     """Returns whether a replacement only adds a new revision."""
-    return change.action is Action.REPLACE and change.type in REVISIONS
+    return change.action is Action.REPLACE and default_table().is_revision(change.type)
 
 
 def is_destructive(change: ResourceChange) -> bool:
     """Returns whether a change destroys an existing object: a deletion or a real replacement."""
-    if change.is_data or change.type in REVISIONS or change.keeps_former:
+    if change.is_data or default_table().is_revision(change.type) or change.keeps_former:
         return False
     return change.action in (Action.REPLACE, Action.DELETE)
 
 
-def verdict_of(stack: Stack, flags: tuple[Flag, ...]) -> Verdict:
+def verdict_of(stack: Stack, judged: Judgement) -> Verdict:
     """Returns the worst verdict that is true of a stack's plan.
 
     What waits is WAITS even if it destroys something: it has to be planned and reviewed again.
@@ -157,12 +169,14 @@ def verdict_of(stack: Stack, flags: tuple[Flag, ...]) -> Verdict:
         return Verdict.INCOMPLETE
     if any(is_destructive(change) for change in plan.changes):
         return Verdict.DESTRUCTIVE
-    if flags or plan.failed_checks or plan.drift or plan.actions:
+    if judged.flags or plan.failed_checks or plan.drift or plan.actions:
         return Verdict.REVIEW
     if any(_needs_a_look(change) for change in plan.changes):
         return Verdict.REVIEW
     if any(output.action not in (Action.CREATE, Action.UPDATE) for output in plan.outputs):
         return Verdict.REVIEW
+    if judged.unjudged:
+        return Verdict.UNJUDGED
     if plan.changes or plan.outputs:
         return Verdict.SAFE
     return Verdict.NO_CHANGES

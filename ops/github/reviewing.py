@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import MappingProxyType
@@ -35,6 +36,7 @@ from review.rendering.comment import COMMENT_BUDGET, SUMMARY_BUDGET, render
 from review.rendering.markdown import path_text, visible
 from review.rendering.values import pair
 from review.rendering.verdict_file import SCHEMA, verdict_json
+from review.rules import NAME, Rules, RulesError, read_rules
 from review.verdicts import Review, review_of
 from stacks import kinds, naming
 from stacks.kinds import Stack
@@ -103,6 +105,7 @@ def review(
         marker = Marker(key, checked_commit(commit or pipeline.commit), pipeline.run)
     except InputError as error:
         raise UsageError(str(error)) from None
+    rules = _rules(checkout)
     synthesize(checkout)
     # The plans hold sensitive values: only this user can read the directory, and it is removed.
     with TemporaryDirectory(prefix="oaktree-review-") as directory:
@@ -112,10 +115,19 @@ def review(
             planned = releases if target.kind.released else {}
             _plan(checkout, platform, target, plans, on_line, planned)
         stacks = read_stacks([plans], [target.name for target in targets])
-    made = review_of(stacks, marker, pipeline.run_url)
+    made = review_of(stacks, marker, pipeline.run_url, rules)
     where = provision.working_root(checkout) / "review" / _name(targets)
     _write(made, where)
     return Reviewed(made, where)
+
+
+def _rules(checkout: Checkout) -> Rules:
+    """Reads the checkout's `review.toml`, if it has one. Raises UsageError."""
+    path = checkout.directory / NAME
+    try:
+        return read_rules(path, datetime.now(UTC).date()) if path.exists() else Rules()
+    except RulesError as error:
+        raise UsageError(str(error)) from None
 
 
 def told(reviewed: Reviewed) -> Iterator[str]:
@@ -132,8 +144,13 @@ def told(reviewed: Reviewed) -> Iterator[str]:
     flags = [flag for each in review.stacks for flag in each.flags]
     if flags:
         yield "Look at these first:"
-        for flag in sorted(flags, key=lambda flag: flag.concern):
+        for flag in sorted(flags, key=lambda flag: -flag.weight):
             yield from _flag(flag)
+    unjudged = [one for each in review.stacks for one in each.unjudged]
+    if unjudged:
+        yield "Not judged:"
+        for one in unjudged:
+            yield visible(f"  {one.type}: {path_text(one.path)}")
     for name in ("comment.md", "summary.md", "verdict.json"):
         yield f"Written: {reviewed.directory / name}"
 

@@ -20,7 +20,7 @@ from ops.terraform.states import StateBucket
 from ops.terraform.synthesis import synthesize
 from ops.terraform.unrecorded import with_releases
 from ops.terraform.workspace import OnLine, Workspace
-from review.flags.holders import HOLDERS
+from review.table import holding_types
 from stacks import kinds
 from stacks.kinds import Stack
 from stacks.naming import state_bucket
@@ -290,10 +290,11 @@ def refuse_losses(checkout: Checkout, target: Stack, workspace: Workspace) -> No
     if environment is None or not environment.protected or target.kind is not kinds.DATA:
         return
     plan = json.loads(workspace.plan_json.read_bytes())
+    holding = holding_types()
     lost = [
         each["address"]
         for each in plan.get("resource_changes", ())
-        if "delete" in each["change"]["actions"] and each["type"] in HOLDERS
+        if "delete" in each["change"]["actions"] and each["type"] in holding
     ]
     if lost:
         raise OpsError(

@@ -4,7 +4,7 @@ Source: AWS's IAM documentation, "Grammar of the IAM JSON policy language".
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from review.model import UNKNOWN, Document, Masked, Tree
 
@@ -102,6 +102,50 @@ class Statement:
     conditions: frozenset[Condition]
     hidden: bool
     source: dict[str, Tree]
+
+
+def replace_resources(statement: Statement, resources: frozenset[str]) -> Statement:
+    """Returns the statement with only these of its resources."""
+    said = statement.source.get("Resource")
+    if not isinstance(said, list) or not resources:
+        return statement
+    left: list[Tree] = [each for each in said if each in resources]
+    return replace(statement, source={**statement.source, "Resource": left}) if left else statement
+
+
+_PARTS = {
+    "Action": [],
+    "NotAction": ["all but"],
+    "Resource": ["on"],
+    "NotResource": ["on", "all but"],
+}
+
+
+def sentence_of(statement: Statement) -> str:
+    """Returns a statement as a sentence: `Allow s3:GetObject on arn:aws:s3:::b/*`."""
+    source = statement.source
+    words = [str(source.get("Effect", "Allow"))]
+    for key, before in _PARTS.items():
+        if key in source:
+            words += [*before, _together(source[key])]
+    if statement.principals and not statement.not_principals:
+        words.append(f"for {', '.join(sorted(each.partition(':')[2] for each in statement.principals))}")
+    if statement.conditions:
+        words.append("under a condition")
+    return " ".join(words)
+
+
+def told(value: Tree) -> Tree:
+    """Returns a policy as sentences; other values as they are."""
+    if not is_policy(value):
+        return value
+    sentences: list[Tree] = [sentence_of(statement) for statement in statements_of(value) or []]
+    return sentences[0] if len(sentences) == 1 else sentences
+
+
+def _together(value: Tree) -> str:
+    items = value if isinstance(value, list) else [value]
+    return ", ".join(each if isinstance(each, str) else "(not known)" for each in items)
 
 
 def is_policy(tree: Tree) -> bool:

@@ -25,6 +25,8 @@ class Grant:
     actions: frozenset[str]
     principals: frozenset[str]
     only_loosened: bool
+    resources: frozenset[str] = frozenset()
+    """Its resources on which something of it is new."""
 
 
 def matches(pattern: str, text: str) -> bool:
@@ -77,7 +79,16 @@ def newly_allowed(before: Sequence[Statement], after: Sequence[Statement]) -> li
                 for resource in statement.resources or {"*"}
             )
         )
-        grants.append(Grant(statement, actions, principals, loosened))
+        resources = frozenset(
+            resource
+            for resource in statement.resources
+            if not all(
+                _covered(known, statement, action, resource, principal, True)
+                for action in actions
+                for principal in statement.principals or {""}
+            )
+        )
+        grants.append(Grant(statement, actions, principals, loosened, resources))
     return grants
 
 

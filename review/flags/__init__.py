@@ -1,45 +1,97 @@
 """Flags what a reviewer should look at first in a plan. Only changes raise flags."""
 
+from collections import Counter
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from review.flags.attachments import attachments, boundary
-from review.flags.data_loss import data_loss
+from review.flags.attributes import Rows, judged
+from review.flags.deferred import TYPE, deferred_documents
 from review.flags.exposure import exposure
 from review.flags.ingress import split_ingress
+from review.flags.lifecycles import lifecycles
 from review.flags.permissions import permissions
 from review.flags.protection import protection
-from review.flags.retention import retention
+from review.flags.removals import Hints, removals
 from review.flags.services import services
 from review.flags.subject import Subject, hidden, subjects_of
-from review.flags.targets import targets
 from review.flags.tasks import tasks
-from review.flags.unseen import commands, lost_marks
-from review.model import ABSENT, Flag, Plan
+from review.flags.unseen import commands, lost_marks, undone
+from review.model import ABSENT, UNKNOWN, Concern, Flag, Plan, Unjudged, natural
+from review.table import Table, default_table
 
 
-def flags_of(stack: str, plan: Plan) -> tuple[Flag, ...]:
-    """Returns all flags of a stack's plan, by concern, then address, then path."""
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What a plan's changes mean: the flags, the gravest first, and what the table does not know."""
+
+    flags: tuple[Flag, ...] = ()
+    unjudged: tuple[Unjudged, ...] = ()
+
+
+def judge(stack: str, plan: Plan, table: Table | None = None) -> Judgement:
+    """Judges every change of a stack's plan."""
+    table = default_table() if table is None else table
     subjects = subjects_of(stack, plan)
-    flags = [flag for subject in subjects for flag in _flags(subject)]
+    flags: list[Flag] = []
+    unknown: Counter[tuple[str, tuple[str, ...]]] = Counter()
+    hints = Hints(subjects)
+    rows: Rows = {}
+    for subject in subjects:
+        found, paths = judged(subject, table, rows)
+        flags += found
+        unknown.update((subject.change.type, path) for path in paths)
+        flags += removals(subject, table, hints)
+        flags += _analysed(subject, table)
     flags += split_ingress(subjects)
     put_off = replace(plan, changes=tuple(deferred.change for deferred in plan.deferred))
-    flags += [flag for subject in subjects_of(stack, put_off) for flag in data_loss(subject)]
-    flags += [*commands(stack, plan), *lost_marks(stack, plan)]
-    return tuple(sorted(flags, key=lambda flag: (flag.concern, flag.address, flag.path, flag.title)))
+    flags += [flag for subject in subjects_of(stack, put_off) for flag in removals(subject, table, hints)]
+    documents = list(deferred_documents(stack, plan, subjects))
+    if any(change.type == TYPE for change in plan.changes):
+        flags = [_judged_elsewhere(flag) for flag in flags]
+    flags += [*documents, *commands(stack, plan), *lost_marks(stack, plan), *undone(stack, plan)]
+    weighed = [
+        replace(each, weight=table.points[each.title]) if each.title in table.points else each
+        for each in flags
+    ]
+    unjudged = sorted(unknown.items(), key=lambda each: each[0])
+    return Judgement(
+        tuple(sorted(weighed, key=order)),
+        tuple(Unjudged(kind, path, count) for (kind, path), count in unjudged),
+    )
 
 
-def _flags(subject: Subject) -> Iterator[Flag]:
+def _judged_elsewhere(flag: Flag) -> Flag:
+    """Says of a policy that is not known that its statements are judged where the apply reads them."""
+    if flag.title != "Policy not known" or flag.after is not UNKNOWN:
+        return flag
+    reason = (
+        "The apply reads its statements from policy documents, which are judged as far as they are known."
+    )
+    return replace(flag, concern=Concern.PERMISSION, title="Policy known in part", reason=reason, weight=30)
+
+
+def order(flag: Flag) -> tuple[object, ...]:
+    """Returns a key that sorts flags, the gravest first."""
+    return (-flag.weight, flag.concern, natural(flag.address), flag.path, flag.title)
+
+
+def _analysed(subject: Subject, table: Table) -> Iterator[Flag]:
     after = subject.change.after
     if hidden(after):
         yield subject.unknown("Resource not known", (), ABSENT, after)
-    yield from data_loss(subject)
-    yield from retention(subject)
+        return
+    created = table.types[subject.change.type].created if subject.change.type in table.types else None
+    if created and subject.is_new and subject.stays:
+        shown = {key: value for key, value in subject.after.items() if key in ("bucket", "repository")}
+        yield subject.flag(
+            created.concern, created.title, created.reason, (), ABSENT, shown or ABSENT, weight=created.weight
+        )
+    yield from lifecycles(subject)
     yield from permissions(subject)
     yield from attachments(subject)
     yield from boundary(subject)
     yield from exposure(subject)
     yield from protection(subject)
     yield from services(subject)
-    yield from targets(subject)
     yield from tasks(subject)

@@ -75,15 +75,15 @@ def _attached(subject: Subject, key: str, before: Tree, arn: str) -> Iterator[Fl
         reason = "What this policy allows is not part of the plan, so it was not looked at."
         yield subject.flag(Concern.PERMISSION, "Policy attached", reason, (key,), former, arn)
     elif name in ADMINISTRATION:
-        reason = "AWS's policy for administrators is newly attached."
+        reason = "AWS's policy for administrators is now attached."
         yield subject.flag(Concern.PERMISSION, "Administration allowed", reason, (key,), former, arn)
     elif name.endswith("FullAccess"):
-        reason = "AWS's policy for all of a service is newly attached."
+        reason = "AWS's policy for all of a service is now attached."
         yield subject.flag(
             Concern.PERMISSION, "Every action of a service allowed", reason, (key,), former, arn
         )
     else:
-        reason = "AWS's policy is newly attached; what it allows is not part of the plan."
+        reason = "AWS's policy is now attached; what it allows is not part of the plan."
         yield subject.flag(Concern.PERMISSION, "Policy attached", reason, (key,), former, arn)
 
 

@@ -2,12 +2,19 @@
 
 from collections.abc import Iterator
 
-from review.flags.numbers import lowered, number
+from review.comparing.differences import differences
+from review.flags.attributes import number
 from review.flags.services import plain_secret
 from review.flags.subject import Subject, blocks, hidden
 from review.model import ABSENT, Block, Concern, Flag, Masked, Tree, is_nothing
 
 Where = tuple[str, ...]
+
+LOWERED = {
+    "memory": ("Memory lowered", "A container that needs more memory than this is killed."),
+    "memoryReservation": ("Memory lowered", "Less memory is reserved for the container."),
+    "cpu": ("CPU lowered", "It runs slower under load."),
+}
 
 
 def container(subject: Subject, where: Where, before: Block | None, after: Block) -> Iterator[Flag]:
@@ -18,13 +25,16 @@ def container(subject: Subject, where: Where, before: Block | None, after: Block
         return
     yield from _image(subject, where, before, after)
     yield from _command(subject, where, before, after)
-    for key in ("memory", "memoryReservation", "cpu"):
+    for key, (title, reason) in LOWERED.items():
         former, now = number(before.get(key)), number(after.get(key))
         if former and now is not None and now < former:
-            yield lowered(subject, (*where, key), before[key], after[key])
+            path = (*where, key)
+            yield subject.flag(Concern.RUNTIME, title, reason, path, before[key], after[key], weight=58)
     yield from _health(subject, where, before, after)
     yield from _log(subject, where, before, after)
     yield from _ports(subject, where, before, after)
+    yield from _variables(subject, where, before, after)
+    yield from _others(subject, where, before, after)
 
 
 def _image(subject: Subject, where: Where, before: Block, after: Block) -> Iterator[Flag]:
@@ -64,7 +74,7 @@ def _command(subject: Subject, where: Where, before: Block, after: Block) -> Ite
         path = (*where, "secrets", name)
         yield subject.flag(Concern.RUNTIME, "Secret removed", reason, path, old_secrets[name], ABSENT)
     if after.get("essential") is False and before.get("essential") is not False:
-        reason = "The task newly goes on when the container stops."
+        reason = "The task now goes on when the container stops."
         former = before.get("essential", ABSENT)
         path = (*where, "essential")
         yield subject.flag(Concern.RUNTIME, "No longer essential", reason, path, former, False)
@@ -103,14 +113,14 @@ def _secrets(subject: Subject, where: Where, before: Block, after: Block) -> Ite
 def _rights(subject: Subject, where: Where, before: Block | None, after: Block) -> Iterator[Flag]:
     old = before or {}
     if after.get("privileged") is True and old.get("privileged") is not True:
-        reason = "The container newly has all rights on its host."
+        reason = "The container now has all rights on its host."
         former = old.get("privileged", ABSENT)
         yield subject.flag(
             Concern.RUNTIME, "Privileged container", reason, (*where, "privileged"), former, True
         )
     added = _capabilities(after, "add")
     for name in sorted(added - _capabilities(old, "add")):
-        reason = "The container newly has a right of the kernel's that containers do not have."
+        reason = "The container now has a right of the kernel's that containers do not have."
         path = (*where, "linuxParameters", "capabilities", "add")
         yield subject.flag(Concern.RUNTIME, "Capability added", reason, path, ABSENT, name)
     options = after.get("dockerSecurityOptions", ABSENT)
@@ -122,12 +132,12 @@ def _rights(subject: Subject, where: Where, before: Block | None, after: Block) 
     devices = _devices(old)
     for device in _devices(after):
         if device not in devices:
-            reason = "The container can newly use a device of the host."
+            reason = "The container can now use a device of the host."
             path = (*where, "linuxParameters", "devices")
             yield subject.flag(Concern.RUNTIME, "Shared with the host", reason, path, ABSENT, device)
     user = after.get("user", ABSENT)
     if isinstance(user, str) and _is_root(user) and not _is_root(old.get("user")):
-        reason = "The container newly runs as root."
+        reason = "The container now runs as root."
         yield subject.flag(
             Concern.RUNTIME, "Runs as root", reason, (*where, "user"), old.get("user", ABSENT), user
         )
@@ -141,7 +151,7 @@ def _rights(subject: Subject, where: Where, before: Block | None, after: Block) 
         path = (*where, "linuxParameters", "capabilities", "drop")
         yield subject.flag(Concern.RUNTIME, "Capability added", reason, path, name, ABSENT)
     if old.get("readonlyRootFilesystem") is True and after.get("readonlyRootFilesystem") is not True:
-        reason = "The container can newly write to its own files."
+        reason = "The container can now write to its own files."
         path = (*where, "readonlyRootFilesystem")
         value = after.get("readonlyRootFilesystem", ABSENT)
         yield subject.flag(Concern.RUNTIME, "Root file system writable", reason, path, True, value)
@@ -180,13 +190,13 @@ def _health(subject: Subject, where: Where, before: Block, after: Block) -> Iter
     if not isinstance(old, dict) or not isinstance(new, dict):
         return
     if old.get("command") != new.get("command"):
-        reason = "The container is newly asked in another way whether it works."
+        reason = "The container is now asked in another way whether it works."
         former, now = old.get("command", ABSENT), new.get("command", ABSENT)
         yield subject.flag(Concern.RUNTIME, "Health check changed", reason, (*path, "command"), former, now)
     for key in ("interval", "retries", "timeout", "startPeriod"):
         first, last = number(old.get(key)), number(new.get(key))
         if first is not None and last is not None and last > first:
-            reason = "It newly takes longer until a container that does not work is found."
+            reason = "It now takes longer until a container that does not work is found."
             yield subject.flag(
                 Concern.RUNTIME, "Health check loosened", reason, (*path, key), old[key], new[key]
             )
@@ -214,3 +224,72 @@ def _port_numbers(definition: Block) -> list[str]:
         f"{block.get('containerPort')}/{block.get('protocol') or 'tcp'}"
         for block in blocks(definition.get("portMappings"))
     )
+
+
+def _variables(subject: Subject, where: Where, before: Block, after: Block) -> Iterator[Flag]:
+    """Flags plain variables that change, as one point; secrets have points of their own."""
+    old, new = _entries(before, "environment", "value"), _entries(after, "environment", "value")
+    secrets = _entries(before, "secrets", "valueFrom")
+    names = sorted(
+        name
+        for name in old.keys() | new.keys()
+        if old.get(name, ABSENT) != new.get(name, ABSENT)
+        and name not in secrets
+        and (isinstance(old.get(name), Masked) or not isinstance(new.get(name), Masked))
+    )
+    if not names:
+        return
+    sides = [{name: side[name] for name in names if name in side} for side in (old, new)]
+    path, (former, now) = (*where, "environment"), sides
+    reason = "The container sees other settings."
+    if len(names) == 1:
+        path = (*path, names[0])
+        values = old.get(names[0], ABSENT), new.get(names[0], ABSENT)
+    else:
+        values = former or ABSENT, now or ABSENT
+    yield subject.flag(Concern.RUNTIME, "Variables changed", reason, path, *values, weight=42)
+
+
+JUDGED = frozenset(
+    (
+        *LOWERED,
+        "command",
+        "dockerSecurityOptions",
+        "entryPoint",
+        "environment",
+        "essential",
+        "healthCheck",
+        "image",
+        "linuxParameters",
+        "name",
+        "portMappings",
+        "privileged",
+        "readonlyRootFilesystem",
+        "secrets",
+        "user",
+    )
+)
+"""Keys of a container that have rules of their own."""
+
+
+def _others(subject: Subject, where: Where, before: Block, after: Block) -> Iterator[Flag]:
+    """Flags every other key of a container that changes."""
+    keys = before.keys() | after.keys()
+    for key in sorted(keys - JUDGED):
+        old, new = before.get(key, ABSENT), after.get(key, ABSENT)
+        if key == "logConfiguration" and is_nothing(new):
+            continue
+        found = differences({key: old}, {key: new})
+        if not found or (is_nothing(old) and is_nothing(new)):
+            continue
+        first = found[0]
+        reason = "ECS runs the container differently."
+        yield subject.flag(
+            Concern.RUNTIME,
+            "Container settings changed",
+            reason,
+            (*where, *first.path),
+            first.before,
+            first.after,
+            weight=34,
+        )

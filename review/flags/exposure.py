@@ -1,26 +1,36 @@
 """Flags what this plan makes reachable or readable from outside."""
 
+import re
 from collections.abc import Iterator
 
 from review.flags.ingress import ingress
-from review.flags.openings import OPENINGS
-from review.flags.subject import Subject, blocks, hidden
-from review.flags.switches import on, switched
-from review.model import ABSENT, UNKNOWN, Action, Concern, Flag, Tree, is_nothing
-
-GUARDING = ("block_public_acls", "block_public_policy", "ignore_public_acls", "restrict_public_buckets")
+from review.flags.subject import Subject, blocks, hidden, values
+from review.model import ABSENT, UNKNOWN, Concern, Flag, Tree, is_nothing
 
 ANYWHERE = frozenset({"0.0.0.0/0", "::/0"})
 DESTINATIONS = ("destination_cidr_block", "destination_ipv6_cidr_block", "cidr_block", "ipv6_cidr_block")
 
 
+SHARED = {
+    "aws_ami_launch_permission": "account_id",
+    "aws_cloudwatch_log_subscription_filter": "destination_arn",
+    "aws_db_cluster_snapshot": "shared_accounts",
+    "aws_db_snapshot": "shared_accounts",
+    "aws_ecr_replication_configuration": "replication_configuration.rule.destination.registry_id",
+    "aws_ram_principal_association": "principal",
+    "aws_snapshot_create_volume_permission": "account_id",
+    "aws_vpc_peering_connection": "peer_owner_id",
+}
+"""Type to what says with which account it is shared, or to which its content is sent."""
+
+_ACCOUNT = re.compile(r"(?:arn:[^:]*:[^:]*:[^:]*:)?(\d+)(?::.*)?")
+
+
 def exposure(subject: Subject) -> Iterator[Flag]:
     """Flags everything that this plan exposes, except by policies."""
     yield from ingress(subject)
-    yield from switched(subject, OPENINGS, Concern.EXPOSURE)
+    yield from _shared(subject)
     match subject.change.type:
-        case "aws_s3_bucket_public_access_block" | "aws_s3_account_public_access_block":
-            yield from _guard_removed(subject)
         case "aws_s3_bucket_acl" | "aws_s3_bucket":
             yield from _grants(subject)
         case "aws_lambda_permission" | "aws_lambda_layer_version_permission":
@@ -35,15 +45,36 @@ def exposure(subject: Subject) -> Iterator[Flag]:
             yield subject.flag(Concern.EXPOSURE, "Made public", reason, ("repository_name",), ABSENT, name)
 
 
-def _guard_removed(subject: Subject) -> Iterator[Flag]:
-    if (
-        subject.change.action is Action.DELETE
-        and not subject.is_moot
-        and any(on(subject.before.get(key)) for key in GUARDING)
-    ):
-        reason = "What kept the bucket from being public is deleted."
-        former: Tree = {key: subject.before[key] for key in GUARDING if key in subject.before}
-        yield subject.flag(Concern.EXPOSURE, "Public access no longer blocked", reason, (), former)
+def _shared(subject: Subject) -> Iterator[Flag]:
+    """Flags what is shared with, or sent to, another account than the plan's own."""
+    dotted = SHARED.get(subject.change.type)
+    if dotted is None or not subject.stays:
+        return
+    path = tuple(dotted.split("."))
+    before = _each(subject.before, path)
+    for value in _each(subject.after, path):
+        if value in before or value == "all":
+            continue
+        if hidden(value):
+            if not subject.is_new:
+                yield subject.unknown("Shared with another account", path, before, value)
+            continue
+        account = _ACCOUNT.fullmatch(value) if isinstance(value, str) else None
+        shown = before[0] if len(before) == 1 else before or ABSENT
+        if account is None or account[1] not in subject.accounts:
+            reason = "Another account gets access to it, or to its content."
+            yield subject.flag(Concern.EXPOSURE, "Shared with another account", reason, path, shown, value)
+        else:
+            reason = "The plan's own account gets access to it."
+            yield subject.flag(Concern.EXPOSURE, "Shared", reason, path, shown, value, weight=20)
+
+
+def _each(tree: Tree, path: tuple[str, ...]) -> list[Tree]:
+    """Returns the values at a path, those of lists one by one, without unset ones."""
+    found: list[Tree] = []
+    for value in values(tree, path):
+        found += value if isinstance(value, list) else [value]
+    return [value for value in found if not is_nothing(value)]
 
 
 def _grants(subject: Subject) -> Iterator[Flag]:
@@ -52,11 +83,11 @@ def _grants(subject: Subject) -> Iterator[Flag]:
     path = ("grant",) if subject.change.type == "aws_s3_bucket" else ("access_control_policy", "grant")
     public = [name for name in new if name.endswith(("/AllUsers", "/AuthenticatedUsers"))]
     if public:
-        reason = "The access control list newly lets others read or write."
+        reason = "The access control list now lets others read or write."
         yield subject.flag(Concern.EXPOSURE, "Made public", reason, path, ABSENT, public[0])
     for name in new:
         if "://" not in name:
-            reason = "The access control list newly lets another account in."
+            reason = "The access control list now lets another account in."
             yield subject.flag(Concern.EXPOSURE, "Shared with another account", reason, path, ABSENT, name)
 
 
@@ -84,7 +115,7 @@ def _invocation(subject: Subject) -> Iterator[Flag]:
     yield subject.flag(
         Concern.EXPOSURE,
         "Public by policy",
-        "Every AWS account may newly use it.",
+        "Every AWS account may now use it.",
         ("principal",),
         subject.before.get("principal", ABSENT),
         subject.after.get("principal", ABSENT),
@@ -111,7 +142,7 @@ def _routes(subject: Subject) -> Iterator[Flag]:
     if any(_is_way_out(route) for route in after) and not any(_is_way_out(route) for route in before):
         route = next(route for route in after if _is_way_out(route))
         shown = {key: route[key] for key in (*DESTINATIONS, "gateway_id") if not is_nothing(route.get(key))}
-        reason = "The subnets with this route table are newly reachable from the internet."
+        reason = "The subnets with this route table are now reachable from the internet."
         yield subject.flag(Concern.EXPOSURE, "Route to the internet", reason, ("route",), ABSENT, shown)
 
 
@@ -127,7 +158,7 @@ def _cluster_cidrs(subject: Subject) -> Iterator[Flag]:
     before = _cidrs(subject.before)
     after = _cidrs(subject.after)
     if subject.stays and not subject.is_new and after & ANYWHERE and not before & ANYWHERE:
-        reason = "The cluster's API is newly reachable from every address."
+        reason = "The cluster's API is now reachable from every address."
         path = ("vpc_config", "public_access_cidrs")
         yield subject.flag(
             Concern.EXPOSURE, "Open to the world", reason, path, [*sorted(before)], [*sorted(after)]

@@ -27,22 +27,20 @@ def granted(subject: Subject, where: Where, grant: Grant, old: Sequence[Statemen
         return
     title, reason = (
         "iam:PassRole allowed",
-        "Who can pass a role to a service can newly do what that role can.",
+        "Who can pass a role to a service can now do what that role can.",
     )
     yield from _on_actions(subject, where, grant, acts.passes_roles, title, reason)
     if not _is_bounded(statement):
         title = "Permissions can be raised"
-        reason = "Who can newly do this can get more permissions than are written here."
+        reason = "Who can now do this can get more permissions than are written here."
         yield from _on_actions(subject, where, grant, acts.raises_permissions, title, reason)
     everywhere = any(acts.is_every_resource(resource) for resource in statement.resources)
     if everywhere and not whole and not _is_narrowed(statement):
         title = "Every resource can be changed"
-        reason = "Actions that change things are newly allowed on every resource, or every one of a kind."
+        reason = "Actions that change things are now allowed on every resource, or every one of a kind."
         yield from _on_actions(subject, where, grant, acts.writes, title, reason)
         title = "All data can be read"
-        reason = (
-            "Reading what is stored or secret is newly allowed on every resource, or every one of a kind."
-        )
+        reason = "Reading what is stored or secret is now allowed on every resource, or every one of a kind."
         yield from _on_actions(subject, where, grant, acts.reads_data, title, reason)
 
 
@@ -54,7 +52,7 @@ def whole_services(subject: Subject, where: Where, grant: Grant) -> Iterator[Fla
         grant,
         acts.is_everything,
         "Every action allowed",
-        "The policy newly allows every action of every service.",
+        "The policy now allows every action of every service.",
     )
     takes_in = any(acts.is_service(action) and acts.takes_in_raising(action) for action in grant.actions)
     raised = " With it one can get more permissions than are written here." if takes_in else ""
@@ -64,7 +62,7 @@ def whole_services(subject: Subject, where: Where, grant: Grant) -> Iterator[Fla
         grant,
         acts.is_service,
         "Every action of a service allowed",
-        f"The policy newly allows all that a service can do, also what AWS adds later.{raised}",
+        f"The policy now allows all that a service can do, also what AWS adds later.{raised}",
     )
 
 
@@ -74,7 +72,7 @@ def exclusion(subject: Subject, where: Where, statement: Statement) -> Flag:
     return subject.flag(
         Concern.PERMISSION,
         "Allowed by exclusion",
-        "The statement newly allows all but what it names, so also what AWS adds later.",
+        "The statement now allows all but what it names, so also what AWS adds later.",
         (*where, "Statement", statement.label, key),
         ABSENT,
         statement.source.get(key, ABSENT),

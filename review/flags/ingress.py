@@ -188,7 +188,7 @@ def split_ingress(subjects: Sequence[Subject]) -> Iterator[Flag]:
     for group, subject in added.items():
         if _is_world(after[group]) and not _is_world(before[group]):
             reason = (
-                "Rules that let in some each newly let in so many when taken together that it is the world."
+                "Rules that let in some each now let in so many when taken together that it is the world."
             )
             yield subject.flag(Concern.EXPOSURE, TITLE, reason, (), ABSENT, group)
 
@@ -280,17 +280,17 @@ def _flag(subject: Subject, rule: Rule) -> Flag:
 
 def _reason(ports: tuple[int, int] | None) -> str:
     if ports is None:
-        return "Every address can newly reach ports that cannot be told before the apply."
+        return "Every address can now reach ports that cannot be told before the apply."
     first, last = ports
     if (first, last) == (0, 65535):
-        return "Every address can newly reach every port."
+        return "Every address can now reach every port."
     if any(first <= port <= last for port in ADMINISTRATION):
-        return "Every address can newly reach a port by which machines are administered."
+        return "Every address can now reach a port by which machines are administered."
     if any(first <= port <= last for port in DATABASES):
-        return "Every address can newly reach a port of a database, cache or file share."
+        return "Every address can now reach a port of a database, cache or file share."
     if first == last and first in WEB:
-        return "Every address can newly reach a port of the web."
-    return "Every address can newly reach a port."
+        return "Every address can now reach a port of the web."
+    return "Every address can now reach a port."
 
 
 def _shown(block: Block) -> Tree:

@@ -1,15 +1,23 @@
 """Flags what this plan lets IAM policies allow, to the role that has them or to principals they name."""
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Final
 
-from review.comparing.policies import Statement, is_policy, is_readable, statements_of
-from review.comparing.policy_changes import denials_removed, newly_allowed, work
+from review.comparing.policies import (
+    Statement,
+    is_policy,
+    is_readable,
+    replace_resources,
+    sentence_of,
+    statements_of,
+)
+from review.comparing.policy_changes import Grant, denials_removed, newly_allowed, work
 from review.flags.grants import granted
 from review.flags.identities import identities
-from review.flags.principals import OTHER_ACCOUNT, resource_policy, trust
-from review.flags.subject import Subject, blocks, hidden
+from review.flags.principals import LIMITS_ONLY, OTHER_ACCOUNT, resource_policy, trust
+from review.flags.subject import Subject, blocks, hidden, is_about_what_stays
 from review.model import ABSENT, UNKNOWN, Concern, Document, Flag, Tree, is_nothing
 
 POLICIES = frozenset(
@@ -59,23 +67,20 @@ NOT_POLICIES = frozenset(
 )
 """Types whose `policy` or `content` is no IAM policy."""
 
-ABOUT = (
-    "arn",
-    "backup_vault_name",
-    "bucket",
-    "cluster_arn",
-    "domain_name",
-    "event_bus_name",
-    "file_system_id",
-    "key_id",
-    "queue_url",
-    "repository",
-    "repository_name",
-    "resource_arn",
-    "secret_arn",
-    "vault_name",
+STANDARD: Final = frozenset(
+    {
+        "cloudwatch:putmetricdata",
+        "ecr:getauthorizationtoken",
+        "logs:createloggroup",
+        "logs:createlogstream",
+        "logs:putlogevents",
+        "xray:puttelemetryrecords",
+        "xray:puttracesegments",
+    }
 )
-"""Attributes by which a policy that is a resource of its own says what it is about."""
+"""Actions that only write what a service says of itself, or log in to pull images."""
+
+_ROOT: Final = re.compile(r"AWS:arn:aws[a-z-]*:iam::(\d{12}):root")
 
 LARGEST: Final = 500_000
 """Comparisons of patterns that are done; what AWS takes needs far fewer, but for odd cases."""
@@ -115,16 +120,71 @@ def policy_flags(subject: Subject, where: Where, before: Tree, after: Tree) -> I
         yield subject.flag(Concern.UNKNOWN, "Too large to judge", reason, where)
         return
     yield from _denials(subject, where, old, new)
-    is_new = subject.is_new and not _is_about_what_stays(subject)
+    is_new = subject.is_new and not (_is_policy_itself(subject) and is_about_what_stays(subject))
     found: list[Flag] = []
     for grant in newly_allowed(old, new):
+        if _is_standard(subject, grant):
+            continue
         if where[-1] == TRUST:
-            found += trust(subject, where, grant, old, is_new)
+            flags = list(trust(subject, where, grant, old, is_new))
         elif grant.statement.principals:
-            found += resource_policy(subject, where, grant, old, is_new)
+            flags = list(resource_policy(subject, where, grant, old, is_new))
         else:
-            found += granted(subject, where, grant, old)
+            flags = list(granted(subject, where, grant, old))
+        found += flags or allowed(subject, where, grant, is_new)
     yield from _folded(found)
+    if before != after and not any(statement.hidden for statement in new):
+        yield from no_longer_allowed(subject, where, newly_allowed(new, old))
+
+
+def allowed(subject: Subject, where: Where, grant: Grant, is_new: bool) -> Iterator[Flag]:
+    """Flags what a statement now allows and no other rule speaks of, in a sentence."""
+    statement = grant.statement
+    if subject.change.type in LIMITS_ONLY:
+        return
+    if is_new and where[-1] == TRUST and all(each.startswith("Service:") for each in statement.principals):
+        return
+    title, reason, weight = "More is allowed", "The policy allows what it did not allow before.", 46
+    if is_new:
+        title, reason, weight = "New permission", "The policy of something new allows this.", 22
+    sentence = sentence_of(replace_resources(statement, grant.resources))
+    path = (*where, "Statement", statement.label)
+    yield subject.flag(Concern.PERMISSION, title, reason, path, ABSENT, sentence, weight=weight)
+
+
+def no_longer_allowed(subject: Subject, where: Where, grants: Sequence[Grant]) -> Iterator[Flag]:
+    """Flags what a policy that stays no longer allows."""
+    if subject.change.type in LIMITS_ONLY:
+        return
+    for grant in grants:
+        if not grant.only_loosened:
+            path = (*where, "Statement", grant.statement.label)
+            reason = "Whoever needs the permission fails."
+            sentence = sentence_of(replace_resources(grant.statement, grant.resources))
+            yield subject.flag(
+                Concern.RUNTIME, "No longer allowed", reason, path, sentence, ABSENT, weight=47
+            )
+
+
+def _is_standard(subject: Subject, grant: Grant) -> bool:
+    if not grant.statement.principals and grant.actions <= STANDARD:
+        return True
+    return _is_default_key_policy(subject, grant.statement)
+
+
+def _is_default_key_policy(subject: Subject, statement: Statement) -> bool:
+    """Returns whether a statement is the one that AWS gives every key: its account decides by IAM policies.
+
+    Source: KMS Developer Guide, "Default key policy". Unless the plan shows another account, it is its own.
+    """
+    names = [_ROOT.fullmatch(principal) for principal in statement.principals]
+    return (
+        subject.change.type in ("aws_kms_key", "aws_kms_key_policy")
+        and len(names) == 1
+        and names[0] is not None
+        and statement.actions == {"kms:*"}
+        and subject.seen <= {names[0][1]}
+    )
 
 
 def _folded(flags: Sequence[Flag]) -> Iterator[Flag]:
@@ -142,17 +202,6 @@ def _folded(flags: Sequence[Flag]) -> Iterator[Flag]:
         yield replace(first, path=(*where, labels, last))
 
 
-def _is_about_what_stays(subject: Subject) -> bool:
-    """Returns whether a separate policy is about something that the plan does not create."""
-    if not _is_policy_itself(subject):
-        return False
-    about = [subject.after[key] for key in ABOUT if key in subject.after]
-    kind = subject.change.type.removesuffix("_policy")
-    return bool(about) and not any(
-        hidden(value) or (isinstance(value, str) and (kind, value) in subject.created) for value in about
-    )
-
-
 def _not_known(subject: Subject, where: Where, before: Tree, after: Tree) -> Flag:
     reason = "What the policy allows is known only after the apply, so nothing can be ruled out."
     if after is not UNKNOWN:
@@ -163,23 +212,24 @@ def _not_known(subject: Subject, where: Where, before: Tree, after: Tree) -> Fla
 def _policies(subject: Subject) -> Iterator[tuple[Where, Tree, Tree]]:
     """Yields each policy with its path, before and after."""
     is_other = subject.change.type in NOT_POLICIES
+    is_of_aws = subject.change.type.startswith("aws_")
     for key in sorted(subject.before.keys() | subject.after.keys()):
         before, after = subject.before.get(key, ABSENT), subject.after.get(key, ABSENT)
         if is_other or before is after or before == after:
             continue
         if key == "inline_policy" and (isinstance(before, list) or isinstance(after, list)):
             yield from _inline(before, after)
-        elif _is_policy(key, before) or _is_policy(key, after):
+        elif _is_policy(key, before, is_of_aws) or _is_policy(key, after, is_of_aws):
             yield (key,), before, after
 
 
-def _is_policy(key: str, value: Tree) -> bool:
+def _is_policy(key: str, value: Tree, is_of_aws: bool) -> bool:
     if is_policy(value):
         return True
     # A policy that cannot be read is flagged as such.
     is_text = isinstance(value, str) and value.lstrip().startswith(("{", "["))
     is_odd = key != "content" and (isinstance(value, Document) or is_text)
-    return key in POLICIES and (hidden(value) or is_odd)
+    return key in POLICIES and ((hidden(value) and is_of_aws) or is_odd)
 
 
 def _inline(before: Tree, after: Tree) -> Iterator[tuple[Where, Tree, Tree]]:
@@ -200,7 +250,13 @@ def _is_policy_itself(subject: Subject) -> bool:
 
 
 def _is_silent(subject: Subject, where: Where) -> bool:
-    return subject.is_new and len(where) == 1 and (subject.change.type, where[0]) in SILENT_WHEN_NEW
+    """Returns whether AWS fills in the policy of something new, as nobody wrote one."""
+    if not subject.is_new or len(where) != 1:
+        return False
+    written = subject.change.written
+    return (subject.change.type, where[0]) in SILENT_WHEN_NEW or (
+        written is not None and where[0] not in written
+    )
 
 
 def _denials(

@@ -38,7 +38,7 @@ def trust(
     if statement.not_principals:
         yield _not_principal(subject, path, statement)
     elif is_public(statement):
-        reason = "Everybody with an AWS account may newly take on the role."
+        reason = "Everybody with an AWS account may now take on the role."
         yield subject.flag(
             Concern.PERMISSION, "Role open to everybody", reason, (*path, "Principal"), ABSENT, "*"
         )
@@ -49,7 +49,7 @@ def trust(
             yield subject.flag(
                 Concern.PERMISSION,
                 "Trust widened",
-                "The identity provider's subjects that may newly take on the role are not named one by one.",
+                "The identity provider's subjects that may now take on the role are not named one by one.",
                 (*path, "Condition"),
                 former.source.get("Condition", ABSENT) if former else ABSENT,
                 statement.source.get("Condition", ABSENT),
@@ -64,7 +64,7 @@ def trust(
     if grant.principals and _are_known(grant, old):
         yield _more_actions(subject, path, grant)
     elif grant.principals:
-        reason = "Another principal may newly take on the role."
+        reason = "Another principal may now take on the role."
         yield _other_principal(subject, path, "Trust widened", reason, grant, old)
     elif grant.only_loosened:
         yield loosened(subject, where, statement, old)
@@ -82,7 +82,7 @@ def resource_policy(
         yield _not_principal(subject, path, statement)
         return
     if is_public(statement):
-        reason = "The policy newly allows something to everybody, under no condition that says who."
+        reason = "The policy now allows something to everybody, under no condition that says who."
         yield subject.flag(Concern.EXPOSURE, "Public by policy", reason, (*path, "Principal"), ABSENT, "*")
         return
     if not old and (foreign := _foreign(subject, grant)):
@@ -97,7 +97,7 @@ def resource_policy(
     elif grant.principals and _are_known(grant, old):
         yield _more_actions(subject, path, grant)
     elif grant.principals:
-        reason = "The policy newly allows something to a principal that it did not name."
+        reason = "The policy now allows something to a principal that it did not name."
         yield _other_principal(subject, path, "Access for another principal", reason, grant, old)
     elif grant.only_loosened:
         yield loosened(subject, where, statement, old)
@@ -117,7 +117,7 @@ def _not_principal(subject: Subject, path: Where, statement: Statement) -> Flag:
     return subject.flag(
         Concern.EXPOSURE,
         "Public by exclusion",
-        "The policy newly allows something to everybody but those it names.",
+        "The policy now allows something to everybody but those it names.",
         (*path, "NotPrincipal"),
         ABSENT,
         statement.source.get("NotPrincipal", ABSENT),
@@ -179,7 +179,7 @@ def _more_actions(subject: Subject, path: Where, grant: Grant) -> Flag:
     return subject.flag(
         Concern.PERMISSION,
         "More actions for a principal",
-        "The policy newly allows something more to a principal that it named before.",
+        "The policy now allows something more to a principal that it named before.",
         (*path, "Action"),
         ABSENT,
         said[0] if isinstance(said, list) and len(said) == 1 else said,

@@ -1,20 +1,16 @@
-"""Flags encryption, deletion protection, backups, logs and alarms that this plan turns off."""
+"""Flags firewalls, network ACLs and alarms that let through more than before."""
 
 from collections.abc import Iterator
 
-from review.flags.guardians import GUARDIANS
-from review.flags.protections import PROTECTIONS
+from review.flags.attributes import number
 from review.flags.subject import Subject, blocks, hidden
-from review.flags.switches import switched
-from review.model import ABSENT, Action, Concern, Flag, Tree, is_nothing
+from review.model import ABSENT, Concern, Flag, Tree, is_nothing
 
 DENYING = frozenset({"aws_network_acl", "aws_default_network_acl", "aws_network_acl_rule"})
 
 
 def protection(subject: Subject) -> Iterator[Flag]:
     """Flags protections that this plan weakens or removes."""
-    yield from switched(subject, PROTECTIONS, Concern.PROTECTION)
-    yield from _guardian_deleted(subject)
     if subject.change.type in DENYING and not subject.is_moot:
         yield from _denial(subject)
     if not subject.stays or subject.is_new:
@@ -24,23 +20,22 @@ def protection(subject: Subject) -> Iterator[Flag]:
             yield from _insights(subject)
         case "aws_wafv2_web_acl":
             yield from _firewall(subject)
+        case "aws_cloudwatch_metric_alarm":
+            yield from _threshold(subject)
 
 
-def _guardian_deleted(subject: Subject) -> Iterator[Flag]:
-    guardian = GUARDIANS.get(subject.change.type)
-    if guardian is None or subject.change.deposed is not None or subject.is_moot:
+def _threshold(subject: Subject) -> Iterator[Flag]:
+    """Flags an alarm's threshold that moves away from the metric, by the alarm's own comparison."""
+    before, after = subject.before.get("threshold", ABSENT), subject.after.get("threshold", ABSENT)
+    former, now = number(before), number(after)
+    if former is None or now is None or former == now:
         return
-    if subject.change.action is Action.DELETE:
-        title, reason = guardian
-        yield subject.flag(Concern.PROTECTION, title, reason, *_identity(subject))
-
-
-def _identity(subject: Subject) -> tuple[tuple[str, ...], Tree]:
-    for key in ("alarm_name", "name", "bucket", "endpoint", "resource_arn", "id"):
-        value = subject.before.get(key)
-        if not is_nothing(value):
-            return (key,), value
-    return (), ABSENT
+    is_upper = str(subject.after.get("comparison_operator", "")).startswith("Greater")
+    if (now > former) is is_upper:
+        reason = "The alarm fires later than before, or not at all."
+        yield subject.flag(
+            Concern.PROTECTION, "Alarm loosened", reason, ("threshold",), before, after, weight=48
+        )
 
 
 def _denial(subject: Subject) -> Iterator[Flag]:
@@ -82,7 +77,7 @@ def _insight(resource: dict[str, Tree]) -> Tree:
 def _firewall(subject: Subject) -> Iterator[Flag]:
     """Flags a web application firewall that blocks less, or has lost rules."""
     if _blocks_first(subject.before) and not _blocks_first(subject.after):
-        reason = "What no rule of the firewall names is newly let through."
+        reason = "What no rule of the firewall names is now let through."
         path = ("default_action",)
         former, now = subject.before.get(path[0], ABSENT), subject.after.get(path[0], ABSENT)
         yield subject.flag(Concern.PROTECTION, "Firewall weakened", reason, path, former, now)

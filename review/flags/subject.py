@@ -1,7 +1,6 @@
 """A change as the rules look at it, and the flags they raise about it."""
 
 import re
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -14,6 +13,7 @@ from review.model import (
     Document,
     Flag,
     Masked,
+    Path,
     Plan,
     ResourceChange,
     Tree,
@@ -25,7 +25,8 @@ class Subject:
     """One change of a plan. `before` and `after` are empty where there is no object.
 
     `gone` holds the types, and the names and ARNs, of what holds data and is deleted by the same plan.
-    `accounts` are the AWS accounts that the plan's own resources are in, if it shows it.
+    `accounts` holds the AWS account that the plan's own resources are in, if it shows one.
+    `seen` holds every account that an existing resource of the plan is in.
     `created` holds the types, and the names and ARNs, of what the plan creates.
     `replaced_families` are those of the task definitions that it replaces or makes.
     """
@@ -38,6 +39,7 @@ class Subject:
     accounts: frozenset[str] = frozenset()
     replaced_families: frozenset[str] = frozenset()
     created: frozenset[tuple[str, str]] = frozenset()
+    seen: frozenset[str] = frozenset()
 
     @property
     def is_new(self) -> bool:
@@ -68,11 +70,12 @@ class Subject:
         before: Tree = ABSENT,
         after: Tree = ABSENT,
         forced_by: tuple[str, ...] = (),
+        weight: int | None = None,
     ) -> Flag:
-        """Builds a flag about this change."""
-        return Flag(
-            concern, self.stack, self.change.address, title, reason, tuple(path), before, after, forced_by
-        )
+        """Builds a flag about this change. Without a weight it has that of its concern."""
+        weight = WEIGHTS[concern] if weight is None else weight
+        place = (concern, self.stack, self.change.address, title, reason)
+        return Flag(*place, tuple(path), before, after, forced_by, weight)
 
     def unknown(self, title: str, path: Sequence[str], before: Tree, after: Tree) -> Flag:
         """Builds a flag which says that a rule, named by its title, cannot be judged before the apply."""
@@ -80,11 +83,31 @@ class Subject:
         return self.flag(Concern.UNKNOWN, title, reason, path, before, after)
 
 
+WEIGHTS = {
+    Concern.DATA_LOSS: 85,
+    Concern.PERMISSION: 70,
+    Concern.EXPOSURE: 80,
+    Concern.PROTECTION: 62,
+    Concern.RUNTIME: 50,
+    Concern.UNKNOWN: 40,
+    Concern.COST: 20,
+    Concern.OTHER: 30,
+}
+"""How grave a flag is, from 0 to 100, where neither its row nor `[points]` of the table says so."""
+
 UNKNOWN_REASON = "The value is known only after the apply, so this cannot be ruled out."
 MASKED_REASON = "The value is sensitive and was not looked at, so this cannot be ruled out."
 
 PARENTS = {
     "bucket": ("aws_s3_bucket",),
+    "cluster": ("aws_ecs_cluster",),
+    "cluster_name": ("aws_ecs_cluster",),
+    "listener_arn": ("aws_lb_listener",),
+    "load_balancer_arn": ("aws_lb",),
+    "repository": ("aws_ecr_repository",),
+    "route_table_id": ("aws_route_table",),
+    "security_group_id": ("aws_security_group",),
+    "topic_arn": ("aws_sns_topic",),
     "file_system_id": ("aws_efs_file_system", "aws_fsx_lustre_file_system"),
     "network_acl_id": ("aws_network_acl",),
     "resource_arn": ("aws_dynamodb_table", "aws_kinesis_stream"),
@@ -94,6 +117,24 @@ PARENTS = {
     "vpc_id": ("aws_vpc",),
 }
 """Attributes that say what a resource is about, and the types of that."""
+
+ABOUT = (
+    "arn",
+    "backup_vault_name",
+    "bucket",
+    "cluster_arn",
+    "domain_name",
+    "event_bus_name",
+    "file_system_id",
+    "key_id",
+    "queue_url",
+    "repository",
+    "repository_name",
+    "resource_arn",
+    "secret_arn",
+    "vault_name",
+)
+"""Attributes by which a policy that is a resource of its own says what it is about."""
 
 _ACCOUNT = re.compile(r"arn:aws[a-z-]*:[a-z0-9-]*:[a-z0-9-]*:(\d{12}):")
 TASK_DEFINITION = "aws_ecs_task_definition"
@@ -105,7 +146,7 @@ def subjects_of(stack: str, plan: Plan) -> list[Subject]:
         (change.type, value)
         for change in plan.changes
         if change.action is Action.DELETE and change.deposed is None and isinstance(change.before, dict)
-        for key in ("id", "arn", "bucket")
+        for key in ("id", "arn", "bucket", "name")
         if isinstance(value := change.before.get(key), str)
     )
     created = frozenset(
@@ -115,7 +156,8 @@ def subjects_of(stack: str, plan: Plan) -> list[Subject]:
         for key in ("id", "arn", "name", "bucket", "url")
         if isinstance(value := change.after.get(key), str)
     )
-    accounts = _accounts(plan)
+    seen = _accounts(plan)
+    accounts = seen if len(seen) == 1 else frozenset()
     families = frozenset(
         family
         for change in plan.changes
@@ -132,6 +174,7 @@ def subjects_of(stack: str, plan: Plan) -> list[Subject]:
             accounts,
             families,
             created,
+            seen,
         )
         for change in plan.changes
         if not change.is_data
@@ -139,18 +182,32 @@ def subjects_of(stack: str, plan: Plan) -> list[Subject]:
 
 
 def _accounts(plan: Plan) -> frozenset[str]:
-    """Returns the account that most of the existing resources are in."""
-    found = Counter(
+    """Returns the accounts that existing resources of the plan are in."""
+    return frozenset(
         match[1]
         for change in plan.changes
         for key in ("arn", "id")
         if isinstance(value := _object(change.before).get(key), str) and (match := _ACCOUNT.match(value))
     )
-    return frozenset(account for account, _ in found.most_common(1))
 
 
 def _object(tree: Tree) -> Block:
     return tree if isinstance(tree, dict) else {}
+
+
+def is_about_what_stays(subject: Subject) -> bool:
+    """Returns whether a resource is about another one that the plan does not create, such as a bucket."""
+    about = [subject.after[key] for key in ABOUT if key in subject.after]
+    return bool(about) and not any(
+        hidden(value) or any((kind, value) in subject.created for kind in _about_types(subject))
+        for value in about
+    )
+
+
+def _about_types(subject: Subject) -> list[str]:
+    """Returns the types that a resource may be about: `aws_s3_bucket` for `aws_s3_bucket_policy`."""
+    words = subject.change.type.split("_")
+    return ["_".join(words[:length]) for length in range(3, len(words))]
 
 
 def hidden(value: Tree) -> bool:
@@ -171,6 +228,18 @@ def values(tree: Tree, path: Sequence[str]) -> list[Tree]:
                     inner.append(block)
         found = inner
     return found or [ABSENT]
+
+
+def at(tree: Tree, path: Path) -> Tree:
+    """Returns the value at a path with list indices; the value that hides it, or ABSENT."""
+    for key in path:
+        if isinstance(tree, dict) and isinstance(key, str):
+            tree = tree.get(key, ABSENT)
+        elif isinstance(tree, list) and isinstance(key, int) and 0 <= key < len(tree):
+            tree = tree[key]
+        else:
+            return tree if not isinstance(tree, dict | list) else ABSENT
+    return tree
 
 
 def blocks(tree: Tree) -> list[Block]:

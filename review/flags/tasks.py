@@ -37,7 +37,7 @@ def tasks(subject: Subject) -> Iterator[Flag]:
         yield subject.flag(Concern.RUNTIME, "Container removed", reason, (KEY, name), image)
     if former:
         for name in now.keys() - former.keys():
-            reason = "Another container newly runs in the task."
+            reason = "Another container now runs in the task."
             image = now[name].get("image", ABSENT)
             yield subject.flag(Concern.RUNTIME, "Container added", reason, (KEY, name), ABSENT, image)
 
@@ -58,7 +58,7 @@ def _host(subject: Subject) -> Iterator[Flag]:
     paths = _host_paths(subject.before)
     for name, path in sorted(_host_paths(subject.after).items()):
         if name not in paths and not is_nothing(path):
-            reason = "A container can newly read files of the host."
+            reason = "A container can now read files of the host."
             where = ("volume", name, "host_path")
             yield subject.flag(Concern.RUNTIME, "Shared with the host", reason, where, ABSENT, path)
 

@@ -1,7 +1,8 @@
-"""Flags what no value of a plan shows: commands that an apply runs, lost marks as sensitive."""
+"""Flags what no change shows by itself: commands that an apply runs, lost marks, drift that it undoes."""
 
 from collections.abc import Iterator
 
+from review.comparing.differences import differences
 from review.model import ABSENT, Concern, Flag, Plan
 
 
@@ -30,3 +31,20 @@ def lost_marks(stack: str, plan: Plan) -> Iterator[Flag]:
         if output.no_longer_sensitive:
             address = f"output.{output.name}"
             yield Flag(Concern.EXPOSURE, stack, address, title, reason, (), ABSENT, ABSENT)
+
+
+def undone(stack: str, plan: Plan) -> Iterator[Flag]:
+    """Flags what was changed outside of Terraform and the apply puts back."""
+    acting = {change.address: change for change in plan.changes if isinstance(change.after, dict)}
+    for drift in plan.drift:
+        change = acting.get(drift.address)
+        if change is None or not isinstance(drift.before, dict) or not isinstance(drift.after, dict):
+            continue
+        for found in differences(drift.before, drift.after):
+            key = found.path[0]
+            now = change.after.get(key, ABSENT) if isinstance(change.after, dict) else ABSENT
+            if now == drift.before.get(key, ABSENT):
+                title = "Undoes a change made outside of Terraform"
+                reason = "Someone may rely on that change, or made it in an emergency."
+                place = (Concern.RUNTIME, stack, drift.address, title, reason)
+                yield Flag(*place, found.path, found.after, found.before, weight=56)

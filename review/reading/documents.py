@@ -68,15 +68,12 @@ START: Final = re.compile(r'\{(?=\s*["}])')
 """Where an object may begin; HCL and log lines have braces as well, but seldom these."""
 
 PLAN_START: Final = re.compile(r'\{\s*"(?:format_version|terraform_version|resource_changes|planned_values)"')
+OF_A_PLAN: Final = re.compile(r'"(?:format_version|resource_changes)"')
 NEXT_LINE: Final = re.compile(r"\n[ \t]*(?=\{)")
 BINARY: Final = {
     b"PK\x03\x04": f"is a plan in Terraform's binary form; {SHOW}",
     b"\x1f\x8b": "is compressed with gzip; decompress it first",
 }
-UTF_16: Final = (
-    "is UTF-16, as Windows PowerShell's redirection writes it; "
-    "redirect in cmd or in PowerShell 7.4, which leave the bytes as they are"
-)
 CUT_OFF: Final = re.compile(r"[,:]?\s*(?:tr?u?|fa?l?s?|nu?l?|-|\\?u?[0-9A-Fa-f]{0,4})\Z")
 """What is left after the error when a document was cut off: nothing, or a part of a value."""
 
@@ -104,7 +101,7 @@ def documents_in(raw: bytes) -> tuple[list[JsonDocument], tuple[str, ...]]:
     if reason := _not_text(raw):
         return [JsonDocument(None, problem=reason)], ()
     try:
-        text = raw.removeprefix(b"\xef\xbb\xbf").decode()
+        text = raw.decode(_encoding(raw))
     except UnicodeDecodeError as error:
         return [JsonDocument(None, problem=f"is not UTF-8 text: byte {error.start + 1} is wrong")], ()
     documents = list(_documents(text))
@@ -121,9 +118,16 @@ def _not_text(raw: bytes) -> str | None:
     for magic, reason in BINARY.items():
         if raw.startswith(magic):
             return reason
-    if raw.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\x00" in raw[:4]:
-        return UTF_16
     return None
+
+
+def _encoding(raw: bytes) -> str:
+    """Returns the encoding of text: UTF-16, as Windows PowerShell's redirection writes it, or UTF-8."""
+    if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return "utf-16"
+    if b"\x00" in raw[:2]:
+        return "utf-16-be" if raw[:1] == b"\x00" else "utf-16-le"
+    return "utf-8-sig"
 
 
 def _documents(text: str) -> Iterator[JsonDocument]:
@@ -155,7 +159,10 @@ def _documents(text: str) -> Iterator[JsonDocument]:
             yield document
         else:
             noise.append(document)
-    if noise and not found and not broken:
+    cut = [each for each in noise if each.problem and each.problem.startswith("is cut off")]
+    if cut and found and OF_A_PLAN.search(text, cut[0].start):
+        yield cut[0]
+    elif noise and not found and not broken:
         yield noise[0]
 
 

@@ -4,9 +4,11 @@ Source: Terraform's documentation, "JSON Output Format", plan representation, fo
 readers to ignore names that it does not list.
 """
 
+import json
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from review.model import (
@@ -22,6 +24,7 @@ from review.model import (
     ProvisionerRun,
     ResourceChange,
     Tree,
+    natural,
 )
 from review.reading.billed import billed_of
 from review.reading.canonical import changes_hash
@@ -67,8 +70,15 @@ def plan_of(document: Mapping[str, Any], sha256: str) -> Plan:
     changes_sha256 = changes_hash(document)
     entries = objects_in(document, "resource_changes")
     names = _Names()
-    changes = [change for item, place in _entries(entries) if (change := _change(item, place, names))]
-    drift, other_drift = _drift(document, names)
+    written = _written(document)
+    changes = []
+    changed = set()
+    for item, place in _entries(entries):
+        if change := _change(item, place, names):
+            address = text_in(item, "address", place)
+            changes.append(replace(change, written=written.get(_INDEX.sub("", address))))
+            changed.add(address)
+    drift, other_drift = _drift(document, names, frozenset(changed))
     deferred_actions = [
         (f"{place}.action_invocation", object_in(item.get("action_invocation"), f"{place}.action_invocation"))
         for place, item in objects_in(document, "deferred_action_invocations")
@@ -137,7 +147,7 @@ def _change(item: Mapping[str, Any], place: str, names: _Names) -> ResourceChang
         if importing is None and not previous:
             return None
         action = Action.MOVE if importing is None else Action.IMPORT
-    before, after = _values(change)
+    before, after = _values(change, text_in(item, "type", place))
     unmarked = _no_longer_sensitive(change)
     return ResourceChange(
         address=names.shown(address),
@@ -170,11 +180,31 @@ def _no_longer_sensitive(change: Mapping[str, Any]) -> list[str]:
     )
 
 
-def _values(change: Mapping[str, Any], name: str = "") -> tuple[Tree, Tree]:
+UNMARKED: Final = {
+    "github_actions_environment_secret": ("plaintext_value",),
+    "github_actions_organization_secret": ("plaintext_value",),
+    "github_actions_secret": ("plaintext_value",),
+    "github_dependabot_secret": ("plaintext_value",),
+    "helm_release": ("set_sensitive", "set_wo"),
+    "kubernetes_secret": ("data", "binary_data", "string_data"),
+    "kubernetes_secret_v1": ("data", "binary_data", "string_data"),
+    "random_bytes": ("base64", "hex"),
+    "random_password": ("result", "bcrypt_hash"),
+    "tls_private_key": ("private_key_pem", "private_key_openssh", "private_key_pem_pkcs8"),
+    "vault_generic_secret": ("data", "data_json"),
+    "vault_kv_secret": ("data", "data_json"),
+    "vault_kv_secret_v2": ("data", "data_json"),
+}
+"""Attributes that are secret, although formats before 1.0 do not mark them and their names do not say so."""
+
+
+def _values(change: Mapping[str, Any], type: str = "", name: str = "") -> tuple[Tree, Tree]:
     """Returns before and after; ABSENT without an object. A `name` may itself say that they are secret."""
     unknown = change.get("after_unknown")
     # A secret marked on one side is the same secret on the other, even if a change removes the mark.
     marks = either(change.get("before_sensitive"), change.get("after_sensitive"))
+    if type in UNMARKED:
+        marks = either(marks, dict.fromkeys(UNMARKED[type], True))
     before: Tree = ABSENT
     after: Tree = ABSENT
     if change.get("before") is not None:
@@ -236,7 +266,7 @@ def _outputs(document: Mapping[str, Any]) -> Iterator[OutputChange]:
         if actions == NO_OP:
             continue
         action = ACTIONS.get(actions, Action.UNRECOGNISED)
-        before, after = _values(change, name)
+        before, after = _values(change, name=name)
         # An output may exist and be null.
         if before is ABSENT and action is not Action.CREATE:
             before = None
@@ -291,15 +321,33 @@ def _actions(entries: list[tuple[str, Mapping[str, Any]]]) -> list[ActionInvocat
     return sorted(found, key=lambda action: (action.address, action.type))
 
 
-def _drift(document: Mapping[str, Any], names: _Names) -> tuple[list[ResourceChange], int]:
-    """Returns the drift that the plan calls relevant, and the number of other drifted resources."""
+def _written(document: Mapping[str, Any]) -> dict[str, frozenset[str]]:
+    """Returns which attributes the configuration of each resource sets, by its address without indices."""
+    return {
+        prefix + text_in(resource, "address", place): frozenset(object_in(resource.get("expressions"), place))
+        for prefix, _, module in modules_in(document)
+        for place, resource in objects_in(module, "resources", "configuration")
+    }
+
+
+def _drift(
+    document: Mapping[str, Any], names: _Names, changed: frozenset[str]
+) -> tuple[list[ResourceChange], int]:
+    """Returns the drift that bears on the plan, and the number of other drifted resources.
+
+    It bears on the plan if Terraform calls it relevant, or if the plan changes the same resource, and so
+    may undo it: `relevant_attributes` lists references only.
+    """
     relevant = relevant_paths(document)
     found = []
     other = 0
-    for item, place in _entries(objects_in(document, "resource_drift")):
+    for place, given in objects_in(document, "resource_drift"):
+        # Terraform 1.0 writes no address here.
+        item = given if text_in(given, "address", place) else {**given, "address": _address(given, place)}
         if not is_drift(item, place):
             continue
-        change = _change(item, place, names) if relevant is None or is_relevant(item, relevant) else None
+        bears = relevant is None or is_relevant(item, relevant) or text_in(item, "address", place) in changed
+        change = _change(item, place, names) if bears else None
         if change:
             found.append(change)
         else:
@@ -307,12 +355,20 @@ def _drift(document: Mapping[str, Any], names: _Names) -> tuple[list[ResourceCha
     return found, other
 
 
+def _address(item: Mapping[str, Any], place: str) -> str:
+    """Builds an address from a resource's module, type, name and index."""
+    module, type_, name = (text_in(item, key, place) for key in ("module", "type", "name"))
+    index = item.get("index")
+    suffix = "" if index is None else f"[{json.dumps(index)}]"
+    return ".".join(filter(None, (module, type_, name))) + suffix
+
+
 def _sorted(changes: list[ResourceChange]) -> tuple[ResourceChange, ...]:
     return tuple(sorted(changes, key=_order))
 
 
-def _order(change: ResourceChange) -> tuple[str, str]:
-    return change.address, change.deposed or ""
+def _order(change: ResourceChange) -> tuple[object, str]:
+    return natural(change.address), change.deposed or ""
 
 
 _INDEX: Final = re.compile(r"\[(?:\"(?:[^\"\\]|\\.)*\"|\d+)\]")

@@ -12,8 +12,8 @@ from review.rendering import head
 from review.rendering.blocks import Block, blocks_of, left_out, most_left_out, other_drift
 from review.rendering.budget import Shown, fit, prefix, size
 from review.rendering.cost import cost_section
-from review.rendering.head import Point, points, points_without_stacks, points_without_values
-from review.rendering.markdown import code, counted, number
+from review.rendering.markdown import code, counted, fence, number
+from review.rendering.points import Point, ignored, points
 from review.rendering.wording import SYMBOLS
 from review.verdicts import Review, StackReview
 
@@ -25,14 +25,9 @@ Source: GitHub's documentation, "Workflow commands", section "Adding a job summa
 
 _ELSEWHERE: Final = " (the verdict file lists them all)"
 
-_VALUES: Final = "the values of the flags, the full SHA-256 of the plans"
-
-_CAUSES: Final = "what forces each replacement"
+_VALUES: Final = "the values of the points, what was not judged, the SHA-256 of the plans"
 
 _ALL_BUT_ONE: Final = f"all but the first address of each point{_ELSEWHERE}"
-
-_ADDRESSES: Final = 20
-"""Addresses of a point that stay while values are shown."""
 
 _TEMPLATES = Environment(
     loader=FileSystemLoader(Path(__file__).parent / "templates"),
@@ -59,9 +54,8 @@ def render(review: Review, budget: int = COMMENT_BUDGET) -> str:
 
     What does not fit goes in this order: the differences of what is not destroyed, the safest groups
     first; then the lists of these groups, of which counts per type stay; then the same of what is
-    destroyed; then the counts per type; then all groups; then addresses of the points, down to twenty of
-    each; then their values; then further addresses, down to one. Only when that does not fit even with
-    one point for each title and reason, the last points and then the last stacks are counted instead.
+    destroyed; then all groups; then the points' values and further addresses; and only when that does not
+    fit either, the last points and then the last stacks are counted instead.
     The text tells exactly what was left out. The result is the same for the same review and budget, and
     more budget never leaves out a kind of flag that less budget shows.
     """
@@ -126,38 +120,28 @@ def _without_groups(review: Review, sections: list[_Section], beginning: str, bu
     if size(text) <= budget:
         return text
     bare = [*groups, _VALUES]
-    fewest = points_without_stacks(review)
+    found = points(review)
     return (
-        _fewer_addresses(review, budget, groups, points(review), least=_ADDRESSES, with_values=True)
-        or _fewer_addresses(review, budget, bare, points_without_values(review))
-        or _fewer_addresses(review, budget, [*bare, _CAUSES], fewest)
-        or _fewer_flags(review, budget, [*bare, _CAUSES, _ALL_BUT_ONE], fewest)
+        _fewer_addresses(review, budget, bare, found)
+        or _fewer_flags(review, budget, [*bare, _ALL_BUT_ONE], found)
         or _fewer_stacks(review, budget, bare)
         or _verdict_only(review, budget)
     )
 
 
-def _fewer_addresses(
-    review: Review,
-    budget: int,
-    missing: list[str],
-    found: list[Point],
-    *,
-    least: int = 1,
-    with_values: bool = False,
-) -> str:
-    """Renders all points with as many addresses as fit; empty if not even the fewest do."""
-    longest = max((len(each.places) for each in found), default=0)
+def _fewer_addresses(review: Review, budget: int, missing: list[str], found: list[Point]) -> str:
+    """Renders all points with as many addresses as fit; empty if not even one of each does."""
+    longest = max((each.places for each in found), default=0)
 
     def cut(most: int) -> str:
-        flags = [each.text(with_values=with_values, most=most) for each in found]
+        flags = [each.text(most=most) for each in found]
         kept = counted(most, "address", "addresses")
         left = (
             [*missing, f"all but the first {kept} of each point{_ELSEWHERE}"] if most < longest else missing
         )
-        return _head(review, flags=flags, with_hashes=with_values) + _foot(budget, left)
+        return _head(review, flags=flags, in_full=False) + _foot(budget, left)
 
-    low, high = min(least, longest), longest
+    low, high = min(1, longest), longest
     best = cut(low)
     if size(best) > budget:
         return ""
@@ -175,12 +159,12 @@ def _fewer_flags(review: Review, budget: int, missing: list[str], found: list[Po
     """Renders the first points and the number of the other flags; empty if not even one fits."""
     if not found:
         return ""
-    flags = [each.text(with_values=False, most=1) for each in found]
+    flags = [each.text(most=1) for each in found]
 
     def cut(count: int) -> str:
         others = sum(len(each.flags) for each in found[count:])
         left = [*missing, f"{counted(others, 'flag')}{_ELSEWHERE}"] if others else missing
-        return _head(review, flags=flags[:count], of=len(flags), with_hashes=False) + _foot(budget, left)
+        return _head(review, flags=flags[:count], of=len(flags), in_full=False) + _foot(budget, left)
 
     # One flag brings the heading as well; each further one its text, its number, ". ", a line break.
     room = budget - size(cut(1))
@@ -191,13 +175,13 @@ def _fewer_flags(review: Review, budget: int, missing: list[str], found: list[Po
 def _fewer_stacks(review: Review, budget: int, missing: list[str]) -> str:
     """Renders the table's first rows and the number of the others; empty if not even one fits."""
     rows = head.table(review).rows
-    most = len(points_without_stacks(review))
+    most = len(points(review))
 
     def cut(count: int) -> str:
         counts = ((review.counts.flags, "flag"), (len(rows) - count, "stack"))
         told = " and ".join(counted(each, noun) for each, noun in counts if each)
         left = [*missing, f"{told}{_ELSEWHERE}"] if told else missing
-        return _head(review, flags=[], of=most, rows=count, with_hashes=False) + _foot(budget, left)
+        return _head(review, flags=[], of=most, rows=count, in_full=False) + _foot(budget, left)
 
     # One row brings the head of the table as well; each further one its cells and what is around them.
     room = budget - size(cut(1))
@@ -217,7 +201,7 @@ def _head(
     flags: list[str] | None = None,
     of: int | None = None,
     rows: int | None = None,
-    with_hashes: bool = True,
+    in_full: bool = True,
 ) -> str:
     """Renders the head with all or the given points (`of` so many in all) and `rows` rows of the table."""
     table = head.table(review)
@@ -232,14 +216,17 @@ def _head(
         columns=table.columns,
         numeric=table.numeric,
         rows=table.rows[:rows],
-        hashes=head.hashes(review) if with_hashes else [],
+        hashes=head.hashes(review) if in_full else [],
+        unjudged=head.unjudged(review) if in_full else [],
+        ignored=ignored(review) if in_full else [],
+        text=fence(review.rules.text.strip()) if review.rules.text.strip() and in_full else "",
         flags=flags,
     )
 
 
 def _flags(review: Review) -> list[str]:
     """Renders all points in full."""
-    return [each.text(with_values=True, most=len(each.places)) for each in points(review)]
+    return [each.text() for each in points(review)]
 
 
 def _body(

@@ -31,7 +31,8 @@ from review.rendering.lines import (
 from review.rendering.markdown import code, counted, fence, path_list, path_text, visible
 from review.rendering.values import INLINE, SENSITIVE, clip, pair, show
 from review.rendering.wording import DEFERRALS, DRIFT, PAST, REASONS
-from review.verdicts import REVISIONS, is_revision
+from review.table import default_table
+from review.verdicts import is_revision
 
 _IDENTITY = ("id", "arn", "name")
 _ERROR = 6_000
@@ -39,23 +40,28 @@ _ERROR = 6_000
 
 
 def group_entries(group: Group, *, is_drift: bool = False) -> tuple[Entry, ...]:
-    """Returns the entries of a group: shared differences first, then each resource."""
+    """Returns the entries of a group: what one resource has alone, then what several share."""
     found: list[Entry] = []
-    for shared in group.shared:
-        found += _shared_entries(shared, is_drift=is_drift)
     tags = common_tags(group)
     if tags:
         head = f"\n**All new resources that take tags have:**\n{diff_block(tag_lines(tags))}"
         found.append(Entry("", head, weight=0))
     found += [_item_entry(item, tags, is_drift=is_drift) for item in group.items]
+    for shared in group.shared:
+        found += _shared_entries(shared, is_drift=is_drift)
     return tuple(found)
 
 
 def revision_entries(group: Group) -> tuple[Entry, ...]:
     """Returns entries of replacements that only add a revision: why nothing is lost, then each."""
     types = sorted({item.change.type for item in group.items})
-    why = "".join(f"- {code(each)}: {REVISIONS[each]}.\n" for each in types)
+    why = "".join(f"- {code(each)}: {_lossless(each)}.\n" for each in types)
     return (Entry(why, why, weight=0), *group_entries(group))
+
+
+def _lossless(type: str) -> str:
+    deletion = default_table().deletion(type)
+    return deletion.text if deletion else ""
 
 
 def _shared_entries(shared: Shared, *, is_drift: bool) -> Iterator[Entry]:
@@ -63,7 +69,7 @@ def _shared_entries(shared: Shared, *, is_drift: bool) -> Iterator[Entry]:
     names = path_list(dict.fromkeys(each.path for each in shared.differences))
     head = f"\n**The same on {counted(len(shared.items), 'resource')}:** {names}\n{diff_block(lines)}"
     yield Entry(head, head, weight=0)
-    for item in shared.items:
+    for item in sorted(shared.items, key=lambda each: not each.differences):
         yield _item_entry(item, {}, is_drift=is_drift)
 
 
@@ -71,7 +77,9 @@ def _item_entry(item: Item, tags: Mapping[str, Tree], *, is_drift: bool) -> Entr
     change = item.change
     lines = _lines(item, tags)
     about = " · ".join(_about(item, is_drift=is_drift))
-    if change.action is Action.CREATE and (names := only_unknown(change.after)):
+    if item.has_shared and change.action is Action.CREATE:
+        lines = []
+    elif change.action is Action.CREATE and (names := only_unknown(change.after)):
         told = clip(visible(", ".join(names)), 0, INLINE)
         about = " · ".join(filter(None, (about, f"known after apply: {code(told)}")))
         lines = []

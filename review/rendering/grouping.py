@@ -5,7 +5,7 @@ from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 
 from review.comparing.differences import differences
-from review.model import Action, Difference, Document, ResourceChange, Tree
+from review.model import ABSENT, Action, Difference, Document, ResourceChange, Tree
 
 SHARED_BY = 3
 """The least number of resources with the same difference to show it once."""
@@ -70,9 +70,36 @@ def groups_of(changes: Iterable[ResourceChange]) -> tuple[Group, ...]:
 def group_of(action: Action, changes: Iterable[ResourceChange]) -> Group:
     """Builds one group. Updates share differences; each replacement has its own reasons."""
     items = [Item(change, _differences(change)) for change in changes]
+    if action is Action.CREATE:
+        return _equal(items)
     if action is not Action.UPDATE:
         return Group(action, (), tuple(items))
     return _shared(action, items)
+
+
+def _equal(items: list[Item]) -> Group:
+    """Groups new resources; of those that are the same, one stands for all."""
+    members: defaultdict[Hashable, list[Item]] = defaultdict(list)
+    for item in items:
+        members[item.change.type, _hashable(item.change.after)].append(item)
+    alone = [item for found in members.values() if len(found) < SHARED_BY for item in found]
+    shared = [
+        Shared(tuple(differences(ABSENT, found[0].change.after)), tuple(_bare(each) for each in found))
+        for found in members.values()
+        if len(found) >= SHARED_BY and isinstance(found[0].change.after, dict)
+    ]
+    places = {id(item.change): place for place, item in enumerate(items)}
+    alone += [
+        item
+        for found in members.values()
+        if len(found) >= SHARED_BY and not isinstance(found[0].change.after, dict)
+        for item in found
+    ]
+    return Group(Action.CREATE, tuple(shared), tuple(sorted(alone, key=lambda item: places[id(item.change)])))
+
+
+def _bare(item: Item) -> Item:
+    return Item(item.change, (), has_shared=True)
 
 
 def common_tags(group: Group) -> dict[str, Tree]:

@@ -1,14 +1,15 @@
-"""Renders the head of a comment, which is shortened last: verdict, table, flags."""
+"""Renders the head of a comment, which is shortened last: verdict, table, what was not judged."""
 
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from typing import Final
 
-from review.model import ABSENT, Action, Concern, Flag, ResourceChange, Stack, Verdict
-from review.rendering.markdown import cell, code, counted, number, path_list, path_text
-from review.rendering.values import INLINE, clip, pair
+from review.model import Action, Concern, ResourceChange, Stack, Verdict
+from review.rendering.markdown import cell, code, counted, number, path_text
+from review.rendering.values import clip
 from review.rendering.wording import SYMBOLS
-from review.verdicts import REVISIONS, Counts, Review, StackReview, is_destructive
+from review.table import default_table
+from review.verdicts import Counts, Review, StackReview, is_destructive
 
 COLUMNS: Final = {
     "replace": "replace",
@@ -34,6 +35,7 @@ _ENVIRONMENTS = 6
 _ACTIONS = 6
 _WAITS = 6
 _SHORT = 12
+_PATHS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,23 +56,20 @@ def environments(review: Review) -> list[str]:
 
 
 def facts(review: Review) -> list[str]:
-    """Returns commit, run and, for a single plan, its SHA-256."""
+    """Returns commit and run."""
     found = []
     if review.commit:
         found.append(f"commit {code(review.commit[:_SHORT])}")
     if review.run_url:
         found.append(f"[run]({review.run_url})")
-    if len(review.plans) == 1:
-        found.append(f"plan SHA-256 {code(review.plans[0].sha256)}")
     return found
 
 
 def hashes(review: Review) -> list[tuple[str, str]]:
-    """Returns each stack's name and the SHA-256 of its plan, if there are several."""
-    found = [
+    """Returns each stack's name and the SHA-256 of its plan."""
+    return [
         (code(each.stack.name), code(each.stack.plan.sha256)) for each in review.stacks if each.stack.plan
     ]
-    return found if len(found) > 1 else []
 
 
 def sentence(review: Review, points: int) -> str:
@@ -104,14 +103,16 @@ def _sentences(review: Review, points: int) -> Iterable[str]:
         yield "Nothing would be created, changed, moved, imported or destroyed."
         return
     if review.verdict is Verdict.SAFE:
-        yield f"Nothing is destroyed{_kept(review)}, and nothing else needs a closer look."
+        yield f"Nothing is destroyed{_kept(review)}, and every changed attribute is known to be harmless."
         return
-    if review.verdict is Verdict.REVIEW:
+    if review.verdict in (Verdict.REVIEW, Verdict.UNJUDGED):
         yield f"Nothing is destroyed{_kept(review)}."
     if counts.actions:
         yield f"{counted(counts.actions, 'action')} {_is(counts.actions)} invoked: {_actions(review)}."
     if points:
         yield f"**{counted(points, 'point')} to look at first.**"
+    if any(each.unjudged for each in review.stacks):
+        yield _not_judged(review)
     if counts.failed_checks:
         yield f"{counted(counts.failed_checks, 'check')} failed."
     if counts.drift:
@@ -129,8 +130,9 @@ def _waits(stacks: list[Stack]) -> str:
 def _kept(review: Review) -> str:
     """Says what looks destroyed and is not: revisions, and previous objects that stay."""
     changes = [change for plan in review.plans for change in plan.changes]
-    gone = sum(change.action is Action.DELETE and change.type in REVISIONS for change in changes)
-    kept = sum(change.keeps_former and change.type not in REVISIONS for change in changes)
+    is_revision = default_table().is_revision
+    gone = sum(change.action is Action.DELETE and is_revision(change.type) for change in changes)
+    kept = sum(change.keeps_former and not is_revision(change.type) for change in changes)
     holds = "holds" if gone == 1 else "hold"
     found = f" but {counted(gone, 'revision')}, which {holds} no data" if gone else ""
     told = []
@@ -231,81 +233,23 @@ def _first_error(errors: str) -> str:
     return next((line for line in lines if line.startswith("Error")), "planning failed")
 
 
-@dataclass(frozen=True, slots=True)
-class Point:
-    """One or more flags that are shown as one."""
-
-    flags: tuple[Flag, ...]
-
-    @property
-    def places(self) -> tuple[tuple[str, str], ...]:
-        """Returns stacks and addresses, each once."""
-        return tuple(dict.fromkeys((flag.stack, flag.address) for flag in self.flags))
-
-    def text(self, *, with_values: bool, most: int) -> str:
-        """Renders the point with at most `most` addresses and the number of the others."""
-        flag = self.flags[0]
-        text = f"**{_title(flag)}** · {_places(self.places, most)}<br>{flag.reason}"
-        if flag.forced_by and all(each.forced_by == flag.forced_by for each in self.flags):
-            text += f" Forced by {', '.join(map(code, flag.forced_by))}."
-        if not with_values or (flag.before is ABSENT and flag.after is ABSENT):
-            return text
-        before, after = pair(flag.before, flag.after, INLINE)
-        if flag.before is ABSENT:
-            values = f"now {code(after)}"
-        elif flag.after is ABSENT:
-            values = f"was {code(before)}"
-        else:
-            values = f"{code(before)} → {code(after)}"
-        paths = dict.fromkeys(each.path for each in self.flags if path_text(each.path))
-        return f"{text}<br>{path_list(paths)}{': ' if paths else ''}{values}"
+def unjudged(review: Review) -> list[tuple[str, list[str]]]:
+    """Returns each type and its attributes that nobody knows the meaning of."""
+    found: dict[str, dict[str, None]] = {}
+    for each in review.stacks:
+        for one in each.unjudged:
+            found.setdefault(one.type, {})[path_text(one.path)] = None
+    return [(code(kind), _first(paths)) for kind, paths in sorted(found.items())]
 
 
-def points(review: Review) -> list[Point]:
-    """Returns the points by concern, then by stack; only addresses differ within one.
-
-    Rules that cannot be judged are one point even if names and stacks differ.
-    """
-    return _merged(review, _all_but_address)
+def _first(paths: Iterable[str]) -> list[str]:
+    found = [code(path) for path in paths]
+    more = [f"{number(len(found) - _PATHS)} more"] if len(found) > _PATHS else []
+    return found[:_PATHS] + more
 
 
-def points_without_values(review: Review) -> list[Point]:
-    """Returns one point for each stack, title, reason and cause, for use without values."""
-    return _merged(review, lambda flag: (flag.stack, flag.title, flag.reason, flag.forced_by))
-
-
-def points_without_stacks(review: Review) -> list[Point]:
-    """Returns one point for each title and reason: the fewest that keep every kind of flag."""
-    return _merged(review, lambda flag: (flag.title, flag.reason))
-
-
-def _all_but_address(flag: Flag) -> Hashable:
-    before, after = pair(flag.before, flag.after, INLINE)
-    common = (flag.title, flag.reason, before, after, flag.before is ABSENT, flag.after is ABSENT)
-    return common if flag.concern is Concern.UNKNOWN else (*common, flag.stack, flag.path, flag.forced_by)
-
-
-def _merged(review: Review, key: Callable[[Flag], Hashable]) -> list[Point]:
-    flags = sorted((flag for each in review.stacks for flag in each.flags), key=lambda flag: flag.concern)
-    merged: dict[Hashable, list[Flag]] = {}
-    for flag in flags:
-        merged.setdefault((flag.concern, key(flag)), []).append(flag)
-    return [Point(tuple(each)) for each in merged.values()]
-
-
-def _title(flag: Flag) -> str:
-    """Returns the title; that of a rule which cannot be judged as a question."""
-    if flag.concern is not Concern.UNKNOWN or flag.title.endswith("not known"):
-        return flag.title
-    return f"Not known: {flag.title}?"
-
-
-def _places(places: Iterable[tuple[str, str]], most: int) -> str:
-    found = list(places)
-    by_stack: dict[str, list[str]] = {}
-    for stack, address in found[:most]:
-        by_stack.setdefault(stack, []).append(code(address))
-    more = f" and {number(len(found) - most)} more" if len(found) > most else ""
-    if len({stack for stack, _ in found}) == 1:
-        return f"{', '.join(by_stack[found[0][0]])}{more} in {code(found[0][0])}"
-    return "; ".join(f"{', '.join(each)} in {code(stack)}" for stack, each in by_stack.items()) + more
+def _not_judged(review: Review) -> str:
+    found = unjudged(review)
+    count = sum(len(paths) for _, paths in found)
+    were = "was" if count == 1 else "were"
+    return f"**{counted(count, 'attribute')} of {counted(len(found), 'type')} {were} not judged.**"

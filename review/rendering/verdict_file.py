@@ -21,8 +21,10 @@ def verdict_json(review: Review) -> str:
     `schema` is 1. `verdict` is the worst of `stacks`, each with `name`, `environment`, `verdict`,
     `sha256` (of the plan's JSON) and `changes_sha256` (of what it changes; both null without a plan),
     `problem` (why there is no plan, or null), `waits` (what to apply first: `stack` and `reason`),
-    `counts`, `changes` (`address` and `action` of each resource), and `flags`: `concern`, `title`,
-    `reason`, `address`, `path`, `forced_by`, and `before` and `after` as text, at most 500 characters each.
+    `counts`, `changes` (`address` and `action` of each resource), `unjudged` (`type`, `path` and `count` of
+    the attributes that nobody knows the meaning of), `ignored` (`title`, `address`, `reason` and `until` of
+    the flags that a rule ignores), and `flags`: `concern`, `weight`, `title`, `reason`, `address`, `path`,
+    `forced_by`, and `before` and `after` as text, at most 500 characters each.
     The stacks are in order of their names. `cost` is null if nothing with a price changes. Holds nothing
     sensitive.
     """
@@ -53,6 +55,18 @@ def _stack_json(review: StackReview) -> dict[str, object]:
             for change in (plan.changes if plan else ())
         ],
         "flags": [_flag_json(flag) for flag in review.flags],
+        "ignored": [
+            {
+                "title": each.flag.title,
+                "address": each.flag.address,
+                "reason": each.ignore.reason,
+                "until": each.ignore.until.isoformat(),
+            }
+            for each in review.ignored
+        ],
+        "unjudged": [
+            {"type": each.type, "path": list(each.path), "count": each.count} for each in review.unjudged
+        ],
     }
 
 
@@ -60,6 +74,7 @@ def _flag_json(flag: Flag) -> dict[str, object]:
     before, after = pair(flag.before, flag.after, _SHOWN)
     return {
         "concern": flag.concern.name,
+        "weight": flag.weight,
         "title": flag.title,
         "reason": flag.reason,
         "address": flag.address,

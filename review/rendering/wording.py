@@ -7,6 +7,7 @@ from review.model import Action, Verdict
 SYMBOLS: Final = {
     Verdict.NO_CHANGES: "⚪",
     Verdict.SAFE: "🟢",
+    Verdict.UNJUDGED: "🔵",
     Verdict.REVIEW: "🟡",
     Verdict.WAITS: "⏳",
     Verdict.DESTRUCTIVE: "🔴",

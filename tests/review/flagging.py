@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from review.flags import flags_of
+from review.flags import judge
 from review.model import ABSENT, Action, Document, Flag, Path, Plan, ResourceChange, Tree
 
 
@@ -73,9 +73,44 @@ def plan(changes: Sequence[ResourceChange]) -> Plan:
     )
 
 
+def flags_of(stack: str, plan: Plan) -> tuple[Flag, ...]:
+    """The flags of a plan."""
+    return judge(stack, plan).flags
+
+
+BROAD = frozenset(
+    {
+        "Access",
+        "Access changed",
+        "Container settings changed",
+        "Larger tasks",
+        "More is allowed",
+        "More of it",
+        "Moved",
+        "New permission",
+        "No longer allowed",
+        "Request handling changed",
+        "Resource deleted",
+        "Route changed",
+        "Rule changed",
+        "Settings changed",
+        "Shared",
+        "TLS changed",
+        "Traffic no longer allowed",
+        "Variables changed",
+    }
+)
+"""Points that almost any change of such an attribute raises. Tests of narrower rules look past them."""
+
+
 def flags(*changes: ResourceChange) -> tuple[Flag, ...]:
-    """The flags of a plan with these changes."""
-    return flags_of("dev-service", plan(changes))
+    """The flags of a plan with these changes, without those that are `BROAD`."""
+    found = flags_of("dev-service", plan(changes))
+    return tuple(flag for flag in found if flag.title not in BROAD and not _is_a_deletion(flag))
+
+
+def _is_a_deletion(flag: Flag) -> bool:
+    return flag.title.endswith(" deleted") and flag.title != "Data deleted"
 
 
 def titles(*changes: ResourceChange) -> list[str]:

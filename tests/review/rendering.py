@@ -9,6 +9,8 @@ from markdown_it.token import Token
 
 from review.marker import Marker
 from review.model import ABSENT, Action, OutputChange, Plan, ResourceChange, Stack, Tree
+from review.rules import Rules
+from review.table import default_table, extended
 from review.verdicts import Review, review_of
 
 HOSTILE = (
@@ -44,6 +46,8 @@ HOSTILE = (
     "\x00",
 )
 """Text that would do something in Markdown, in HTML or in a terminal if it got out."""
+
+KINDS = ("aws_thing", *default_table().types)
 
 MARKER = Marker("oaktree", "0123456789abcdef0123456789abcdef01234567", 7)
 
@@ -98,9 +102,15 @@ def stack(*changes: ResourceChange, name: str = "dev-service", **fields: Any) ->
     return Stack(name, name.rpartition("-")[0] or name, plan(*changes, **fields))
 
 
-def review(*stacks: Stack, run_url: str = "") -> Review:
+RULES = Rules(
+    extended(default_table(), {"types": {kind: {"harmless": ["size"]} for kind in KINDS}}, "the tests' rules")
+)
+"""By which the attribute that the changes are about is harmless."""
+
+
+def review(*stacks: Stack, run_url: str = "", rules: Rules = RULES) -> Review:
     """The review of these stacks."""
-    return review_of(stacks, MARKER, run_url)
+    return review_of(stacks, MARKER, run_url, rules)
 
 
 def output(name: str, action: Action = Action.UPDATE, before: Tree = 1, after: Tree = 2) -> OutputChange:

@@ -1,32 +1,31 @@
 """What holds for all flags, whatever the plan."""
 
+from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from review.flags import flags_of
+from review.flags import judge, order
+from review.flags.attributes import changed_paths
 from review.flags.exposure import DESTINATIONS
-from review.flags.holders import HOLDERS
-from review.flags.openings import OPENINGS
 from review.flags.permissions import POLICIES
-from review.flags.protections import PROTECTIONS
-from review.flags.retention import RETENTIONS
-from review.flags.services import NUMBERS, ROLES, STOPPING
-from review.model import ABSENT, UNKNOWN, Action, Concern, Document, Masked, ResourceChange, Tree
+from review.marker import Marker
+from review.model import ABSENT, UNKNOWN, Action, Document, Masked, ResourceChange, Stack, Tree
 from review.reading.stacks import read_stacks
-from tests.review.flagging import change, plan
+from review.rendering.points import points
+from review.table import default_table
+from review.verdicts import review_of
+from tests.review.flagging import change, flags_of, plan
 from tests.review.test_differences import copied
 
 PLANS = Path(__file__).parent / "plans"
+CASES = sorted((Path(__file__).parent / "cases").glob("*.json"))
 
-TYPES = sorted(
-    {*HOLDERS, *RETENTIONS, *NUMBERS, *ROLES, *STOPPING}
-    | {of for table in (OPENINGS, PROTECTIONS) for rows in table.values() for row in rows for of in row.types}
-    | {"aws_security_group", "aws_vpc_security_group_ingress_rule", "aws_network_acl", "aws_network_acl_rule"}
-    | {"aws_s3_bucket_acl", "aws_route", "aws_route_table", "aws_wafv2_web_acl", "aws_lambda_permission"}
-    | {"aws_ecs_task_definition", "aws_ecs_cluster", "aws_s3_bucket_lifecycle_configuration", "aws_iam_role"}
-)
+TABLE = default_table()
+TYPES = sorted({*TABLE.types, "aws_vpc_security_group_ingress_rule", "aws_route", "unknown_thing"})
 INNER = [
     "Statement",
     "Sid",
@@ -69,9 +68,8 @@ INNER = [
     "AWS",
 ]
 ATTRIBUTES = sorted(
-    {*OPENINGS, *PROTECTIONS, *POLICIES, *DESTINATIONS}
-    | {dotted.partition(".")[0] for dotted in RETENTIONS.values()}
-    | {key for keys in (*NUMBERS.values(), *ROLES.values()) for key in keys}
+    {*POLICIES, *DESTINATIONS, "unknown"}
+    | {path[0] for kind in (*TABLE.types.values(), *TABLE.every) for path in kind.rows}
     | {"ingress", "rule", "setting", "default_action", "container_definitions", "environment", "volume"}
     | {"cidr_ipv4", "from_port", "to_port", "ip_protocol", "principal", "route", "access_control_policy"}
 )
@@ -112,7 +110,7 @@ CHANGES = st.builds(
 def test_any_plan_has_flags_in_order_and_always_the_same(changes: list[ResourceChange]) -> None:
     some = plan(changes)
     found = flags_of("dev", some)
-    assert list(found) == sorted(found, key=lambda flag: (flag.concern, flag.address, flag.path, flag.title))
+    assert list(found) == sorted(found, key=order)
     assert found == flags_of("dev", some)
     assert all(flag.title and flag.reason and flag.stack == "dev" for flag in found)
 
@@ -120,12 +118,52 @@ def test_any_plan_has_flags_in_order_and_always_the_same(changes: list[ResourceC
 @given(st.sampled_from(TYPES), st.dictionaries(st.sampled_from(ATTRIBUTES), TREES, min_size=1, max_size=6))
 def test_an_update_that_changes_nothing_raises_nothing(type: str, resource: dict[str, Tree]) -> None:
     same = change(type, resource, copied(resource), action=Action.UPDATE)
-    assert [flag for flag in flags_of("dev", plan([same])) if flag.concern is not Concern.DATA_LOSS] == []
+    assert flags_of("dev", plan([same])) == ()
 
 
-def test_creating_the_whole_platform_raises_few_flags() -> None:
+def test_creating_the_whole_platform_raises_few_points() -> None:
     stacks = read_stacks([PLANS / "create-all"])
-    found = [flag for stack in stacks if stack.plan for flag in flags_of(stack.name, stack.plan)]
+    found = points(review_of(stacks, Marker("oaktree", "", 0)))
     assert {stack.name for stack in stacks} == {"foundation", "dev-network", "dev-service"}
-    assert 5 < len(found) < 28
-    assert {flag.concern for flag in found} == {Concern.PERMISSION, Concern.EXPOSURE, Concern.UNKNOWN}
+    assert 5 < len(found) < 15
+    assert found[0].flags[0].title == "Open to the world"
+
+
+@given(st.lists(CHANGES, max_size=3))
+def test_every_changed_attribute_is_in_the_table_or_named_as_not_judged(
+    changes: list[ResourceChange],
+) -> None:
+    judgement = judge("dev", plan(changes))
+    named = {(each.type, each.path) for each in judgement.unjudged}
+    for each in changes:
+        sides = [side if isinstance(side, dict) else {} for side in (each.before, each.after)]
+        if each.is_data or each.action in (Action.DELETE, Action.FORGET):
+            continue
+        for path in changed_paths(*sides):
+            assert (TABLE.find(each.type, path) is None) is ((each.type, path) in named)
+
+
+@given(st.lists(CHANGES, min_size=1, max_size=3), st.lists(CHANGES, max_size=2))
+def test_adding_a_change_never_makes_the_verdict_safer(
+    changes: list[ResourceChange], more: list[ResourceChange]
+) -> None:
+    renamed = [replace(each, address=f"{each.address}_{place}") for place, each in enumerate(more)]
+    fewer, all_of_them = (
+        review_of([Stack("dev-service", "dev", plan(each))], Marker("oaktree", "", 0)).verdict
+        for each in (changes, [*changes, *renamed])
+    )
+    assert all_of_them >= fewer
+
+
+@pytest.mark.parametrize("one", CASES)
+def test_no_case_makes_another_one_safer(one: Path) -> None:
+    changes = changes_of(one)
+    alone = review_of([Stack("dev", "dev", plan(changes))], Marker("oaktree", "", 0)).verdict
+    for other in CASES:
+        both = plan([*changes, *changes_of(other)])
+        assert review_of([Stack("dev", "dev", both)], Marker("oaktree", "", 0)).verdict >= alone, other
+
+
+@cache
+def changes_of(case: Path) -> tuple[ResourceChange, ...]:
+    return tuple(each for stack in read_stacks([case]) if stack.plan for each in stack.plan.changes)

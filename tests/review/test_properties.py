@@ -229,7 +229,16 @@ def test_the_table_has_a_row_for_each_stack_and_no_column_of_zeros(documents: li
     assert first.keys() & set(COLUMNS.values()) == {COLUMNS[key] for key, count in total.items() if count}
     assert json.loads(outcome.verdict)["verdict"] == max(
         (each["verdict"] for each in outcome.stacks.values()),
-        key=["NO_CHANGES", "SAFE", "REVIEW", "WAITS", "DESTRUCTIVE", "INCOMPLETE", "ERRORED"].index,
+        key=[
+            "NO_CHANGES",
+            "SAFE",
+            "UNJUDGED",
+            "REVIEW",
+            "WAITS",
+            "DESTRUCTIVE",
+            "INCOMPLETE",
+            "ERRORED",
+        ].index,
     )
 
 

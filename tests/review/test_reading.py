@@ -149,9 +149,6 @@ def test_a_truncated_plan_is_told_and_the_other_files_are_read(tmp_path: Path) -
         (b" \n\t\n", "is empty"),
         (b"PK\x03\x04\x14\x00rest", "binary form; write the plan with `terraform plan -out=tfplan` and"),
         (b"\x1f\x8b\x08rest", "compressed with gzip"),
-        (TEXT.encode("utf-16"), "is UTF-16"),
-        (TEXT.encode("utf-16-be"), "is UTF-16"),
-        (TEXT.encode("utf-16-le"), "is UTF-16"),
         (
             TEXT.replace("1.11.4", "ä").encode("latin-1"),
             "is not UTF-8 text: byte {} is wrong".format(TEXT.index("1.11.4") + 1),
@@ -350,3 +347,10 @@ def test_any_bytes_are_documents_or_a_problem(raw: bytes) -> None:
     documents, _ = documents_in(raw)
     assert documents
     assert all((document.content is None) == bool(document.problem) for document in documents)
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-be", "utf-16-le", "utf-8-sig"])
+def test_a_plan_of_windows_powershell_is_read(tmp_path: Path, encoding: str) -> None:
+    (tmp_path / "dev-service.json").write_bytes(TEXT.encode(encoding))
+    (stack,) = read_stacks([tmp_path])
+    assert stack.plan is not None

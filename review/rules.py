@@ -1,0 +1,157 @@
+"""Reads a user's own `review.toml`: rows of the table, ignored points, thresholds, a text for the comment.
+
+The file has the keys of a table (`review.table`) and `text`, `fail_on`, `fail_weight` and `[[ignore]]`.
+"""
+
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any, Final
+
+from review.model import ABSENT, Concern, Flag, Verdict
+from review.table import Table, TableError, default_table, extended
+
+NAME: Final = "review.toml"
+"""The file that is looked for beside the plans."""
+
+_KEYS: Final = frozenset(
+    ("any", "fail_on", "fail_weight", "ignore", "means", "names", "points", "text", "types", "units")
+)
+_IGNORE: Final = frozenset(("title", "address", "reason", "until"))
+
+
+class RulesError(Exception):
+    """A file of rules is wrong; the text says where, and what is allowed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ignore:
+    """A point that is not counted, by title and address (`*` stands for anything), until a day."""
+
+    title: str
+    address: str
+    reason: str
+    until: date
+
+    def matches(self, flag: Flag) -> bool:
+        """Returns whether it is about a flag."""
+        return fnmatchcase(flag.title, self.title) and fnmatchcase(flag.address, self.address)
+
+
+@dataclass(frozen=True, slots=True)
+class Ignored:
+    """A flag that a rule takes out of the verdict."""
+
+    flag: Flag
+    ignore: Ignore
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What a team decides about its reviews.
+
+    A review fails (exit status 4) if its verdict is `fail_on` or worse, or a point weighs `fail_weight` or
+    more.
+    """
+
+    table: Table = field(default_factory=default_table)
+    ignores: tuple[Ignore, ...] = ()
+    expired: tuple[Ignore, ...] = ()
+    fail_on: Verdict | None = None
+    fail_weight: int | None = None
+    text: str = ""
+
+    def split(self, flags: Iterable[Flag]) -> tuple[tuple[Flag, ...], tuple[Ignored, ...]]:
+        """Returns the flags that count, and those that a rule ignores."""
+        counted: list[Flag] = []
+        ignored: list[Ignored] = []
+        for flag in flags:
+            rule = next((each for each in self.ignores if each.matches(flag)), None)
+            if rule is None:
+                counted.append(flag)
+            else:
+                ignored.append(Ignored(flag, rule))
+        return tuple(counted), tuple(ignored)
+
+    def expired_flags(self, stack: str) -> tuple[Flag, ...]:
+        """Returns a flag for each ignore whose day has passed."""
+        reason = "The rule no longer holds: remove it, or give it another day."
+        return tuple(
+            Flag(
+                Concern.OTHER,
+                stack,
+                NAME,
+                "Ignore rule expired",
+                reason,
+                ("ignore", each.title, each.address),
+                each.until.isoformat(),
+                ABSENT,
+                weight=35,
+            )
+            for each in self.expired
+        )
+
+
+def find_rules(plans: Iterable[Path]) -> Path | None:
+    """Returns the file of rules beside the plans, if there is one."""
+    folders = dict.fromkeys(plan if plan.is_dir() else plan.absolute().parent for plan in plans)
+    return next((folder / NAME for folder in folders if (folder / NAME).is_file()), None)
+
+
+def read_rules(path: Path, today: date) -> Rules:
+    """Reads a file of rules as they are on a day. Raises RulesError."""
+    try:
+        document = tomllib.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise RulesError(f"{path} cannot be read: {error.strerror or error}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise RulesError(f"{path} is not TOML: {error}") from None
+    for key in document:
+        if key not in _KEYS:
+            raise RulesError(f"{path}: {key}: no such key; use {', '.join(sorted(_KEYS))}")
+    try:
+        table = extended(default_table(), document, str(path))
+    except TableError as error:
+        raise RulesError(str(error)) from None
+    listed = document.get("ignore", [])
+    if not isinstance(listed, list):
+        raise RulesError(f"{path}: ignore = {listed!r}: write each one as [[ignore]]")
+    ignores = [_ignore(each, f"{path}: ignore[{place}]") for place, each in enumerate(listed)]
+    return Rules(
+        table,
+        tuple(each for each in ignores if each.until >= today),
+        tuple(each for each in ignores if each.until < today),
+        _verdict(document.get("fail_on"), path),
+        _weight(document.get("fail_weight"), path),
+        str(document.get("text", "")),
+    )
+
+
+def _ignore(said: Mapping[str, Any], place: str) -> Ignore:
+    for key in said:
+        if key not in _IGNORE:
+            raise RulesError(f"{place}.{key}: no such key; use {', '.join(sorted(_IGNORE))}")
+    for key in ("title", "reason"):
+        if not isinstance(said.get(key), str) or not said[key].strip():
+            raise RulesError(f"{place}.{key} is missing: say which point, and why it is ignored")
+    until = said.get("until")
+    if type(until) is not date:
+        raise RulesError(f"{place}.until = {until!r}: give the last day, such as 2027-06-30")
+    return Ignore(said["title"], str(said.get("address", "*")), said["reason"], until)
+
+
+def _verdict(said: object, path: Path) -> Verdict | None:
+    if said is None:
+        return None
+    if not isinstance(said, str) or said not in Verdict.__members__:
+        raise RulesError(f"{path}: fail_on = {said!r}: use one of {', '.join(Verdict.__members__)}")
+    return Verdict[said]
+
+
+def _weight(said: object, path: Path) -> int | None:
+    if said is None or (isinstance(said, int) and not isinstance(said, bool) and 0 <= said <= 100):
+        return said
+    raise RulesError(f"{path}: fail_weight = {said!r}: must be a whole number from 0 to 100")

@@ -1,0 +1,284 @@
+"""Reads the tables that say what a change of an attribute means, and finds the row of a change in them.
+
+The tables are data: `tables/aws.toml` explains the format, which a user's own file shares (`review.rules`).
+"""
+
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Final
+
+from review.model import Concern
+
+TABLES: Final = Path(__file__).parent / "tables"
+
+HARMLESS: Final = "harmless"
+ANALYSED: Final = "analysed"
+"""The word of rows whose attribute a module of `review.flags` reads: policies, rules, containers."""
+
+CONDITIONS: Final = frozenset(
+    (
+        "off",
+        "on",
+        "unset",
+        "set",
+        "zero",
+        "from_zero",
+        "lowered",
+        "raised",
+        "removed",
+        "added",
+        "unknown",
+        "any",
+    )
+)
+
+_MEANING: Final = frozenset(("concern", "weight", "title", "reason", "source", "created", "values"))
+_DELETION: Final = frozenset(
+    ("holds", "stops", "guards", "revision", "reason", "weight", "shows", "source", "concern", "replaced")
+)
+_KINDS: Final = ("holds", "stops", "guards", "revision")
+
+Where = tuple[str, ...]
+
+
+class TableError(Exception):
+    """A table is not built as it has to be; the text says where, and what is allowed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """What a change means, and how grave that is: `weight` from 0 to 100.
+
+    `created` says that it also holds for a new resource that is created so. `values` says whether a
+    person can compare the old and the new value.
+    """
+
+    concern: Concern
+    weight: int
+    title: str
+    reason: str
+    source: str = ""
+    created: bool = False
+    values: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A condition of a row, with the words of `= A | B` or `not A | B`; without a meaning it is harmless."""
+
+    condition: str
+    words: frozenset[str]
+    meaning: Meaning | None
+
+
+@dataclass(frozen=True, slots=True)
+class Deletion:
+    """What the deletion of a resource does: `kind` is holds, stops, guards or revision, `text` its words."""
+
+    kind: str
+    text: str
+    weight: int
+    title: str = ""
+    shows: tuple[str, ...] = ()
+    concern: Concern = Concern.RUNTIME
+    source: str = ""
+    replaced: str = ""
+    """The title of a replacement, where that does the same as a deletion."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """The rows of a resource type by the path of the attribute."""
+
+    rows: Mapping[Where, tuple[Case, ...]] = field(default_factory=dict)
+    deleted: Deletion | None = None
+    created: Meaning | None = None
+    prefix: str = ""
+
+    def row(self, path: Where) -> Where | None:
+        """Returns the path of the longest row that holds for an attribute."""
+        for length in range(len(path), 0, -1):
+            if path[:length] in self.rows:
+                return path[:length]
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """All rows: by resource type, and those for every type whose name begins with a prefix."""
+
+    types: Mapping[str, Kind]
+    every: tuple[Kind, ...]
+    points: Mapping[str, int]
+    means: Mapping[str, Meaning]
+    names: Mapping[str, str] = field(default_factory=dict)
+    """What a person calls an attribute."""
+    units: Mapping[str, str] = field(default_factory=dict)
+    """The unit of an attribute's value."""
+
+    def find(self, type: str, path: Where) -> tuple[Where, tuple[Case, ...]] | None:
+        """Returns the row that judges an attribute, with its path; None if nobody knows the attribute."""
+        kind = self.types.get(type)
+        kinds = [kind] if kind else []
+        kinds += [each for each in self.every if type.startswith(each.prefix)]
+        found = [(where, each.rows[where]) for each in kinds if (where := each.row(path)) is not None]
+        # The longest row knows most; of two, that of the type.
+        return max(found, key=lambda each: len(each[0]), default=None)
+
+    def deletion(self, type: str) -> Deletion | None:
+        """Returns what a deletion of the type does."""
+        kind = self.types.get(type)
+        return kind.deleted if kind else None
+
+    def is_revision(self, type: str) -> bool:
+        """Returns whether a replacement or deletion of the type destroys nothing."""
+        deletion = self.deletion(type)
+        return deletion is not None and deletion.kind == "revision"
+
+
+@lru_cache(maxsize=1)
+def default_table() -> Table:
+    """Returns the table of this package."""
+    table = Table({}, (), {}, {})
+    for path in sorted(TABLES.glob("*.toml")):
+        table = extended(table, tomllib.loads(path.read_text("utf-8")), path.name)
+    return table
+
+
+def holding_types() -> frozenset[str]:
+    """Returns the resource types that hold data."""
+    types = default_table().types
+    return frozenset(name for name, kind in types.items() if kind.deleted and kind.deleted.kind == "holds")
+
+
+def extended(table: Table, document: Mapping[str, Any], place: str) -> Table:
+    """Returns the table with the rows of a document added, which override those of the same attribute.
+
+    Raises TableError.
+    """
+    means = {
+        **table.means,
+        **{key: _meaning(each, f"{place}: means.{key}") for key, each in _tables(document, "means", place)},
+    }
+    types = dict(table.types)
+    for name, each in _tables(document, "types", place):
+        types[name] = _kind(each, means, types, f"{place}: types.{name}", types.get(name, Kind()))
+    every = list(table.every)
+    if "any" in document:
+        (_, general), *_ = _tables({"any": {"any": document["any"]}}, "any", place)
+        every.append(
+            replace(_kind(general, means, types, f"{place}: any", Kind()), prefix=document.get("prefix", ""))
+        )
+    points = {**table.points, **document.get("points", {})}
+    names, units = (
+        {**known, **document.get(key, {})} for key, known in (("names", table.names), ("units", table.units))
+    )
+    return Table(types, tuple(every), points, means, names, units)
+
+
+def _tables(document: Mapping[str, Any], key: str, place: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    found = document.get(key, {})
+    if not isinstance(found, Mapping):
+        raise TableError(f"{place}: {key} = {found!r}: must be a table")
+    for name, each in found.items():
+        if not isinstance(each, Mapping):
+            raise TableError(f"{place}: {key}.{name} = {each!r}: must be a table")
+        yield name, each
+
+
+def _meaning(said: Mapping[str, Any], place: str) -> Meaning:
+    _check_keys(said, _MEANING, place)
+    for key in ("title", "reason"):
+        if not isinstance(said.get(key), str) or not said[key]:
+            raise TableError(f"{place}.{key} is missing: give the words of the point")
+    return Meaning(
+        _concern(said, place),
+        _weight(said, place),
+        said["title"],
+        said["reason"],
+        str(said.get("source", "")),
+        said.get("created", False) is True,
+        said.get("values", True) is True,
+    )
+
+
+def _kind(
+    said: Mapping[str, Any], means: Mapping[str, Meaning], types: Mapping[str, Kind], place: str, known: Kind
+) -> Kind:
+    if "same_as" in said:
+        if said["same_as"] not in types:
+            raise TableError(f"{place}.same_as = {said['same_as']!r}: no such type stands above")
+        return types[said["same_as"]]
+    rows = dict(known.rows)
+    deleted, created = known.deleted, known.created
+    for key, value in said.items():
+        if key == HARMLESS and isinstance(value, list):
+            rows |= {tuple(str(name).split(".")): (Case("any", frozenset(), None),) for name in value}
+        elif key == "deleted" and isinstance(value, Mapping):
+            deleted = _deletion(value, f"{place}.deleted")
+        elif key == "created":
+            created = _named(value, means, f"{place}.created")
+        else:
+            rows[tuple(key.split("."))] = tuple(_cases(value, means, f"{place}.{key}"))
+    return Kind(rows, deleted, created)
+
+
+def _cases(value: object, means: Mapping[str, Meaning], place: str) -> Iterator[Case]:
+    said = value if isinstance(value, Mapping) else {"any": value}
+    for condition, word in said.items():
+        name, _, words = condition.partition(" ")
+        if not (condition in CONDITIONS or (name in ("=", "not") and words.strip())):
+            allowed = ", ".join(sorted(CONDITIONS))
+            raise TableError(f'{place}: condition {condition!r}: use {allowed}, "= A | B" or "not A | B"')
+        listed = frozenset(each.strip().lower() for each in words.split("|")) if words else frozenset()
+        yield Case(name, listed, _named(word, means, place))
+
+
+def _named(word: object, means: Mapping[str, Meaning], place: str) -> Meaning | None:
+    if word in (HARMLESS, ANALYSED):
+        return None
+    if not isinstance(word, str) or word not in means:
+        raise TableError(f"{place} = {word!r}: not a meaning; use harmless or a name under [means]")
+    return means[word]
+
+
+def _deletion(said: Mapping[str, Any], place: str) -> Deletion:
+    _check_keys(said, _DELETION, place)
+    kinds = [kind for kind in _KINDS if isinstance(said.get(kind), str)]
+    if len(kinds) != 1:
+        raise TableError(f"{place}: give one of {', '.join(_KINDS)}")
+    kind = kinds[0]
+    concerns = {"holds": Concern.DATA_LOSS, "guards": Concern.PROTECTION}
+    return Deletion(
+        kind,
+        str(said.get("reason", "")) if kind == "guards" else said[kind],
+        0 if kind == "revision" else _weight(said, place),
+        said[kind] if kind == "guards" else "",
+        tuple(said.get("shows", ())),
+        _concern(said, place) if "concern" in said else concerns.get(kind, Concern.RUNTIME),
+        str(said.get("source", "")),
+        str(said.get("replaced", "")),
+    )
+
+
+def _check_keys(said: Mapping[str, Any], known: frozenset[str], place: str) -> None:
+    for key in said:
+        if key not in known:
+            raise TableError(f"{place}.{key}: no such key; use {', '.join(sorted(known))}")
+
+
+def _concern(said: Mapping[str, Any], place: str) -> Concern:
+    names = {concern.name.lower(): concern for concern in Concern}
+    if said.get("concern") not in names:
+        raise TableError(f"{place}.concern = {said.get('concern')!r}: use {', '.join(names)}")
+    return names[said["concern"]]
+
+
+def _weight(said: Mapping[str, Any], place: str) -> int:
+    weight = said.get("weight")
+    if not isinstance(weight, int) or isinstance(weight, bool) or not 0 <= weight <= 100:
+        raise TableError(f"{place}.weight = {weight!r}: must be a whole number from 0 to 100")
+    return weight

@@ -1,0 +1,120 @@
+"""A team's own review.toml: rows, ignored points, thresholds, text."""
+
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from review.model import Verdict
+from review.rendering.comment import render
+from review.rules import Rules, RulesError, find_rules, read_rules
+from tests.review import command
+from tests.review.rendering import change, review, stack
+
+TODAY = date(2027, 1, 31)
+LOWER = change(
+    "aws_cloudwatch_log_group.web", before={"retention_in_days": 30}, after={"retention_in_days": 7}
+)
+IGNORE = """
+[[ignore]]
+title = "Kept for less time"
+address = "aws_cloudwatch_log_group.*"
+reason = "logs go to the archive as well"
+until = 2027-01-31
+"""
+
+
+def rules(tmp_path: Path, text: str, today: date = TODAY) -> Rules:
+    path = tmp_path / "review.toml"
+    path.write_text(text)
+    return read_rules(path, today)
+
+
+def test_an_ignored_point_is_not_counted_and_is_shown_with_its_reason(tmp_path: Path) -> None:
+    found = review(stack(LOWER), rules=rules(tmp_path, IGNORE))
+    assert found.verdict is Verdict.SAFE
+    text = render(found)
+    assert "<summary>Ignored by rule (1)</summary>" in text
+    assert "`logs go to the archive as well`, until 2027-01-31" in text
+
+
+def test_an_expired_ignore_is_a_point_and_ignores_nothing(tmp_path: Path) -> None:
+    found = review(stack(LOWER), rules=rules(tmp_path, IGNORE, date(2027, 2, 1)))
+    titles = [flag.title for flag in found.stacks[0].flags]
+    assert titles == ["Kept for less time", "Ignore rule expired"]
+
+
+def test_a_row_is_added_and_another_overridden(tmp_path: Path) -> None:
+    text = """
+[means.small]
+concern = "runtime"
+weight = 90
+title = "Our word"
+reason = "Our reason."
+
+[types.aws_cloudwatch_log_group]
+retention_in_days = "harmless"
+
+[types.example_thing]
+size = { lowered = "small" }
+"""
+    decided = rules(tmp_path, text)
+    assert review(stack(LOWER), rules=decided).verdict is Verdict.SAFE
+    smaller = change("example_thing.x", before={"size": 3}, after={"size": 2})
+    (flag,) = review(stack(smaller), rules=decided).stacks[0].flags
+    assert (flag.title, flag.weight) == ("Our word", 90)
+
+
+@pytest.mark.parametrize(
+    ("text", "fails"),
+    [
+        ("fail_on = 'REVIEW'", True),
+        ("fail_on = 'DESTRUCTIVE'", False),
+        ("fail_weight = 64", True),
+        ("fail_weight = 65", False),
+        ("", False),
+    ],
+)
+def test_a_threshold_makes_the_review_fail(tmp_path: Path, text: str, fails: bool) -> None:
+    assert review(stack(LOWER), rules=rules(tmp_path, text)).fails is fails
+
+
+def test_a_text_of_ones_own_stands_in_the_comment_as_it_is_written(tmp_path: Path) -> None:
+    found = review(stack(LOWER), rules=rules(tmp_path, 'text = "Ask <b>@platform</b> first."'))
+    assert "```\nAsk <b>@platform</b> first.\n```" in render(found)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("fail_on = 'BAD'", "fail_on = 'BAD': use one of NO_CHANGES, SAFE, UNJUDGED"),
+        ("fail_weight = 101", "fail_weight = 101: must be a whole number from 0 to 100"),
+        ("colour = 1", "colour: no such key; use any, fail_on"),
+        ("ignore = 1", "ignore = 1: write each one as [[ignore]]"),
+        ("[[ignore]]\ntitle = 'x'", "ignore[0].reason is missing"),
+        ("[[ignore]]\ntitle = 'x'\nreason = 'y'", "ignore[0].until = None: give the last day"),
+        ("[[ignore]]\nwhen = 1", "ignore[0].when: no such key"),
+        ("[types.x]\nsize = 'mystery'", "types.x.size = 'mystery': not a meaning"),
+        ("=", "is not TOML"),
+    ],
+)
+def test_a_wrong_file_is_told_with_file_key_and_what_is_allowed(
+    tmp_path: Path, text: str, words: str
+) -> None:
+    with pytest.raises(RulesError) as caught:
+        rules(tmp_path, text)
+    assert str(caught.value).startswith(str(tmp_path / "review.toml"))
+    assert words in str(caught.value)
+
+
+def test_the_file_is_found_beside_the_plans_and_decides_the_exit_status(tmp_path: Path) -> None:
+    plan = Path(__file__).with_name("cases") / "fewer-tasks.json"
+    (tmp_path / "dev-service.json").write_bytes(plan.read_bytes())
+    assert find_rules([tmp_path]) is None
+    (tmp_path / "review.toml").write_text("fail_on = 'REVIEW'")
+    assert find_rules([tmp_path / "dev-service.json"]) == tmp_path / "review.toml"
+    assert command.run(tmp_path, "--commit", "", "--run-url", "").returncode == 4
+    (tmp_path / "review.toml").write_text("fail_on = 1")
+    done = command.run(tmp_path, "--commit", "", "--run-url", "")
+    assert done.returncode == 2
+    assert "fail_on = 1: use one of" in done.stderr

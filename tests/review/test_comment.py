@@ -191,7 +191,9 @@ def test_verdict_table_and_flags_stay_when_the_groups_go() -> None:
 
 def test_what_is_destroyed_outlasts_what_is_created() -> None:
     replaced = change("aws_iam_role.kept", Action.REPLACE)
-    created = [change(f"aws_thing.made_{index:03}", Action.CREATE) for index in range(400)]
+    created = [
+        change(f"aws_thing.made_{index:03}", Action.CREATE, after={"size": index}) for index in range(400)
+    ]
     text = render(review(stack(replaced, *created)), 4_000)
     assert "- size: 1  # forces the replacement" in text
     listed = len(re.findall(r"- `aws_thing\.made_\d+`", text))
@@ -440,7 +442,10 @@ def test_new_resources_tell_what_is_set_and_count_what_is_not_known() -> None:
 def test_tags_that_all_new_resources_have_are_told_once() -> None:
     after = {"tags_all": {"project": "oaktree", "name": "a"}, "tags": {"name": "a"}}
     other = {"tags_all": {"project": "oaktree", "name": "b", "team": "c"}, "tags": {"name": "b"}}
-    created = [change(f"aws_thing.{name}", Action.CREATE, after=after) for name in "abc"]
+    created = [
+        change(f"aws_thing.{name}", Action.CREATE, after={**after, "size": place})
+        for place, name in enumerate("abc")
+    ]
     text = render(review(stack(*created, change("aws_thing.d", Action.CREATE, after=other))))
     assert text.count('oaktree"') == 1
     assert '+ tags_all: {"team": "c"}' in text

@@ -20,6 +20,7 @@ from review.rendering.head import COLUMNS
 from review.rendering.markdown import visible
 from review.rendering.verdict_file import verdict_json
 from review.rendering.wording import SYMBOLS
+from review.table import default_table
 from review.verdicts import Review, review_of
 from tests.review import command
 from tests.review.plan_documents import (
@@ -38,7 +39,7 @@ from tests.review.rendering import MARKER, assert_well_formed, free_text, tokens
 EVERYTHING = 100_000_000
 """A budget that leaves nothing out."""
 
-NEW_REVISIONS = ("aws_ecs_task_definition",)
+NEW_REVISIONS = tuple(name for name in default_table().types if default_table().is_revision(name))
 """Of the types that are generated, those of which a replacement only makes a new version."""
 
 

@@ -13,7 +13,15 @@ from ops.local.runners import SMALLEST_TASK_MIB, STOP_SECONDS
 from tests.places import ROOT
 from tests.webapp.processes import running_app, running_moto
 from tests.webapp.waiting import soon
-from webapp.contract import EXPIRY_ATTRIBUTE, PARTITION_KEY, PORT, SORT_KEY, USER, variable_names
+from webapp.contract import (
+    EXPIRY_ATTRIBUTE,
+    PARTITION_KEY,
+    PORT,
+    SORT_KEY,
+    USER,
+    Configuration,
+    variable_names,
+)
 
 FILE = ROOT / "docker/compose.yaml"
 
@@ -49,10 +57,13 @@ def test_the_app_is_built_from_the_dockerfile(services: dict[str, dict[str, Any]
     assert (FILE.parent / build["context"] / build["dockerfile"]).resolve() == ROOT / "docker/Dockerfile"
 
 
-def test_the_app_gets_every_variable_of_the_contract(services: dict[str, dict[str, Any]]) -> None:
+def test_the_app_gets_every_variable_that_it_needs_and_no_unknown_one(
+    services: dict[str, dict[str, Any]],
+) -> None:
     given = set(services["web"]["environment"])
-    assert {name for name in given if not name.startswith("AWS_")} == variable_names() - {"AWS_REGION"}
-    assert "AWS_REGION" in given
+    needed = {name.upper() for name, field in Configuration.model_fields.items() if field.is_required()}
+    assert needed <= given
+    assert {name for name in given if not name.startswith("AWS_")} <= variable_names()
 
 
 def test_moto_is_that_of_the_lock(services: dict[str, dict[str, Any]]) -> None:

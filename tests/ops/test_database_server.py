@@ -23,6 +23,7 @@ from ops.local.database_server import binaries
 from ops.local.database_server.binaries import find_binaries, reachable
 from ops.local.database_server.cluster import PASSWORD_VARIABLE, Cluster
 from ops.local.ports import HOST, answers, free_port
+from tests.webapp.waiting import soon
 
 pytestmark = pytest.mark.skipif(find_binaries() is None, reason="no PostgreSQL for this machine")
 
@@ -118,9 +119,14 @@ def test_large_answers_and_requests_arrive_whole(server: Server) -> None:
 
 
 def test_a_session_is_cancelled_from_another_connection(server: Server) -> None:
-    with server.connect() as connection:
+    with server.connect() as connection, server.connect() as other:
+        other.autocommit = True
         connection.execute("SET statement_timeout = 0")
         connection.pgconn.send_query(b"SELECT pg_sleep(600)")
+        # What does not run yet cannot be cancelled.
+        running = "SELECT count(*) FROM pg_stat_activity WHERE pid = %s AND wait_event = 'PgSleep'"
+        pid = connection.info.backend_pid
+        soon(lambda: other.execute(running, [pid]).fetchone(), lambda row: row == (1,))
         connection.cancel_safe(timeout=10)
         while (result := connection.pgconn.get_result()) is not None:
             assert result.error_field(psycopg.pq.DiagnosticField.SQLSTATE) == b"57014"

@@ -15,11 +15,13 @@ from policy_sentry.querying.actions import get_action_data
 from tests.stacks.terraform_json import Stack
 
 IN_THE_WHOLE_ACCOUNT = {
+    "AppVolumes",
     "ChangeCompositeAlarms",
     "ChangeNetworks",
     "ChangeOwn",
     "ChangeScaling",
     "ChangeTasksAndScaling",
+    "CheckVolumes",
     "Create",
     "Describe",
     "ListTasks",

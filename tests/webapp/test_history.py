@@ -540,6 +540,7 @@ def test_head_answers_as_well(desk: App) -> None:
 def test_a_table_that_is_not_there_is_told_without_its_name(serial_aws: str) -> None:
     with running_app(environ_of(serial_aws) | {"TABLE": "secret-table"}) as app:
         answer = app.client.get(f"{HISTORY_PATH}?component=services.web")
-    assert answer.status_code == 500
+    assert answer.status_code == 503
+    assert answer.headers["retry-after"] == "10"
     assert answer.headers["content-type"] == "application/problem+json"
     assert "secret-table" not in answer.text

@@ -140,14 +140,14 @@ def database(limits: Thresholds, identifier: str) -> Watched:
 
 
 def rotation(state_machine: str) -> Watched:
-    """Watches what deploys the services of a database anew, by its state machine's ARN.
+    """Watches what redeploys the services that use a database, by its state machine's ARN.
 
     Source: Step Functions Developer Guide, "Execution metrics".
     """
     failed = Metric(STEP_FUNCTIONS, "ExecutionsFailed", "Sum", {"StateMachineArn": state_machine})
     alarm = Alarm(
         "not-rotated",
-        "The password has changed, and services could not be deployed anew: tasks still have the old one",
+        "The password changed, and services that use it were not redeployed: tasks still have the old one",
         (failed,),
         0,
         1,

@@ -34,6 +34,7 @@ def read(platform: Platform, account_id: str) -> tuple[Statement, ...]:
                 "chatbot:ListMicrosoftTeamsChannelConfigurations",
                 "chatbot:ListTagsForResource",
                 "cloudtrail:DescribeTrails",
+                "cloudtrail:GetEventSelectors",
                 "cloudtrail:GetTrailStatus",
                 "cloudwatch:DescribeAlarms",
                 "cloudwatch:GetDashboard",

@@ -6,7 +6,7 @@ it reviews may be what the account lacks. A check that may not look is neither p
 """
 
 import functools
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from threading import Lock
@@ -258,7 +258,7 @@ def subscription(platform: Platform, environment: Environment, client: Client) -
 
 
 def trail(platform: Platform, environment: Environment, client: Client) -> Iterator[Remark]:
-    """Looks whether a trail logs in the region, without which nobody hears of a new database password.
+    """Looks whether a trail logs management events in the region: by them, services get a new password.
 
     Sources: AWS Secrets Manager User Guide, "Match AWS Secrets Manager events with Amazon EventBridge"; AWS
     CloudTrail API Reference, DescribeTrails: it lists trails of other regions that log here, too.
@@ -275,15 +275,39 @@ def trail(platform: Platform, environment: Environment, client: Client) -> Itera
     if not using:
         return
     cloudtrail = client("cloudtrail", environment.region)
-    trails = [each["TrailARN"] for each in cloudtrail.describe_trails()["trailList"]]
-    if not any(cloudtrail.get_trail_status(Name=arn)["IsLogging"] for arn in trails):
+    trails = cloudtrail.describe_trails()["trailList"]
+    if not any(
+        cloudtrail.get_trail_status(Name=each["TrailARN"])["IsLogging"]
+        and _logs_changes(
+            client("cloudtrail", each["HomeRegion"]).get_event_selectors(TrailName=each["TrailARN"])
+        )
+        for each in trails
+    ):
         yield Remark(
             "warns",
             f"{_key(platform, environment, 'databases')}: account {environment.account_id} has no CloudTrail "
-            f"trail that logs in {environment.region}: when RDS changes the password of {', '.join(using)}, "
-            "running tasks keep the old one",
-            "Create a trail that logs management events.",
+            f"trail that logs management events in {environment.region}: when RDS changes the password of "
+            f"{', '.join(using)}, running tasks keep the old one",
+            "Create a trail that logs write management events, or let an existing one log them.",
         )
+
+
+def _logs_changes(selectors: Mapping[str, Any]) -> bool:
+    """Returns whether a trail with these event selectors logs write management events.
+
+    A trail without any logs all management events. Source: AWS CloudTrail User Guide, "Logging management
+    events", and API Reference, EventSelector and AdvancedFieldSelector.
+    """
+    basic, advanced = selectors.get("EventSelectors") or [], selectors.get("AdvancedEventSelectors") or []
+    if not basic and not advanced:
+        return True
+    fields = [{one["Field"]: one.get("Equals", []) for one in each["FieldSelectors"]} for each in advanced]
+    return any(
+        each.get("IncludeManagementEvents", True) and each.get("ReadWriteType", "All") != "ReadOnly"
+        for each in basic
+    ) or any(
+        "Management" in each.get("eventCategory", []) and each.get("readOnly") != ["true"] for each in fields
+    )
 
 
 def _subscriptions(
@@ -369,8 +393,8 @@ CHECKS: Final = (
     Check(
         "CloudTrail",
         kinds.SERVICE,
-        ("cloudtrail:DescribeTrails", "cloudtrail:GetTrailStatus"),
-        "a trail hears of new database passwords, or none is needed",
+        ("cloudtrail:DescribeTrails", "cloudtrail:GetEventSelectors", "cloudtrail:GetTrailStatus"),
+        "a trail logs new database passwords, or none is needed",
         _in_environment(trail),
     ),
 )

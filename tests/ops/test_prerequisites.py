@@ -1,6 +1,6 @@
 """What the account is asked before anything is changed, on the embedded AWS and on one that refuses."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -252,9 +252,13 @@ uses = ["databases.shop"]
 """
     platform = platform_with(tmp_path, dev=ENVIRONMENT + shop)
     (remark,) = found("CloudTrail", platform, client)
-    assert (remark.level, remark.mend) == ("warns", "Create a trail that logs management events.")
+    assert (remark.level, remark.mend) == (
+        "warns",
+        "Create a trail that logs write management events, or let an existing one log them.",
+    )
     assert remark.text.startswith(
-        f"environments/dev.toml: databases: account {ACCOUNT} has no CloudTrail trail"
+        f"environments/dev.toml: databases: account {ACCOUNT} has no CloudTrail trail "
+        f"that logs management events in {REGION}"
     )
     embedded.client("s3", "us-east-1", ACCOUNT).create_bucket(Bucket="trails-of-the-account")
     cloudtrail = embedded.client("cloudtrail", "us-east-1", ACCOUNT)
@@ -263,6 +267,26 @@ uses = ["databases.shop"]
     cloudtrail.start_logging(Name="all")
     assert found("CloudTrail", platform, client) == []
     assert found("CloudTrail", platform_with(tmp_path / "none", dev=ENVIRONMENT), client) == []
+    management = {"Field": "eventCategory", "Equals": ["Management"]}
+    data = [
+        {"Field": "eventCategory", "Equals": ["Data"]},
+        {"Field": "resources.type", "Equals": ["AWS::S3::Object"]},
+    ]
+    for selectors, logs in (
+        ({"EventSelectors": [{"ReadWriteType": "WriteOnly", "IncludeManagementEvents": True}]}, True),
+        ({"EventSelectors": [{"ReadWriteType": "ReadOnly", "IncludeManagementEvents": True}]}, False),
+        ({"EventSelectors": [{"ReadWriteType": "All", "IncludeManagementEvents": False}]}, False),
+        ({"AdvancedEventSelectors": [{"FieldSelectors": data}, {"FieldSelectors": [management]}]}, True),
+        ({"AdvancedEventSelectors": [{"FieldSelectors": data}]}, False),
+        (_advanced(management, {"Field": "readOnly", "Equals": ["true"]}), False),
+        (_advanced(management, {"Field": "readOnly", "Equals": ["false"]}), True),
+    ):
+        cloudtrail.put_event_selectors(TrailName="all", **selectors)
+        assert (found("CloudTrail", platform, client) == []) is logs, selectors
+
+
+def _advanced(*fields: Mapping[str, object]) -> dict[str, object]:
+    return {"AdvancedEventSelectors": [{"FieldSelectors": list(fields)}]}
 
 
 @pytest.mark.e2e

@@ -4,11 +4,15 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from stacks.values import Table, text, unique
+from stacks.values import IN_URL, Table, text, unique
 
 Words = Annotated[str, Field(min_length=1, max_length=80)]
 HttpsUrl = Annotated[
-    str, text(r"https://[^\s\"'<>;,@]{1,2000}", 'an address such as "https://www.example.com/logo.svg"')
+    str,
+    text(
+        rf"https://(?=.{{1,2000}}$)(?!.*[;,@])[A-Za-z0-9][A-Za-z0-9.-]*(:\d{{1,5}})?([/?#](#|{IN_URL})*)?",
+        'an address such as "https://www.example.com/logo.svg"',
+    ),
 ]
 
 

@@ -39,6 +39,9 @@ EXISTING: Final = {
 }
 """Kinds of stores that may be there already, and the form of their names."""
 
+LONGEST_KEY: Final = 63
+"""Characters of a key that the status app takes; see `webapp.components.ID_PATTERN`."""
+
 RESERVED_TOPICS: Final = frozenset({"alarms", "on-call"})
 RESERVED_BUCKETS: Final = frozenset({"access-logs"})
 """Names of topics and buckets that something else of an environment has."""
@@ -59,6 +62,11 @@ def store_problems(environment: Environment, project: Project | None) -> Iterato
     """
     runs_status = any(service.kind == "status" for service in environment.services.values())
     yield from _existing_problems(environment, project)
+    for kind in KINDS if runs_status else ():
+        for key in of_kind(environment, kind):
+            if len(key) > LONGEST_KEY:
+                allowed = f"a shorter name: it has {len(key)} characters, the status app takes {LONGEST_KEY}"
+                yield Problem((kind, key), None, allowed)
     for key, database in environment.databases.items():
         if not database.existing:
             problems = _database_problems(environment, key, database)
@@ -97,6 +105,7 @@ def _existing_problems(environment: Environment, project: Project | None) -> Ite
                 "enabled",
                 "existing",
                 "name",
+                "row",
                 "database",
                 "secret",
                 *(("visibility_timeout",) * (kind == "queues")),

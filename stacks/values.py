@@ -18,6 +18,9 @@ T = TypeVar("T")
 DEEPEST_PATH: Final = 4
 """Most parts of a path that the load balancer sends to a service."""
 
+IN_URL: Final = r"(?:[\w.~!$&()*+,;=:@/?-]|%[0-9A-Fa-f]{2})"
+"""A character of a path or query: those of RFC 3986 but for the quote, which the status app refuses."""
+
 UseKind = Literal["services", "databases", "caches", "queues", "topics", "buckets", "tables", "volumes"]
 """The tables of the settings whose entries a service can use."""
 
@@ -183,7 +186,14 @@ RepositoryPath = Annotated[
 RequestPath = Annotated[
     str, text(r"/[\w.~/-]*", 'the beginning of a path, such as "/api"'), AfterValidator(_request_path)
 ]
-HealthPath = Annotated[str, text(r"/[^\s#]{0,1023}", 'a path such as "/health"')]
+HealthPath = Annotated[
+    str,
+    text(
+        rf"(?=.{{1,1024}}$)/{IN_URL}*",
+        'a path of at most 1024 characters, such as "/health", with others than letters, digits and '
+        "-._~!$&()*+,;=:@/? percent-encoded, such as %27",
+    ),
+]
 HealthStatus = Annotated[
     str,
     text(

@@ -188,7 +188,14 @@ def _services(project: Project, environment: Environment) -> Iterator[Component]
         if service.kind == "job":
             arn = naming.state_machine_arn(project.name, environment, key)
             yield _component(
-                word, Kind.JOB, _title(key), JOBS, arn, service.row, schedule=schedule_of(service)
+                word,
+                Kind.JOB,
+                _title(key),
+                JOBS,
+                arn,
+                service.row,
+                schedule=schedule_of(service),
+                overlaps=service.overlap,
             )
             continue
         name = naming.service_name(project.name, environment.name, key)
@@ -206,6 +213,7 @@ def _services(project: Project, environment: Environment) -> Iterator[Component]
             name,
             service.row,
             slow_after=service.row.slow_after,
+            rests=any(not limits.min_capacity for limits in service.scaling.schedule),
             statuses=asked[word].statuses if word in asked else None,
         )
 
@@ -251,6 +259,8 @@ def _component(
     row: Row,
     *,
     schedule: Calendar | Interval | None = None,
+    overlaps: bool = False,
+    rests: bool = False,
     slow_after: int | None = None,
     statuses: str | None = None,
     queue: str | None = None,
@@ -264,6 +274,8 @@ def _component(
         public=row.public,
         resource=resource,
         schedule=schedule,
+        overlaps=overlaps,
+        rests=rests,
         slow_after=slow_after,
         statuses=statuses,
         queue=queue,

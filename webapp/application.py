@@ -26,7 +26,7 @@ from webapp.resources import Resources, Shutdown
 from webapp.responses import handle_aws_error, handle_http_exception, handle_unexpected_error
 from webapp.router import Router
 from webapp.settings import Settings
-from webapp.status import StatusCache, stale_after
+from webapp.status import StatusCache, overdue_after
 from webapp.table_client import TableClient
 
 
@@ -56,7 +56,8 @@ def _lifespan(
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[Resources]:
         shutdown.begin()
-        board = Board(settings.watched, utc_now(), stale_after(settings))
+        overdue = {each.id: overdue_after(each, settings) for each in settings.watched.values()}
+        board = Board(settings.watched, utc_now(), overdue)
         async with open_clients(settings) as clients:
             admission = Admission(CONNECTIONS_FOR_REQUESTS, WAITING_REQUESTS)
             table = TableClient(clients.dynamodb, settings.table, settings.service, admission)

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import aiohttp
@@ -180,7 +181,10 @@ class Clients:
     """Those of the checks, as botocore names the services."""
 
     http: aiohttp.ClientSession
-    """For probes."""
+    """For probes. It keeps no cookies, as those of a load balancer would lead each probe to the same task."""
+
+    opened_at: datetime
+    """When the app started."""
 
     def of(self, service: str) -> Any:
         """Returns the checks' client of an AWS service."""
@@ -215,7 +219,8 @@ async def open_clients(settings: Settings) -> AsyncIterator[Clients]:
                 service: await client(service, _region(service, settings), CONNECTIONS_FOR_CHECKS * count)
                 for service, count in called.items()
             },
-            http=await stack.enter_async_context(aiohttp.ClientSession()),
+            http=await stack.enter_async_context(aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar())),
+            opened_at=datetime.now(UTC),
         )
 
 

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Final
 
 from webapp.calls import FailureKind
@@ -11,6 +12,8 @@ from webapp.history.models import Availability, Day
 from webapp.history.timeline import Timeline
 from webapp.incidents.models import Incident
 from webapp.states import Finding, State
+
+_OVERDUE: Final = 35.0
 
 NOT_CHECKED: Final = Finding(State.UNKNOWN, "Not checked yet.")
 
@@ -76,12 +79,18 @@ class Snapshot:
 class Board:
     """Holds the current snapshot and wakes tasks that wait for the next one.
 
+    `overdue_after` has the seconds after which the check of a component is overdue, 35 by default.
     `timelines` have the states since the recorder last wrote them.
     """
 
-    def __init__(self, components: Iterable[str], now: datetime, overdue: float = 35.0) -> None:
+    def __init__(
+        self,
+        components: Iterable[str],
+        now: datetime,
+        overdue_after: Mapping[str, float] = MappingProxyType({}),
+    ) -> None:
         self.snapshot = Snapshot(0, {name: Result(name, NOT_CHECKED, None, now) for name in components})
-        self.timelines = {name: Timeline(overdue) for name in self.snapshot.results}
+        self.timelines = {name: Timeline(overdue_after.get(name, _OVERDUE)) for name in self.snapshot.results}
         self._changed = asyncio.Event()
 
     def put_result(self, result: Result) -> None:

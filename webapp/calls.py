@@ -11,6 +11,7 @@ from typing import Final, TypeVar
 from botocore import exceptions
 
 from webapp.logs import log
+from webapp.states import Finding
 
 T = TypeVar("T")
 
@@ -36,12 +37,16 @@ class FailureKind(StrEnum):
 
 
 class AwsError(Exception):
-    """A call to AWS failed, and the reason is logged. A response may expose the kind only."""
+    """A call to AWS failed, and the reason is logged. A response may expose the kind only.
 
-    def __init__(self, action: str, kind: FailureKind) -> None:
+    `finding` is what a check has found out all the same.
+    """
+
+    def __init__(self, action: str, kind: FailureKind, finding: Finding | None = None) -> None:
         super().__init__(f"{action}: {kind}")
         self.action = action
         self.kind = kind
+        self.finding = finding
 
 
 HINTS: Final[Mapping[FailureKind, str]] = {

@@ -86,3 +86,6 @@ class Check:
     run: Run
     missing: str
     """The message if the component's resource does not exist."""
+
+    interval: int = 0
+    """Seconds between two checks of a component at least, whatever the app's interval."""

@@ -58,6 +58,9 @@ class Component(BaseModel):
     schedule: Schedule | None = None
     """When a job runs."""
 
+    overlaps: bool = False
+    """Whether a run of a job begins while an older one is in progress; else it ends at once, as succeeded."""
+
     statuses: Annotated[str, Field(pattern=STATUSES_PATTERN)] | None = None
     """HTTP status codes with which a web service answers that works, such as "200" or "200-399"."""
 
@@ -66,6 +69,9 @@ class Component(BaseModel):
 
     dead_letters: Annotated[str, Field(min_length=1, max_length=2048)] | None = None
     """URL of the dead-letter queue of a queue."""
+
+    rests: bool = False
+    """Whether a schedule of the settings leaves a web service without a task at times."""
 
     slow_after: Annotated[int, Field(gt=0)] | None = None
     """Milliseconds from which an answer is slow, which is degraded; None if its time does not matter."""

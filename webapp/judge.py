@@ -1,7 +1,8 @@
 """Judges the results of checks: whether a failure counts, and whether the app itself is cut off.
 
-A state that is worse counts after some results in a row that say so, and is dated back to the first of them;
-one that is better, or the first of all, counts at once.
+A state that is worse, or unknown, counts after some results in a row that say so, and is dated back to the
+first of them; one that is better, or the first of all, counts at once. A call to AWS that fails once neither
+makes a component that works unknown nor ends an outage.
 
 The app is cut off when the last result of every check that calls AWS is a failure that its own loss of
 network or credentials explains, and these checks call two AWS services at least. Then the state of their
@@ -93,7 +94,7 @@ class Judge:
         """Returns the result to show of one component."""
         shown, worse = self._shown[found.component], self._worse[found.component]
         first = shown.checked_at is None
-        if not first and not is_worse(found.finding.state, shown.finding.state):
+        if not first and not _has_to_repeat(found.finding.state, shown.finding.state):
             worse.clear()
             same = found.finding.state is shown.finding.state and not shown.lost
             return replace(found, since=shown.since if same else found.since)
@@ -129,6 +130,11 @@ class Judge:
             recent.append(result.checked_at)
         self._changed[result.component] = recent
         return result if len(recent) < OFTEN else _flapping(result, len(recent))
+
+
+def _has_to_repeat(state: State, shown: State) -> bool:
+    """Returns whether a state counts only after some results in a row."""
+    return is_worse(state, shown) or (state is State.UNKNOWN and shown is not State.UNKNOWN)
 
 
 def _flapping(result: Result, changes: int) -> Result:

@@ -15,8 +15,9 @@ from typing import Final, Never
 from webapp.aws import Clients
 from webapp.board import Board, Notice, Result, utc_now
 from webapp.calls import AwsError, FailureKind
+from webapp.check import Check
 from webapp.checks import CHECKS
-from webapp.components import Component
+from webapp.components import Component, Kind
 from webapp.judge import Judge
 from webapp.logs import log
 from webapp.settings import Settings
@@ -35,16 +36,26 @@ TOO_BUSY: Final = 1.0
 RECHECK: Final = 5.0
 """Seconds until the check after one that has failed and does not count yet."""
 
-_FAILURES: Final[Mapping[FailureKind, tuple[State, str]]] = {
-    FailureKind.ACCESS_DENIED: (State.UNKNOWN, "The app is not allowed to call {}."),
-    FailureKind.CREDENTIALS: (State.DOWN, "The app has no valid credentials for {}."),
-    FailureKind.ENDPOINT_UNREACHABLE: (State.DOWN, "{} cannot be reached."),
-    FailureKind.THROTTLED: (State.DEGRADED, "{} turns requests away: too many of them."),
-    FailureKind.TIMEOUT: (State.DOWN, "{} did not answer in time."),
-    FailureKind.UNAVAILABLE: (State.DOWN, "{} answers with errors of its own."),
-    FailureKind.OVERLOADED: (State.UNKNOWN, "The app was too busy to call {}."),
-    FailureKind.UNEXPECTED: (State.UNKNOWN, "{} answered in a way the app does not know."),
+_FAILURES: Final[Mapping[FailureKind, str]] = {
+    FailureKind.ACCESS_DENIED: "The app is not allowed to call {}.",
+    FailureKind.CREDENTIALS: "The app has no valid credentials for {}.",
+    FailureKind.ENDPOINT_UNREACHABLE: "{} cannot be reached.",
+    FailureKind.THROTTLED: "{} turns requests away: too many of them.",
+    FailureKind.TIMEOUT: "{} did not answer in time.",
+    FailureKind.UNAVAILABLE: "{} answers with errors of its own.",
+    FailureKind.OVERLOADED: "The app was too busy to call {}.",
+    FailureKind.UNEXPECTED: "{} answered in a way the app does not know.",
 }
+
+_FAILURES_OF_THE_TABLE: Final[Mapping[FailureKind, State]] = {
+    FailureKind.CREDENTIALS: State.DOWN,
+    FailureKind.ENDPOINT_UNREACHABLE: State.DOWN,
+    FailureKind.THROTTLED: State.DEGRADED,
+    FailureKind.TIMEOUT: State.DOWN,
+    FailureKind.UNAVAILABLE: State.DOWN,
+}
+"""States of the app's own table, of which an item is read, as the app itself does. The other checks ask the
+API that manages a component, which may fail while the component works."""
 
 _JITTER: Final = 0.1
 """Fraction by which the interval varies, so that tasks that start together drift apart."""
@@ -72,18 +83,19 @@ class Lag:
         return self._behind + max(0.0, asyncio.get_running_loop().time() - self._due)
 
 
-def failure(kind: FailureKind, action: str, missing: str) -> Finding:
-    """Returns the finding for a failed call of a check; `missing` is the check's own message."""
+def failure(kind: FailureKind, action: str, check: Check) -> Finding:
+    """Returns the finding for a failed call of a check: unknown, unless it tells of the component itself."""
     if kind is FailureKind.MISSING:
-        return Finding(State.DOWN, missing)
-    state, words = _FAILURES[kind]
-    return Finding(state, words.format(action))
+        return Finding(State.DOWN, check.missing)
+    states = _FAILURES_OF_THE_TABLE if check.kind is Kind.STORAGE else {}
+    return Finding(states.get(kind, State.UNKNOWN), _FAILURES[kind].format(action))
 
 
 async def probe(clients: Clients, component: Component, settings: Settings, lag: Lag) -> Result:
     """Checks a component once and returns the result. Raises no `Exception`.
 
-    `latency_ms` is how long the component took to answer, or the check; None if the state is unknown.
+    `latency_ms` is how long the component took to answer, or the check; None if the state is unknown. Only
+    an answer of the component itself can be slow.
     """
     started = time.perf_counter()
     finding, failed = await _found(clients, component, settings, lag)
@@ -93,7 +105,7 @@ async def probe(clients: Clients, component: Component, settings: Settings, lag:
     now = utc_now()
     return Result(
         component=component.id,
-        finding=slowed(finding, latency_ms, component.slow_after),
+        finding=slowed(finding, component.slow_after),
         checked_at=now,
         since=now,
         latency_ms=None if finding.state is State.UNKNOWN else latency_ms,
@@ -101,9 +113,12 @@ async def probe(clients: Clients, component: Component, settings: Settings, lag:
     )
 
 
-def slowed(finding: Finding, latency_ms: float, slow_after: int | None) -> Finding:
-    """Returns the finding, degraded if it is operational and the answer was slow."""
-    if finding.state is not State.OPERATIONAL or slow_after is None or latency_ms < slow_after:
+def slowed(finding: Finding, slow_after: int | None) -> Finding:
+    """Returns the finding, degraded if it is operational and the component's answer was slow."""
+    latency_ms = finding.latency_ms
+    if finding.state is not State.OPERATIONAL or slow_after is None or latency_ms is None:
+        return finding
+    if latency_ms < slow_after:
         return finding
     message = f"{finding.message} It is slow: {latency_ms:.0f} ms, with a limit of {slow_after} ms."
     return replace(finding, state=State.DEGRADED, message=message)
@@ -113,20 +128,21 @@ async def _found(
     clients: Clients, component: Component, settings: Settings, lag: Lag
 ) -> tuple[Finding, FailureKind | None]:
     check, action = CHECKS[component.kind], "AWS"
+    despite: Finding | None = None
     lag_before = lag.seconds()
     try:
         async with asyncio.timeout(DEADLINE):
             return await check.run(clients, component, settings), None
     except AwsError as error:
-        kind, action = error.kind, error.action
+        kind, action, despite = error.kind, error.action, error.finding
     except TimeoutError:
         kind = FailureKind.TIMEOUT
     except Exception as error:  # noqa: BLE001  # the check runs again whatever goes wrong
         log(logging.ERROR, "a check failed in a way nobody foresaw", {"component": component.id}, error)
         return Finding(State.UNKNOWN, "The check failed; the app's log says why."), None
     if kind is FailureKind.TIMEOUT and lag.seconds() - lag_before > TOO_BUSY:
-        kind = FailureKind.OVERLOADED
-    return failure(kind, action, check.missing), kind
+        kind, despite = FailureKind.OVERLOADED, None
+    return despite or failure(kind, action, check), kind
 
 
 async def monitor(clients: Clients, settings: Settings, board: Board) -> Never:
@@ -160,7 +176,7 @@ class Watch:
         while True:
             started = loop.time()
             self._show(await probe(self._clients, component, self._settings, self.lag))
-            interval = float(self._settings.check_interval)
+            interval = float(self._settings.interval_of(component))
             if self._judge.suspects(component.id):
                 interval = min(interval, RECHECK)
             interval *= random.uniform(1 - _JITTER, 1 + _JITTER)  # noqa: S311  # no secret

@@ -1,4 +1,4 @@
-"""When a job runs next, by a schedule that the platform has written out in numbers.
+"""When a job runs, by a schedule that the platform has written out in numbers.
 
 Source of the meaning: EventBridge Scheduler User Guide, "Schedule types".
 """
@@ -98,6 +98,10 @@ class Interval(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     seconds: Annotated[int, Field(gt=0)]
+
+    def next_run(self, after: datetime) -> datetime:
+        """Returns when the run after a moment begins at the latest."""
+        return after + timedelta(seconds=self.seconds)
 
 
 Schedule = Calendar | Interval

@@ -136,6 +136,10 @@ class Settings(Secrets, Configuration):
         """Returns the links at the foot of the page."""
         return _LINKS.validate_json(self.links)
 
+    def interval_of(self, component: Component) -> int:
+        """Returns the seconds between two checks of a component."""
+        return max(self.check_interval, CHECKS[component.kind].interval)
+
     @property
     def own_id(self) -> str:
         """Returns the id of the component that is the app itself."""

@@ -42,4 +42,4 @@ class Finding:
     message: str
     details: Mapping[str, Detail] = field(default_factory=dict)
     latency_ms: float | None = None
-    """How long the component took to answer, if the check measured it; else the check's own time counts."""
+    """How long the component took to answer, if the check measured it; else the check's own time is kept."""

@@ -133,15 +133,20 @@ class Shown:
     since: datetime
 
 
+def overdue_after(component: Component, settings: Settings) -> float:
+    """Returns the seconds after which the check of a component is overdue: one was missed."""
+    return 2 * settings.interval_of(component) + 5
+
+
 def stale_after(settings: Settings) -> float:
-    """Returns the seconds after which a check is overdue: one was missed."""
-    return 2 * settings.check_interval + 5
+    """Returns the seconds after which every check is overdue."""
+    return max(overdue_after(each, settings) for each in settings.watched.values())
 
 
-def is_stale(checked_at: datetime | None, settings: Settings, now: datetime) -> bool:
-    """Returns whether the check that follows one at this time is overdue."""
+def is_stale(component: Component, checked_at: datetime | None, settings: Settings, now: datetime) -> bool:
+    """Returns whether the check of a component that follows one at this time is overdue."""
     age = _age(checked_at, now)
-    return age is not None and age > stale_after(settings)
+    return age is not None and age > overdue_after(component, settings)
 
 
 def shown(component: str, result: Result, incidents: Iterable[Incident], now: datetime) -> Shown:
@@ -172,7 +177,7 @@ def component_status(
         since=found.since,
         checked_at=result.checked_at,
         age=_age(result.checked_at, now),
-        stale=is_stale(result.checked_at, settings, now),
+        stale=is_stale(component, result.checked_at, settings, now),
         availability=(snapshot.availability or {}).get(component.id),
     )
 

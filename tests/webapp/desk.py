@@ -12,7 +12,7 @@ from webapp.history.recorder import Recorder
 from webapp.judge import Judge
 from webapp.settings import Settings, read_settings
 from webapp.states import Finding, State
-from webapp.status import OperatorStatus, Status, operator_status, stale_after, status
+from webapp.status import OperatorStatus, Status, operator_status, status
 from webapp.table_client import TableClient
 
 INTERVAL: Final = 15
@@ -36,7 +36,7 @@ class Desk:
         self.now = self.started = now
         self.settings = settings(**variables)
         self.table = table
-        self.board = Board(IDS, now, stale_after(self.settings))
+        self.board = Board(IDS, now)
         watched = self.settings.watched.values()
         self.judge = Judge(watched, self.settings.failure_threshold, now)
         self.recorder = Recorder(table, self.settings, self.board, lambda: self.now)

@@ -389,6 +389,33 @@ def test_the_state_follows_the_scan(
     assert ask_answers(image.CHECK, settings()) == Finding(state, message, {"scan": status})
 
 
+def test_a_scan_without_findings_has_none(ask_answers: Ask, answers: Answering) -> None:
+    answers.answer({"imageScanStatus": {"status": "COMPLETE"}})
+    images = {"images": [{"imageManifest": json.dumps({"schemaVersion": 2})}]}
+    answers.operations["BatchGetImage"] = (200, json.dumps(images).encode())
+    found = ask_answers(image.CHECK, settings(image=IMAGE.replace(DIGEST, OTHER_DIGEST)))
+    assert found == Finding(
+        State.OPERATIONAL, "No vulnerability was found in the image.", {"scan": "COMPLETE"}
+    )
+
+
+@pytest.mark.parametrize(
+    ("codes", "state", "message"),
+    [
+        ((), State.DOWN, "The image is not in its repository."),
+        (("ImageNotFound",), State.DOWN, "The image is not in its repository."),
+        (("KmsError",), State.UNKNOWN, "ECR does not give the image: KmsError."),
+        (("UpstreamUnavailable",), State.UNKNOWN, "ECR does not give the image: UpstreamUnavailable."),
+    ],
+)
+def test_an_image_that_ecr_does_not_give_is_missing_only_if_it_says_so(
+    ask_answers: Ask, answers: Answering, codes: tuple[str, ...], state: State, message: str
+) -> None:
+    answers.answer({"images": [], "failures": [{"failureCode": code} for code in codes]})
+    other = IMAGE.replace(DIGEST, f"sha256:{uuid4().hex}{uuid4().hex}")
+    assert ask_answers(image.CHECK, settings(image=other)) == Finding(state, message)
+
+
 SEVERITIES = ("CRITICAL", "HIGH", "MEDIUM", "LOW", "INFORMATIONAL", "UNDEFINED", "UNTRIAGED")
 
 

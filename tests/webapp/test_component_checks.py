@@ -5,22 +5,25 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
+from tests.serving import serving
 from tests.webapp.environment import ACCOUNT_ID, CLUSTER, CREDENTIALS, IMAGE, REGION, environ_of
-from tests.webapp.faults import answering, nobody, silence
+from tests.webapp.faults import PatientServer, answering, aws_error, nobody, silence
 from tests.webapp.furnishing import aws, put_service, put_table
 from webapp.aws import open_clients
 from webapp.calls import AwsError, FailureKind
-from webapp.checks import CHECKS, cache, database, job, probe, queue, volume, web
+from webapp.checks import CHECKS, cache, database, job, probe, queue, volume, web, worker
 from webapp.checks.probe import Answer
 from webapp.components import COMPONENTS, Component, Kind
 from webapp.schedule import Calendar, Interval
 from webapp.settings import Settings, read_settings
 from webapp.states import Finding, State
+from webapp.status import overdue_after
 
 KEEPS = Component(id="status.table", kind=Kind.STORAGE, name="History", group="Page", resource="oaktree-dev")
 NOON = datetime(2026, 11, 27, 12, 0, tzinfo=UTC)
@@ -148,7 +151,9 @@ def test_a_database_is_missing_or_as_rds_says(ask: Ask, embedded_aws: str, name:
     [
         ("available", State.OPERATIONAL),
         ("backing-up", State.OPERATIONAL),
+        ("delete-precheck", State.OPERATIONAL),
         ("rebooting", State.DEGRADED),
+        ("converting-to-vpc", State.DEGRADED),
         ("storage-full", State.DOWN),
         ("failed", State.DOWN),
         ("new-in-2027", State.UNKNOWN),
@@ -229,10 +234,144 @@ def test_what_is_scaled_to_zero_by_intent_is_operational_and_not_asked(
 ) -> None:
     put_service(embedded_aws, CLUSTER, name, IMAGE, tasks=0)
     told = (State.OPERATIONAL, "It is scaled to zero. Tasks: 0 running, 0 desired.")
-    for kind in (Kind.WORKER, Kind.WEB):
+    for component in (one(Kind.WORKER, name), one(Kind.WEB, name, rests=True)):
         with nobody() as url:
-            found = ask(one(kind, name), f"{url}/")
+            found = ask(component, f"{url}/")
         assert (found.state, found.message) == told
+
+
+def test_a_web_service_without_a_task_is_as_its_visitors_find_it(
+    ask: Ask, embedded_aws: str, name: str
+) -> None:
+    put_service(embedded_aws, CLUSTER, name, IMAGE, tasks=0)
+    component = one(Kind.WEB, name, statuses="200")
+    with answering(503) as server:
+        refused = ask(component, f"{server.url}/")
+        server.status = 200
+        answered = ask(component, f"{server.url}/")
+    assert (refused.state, refused.message) == (
+        State.DOWN,
+        "It answers 503, not 200. No task is desired.",
+    )
+    assert (refused.details["desired"], refused.details["http_status"]) == (0, 503)
+    assert (answered.state, answered.message) == (
+        State.OPERATIONAL,
+        "It answers 200. No task is desired.",
+    )
+    unasked = ask(component)
+    assert (unasked.state, unasked.message) == (
+        State.DOWN,
+        "No task is desired. It is not asked over HTTP.",
+    )
+
+
+def test_messages_that_nobody_works_on_degrade_a_worker_after_minutes(
+    ask: Ask, embedded_aws: str, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put_service(embedded_aws, CLUSTER, name, IMAGE, tasks=0)
+    sqs = aws("sqs", embedded_aws)
+    url = sqs.create_queue(QueueName=name)["QueueUrl"]
+    component = one(Kind.WORKER, name, queue=f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT_ID}/{name}")
+    assert ask(component).state is State.OPERATIONAL
+    sqs.send_message(QueueUrl=url, MessageBody="a")
+    assert ask(component).state is State.OPERATIONAL
+    monkeypatch.setattr(worker, "_SCALING", timedelta(0))
+    found = ask(component)
+    assert (found.state, found.details["waiting"]) == (State.DEGRADED, 1)
+    assert found.message.startswith("Messages wait for 0 minutes, and no task is desired. It is scaled to ")
+    aws("ecs", embedded_aws).update_service(cluster=CLUSTER, service=name, desiredCount=1)
+    assert ask(component).state is State.OPERATIONAL
+
+
+@pytest.mark.parametrize(
+    ("tasks", "minutes", "state"),
+    [
+        (State.OPERATIONAL, None, State.OPERATIONAL),
+        (State.OPERATIONAL, 4, State.OPERATIONAL),
+        (State.OPERATIONAL, 5, State.DEGRADED),
+        (State.DOWN, 5, State.DOWN),
+    ],
+)
+def test_scaling_from_zero_takes_minutes_and_is_no_problem(
+    tasks: State, minutes: int | None, state: State
+) -> None:
+    waited = None if minutes is None else timedelta(minutes=minutes)
+    found = worker.with_messages(Finding(tasks, "Tasks."), 3, 0, waited)
+    assert found.state is state
+    assert found.message.endswith("Tasks. In its queue: 3 waiting, 0 in flight.")
+
+
+def test_a_slow_aws_does_not_hide_a_good_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(web, "_AWS_SECONDS", 0.2)
+    with answering(200) as server, silence() as slow:
+        found = asked_with(slow.url, f"{server.url}/")
+        assert (found.state, found.message) == (
+            State.OPERATIONAL,
+            "It answers 200. ECS does not tell how its tasks are.",
+        )
+        server.status = 503
+        refused = asked_with(slow.url, f"{server.url}/")
+    assert (refused.state, refused.message) == (
+        State.DOWN,
+        "It answers 503, not 200-499. ECS does not tell how its tasks are.",
+    )
+
+
+def test_a_service_that_does_not_answer_is_down_without_aws_unless_the_network_is_lost(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with answering(400, aws_error("ThrottlingException")) as throttled, nobody() as url:
+        assert asked_with(throttled.url, f"{url}/").state is State.DOWN
+    monkeypatch.setattr(web, "_AWS_SECONDS", 0.2)
+    with silence() as slow, nobody() as url:
+        with pytest.raises(AwsError) as raised:
+            asked_with(slow.url, f"{url}/")
+        assert raised.value.kind is FailureKind.TIMEOUT
+        assert raised.value.finding is not None
+        assert raised.value.finding.state is State.DOWN
+        with pytest.raises(AwsError) as unasked:
+            asked_with(slow.url)
+        assert unasked.value.finding is None
+
+
+def asked_with(aws_url: str, url: str | None = None) -> Finding:
+    """What the check of a web service says, with AWS at an address."""
+    component = one(Kind.WEB, "oaktree-dev-web")
+
+    async def checked() -> Finding:
+        async with open_clients(settings(component, url)) as clients:
+            return await web.CHECK.run(clients, component, settings(component, url))
+
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in (CREDENTIALS | {"AWS_ENDPOINT_URL": aws_url}).items():
+            patch.setenv(name, value)
+        return asyncio.run(checked())
+
+
+def test_probes_keep_no_cookies() -> None:
+    class Sticky(BaseHTTPRequestHandler):
+        cookies: list[str | None] = []  # noqa: RUF012  # of all requests
+
+        def do_GET(self) -> None:
+            self.cookies.append(self.headers.get("Cookie"))
+            self.send_response(200)
+            self.send_header("Set-Cookie", "AWSALB=one-target")
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Keeps quiet."""
+
+    async def ask_twice(url: str) -> None:
+        async with open_clients(settings(one(Kind.WEB, "web"))) as clients:
+            for _ in range(2):
+                await probe.ask(clients.http, url, "200")
+
+    server = PatientServer(("localhost", 0), Sticky)
+    with serving(server):
+        # A cookie of an address is never kept, one of a name is.
+        asyncio.run(ask_twice(f"http://localhost:{server.server_port}/"))
+    assert Sticky.cookies == [None, None]
 
 
 def test_a_web_service_is_as_good_as_its_answer(ask: Ask, embedded_aws: str, name: str) -> None:
@@ -350,13 +489,23 @@ def run(status: str, began: datetime, seconds: float | None = 12.0) -> dict[str,
     return {"status": status, "startDate": began, **ended}
 
 
+def daily(**more: Any) -> Component:
+    """A job with a schedule, of every day unless another is given."""
+    return one(Kind.JOB, "arn", **{"schedule": DAILY, **more})
+
+
+LONG_AGO = NOON - timedelta(days=100)
 THREE = datetime(2026, 11, 27, 2, 0, 3, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
     ("executions", "state", "message"),
     [
-        ([], State.UNKNOWN, "No run is known yet. Next run: 2026-11-28 02:00 UTC."),
+        (
+            [],
+            State.DEGRADED,
+            "The run that was due 2026-08-20 01:00 UTC has not begun. It has not run yet, or not in the last",
+        ),
         (
             [run("SUCCEEDED", THREE)],
             State.OPERATIONAL,
@@ -389,7 +538,7 @@ THREE = datetime(2026, 11, 27, 2, 0, 3, tzinfo=UTC)
 def test_a_job_is_as_good_as_its_last_run(
     executions: list[dict[str, Any]], state: State, message: str
 ) -> None:
-    found = job.found(executions, DAILY, NOON)
+    found = job.found(executions, daily(), LONG_AGO, NOON)
     assert found.state is state
     assert found.message.startswith(message)
     assert found.details["next_run"] == "2026-11-28T02:00:00Z"
@@ -397,26 +546,129 @@ def test_a_job_is_as_good_as_its_last_run(
 
 def test_a_run_that_was_just_due_is_not_missed_yet() -> None:
     now = datetime(2026, 11, 27, 2, 4, tzinfo=UTC)
-    found = job.found([run("SUCCEEDED", THREE - timedelta(days=1))], DAILY, now)
+    found = job.found([run("SUCCEEDED", THREE - timedelta(days=1))], daily(), LONG_AGO, now)
     assert found.state is State.OPERATIONAL
 
 
-def test_nobody_knows_when_an_interval_comes_next() -> None:
-    found = job.found([run("SUCCEEDED", THREE)], Interval(seconds=60), NOON)
-    assert (found.state, found.details["next_run"]) == (State.OPERATIONAL, None)
-    assert found.message == "The run of 2026-11-27 02:00 UTC succeeded, after 12 s."
+@pytest.mark.parametrize(
+    ("minutes", "state", "message"),
+    [
+        (64, State.OPERATIONAL, "The run of 2026-11-27 02:00 UTC succeeded, after 12 s."),
+        (
+            66,
+            State.DEGRADED,
+            "The run that was due 2026-11-27 03:00 UTC has not begun. The run of 2026-11-27 02:00 UTC succ",
+        ),
+    ],
+)
+def test_a_run_of_an_interval_is_late_an_interval_and_some_minutes_after_the_last(
+    minutes: int, state: State, message: str
+) -> None:
+    now = THREE + timedelta(minutes=minutes)
+    hourly = daily(schedule=Interval(seconds=3600))
+    found = job.found([run("SUCCEEDED", THREE)], hourly, LONG_AGO, now)
+    assert found.state is state
+    assert found.message.startswith(message)
+    assert found.details["next_run"] is None
+
+
+@pytest.mark.parametrize("schedule", [DAILY, Interval(seconds=24 * 3600)])
+@pytest.mark.parametrize(
+    ("hours", "state"), [(0, State.OPERATIONAL), (13, State.OPERATIONAL), (25, State.DEGRADED)]
+)
+@pytest.mark.parametrize("executions", [[], [run("SUCCEEDED", THREE - timedelta(days=5))]])
+def test_only_what_was_due_since_the_app_started_is_late(
+    schedule: Calendar | Interval, hours: int, state: State, executions: list[dict[str, Any]]
+) -> None:
+    found = job.found(executions, daily(schedule=schedule), NOON, NOON + timedelta(hours=hours))
+    assert found.state is state
+    assert found.message.startswith("The run that was due ") is (state is State.DEGRADED)
+    assert ("It has not run yet, or not in the last 90 days." in found.message) is (not executions)
+
+
+def test_a_run_that_is_skipped_hides_neither_the_last_result_nor_the_run_in_progress() -> None:
+    minute = timedelta(minutes=1)
+    failed = run("FAILED", THREE - minute, 12)
+    skipped = [run("SUCCEEDED", THREE + number * minute, 0.3) for number in range(1, 15)]
+    executions = [*reversed(skipped), run("RUNNING", THREE, None), failed]
+    every_minute = daily(schedule=Interval(seconds=60))
+    found = job.found(executions, every_minute, LONG_AGO, THREE + 15 * minute)
+    assert found.state is State.DEGRADED
+    assert found.message == (
+        "A run is in progress since 2026-11-27 02:00 UTC. Runs skipped meanwhile: 14. "
+        "The run of 2026-11-27 01:59 UTC failed, after 12 s."
+    )
+    assert found.details == {
+        "next_run": None,
+        "last_run": "2026-11-27T02:00:03Z",
+        "result": "FAILED",
+        "seconds": 12.0,
+        "skipped": 14,
+    }
+    # Ended, it is the last run, whatever was skipped after it had begun.
+    ended = [*reversed(skipped), run("FAILED", THREE, 14.5 * 60), failed]
+    last = job.found(ended, every_minute, LONG_AGO, THREE + 15 * minute)
+    assert (last.state, last.message) == (
+        State.DEGRADED,
+        "The run of 2026-11-27 02:00 UTC failed, after 870 s.",
+    )
+
+
+def test_runs_that_overlap_by_intent_count_and_so_do_those_that_fail_or_begin_as_another_ends() -> None:
+    minute = timedelta(minutes=1)
+    overlapping = [run("SUCCEEDED", THREE + minute, 12), run("FAILED", THREE, 3600)]
+    now = THREE + timedelta(hours=2)
+    assert job.found(overlapping, daily(overlaps=True), LONG_AGO, now).state is State.OPERATIONAL
+    assert job.found(overlapping, daily(), LONG_AGO, now).state is State.DEGRADED
+    both = [run("FAILED", THREE + minute, 0.3), run("SUCCEEDED", THREE, 3600)]
+    assert job.found(both, daily(), LONG_AGO, now).state is State.DEGRADED
+    next_to = [run("SUCCEEDED", THREE + minute, 40), run("FAILED", THREE, 60.2)]
+    assert job.found(next_to, daily(), LONG_AGO, now).state is State.OPERATIONAL
+
+
+def test_a_run_in_progress_that_is_older_than_the_latest_executions_is_found(
+    ask: Ask, embedded_aws: str, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arn = put_state_machine(embedded_aws, name)
+    sfn = aws("stepfunctions", embedded_aws)
+    runs = [sfn.start_execution(stateMachineArn=arn) for _ in range(4)]
+    monkeypatch.setattr(job, "_LATEST", 3)
+    component = one(Kind.JOB, arn, schedule=DAILY)
+    found = ask(component)
+    began = min(each["startDate"] for each in runs)
+    assert found.details["last_run"] is not None
+    assert found.message.startswith(f"A run is in progress since {began.astimezone(UTC):%Y-%m-%d %H:%M} UTC.")
+    assert found.details["skipped"] == 3
+
+
+def test_jobs_are_checked_every_minute_at_most() -> None:
+    with_job = settings(daily())
+    assert [with_job.interval_of(each) for each in with_job.watched.values()] == [60, 15]
+    assert [overdue_after(each, with_job) for each in with_job.watched.values()] == [125, 35]
 
 
 def test_a_schedule_that_is_over_has_no_next_run() -> None:
     over = Calendar(timezone="Etc/UTC", minutes=(0,), hours=(0,), years=(2025,))
     assert over.next_run(NOON) is None
-    assert job.found([], over, NOON).message == "No run is known yet."
+    found = job.found([], daily(schedule=over), LONG_AGO, NOON)
+    assert (found.state, found.message) == (
+        State.OPERATIONAL,
+        "It has not run yet, or not in the last 90 days.",
+    )
 
 
 def test_a_jobs_state_machine_is_missing_or_lists_its_runs(ask: Ask, embedded_aws: str, name: str) -> None:
     arn = f"arn:aws:states:{REGION}:{ACCOUNT_ID}:stateMachine:{name}"
     component = one(Kind.JOB, arn, schedule=DAILY)
     assert failing(ask, component) is FailureKind.MISSING
+    put_state_machine(embedded_aws, name)
+    assert ask(component).state is State.OPERATIONAL
+    aws("stepfunctions", embedded_aws).start_execution(stateMachineArn=arn)
+    assert ask(component).message.startswith("A run is in progress since ")
+
+
+def put_state_machine(embedded_aws: str, name: str) -> str:
+    """A state machine; returns its ARN."""
     role = aws("iam", embedded_aws).create_role(
         RoleName=name,
         AssumeRolePolicyDocument=json.dumps(
@@ -433,8 +685,7 @@ def test_a_jobs_state_machine_is_missing_or_lists_its_runs(ask: Ask, embedded_aw
         ),
     )["Role"]["Arn"]
     definition = {"StartAt": "Done", "States": {"Done": {"Type": "Succeed"}}}
-    sfn = aws("stepfunctions", embedded_aws)
-    sfn.create_state_machine(name=name, roleArn=role, definition=json.dumps(definition))
-    assert ask(component).state is State.UNKNOWN
-    sfn.start_execution(stateMachineArn=arn)
-    assert ask(component).message.startswith("A run is in progress since ")
+    created = aws("stepfunctions", embedded_aws).create_state_machine(
+        name=name, roleArn=role, definition=json.dumps(definition)
+    )
+    return str(created["stateMachineArn"])

@@ -209,7 +209,7 @@ def test_a_service_that_hangs_delays_no_other(
     assert_all_is_well_again(app)
     with failing(aws, hangs(5), service):
         message = f"{action} did not answer in time."
-        soon(lambda: told(app, hanging), ("down", message).__eq__)
+        soon(lambda: told(app, hanging), ("unknown", message).__eq__)
         # A check that hangs takes twice as long as the pause between two: others are made more often.
         checks: dict[str, set[str]] = {name: set() for name in IDS}
 
@@ -250,7 +250,7 @@ def test_refusals_are_told_of_the_services_they_are_of(app: App, aws: Proxy) -> 
         assert_ready(app, True)
         with failing(aws, refuses("ThrottlingException", message=INTERNAL), ECS):
             message = "ecs:DescribeServices turns requests away: too many of them."
-            soon(lambda: told(app, WORKER_ID), ("degraded", message).__eq__)
+            soon(lambda: told(app, WORKER_ID), ("unknown", message).__eq__)
     assert_all_is_well_again(app)
 
 

@@ -49,15 +49,28 @@ def test_with_a_threshold_of_one_every_result_counts(states: list[State]) -> Non
     assert [each.finding.state for each in judged(states, 1)] == states
 
 
+def has_to_repeat(state: State, shown: State) -> bool:
+    """Whether a state is worse than the one shown, or nothing is known any more."""
+    return is_worse(state, shown) or (state is State.UNKNOWN and shown is not State.UNKNOWN)
+
+
+def test_a_call_to_aws_that_fails_once_does_not_end_an_outage() -> None:
+    down, unknown = State.DOWN, State.UNKNOWN
+    shown = judged([down, unknown, down, unknown, unknown, State.OPERATIONAL], 2)
+    assert [each.finding.state for each in shown] == [down, down, down, down, unknown, State.OPERATIONAL]
+    assert [each.since for each in shown[:4]] == [NOW] * 4
+    assert shown[4].since == NOW + timedelta(seconds=3)
+
+
 @given(STATES, st.integers(1, 4))
 def test_what_is_shown_gets_better_at_once_and_worse_after_a_row(states: list[State], threshold: int) -> None:
     shown = [each.finding.state for each in judged(states, threshold)]
     for number, (found, told) in enumerate(zip(states, shown, strict=True)):
-        assert not is_worse(told, found) or told is found
-        if number and told is not shown[number - 1] and is_worse(told, shown[number - 1]):
+        assert not is_worse(told, found) or found is State.UNKNOWN
+        if number and told is not shown[number - 1] and has_to_repeat(told, shown[number - 1]):
             row = states[number + 1 - threshold : number + 1]
             assert len(row) == threshold
-            assert all(is_worse(state, shown[number - 1]) for state in row)
+            assert all(has_to_repeat(state, shown[number - 1]) for state in row)
 
 
 @given(STATES, st.integers(1, 4))

@@ -39,7 +39,7 @@ class Task:
 
     def __init__(self, table: TableClient, now: datetime = BEGUN) -> None:
         self.now = now
-        self.board = Board(IDS, now, 75)
+        self.board = Board(IDS, now, dict.fromkeys(IDS, 75.0))
         self.recorder = Recorder(table, settings(), self.board, lambda: self.now)
 
     def check(self, state: State = State.OPERATIONAL, components: Iterable[str] = IDS) -> None:

@@ -17,6 +17,7 @@ _STATES: Final[Mapping[str, State]] = {
             *("available", "backing-up", "configuring-enhanced-monitoring", "configuring-iam-database-auth"),
             *(
                 "configuring-log-exports",
+                "delete-precheck",
                 "modifying",
                 "resetting-master-credentials",
                 "storage-config-upgrade",
@@ -27,7 +28,11 @@ _STATES: Final[Mapping[str, State]] = {
     ),
     # It is interrupted for a while, or may be.
     **dict.fromkeys(
-        ("maintenance", "moving-to-vpc", "rebooting", "renaming", "starting", "upgrading"), State.DEGRADED
+        (
+            *("converting-to-vpc", "maintenance", "moving-to-vpc", "rebooting", "renaming", "starting"),
+            "upgrading",
+        ),
+        State.DEGRADED,
     ),
     **dict.fromkeys(
         (

@@ -69,8 +69,8 @@ class ImageCheck:
         digest = self._resolved.get(settings.digest)
         if digest is None:
             manifest = await _manifest(ecr, registry, settings.digest)
-            if manifest is None:
-                return Finding(State.DOWN, _MISSING)
+            if isinstance(manifest, Finding):
+                return manifest
             digest = image_for(manifest, settings.digest, _ARCHITECTURES.get(platform.machine(), ""))
             if digest is None:
                 return Finding(State.UNKNOWN, "The image is there; none of it is for this platform.")
@@ -91,8 +91,11 @@ class ImageCheck:
         return found(answer)
 
 
-async def _manifest(ecr: Any, registry: "Registry", digest: str) -> Mapping[str, Any] | None:
-    """Returns the manifest of an image or index, or None if the repository has none of that digest."""
+async def _manifest(ecr: Any, registry: "Registry", digest: str) -> Mapping[str, Any] | Finding:
+    """Returns the manifest of an image or index, or a finding that says why there is none.
+
+    Source: Amazon ECR API Reference, "ImageFailure".
+    """
     from webapp.calls import call_aws
 
     answer = await call_aws(
@@ -105,7 +108,10 @@ async def _manifest(ecr: Any, registry: "Registry", digest: str) -> Mapping[str,
         ),
     )
     if not answer["images"]:
-        return None
+        codes = sorted({each.get("failureCode", "") for each in answer.get("failures", ())} - {""})
+        if codes in ([], ["ImageNotFound"]):
+            return Finding(State.DOWN, _MISSING)
+        return Finding(State.UNKNOWN, f"ECR does not give the image: {', '.join(codes)}.")
     manifest: Mapping[str, Any] = json.loads(answer["images"][0]["imageManifest"])
     return manifest
 
@@ -135,7 +141,7 @@ def found(answer: Mapping[str, Any]) -> Finding:
         return Finding(State.OPERATIONAL, "The image is there; it is not scannable for ECR.", details)
     if status not in _SCANNED:
         return Finding(State.UNKNOWN, f"The image's scan has no result: {status}.", details)
-    counts = answer["imageScanFindings"].get("findingSeverityCounts", {})
+    counts = answer.get("imageScanFindings", {}).get("findingSeverityCounts", {})
     return found_in_scan(status, {str(severity): count for severity, count in counts.items()})
 
 

@@ -55,7 +55,7 @@ def reason_not_ready(table: Result, settings: Settings, now: datetime) -> str | 
     """Returns why the app is not ready, by the last check of its table; None if it is ready."""
     if not table.finding.details.get("readable"):
         return table.finding.message
-    if is_stale(table.checked_at, settings, now):
+    if is_stale(settings.storage, table.checked_at, settings, now):
         return "The check of the table is overdue."
     return None
 

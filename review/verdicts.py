@@ -4,6 +4,8 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
 
+from review.cost.estimate import Estimate, estimate
+from review.cost.prices import default_prices
 from review.flags import Judgement, judge
 from review.marker import Marker
 from review.model import ABSENT, Action, Flag, Plan, ResourceChange, Stack, Unjudged, Verdict, Wait
@@ -54,11 +56,12 @@ class StackReview:
     """Flags that a rule takes out of the verdict."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Review:
     """All stacks, the worst first and then by environment and name, and where the review was made.
 
-    `commit` and `run_url` are empty when they are not known. `marker` identifies the comment.
+    `commit` and `run_url` are empty when they are not known. `marker` identifies the comment. `cost` is
+    what all stacks cost a month. It equals only itself, so that what is rendered of it can be kept.
     """
 
     stacks: tuple[StackReview, ...]
@@ -67,6 +70,7 @@ class Review:
     marker: Marker
     run_url: str
     rules: Rules
+    cost: Estimate
 
     @property
     def fails(self) -> bool:
@@ -102,6 +106,7 @@ def review_of(
         marker=marker,
         run_url=run_url,
         rules=rules,
+        cost=estimate([each.stack for each in reviews], default_prices()),
     )
 
 

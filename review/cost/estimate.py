@@ -85,6 +85,11 @@ class Estimate:
         """Returns how many resources stay as they are and are not priced in full."""
         return sum(bool(line.gaps) and not line.is_changed for line in self.lines)
 
+    @property
+    def matters(self) -> bool:
+        """Returns whether something that has a price changes, or may."""
+        return bool(self.changed or self.unpriced)
+
 
 def estimate(stacks: Iterable[Stack], prices: Prices) -> Estimate:
     """Estimates what stacks cost before and after their plans; a stack without a plan is left out."""

@@ -92,6 +92,12 @@ def left_out() -> tuple[Mapping[str, str], Mapping[str, str]]:
     return content["by_use"], content["without_price"]
 
 
+@cache
+def default_prices() -> Prices:
+    """Returns the prices of this package."""
+    return read_prices(PRICES)
+
+
 def read_prices(file: Path = PRICES) -> Prices:
     """Reads a table of prices. Raises PriceError, also when the file cannot be read."""
     try:

@@ -12,6 +12,8 @@ CHANGE_KEYS: Final = ("before", "after", "importing")
 IDENTITY: Final = ("id", "arn")
 """Attributes that identify an existing object."""
 
+_text: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
+
 
 def changes_hash(document: Mapping[str, Any]) -> str:
     """Returns the SHA-256, in hex, of all that an apply of this plan would do.
@@ -97,12 +99,19 @@ def _differing(before: Any, after: Any, unknown: object) -> dict[str, Any]:
     keys = {
         key
         for key in before.keys() | after.keys()
-        if _text(before.get(key)) != _text(after.get(key)) or key in open_
+        if key in open_ or _differs(before.get(key), after.get(key))
     }
     return {
         "before": {key: before.get(key) for key in keys} | _identity(before),
         "after": {key: after.get(key) for key in keys},
     }
+
+
+def _differs(before: Any, after: Any) -> bool:
+    """Returns whether two JSON values differ; true, 1 and 1.0 do."""
+    if type(before) is str or type(after) is str:
+        return bool(before != after)
+    return _text(before) != _text(after)
 
 
 def _identity(value: dict[str, Any]) -> dict[str, Any]:
@@ -145,7 +154,3 @@ def _configured(document: Mapping[str, Any]) -> Iterator[list[Any]]:
         for _, resource in objects_in(module, "resources", "configuration"):
             key, runs = resource.get("provider_config_key"), resource.get("provisioners") or None
             yield [prefix, resource.get("address"), key, runs]
-
-
-def _text(value: object) -> str:
-    return json.dumps(value, sort_keys=True, separators=(",", ":"))

@@ -164,9 +164,10 @@ def _text(text: str, named: bool, depth: int, documents: int) -> Tree:
 
 def _is_secret_pair(value: Mapping[str, Any]) -> bool:
     """Returns whether an object gives a value to a secret name: {"name": "TOKEN", "value": "x"}."""
-    names = (value.get(key) for key in NAME_KEYS)
-    is_secret = any(isinstance(name, str) and is_secret_name(name) for name in names)
-    return is_secret and value.get("type") not in REFERENCE_TYPES
+    for key in NAME_KEYS:
+        if isinstance(name := value.get(key), str) and is_secret_name(name):
+            return value.get("type") not in REFERENCE_TYPES
+    return False
 
 
 def _is_harmless(text: str) -> bool:

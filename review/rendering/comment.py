@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
@@ -72,7 +73,9 @@ def render(review: Review, budget: int = COMMENT_BUDGET) -> str:
     )
 
 
+@lru_cache(maxsize=1)
 def _sections(review: Review) -> list[_Section]:
+    """Renders what stands below the head; once for all budgets, as it takes longest."""
     found = []
     for each in review.stacks:
         blocks = tuple(blocks_of(each.stack))

@@ -2,11 +2,9 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from decimal import ROUND_HALF_UP, Decimal
-from functools import cache
 from typing import Final
 
-from review.cost.estimate import Estimate, Line, estimate
-from review.cost.prices import Prices, read_prices
+from review.cost.estimate import Estimate, Line
 from review.rendering.markdown import cell, code, counted
 from review.verdicts import Review
 
@@ -16,21 +14,9 @@ _ADDRESSES: Final = 3
 _CENT: Final = Decimal("0.01")
 
 
-def estimate_for(review: Review) -> Estimate | None:
-    """Returns what the reviewed plans cost before and after, or None if nothing with a price changes."""
-    found = estimate((each.stack for each in review.stacks), _prices())
-    return found if found.changed or found.unpriced else None
-
-
-@cache
-def _prices() -> Prices:
-    return read_prices()
-
-
 def cost_section(review: Review) -> str:
     """Renders the section, which has at most some 20 lines; empty if nothing with a price changes."""
-    found = estimate_for(review)
-    return "" if found is None else "\n".join(_section(found))
+    return "\n".join(_section(review.cost)) if review.cost.matters else ""
 
 
 def _section(found: Estimate) -> Iterator[str]:
@@ -126,8 +112,8 @@ def _cents(usd: Decimal) -> Decimal:
 
 def cost_json(review: Review) -> dict[str, object] | None:
     """Returns the estimate for the verdict file: amounts in USD a month, as text with two decimals."""
-    found = estimate_for(review)
-    if found is None:
+    found = review.cost
+    if not found.matters:
         return None
     return {
         "before": str(_cents(found.before)),

@@ -19,6 +19,8 @@ INLINE = 160
 
 _DIGEST = re.compile("(@sha256:[0-9a-f]{12})[0-9a-f]{52}(?![0-9a-f])")
 
+_quoted = json.JSONEncoder(ensure_ascii=False).encode
+
 _LONGEST_TEXT = 400
 """The most lines of a text to compare line by line, which may take quadratic time."""
 
@@ -28,7 +30,7 @@ def show(tree: Tree, limit: int = 0) -> str:
 
     With a `limit`, longer text is cut after so many characters, and the rest counted.
     """
-    text = visible("".join(_compact(tree)))
+    text = visible(_compact(tree))
     if not limit or len(text) <= limit:
         return text
     return clip(_short_digests(text), 0, limit)
@@ -99,7 +101,7 @@ def pretty(tree: Tree, width: int, indent: str = "", first: int = 0) -> list[str
     lines: list[str] = []
     if isinstance(tree, dict):
         for key, value in tree.items():
-            name = visible(json.dumps(key, ensure_ascii=False))
+            name = visible(_quoted(key))
             line, *others = pretty(value, width, deeper, len(name))
             lines += [f"{deeper}{name}: {line.lstrip()}", *others]
         return [indent + "{", *lines, indent + "}"]
@@ -147,29 +149,21 @@ def _equal(lines: list[str], *, first: bool, last: bool) -> list[str]:
     ]
 
 
-def _compact(tree: Tree) -> Iterator[str]:
+def _compact(tree: Tree) -> str:
     match tree:
+        case str():
+            return _quoted(tree)
         case Masked():
-            yield SENSITIVE
+            return SENSITIVE
         case Document():
-            yield from _compact(tree.content)
+            return _compact(tree.content)
         case dict():
-            yield "{"
-            for index, (key, value) in enumerate(tree.items()):
-                yield ", " if index else ""
-                yield json.dumps(key, ensure_ascii=False)
-                yield ": "
-                yield from _compact(value)
-            yield "}"
+            return f"{{{', '.join([f'{_quoted(key)}: {_compact(value)}' for key, value in tree.items()])}}}"
         case list():
-            yield "["
-            for index, value in enumerate(tree):
-                yield ", " if index else ""
-                yield from _compact(value)
-            yield "]"
+            return f"[{', '.join(map(_compact, tree))}]"
         case _ if tree is UNKNOWN:
-            yield LATER
+            return LATER
         case _ if tree is ABSENT:
-            yield NOTHING
+            return NOTHING
         case _:
-            yield json.dumps(tree, ensure_ascii=False)
+            return _quoted(tree)

@@ -1,15 +1,17 @@
 """Renders the points to look at first: the gravest first, equal ones as one, old and new values in words."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from itertools import islice
 from typing import Final
 
 from review.comparing.policies import told
 from review.model import ABSENT, Concern, Document, Flag, Masked, Special, Tree, is_nothing, natural
 from review.rendering.markdown import code, number, path_list, path_text, visible
 from review.rendering.values import INLINE, clip, pair, show
-from review.table import default_table
+from review.table import Table
 from review.verdicts import Review
 
 SYMBOLS: Final = ((80, "🔴"), (60, "🟠"), (40, "🟡"), (0, "⚪"))
@@ -29,12 +31,13 @@ class Point:
     """One or more flags that are shown as one, the gravest first."""
 
     flags: tuple[Flag, ...]
-    with_stack: bool
+    said: Mapping[str, Sequence[str]]
+    """What changes by address, in Markdown."""
 
     @property
     def places(self) -> int:
         """Returns at how many addresses the point is."""
-        return len({(flag.stack, flag.address) for flag in self.flags})
+        return len(self.said)
 
     def text(self, *, most: int | None = None) -> str:
         """Renders the point; with `most`, without values and with so many addresses at most."""
@@ -47,33 +50,22 @@ class Point:
         head = f"{symbol} **{title}**"
         if most is not None:
             return f"{head} · {self._counted(most)}<br>{reason}"
-        told = {_values(flag) for flag in self.flags}
+        told = {values for found in self.said.values() for values in found}
         if len(told) == 1:
             (values,) = told
-            return (
-                f"{head} · {f'{values} · ' if values else ''}{_folded(self._addresses(), ', ')}<br>{reason}"
-            )
-        by_address: dict[str, list[str]] = {}
-        for flag in self.flags:
-            by_address.setdefault(self._address(flag), []).append(_values(flag))
+            return f"{head} · {f'{values} · ' if values else ''}{_folded([*self.said], ', ')}<br>{reason}"
         if self.places == 1:
-            values = _folded([_values(flag) for flag in self.flags], "<br>")
-            return f"{head} · {self._address(first)}<br>{reason}<br>{values}"
-        lines = [f"{address}: {', '.join(filter(None, found))}" for address, found in by_address.items()]
+            ((address, found),) = self.said.items()
+            return f"{head} · {address}<br>{reason}<br>{_folded(found, '<br>')}"
+        lines = [f"{address}: {', '.join(filter(None, found))}" for address, found in self.said.items()]
         return f"{head}<br>{reason}<br>{_folded(lines, '<br>')}"
 
-    def _address(self, flag: Flag) -> str:
-        return f"{code(flag.address)} in {code(flag.stack)}" if self.with_stack else code(flag.address)
-
-    def _addresses(self) -> list[str]:
-        return list(dict.fromkeys(map(self._address, self.flags)))
-
     def _counted(self, most: int) -> str:
-        found = self._addresses()
-        more = f" and {number(len(found) - most)} more" if len(found) > most else ""
-        return f"{', '.join(found[:most])}{more}"
+        more = f" and {number(self.places - most)} more" if self.places > most else ""
+        return f"{', '.join(islice(self.said, most))}{more}"
 
 
+@lru_cache(maxsize=1)
 def points(review: Review) -> list[Point]:
     """Returns the points, the gravest first; flags with the same words are one."""
     merged: dict[tuple[object, ...], list[Flag]] = {}
@@ -81,8 +73,16 @@ def points(review: Review) -> list[Point]:
         for flag in each.flags:
             merged.setdefault((flag.concern, flag.title, flag.reason, flag.forced_by), []).append(flag)
     several = len(review.stacks) > 1
-    found = [Point(tuple(sorted(flags, key=_order)), several) for flags in merged.values()]
+    found = [_point(sorted(flags, key=_order), review.rules.table, several) for flags in merged.values()]
     return sorted(found, key=lambda point: _order(point.flags[0]))
+
+
+def _point(flags: Sequence[Flag], table: Table, with_stack: bool) -> Point:
+    said: dict[str, list[str]] = {}
+    for flag in flags:
+        address = f"{code(flag.address)} in {code(flag.stack)}" if with_stack else code(flag.address)
+        said.setdefault(address, []).append(_values(flag, table))
+    return Point(tuple(flags), said)
 
 
 def ignored(review: Review) -> list[str]:
@@ -116,10 +116,9 @@ def _title(flag: Flag) -> str:
     return f"Not known: {flag.title}?"
 
 
-def _values(flag: Flag) -> str:
+def _values(flag: Flag, table: Table) -> str:
     """Renders what changes, as `max tasks 6 → 3`; empty where there is nothing to compare."""
     before, after = (ABSENT if is_nothing(side) else told(side) for side in (flag.before, flag.after))
-    table = default_table()
     last = flag.path[-1] if flag.path else ""
     name = table.names.get(last) or (path_list([flag.path]) if path_text(flag.path) else "")
     if before is ABSENT and after is ABSENT:

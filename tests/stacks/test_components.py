@@ -313,6 +313,17 @@ def job(schedule: str, zone: str = "Etc/UTC") -> Service:
     return Service(kind="job", schedule=schedule, timezone=zone)
 
 
+def test_what_the_settings_do_by_intent_is_told_to_the_checks(tmp_path: Path) -> None:
+    found = watched(tmp_path / "without")
+    (a_job,) = (each for each in found.values() if each.schedule)
+    assert (a_job.overlaps, found["services.web"].rests) == (False, False)
+    at_night = "scaling.schedule = [{ at = '@daily', min_capacity = 0, max_capacity = 0 }]"
+    text = SHOP.replace('kind = "job"', 'kind = "job"\noverlap = true')
+    text = text.replace("slow_after = 800 }", f"slow_after = 800 }}\n{at_night}")
+    found = watched(tmp_path / "with", text)
+    assert (found[a_job.id].overlaps, found["services.web"].rests) == (True, True)
+
+
 def test_a_rate_is_an_interval() -> None:
     assert components.schedule_of(job("rate(2 hours)")) == Interval(seconds=7200)
     assert components.schedule_of(Service(kind="worker")) is None

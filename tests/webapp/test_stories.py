@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from tests.webapp.desk import Desk, at, seconds_of, today, told
-from tests.webapp.environment import ALARMS_ID, IDS, IMAGE_ID, TABLE_ID, WEB_ID, WORKER_ID
+from tests.webapp.environment import ALARMS_ID, IDS, TABLE_ID, WEB_ID, WORKER_ID
 from tests.webapp.tables import new_table, with_table
 from webapp.calls import FailureKind
 from webapp.history.models import Share
@@ -182,6 +182,11 @@ def test_a_restart_in_the_middle_of_a_minute_keeps_what_the_new_task_has_seen(pl
     play(story)
 
 
+def cut_off(component: str) -> State:
+    """What a check finds without network: no answer over HTTP, no item of the table, nothing of others."""
+    return State.DOWN if component in {WEB_ID, TABLE_ID} else State.UNKNOWN
+
+
 @pytest.mark.parametrize(
     ("kinds", "message"),
     [
@@ -198,7 +203,7 @@ def test_a_loss_of_the_apps_own_is_one_notice_and_no_data(
         for number, component in enumerate(IDS):
             assert desk.status().notice is None
             assert desk.status().state is State.OPERATIONAL
-            desk.find(component, State.DOWN, kinds[number % len(kinds)])
+            desk.find(component, cut_off(component), kinds[number % len(kinds)])
         document, operators = desk.status(), desk.operator_status()
         assert (document.notice, operators.notice) == (NOTICE, message)
         assert {each.state for each in document.components.values()} == {State.UNKNOWN}
@@ -206,7 +211,8 @@ def test_a_loss_of_the_apps_own_is_one_notice_and_no_data(
         assert document.message == NOTICE.removesuffix(".")
         for second in (35, 45, 55):
             desk.now = at(f"06:25:{second}")
-            desk.find_all(State.DOWN, kinds[0])
+            for component in IDS:
+                desk.find(component, cut_off(component), kinds[0])
         desk.now = at("06:26:00")
         desk.find(WEB_ID)
         assert desk.status().notice is None
@@ -223,20 +229,52 @@ def test_a_loss_of_the_apps_own_is_one_notice_and_no_data(
     play(story)
 
 
-def test_one_service_of_aws_that_cannot_be_reached_is_an_outage_of_what_it_runs(play: Play) -> None:
+@pytest.mark.parametrize(("component", "state"), [(TABLE_ID, State.DOWN), (WORKER_ID, State.UNKNOWN)])
+def test_one_service_of_aws_that_cannot_be_reached_is_told_of_what_it_manages(
+    play: Play, component: str, state: State
+) -> None:
     async def story(table: TableClient) -> None:
         desk = Desk(table)
         desk.operational_until("06:25:15")
         for second in (15, 20, 25):
             desk.now = at(f"06:25:{second}")
-            desk.find(IMAGE_ID, State.DOWN, FailureKind.ENDPOINT_UNREACHABLE)
-            assert desk.status().components[IMAGE_ID].state is State.OPERATIONAL
+            desk.find(component, state, FailureKind.ENDPOINT_UNREACHABLE)
+            assert desk.status().components[component].state is State.OPERATIONAL
         # Only once another check has found AWS answering is it not the app's own network.
         desk.find(ALARMS_ID)
-        desk.find(IMAGE_ID, State.DOWN, FailureKind.ENDPOINT_UNREACHABLE)
-        shown = desk.status().components[IMAGE_ID]
-        assert (shown.state, shown.since) == (State.DOWN, at("06:25:15"))
+        desk.find(component, state, FailureKind.ENDPOINT_UNREACHABLE)
+        shown = desk.status().components[component]
+        assert (shown.state, shown.since) == (state, at("06:25:15"))
         assert desk.status().notice is None
+        desk.operational_until("06:26:00", component)
+        desk.find(component, state, FailureKind.ENDPOINT_UNREACHABLE)
+        await desk.write("06:26:02")
+        page = await desk.history(component)
+        assert page.availability is not None
+        # An API that does not answer costs no availability of what it manages.
+        percent = 100.0 if state is State.UNKNOWN else 25.0
+        assert page.availability.h24 is not None
+        assert page.availability.h24.percent == percent
+
+    play(story)
+
+
+def test_an_outage_goes_on_while_a_call_to_aws_fails_once(play: Play) -> None:
+    async def story(table: TableClient) -> None:
+        desk = Desk(table)
+        for second in range(0, 60, 15):
+            desk.now = at("06:25:00") + timedelta(seconds=second)
+            for component in IDS:
+                desk.find(component, State.DOWN if component == WORKER_ID else State.OPERATIONAL)
+            desk.now += timedelta(seconds=5)
+            desk.find(WORKER_ID, State.UNKNOWN, FailureKind.THROTTLED)
+            assert desk.status().components[WORKER_ID].state is State.DOWN
+        desk.now = at("06:26:00")
+        desk.find(WORKER_ID, State.DOWN)
+        await desk.write("06:26:02")
+        page = await desk.history(WORKER_ID)
+        assert seconds_of(page) == {"06:25": {"down": 60}}
+        assert page.changes == ()
 
     play(story)
 

@@ -17,7 +17,7 @@ from tests.webapp.faults import PatientServer, answering, aws_error, nobody, sil
 from tests.webapp.furnishing import aws, put_service, put_table
 from webapp.aws import open_clients
 from webapp.calls import AwsError, FailureKind
-from webapp.checks import CHECKS, cache, database, job, probe, queue, volume, web, worker
+from webapp.checks import CHECKS, cache, database, job, probe, queue, table, volume, web, worker
 from webapp.checks.probe import Answer
 from webapp.components import COMPONENTS, Component, Kind
 from webapp.schedule import Calendar, Interval
@@ -129,6 +129,19 @@ def test_a_table_is_there_until_it_is_deleted(ask: Ask, embedded_aws: str, name:
     assert ask(component) == Finding(State.OPERATIONAL, "The table is ACTIVE.", {"status": "ACTIVE"})
 
 
+@pytest.mark.parametrize(
+    ("status", "state"),
+    [
+        ("UPDATING", State.OPERATIONAL),
+        ("DELETING", State.DOWN),
+        ("ARCHIVED", State.DOWN),
+        ("NEW_IN_2027", State.UNKNOWN),
+    ],
+)
+def test_the_state_of_a_table_follows_its_status(status: str, state: State) -> None:
+    assert table.found(status) == Finding(state, f"The table is {status}.", {"status": status})
+
+
 def test_a_database_is_missing_or_as_rds_says(ask: Ask, embedded_aws: str, name: str) -> None:
     component = one(Kind.DATABASE, name)
     assert failing(ask, component) is FailureKind.MISSING
@@ -184,6 +197,7 @@ def test_a_cache_is_missing_or_as_elasticache_says(ask: Ask, embedded_aws: str, 
         ("snapshotting", State.OPERATIONAL),
         ("creating", State.DOWN),
         ("create-failed", State.DOWN),
+        ("new-in-2027", State.UNKNOWN),
     ],
 )
 def test_the_state_of_a_cache_follows_its_status(status: str, state: State) -> None:
@@ -206,6 +220,7 @@ def test_a_volume_is_found_by_its_creation_token(ask: Ask, embedded_aws: str, na
         ("available", 0, State.DOWN),
         ("error", 2, State.DOWN),
         ("deleting", 2, State.DOWN),
+        ("new-in-2027", 2, State.UNKNOWN),
     ],
 )
 def test_the_state_of_a_volume_follows_its_life(status: str, targets: int, state: State) -> None:

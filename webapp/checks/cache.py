@@ -11,12 +11,15 @@ if TYPE_CHECKING:
     from webapp.aws import Clients
     from webapp.settings import Settings
 
-_SERVING: Final = frozenset({"available", "modifying", "snapshotting"})
+_STATES: Final[Mapping[str, State]] = {
+    **dict.fromkeys(("available", "modifying", "snapshotting"), State.OPERATIONAL),
+    **dict.fromkeys(("create-failed", "creating", "deleting"), State.DOWN),
+}
 """Source: Amazon ElastiCache API Reference, "ReplicationGroup", Status."""
 
 
 async def check(clients: "Clients", component: Component, _settings: "Settings") -> Finding:
-    """Returns operational while the cache can be used, else down.
+    """Returns operational while the cache can be used, else down; unknown for a status added since.
 
     Details: its `status`, and the number of `nodes`. Raises `AwsError`.
     """
@@ -32,7 +35,7 @@ async def check(clients: "Clients", component: Component, _settings: "Settings")
 def found(group: Mapping[str, Any]) -> Finding:
     """Returns the finding for what ElastiCache describes."""
     status, nodes = group["Status"], len(group.get("MemberClusters", ()))
-    state = State.OPERATIONAL if status in _SERVING else State.DOWN
+    state = _STATES.get(status, State.UNKNOWN)
     return Finding(state, f"The cache is {status}.", {"status": status, "nodes": nodes})
 
 

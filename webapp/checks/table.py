@@ -1,5 +1,6 @@
 """Checks the status of a DynamoDB table."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
 from webapp.check import Check, Grant, Resource
@@ -10,12 +11,17 @@ if TYPE_CHECKING:
     from webapp.aws import Clients
     from webapp.settings import Settings
 
-SERVING: Final = frozenset({"ACTIVE", "UPDATING"})
+_STATES: Final[Mapping[str, State]] = {
+    **dict.fromkeys(("ACTIVE", "UPDATING"), State.OPERATIONAL),
+    **dict.fromkeys(
+        ("ARCHIVED", "ARCHIVING", "CREATING", "DELETING", "INACCESSIBLE_ENCRYPTION_CREDENTIALS"), State.DOWN
+    ),
+}
 """Source: Amazon DynamoDB API Reference, "TableDescription", TableStatus."""
 
 
 async def check(clients: "Clients", component: Component, _settings: "Settings") -> Finding:
-    """Returns operational while the table is ACTIVE or UPDATING, else down.
+    """Returns operational while the table is ACTIVE or UPDATING, else down; unknown for a status added since.
 
     Detail: its `status`. Raises `AwsError`.
     """
@@ -24,8 +30,12 @@ async def check(clients: "Clients", component: Component, _settings: "Settings")
     answer = await call_aws(
         "dynamodb:DescribeTable", clients.of("dynamodb").describe_table(TableName=component.resource)
     )
-    status = answer["Table"]["TableStatus"]
-    state = State.OPERATIONAL if status in SERVING else State.DOWN
+    return found(answer["Table"]["TableStatus"])
+
+
+def found(status: str) -> Finding:
+    """Returns the finding for the status of a table."""
+    state = _STATES.get(status, State.UNKNOWN)
     return Finding(state, f"The table is {status}.", {"status": status})
 
 

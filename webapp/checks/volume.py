@@ -11,7 +11,10 @@ if TYPE_CHECKING:
     from webapp.aws import Clients
     from webapp.settings import Settings
 
-_SERVING: Final = frozenset({"available", "updating"})
+_STATES: Final[Mapping[str, State]] = {
+    **dict.fromkeys(("available", "updating"), State.OPERATIONAL),
+    **dict.fromkeys(("creating", "deleted", "deleting", "error"), State.DOWN),
+}
 """Source: Amazon EFS API Reference, "FileSystemDescription", LifeCycleState."""
 
 _MISSING: Final = "The file system does not exist."
@@ -37,8 +40,9 @@ def found(file_systems: list[Mapping[str, Any]]) -> Finding:
         return Finding(State.DOWN, _MISSING)
     status, targets = file_systems[0]["LifeCycleState"], file_systems[0]["NumberOfMountTargets"]
     details = {"status": status, "mount_targets": targets}
-    if status not in _SERVING:
-        return Finding(State.DOWN, f"The file system is {status}.", details)
+    state = _STATES.get(status, State.UNKNOWN)
+    if state is not State.OPERATIONAL:
+        return Finding(state, f"The file system is {status}.", details)
     if not targets:
         return Finding(State.DOWN, "The file system has no mount target, so no task can mount it.", details)
     return Finding(State.OPERATIONAL, f"The file system is {status}; mount targets: {targets}.", details)

@@ -9,19 +9,19 @@ from typing import cast
 
 import pytest
 
-from tests.webapp.environment import ALARMS_ID, IDS, WEB_ID, components, environ_of
+from tests.webapp.environment import ALARMS_ID, IDS, WATCHED, WEB_ID, components, environ_of
 from tests.webapp.faults import nobody
 from tests.webapp.furnishing import put_alarms, raise_alarm
 from tests.webapp.processes import App, running_app
 from tests.webapp.waiting import soon
 from webapp.aws import Clients, open_clients
-from webapp.board import Result
+from webapp.board import Board, Result, utc_now
 from webapp.calls import AwsError, FailureKind
 from webapp.check import Check, Run
 from webapp.checks import CHECKS
-from webapp.components import Component, Kind
+from webapp.components import COMPONENTS, Component, Kind
 from webapp.contract import STATUS_PATH
-from webapp.monitor import DEADLINE, Lag, failure, probe, slowed
+from webapp.monitor import DEADLINE, Lag, failure, monitor, probe, slowed
 from webapp.settings import Settings, read_settings
 from webapp.states import Finding, State
 
@@ -214,6 +214,34 @@ def test_every_failure_of_every_check_is_told_in_a_sentence(check: Check, kind: 
     assert finding.message.endswith(".")
     assert "{" not in finding.message
     assert kind is FailureKind.MISSING or "ecs:DescribeServices" in finding.message
+
+
+def test_a_job_is_checked_less_often_than_others() -> None:
+    checked: list[Kind] = []
+    enough = asyncio.Event()
+
+    async def count(_clients: Clients, component: Component, _settings: Settings) -> Finding:
+        checked.append(component.kind)
+        if checked.count(Kind.WEB) == 3:
+            enough.set()
+        return FINE
+
+    async def checking() -> None:
+        job = WATCHED[0].model_copy(update={"id": "services.job", "kind": Kind.JOB})
+        listed = COMPONENTS.dump_json((job, *WATCHED), exclude_none=True).decode()
+        with nobody() as url, pytest.MonkeyPatch.context() as patch:
+            for kind, check in CHECKS.items():
+                replaced = dataclasses.replace(check, run=count)
+                patch.setitem(cast("dict[Kind, Check]", CHECKS), kind, replaced)
+            settings = read_settings(environ_of(url, check_interval=1) | {"COMPONENTS": listed})
+            board = Board(settings.watched, utc_now())
+            async with open_clients(settings) as clients, asyncio.TaskGroup() as group:
+                watching = group.create_task(monitor(clients, settings, board))
+                await enough.wait()
+                watching.cancel()
+
+    asyncio.run(checking())
+    assert checked.count(Kind.JOB) == 1
 
 
 def states(app: App) -> dict[str, str]:

@@ -62,7 +62,7 @@ def open_incident(
     address: Address = "",
     directory: Directory = HERE,
 ) -> None:
-    """Open an incident on the status page of an environment; the same command again opens no other."""
+    """Open an incident on the status page of an environment; opens no other while that one is open."""
     _require(TITLE=title, MESSAGE=message)
     found = _status_app(directory, env, address, writing=True)
     new = {"title": title, "message": message, "severity": severity, "components": _split(components)}
@@ -154,12 +154,12 @@ def list_incidents(env: Env = None, address: Address = "", directory: Directory 
         table.add_column(title, overflow="fold")
     for each in found.list_open():
         row = (
-            each["id"],
+            each.id,
             _what(each),
             _state(each),
             _when(each),
-            ", ".join(each["components"]),
-            each["title"],
+            ", ".join(each.components),
+            each.title,
         )
         table.add_row(*(Text(printable(text)) for text in row))
     if not table.row_count:
@@ -217,29 +217,27 @@ def _open(found: StatusApp, new: Mapping[str, object]) -> None:
 
 
 def _print(found: StatusApp, incident: Incident, state: str) -> None:
-    console.print(Text.assemble((_what(incident), "bold"), f": {printable(incident['title'])}, {state}"))
+    console.print(Text.assemble((_what(incident), "bold"), f": {printable(incident.title)}, {state}"))
     console.print(Text(found.permalink(incident)))
-    console.print(
-        Text(f"make incident-update ENV={found.environment} ID={printable(incident['id'])} MESSAGE=")
-    )
+    console.print(Text(f"make incident-update ENV={found.environment} ID={printable(incident.id)} MESSAGE="))
 
 
 def _what(incident: Incident) -> str:
-    severity = incident["severity"]
-    return f"{severity} incident" if severity else str(incident["kind"])
+    return printable(f"{incident.severity} incident" if incident.severity else incident.kind)
 
 
 def _state(incident: Incident) -> str:
-    return str(incident["state"]).replace("_", " ")
+    return printable(incident.state).replace("_", " ")
 
 
 def _when(incident: Incident) -> str:
-    starts, ends = incident["starts_at"], incident["ends_at"]
-    return f"{_minute(starts)} to {_minute(ends)}" if starts else f"since {_minute(incident['opened_at'])}"
+    if incident.starts_at and incident.ends_at:
+        return f"{_minute(incident.starts_at)} to {_minute(incident.ends_at)}"
+    return f"since {_minute(incident.opened_at)}"
 
 
-def _minute(at: str) -> str:
-    return f"{datetime.fromisoformat(at).astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+def _minute(at: datetime) -> str:
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def _split(components: str | None) -> list[str]:

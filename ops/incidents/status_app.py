@@ -6,9 +6,10 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Annotated, Final, TypeVar
 
 import httpx
+from pydantic import AwareDatetime, BaseModel, Field, ValidationError
 
 from ops.core.console import printable
 from ops.core.errors import OpsError, UsageError
@@ -25,8 +26,43 @@ _SECONDS: Final = 20.0
 _OPTIONS: Final[Mapping[str, str]] = {"starts_at": "STARTS", "ends_at": "ENDS"}
 """Options whose name is not that of the member of the body."""
 
-Incident = Mapping[str, Any]
-"""An incident or a maintenance as the API shows it."""
+_OVER: Final = frozenset({"resolved", "cancelled", "completed"})
+"""States in which an incident or a maintenance is not open any more."""
+
+
+_MOST_A_DAY: Final = 100
+"""How many times a day the same words open an incident."""
+
+
+class Update(BaseModel):
+    """An entry of an incident, as far as the commands need it."""
+
+    message: str
+
+
+class Incident(BaseModel):
+    """An incident or a maintenance as the API shows it, as far as the commands need it."""
+
+    id: str
+    kind: str
+    title: str
+    state: str
+    severity: str | None
+    components: tuple[str, ...]
+    opened_at: AwareDatetime
+    starts_at: AwareDatetime | None
+    ends_at: AwareDatetime | None
+    updates: Annotated[tuple[Update, ...], Field(min_length=1)]
+
+
+class _Page(BaseModel):
+    """A page of a list, and the cursor of the next one."""
+
+    incidents: tuple[Incident, ...]
+    next: str | None
+
+
+_Content = TypeVar("_Content", Incident, _Page)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,45 +108,57 @@ class StatusApp:
         """Opens an incident or announces a maintenance.
 
         The idempotency key follows from its content: a command that is repeated within a day opens it once.
+        If that one is over, the problem is back: a counter in the key makes it another one.
         """
-        key = hashlib.sha256(json.dumps(new, sort_keys=True).encode()).hexdigest()
-        answer = self._write("POST", _INCIDENTS, new, {"Idempotency-Key": key})
-        return Opened(self._content(answer), "Idempotency-Replayed" in answer.headers)
+        text = json.dumps(new, sort_keys=True)
+        for number in range(_MOST_A_DAY):
+            key = hashlib.sha256(f"{text}{number or ''}".encode()).hexdigest()
+            answer = self._write("POST", _INCIDENTS, new, {"Idempotency-Key": key})
+            opened = Opened(self._content(answer, Incident), "Idempotency-Replayed" in answer.headers)
+            if not opened.before or opened.incident.state not in _OVER:
+                return opened
+        raise OpsError(
+            f"This was opened {_MOST_A_DAY} times within a day, and is over each time. Use other words."
+        )
 
     def change(self, identifier: str, change: Mapping[str, object]) -> Incident | None:
         """Changes an incident or a maintenance; None if its last update says all of this already."""
-        path, before, tag = self._read(identifier)
-        last = before["updates"][0]
-        if change.items() <= {**before, "message": last["message"]}.items() and "message" in change:
+        path, before, answer = self._read(identifier)
+        said = {**answer.json(), "message": before.updates[0].message}
+        if change.items() <= said.items() and "message" in change:
             return None
-        return self._content(self._write("PATCH", path, change, {"If-Match": tag}))
+        return self._patch(path, change, answer)
 
     def correct(self, identifier: str, number: int, message: str) -> Incident:
         """Replaces the text of an update; its previous text stays visible."""
-        path, _, tag = self._read(identifier)
-        body = {"message": message}
-        return self._content(self._write("PATCH", f"{path}/updates/{number}", body, {"If-Match": tag}))
+        path, _, answer = self._read(identifier)
+        return self._patch(f"{path}/updates/{number}", {"message": message}, answer)
 
     def list_open(self) -> Iterator[Incident]:
         """Yields open incidents and coming or running maintenances, the newest first."""
         query = {"state": "open", "limit": "100"}
         while True:
-            page = self._content(self._ask("GET", f"{_INCIDENTS}?{httpx.QueryParams(query)}"))
-            yield from page["incidents"]
-            if not page["next"]:
+            page = self._content(self._ask("GET", f"{_INCIDENTS}?{httpx.QueryParams(query)}"), _Page)
+            yield from page.incidents
+            if not page.next:
                 return
-            query["cursor"] = page["next"]
+            query["cursor"] = page.next
 
     def permalink(self, incident: Incident) -> str:
         """Returns the address of its page."""
-        return f"{self.address}/incidents/{incident['id']}"
+        return f"{self.address}/incidents/{printable(incident.id)}"
 
-    def _read(self, identifier: str) -> tuple[str, Incident, str]:
+    def _read(self, identifier: str) -> tuple[str, Incident, httpx.Response]:
         if not re.fullmatch(r"[0-9A-Fa-f-]{36}", identifier):
             raise UsageError(f"ID={identifier} is not the id of an incident. {self._how_to_list()}")
         path = f"{_INCIDENTS}/{identifier.lower()}"
         answer = self._ask("GET", path)
-        return path, self._content(answer), answer.headers.get("ETag", "")
+        return path, self._content(answer, Incident), answer
+
+    def _patch(self, path: str, body: Mapping[str, object], read: httpx.Response) -> Incident:
+        """Changes what was read before, if nobody else has changed it since."""
+        tag = read.headers.get("ETag", "")
+        return self._content(self._write("PATCH", path, body, {"If-Match": tag}), Incident)
 
     def _write(
         self, method: str, path: str, body: Mapping[str, object], headers: Mapping[str, str]
@@ -144,21 +192,18 @@ class StatusApp:
             raise self._problem(answer)
         return answer
 
-    def _content(self, answer: httpx.Response) -> Incident:
+    def _content(self, answer: httpx.Response, model: type[_Content]) -> _Content:
         try:
-            found = answer.json()
-        except ValueError:
-            found = None
-        if not isinstance(found, dict):
-            raise OpsError(f"{self.address} does not answer as a status app does.")
-        return found
+            return model.model_validate_json(answer.content)
+        except ValidationError:
+            raise OpsError(f"{self.address} does not answer as a status app does.") from None
 
     def _problem(self, answer: httpx.Response) -> OpsError:
         try:
             problem = answer.json()
             detail = printable(str(problem["detail"]))
             errors = [
-                f"{_option(error.get('pointer', ''))}{printable(str(error['detail']))}"
+                f"{_option(printable(error.get('pointer', '')))}{printable(str(error['detail']))}"
                 for error in problem.get("errors", ())
             ]
         except (ValueError, KeyError, TypeError, AttributeError):

@@ -109,6 +109,21 @@ def test_an_incident_is_opened_once_however_often_the_command_is_repeated(teller
     assert id_in(other) != identifier
 
 
+def test_the_same_words_open_another_incident_once_the_first_is_over(teller: Teller) -> None:
+    command = ("incident", "--title", "Slow once more", "--message", "We look into it.")
+    found = []
+    for _ in range(3):
+        found.append(id_in(teller.works(*command)))
+        assert id_in(teller.works(*command)) == found[-1], "while it is open"
+        teller.works("incident-update", "--id", found[-1], "--state", "resolved", "--message", "Over.")
+    assert len(set(found)) == 3
+    times = ("--starts", hours(1), "--ends", hours(2))
+    planned = ("maintenance", "--title", "New disks after all", "--message", "Orders wait.", *times)
+    first = id_in(teller.works(*planned))
+    teller.works("incident-update", "--id", first, "--state", "cancelled", "--message", "No disks.")
+    assert id_in(teller.works(*planned)) != first
+
+
 def test_an_incident_is_updated_resolved_reopened_and_corrected(teller: Teller) -> None:
     identifier = id_in(teller.works(*OPEN, "--severity", "minor", "--components", "services.web"))
     update = ("incident-update", "--id", identifier)
@@ -331,6 +346,9 @@ def test_an_environment_without_a_status_app_is_told(desk: Desk) -> None:
     [
         (200, b"<html>", "does not answer as a status app does"),
         (200, b"[]", "does not answer as a status app does"),
+        (200, b"{}", "does not answer as a status app does"),
+        (200, b'{"incidents": {}, "next": 1}', "does not answer as a status app does"),
+        (200, b'{"incidents": [{"id": "1"}], "next": null}', "does not answer as a status app does"),
         (502, b"<html>", "answers 502, and not as a status app does"),
         (503, json.dumps({"detail": "Try\x1b[2J again."}).encode(), "Try [2J again."),
     ],
@@ -339,6 +357,56 @@ def test_an_answer_of_something_else_is_told(status: int, content: bytes, said: 
     with answering(status, content) as server, pytest.raises(OpsError) as failed:
         [*StatusApp("dev", server.url).list_open()]
     assert said in str(failed.value)
+
+
+INCIDENT = {
+    "id": "1\x1b[2J",
+    "kind": "incident\x1b[2J",
+    "title": "Slow\x1b[2J",
+    "state": "investigating\x1b[2J",
+    "severity": None,
+    "components": [],
+    "opened_at": "2026-11-23T06:25:00Z",
+    "starts_at": None,
+    "ends_at": None,
+    "updates": [{"message": "m"}],
+}
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        *({name: INCIDENT[name] for name in INCIDENT if name != left} for left in INCIDENT),
+        INCIDENT | {"updates": []},
+    ],
+)
+def test_an_incident_without_what_it_has_to_have_is_told(broken: dict[str, object]) -> None:
+    identifier = "00000000-0000-4000-8000-000000000000"
+    with answering(200, json.dumps(broken).encode()) as server:
+        app = StatusApp("dev", server.url, TOKEN)
+        for act in (
+            lambda: app.open({"title": "t"}),
+            lambda: app.change(identifier, {"message": "m"}),
+            lambda: app.correct(identifier, 1, "m"),
+        ):
+            with pytest.raises(OpsError, match="does not answer as a status app does"):
+                act()
+
+
+def test_nothing_of_an_answer_controls_the_terminal(desk: Desk) -> None:
+    environment = {**desk.environment, "STATUS_TOKEN": TOKEN}
+    here = replace(desk, environment=environment)
+    with answering(201, json.dumps(INCIDENT).encode()) as server:
+        opened = here.run(*OPEN, "--env", "dev", "--address", server.url)
+    assert opened.returncode == 0
+    assert "/incidents/1 [2J" in opened.stdout
+    with answering(200, json.dumps({"incidents": [INCIDENT], "next": None}).encode()) as server:
+        listed = here.run("incidents", "--env", "dev", "--address", server.url)
+    assert "Slow [2J" in listed.stdout
+    refused = {"detail": "no", "errors": [{"pointer": "/\x1b[2J", "detail": "wrong"}]}
+    with answering(422, json.dumps(refused).encode()) as server:
+        failed = here.run(*OPEN, "--env", "dev", "--address", server.url)
+    assert "\x1b" not in opened.stdout + listed.stdout + failed.stderr
 
 
 @pytest.mark.parametrize("token", ["", "a b", "=", "a=b", "é"])

@@ -34,18 +34,15 @@ Resources = Sequence[tuple[str, str, tuple[Billed, ...]]]
 class Choice:
     """Another value of a setting: what it is, and what part of the cost would be with it and is now.
 
-    `total` is None when a price of it is missing, which `what` says.
+    `total` is None when a price of it is missing, which `what` says. `is_current` is whether the environment
+    has this value, which is not the same as an equal cost.
     """
 
     setting: str
     what: str
     total: Decimal | None
     now: Decimal
-
-    @property
-    def is_current(self) -> bool:
-        """Returns whether the environment has this value."""
-        return self.total == self.now
+    is_current: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +69,7 @@ def cost_of(checkout: Checkout, environment: Environment) -> Cost:
         raise OpsError(f"The cost of {environment.name} cannot be estimated: {error}") from None
     except PriceError as error:
         raise UsageError(str(error)) from None
-    choices = (*network_choices(environment, prices), *service_choices(resources, prices))
+    choices = (*network_choices(environment, prices), *service_choices(environment, resources, prices))
     return Cost(estimate_of(resources, prices), choices)
 
 
@@ -107,7 +104,7 @@ def network_choices(environment: Environment, prices: Prices) -> Iterator[Choice
             words = f"{len(more)} more interface endpoint{plural} in {zones} zones{names}"
         if totals[nat] is None:
             words += "; a price is missing"
-        yield Choice(f'network.nat = "{nat}"', words, totals[nat], now)
+        yield Choice(f'network.nat = "{nat}"', words, totals[nat], now, nat == network.nat)
 
 
 def _endpoints_without_nat(environment: Environment) -> list[str]:
@@ -131,26 +128,33 @@ def _total(region: str, units: Mapping[str, int], prices: Prices) -> Decimal | N
     return total
 
 
-def service_choices(resources: Resources, prices: Prices) -> Iterator[Choice]:
+def service_choices(environment: Environment, resources: Resources, prices: Prices) -> Iterator[Choice]:
     """Yields what all services cost on ARM64 and on Spot; nothing without services that run always."""
     now = _services(resources, prices)
     if not now:
         return
     total = sum((line.after for line in now), ZERO)
-    for setting, what, other in (
-        ('architecture = "arm64"', "all services on Graviton", _on_arm64(resources)),
+    running = [service for service in environment.services.values() if service.kind != "job"]
+    for setting, what, other, is_current in (
+        (
+            'architecture = "arm64"',
+            "all services on Graviton",
+            _on_arm64(resources),
+            all(service.architecture == "arm64" for service in running),
+        ),
         (
             "spot_percent = 100",
             "all tasks on Spot, which AWS may take away with two minutes' notice",
             _on_spot(resources),
+            all(service.spot_percent == 100 for service in running),
         ),
     ):
         lines = _services(other, prices)
         gaps = sorted({gap for line in lines for gap in line.gaps})
         if gaps:
-            yield Choice(setting, f"{what}; {gaps[0]}", None, total)
+            yield Choice(setting, f"{what}; {gaps[0]}", None, total, is_current)
         else:
-            yield Choice(setting, what, sum((line.after for line in lines), ZERO), total)
+            yield Choice(setting, what, sum((line.after for line in lines), ZERO), total, is_current)
 
 
 def _services(resources: Resources, prices: Prices) -> list[Line]:

@@ -68,6 +68,21 @@ def charged(type_: str, values: Tree, related: Related) -> Metered:
     return rule(values, related)
 
 
+def cluster(values: Block, _related: Related) -> Metered:
+    """Returns Container Insights of an ECS cluster, which has no price here: by its services and tasks.
+
+    Source: "Amazon CloudWatch Pricing", the examples of Container Insights.
+    """
+    settings = blocks(values.get("setting"))
+    insights = [each.get("value") for each in settings if each.get("name") == "containerInsights"]
+    if not any(value in ("enabled", "enhanced", UNKNOWN) for value in insights):
+        return NOTHING
+    return Metered(
+        "Container Insights",
+        gaps=("Container Insights has no price here: it costs by metrics of services and tasks",),
+    )
+
+
 def service(values: Block, related: Related) -> Metered:
     """Returns what the tasks of an ECS service are charged for: those that run at least."""
     strategy = blocks(values.get("capacity_provider_strategy"))
@@ -303,6 +318,7 @@ RULES: Final[Mapping[str, Callable[[Block, Related], Metered]]] = {
     "aws_cloudwatch_metric_alarm": alarm,
     "aws_db_instance": database,
     "aws_dynamodb_table": table,
+    "aws_ecs_cluster": cluster,
     "aws_ecs_service": service,
     "aws_eip": address,
     "aws_elasticache_cluster": cache,

@@ -9,7 +9,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 from email.utils import parsedate_to_datetime
 from types import MappingProxyType
@@ -162,7 +162,8 @@ def _spot(client: httpx.Client, address: str, region: str, wanted: list[Meter]) 
             units = [row for row in rows if row["unit"] == meter.usage]
             for row in units:
                 if row["attributes"]["aws:region"] == region:
-                    found[meter.key] = Price(Decimal(row["price"]["USD"]), _modified(response), address)
+                    day = _modified(response, address)
+                    found[meter.key] = Price(Decimal(row["price"]["USD"]), day, address)
     except httpx.HTTPStatusError as error:
         raise _OfferError(f"{address}: status {error.response.status_code}") from None
     except httpx.HTTPError as error:
@@ -172,11 +173,11 @@ def _spot(client: httpx.Client, address: str, region: str, wanted: list[Meter]) 
     return {key: price for key, price in found.items() if price.usd > 0}
 
 
-def _modified(response: httpx.Response) -> date:
+def _modified(response: httpx.Response, address: str) -> date:
     try:
         return parsedate_to_datetime(response.headers["Last-Modified"]).date()
     except (KeyError, ValueError):
-        return datetime.now(UTC).date()
+        raise _OfferError(f"{address}: has no date, for want of a header Last-Modified") from None
 
 
 _HEAD: Final = """\

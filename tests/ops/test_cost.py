@@ -106,12 +106,28 @@ def resources() -> list[tuple[str, str, tuple[Billed, ...]]]:
     return [("dev-service", "dev", billed_in(STACK))]
 
 
-def test_arm64_is_compared_and_spot_without_a_price_is_said() -> None:
-    arm, spot = service_choices(resources(), read_prices())
+def test_arm64_is_compared_and_spot_without_a_price_is_said(tmp_path: Path) -> None:
+    arm, spot = service_choices(environment(tmp_path), resources(), read_prices())
+    assert not arm.is_current
     assert arm.now == 2 * 730 * (Decimal("0.04656") + 2 * Decimal("0.00511"))
     assert arm.total == 2 * 730 * (Decimal("0.03725") + 2 * Decimal("0.00409"))
     assert spot.total is None
     assert spot.what.endswith("a Fargate Spot vCPU, X86_64 has no price for eu-central-1")
+
+
+def test_a_setting_is_as_now_by_its_value_and_not_by_an_equal_cost(tmp_path: Path) -> None:
+    one_zone = environment(tmp_path).network.model_copy(update={"availability_zones": ("a",)})
+    dev = environment(tmp_path).model_copy(update={"network": one_zone})
+    single, per_zone = (
+        next(each for each in network_choices(dev, read_prices()) if nat in each.setting)
+        for nat in ("single", "per-zone")
+    )
+    assert single.total == per_zone.total
+    assert (single.is_current, per_zone.is_current) == (True, False)
+    services = {"web": dev.services["web"].model_copy(update={"architecture": "arm64", "spot_percent": 100})}
+    arm, spot = service_choices(dev.model_copy(update={"services": services}), resources(), read_prices())
+    assert arm.is_current
+    assert spot.is_current
 
 
 FILES = {

@@ -33,6 +33,17 @@ def test_a_service_costs_its_tasks_by_vcpu_and_gb() -> None:
 
 
 @pytest.mark.parametrize(
+    ("value", "named"), [("enabled", 1), ("enhanced", 1), (UNKNOWN, 1), ("disabled", 0), ([], 0)]
+)
+def test_container_insights_are_named_without_a_price(value: Tree, named: int) -> None:
+    cluster = billed("aws_ecs_cluster", after={"setting": [{"name": "containerInsights", "value": value}]})
+    found = estimated(cluster, billed("aws_ecs_cluster", after={}, address="aws_ecs_cluster.plain"))
+    gap = "Container Insights has no price here: it costs by metrics of services and tasks"
+    assert [line.gaps for line in found.unpriced] == [(gap,)] * named
+    assert found.after == 0
+
+
+@pytest.mark.parametrize(
     ("cpu", "memory", "each"),
     [("256", "512", "0.75"), ("1 vCPU", "2 GB", "3"), (".5 vcpu", "1gb", "1.5"), ("1024", "3072", "4")],
 )

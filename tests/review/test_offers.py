@@ -40,7 +40,7 @@ def file(offer: str, *rows: str, published: str = "2026-10-07T11:55:40Z") -> str
 
 
 @contextmanager
-def aws(files: Mapping[str, str]) -> Iterator[str]:
+def aws(files: Mapping[str, str], modified: str = "Tue, 29 Sep 2026 21:37:30 GMT") -> Iterator[str]:
     """A server with these files, by the part of the address after `/offers/v1.0/aws/`; others are missing."""
 
     class Handler(BaseHTTPRequestHandler):
@@ -48,7 +48,8 @@ def aws(files: Mapping[str, str]) -> Iterator[str]:
             name = self.path.removeprefix("/offers/v1.0/aws/").removeprefix("/")
             content = files.get(name)
             self.send_response(404 if content is None else 200)
-            self.send_header("Last-Modified", "Tue, 29 Sep 2026 21:37:30 GMT")
+            if modified:
+                self.send_header("Last-Modified", modified)
             self.end_headers()
             self.wfile.write((content or "").encode())
 
@@ -165,6 +166,15 @@ SPOT = """{"prices": [
   {"unit": "ARM-vCPU-Hours", "price": {"USD": "0.0103"}, "attributes": {"aws:region": "us-east-1"}},
   {"unit": "GB-Hours", "price": {"USD": "0"}, "attributes": {"aws:region": "eu-central-1"}}
 ]}"""
+
+
+@pytest.mark.parametrize("modified", ["", "yesterday"])
+def test_prices_of_spot_without_a_date_are_refused(modified: str) -> None:
+    with aws({"fargate-spot-prices.json": SPOT}, modified) as address:
+        read = prices_of(REGION, address, address)
+    assert "fargate.spot.arm64.vcpu" not in read.prices
+    (told,) = [each for each in read.problems if "spot" in each]
+    assert told == f"{address}/fargate-spot-prices.json: has no date, for want of a header Last-Modified"
 
 
 def test_prices_of_spot_have_the_date_of_their_file() -> None:

@@ -88,5 +88,5 @@ def _refusal(name: str, value: str, secrets: object) -> str:
     if not value:
         return "not empty: AWS drops such a variable, and every plan would set it again"
     if isinstance(secrets, Mapping) and name in secrets:
-        return "left out: a secret gives the container this variable"
+        return "leave it out: a secret gives the container this variable"
     return ""

@@ -47,12 +47,14 @@ def services_problems(environment: Environment, project: Project | None) -> Iter
 def service_warnings(environment: Environment) -> Iterator[Problem]:
     """What is allowed and may surprise: who reaches a service, who runs it, and what the page shows."""
     used = {name for service in environment.services.values() for name in used_services(service.uses)}
+    is_probed = any(service.kind == "status" for service in environment.services.values())
+    who = "only the status app can" if is_probed else "nobody can"
     for key, service in environment.services.items():
         if service.internal and key not in used:
             yield Problem(
                 ("services", key, "internal"),
                 True,
-                f"nobody can reach {key} in {environment.name}: no service has it in its uses",
+                f"{who} reach {key} in {environment.name}: no service has it in its uses",
             )
         for name, container in (("", service), *service.sidecars.items()):
             if container.user and container.user.partition(":")[0] in ("root", "0"):
@@ -264,7 +266,9 @@ def _group_problems(environment: Environment) -> Iterator[Problem]:
         for index, egress in enumerate(service.egress):
             if environment.network.has_internet and (egress.port, egress.cidr) == (443, ANYWHERE):
                 yield Problem(
-                    ("services", key, "egress", index), None, "left out: tasks reach every HTTPS port already"
+                    ("services", key, "egress", index),
+                    None,
+                    "leave it out: tasks reach every HTTPS port already",
                 )
         # HTTPS to endpoints, both gateways and the internet.
         outward = len(service.egress) + len(service.uses) + 4

@@ -180,8 +180,8 @@ def overlap_problems(networks: Mapping[str, Network]) -> Iterator[tuple[str, Pro
                 Problem(
                     ("network", "endpoints"),
                     sorted(twice),
-                    f"left out: {first}.toml puts them into the same VPC, where their names can lead to one "
-                    "endpoint only",
+                    f"leave it out: {first}.toml puts them into the same VPC, where their names can lead to "
+                    "one endpoint only",
                 ),
             )
         if not shared and one.cidr and other.cidr and one.cidr.overlaps(other.cidr):
@@ -306,7 +306,7 @@ def _alarm_problems(environment: Environment) -> Iterator[Problem]:
         kind = service.kind if service else key.partition(".")[0]
         for name in sorted(thresholds.model_fields_set - set(OF_KIND[kind])):
             has = ", ".join(OF_KIND[kind]) or "none"
-            yield Problem((*place, name), None, f"left out: {key} has no such threshold, only {has}")
+            yield Problem((*place, name), None, f"leave it out: {key} has no such threshold, only {has}")
     for key, database in environment.databases.items():
         free = environment.alarms.thresholds_of(f"databases.{key}").database_free_gib
         if not database.existing and free >= database.storage:

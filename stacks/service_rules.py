@@ -107,11 +107,11 @@ def _kind_problems(service: Service) -> Iterator[Problem]:
         yield Problem(
             ("row", "slow_after"),
             service.row.slow_after,
-            'left out: only for kind = "web" or kind = "status"',
+            f'only for kind = "web" or kind = "status"; this service has kind = {service.kind!r}',
         )
     if service.load_balancer == "own" and service.path != "/":
         yield Problem(
-            ("path",), service.path, 'left out: with load_balancer = "own" it gets every request of it'
+            ("path",), service.path, 'leave it out: with load_balancer = "own" it gets every request of it'
         )
 
 
@@ -149,7 +149,7 @@ def _container_problems(service: Service) -> Iterator[Problem]:
             yield Problem(
                 (*under, "environment", variable),
                 None,
-                "left out: a secret gives the container this variable",
+                "leave it out: a secret gives the container this variable",
             )
         for variable in sorted(variable for variable, value in each.environment.items() if not value):
             yield Problem(
@@ -196,7 +196,11 @@ def _scaling_problems(service: Service) -> Iterator[Problem]:
             )
         times.add(time)
     if scaling.queue and service.kind != "worker":
-        yield Problem(("scaling", "queue"), scaling.queue, 'left out: only for kind = "worker"')
+        yield Problem(
+            ("scaling", "queue"),
+            scaling.queue,
+            f'only for kind = "worker"; this service has kind = {service.kind!r}',
+        )
     if "messages_per_task" in scaling.model_fields_set and not scaling.queue:
         yield Problem(("scaling", "messages_per_task"), scaling.messages_per_task, "only with scaling.queue")
     if not scaling.min_capacity and not scaling.queue:
@@ -207,5 +211,5 @@ def _scaling_problems(service: Service) -> Iterator[Problem]:
         yield Problem(
             ("scaling", "requests_per_target"),
             scaling.requests_per_target,
-            "left out: only a load balancer counts requests",
+            "only for a service behind a load balancer, which counts requests",
         )

@@ -113,7 +113,7 @@ def _existing_problems(environment: Environment, project: Project | None) -> Ite
             for said in sorted(store.model_fields_set):
                 if store.existing and said not in known:
                     yield Problem(
-                        (kind, key, said), None, "left out: OakTree changes nothing that exists already"
+                        (kind, key, said), None, "leave it out: OakTree changes nothing that exists already"
                     )
                 if not store.existing and said in ("name", "database", "secret"):
                     yield Problem((kind, key, said), None, "only with existing = true")

@@ -77,7 +77,7 @@ def _region(value: str) -> str:
 
 def _endpoint(value: str) -> str:
     if value in privatelink.GATEWAYS:
-        raise ValueError("left out: every VPC has its gateway endpoint, which is free of charge")
+        raise ValueError("leave it out: every VPC has its gateway endpoint, which is free of charge")
     if value not in privatelink.NAMES:
         close = ", ".join(get_close_matches(value, sorted(privatelink.NAMES), cutoff=0.4))
         raise ValueError(f"the name of an interface endpoint, such as {close or 'sqs'}")

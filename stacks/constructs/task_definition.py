@@ -116,9 +116,10 @@ def _within_limit(workload: Workload, text: str) -> str:
     size = len(text.encode())
     if size > LARGEST:
         raise QuotaError(
-            f"The task definition {workload.name} would have {size} bytes; AWS allows {LARGEST}. It grows "
-            "with the variables of its containers and, of a status app, with the services and stores of the "
-            "environment: shorten variables, or titles and groups of rows."
+            f"{workload.environment.name}.toml: services.{workload.key}: the task definition {workload.name} "
+            f"would have {size} bytes; AWS allows {LARGEST}. It grows with the variables of its containers "
+            "and, of a status app, with the services and stores of the environment: shorten variables, or titles "
+            "and groups of rows."
         )
     return text
 

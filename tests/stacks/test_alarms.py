@@ -174,7 +174,7 @@ def test_a_service_or_store_may_have_thresholds_of_its_own() -> None:
         ('exceptions = { "Web" = { cpu_percent = 50 } }', 'a store such as "queues.orders"'),
         ("thresholds = { cpu_percent = 0 }", "must be at least 1"),
         ('slack = { workspace_id = "T1" }', "alarms.slack.channel_id: is required"),
-        ("exceptions = { web = { queue_seconds = 3 } }", "left out: web has no such threshold, only"),
+        ("exceptions = { web = { queue_seconds = 3 } }", "leave it out: web has no such threshold, only"),
         ('slack = { workspace_id = "t-1", channel_id = "C1" }', 'a workspace id such as "T0123ABCDEF"'),
         ('teams = { tenant_id = "1", team_id = "2", channel_id = "3" }', "alarms.teams.tenant_id"),
     ],

@@ -265,7 +265,7 @@ def test_without_nat_the_app_has_an_endpoint_for_each_service_of_aws_that_it_cal
     [
         (
             SHOP.replace('kind = "worker"', 'kind = "worker"\nrow = { slow_after = 10 }'),
-            'dev.toml: services.worker.row.slow_after = 10: left out: only for kind = "web" or ',
+            'dev.toml: services.worker.row.slow_after = 10: only for kind = "web" or ',
         ),
         (
             SHOP.replace("slow_after = 800", "slow_after = 0"),

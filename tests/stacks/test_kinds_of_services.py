@@ -160,7 +160,7 @@ REFUSED = {
     ),
     "scaling by requests that nobody counts": (
         WEB + "internal = true\nscaling = { requests_per_target = 10 }\n",
-        "services.web.scaling.requests_per_target = 10: left out: only a load balancer counts requests",
+        "services.web.scaling.requests_per_target = 10: only for a service behind a load balancer",
     ),
     "fewer tasks at night than at most": (
         WEB + "[[services.web.scaling.schedule]]\nat = '@daily'\nmin_capacity = 2\nmax_capacity = 1\n",
@@ -184,7 +184,7 @@ REFUSED = {
     ),
     "a variable that is a secret, too": (
         WEB + "environment = { KEY = 'a' }\nsecrets = { KEY = 'ssm:/key' }\n",
-        "services.web.environment.KEY: left out: a secret gives the container this variable",
+        "services.web.environment.KEY: leave it out: a secret gives the container this variable",
     ),
     "a variable without a value": (
         WEB + "environment = { KEY = '' }\n",
@@ -205,7 +205,7 @@ REFUSED = {
     ),
     "an egress that is there": (
         WEB + "egress = [{ port = 443, cidr = '0.0.0.0/0' }]\n",
-        "services.web.egress.0: left out: tasks reach every HTTPS port already",
+        "services.web.egress.0: leave it out: tasks reach every HTTPS port already",
     ),
     "one domain at two load balancers": (
         WEB + "load_balancer = 'own'\ndomain = 'a.example.com'\n[services.b]\nsame_image_as = 'web'\n"
@@ -230,7 +230,7 @@ REFUSED = {
     ),
     "a file of variables with a secret": (
         WEB + "env_file = 'secret.env'\nsecrets = { KEY = 'ssm:/key' }\n",
-        'services.web.env_file = "secret.env": line 1: KEY: left out: a secret gives the container this',
+        'services.web.env_file = "secret.env": line 1: KEY: leave it out: a secret gives the container this',
     ),
     "a name that is the load balancer's": (
         "[services.balancer]\ndockerfile = 'Dockerfile'\n",
@@ -351,6 +351,18 @@ def test_the_list_of_aws_actions_is_loaded_only_for_permissions(tmp_path: Path) 
             (sys.executable, "-c", program, directory), capture_output=True, text=True, check=True, cwd=ROOT
         )
         assert done.stdout.strip() == loaded
+
+
+def test_what_only_the_status_app_reaches_is_warned_of_in_these_words(tmp_path: Path) -> None:
+    services = WEB + "[services.prices]\nsame_image_as = 'web'\ninternal = true\n"
+    services += "[services.status]\nkind = 'status'\nload_balancer = 'own'\n"
+    platform = read_platform(write_platform(tmp_path, dev=environment(services=services)))
+    assert [str(warning) for warning in warnings(platform)] == [
+        (
+            "dev.toml: services.prices.internal = true: only the status app can reach prices in dev: no service "
+            "has it in its uses"
+        ),
+    ]
 
 
 def test_what_nobody_can_reach_and_what_runs_as_root_is_warned_of(tmp_path: Path) -> None:

@@ -161,8 +161,8 @@ def test_environments_in_one_vpc_cannot_both_have_an_endpoint(tmp_path: Path) ->
     write_platform(tmp_path, dev=environment(network=network), test=environment(network=other))
     assert errors_of(tmp_path) == [
         (
-            'test.toml: network.endpoints = ["sqs"]: left out: dev.toml puts them into the same VPC, where '
-            "their names can lead to one endpoint only"
+            'test.toml: network.endpoints = ["sqs"]: leave it out: dev.toml puts them into the same VPC, '
+            "where their names can lead to one endpoint only"
         )
     ]
 

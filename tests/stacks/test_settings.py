@@ -199,7 +199,7 @@ BAD = {
     ),
     "an endpoint that is there anyway": (
         environment(network='network = { cidr = "10.10.0.0/16", endpoints = ["s3"] }\n'),
-        'dev.toml: network.endpoints.0 = "s3": left out: every VPC has its gateway endpoint',
+        'dev.toml: network.endpoints.0 = "s3": leave it out: every VPC has its gateway endpoint',
     ),
     "no NAT and no way to exec": (
         environment(

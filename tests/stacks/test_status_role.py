@@ -145,7 +145,8 @@ def test_a_task_definition_that_aws_takes_for_too_large_is_refused(synthesize: S
     variables = "\n".join(f'V{number} = "{"x" * 1000}"' for number in range(70))
     text = f"{TAIL}{NETWORK}{SHOP}[services.web.environment]\n{variables}\n"
     with pytest.raises(
-        QuotaError, match=r"The task definition oaktree-dev-web would have \d+ bytes; AWS allows 65536"
+        QuotaError,
+        match=r"^dev\.toml: services\.web: the task definition oaktree-dev-web would have \d+ bytes; AWS",
     ):
         synthesize(dev=text)
 

@@ -560,7 +560,7 @@ BAD = {
     ),
     "a setting of what is there already": (
         stores("", stores="[queues.orders]\nexisting = true\nretention = 600\n"),
-        "dev.toml: queues.orders.retention: left out: OakTree changes nothing that exists already",
+        "dev.toml: queues.orders.retention: leave it out: OakTree changes nothing that exists already",
     ),
     "a store that is not there": (
         stores('"databases.shp"'),

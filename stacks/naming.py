@@ -223,7 +223,7 @@ def dead_letter_queue(project: str, environment: str, job: str) -> str:
 
 
 def task_events_rule_arn(region: str, account_id: str) -> str:
-    """The ARN of the EventBridge rule by which Step Functions hears of tasks; AWS chose its name.
+    """The ARN of the EventBridge rule that tells Step Functions of tasks; AWS chose its name.
 
     Source: Step Functions Developer Guide, "Run Amazon ECS or Fargate tasks with Step Functions".
     """
@@ -343,7 +343,7 @@ def database_subnet_group(project: str, environment: str) -> str:
 
 
 def secret_rotation(project: str, environment: str, database: str) -> str:
-    """What deploys the services of a database anew: a rule, a state machine, and their roles."""
+    """What redeploys the services of a database: a rule, a state machine, and their roles."""
     return f"{store_name(project, environment, database)}-rotated"
 
 

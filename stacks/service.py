@@ -118,7 +118,7 @@ class ServiceStack(platform_stack.PlatformStack):
                 group.connect_to_store(connection.use, way.port, self._data.values[way.group.key])
 
     def _follow_rotations(self, environment: Environment, services: Sequence[Workload]) -> None:
-        """Deploys what uses a database anew when its password changes; a job gets it with its next run."""
+        """Redeploys what uses a database when its password changes; a job gets it with its next run."""
         for database in environment.databases:
             using = [
                 each.name

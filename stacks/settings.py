@@ -76,7 +76,7 @@ class Project(Table):
     untagged_image_days: Annotated[int, Field(ge=1, le=365)] = 14
     """Days after which an image without a tag expires."""
     state_version_days: Annotated[int, Field(ge=1, le=3650)] = 90
-    """Days for which former versions of a state are kept."""
+    """Days for which previous versions of a state are kept."""
 
 
 Subnets = Annotated[Mapping[Zone, SubnetId], AfterValidator(frozen)]

@@ -31,7 +31,7 @@ DAYS_OF_AN_UNFINISHED_UPLOAD = 7
 class PrivateBucket:
     """Encrypted with S3's own keys, versioned, without ACLs.
 
-    `statements` are added to the policy. Former versions expire after `former_version_days`; with
+    `statements` are added to the policy. Previous versions expire after `former_version_days`; with
     `object_days`, the objects themselves too; with `infrequent_access_days`, they move to that storage class
     before. A protected bucket cannot be destroyed by Terraform;
     any other is emptied when it is. `policy` is the bucket's policy, for what must wait for it.
@@ -120,7 +120,7 @@ class PrivateBucket:
                     ],
                 )
             ],
-            # S3 refuses rules on former versions before there can be any.
+            # S3 refuses rules on previous versions before there can be any.
             depends_on=[versioning],
         )
         arn = f"arn:aws:s3:::{name}"

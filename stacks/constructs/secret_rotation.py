@@ -17,7 +17,7 @@ _TRIES: Final = 3
 
 
 class SecretRotation:
-    """A rule of EventBridge that hears of rotations, and a state machine that then deploys the services anew.
+    """A rule of EventBridge for rotations, and a state machine that then redeploys the services.
 
     One of each for a database: `key` is its name, `services` are the ECS services that use it. Until new
     tasks run, old ones keep the connections that they have.

@@ -103,7 +103,7 @@ class TaskDefinition:
                 *values.mounts.volumes(),
             ]
             or None,
-            # A rollback needs the former revision, which ECS does not start again once it is deregistered.
+            # A rollback needs the previous revision, which ECS does not start again once it is deregistered.
             skip_destroy=True,
             lifecycle=TerraformResourceLifecycle(create_before_destroy=True),
         )
@@ -118,8 +118,8 @@ def _within_limit(workload: Workload, text: str) -> str:
         raise QuotaError(
             f"{workload.environment.name}.toml: services.{workload.key}: the task definition {workload.name} "
             f"would have {size} bytes; AWS allows {LARGEST}. It grows with the variables of its containers "
-            "and, of a status app, with the services and stores of the environment: shorten variables, or titles "
-            "and groups of rows."
+            "and, of a status app, with the services and stores of the environment: shorten variables, or "
+            "titles and groups of rows."
         )
     return text
 

@@ -359,8 +359,8 @@ def test_what_only_the_status_app_reaches_is_warned_of_in_these_words(tmp_path: 
     platform = read_platform(write_platform(tmp_path, dev=environment(services=services)))
     assert [str(warning) for warning in warnings(platform)] == [
         (
-            "dev.toml: services.prices.internal = true: only the status app can reach prices in dev: no service "
-            "has it in its uses"
+            "dev.toml: services.prices.internal = true: only the status app can reach prices in dev: no "
+            "service has it in its uses"
         ),
     ]
 

@@ -28,6 +28,7 @@ ATTRIBUTES: Final[Mapping[str, tuple[str, ...]]] = {
         "storage_type",
     ),
     "aws_dynamodb_table": ("billing_mode",),
+    "aws_ecs_cluster": ("setting",),
     "aws_ecs_service": (
         "capacity_provider_strategy",
         "desired_count",

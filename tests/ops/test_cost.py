@@ -32,6 +32,7 @@ STACK = {
             }
         },
         "aws_ecs_task_definition": {"web": {"cpu": "1024", "memory": "2048"}},
+        "aws_ecs_cluster": {"dev": {"setting": [{"name": "containerInsights", "value": "enabled"}]}},
         "aws_nat_gateway": {"a": {}},
         "aws_sqs_queue": {"orders": {}},
         "aws_cloudwatch_composite_alarm": {"unhealthy": {}},
@@ -70,6 +71,7 @@ def test_an_environment_is_printed_with_what_it_costs(desk: Desk) -> None:
     assert "$82.90  dev-service  aws_ecs_service.web " in done.stdout
     assert "By use only: SQS.\n" in done.stdout
     assert "aws_cloudwatch_composite_alarm.unhealthy: a composite alarm has no price for" in done.stdout
+    assert "aws_ecs_cluster.dev: Container Insights has no price here" in done.stdout
     assert 'network.nat = "none"' in done.stdout
     assert "no price" in next(line for line in done.stdout.splitlines() if "spot_percent" in line)
 

@@ -166,27 +166,40 @@ def extended(table: Table, document: Mapping[str, Any], place: str) -> Table:
     types = dict(table.types)
     for name, each in _tables(document, "types", place):
         types[name] = _kind(each, means, types, f"{place}: types.{name}", types.get(name, Kind()))
-    every = list(table.every)
+    every = table.every
     if "any" in document:
         (_, general), *_ = _tables({"any": {"any": document["any"]}}, "any", place)
-        every.append(
-            replace(_kind(general, means, types, f"{place}: any", Kind()), prefix=document.get("prefix", ""))
-        )
-    points = {**table.points, **document.get("points", {})}
+        kind = _kind(general, means, types, f"{place}: any", Kind())
+        every = (replace(kind, prefix=document.get("prefix", "")), *every)
+    weights = _table(document, "points", place)
+    points = {key: _checked(each, f"{place}: points.{key}") for key, each in weights.items()}
     names, units = (
-        {**known, **document.get(key, {})} for key, known in (("names", table.names), ("units", table.units))
+        {**known, **_words(document, key, place)}
+        for key, known in (("names", table.names), ("units", table.units))
     )
-    return Table(types, tuple(every), points, means, names, units)
+    return Table(types, every, {**table.points, **points}, means, names, units)
+
+
+def _words(document: Mapping[str, Any], key: str, place: str) -> Mapping[str, str]:
+    found = _table(document, key, place)
+    for name, each in found.items():
+        if not isinstance(each, str):
+            raise TableError(f'{place}: {key}.{name} = {each!r}: must be a text, such as "max tasks"')
+    return found
 
 
 def _tables(document: Mapping[str, Any], key: str, place: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    found = document.get(key, {})
-    if not isinstance(found, Mapping):
-        raise TableError(f"{place}: {key} = {found!r}: must be a table")
-    for name, each in found.items():
+    for name, each in _table(document, key, place).items():
         if not isinstance(each, Mapping):
             raise TableError(f"{place}: {key}.{name} = {each!r}: must be a table")
         yield name, each
+
+
+def _table(document: Mapping[str, Any], key: str, place: str) -> Mapping[str, Any]:
+    found = document.get(key, {})
+    if not isinstance(found, Mapping):
+        raise TableError(f"{place}: {key} = {found!r}: must be a table")
+    return found
 
 
 def _meaning(said: Mapping[str, Any], place: str) -> Meaning:
@@ -278,7 +291,10 @@ def _concern(said: Mapping[str, Any], place: str) -> Concern:
 
 
 def _weight(said: Mapping[str, Any], place: str) -> int:
-    weight = said.get("weight")
+    return _checked(said.get("weight"), f"{place}.weight")
+
+
+def _checked(weight: object, place: str) -> int:
     if not isinstance(weight, int) or isinstance(weight, bool) or not 0 <= weight <= 100:
-        raise TableError(f"{place}.weight = {weight!r}: must be a whole number from 0 to 100")
+        raise TableError(f"{place} = {weight!r}: must be a whole number from 0 to 100")
     return weight

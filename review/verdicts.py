@@ -10,7 +10,7 @@ from review.flags import Judgement, judge
 from review.marker import Marker
 from review.model import ABSENT, Action, Flag, Plan, ResourceChange, Stack, Unjudged, Verdict, Wait
 from review.rules import Ignored, Rules
-from review.table import default_table
+from review.table import Table
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,16 +115,16 @@ def _stack_review(stack: Stack, rules: Rules, *, is_first: bool) -> StackReview:
     flags, ignored = rules.split(judged.flags)
     if is_first:
         flags += rules.expired_flags(stack.name)
-    verdict = verdict_of(stack, Judgement(flags, judged.unjudged))
-    counts = counts_of(stack.plan, flags)
+    verdict = verdict_of(stack, Judgement(flags, judged.unjudged), rules.table)
+    counts = counts_of(stack.plan, flags, rules.table)
     return StackReview(stack, flags, counts, verdict, judged.unjudged, ignored)
 
 
-def counts_of(plan: Plan | None, flags: tuple[Flag, ...]) -> Counts:
+def counts_of(plan: Plan | None, flags: tuple[Flag, ...], table: Table) -> Counts:
     """Counts the changes of one plan; all zero without one."""
     if plan is None:
         return Counts()
-    by_action = Counter(change.action for change in plan.changes if not is_revision(change))
+    by_action = Counter(change.action for change in plan.changes if not is_revision(change, table))
     return Counts(
         replace=by_action[Action.REPLACE],
         delete=by_action[Action.DELETE],
@@ -141,23 +141,23 @@ def counts_of(plan: Plan | None, flags: tuple[Flag, ...]) -> Counts:
         actions=len(plan.actions),
         drift=len(plan.drift),
         flags=len(flags),
-        revisions=sum(map(is_revision, plan.changes)),
+        revisions=sum(is_revision(change, table) for change in plan.changes),
     )
 
 
-def is_revision(change: ResourceChange) -> bool:
+def is_revision(change: ResourceChange, table: Table) -> bool:
     """Returns whether a replacement only adds a new revision."""
-    return change.action is Action.REPLACE and default_table().is_revision(change.type)
+    return change.action is Action.REPLACE and table.is_revision(change.type)
 
 
-def is_destructive(change: ResourceChange) -> bool:
+def is_destructive(change: ResourceChange, table: Table) -> bool:
     """Returns whether a change destroys an existing object: a deletion or a real replacement."""
-    if change.is_data or default_table().is_revision(change.type) or change.keeps_former:
+    if change.is_data or table.is_revision(change.type) or change.keeps_former:
         return False
     return change.action in (Action.REPLACE, Action.DELETE)
 
 
-def verdict_of(stack: Stack, judged: Judgement) -> Verdict:
+def verdict_of(stack: Stack, judged: Judgement, table: Table) -> Verdict:
     """Returns the worst verdict that is true of a stack's plan.
 
     What waits is WAITS even if it destroys something: it has to be planned and reviewed again.
@@ -172,7 +172,7 @@ def verdict_of(stack: Stack, judged: Judgement) -> Verdict:
         return Verdict.WAITS
     if not plan.complete or plan.deferred:
         return Verdict.INCOMPLETE
-    if any(is_destructive(change) for change in plan.changes):
+    if any(is_destructive(change, table) for change in plan.changes):
         return Verdict.DESTRUCTIVE
     if judged.flags or plan.failed_checks or plan.drift or plan.actions:
         return Verdict.REVIEW

@@ -11,6 +11,7 @@ from review.rendering.budget import Entry, Shown, Tier
 from review.rendering.grouping import group_of, groups_of
 from review.rendering.markdown import code, counted, number
 from review.rendering.wording import NOUNS, REMARKS, TITLES
+from review.table import Table
 from review.verdicts import is_revision
 
 
@@ -73,7 +74,7 @@ class Block:
         return f"\n{number(count)} not listed here{colon}\n"
 
 
-def blocks_of(stack: Stack) -> Iterator[Block]:
+def blocks_of(stack: Stack, table: Table) -> Iterator[Block]:
     """Yields all there is to show of a stack below the table and the flags."""
     if stack.errors or stack.problem:
         errors = entries.error_entries(stack)
@@ -84,22 +85,23 @@ def blocks_of(stack: Stack) -> Iterator[Block]:
             Rank.WAITS, "To apply first", ("stack to apply first", "stacks to apply first"), "text", waits
         )
     if stack.plan is not None:
-        yield from _plan_blocks(stack.plan)
+        yield from _plan_blocks(stack.plan, table)
     if stack.notes:
         notes = tuple(map(entries.note_entry, stack.notes))
         yield _counted(Rank.NOTES, "Notes on the input", ("note", "notes"), "text", notes)
 
 
-def _plan_blocks(plan: Plan) -> Iterator[Block]:
-    for group in groups_of(change for change in plan.changes if not is_revision(change)):
+def _plan_blocks(plan: Plan, table: Table) -> Iterator[Block]:
+    revisions = [change for change in plan.changes if is_revision(change, table)]
+    for group in groups_of(change for change in plan.changes if not is_revision(change, table)):
         rank = Rank[group.action.name]
         details = "attributes" if group.action is Action.CREATE else "differences"
         found = entries.group_entries(group)
         yield _counted(
             rank, TITLES[group.action], NOUNS[group.action], details, found, REMARKS.get(group.action)
         )
-    if revisions := [change for change in plan.changes if is_revision(change)]:
-        found = entries.revision_entries(group_of(Action.REPLACE, revisions))
+    if revisions:
+        found = entries.revision_entries(group_of(Action.REPLACE, revisions), table)
         nouns = ("new revision", "new revisions")
         yield _counted(Rank.REVISION, "New revision", nouns, "differences", found, "nothing is lost")
     if plan.outputs:
@@ -142,7 +144,7 @@ def _counted(
 def _drift_entries(drift: tuple[ResourceChange, ...]) -> tuple[Entry, ...]:
     actions = dict.fromkeys(change.action for change in drift)
     groups = [group_of(each, [change for change in drift if change.action is each]) for each in actions]
-    return tuple(entry for group in groups for entry in entries.group_entries(group, is_drift=True))
+    return tuple(entry for group in groups for entry in entries.group_entries(group, entries.Of.DRIFT))
 
 
 def other_drift(plan: Plan) -> str:

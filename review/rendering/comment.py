@@ -78,7 +78,7 @@ def _sections(review: Review) -> list[_Section]:
     """Renders what stands below the head; once for all budgets, as it takes longest."""
     found = []
     for each in review.stacks:
-        blocks = tuple(blocks_of(each.stack))
+        blocks = tuple(blocks_of(each.stack, review.rules.table))
         line = other_drift(each.stack.plan) if each.stack.plan else ""
         if blocks or line:
             found.append(_Section(each, blocks, line))

@@ -2,6 +2,7 @@
 
 import textwrap
 from collections.abc import Iterator, Mapping
+from enum import Enum
 
 from review.model import (
     ABSENT,
@@ -31,52 +32,55 @@ from review.rendering.lines import (
 from review.rendering.markdown import code, counted, fence, path_list, path_text, visible
 from review.rendering.values import INLINE, SENSITIVE, clip, pair, show
 from review.rendering.wording import DEFERRALS, DRIFT, PAST, REASONS
-from review.table import default_table
-from review.verdicts import is_revision
+from review.table import Table
 
 _IDENTITY = ("id", "arn", "name")
 _ERROR = 6_000
 """Characters of Terraform's output when it fails."""
 
 
-def group_entries(group: Group, *, is_drift: bool = False) -> tuple[Entry, ...]:
+class Of(Enum):
+    """What the changes of a group are, which decides the words about them."""
+
+    PLAN = "plan"
+    REVISIONS = "revisions"
+    DRIFT = "drift"
+
+
+def group_entries(group: Group, of: Of = Of.PLAN) -> tuple[Entry, ...]:
     """Returns the entries of a group: what one resource has alone, then what several share."""
     found: list[Entry] = []
     tags = common_tags(group)
     if tags:
         head = f"\n**All new resources that take tags have:**\n{diff_block(tag_lines(tags))}"
         found.append(Entry("", head, weight=0))
-    found += [_item_entry(item, tags, is_drift=is_drift) for item in group.items]
+    found += [_item_entry(item, tags, of) for item in group.items]
     for shared in group.shared:
-        found += _shared_entries(shared, is_drift=is_drift)
+        found += _shared_entries(shared, of)
     return tuple(found)
 
 
-def revision_entries(group: Group) -> tuple[Entry, ...]:
+def revision_entries(group: Group, table: Table) -> tuple[Entry, ...]:
     """Returns entries of replacements that only add a revision: why nothing is lost, then each."""
     types = sorted({item.change.type for item in group.items})
-    why = "".join(f"- {code(each)}: {_lossless(each)}.\n" for each in types)
-    return (Entry(why, why, weight=0), *group_entries(group))
+    reasons = ((each, table.deletion(each)) for each in types)
+    why = "".join(f"- {code(each)}: {reason.text}.\n" for each, reason in reasons if reason)
+    return (Entry(why, why, weight=0), *group_entries(group, Of.REVISIONS))
 
 
-def _lossless(type: str) -> str:
-    deletion = default_table().deletion(type)
-    return deletion.text if deletion else ""
-
-
-def _shared_entries(shared: Shared, *, is_drift: bool) -> Iterator[Entry]:
+def _shared_entries(shared: Shared, of: Of) -> Iterator[Entry]:
     lines = [line for each in shared.differences for line in difference_lines(each)]
     names = path_list(dict.fromkeys(each.path for each in shared.differences))
     head = f"\n**The same on {counted(len(shared.items), 'resource')}:** {names}\n{diff_block(lines)}"
     yield Entry(head, head, weight=0)
     for item in sorted(shared.items, key=lambda each: not each.differences):
-        yield _item_entry(item, {}, is_drift=is_drift)
+        yield _item_entry(item, {}, of)
 
 
-def _item_entry(item: Item, tags: Mapping[str, Tree], *, is_drift: bool) -> Entry:
+def _item_entry(item: Item, tags: Mapping[str, Tree], of: Of) -> Entry:
     change = item.change
-    lines = _lines(item, tags)
-    about = " · ".join(_about(item, is_drift=is_drift))
+    lines = _lines(item, tags, of)
+    about = " · ".join(_about(item, of))
     if item.has_shared and change.action is Action.CREATE:
         lines = []
     elif change.action is Action.CREATE and (names := only_unknown(change.after)):
@@ -90,14 +94,14 @@ def _item_entry(item: Item, tags: Mapping[str, Tree], *, is_drift: bool) -> Entr
     return Entry(listed, detailed, type=change.type)
 
 
-def _lines(item: Item, tags: Mapping[str, Tree]) -> list[str]:
+def _lines(item: Item, tags: Mapping[str, Tree], of: Of) -> list[str]:
     change = item.change
     if change.action is Action.CREATE:
         return attribute_lines(change.after, tags)
     later: list[str] = []
     lines: list[str] = []
     forcing = {tuple(map(str, path)) for path in change.replace_paths}
-    forced = "the new revision" if is_revision(change) else "the replacement"
+    forced = "the new revision" if of is Of.REVISIONS else "the replacement"
     marks = {tuple(map(str, path)) for path in change.no_longer_sensitive}
     found = {
         path[:length] for path in (each.path for each in item.differences) for length in range(len(path) + 1)
@@ -123,15 +127,15 @@ def _is_within(path: tuple[str, ...], others: set[tuple[str, ...]]) -> bool:
     return any(path[:length] in others for length in range(len(path) + 1))
 
 
-def _about(item: Item, *, is_drift: bool) -> Iterator[str]:
+def _about(item: Item, of: Of) -> Iterator[str]:
     """Yields what the line of a change says besides its address."""
     change = item.change
     if change.deposed is not None:
         yield f"its deposed object {code(change.deposed)}"
-    if is_drift:
+    if of is Of.DRIFT:
         yield DRIFT.get(change.action, "changed")
     if change.action is Action.REPLACE:
-        if change.keeps_former or not is_revision(change):
+        if change.keeps_former or of is not Of.REVISIONS:
             yield _order(change)
         if change.replace_paths:
             yield f"forced by {path_list(change.replace_paths)}"

@@ -8,7 +8,6 @@ from review.model import Action, Concern, ResourceChange, Stack, Verdict
 from review.rendering.markdown import cell, code, counted, number, path_text
 from review.rendering.values import clip
 from review.rendering.wording import SYMBOLS
-from review.table import default_table
 from review.verdicts import Counts, Review, StackReview, is_destructive
 
 COLUMNS: Final = {
@@ -130,7 +129,7 @@ def _waits(stacks: list[Stack]) -> str:
 def _kept(review: Review) -> str:
     """Says what looks destroyed and is not: revisions, and previous objects that stay."""
     changes = [change for plan in review.plans for change in plan.changes]
-    is_revision = default_table().is_revision
+    is_revision = review.rules.table.is_revision
     gone = sum(change.action is Action.DELETE and is_revision(change.type) for change in changes)
     kept = sum(change.keeps_former and not is_revision(change.type) for change in changes)
     holds = "holds" if gone == 1 else "hold"
@@ -157,7 +156,7 @@ def _destroyed(review: Review) -> Iterable[str]:
         for each in review.stacks
         if each.stack.plan
         for change in each.stack.plan.changes
-        if is_destructive(change)
+        if is_destructive(change, review.rules.table)
     ]
     removed = sum(output.action is Action.DELETE for plan in review.plans for output in plan.outputs)
     if grave:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from review.model import Verdict
+from review.model import Action, Verdict
 from review.rendering.comment import render
 from review.rules import Rules, RulesError, find_rules, read_rules
 from tests.review import command
@@ -63,6 +63,64 @@ size = { lowered = "small" }
     smaller = change("example_thing.x", before={"size": 3}, after={"size": 2})
     (flag,) = review(stack(smaller), rules=decided).stacks[0].flags
     assert (flag.title, flag.weight) == ("Our word", 90)
+
+
+def test_a_row_for_every_type_overrides_that_of_the_package(tmp_path: Path) -> None:
+    forced = change("aws_s3_bucket.logs", before={"force_destroy": False}, after={"force_destroy": True})
+    assert review(stack(forced)).verdict is Verdict.REVIEW
+    decided = rules(tmp_path, '[any]\nforce_destroy = "harmless"')
+    assert review(stack(forced), rules=decided).verdict is Verdict.SAFE
+
+
+REVISION = """
+[types.example_release]
+size = "harmless"
+deleted = { revision = "the releases before it stay in the archive" }
+"""
+
+
+@pytest.mark.parametrize("action", [Action.REPLACE, Action.DELETE])
+def test_a_type_whose_former_revisions_lose_nothing_destroys_nothing(tmp_path: Path, action: Action) -> None:
+    release = stack(change("example_release.web", action))
+    found, without = review(release, rules=rules(tmp_path, REVISION)), review(release)
+    assert (without.verdict, found.verdict) == (Verdict.DESTRUCTIVE, VERDICTS[action])
+    assert (found.counts.revisions, found.counts.replace) == (action is Action.REPLACE, 0)
+    assert found.stacks[0].flags == ()
+    text = render(found)
+    assert "Nothing is destroyed" in text
+    assert "revision" not in render(without)
+    if action is Action.REPLACE:
+        assert "- `example_release`: the releases before it stay in the archive." in text
+        assert "deleted first" not in text
+
+
+VERDICTS = {Action.REPLACE: Verdict.SAFE, Action.DELETE: Verdict.REVIEW}
+
+
+def test_an_attribute_has_the_name_and_the_unit_of_the_file(tmp_path: Path) -> None:
+    text = """
+[names]
+size = "disk"
+
+[units]
+size = "GiB"
+
+[means.small]
+concern = "runtime"
+weight = 50
+title = "Smaller"
+reason = "It may not fit."
+
+[types.example_thing]
+size = { lowered = "small" }
+"""
+    smaller = change("example_thing.x", before={"size": 3}, after={"size": 2})
+    assert "disk `3` → `2` GiB" in render(review(stack(smaller), rules=rules(tmp_path, text)))
+
+
+def test_the_weight_of_a_point_is_that_of_the_file(tmp_path: Path) -> None:
+    found = review(stack(LOWER), rules=rules(tmp_path, '[points]\n"Kept for less time" = 12'))
+    assert [flag.weight for flag in found.stacks[0].flags] == [12]
 
 
 @pytest.mark.parametrize(

@@ -56,6 +56,9 @@ def test_every_meaning_is_used() -> None:
         ({"types": {"x": {"deleted": {"weight": 3}}}}, "give one of holds, stops, guards, revision"),
         ({"types": {"x": {"same_as": "y"}}}, "no such type stands above"),
         ({"types": []}, "types = []: must be a table"),
+        ({"names": "tasks"}, "names = 'tasks': must be a table"),
+        ({"units": {"size": 1}}, "units.size = 1: must be a text"),
+        ({"points": {"Made public": "high"}}, "points.Made public = 'high': must be a whole number"),
     ],
 )
 def test_a_wrong_table_is_told_with_its_place(document: dict[str, Any], words: str) -> None:

@@ -51,19 +51,15 @@ def changed_paths(before: dict[str, Tree], after: dict[str, Tree]) -> Iterator[W
     """Yields the paths of what differs, by attribute names; lists of blocks add nothing to a path."""
     for key in sorted(before.keys() | after.keys()):
         old, new = before.get(key, ABSENT), after.get(key, ABSENT)
-        if old is not new and old != new:
+        if old is new or old == new:
+            continue
+        if isinstance(old, CONTAINERS) or isinstance(new, CONTAINERS):
             yield from dict.fromkeys(_changed((key,), [old], [new]))
+        elif not (is_nothing(old) and is_nothing(new)):
+            yield (key,)
 
 
 def _changed(path: Where, olds: Sequence[Tree], news: Sequence[Tree]) -> Iterator[Where]:
-    if (
-        len(olds) == len(news) == 1
-        and not isinstance(olds[0], CONTAINERS)
-        and not isinstance(news[0], CONTAINERS)
-    ):
-        if not (is_nothing(olds[0]) and is_nothing(news[0])):
-            yield path
-        return
     left, right = _spread(olds), _spread(news)
     old_blocks = [each for each in left if isinstance(each, dict)]
     new_blocks = [each for each in right if isinstance(each, dict)]

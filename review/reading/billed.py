@@ -149,9 +149,11 @@ def _region_of(change: Mapping[str, Any]) -> str:
 
 
 def _sides(type_: str, change: Mapping[str, Any]) -> tuple[Tree, Tree]:
-    names = ATTRIBUTES.get(type_, ())
+    names, unknown = ATTRIBUTES.get(type_), change.get("after_unknown")
+    if not names:
+        before, after = (change.get(side) for side in ("before", "after"))
+        return {} if before is not None else ABSENT, {} if after is not None or unknown is True else ABSENT
     marks = either(_part(change.get("before_sensitive"), names), _part(change.get("after_sensitive"), names))
-    unknown = change.get("after_unknown")
     sides: list[Tree] = []
     for side, parts in ((change.get("before"), None), (change.get("after"), _part(unknown, names))):
         has_object = isinstance(side, Mapping) or (side is None and parts is True)

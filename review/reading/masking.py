@@ -8,6 +8,7 @@ import json
 import re
 import secrets
 from collections.abc import Mapping
+from functools import lru_cache
 from hashlib import blake2b
 from itertools import zip_longest
 from typing import Any, Final, TypeVar
@@ -117,16 +118,21 @@ def _object(
     tree: dict[str, Tree] = {}
     # Terraform sorts the keys of its objects. Those of a JSON text keep the order their author gave them.
     for key in value if documents else sorted(value):
-        secret = (
-            is_secret_name(key) or (is_pair and key in VALUE_KEYS) or (named and not is_reference_name(key))
-        )
-        shown = _new_key(numbers) if is_secret_shape(key) else key
+        is_secret, is_reference, has_shape = _about(key)
+        secret = is_secret or (is_pair and key in VALUE_KEYS) or (named and not is_reference)
+        shown = _new_key(numbers) if has_shape else key
         tree[shown] = _tree(value[key], sensitive.get(key), unknown.get(key), secret, depth + 1, documents)
     for key in sorted(unknown):
         if key not in value and has_mark(unknown[key]):
             shown = _new_key(numbers) if is_secret_shape(key) else key
             tree[shown] = _tree(None, None, unknown[key], False, depth + 1, documents)
     return tree
+
+
+@lru_cache(maxsize=65_536)
+def _about(key: str) -> tuple[bool, bool, bool]:
+    """Returns whether a key is a secret's name, or a reference's, or a secret itself by its shape."""
+    return is_secret_name(key), is_reference_name(key), is_secret_shape(key)
 
 
 def _list(

@@ -181,6 +181,7 @@ def is_secret_shape(text: str) -> bool:
     return _is_short_secret(text) if len(text) <= 256 else _is_secret(text)
 
 
+@lru_cache(maxsize=4_096)
 def redact(text: str) -> str:
     """Replaces each secret in free text, such as Terraform's errors."""
     text = PRIVATE_KEY.sub(REDACTED, text)

@@ -18,6 +18,7 @@ from tests.e2e import calls, snapshot
 from tests.e2e.desk import REGION
 from tests.places import ENVIRONMENTS
 from webapp.contract import STATUS_PATH
+from webapp.endpoints.status import OPERATOR_STATUS_PATH
 
 
 @dataclass(frozen=True)
@@ -79,6 +80,13 @@ class Clone:
     def app_says(self, env: str) -> dict[str, Any]:
         """The status document of an environment's app."""
         content: dict[str, Any] = json.loads(self.page(env, "web", STATUS_PATH))
+        return content
+
+    def app_tells_operators(self, env: str, token: str) -> dict[str, Any]:
+        """The status document for those who have the app's token."""
+        headers = {"Authorization": f"Bearer {token}"}
+        answer = httpx.get(self.address(env, "web") + OPERATOR_STATUS_PATH, headers=headers)
+        content: dict[str, Any] = answer.raise_for_status().json()
         return content
 
     def page(self, env: str, service: str, path: str = "/") -> str:

@@ -154,6 +154,7 @@ def _bring_up(desk: Clone) -> Bootstrapped:
     kept.staging = start, calls.count(desk.memory)
     note("dev smoke", desk.make(HOME, "smoke", "ENV=dev", "SERVICE=web"))
     kept.apps = {env: desk.app_says(env) for env in ACCOUNTS}
+    kept.apps["prod"] = desk.app_tells_operators("prod", "a token")
     return kept
 
 

@@ -43,7 +43,7 @@ def test_staging_is_bootstrapped_once_its_secret_is_there(made: Bootstrapped) ->
     assert status == 2
     assert "--name /oaktree/staging/web/write-token-sha256 --value" in errors
     assert made.said["staging"][0] == 0
-    assert made.apps["staging"]["environment"] == "staging"
+    assert "services.web" in made.apps["staging"]["components"]
 
 
 def test_prod_is_bootstrapped_in_its_own_account_with_an_image_of_the_projects(
@@ -53,7 +53,7 @@ def test_prod_is_bootstrapped_in_its_own_account_with_an_image_of_the_projects(
     assert "IMAGE is missing: prod is in another account than the registry" in errors
     assert made.said["prod"][0] == 0
     assert record(desk, "prod")["image"] == record(desk, "dev")["image"]
-    assert made.apps["prod"]["writing"] == "on"
+    assert (made.apps["prod"]["environment"], made.apps["prod"]["writing"]) == ("prod", "on")
 
 
 def test_no_state_holds_the_value_of_a_secret(desk: Clone) -> None:

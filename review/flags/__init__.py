@@ -17,7 +17,7 @@ from review.flags.services import services
 from review.flags.subject import Subject, hidden, subjects_of
 from review.flags.tasks import tasks
 from review.flags.unseen import commands, lost_marks, undone
-from review.model import ABSENT, UNKNOWN, Concern, Flag, Plan, Unjudged, natural
+from review.model import ABSENT, UNKNOWN, Action, Concern, Flag, Plan, ResourceChange, Unjudged, natural
 from review.table import Table, default_table
 
 
@@ -76,10 +76,22 @@ def order(flag: Flag) -> tuple[object, ...]:
     return (-flag.weight, flag.concern, natural(flag.address), flag.path, flag.title)
 
 
+def _lacks_values(change: ResourceChange) -> bool:
+    """Returns whether an object is missing on a side where Terraform always writes one."""
+    is_kept = change.action in (Action.UPDATE, Action.REPLACE)
+    return (change.before is ABSENT and is_kept) or (
+        change.after is ABSENT and (is_kept or change.action is Action.CREATE)
+    )
+
+
 def _analysed(subject: Subject, table: Table) -> Iterator[Flag]:
     after = subject.change.after
     if hidden(after):
         yield subject.unknown("Resource not known", (), ABSENT, after)
+        return
+    if _lacks_values(subject.change):
+        reason = "The plan leaves out its values, as a shortened or redacted form of a plan does."
+        yield subject.flag(Concern.UNKNOWN, "Resource not known", reason)
         return
     created = table.types[subject.change.type].created if subject.change.type in table.types else None
     if created and subject.is_new and subject.stays:

@@ -39,9 +39,16 @@ def not_a_plan(document: Mapping[str, Any]) -> str | None:
         return f"has no format version such as 1.2, so it is not a Terraform plan; {SHOW}"
     if version.split(".")[0] not in MAJORS:
         return f"has format version {version}, but only 0.x and 1.x can be read; use a review that knows it"
+    if document.get("resource_changes") is None and _plans_resources(document.get("planned_values")):
+        return f"has resources in planned_values, but no resource_changes; {SHOW}"
     if not any(key in document for key in OF_PLANS):
         return f"is the output of `terraform show -json` without a plan file; {SHOW}"
     return None
+
+
+def _plans_resources(planned: object) -> bool:
+    root = planned.get("root_module") if isinstance(planned, Mapping) else None
+    return isinstance(root, Mapping) and any(root.get(key) for key in ("resources", "child_modules"))
 
 
 def _kind(document: Mapping[str, Any]) -> str | None:

@@ -152,7 +152,7 @@ def other_drift(plan: Plan) -> str:
     if not plan.other_drift:
         return ""
     count = counted(plan.other_drift, "other resource")
-    return f"{count} changed outside of Terraform in ways that do not bear on this plan."
+    return f"{count} changed outside of Terraform; nothing in this plan depends on that."
 
 
 def left_out(blocks: Sequence[Block], shown: Sequence[Shown]) -> list[str]:

@@ -154,7 +154,7 @@ def _about(item: Item, of: Of) -> Iterator[str]:
     elif change.action is Action.UPDATE and not (
         item.has_shared or item.differences or change.no_longer_sensitive
     ):
-        yield "nothing that differs is to be seen in the plan"
+        yield "the plan shows no difference"
 
 
 def _order(change: ResourceChange) -> str:

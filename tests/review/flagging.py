@@ -85,7 +85,7 @@ BROAD = frozenset(
         "Container settings changed",
         "Larger tasks",
         "More is allowed",
-        "More of it",
+        "Capacity raised",
         "Moved",
         "New permission",
         "No longer allowed",

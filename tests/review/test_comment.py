@@ -484,7 +484,7 @@ def test_outputs_checks_deferrals_actions_and_drift_follow_the_groups() -> None:
     assert "- `action.aws_lambda_invoke.warm` of type `aws_lambda_invoke`" in text
     assert "**`aws_thing.drifted`** · changed" in text
     assert "- `aws_thing.gone` · deleted outside of Terraform" in text
-    assert "2 other resources changed outside of Terraform in ways that do not bear on this plan." in text
+    assert "2 other resources changed outside of Terraform; nothing in this plan depends on that." in text
     assert "@" not in free_text(text)
     order = [
         text.index(each)

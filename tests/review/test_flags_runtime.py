@@ -185,8 +185,8 @@ def test_containers_that_come_and_go_are_flagged() -> None:
 
 @pytest.mark.parametrize("value", [UNKNOWN, SECRET])
 def test_containers_that_are_not_known_are_unknown(value: Tree) -> None:
-    for before in (ABSENT, task(web())):
-        (flag,) = flags(change(TASK, before, {"container_definitions": value}, action=Action.REPLACE))
+    for before, action in ((ABSENT, Action.CREATE), (task(web()), Action.REPLACE)):
+        (flag,) = flags(change(TASK, before, {"container_definitions": value}, action=action))
         assert (flag.concern, flag.path) == (Concern.UNKNOWN, ("container_definitions",))
     same: dict[str, Tree] = {"container_definitions": SECRET}
     assert titles(change(TASK, same, {**same, "tags": {}}, action=Action.UPDATE)) == []
@@ -222,8 +222,8 @@ def test_the_rights_of_the_host_are_flagged() -> None:
 @pytest.mark.parametrize(
     ("type", "before", "after", "title"),
     [
-        ("aws_ecs_service", {"desired_count": 2}, {"desired_count": 0}, "Down to 0"),
-        ("aws_appautoscaling_target", {"min_capacity": 1}, {"min_capacity": 0}, "Down to 0"),
+        ("aws_ecs_service", {"desired_count": 2}, {"desired_count": 0}, "Scaled to zero"),
+        ("aws_appautoscaling_target", {"min_capacity": 1}, {"min_capacity": 0}, "Scaled to zero"),
         ("aws_appautoscaling_target", {"max_capacity": 8}, {"max_capacity": 2}, "Limit lowered"),
         (
             "aws_ecs_service",

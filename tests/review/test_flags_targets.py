@@ -29,13 +29,13 @@ def waf(action: str) -> dict[str, Any]:
             "aws_route53_record",
             {"records": ["192.0.2.1"]},
             {"records": ["192.0.2.2"]},
-            "Name leads elsewhere",
+            "Name points elsewhere",
         ),
         (
             "aws_route53_record",
             {"alias": [{"name": "a"}]},
             {"alias": [{"name": "b"}]},
-            "Name leads elsewhere",
+            "Name points elsewhere",
         ),
         (
             "aws_lb_listener",

@@ -168,6 +168,35 @@ def test_outputs_keep_null_apart_from_nothing_and_are_masked_by_name() -> None:
     assert outputs[3].after is UNKNOWN
 
 
+@pytest.mark.parametrize(
+    ("version", "actions"),
+    [
+        (
+            "0.1",
+            {"new": Action.CREATE, "raised": Action.UPDATE, "later": Action.UPDATE, "hidden": Action.UPDATE},
+        ),
+        ("1.2", dict.fromkeys(("new", "raised", "later", "hidden", "same"), Action.CREATE)),
+    ],
+)
+def test_outputs_that_an_old_terraform_creates_anew_are_compared_with_its_state(
+    version: str, actions: dict[str, Action]
+) -> None:
+    former = {"same": "x", "raised": 1, "later": "x", "hidden": "x", "gone": "x"}
+    outputs = {name: {"sensitive": name == "hidden", "value": value} for name, value in former.items()}
+    after = {"same": "x", "raised": 2, "later": None, "hidden": "y", "new": "x"}
+    changes = {
+        name: {"actions": ["create"], "before": None, "after": value, "after_unknown": name == "later"}
+        for name, value in after.items()
+    }
+    prior = {"format_version": version, "values": {"outputs": outputs, "root_module": {}}}
+    found = plan(format_version=version, output_changes=changes, prior_state=prior).outputs
+    assert {each.name: each.action for each in found} == actions
+    (hidden,) = (each for each in found if each.name == "hidden")
+    if version == "0.1":
+        assert isinstance(hidden.before, Masked)
+        assert isinstance(hidden.after, Masked)
+
+
 def test_failed_checks_are_found_by_instance() -> None:
     checks = [
         {"address": {"to_display": "check.ok"}, "status": "pass", "instances": [{"status": "pass"}]},

@@ -165,6 +165,10 @@ def test_a_truncated_plan_is_told_and_the_other_files_are_read(tmp_path: Path) -
         ('{"format_version": "1.0", "provider_schemas": {}}', "is the schemas of providers"),
         ('{"format_version": "1.0", "valid": true, "diagnostics": []}', "`terraform validate -json`"),
         ('{"plan_format_version": "1.2", "resource_changes": []}', "HCP Terraform's redacted form"),
+        (
+            '{"format_version": "1.2", "planned_values": {"root_module": {"resources": [{}]}}}',
+            "has resources in planned_values, but no resource_changes",
+        ),
         ('{"format_version": "2.0", "resource_changes": []}', "has format version 2.0, but only 0.x and 1.x"),
         ('{"format_version": 1, "resource_changes": []}', "has no format version such as 1.2"),
         (

@@ -17,6 +17,7 @@ from review.model import (
     FailedCheck,
     Masked,
     Stack,
+    Tree,
     Verdict,
     Wait,
 )
@@ -211,3 +212,20 @@ def test_a_marker_takes_nothing_that_could_break_out(text: str) -> None:
             Marker("key", text, 0)
     with pytest.raises(ValueError, match="run"):
         Marker("key", "", -1)
+
+
+@pytest.mark.parametrize(
+    ("action", "sides"),
+    [
+        (Action.UPDATE, {"before": ABSENT, "after": ABSENT}),
+        (Action.UPDATE, {"before": ABSENT, "after": {"tags": {}}}),
+        (Action.UPDATE, {"before": {"tags": {}}, "after": ABSENT}),
+        (Action.CREATE, {"after": ABSENT}),
+    ],
+)
+def test_a_change_whose_values_the_plan_leaves_out_is_never_safe(
+    action: Action, sides: dict[str, Tree]
+) -> None:
+    found = review(stack(change("aws_sqs_queue.orders", action, **sides)))
+    assert [flag.title for flag in found.stacks[0].flags] == ["Resource not known"]
+    assert found.verdict is Verdict.REVIEW

@@ -1,25 +1,27 @@
 """Judges the results of checks: whether a failure counts, and whether the app itself is cut off.
 
-A state that is worse, or unknown, counts after some results in a row that say so, and is dated back to the
-first of them; one that is better, or the first of all, counts at once. A call to AWS that fails once neither
-makes a component that works unknown nor ends an outage.
+A state that is worse counts after some results in a row that are at least as bad, and is dated back to the
+first of them; one that is better, or the first of all, counts at once. A result that proves nothing, as the
+check could not find out, is no recovery: it counts after as many in a row.
 
 The app is cut off when the last result of every check that calls AWS is a failure that its own loss of
 network or credentials explains, and these checks call two AWS services at least. Then the state of their
 components is unknown, and one notice says why. So that an outage of one service can be told from that, such
-a failure of one component counts only once another check has found AWS answering since.
+a failure of one component counts only once another check has found AWS answering since. A check that found
+out without AWS that its component works has not: its component is left alone, its failure is a failure.
 """
 
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
+from itertools import takewhile
 from typing import Final
 
 from webapp.board import NOT_CHECKED, Notice, Result
 from webapp.calls import FailureKind
 from webapp.checks import CHECKS
 from webapp.components import Component
-from webapp.states import Finding, State, is_worse
+from webapp.states import Finding, State, is_worse, severity
 
 _OWN: Final = frozenset({FailureKind.CREDENTIALS, FailureKind.ENDPOINT_UNREACHABLE, FailureKind.TIMEOUT})
 """Failures that the app's own loss of credentials or network explains."""
@@ -43,7 +45,7 @@ class Judge:
         self._shown = {each.id: Result(each.id, NOT_CHECKED, None, now) for each in watched}
         self._last: dict[str, Result] = {}
         self._changed: dict[str, list[datetime]] = {each.id: [] for each in watched}
-        self._worse: dict[str, list[Result]] = {each.id: [] for each in watched}
+        self._row: dict[str, list[Result]] = {each.id: [] for each in watched}
         services = {service for each in watched for service in CHECKS[each.kind].clients}
         asking = [each.id for each in watched if CHECKS[each.kind].clients]
         self._asking = asking if len(services) > 1 else []
@@ -57,20 +59,21 @@ class Judge:
         return (self._show(self._counted(found)),)
 
     def suspects(self, component: str) -> bool:
-        """Returns whether the last results of a component are failures that do not count yet."""
-        return bool(self._worse[component])
+        """Returns whether the last results of a component say something that does not count yet."""
+        return bool(self._row[component])
 
     def asks_others(self, found: Result) -> bool:
         """Returns whether other checks should run at once, to tell if the app itself is cut off."""
-        return self.notice is None and found.failure in _OWN and len(self._worse[found.component]) == 1
+        own = sum(each.failure in _OWN for each in self._row[found.component])
+        return self.notice is None and found.failure in _OWN and own == 1
 
     def _cut_off(self) -> bool:
         return bool(self._asking) and all(
-            each in self._last and self._last[each].failure in _OWN for each in self._asking
+            each in self._last and _failure(self._last[each]) in _OWN for each in self._asking
         )
 
     def _lost(self, found: Result) -> tuple[Result, ...]:
-        kinds = {self._last[each].failure for each in self._asking}
+        kinds = {_failure(self._last[each]) for each in self._asking}
         message = NO_CREDENTIALS if kinds == {FailureKind.CREDENTIALS} else NO_NETWORK
         began = {each: self._first_failure(each) for each in self._asking}
         since = self.notice.since if self.notice else min(began.values())
@@ -78,31 +81,37 @@ class Judge:
         lost = []
         for each in self._asking:
             shown, last = self._shown[each], self._last[each]
+            if last.failure is None:
+                if each == found.component:
+                    lost.append(self._show(self._counted(found)))
+                continue
             if shown.lost and shown.finding.message == message and each != found.component:
                 continue
             since = shown.since if shown.lost else began[each]
             finding = Finding(State.UNKNOWN, message)
             lost.append(self._show(replace(last, finding=finding, since=since, latency_ms=None, lost=True)))
-            self._worse[each].clear()
+            self._row[each].clear()
         return tuple(lost)
 
     def _first_failure(self, component: str) -> datetime:
-        first = next(iter(self._worse[component]), self._last[component])
+        first = next(iter(self._row[component]), self._last[component])
         return first.checked_at or first.since
 
     def _counted(self, found: Result) -> Result:
         """Returns the result to show of one component."""
-        shown, worse = self._shown[found.component], self._worse[found.component]
-        first = shown.checked_at is None
-        if not first and not _has_to_repeat(found.finding.state, shown.finding.state):
-            worse.clear()
-            same = found.finding.state is shown.finding.state and not shown.lost
-            return replace(found, since=shown.since if same else found.since)
-        worse.append(found)
-        if (first or len(worse) >= self._threshold) and self._is_not_the_apps(found, worse[0]):
-            since = worse[0].since
-            worse.clear()
-            return replace(found, since=since)
+        shown, row = self._shown[found.component], self._row[found.component]
+        state, before = found.finding.state, shown.finding.state
+        first, worse = shown.checked_at is None, is_worse(state, before)
+        if state is before or not (worse or _is_inconclusive(found)):
+            row.clear()
+            goes_on = state is before and not (first or shown.lost)
+            return replace(found, since=shown.since if goes_on else found.since)
+        if row and is_worse(row[0].finding.state, before) is not worse:
+            row.clear()
+        row.append(found)
+        needed = 1 if first else self._threshold
+        if len(row) >= needed and self._is_not_the_apps(found, row[0]):
+            return self._taken(found, needed)
         if first:
             return shown
         return replace(
@@ -110,7 +119,25 @@ class Judge:
             checked_at=found.checked_at,
             latency_ms=found.latency_ms,
             failure=found.failure,
-            suspected_since=worse[0].since,
+            suspected_since=row[0].since,
+        )
+
+    def _taken(self, found: Result, needed: int) -> Result:
+        """Returns what so many results in a row agree on: the mildest of them, as the others are worse.
+
+        Those after it that are worse go on as a row.
+        """
+        row = self._row[found.component]
+        mildest = min(reversed(row[-needed:]), key=lambda each: severity(each.finding.state))
+        state = mildest.finding.state
+        *_, first = takewhile(lambda each: not is_worse(state, each.finding.state), reversed(row))
+        row[:] = [*takewhile(lambda each: is_worse(each.finding.state, state), reversed(row))][::-1]
+        return replace(
+            found,
+            finding=mildest.finding,
+            latency_ms=mildest.latency_ms,
+            since=first.since,
+            suspected_since=row[0].since if row else None,
         )
 
     def _is_not_the_apps(self, found: Result, first: Result) -> bool:
@@ -118,7 +145,7 @@ class Judge:
         if found.failure not in _OWN or found.component not in self._asking:
             return True
         others = (self._last[each] for each in self._asking if each in self._last)
-        return any(each.failure not in _OWN and each.since >= first.since for each in others)
+        return any(_failure(each) not in _OWN and each.since >= first.since for each in others)
 
     def _show(self, result: Result) -> Result:
         before = self._shown[result.component]
@@ -132,9 +159,14 @@ class Judge:
         return result if len(recent) < OFTEN else _flapping(result, len(recent))
 
 
-def _has_to_repeat(state: State, shown: State) -> bool:
-    """Returns whether a state counts only after some results in a row."""
-    return is_worse(state, shown) or (state is State.UNKNOWN and shown is not State.UNKNOWN)
+def _failure(result: Result) -> FailureKind | None:
+    """Returns how the call to AWS failed, whether or not the check found out without it."""
+    return result.failure or result.finding.failure
+
+
+def _is_inconclusive(found: Result) -> bool:
+    """Returns whether a result does not prove that the component is any better."""
+    return found.finding.state is State.UNKNOWN or found.failure is FailureKind.THROTTLED
 
 
 def _flapping(result: Result, changes: int) -> Result:

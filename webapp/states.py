@@ -3,7 +3,10 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from webapp.calls import FailureKind
 
 
 class State(StrEnum):
@@ -23,12 +26,17 @@ _SEVERITY: Final = (State.OPERATIONAL, State.MAINTENANCE, State.UNKNOWN, State.D
 
 def worst(states: Iterable[State]) -> State:
     """Returns the most severe: down, degraded, unknown, maintenance, operational; unknown without states."""
-    return max(states, key=_SEVERITY.index, default=State.UNKNOWN)
+    return max(states, key=severity, default=State.UNKNOWN)
+
+
+def severity(state: State) -> int:
+    """Returns how severe a state is: the higher, the worse."""
+    return _SEVERITY.index(state)
 
 
 def is_worse(state: State, other: State) -> bool:
     """Returns whether a state is more severe than another."""
-    return _SEVERITY.index(state) > _SEVERITY.index(other)
+    return severity(state) > severity(other)
 
 
 Detail = str | int | float | bool | None
@@ -42,4 +50,11 @@ class Finding:
     message: str
     details: Mapping[str, Detail] = field(default_factory=dict)
     latency_ms: float | None = None
+<<<<<<< HEAD
     """How long the component took to answer, if the check measured it; else the check's own time is kept."""
+=======
+    """How long the component took to answer, if the check measured it; else the check's own time counts."""
+
+    failure: "FailureKind | None" = None
+    """How the call to AWS failed, if the check found out without AWS."""
+>>>>>>> 3256680 (Count only what checks prove: an answer over HTTP hides no loss of the app's own, what proves nothing is no recovery)

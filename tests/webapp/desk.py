@@ -47,6 +47,14 @@ class Desk:
         """A check ends now with a finding."""
         finding = Finding(state, f"It is {state}.")
         found = Result(component, finding, self.now, self.now, 10.0, failure)
+        self._judge(found)
+
+    def answers(self, component: str, failure: FailureKind) -> None:
+        """A service answers its probe, while the check's call to AWS fails."""
+        finding = Finding(State.OPERATIONAL, "It answers.", failure=failure)
+        self._judge(Result(component, finding, self.now, self.now, 10.0))
+
+    def _judge(self, found: Result) -> None:
         for result in self.judge.judge(found):
             self.board.put_result(result)
         self.board.put_notice(self.judge.notice)

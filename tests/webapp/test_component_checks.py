@@ -418,6 +418,19 @@ def test_a_service_that_answers_is_operational_whatever_aws_tells(ask: Ask, name
     assert lost.state is State.OPERATIONAL
 
 
+def test_an_answer_tells_how_the_call_to_aws_failed_all_the_same(
+    ask: Ask, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def look(*_: object) -> None:
+        raise AwsError("ecs:DescribeServices", FailureKind.ENDPOINT_UNREACHABLE)
+
+    monkeypatch.setattr(web.tasks, "look", look)
+    with answering(200) as server:
+        found = ask(one(Kind.WEB, name), f"{server.url}/")
+    assert (found.state, found.failure) == (State.OPERATIONAL, FailureKind.ENDPOINT_UNREACHABLE)
+    assert found.message == "It answers 200. ECS does not tell how its tasks are."
+
+
 def test_the_app_itself_needs_no_question(ask: Ask, embedded_aws: str, name: str) -> None:
     put_service(embedded_aws, CLUSTER, name, IMAGE)
     itself = Component(id="services.web", kind=Kind.WEB, name="Page", group="Things", resource=name)

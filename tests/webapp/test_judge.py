@@ -1,14 +1,16 @@
 """Which results count, and since when."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.webapp.environment import ALARMS_ID, WATCHED, WEB_ID, WORKER_ID
-from webapp.board import Result
+from webapp.board import Notice, Result
 from webapp.calls import FailureKind
-from webapp.judge import Judge
+from webapp.judge import NO_NETWORK, Judge
 from webapp.states import Finding, State, is_worse
 
 NOW = datetime(2026, 11, 23, 6, 25, tzinfo=UTC)
@@ -49,11 +51,6 @@ def test_with_a_threshold_of_one_every_result_counts(states: list[State]) -> Non
     assert [each.finding.state for each in judged(states, 1)] == states
 
 
-def has_to_repeat(state: State, shown: State) -> bool:
-    """Whether a state is worse than the one shown, or nothing is known any more."""
-    return is_worse(state, shown) or (state is State.UNKNOWN and shown is not State.UNKNOWN)
-
-
 def test_a_call_to_aws_that_fails_once_does_not_end_an_outage() -> None:
     down, unknown = State.DOWN, State.UNKNOWN
     shown = judged([down, unknown, down, unknown, unknown, State.OPERATIONAL], 2)
@@ -63,14 +60,70 @@ def test_a_call_to_aws_that_fails_once_does_not_end_an_outage() -> None:
 
 
 @given(STATES, st.integers(1, 4))
-def test_what_is_shown_gets_better_at_once_and_worse_after_a_row(states: list[State], threshold: int) -> None:
+def test_what_is_shown_gets_better_at_once_if_a_check_proves_it_and_else_after_a_row(
+    states: list[State], threshold: int
+) -> None:
     shown = [each.finding.state for each in judged(states, threshold)]
     for number, (found, told) in enumerate(zip(states, shown, strict=True)):
-        assert not is_worse(told, found) or found is State.UNKNOWN
-        if number and told is not shown[number - 1] and has_to_repeat(told, shown[number - 1]):
+        before = shown[number - 1] if number else None
+        if found is not State.UNKNOWN:
+            assert not is_worse(told, found)
+        if before and told is not before and (is_worse(told, before) or told is State.UNKNOWN):
             row = states[number + 1 - threshold : number + 1]
             assert len(row) == threshold
-            assert all(has_to_repeat(state, shown[number - 1]) for state in row)
+            assert not any(is_worse(told, state) for state in row)
+
+
+@given(STATES, st.integers(1, 4))
+def test_what_is_shown_was_found_when_it_is_said_to_have_begun_or_worse(
+    states: list[State], threshold: int
+) -> None:
+    for shown in judged(states, threshold):
+        began = states[(shown.since - NOW) // timedelta(seconds=1)]
+        assert not is_worse(shown.finding.state, began)
+        assert shown.finding.message.startswith(f"It is {shown.finding.state}.")
+
+
+@pytest.mark.parametrize(
+    ("found", "told"),
+    [
+        ("DDDUDUDUD", "DDDDDDDDD"),
+        ("DUUD", "DDUU"),
+        ("DUUDD", "DDUUD"),
+        ("OMUMU", "OOUUU"),
+        ("MUDUD", "MMMMM"),
+        ("DUO", "DDO"),
+        ("ODMDD", "OOMMD"),
+        ("OUDDO", "OOUDO"),
+    ],
+)
+def test_a_result_that_proves_nothing_is_no_recovery(found: str, told: str) -> None:
+    letters = {"O": State.OPERATIONAL, "U": State.UNKNOWN, "M": State.DEGRADED, "D": State.DOWN}
+    shown = judged([letters[each] for each in found], 2)
+    assert [each.finding.state for each in shown] == [letters[each] for each in told]
+
+
+def test_throttling_ends_no_outage_unless_it_goes_on() -> None:
+    judge = Judge(WATCHED, 2, NOW)
+    judge.judge(result(0, State.DOWN))
+    for number, state in ((1, State.DOWN), (2, State.DEGRADED)):
+        (shown,) = judge.judge(result(number, State.DEGRADED, failure=FailureKind.THROTTLED))
+        assert shown.finding.state is state
+    assert shown.since == NOW + timedelta(seconds=1)
+    judge.judge(result(3, State.DOWN))
+    judge.judge(result(4, State.DOWN))
+    (shown,) = judge.judge(result(5, State.DEGRADED))
+    assert shown.finding.state is State.DEGRADED
+
+
+def test_a_worse_state_is_not_dated_back_to_a_milder_one() -> None:
+    up, unsure, down = State.OPERATIONAL, State.UNKNOWN, State.DOWN
+    shown = judged([up, unsure, down, down], 2)
+    assert [each.finding.state for each in shown] == [up, up, unsure, down]
+    assert [each.since for each in shown[2:]] == [NOW + timedelta(seconds=1), NOW + timedelta(seconds=2)]
+    # What goes on as a row is waited for.
+    assert shown[2].suspected_since == NOW + timedelta(seconds=2)
+    assert shown[3].suspected_since is None
 
 
 @given(STATES, st.integers(1, 4))
@@ -105,4 +158,30 @@ def test_checks_of_one_service_alone_say_nothing_of_the_apps_network() -> None:
     judge = Judge([each for each in WATCHED if each.id == ALARMS_ID], 1, NOW)
     (shown,) = judge.judge(result(1, State.DOWN, ALARMS_ID, FailureKind.TIMEOUT))
     assert (shown.finding.state, shown.lost) == (State.DOWN, False)
+    assert judge.notice is None
+
+
+def answered(number: int) -> Result:
+    """A web service answers although ECS cannot be reached."""
+    found = result(number, State.OPERATIONAL)
+    finding = replace(found.finding, failure=FailureKind.ENDPOINT_UNREACHABLE)
+    return replace(found, finding=finding)
+
+
+def test_an_answer_over_http_does_not_prove_that_aws_can_be_reached() -> None:
+    judge = Judge(WATCHED, 2, NOW)
+    others = [each.id for each in WATCHED if each.id != WEB_ID]
+    for component in WATCHED:
+        judge.judge(result(0, State.OPERATIONAL, component.id))
+    for number in (1, 2):
+        for component in others:
+            judge.judge(answered(number))
+            unreachable = result(number, State.DOWN, component, FailureKind.ENDPOINT_UNREACHABLE)
+            for shown in judge.judge(unreachable):
+                assert shown.finding.state is not State.DOWN
+    assert judge.notice == Notice(NO_NETWORK, NOW + timedelta(seconds=1))
+    (shown,) = judge.judge(answered(3))
+    assert (shown.component, shown.finding.state, shown.lost) == (WEB_ID, State.OPERATIONAL, False)
+    assert judge.notice
+    judge.judge(result(4, State.OPERATIONAL))
     assert judge.notice is None

@@ -229,6 +229,32 @@ def test_a_loss_of_the_apps_own_is_one_notice_and_no_data(
     play(story)
 
 
+@pytest.mark.parametrize("kind", [FailureKind.ENDPOINT_UNREACHABLE, FailureKind.CREDENTIALS])
+def test_a_service_that_answers_its_probe_makes_no_outages_of_a_loss_of_the_apps_own(
+    play: Play, kind: FailureKind
+) -> None:
+    async def story(table: TableClient) -> None:
+        desk = Desk(table)
+        desk.operational_until("06:25:30")
+        for second in (30, 35, 40, 50):
+            desk.now = at(f"06:25:{second}")
+            desk.answers(WEB_ID, kind)
+            for component in IDS:
+                if component != WEB_ID:
+                    desk.find(component, State.DOWN, kind)
+        document = desk.status()
+        assert document.notice == NOTICE
+        states = {name: each.state for name, each in document.components.items()}
+        assert states == {**dict.fromkeys(IDS, State.UNKNOWN), WEB_ID: State.OPERATIONAL}
+        desk.now = at("06:25:55")
+        desk.operational_until("06:26:00")
+        await desk.write("06:26:02")
+        assert seconds_of(await desk.history(WEB_ID)) == {"06:25": {"operational": 60}}
+        assert seconds_of(await desk.history(WORKER_ID)) == {"06:25": {"operational": 35}}
+
+    play(story)
+
+
 @pytest.mark.parametrize(("component", "state"), [(TABLE_ID, State.DOWN), (WORKER_ID, State.UNKNOWN)])
 def test_one_service_of_aws_that_cannot_be_reached_is_told_of_what_it_manages(
     play: Play, component: str, state: State

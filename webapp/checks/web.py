@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from webapp.check import Check, Grant, Resource
@@ -78,7 +79,7 @@ def _without_aws(error: "AwsError", answer: Answer | None) -> Finding:
 
     if answer is None:
         raise error
-    found = together(_TASKS_UNKNOWN, None, answer)
+    found = replace(together(_TASKS_UNKNOWN, None, answer), failure=error.kind)
     unreachable = error.kind in {FailureKind.TIMEOUT, FailureKind.ENDPOINT_UNREACHABLE}
     if unreachable and answer.state is not State.OPERATIONAL and answer.status is None:
         raise AwsError(error.action, error.kind, found) from error

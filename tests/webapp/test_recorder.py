@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from tests.webapp.announced import change, new_incident
 from tests.webapp.environment import IDS, WEB_ID, WORKER_ID, environ_of
 from tests.webapp.faults import answering
 from tests.webapp.processes import App, running_app
@@ -19,6 +20,8 @@ from webapp.contract import HEALTH_PATH
 from webapp.endpoints.history import HISTORY_PATH
 from webapp.history.models import SLOT, Day
 from webapp.history.recorder import DAYS_SHOWN, MOST_PENDING, Recorder
+from webapp.incidents.changes import opened
+from webapp.incidents.models import Incident, incident_id
 from webapp.settings import Settings, read_settings
 from webapp.states import Finding, State
 from webapp.table_client import TableClient
@@ -52,6 +55,19 @@ class Task:
         """One step, right after all components were checked."""
         self.check(state)
         return await self.recorder.step()
+
+
+def announcement(starts_at: datetime, ends_at: datetime, now: datetime | None = None) -> Incident:
+    """A maintenance of the web service."""
+    new = new_incident(
+        kind="maintenance",
+        title="New disks",
+        message="m",
+        components=[WEB_ID],
+        starts_at=starts_at.isoformat(),
+        ends_at=ends_at.isoformat(),
+    )
+    return opened(new, incident_id(starts_at, bytes(10)), now or starts_at)
 
 
 def kept(url: str, name: str) -> dict[str, dict[str, str]]:
@@ -194,6 +210,44 @@ def test_a_clock_that_is_put_back_counts_nothing_twice(serial_aws: str) -> None:
     name = with_new_table(serial_aws, use)
     assert_counters_agree(serial_aws, name)
     assert counted(serial_aws, name)[WEB_ID] == {"operational": 110}
+
+
+@pytest.mark.parametrize(("days", "maintenance"), [(0, 20), (20, 60)])
+def test_a_maintenance_that_is_ended_early_counts_until_then(
+    serial_aws: str, days: int, maintenance: int
+) -> None:
+    """One that began long ago is not among the recent ones: it counts until it is seen to be over."""
+
+    async def use(table: TableClient) -> None:
+        task = Task(table, BEGUN.replace(second=0))
+        announced = announcement(task.now - timedelta(days=days), BEGUN + timedelta(hours=3))
+        task.board.put_open_incidents((announced,))
+        task.check()
+        await task.recorder.step()
+        ended = change(announced, task.now + 20 * SECOND, state="completed", message="Done.")
+        task.board.put_open_incidents(())
+        task.board.put_recent_incidents(() if days else (ended,))
+        for _ in range(2):
+            task.now += SLOT
+            await task.step()
+
+    name = with_new_table(serial_aws, use)
+    assert counted(serial_aws, name)[WEB_ID] == {"maintenance": maintenance, "operational": 120 - maintenance}
+
+
+def test_a_maintenance_that_is_cancelled_does_not_count(serial_aws: str) -> None:
+    async def use(table: TableClient) -> None:
+        task = Task(table, BEGUN.replace(second=0))
+        announced = announcement(task.now + 20 * SECOND, BEGUN + timedelta(hours=3), task.now)
+        task.board.put_open_incidents((announced,))
+        await task.step()
+        cancelled = change(announced, task.now + SECOND, state="cancelled", message="No disks came.")
+        task.board.put_open_incidents(())
+        task.board.put_recent_incidents((cancelled,))
+        task.now += SLOT
+        await task.step()
+
+    assert counted(serial_aws, with_new_table(serial_aws, use))[WEB_ID] == {"operational": 60}
 
 
 def test_an_outage_of_the_table_is_remembered(serial_aws: str) -> None:

@@ -134,11 +134,26 @@ class Recorder:
         return self._until_next()
 
     def _note_maintenance(self) -> None:
-        """Remembers maintenance as long as a slot may wait, as one that is over leaves the board."""
-        for incident in self._board.snapshot.open_incidents or ():
+        """Remembers maintenance as long as a slot may wait, as one that is over leaves the board.
+
+        One that people have ended or cancelled is over from then on, not only at its planned end.
+        """
+        snapshot = self._board.snapshot
+        known = {each.id: each for each in snapshot.recent_incidents or ()}
+        for incident in snapshot.open_incidents or ():
+            if incident.id not in known or known[incident.id].version < incident.version:
+                known[incident.id] = incident
+        if snapshot.open_incidents is not None:
+            # Of one that began long ago, nothing tells when it was ended but that it is not open any more.
+            for key, (concerned, window) in self._maintenance.items():
+                if key not in known:
+                    ended = Window(window.start, min(window.end, self._now()))
+                    self._maintenance[key] = (concerned, ended)
+        for incident in known.values():
             if incident.starts_at and incident.ends_at:
+                end = min(incident.resolved_at or incident.ends_at, incident.ends_at)
                 concerned = frozenset(incident.components)
-                self._maintenance[incident.id] = (concerned, Window(incident.starts_at, incident.ends_at))
+                self._maintenance[incident.id] = (concerned, Window(incident.starts_at, end))
         oldest = self._next - MOST_PENDING * SLOT
         self._maintenance = {
             key: (concerned, window)

@@ -18,7 +18,7 @@ from webapp.board import Board, Result
 from webapp.calls import AwsError
 from webapp.contract import HEALTH_PATH
 from webapp.endpoints.history import HISTORY_PATH
-from webapp.history.models import SLOT, Day
+from webapp.history.models import SLOT, Day, Share
 from webapp.history.recorder import DAYS_SHOWN, MOST_PENDING, Recorder
 from webapp.incidents.changes import opened
 from webapp.incidents.models import Incident, incident_id
@@ -274,6 +274,31 @@ def test_an_outage_of_the_table_is_remembered(serial_aws: str) -> None:
     minutes = {f"2026-11-23T06:{25 + n}:00Z": "down" if n else "operational" for n in range(4)}
     assert kept(serial_aws, name) == dict.fromkeys(IDS, minutes)
     assert_counters_agree(serial_aws, name)
+
+
+def test_after_an_outage_of_the_table_the_last_24_hours_have_what_was_written_late(serial_aws: str) -> None:
+    name = new_table(serial_aws)
+    with proxy(serial_aws) as between:
+
+        async def use(table: TableClient) -> None:
+            task = Task(table)
+            await task.step()
+            between.cut = True
+            for minute in range(1, 20):
+                task.now = BEGUN + minute * SLOT
+                task.check(State.DOWN)
+                # What each step begins with; the rest fails, and takes its time.
+                task.recorder._take()
+            with pytest.raises(AwsError):
+                await task.recorder.step()
+            between.cut = False
+            task.now += SLOT
+            await task.step()
+            assert task.board.snapshot.availability is not None
+            # Operational from 06:25:10 to 06:26:10, and down until 06:45.
+            assert task.board.snapshot.availability[WEB_ID].h24 == Share(percent=5.04, with_data=1190)
+
+        with_table(between.url, name, use)
 
 
 def test_of_a_long_outage_the_last_hour_is_remembered(

@@ -46,7 +46,7 @@ WHOLE: Final = timedelta(hours=1)
 """How often everything is read; in between, only what is new is."""
 
 OVERLAP: Final = 5 * SLOT
-"""How far back what is new is looked for: other tasks may write later."""
+"""How far back of what was read last what is new is looked for: other tasks may write later."""
 
 _CHUNK: Final = timedelta(hours=6)
 """Records are read in parts, so that parsing them does not hold up requests."""
@@ -111,6 +111,7 @@ class Recorder:
         self._maintenance: dict[str, tuple[frozenset[str], Window]] = {}
         self._read_is_due = True
         self._read_whole_at: datetime | None = None
+        self._read_until = self._next
         self._days: dict[str, dict[date, Day]] = {each: {} for each in settings.watched}
         self._last_day: dict[str, dict[datetime, Seconds]] = {each: {} for each in settings.watched}
 
@@ -131,6 +132,7 @@ class Recorder:
             began = self._now()
             await self._read(began)
             self._read_is_due = False
+            self._read_until = min(began, self._next)
         return self._until_next()
 
     def _note_maintenance(self) -> None:
@@ -209,7 +211,7 @@ class Recorder:
 
     async def _read_last_day(self, component: str, now: datetime, *, whole: bool) -> Seconds:
         known = self._last_day[component]
-        start = now - LAST_DAY if whole else now - OVERLAP
+        start = now - LAST_DAY if whole else min(now, self._read_until) - OVERLAP
         while start < now:
             end = min(start + _CHUNK, now)
             for made in await read_records(self._table, component, start, end, now):

@@ -50,11 +50,7 @@ class Finding:
     message: str
     details: Mapping[str, Detail] = field(default_factory=dict)
     latency_ms: float | None = None
-<<<<<<< HEAD
     """How long the component took to answer, if the check measured it; else the check's own time is kept."""
-=======
-    """How long the component took to answer, if the check measured it; else the check's own time counts."""
 
     failure: "FailureKind | None" = None
     """How the call to AWS failed, if the check found out without AWS."""
->>>>>>> 3256680 (Count only what checks prove: an answer over HTTP hides no loss of the app's own, what proves nothing is no recovery)

@@ -126,6 +126,25 @@ def test_a_failure_at_the_end_of_a_minute_is_waited_for(play: Play) -> None:
     play(story)
 
 
+def test_a_slot_waits_until_as_many_failures_as_the_threshold_may_have_come(play: Play) -> None:
+    async def story(table: TableClient) -> None:
+        desk = Desk(table, FAILURE_THRESHOLD="10")
+        desk.operational_until("06:25:58")
+        for _ in range(9):
+            desk.find(WORKER_ID)
+            desk.find(WEB_ID, State.DOWN)
+            await desk.recorder.step()
+            desk.now += timedelta(seconds=9)
+        desk.find(WEB_ID, State.DOWN)
+        await desk.recorder.step()
+        assert seconds_of(await desk.history(WEB_ID)) == {
+            "06:25": {"operational": 58, "down": 2},
+            "06:26": {"down": 60},
+        }
+
+    play(story)
+
+
 def test_ten_minutes_without_the_app_are_no_data(play: Play) -> None:
     async def story(table: TableClient) -> None:
         before = Desk(table)
@@ -222,9 +241,30 @@ def test_a_loss_of_the_apps_own_is_one_notice_and_no_data(
         await desk.write("06:27:02")
         page = await desk.history(WEB_ID)
         assert seconds_of(page) == {"06:25": {"operational": 30}, "06:26": {"operational": 60}}
-        assert told(page.changes) == ["06:25:30 operational -> unknown", "06:26:00 unknown -> operational"]
+        assert page.changes == ()
         assert page.availability is not None
         assert page.availability.h24 == Share(percent=100.0, with_data=90)
+
+    play(story)
+
+
+def test_a_loss_of_the_apps_own_over_a_minute_is_no_change_but_what_comes_after_it_is(play: Play) -> None:
+    async def story(table: TableClient) -> None:
+        desk = Desk(table)
+        desk.operational_until("06:25:30")
+        desk.find_all(State.DOWN, FailureKind.TIMEOUT)
+        desk.now = at("06:25:50")
+        desk.find_all(State.DOWN, FailureKind.TIMEOUT)
+        await desk.write("06:26:02")
+        desk.find_all(State.DOWN, FailureKind.TIMEOUT)
+        await desk.write("06:27:02")
+        for clock in ("06:27:10", "06:27:15"):
+            desk.now = at(clock)
+            desk.find(WORKER_ID)
+            desk.find(WEB_ID, State.DOWN)
+        await desk.write("06:28:02")
+        assert told((await desk.history(WEB_ID)).changes) == ["06:27:10 operational -> down"]
+        assert (await desk.history(WORKER_ID)).changes == ()
 
     play(story)
 

@@ -16,6 +16,7 @@ from webapp.history.store import read_days, read_records, write_slot
 from webapp.history.timeline import Window
 from webapp.incidents.store import refresh_open_incidents, refresh_recent_incidents
 from webapp.logs import log
+from webapp.monitor import DEADLINE, RECHECK
 from webapp.settings import Settings
 from webapp.table_client import TableClient
 
@@ -33,9 +34,6 @@ LONGEST_SPREAD: Final = 10.0
 A task that has not seen the whole slot waits as long again, so that one that has can come first.
 """
 
-LONGEST_DOUBT: Final = timedelta(seconds=60)
-"""How long a slot waits for a failure in it that does not count yet."""
-
 LONGEST_RETRY: Final = 10.0
 """Seconds until what failed is tried again."""
 
@@ -50,6 +48,11 @@ OVERLAP: Final = 5 * SLOT
 
 _CHUNK: Final = timedelta(hours=6)
 """Records are read in parts, so that parsing them does not hold up requests."""
+
+
+def longest_doubt(settings: Settings) -> timedelta:
+    """Returns how long a slot waits for a failure in it that does not count yet: until it would."""
+    return timedelta(seconds=settings.failure_threshold * (RECHECK + DEADLINE))
 
 
 @dataclass(frozen=True)
@@ -186,7 +189,7 @@ class Recorder:
 
     def _settled(self) -> bool:
         end = self._next + SLOT
-        return self._now() >= end + LONGEST_DOUBT or all(
+        return self._now() >= end + longest_doubt(self._settings) or all(
             timeline.is_settled(end) for timeline in self._board.timelines.values()
         )
 

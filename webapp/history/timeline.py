@@ -103,10 +103,12 @@ class Timeline:
         )
 
     def forget(self, before: datetime) -> None:
-        """Forgets what was before a time, but for the state at that time."""
+        """Forgets what was before a time, but for the state at that time, and the one last known."""
         # The state before a change that begins right then is needed to tell the change.
-        while len(self._spans) > 1 and self._spans[1].start < before:
-            del self._spans[0]
+        count = sum(span.start < before for span in self._spans)
+        past, rest = self._spans[:count], self._spans[count:]
+        known = [span for span in past if span.known]
+        self._spans = [*(span for span in past if span in known[-1:] or span is past[-1]), *rest]
         self._forgotten = before
         self._latencies = [(at, latency) for at, latency in self._latencies if at >= before]
 
@@ -119,9 +121,10 @@ class Timeline:
                 yield span, until
 
     def _changes(self, slot: datetime, end: datetime) -> tuple[Change, ...]:
+        """Returns the changes between states that are known, whatever lies between them."""
         return tuple(
             Change(at=after.start, from_=before.state, to=after.state, message=after.message)
-            for before, after in pairwise(self._spans)
+            for before, after in pairwise(span for span in self._spans if span.known)
             if before.state is not after.state and slot <= after.start < end
         )
 

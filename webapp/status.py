@@ -13,7 +13,7 @@ from webapp.contract import fingerprint
 from webapp.headline import OpenIncident, Part, headline_of
 from webapp.history.models import Availability, View
 from webapp.incidents.models import Incident, Progress, open_at
-from webapp.incidents.shown import RAISED, concerns, shown_state
+from webapp.incidents.shown import RAISED, concerns, raised_since, shown_state
 from webapp.prepared import PerSnapshot, Prepared
 from webapp.responses import JSON
 from webapp.settings import Settings
@@ -152,14 +152,16 @@ def is_stale(component: Component, checked_at: datetime | None, settings: Settin
 def shown(component: str, result: Result, incidents: Iterable[Incident], now: datetime) -> Shown:
     """Returns the state to show of a component: its check's, raised by its open incidents, or maintenance."""
     state = shown_state(component, result.finding.state, incidents, now)
-    if state is result.finding.state:
-        return Shown(state, result.since)
     concerning = [each for each in open_at(incidents, now) if concerns(each, component)]
     if state is State.MAINTENANCE:
-        times = [each.starts_at for each in concerning if each.severity is None and each.starts_at]
+        running = (each for each in concerning if each.state is Progress.IN_PROGRESS)
+        times = [each.starts_at for each in running if each.starts_at]
     else:
-        times = [each.opened_at for each in concerning if each.severity and RAISED[each.severity] is state]
-    return Shown(state, min(times, default=result.since))
+        raising = (each for each in concerning if each.severity and RAISED[each.severity] is state)
+        times = [raised_since(each, state) for each in raising]
+    if state is result.finding.state:
+        times.append(result.since)
+    return Shown(state, min(times))
 
 
 def component_status(
@@ -264,8 +266,8 @@ def _status(
         stale=stale,
         started_at=started_at,
         fingerprint=fingerprint(settings.digest, settings.commit),
-        open_incidents=None if incidents is None else sum(each.severity is not None for each in incidents),
-        maintenances=None if incidents is None else sum(each.severity is None for each in incidents),
+        open_incidents=None if incidents is None else sum(each.severity is not None for each in open_now),
+        maintenances=None if incidents is None else sum(each.severity is None for each in open_now),
         components=components,
     )
 

@@ -234,8 +234,8 @@ def test_incidents_of_before_are_read_shown_and_changed(serial_aws: str) -> None
             "updated_at": FORMER["updated_at"],
             "resolved_at": None,
             "updates": [
-                {"number": 2, **FORMER["updates"][0], "corrections": []},
-                {"number": 1, **FORMER["updates"][1], "corrections": []},
+                {"number": 2, **FORMER["updates"][0], "severity": None, "corrections": []},
+                {"number": 1, **FORMER["updates"][1], "severity": None, "corrections": []},
             ],
         }
         assert listed(app) == listed(app, state="open") == [FORMER_ID]

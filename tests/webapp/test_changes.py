@@ -227,6 +227,19 @@ def test_a_corrected_update_shows_what_it_said_before_and_nothing_else_changes()
         correct(twice, 3, "m")
 
 
+def test_a_correction_leaves_a_maintenance_in_the_state_that_it_has_by_the_clock() -> None:
+    for now, state in ((NOW + HOUR, Progress.IN_PROGRESS), (NOW + 3 * HOUR, Progress.COMPLETED)):
+        after = corrected(maintenance(), 1, UpdateCorrection(message="Mails wait."), now)
+        assert (after.state, after.resolved_at is None) == (state, state is Progress.IN_PROGRESS)
+    assert after.resolved_at == NOW + 2 * HOUR
+
+
+def test_an_update_tells_the_severity_from_then_on() -> None:
+    worse = change(change(incident(), message="m"), severity="major", message="More.")
+    assert [each.severity for each in worse.updates] == [Severity.MAJOR, Severity.MINOR, Severity.MINOR]
+    assert maintenance().updates[0].severity is None
+
+
 def test_corrections_fit_into_the_item() -> None:
     full = incident()
     text = "\U0001f525" * 1990

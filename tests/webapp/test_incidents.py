@@ -105,6 +105,7 @@ def test_an_incident_is_opened_updated_and_resolved(desk: App) -> None:
                 "number": 1,
                 "at": first["opened_at"],
                 "state": "investigating",
+                "severity": "minor",
                 "message": "We look into it.",
                 "corrections": [],
             }
@@ -137,6 +138,7 @@ def test_an_incident_is_opened_updated_and_resolved(desk: App) -> None:
                 "number": 2,
                 "at": second["updated_at"],
                 "state": "identified",
+                "severity": "major",
                 "message": "A task leaks.",
                 "corrections": [],
             },

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from tests.webapp.announced import HOUR, NOW, change, incident, maintenance
 from webapp.components import Component, Kind
 from webapp.incidents.models import Incident
-from webapp.incidents.shown import public_view, shown_state
+from webapp.incidents.shown import public_view, raised_since, shown_state
 from webapp.states import State, worst
 
 FOUND = [State.OPERATIONAL, State.DEGRADED, State.DOWN, State.UNKNOWN]
@@ -82,3 +82,22 @@ def test_the_public_sees_only_components_that_are_public_and_there() -> None:
     assert public_view(seen, watched).components == ("services.web",)
     only = incident(components=["services.web"])
     assert public_view(only, watched) is only
+
+
+def test_an_incident_raises_a_state_since_it_was_reopened_or_its_severity_was_raised() -> None:
+    minor = incident()
+    assert raised_since(minor, State.DEGRADED) == NOW
+    major = change(minor, NOW + HOUR, severity="major", message="m")
+    assert raised_since(major, State.DOWN) == NOW + HOUR
+    assert raised_since(major, State.DEGRADED) == NOW
+    critical = change(major, NOW + 2 * HOUR, severity="critical", message="m")
+    assert raised_since(critical, State.DOWN) == NOW + HOUR
+    resolved = change(critical, NOW + 3 * HOUR, state="resolved", message="m")
+    reopened = change(resolved, NOW + 4 * HOUR, state="investigating", message="m")
+    assert raised_since(change(reopened, NOW + 5 * HOUR, message="m"), State.DOWN) == NOW + 4 * HOUR
+
+
+def test_updates_of_before_severities_were_kept_have_that_of_the_incident() -> None:
+    before = change(incident(severity="major"), NOW + HOUR, message="m")
+    updates = tuple(each.model_copy(update={"severity": None}) for each in before.updates)
+    assert raised_since(before.model_copy(update={"updates": updates}), State.DOWN) == NOW

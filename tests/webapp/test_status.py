@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.webapp.announced import HOUR, change, incident, maintenance
 from tests.webapp.environment import (
     ALARMS_ID,
     DIGEST,
@@ -178,3 +179,22 @@ def test_each_document_is_encoded_once_for_a_snapshot_and_second(monkeypatch: py
     public = cache.encoded("public")
     made.put_result(Result(WEB_ID, Finding(State.DOWN, "m"), NOW, NOW))
     assert b"Web shop is down" in cache.encoded("public")
+
+
+def test_what_is_over_by_the_clock_is_not_counted_as_open() -> None:
+    made = board(dict.fromkeys(IDS, 0.0))
+    made.put_open_incidents((incident(), maintenance()))
+    for now, count in ((NOW + HOUR, 1), (NOW + 3 * HOUR, 0)):
+        document = status(made.snapshot, settings(), STARTED, now)
+        assert (document.open_incidents, document.maintenances) == (1, count)
+
+
+def test_a_state_begins_with_its_incident_or_with_the_first_failure() -> None:
+    made = board(dict.fromkeys(IDS, 0.0))
+    major = change(incident(), NOW + HOUR, severity="major", message="m")
+    made.put_open_incidents((major,))
+    since = NOW + 2 * HOUR
+    shown = status(made.snapshot, settings(), STARTED, since).components[WEB_ID]
+    assert (shown.state, shown.since) == (State.DOWN, NOW + HOUR)
+    made.put_result(Result(WEB_ID, Finding(State.DOWN, "m"), since, since))
+    assert status(made.snapshot, settings(), STARTED, since).components[WEB_ID].since == NOW + HOUR

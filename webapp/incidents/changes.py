@@ -204,7 +204,7 @@ def opened(new: NewIncident, identifier: str, now: datetime) -> Incident:
         updates=(),
     )
     made = as_of(made, now)
-    return made.model_copy(update={"updates": _updates(made, new.message, made.state, now)})
+    return made.model_copy(update={"updates": _updates(made, new.message, made.state, made.severity, now)})
 
 
 def changed(incident: Incident, change: IncidentChange, now: datetime) -> Incident:
@@ -225,7 +225,7 @@ def changed(incident: Incident, change: IncidentChange, now: datetime) -> Incide
             "updated_at": now,
             "updates": before.updates
             if change.message is None
-            else _updates(before, change.message, state, now),
+            else _updates(before, change.message, state, change.severity or before.severity, now),
         }
     )
     after = after.model_copy(update={"resolved_at": now if after.is_over else None})
@@ -243,29 +243,33 @@ def corrected(incident: Incident, number: int, correction: UpdateCorrection, now
     Raises `KeyError` if there is no update of this number, `RefusedError` if there is nothing to correct or
     no room for what it said before.
     """
-    found = {update.number: update for update in incident.updates}
-    before = found[number]
-    if before.message == correction.message:
+    before = as_of(incident, now)
+    found = {update.number: update for update in before.updates}
+    said = found[number]
+    if said.message == correction.message:
         raise RefusedError(f"Update {number} says this already.")
-    found[number] = before.model_copy(
+    found[number] = said.model_copy(
         update={
             "message": correction.message,
-            "corrections": (Correction(at=now, was=before.message), *before.corrections),
+            "corrections": (Correction(at=now, was=said.message), *said.corrections),
         }
     )
-    after = incident.model_copy(
+    after = before.model_copy(
         update={
-            "version": incident.version + 1,
+            "version": before.version + 1,
             "updated_at": now,
-            "updates": tuple(found[update.number] for update in incident.updates),
+            "updates": tuple(found[update.number] for update in before.updates),
         }
     )
     _check_size(after)
     return after
 
 
-def _updates(incident: Incident, message: str, state: Progress, now: datetime) -> tuple[Update, ...]:
-    update = Update(number=len(incident.updates) + 1, at=now, state=state, message=message)
+def _updates(
+    incident: Incident, message: str, state: Progress, severity: Severity | None, now: datetime
+) -> tuple[Update, ...]:
+    number = len(incident.updates) + 1
+    update = Update(number=number, at=now, state=state, severity=severity, message=message)
     return (update, *incident.updates)
 
 

@@ -71,6 +71,10 @@ class Update(BaseModel):
     number: int = Field(description="Counts from 1, the first update.")
     at: datetime = Field(description="When it was said, in UTC.")
     state: Progress = Field(description="The state from then on.")
+    severity: Severity | None = Field(
+        default=None,
+        description="The severity from then on; null of a maintenance, and where it was not kept.",
+    )
     message: str = Field(description="What was said, as corrected.")
     corrections: tuple[Correction, ...] = Field(default=(), description="Its corrections, the newest first.")
 

@@ -5,8 +5,8 @@ from datetime import datetime
 from typing import Final
 
 from webapp.components import Component
-from webapp.incidents.models import Incident, Progress, Severity, open_at
-from webapp.states import State, worst
+from webapp.incidents.models import OVER, Incident, Progress, Severity, open_at
+from webapp.states import State, is_worse, worst
 
 RAISED: Final[Mapping[Severity, State]] = {
     Severity.MINOR: State.DEGRADED,
@@ -34,6 +34,20 @@ def public_view(incident: Incident, components: Mapping[str, Component]) -> Inci
     """Returns an incident without the components that the public does not see, or that are not there now."""
     seen = tuple(each for each in incident.components if each in components and components[each].public)
     return incident if seen == incident.components else incident.model_copy(update={"components": seen})
+
+
+def raised_since(incident: Incident, state: State) -> datetime:
+    """Returns since when an open incident raises its components to a state or a worse one.
+
+    A reopened one does since it was reopened, one whose severity was raised since then.
+    """
+    since = incident.opened_at
+    for update in incident.updates:
+        severity = update.severity or incident.severity
+        if update.state in OVER or severity is None or is_worse(state, RAISED[severity]):
+            return since
+        since = update.at
+    return incident.opened_at
 
 
 def concerns(incident: Incident, component_id: str) -> bool:

@@ -10,6 +10,7 @@ import hmac
 import time
 from collections import deque
 from collections.abc import Mapping
+from contextlib import suppress
 from http import HTTPStatus
 from typing import Final
 from urllib.parse import urlsplit
@@ -92,6 +93,15 @@ def require_operator(request: Request[Resources]) -> None:
     """
     if not has_session(request):
         authorize(request)
+
+
+def is_operator(request: Request[Resources]) -> bool:
+    """Returns whether the request is of somebody who sees all: who has a session, or may write."""
+    for requires in (require_operator, authorize):
+        with suppress(HTTPProblem):
+            requires(request)
+            return True
+    return False
 
 
 def own_path(path: str) -> str:

@@ -1,7 +1,7 @@
 """The status documents, which the API and the event streams send: one for everybody, one for operators."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final, Literal
 
@@ -13,7 +13,7 @@ from webapp.contract import fingerprint
 from webapp.headline import OpenIncident, Part, headline_of
 from webapp.history.models import Availability, View
 from webapp.incidents.models import Incident, Progress, open_at
-from webapp.incidents.shown import RAISED, concerns, raised_since, shown_state
+from webapp.incidents.shown import RAISED, concerns, raised_since, seen, shown_state
 from webapp.prepared import PerSnapshot, Prepared
 from webapp.responses import JSON
 from webapp.settings import Settings
@@ -200,10 +200,24 @@ def operator_component_status(
 
 def status(snapshot: Snapshot, settings: Settings, started_at: datetime, now: datetime) -> Status:
     """Returns the public status document of a snapshot at a time."""
+    snapshot = public_snapshot(snapshot, settings)
     components = {
         each.id: component_status(each, snapshot, settings, now) for each in settings.public.values()
     }
     return _status(components, snapshot, settings, started_at, now)
+
+
+def public_snapshot(snapshot: Snapshot, settings: Settings) -> Snapshot:
+    """Returns a snapshot with the incidents that everybody sees."""
+    return replace(
+        snapshot,
+        open_incidents=_seen(snapshot.open_incidents, settings),
+        recent_incidents=_seen(snapshot.recent_incidents, settings),
+    )
+
+
+def _seen(incidents: tuple[Incident, ...] | None, settings: Settings) -> tuple[Incident, ...] | None:
+    return None if incidents is None else seen(incidents, settings.public)
 
 
 def operator_status(

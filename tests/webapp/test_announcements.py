@@ -264,7 +264,9 @@ def test_a_range_has_what_began_in_it_page_by_page(serial_aws: str) -> None:
     name = new_table(serial_aws)
     day = timedelta(days=1)
     made = [announced.incident(number * 86_400) for number in range(6)]
-    planned = announced.maintenance(NOW + 2 * day + HOUR, NOW + 2 * day + 2 * HOUR)
+    planned = announced.maintenance(
+        NOW + 2 * day + HOUR, NOW + 2 * day + 2 * HOUR, components=["services.web"]
+    )
     made.insert(3, planned)
 
     async def put(table: TableClient) -> None:

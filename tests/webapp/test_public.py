@@ -34,6 +34,7 @@ from webapp.components import COMPONENTS
 
 PRIVATE_PROBE = "http://10.11.12.13:8099/internal-check"
 HIDDEN_NAME = "Secret alarms"
+HIDDEN_TITLE = "Secrets wait"
 MISSING = f"arn:aws:ecs:{REGION}:{ACCOUNT_ID}:service/{CLUSTER}/vanished"
 """The resource of a worker that is not there, which has the words of an ARN."""
 
@@ -92,6 +93,9 @@ class BadDay:
 
     app: App
     incident: str
+    hidden: str
+    """An incident of a component that is not public alone."""
+
     secrets: frozenset[str]
     operators: str
 
@@ -129,8 +133,18 @@ def bad_day() -> Iterator[BadDay]:
             }
             made = app.client.post("/api/incidents", json=content, headers=AUTHORIZED)
             assert made.status_code == 201, made.text
+            content = {
+                "title": HIDDEN_TITLE,
+                "message": "m",
+                "components": [ALARMS_ID],
+                "severity": "critical",
+            }
+            hidden = app.client.post("/api/incidents", json=content, headers=AUTHORIZED)
+            assert hidden.status_code == 201, hidden.text
             found = document(app)
-            yield BadDay(app, made.json()["id"], secrets_of(found), operators_text(app, found))
+            yield BadDay(
+                app, made.json()["id"], hidden.json()["id"], secrets_of(found), operators_text(app, found)
+            )
 
 
 def document(app: App) -> dict[str, dict[str, dict[str, object]]]:
@@ -152,6 +166,7 @@ def secrets_of(found: dict[str, dict[str, dict[str, object]]]) -> frozenset[str]
         DIGEST.removeprefix("sha256:"),
         ECS_SERVICE,
         HIDDEN_NAME,
+        HIDDEN_TITLE,
         ALARMS_ID,
         REGION,
         REPOSITORY,
@@ -233,3 +248,13 @@ def test_operators_read_what_is_kept_from_the_public(bad_day: BadDay) -> None:
     never = {CLUSTER, ACCOUNT_ID, "arn:aws", "10.11.12.13"}
     told = {secret for secret in bad_day.secrets if secret.lower() in bad_day.operators.lower()}
     assert bad_day.secrets - never <= told
+
+
+@pytest.mark.parametrize("path", ["/incidents/{}", "/api/incidents/{}"])
+def test_an_incident_of_what_is_not_public_is_there_for_operators_only(bad_day: BadDay, path: str) -> None:
+    client, found = bad_day.app.client, path.format(bad_day.hidden)
+    assert client.get(found).status_code == 404
+    told = client.get(found, headers=AUTHORIZED)
+    assert told.status_code == 200
+    assert HIDDEN_TITLE in told.text
+    assert "no-store" in told.headers["cache-control"]

@@ -5,9 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.webapp.announced import HOUR, NOW, change, incident, maintenance
-from webapp.components import Component, Kind
 from webapp.incidents.models import Incident
-from webapp.incidents.shown import public_view, raised_since, shown_state
+from webapp.incidents.shown import is_seen, raised_since, seen, shown_state
 from webapp.states import State, worst
 
 FOUND = [State.OPERATIONAL, State.DEGRADED, State.DOWN, State.UNKNOWN]
@@ -70,18 +69,15 @@ def test_an_incident_never_makes_a_state_better(found: State, open_incidents: li
     assert worst((found, shown)) is shown
 
 
-def test_the_public_sees_only_components_that_are_public_and_there() -> None:
-    def component(identifier: str, *, public: bool) -> Component:
-        return Component(id=identifier, kind=Kind.WEB, name="n", group="g", public=public, resource="r")
-
-    watched = {
-        "services.web": component("services.web", public=True),
-        "status.alarms": component("status.alarms", public=False),
-    }
-    seen = incident(components=["status.alarms", "services.web", "queues.gone"])
-    assert public_view(seen, watched).components == ("services.web",)
-    only = incident(components=["services.web"])
-    assert public_view(only, watched) is only
+def test_who_does_not_know_of_a_component_does_not_see_what_is_about_it_alone() -> None:
+    public = {"services.web"}
+    both = incident(components=["status.alarms", "services.web", "queues.gone"])
+    only, none = incident(components=["services.web"]), incident(components=[])
+    hidden = incident(components=["status.alarms", "queues.gone"])
+    shown = seen([both, hidden, only, none], public)
+    assert [each.components for each in shown] == [("services.web",), ("services.web",), ()]
+    assert shown[1:] == (only, none)
+    assert [is_seen(each, public) for each in (both, hidden, only, none)] == [True, False, True, True]
 
 
 def test_an_incident_raises_a_state_since_it_was_reopened_or_its_severity_was_raised() -> None:

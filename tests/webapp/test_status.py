@@ -183,7 +183,7 @@ def test_each_document_is_encoded_once_for_a_snapshot_and_second(monkeypatch: py
 
 def test_what_is_over_by_the_clock_is_not_counted_as_open() -> None:
     made = board(dict.fromkeys(IDS, 0.0))
-    made.put_open_incidents((incident(), maintenance()))
+    made.put_open_incidents((incident(), maintenance(components=[WEB_ID])))
     for now, count in ((NOW + HOUR, 1), (NOW + 3 * HOUR, 0)):
         document = status(made.snapshot, settings(), STARTED, now)
         assert (document.open_incidents, document.maintenances) == (1, count)
@@ -198,3 +198,16 @@ def test_a_state_begins_with_its_incident_or_with_the_first_failure() -> None:
     assert (shown.state, shown.since) == (State.DOWN, NOW + HOUR)
     made.put_result(Result(WEB_ID, Finding(State.DOWN, "m"), since, since))
     assert status(made.snapshot, settings(), STARTED, since).components[WEB_ID].since == NOW + HOUR
+
+
+def test_what_is_about_hidden_components_alone_is_there_for_operators_only() -> None:
+    made, hiding = board(dict.fromkeys(IDS, 0.0)), hidden(ALARMS_ID)
+    made.put_open_incidents((incident(title="Secret", severity="critical", components=[ALARMS_ID]),))
+    public = status(made.snapshot, hiding, STARTED, NOW)
+    assert (public.state, public.message, public.open_incidents) == (
+        State.OPERATIONAL,
+        "All systems operational",
+        0,
+    )
+    operators = operator_status(made.snapshot, hiding, STARTED, NOW)
+    assert (operators.state, operators.message, operators.open_incidents) == (State.DOWN, "Secret", 1)

@@ -8,6 +8,7 @@ from starlette.requests import Request
 
 from webapp.board import utc_now
 from webapp.incidents.feed import MEDIA_TYPE, feed
+from webapp.incidents.shown import seen
 from webapp.incidents.store import Wanted, list_incidents
 from webapp.operations import GET, TABLE_PROBLEMS, Answer, Operation
 from webapp.prepared import Prepared
@@ -28,7 +29,8 @@ async def get_feed(request: Request[Resources]) -> Prepared:
     settings, now = request.state["settings"], utc_now()
     found = await list_incidents(request.state["table"], Wanted(), None, MOST_ENTRIES, now)
     name = f"{settings.table}/{settings.service}/feed"
-    document = feed(found.incidents, settings.title, name, base_url(request), now)
+    incidents = seen(found.incidents, settings.public)
+    document = feed(incidents, settings.title, name, base_url(request), now)
     # The links have the name that the client asked for, so shared caches may not keep them for others.
     return Prepared(document, MEDIA_TYPE, cache_control="private, no-cache")
 

@@ -41,7 +41,7 @@ from webapp.incidents.requests import (
     entity_tag,
     position_of,
 )
-from webapp.incidents.shown import public_view
+from webapp.incidents.shown import is_seen, named, seen
 from webapp.incidents.store import (
     MOST_OPEN,
     ClaimedError,
@@ -54,6 +54,7 @@ from webapp.incidents.store import (
     show_incident,
 )
 from webapp.operations import GET, PATCH, POST, TABLE_PROBLEMS, Answer, Operation
+from webapp.operators import is_operator
 from webapp.requests import LINK, link_to_next
 from webapp.resources import Resources
 from webapp.responses import HTTPProblem, JsonResponse
@@ -70,13 +71,14 @@ MOST_ATTEMPTS: Final = 3
 async def get_incidents(request: Request[Resources], query: IncidentsQuery) -> JsonResponse:
     """Answers 200 with a page of incidents, and a link (RFC 8288) to the next page if there is one.
 
-    A page of long incidents has fewer than requested. 400 for an invalid query.
+    A page of long incidents, or of some that only operators see, has fewer than requested. 400 for an
+    invalid query.
     """
     wanted, before = Wanted(query.state, query.from_, query.to), position_of(query)
     found = await list_incidents(request.state["table"], wanted, before, query.limit, utc_now())
     following = None if found.next_before is None else cursor_before(found.next_before, query)
-    watched = request.state["settings"].watched
-    shown = tuple(public_view(incident, watched) for incident in found.incidents)
+    settings = request.state["settings"]
+    shown = found.incidents if is_operator(request) else seen(found.incidents, settings.public)
     page = IncidentPage(incidents=shown, next=following)
     return JsonResponse(page, headers=link_to_next(request, following))
 
@@ -109,9 +111,14 @@ async def post_incident(
 
 
 async def get_incident(request: Request[Resources], id: IncidentId) -> JsonResponse:
-    """Answers 200 with the incident and its entity tag, 404 if it does not exist."""
+    """Answers 200 with the incident and its entity tag, 404 if it does not exist, or only for operators."""
     found = as_of(await _found(request.state["table"], id), utc_now())
-    return _answer(public_view(found, request.state["settings"].watched))
+    if is_operator(request):
+        return _answer(found)
+    public = request.state["settings"].public
+    if not is_seen(found, public):
+        raise _missing()
+    return _answer(named(found, public))
 
 
 async def patch_incident(
@@ -197,8 +204,12 @@ def _too_many_open() -> HTTPProblem:
 async def _found(table: TableClient, id: str) -> Incident:
     found = await read_incident(table, id)
     if found is None:
-        raise HTTPProblem(HTTPStatus.NOT_FOUND, "There is no such incident.")
+        raise _missing()
     return found
+
+
+def _missing() -> HTTPProblem:
+    return HTTPProblem(HTTPStatus.NOT_FOUND, "There is no such incident.")
 
 
 async def _show(request: Request[Resources], table: TableClient, written: Incident) -> None:

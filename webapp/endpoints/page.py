@@ -20,8 +20,10 @@ from webapp.board import utc_now
 from webapp.fields import MayBeLeftOut
 from webapp.incidents.models import ID_PATTERN, IncidentsQuery
 from webapp.incidents.requests import cursor_before, position_of
+from webapp.incidents.shown import is_seen
 from webapp.incidents.store import Wanted, list_incidents, read_incident
 from webapp.operations import GET, Answer, Hot, Operation
+from webapp.operators import is_operator
 from webapp.page.badge import badge_json, badge_svg
 from webapp.page.drilling import changes_of
 from webapp.prepared import Prepared
@@ -112,7 +114,7 @@ async def get_incidents_page(request: Request[Resources]) -> Prepared:
 
 
 async def get_incident_page(request: Request[Resources]) -> Prepared:
-    """Answers 200 with the page of an incident, 404 if it does not exist."""
+    """Answers 200 with the page of an incident, 404 if it does not exist, or only for operators."""
     identifier = request.path_params["id"]
     found = (
         await read_incident(request.state["table"], identifier)
@@ -121,7 +123,11 @@ async def get_incident_page(request: Request[Resources]) -> Prepared:
     )
     if found is None:
         raise HTTPException(HTTPStatus.NOT_FOUND)
-    return request.state["page"].incident(found)
+    if is_seen(found, request.state["settings"].public):
+        return request.state["page"].incident(found)
+    if is_operator(request):
+        return request.state["operator_page"].incident(found)
+    raise HTTPException(HTTPStatus.NOT_FOUND)
 
 
 class BadgeQuery(BaseModel):

@@ -1,10 +1,9 @@
 """What open incidents and maintenances make of the states that checks find, and what the public sees."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from datetime import datetime
 from typing import Final
 
-from webapp.components import Component
 from webapp.incidents.models import OVER, Incident, Progress, Severity, open_at
 from webapp.states import State, is_worse, worst
 
@@ -30,10 +29,25 @@ def shown_state(
     return worst((found, *_raised(concerning)))
 
 
-def public_view(incident: Incident, components: Mapping[str, Component]) -> Incident:
-    """Returns an incident without the components that the public does not see, or that are not there now."""
-    seen = tuple(each for each in incident.components if each in components and components[each].public)
-    return incident if seen == incident.components else incident.model_copy(update={"components": seen})
+def is_seen(incident: Incident, components: Container[str]) -> bool:
+    """Returns whether an incident is there for those who see these components.
+
+    One that names components, and none of these, is about what they do not know of. Names without a dot are
+    of former incidents, which named parts of the app.
+    """
+    ids = [each for each in incident.components if "." in each]
+    return not ids or any(each in components for each in ids)
+
+
+def seen(incidents: Iterable[Incident], components: Container[str]) -> tuple[Incident, ...]:
+    """Returns the incidents that are there for those who see these components, as they see them."""
+    return tuple(named(each, components) for each in incidents if is_seen(each, components))
+
+
+def named(incident: Incident, components: Container[str]) -> Incident:
+    """Returns an incident without the components that are not among these."""
+    known = tuple(each for each in incident.components if each in components)
+    return incident if known == incident.components else incident.model_copy(update={"components": known})
 
 
 def raised_since(incident: Incident, state: State) -> datetime:

@@ -6,6 +6,7 @@ from datetime import datetime
 from webapp.board import Board, Snapshot, utc_now
 from webapp.components import Component
 from webapp.incidents.models import Incident
+from webapp.incidents.shown import seen
 from webapp.page.answers import HTML, operator_page, public_page
 from webapp.page.bars import Bar, bar_of
 from webapp.page.charts import Chart
@@ -14,7 +15,7 @@ from webapp.page.template import Templates
 from webapp.page.views import Change, Drill
 from webapp.prepared import Prepared
 from webapp.settings import Settings
-from webapp.status import operator_status, stale_after, status
+from webapp.status import operator_status, public_snapshot, stale_after, status
 
 
 class Pages:
@@ -47,7 +48,12 @@ class Pages:
         if key != self._front_key:
             document = self._status(snapshot, self._settings, self._started_at, now)
             front = front_of(
-                document, snapshot, self._settings, self.components, self._bars_of(snapshot, now), now
+                document,
+                self._seen_in(snapshot),
+                self._settings,
+                self.components,
+                self._bars_of(snapshot, now),
+                now,
             )
             rendered = self._templates.front(self._site, front, now, stale_after(self._settings))
             self._front = self._answer(rendered, self._settings)
@@ -77,7 +83,8 @@ class Pages:
     def incidents(self, found: Sequence[Incident], *, first_page: bool, following: str | None) -> Prepared:
         """Returns a page of incidents, the newest first; `following` is the cursor of the page after it."""
         now = utc_now()
-        days = listed_days([card_of(each, self.components, now) for each in found])
+        incidents = found if self._operator else seen(found, self.components)
+        days = listed_days([card_of(each, self.components, now) for each in incidents])
         rendered = self._templates.incidents(self._site, days, first_page=first_page, following=following)
         return self._answer(rendered, self._settings)
 
@@ -89,6 +96,10 @@ class Pages:
     def sign_in(self, path: str, wrong: str | None) -> bytes:
         """Returns the form that asks for the token; `wrong` says why it asks again."""
         return self._templates.sign_in(self._site, path, wrong)
+
+    def _seen_in(self, snapshot: Snapshot) -> Snapshot:
+        """Returns a snapshot with the incidents that this view shows."""
+        return snapshot if self._operator else public_snapshot(snapshot, self._settings)
 
     def _bars_of(self, snapshot: Snapshot, now: datetime) -> Mapping[str, Bar]:
         """Returns the bar of each component. They are most of the page and change once a minute."""

@@ -10,7 +10,7 @@ from webapp.components import Component
 from webapp.headline import Headline
 from webapp.history.models import Day
 from webapp.incidents.models import Incident, Kind, Progress, as_of, open_at
-from webapp.incidents.shown import RAISED, public_view
+from webapp.incidents.shown import RAISED, named
 from webapp.incidents.store import RECENT_DAYS
 from webapp.page import wording
 from webapp.page.bars import Bar, DaySeconds
@@ -53,7 +53,7 @@ def front_of(
     bars: Mapping[str, Bar],
     now: datetime,
 ) -> Front:
-    """Returns the first page of a view, given its status document and its components.
+    """Returns the first page of a view, given its status document, components and the incidents it sees.
 
     `bars` is empty while the history is not available.
     """
@@ -177,7 +177,7 @@ def seconds_of(days: Iterable[Day], now: datetime) -> tuple[DaySeconds, ...]:
 
 def card_of(incident: Incident, components: Mapping[str, Component], now: datetime) -> IncidentCard:
     """Returns an incident or a maintenance as it is at a time, with the components that may be seen."""
-    shown = public_view(as_of(incident, now), components)
+    shown = named(as_of(incident, now), components)
     states = [update.state for update in reversed(shown.updates)]
     return IncidentCard(
         id=shown.id,

@@ -108,6 +108,7 @@ def test_only_all_of_it_is_100_percent(value: float) -> None:
         (87.9 * DAY, 90 * DAY, "87 days"),
         (1.5 * DAY, 7 * DAY, "36 hours"),
         (5 * 3600, DAY, "5 hours"),
+        (15.4, DAY, "15 s"),
         (61, DAY, "1 minute"),
         (119 * 60, DAY, "119 minutes"),
     ],

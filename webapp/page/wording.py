@@ -93,6 +93,8 @@ def with_data(seconds: float, window: float) -> str | None:
         return f"{math.floor(seconds / _DAY)}{_NBSP}days"
     if seconds >= 2 * _HOUR:
         return f"{math.floor(seconds / _HOUR)}{_NBSP}hours"
+    if seconds < _MINUTE:
+        return f"{math.floor(seconds)}{_NBSP}s"
     minutes = math.floor(seconds / _MINUTE)
     return f"{minutes}{_NBSP}minute{'' if minutes == 1 else 's'}"
 

@@ -7,6 +7,9 @@ from typing import Final
 
 _MOST_NAMED: Final = 3
 
+_RAISED: Final = {"minor": "degraded", "major": "down", "critical": "down"}
+"""The state that an incident of each severity makes, the least first."""
+
 
 @dataclass(frozen=True)
 class Part:
@@ -48,24 +51,33 @@ def headline_of(
 
     `checked` is whether any check has ended, `stale` whether the latest are overdue, `notice` why the page
     itself sees nothing since `blind_since`, `maintenance` whether one is in progress. A critical incident
-    comes first, as people know more than checks; then what the page itself cannot see.
+    comes first, as people know more than checks; while the page itself cannot see, so does any incident.
     """
-    critical = next((incident for incident in incidents if incident.severity == "critical"), None)
     found = _found(parts, incidents, maintenance=maintenance)
-    if critical is not None:
-        return Headline("down", critical.title, _affected(parts))
-    if notice is not None:
-        note = (
-            f"What follows is how things were at {blind_since.astimezone(UTC):%H:%M} UTC."
-            if blind_since
-            else None
+    blind = _blind(found, checked=checked, stale=stale, notice=notice, since=blind_since)
+    known = max(incidents, key=lambda each: [*_RAISED].index(each.severity), default=None)
+    if known is not None and (blind or known.severity == "critical"):
+        notes = (
+            _affected(parts) if known.severity == "critical" else None,
+            f"{blind.text}." if blind else None,
+            blind.note if blind and notice else None,
         )
-        return Headline("unknown", notice.removesuffix("."), note)
+        return Headline(_RAISED[known.severity], known.title, " ".join(filter(None, notes)) or None)
+    return blind or found
+
+
+def _blind(
+    found: Headline, *, checked: bool, stale: bool, notice: str | None, since: datetime | None
+) -> Headline | None:
+    """Returns what keeps the page from telling how things are; None if nothing does."""
+    if notice is not None:
+        at = f"What follows is how things were at {since.astimezone(UTC):%H:%M} UTC." if since else None
+        return Headline("unknown", notice.removesuffix("."), at)
     if not checked:
         return Headline("unknown", "Not checked yet", "The first checks are under way.")
     if stale:
         return Headline("unknown", "Checks are overdue", f"When last checked: {found.text}.")
-    return found
+    return None
 
 
 def _found(parts: Sequence[Part], incidents: Sequence[OpenIncident], *, maintenance: bool) -> Headline:

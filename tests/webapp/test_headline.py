@@ -58,7 +58,8 @@ def test_a_critical_incident_is_the_headline() -> None:
     shown = parts(Orders="down", Web="operational")
     expected = Headline("down", "Orders are lost", "Affects Orders.")
     assert headline_of(shown, [OpenIncident("Slow", "minor", True), critical]) == expected
-    assert headline_of(shown, [critical], notice="The page lost its connection.") == expected
+    blind = headline_of(shown, [critical], notice="The page lost its connection.")
+    assert blind == Headline("down", "Orders are lost", "Affects Orders. The page lost its connection.")
     assert headline_of(parts(A="down", B="down"), [critical]) == Headline("down", "Orders are lost")
 
 
@@ -84,3 +85,21 @@ def test_what_the_page_cannot_see_comes_before_what_it_saw() -> None:
 
 def test_a_maintenance_without_components_is_told() -> None:
     assert headline_of(GOOD, maintenance=True) == Headline("maintenance", "Scheduled maintenance in progress")
+
+
+@pytest.mark.parametrize(
+    ("severity", "state"), [("minor", "degraded"), ("major", "down"), ("critical", "down")]
+)
+def test_an_incident_comes_before_what_the_page_cannot_see(severity: str, state: str) -> None:
+    at = datetime(2026, 11, 23, 9, 12, tzinfo=UTC)
+    known = [OpenIncident("Slow", "minor", True), OpenIncident("Orders are lost", severity, True)]
+    told = headline_of(GOOD, known[-1:], notice="The page cannot check anything.", blind_since=at)
+    assert told == Headline(
+        state,
+        "Orders are lost",
+        "The page cannot check anything. What follows is how things were at 09:12 UTC.",
+    )
+    assert headline_of(GOOD, known[::-1], stale=True) == Headline(
+        state, "Orders are lost", "Checks are overdue."
+    )
+    assert headline_of(GOOD, known[1:], checked=False).note == "Not checked yet."

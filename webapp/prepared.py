@@ -96,25 +96,33 @@ class Prepared:
 
 
 class PerSnapshot:
-    """Prepares an answer on request, at most once per second and snapshot.
+    """Prepares an answer on request, once for each snapshot, and again when time alone changes it.
 
-    Within a second only ages change, so requests share it.
+    `make` returns the content at a time, `turns_at` when the next one is due.
     """
 
-    def __init__(self, board: Board, make: Callable[[datetime], bytes], media_type: str) -> None:
+    def __init__(
+        self,
+        board: Board,
+        make: Callable[[datetime], bytes],
+        turns_at: Callable[[datetime], datetime],
+        media_type: str,
+    ) -> None:
         self._board = board
         self._make = make
+        self._turns_at = turns_at
         self._media_type = media_type
-        self._key: tuple[int, int] | None = None
+        self._version: int | None = None
+        self._made_at = self._until = utc_now()
         self._prepared = Prepared(b"", media_type)
 
     def get(self) -> Prepared:
         """Returns the answer for the current snapshot."""
-        now = utc_now()
-        key = (self._board.snapshot.version, int(now.timestamp()))
-        if key != self._key:
+        now, version = utc_now(), self._board.snapshot.version
+        # The clock may have been put back.
+        if version != self._version or not self._made_at <= now < self._until:
             self._prepared = Prepared(self._make(now), self._media_type)
-            self._key = key
+            self._version, self._made_at, self._until = version, now, self._turns_at(now)
         return self._prepared
 
 

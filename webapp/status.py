@@ -1,8 +1,8 @@
 """The status documents, which the API and the event streams send: one for everybody, one for operators."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -61,7 +61,6 @@ class ComponentStatus(BaseModel):
     message: str = Field(description="The state in words.")
     since: datetime = Field(description="When it was first in this state.")
     checked_at: datetime | None = Field(description="When its last check ended; null before the first.")
-    age: float | None = Field(description="Seconds since then.")
     stale: bool = Field(description="Whether the next check is overdue, so that this tells how things were.")
     availability: Availability | None = Field(
         description="Shares of the last hours and days; null while not known."
@@ -93,7 +92,6 @@ class Status(BaseModel):
     note: str | None = Field(description="What else there is to say about it; null if nothing.")
     notice: str | None = Field(description="What keeps the page from telling; null if nothing does.")
     checked_at: datetime | None = Field(description="When the oldest check ended; null until all have.")
-    age: float | None = Field(description="Seconds since then.")
     stale: bool = Field(description="Whether a check is overdue.")
     started_at: datetime = Field(description="When this task started.")
     fingerprint: str = Field(
@@ -118,7 +116,6 @@ class OperatorStatus(Status):
     environment: str = Field(description="The environment's name.")
     region: str = Field(description="The AWS region.")
     service: str = Field(description="The name of the app's service within the environment.")
-    uptime: float = Field(description="Seconds since this task started.")
     writing: Literal["on", "off"] = Field(description="Whether a token may write.")
     components: Mapping[str, OperatorComponentStatus] = Field(
         description="Each component by its id, in the order of the page."
@@ -145,8 +142,22 @@ def stale_after(settings: Settings) -> float:
 
 def is_stale(component: Component, checked_at: datetime | None, settings: Settings, now: datetime) -> bool:
     """Returns whether the check of a component that follows one at this time is overdue."""
-    age = _age(checked_at, now)
-    return age is not None and age > overdue_after(component, settings)
+    return checked_at is not None and now >= _overdue_at(component, checked_at, settings)
+
+
+def _overdue_at(component: Component, checked_at: datetime, settings: Settings) -> datetime:
+    return checked_at + timedelta(seconds=overdue_after(component, settings))
+
+
+def turns_at(snapshot: Snapshot, settings: Settings, now: datetime) -> datetime:
+    """Returns when time alone changes the documents next: by a check that is overdue, or a maintenance."""
+    overdue = (
+        _overdue_at(settings.watched[each.component], each.checked_at, settings)
+        for each in snapshot.results.values()
+        if each.checked_at
+    )
+    planned = (at for each in snapshot.open_incidents or () for at in (each.starts_at, each.ends_at) if at)
+    return min((at for at in (*overdue, *planned) if at > now), default=datetime.max.replace(tzinfo=UTC))
 
 
 def shown(component: str, result: Result, incidents: Iterable[Incident], now: datetime) -> Shown:
@@ -178,7 +189,6 @@ def component_status(
         message=WORDS[found.state],
         since=found.since,
         checked_at=result.checked_at,
-        age=_age(result.checked_at, now),
         stale=is_stale(component, result.checked_at, settings, now),
         availability=(snapshot.availability or {}).get(component.id),
     )
@@ -239,7 +249,6 @@ def operator_status(
         environment=settings.environment,
         region=settings.aws_region,
         service=settings.service,
-        uptime=round((now - started_at).total_seconds(), 1),
         writing="on" if settings.writing else "off",
     )
 
@@ -276,7 +285,6 @@ def _status(
         note=headline.note,
         notice=NOTICE if snapshot.notice else None,
         checked_at=checked_at,
-        age=_age(checked_at, now),
         stale=stale,
         started_at=started_at,
         fingerprint=fingerprint(settings.digest, settings.commit),
@@ -286,21 +294,26 @@ def _status(
     )
 
 
-def _age(checked_at: datetime | None, now: datetime) -> float | None:
-    return None if checked_at is None else max(0.0, round((now - checked_at).total_seconds(), 1))
-
-
 class StatusCache:
-    """Encodes each status document on request, at most once per second and snapshot."""
+    """Encodes each status document on request, once for each snapshot, and when time alone changes it."""
 
     def __init__(self, board: Board, settings: Settings) -> None:
         self._board = board
         self._settings = settings
         self._started_at = utc_now()
-        self._answers: Mapping[View, PerSnapshot] = {
-            "public": PerSnapshot(board, lambda now: self.public(now).model_dump_json().encode(), JSON),
-            "operator": PerSnapshot(board, lambda now: self.operator(now).model_dump_json().encode(), JSON),
+        documents: Mapping[View, Callable[[datetime], Status]] = {
+            "public": self.public,
+            "operator": self.operator,
         }
+        self._answers = {view: self._prepares(document) for view, document in documents.items()}
+
+    def _prepares(self, document: Callable[[datetime], Status]) -> PerSnapshot:
+        return PerSnapshot(
+            self._board,
+            lambda now: document(now).model_dump_json().encode(),
+            lambda now: turns_at(self._board.snapshot, self._settings, now),
+            JSON,
+        )
 
     @property
     def started_at(self) -> datetime:

@@ -3,7 +3,7 @@
 import asyncio
 import gzip
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
@@ -119,18 +119,26 @@ def test_who_has_the_content_does_not_get_it_again(encoding: str) -> None:
     assert answered(prepared, accept_encoding=encoding, if_none_match='"other"')[0] == 200
 
 
-def test_a_content_is_made_once_for_all_who_ask_in_the_same_second() -> None:
-    board, made = Board((), datetime.now(UTC)), list[datetime]()
-
-    def make(now: datetime) -> bytes:
-        made.append(now)
-        return str(len(made)).encode()
-
-    answer = PerSnapshot(board, make, "text/plain")
-    answers = [answer.get() for _ in range(100)]
-    assert len({int(at.timestamp()) for at in made}) == len(made) == len(set(answers))
+def test_a_content_is_made_once_for_a_snapshot_and_when_time_changes_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = [datetime.now(UTC)]
+    monkeypatch.setattr("webapp.prepared.utc_now", lambda: now[0])
+    board, hour = Board((), now[0]), timedelta(hours=1)
+    turn = now[0] + hour
+    answer = PerSnapshot(board, lambda at: str(at).encode(), lambda _: turn, "text/plain")
+    first = answer.get()
+    now[0] += hour - timedelta(seconds=1)
+    assert answer.get() is first
+    now[0] += timedelta(seconds=1)
+    turn += hour
+    second = answer.get()
+    assert second is not first
     board.put_open_incidents(())
-    assert answer.get() not in answers
+    third = answer.get()
+    assert third is not second
+    now[0] -= hour
+    assert answer.get() is not third
 
 
 @pytest.mark.parametrize("path", ["/", STATUS_PATH, URLS["page.css"]])

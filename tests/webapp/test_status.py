@@ -31,6 +31,7 @@ from webapp.status import (
     operator_status,
     stale_after,
     status,
+    turns_at,
 )
 
 NOW = datetime(2026, 11, 23, 6, 25, tzinfo=UTC)
@@ -53,18 +54,19 @@ def board(ages: dict[str, float], **details: str) -> Board:
 
 def test_before_the_first_checks_nothing_is_known_and_nothing_is_stale() -> None:
     document = status(Board(IDS, STARTED).snapshot, settings(), STARTED, NOW)
-    assert (document.state, document.age, document.stale) == (State.UNKNOWN, None, False)
+    assert (document.state, document.checked_at, document.stale) == (State.UNKNOWN, None, False)
     assert document.message == "Not checked yet"
     assert {each.message for each in document.components.values()} == {"Its state is not known."}
     assert {each.availability for each in document.components.values()} == {None}
     assert document.open_incidents is None
 
 
-def test_the_age_is_that_of_the_oldest_check() -> None:
+def test_the_time_is_that_of_the_oldest_check() -> None:
     snapshot = board({name: float(number) for number, name in enumerate(IDS)}).snapshot
     document = status(snapshot, settings(), STARTED, NOW)
-    assert (document.state, document.age, document.stale) == (State.OPERATIONAL, 4.0, False)
-    assert document.components[WORKER_ID].age == 1.0
+    assert (document.state, document.stale) == (State.OPERATIONAL, False)
+    assert document.checked_at == NOW - timedelta(seconds=4)
+    assert document.components[WORKER_ID].checked_at == NOW - timedelta(seconds=1)
 
 
 def test_a_service_whose_check_is_overdue_is_stale_and_so_is_the_whole() -> None:
@@ -73,11 +75,6 @@ def test_a_service_whose_check_is_overdue_is_stale_and_so_is_the_whole() -> None
     document = status(snapshot, settings(), STARTED, NOW)
     assert document.stale
     assert [name for name, service in document.components.items() if service.stale] == [WORKER_ID]
-
-
-def test_a_clock_that_went_back_makes_no_negative_age() -> None:
-    document = status(board({WORKER_ID: -30.0}).snapshot, settings(), STARTED, NOW)
-    assert document.components[WORKER_ID].age == 0.0
 
 
 def test_the_release_runs_since_ecs_began_to_deploy_it() -> None:
@@ -165,20 +162,32 @@ def test_a_release_is_recognized_by_its_fingerprint() -> None:
     assert document.fingerprint == fingerprint(DIGEST, settings().commit) == whole[:16]
 
 
-def test_each_document_is_encoded_once_for_a_snapshot_and_second(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_document_is_encoded_once_for_a_snapshot_and_when_a_check_is_overdue(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     now = [NOW]
     monkeypatch.setattr("webapp.prepared.utc_now", lambda: now[0])
     made = board(dict.fromkeys(IDS, 0.0))
     cache = StatusCache(made, settings())
     public, operators = cache.encoded("public"), cache.encoded("operator")
     assert public != operators
+    now[0] += timedelta(seconds=stale_after(settings()) - 0.1)
     assert cache.encoded("public") is public
     assert cache.encoded("operator") is operators
-    now[0] += timedelta(seconds=1)
-    assert cache.encoded("public") is not public
-    public = cache.encoded("public")
+    now[0] += timedelta(seconds=0.1)
+    overdue = cache.encoded("public")
+    assert b"Checks are overdue" in overdue
+    now[0] += timedelta(hours=1)
+    assert cache.encoded("public") is overdue
     made.put_result(Result(WEB_ID, Finding(State.DOWN, "m"), NOW, NOW))
-    assert b"Web shop is down" in cache.encoded("public")
+    assert cache.encoded("public") is not overdue
+
+
+def test_a_maintenance_that_starts_or_ends_changes_the_documents() -> None:
+    made = board({})
+    made.put_open_incidents((maintenance(),))
+    times = [turns_at(made.snapshot, settings(), NOW + hours * HOUR) for hours in (0, 1, 2)]
+    assert times == [NOW + HOUR, NOW + 2 * HOUR, datetime.max.replace(tzinfo=UTC)]
 
 
 def test_what_is_over_by_the_clock_is_not_counted_as_open() -> None:

@@ -83,7 +83,6 @@ async function retry() {
 }
 
 function receive(status) {
-  if (status.checked_at) clockAhead = Date.parse(status.checked_at) + status.age * 1_000 - Date.now();
   const before = last;
   last = status;
   showFigures();

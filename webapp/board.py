@@ -50,7 +50,8 @@ class Snapshot:
     """The state of the platform at one moment; each change creates the next version.
 
     `open_incidents`, `recent_incidents`, `days` and `availability` are None until first read.
-    `recent_incidents` are those that began in the last 14 days, the newest first. `days` are the last 90 of
+    `recent_incidents` are those that began in the last 14 days, the newest first; if they were too many, those
+    from `recent_since` on. `days` are the last 90 of
     each component, the oldest first. `notice` says that the app itself is cut off. `incidents_read_at` and
     `days_read_at` are when they were last confirmed; a new confirmation alone does not create a version.
     `deployed_at` is when ECS last began to deploy each release, by component and digest, as reported by ECS
@@ -61,6 +62,7 @@ class Snapshot:
     results: Mapping[str, Result]
     open_incidents: tuple[Incident, ...] | None = None
     recent_incidents: tuple[Incident, ...] | None = None
+    recent_since: datetime | None = None
     days: Mapping[str, tuple[Day, ...]] | None = None
     availability: Mapping[str, Availability] | None = None
     notice: Notice | None = None
@@ -117,10 +119,10 @@ class Board:
         if incidents != self.snapshot.open_incidents:
             self._put(replace(self.snapshot, open_incidents=incidents))
 
-    def put_recent_incidents(self, incidents: tuple[Incident, ...]) -> None:
-        """Replaces the incidents of the last 14 days."""
-        if incidents != self.snapshot.recent_incidents:
-            self._put(replace(self.snapshot, recent_incidents=incidents))
+    def put_recent_incidents(self, incidents: tuple[Incident, ...], since: datetime | None = None) -> None:
+        """Replaces the recent incidents; `since` is when the oldest of them began, if some are left out."""
+        if (incidents, since) != (self.snapshot.recent_incidents, self.snapshot.recent_since):
+            self._put(replace(self.snapshot, recent_incidents=incidents, recent_since=since))
 
     def put_days(
         self,

@@ -40,6 +40,7 @@ from webapp.incidents.store import (
     create_incident,
     list_incidents,
     refresh_open_incidents,
+    refresh_recent_incidents,
     replace_incident,
     show_incident,
     with_incident,
@@ -571,6 +572,27 @@ def test_a_read_that_finds_the_same_tells_its_time_and_wakes_nobody(serial_aws: 
         await show_incident(table, board, changed(example(), IncidentChange(title="t"), NOW))
         assert board.snapshot.version > second.version
         assert board.snapshot.incidents_read_at == second.incidents_read_at
+
+    with_table(serial_aws, new_table(serial_aws), use)
+
+
+def test_the_board_knows_from_when_on_it_has_all_recent_incidents(
+    serial_aws: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("webapp.incidents.store.utc_now", lambda: NOW + timedelta(hours=1))
+    monkeypatch.setattr("webapp.incidents.store.MOST_RECENT", 2)
+
+    async def use(table: TableClient) -> None:
+        board = Board(IDS, NOW)
+        for number in range(3):
+            await refresh_recent_incidents(table, board)
+            assert board.snapshot.recent_since is None
+            await create_incident(table, example(number), None)
+        await refresh_recent_incidents(table, board)
+        assert board.snapshot.recent_incidents == (example(2), example(1))
+        assert board.snapshot.recent_since == example(1).began_at
+        await show_incident(table, board, example(2))
+        assert board.snapshot.recent_since == example(1).began_at
 
     with_table(serial_aws, new_table(serial_aws), use)
 

@@ -395,6 +395,15 @@ def test_past_incidents_are_told_by_day_with_runs_of_quiet_days() -> None:
     ]
 
 
+def test_days_whose_incidents_were_too_many_to_read_are_not_called_quiet() -> None:
+    made = board()
+    oldest = over(incident(-2 * 86_400))
+    made.put_recent_incidents((over(incident()), oldest), oldest.began_at)
+    days = front(made).by_id("past").one("ol").children
+    told = [day.text[:25] for day in days if isinstance(day, Element)]
+    assert told == ["23 Nov 2026 Slow Resolved", "22 Nov 2026 No incidents", "21 Nov 2026 Slow Resolved"]
+
+
 def test_every_day_is_in_the_past_once() -> None:
     cards = [
         card_of(over(incident(-days * 86_400), NOW), settings().watched, NOW) for days in (0, 1, 1, 5, 13, 14)

@@ -269,16 +269,21 @@ async def refresh_open_incidents(table: TableClient, board: Board) -> None:
 
 
 async def refresh_recent_incidents(table: TableClient, board: Board) -> None:
-    """Puts the incidents that began in the last days on the board, whether they are over or not."""
+    """Puts the incidents that began in the last days on the board, whether they are over or not.
+
+    If they are too many for a page of a list, those that began first are left out.
+    """
     now = utc_now()
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
     wanted = Wanted(start=midnight - timedelta(days=RECENT_DAYS - 1))
-    found = (await list_incidents(table, wanted, None, MOST_RECENT, now)).incidents
+    listed = await list_incidents(table, wanted, None, MOST_RECENT, now)
+    found = listed.incidents
+    since = found[-1].began_at if listed.next_before else None
     # What this task has written during the read may be newer.
     for known in board.snapshot.recent_incidents or ():
         if known.updated_at > now:
             found = with_recent(found, known)
-    board.put_recent_incidents(found)
+    board.put_recent_incidents(found, since)
 
 
 async def show_incident(table: TableClient, board: Board, incident: Incident) -> None:
@@ -287,7 +292,8 @@ async def show_incident(table: TableClient, board: Board, incident: Incident) ->
     When the board has no incidents yet, as the app has just started, they are read. Raises `AwsError` then.
     """
     if board.snapshot.recent_incidents is not None:
-        board.put_recent_incidents(with_recent(board.snapshot.recent_incidents, incident))
+        recent = with_recent(board.snapshot.recent_incidents, incident)
+        board.put_recent_incidents(recent, board.snapshot.recent_since)
     known = board.snapshot.open_incidents
     if known is None:
         await refresh_open_incidents(table, board)

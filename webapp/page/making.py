@@ -82,12 +82,19 @@ def front_of(
         else past_days(
             _cards(snapshot.recent_incidents, components, now),
             now.date(),
-            now.date() - timedelta(RECENT_DAYS - 1),
+            _oldest_day(snapshot, now),
         ),
         incidents_read=reading_of(snapshot.incidents_read_at, 2 * settings.check_interval + 5, now),
         days_read=reading_of(snapshot.days_read_at, DAYS_OVERDUE_AFTER, now),
         release=release_of(status) if isinstance(status, OperatorStatus) else None,
     )
+
+
+def _oldest_day(snapshot: Snapshot, now: datetime) -> date:
+    """Returns the first of the recent days of which the incidents are known."""
+    first = now.date() - timedelta(RECENT_DAYS - 1)
+    since = snapshot.recent_since
+    return max(first, since.astimezone(UTC).date()) if since else first
 
 
 def release_of(status: OperatorStatus) -> Release:

@@ -106,9 +106,10 @@ def test_a_result_that_proves_nothing_is_no_recovery(found: str, told: str) -> N
 def test_throttling_ends_no_outage_unless_it_goes_on() -> None:
     judge = Judge(WATCHED, 2, NOW)
     judge.judge(result(0, State.DOWN))
-    for number, state in ((1, State.DOWN), (2, State.DEGRADED)):
-        (shown,) = judge.judge(result(number, State.DEGRADED, failure=FailureKind.THROTTLED))
-        assert shown.finding.state is state
+    (shown,) = judge.judge(result(1, State.DEGRADED, failure=FailureKind.THROTTLED))
+    assert shown.finding.state is State.DOWN
+    (shown,) = judge.judge(result(2, State.DEGRADED, failure=FailureKind.THROTTLED))
+    assert shown.finding.state is State.DEGRADED
     assert shown.since == NOW + timedelta(seconds=1)
     judge.judge(result(3, State.DOWN))
     judge.judge(result(4, State.DOWN))
@@ -174,9 +175,9 @@ def test_an_answer_over_http_does_not_prove_that_aws_can_be_reached() -> None:
     for component in WATCHED:
         judge.judge(result(0, State.OPERATIONAL, component.id))
     for number in (1, 2):
-        for component in others:
+        for other in others:
             judge.judge(answered(number))
-            unreachable = result(number, State.DOWN, component, FailureKind.ENDPOINT_UNREACHABLE)
+            unreachable = result(number, State.DOWN, other, FailureKind.ENDPOINT_UNREACHABLE)
             for shown in judge.judge(unreachable):
                 assert shown.finding.state is not State.DOWN
     assert judge.notice == Notice(NO_NETWORK, NOW + timedelta(seconds=1))

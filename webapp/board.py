@@ -50,9 +50,10 @@ class Snapshot:
     """The state of the platform at one moment; each change creates the next version.
 
     `open_incidents`, `recent_incidents`, `days` and `availability` are None until first read.
-    `recent_incidents` are those that began in the last 14 days, the newest first, or from `recent_since` on if
-    they are too many. `days` are the last 90 of each component, the oldest first. `notice` says that the app itself is cut off. `incidents_read_at` and
-    `days_read_at` are when they were last confirmed; a new confirmation alone does not create a version.
+    `recent_incidents` are those that began in the last 14 days, the newest first, or from `recent_since` on
+    if they are too many. `days` are the last 90 of each component, the oldest first. `notice` says that the
+    app itself is cut off. `incidents_read_at` and `days_read_at` are when they were last confirmed; a new
+    confirmation alone does not create a version.
     `deployed_at` is when ECS last began to deploy each release, by component and digest, as reported by ECS
     since this process started.
     """

@@ -228,10 +228,10 @@ def test_a_corrected_update_shows_what_it_said_before_and_nothing_else_changes()
 
 
 def test_a_correction_leaves_a_maintenance_in_the_state_that_it_has_by_the_clock() -> None:
-    for now, state in ((NOW + HOUR, Progress.IN_PROGRESS), (NOW + 3 * HOUR, Progress.COMPLETED)):
-        after = corrected(maintenance(), 1, UpdateCorrection(message="Mails wait."), now)
-        assert (after.state, after.resolved_at is None) == (state, state is Progress.IN_PROGRESS)
-    assert after.resolved_at == NOW + 2 * HOUR
+    correction = UpdateCorrection(message="Mails wait.")
+    running, over = (corrected(maintenance(), 1, correction, NOW + hours * HOUR) for hours in (1, 3))
+    assert (running.state, running.resolved_at) == (Progress.IN_PROGRESS, None)
+    assert (over.state, over.resolved_at) == (Progress.COMPLETED, NOW + 2 * HOUR)
 
 
 def test_an_update_tells_the_severity_from_then_on() -> None:

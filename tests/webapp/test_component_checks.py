@@ -424,7 +424,7 @@ def test_an_answer_tells_how_the_call_to_aws_failed_all_the_same(
     async def look(*_: object) -> None:
         raise AwsError("ecs:DescribeServices", FailureKind.ENDPOINT_UNREACHABLE)
 
-    monkeypatch.setattr(web.tasks, "look", look)
+    monkeypatch.setattr("webapp.checks.tasks.look", look)
     with answering(200) as server:
         found = ask(one(Kind.WEB, name), f"{server.url}/")
     assert (found.state, found.failure) == (State.OPERATIONAL, FailureKind.ENDPOINT_UNREACHABLE)

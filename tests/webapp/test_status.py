@@ -106,7 +106,7 @@ def test_the_release_keeps_its_date_while_ecs_tells_of_another_or_of_none() -> N
 
 def test_is_not_ready_before_the_table_was_checked() -> None:
     unchecked = Board(IDS, STARTED).snapshot.results[TABLE_ID]
-    assert reason_not_ready(unchecked, settings(), NOW) == "Not checked yet."
+    assert reason_not_ready(unchecked, settings(), NOW) == "The app's table cannot be read."
 
 
 def test_is_not_ready_when_the_check_of_the_table_is_overdue() -> None:

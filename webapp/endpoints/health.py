@@ -52,9 +52,12 @@ async def get_readiness(request: Request[Resources]) -> JsonResponse:
 
 
 def reason_not_ready(table: Result, settings: Settings, now: datetime) -> str | None:
-    """Returns why the app is not ready, by the last check of its table; None if it is ready."""
+    """Returns why the app is not ready, by the last check of its table; None if it is ready.
+
+    What the check says is for the log, where each change of state has it.
+    """
     if not table.finding.details.get("readable"):
-        return table.finding.message
+        return "The app's table cannot be read."
     if is_stale(settings.storage, table.checked_at, settings, now):
         return "The check of the table is overdue."
     return None

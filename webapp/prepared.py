@@ -107,11 +107,14 @@ class PerSnapshot:
         make: Callable[[datetime], bytes],
         turns_at: Callable[[datetime], datetime],
         media_type: str,
+        *,
+        cache_control: str = "no-cache",
     ) -> None:
         self._board = board
         self._make = make
         self._turns_at = turns_at
         self._media_type = media_type
+        self._cache_control = cache_control
         self._version: int | None = None
         self._made_at = self._until = utc_now()
         self._prepared = Prepared(b"", media_type)
@@ -121,7 +124,7 @@ class PerSnapshot:
         now, version = utc_now(), self._board.snapshot.version
         # The clock may have been put back.
         if version != self._version or not self._made_at <= now < self._until:
-            self._prepared = Prepared(self._make(now), self._media_type)
+            self._prepared = Prepared(self._make(now), self._media_type, cache_control=self._cache_control)
             self._version, self._made_at, self._until = version, now, self._turns_at(now)
         return self._prepared
 

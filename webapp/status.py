@@ -301,18 +301,18 @@ class StatusCache:
         self._board = board
         self._settings = settings
         self._started_at = utc_now()
-        documents: Mapping[View, Callable[[datetime], Status]] = {
-            "public": self.public,
-            "operator": self.operator,
+        self._answers: Mapping[View, PerSnapshot] = {
+            "public": self._prepares(self.public, "no-cache"),
+            "operator": self._prepares(self.operator, "private, no-store"),
         }
-        self._answers = {view: self._prepares(document) for view, document in documents.items()}
 
-    def _prepares(self, document: Callable[[datetime], Status]) -> PerSnapshot:
+    def _prepares(self, document: Callable[[datetime], Status], cache_control: str) -> PerSnapshot:
         return PerSnapshot(
             self._board,
             lambda now: document(now).model_dump_json().encode(),
             lambda now: turns_at(self._board.snapshot, self._settings, now),
             JSON,
+            cache_control=cache_control,
         )
 
     @property

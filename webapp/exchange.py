@@ -53,7 +53,10 @@ class Wire(Protocol):
 
 
 class Exchange:
-    """A request that was read as a whole, and its answer. Its line in the log tells the outcome."""
+    """A request that was read as a whole, and its answer. Its line in the log tells the outcome.
+
+    `started` says that a part of the answer was sent; `keep_alive`, that the connection may stay open.
+    """
 
     def __init__(self, app: ASGIApp, wire: Wire, scope: Scope, body: bytes, *, keep_alive: bool) -> None:
         self.keep_alive = keep_alive
@@ -66,7 +69,7 @@ class Exchange:
         self._identifier = _request_id(self._headers.get(b"x-request-id", b""))
         self._status: int = HTTPStatus.INTERNAL_SERVER_ERROR
         self._start: Message | None = None
-        self._started = False
+        self.started = False
         self._complete = False
         self._chunked = False
         self._disconnected = False
@@ -98,7 +101,7 @@ class Exchange:
             self._ended.set()
 
     async def _fail(self) -> None:
-        if self._started:
+        if self.started:
             self._wire.abandon()
             return
         self._start = None
@@ -126,7 +129,7 @@ class Exchange:
         body, final = message.get("body", b""), not message.get("more_body", False)
         head = b""
         if self._start is not None:
-            head, self._start, self._started = self._head(self._start), None, True
+            head, self._start, self.started = self._head(self._start), None, True
         if self._scope["method"] == "HEAD" or self._status in _WITHOUT_BODY:
             body = b""
         elif self._chunked:
@@ -141,7 +144,8 @@ class Exchange:
     def _head(self, start: Message) -> bytes:
         """Returns the status line and the header lines. RFC 9112, section 6, on the length of a body."""
         lines = [_STATUS_LINES[self._status], self._wire.header_lines()]
-        content_type, has_length, own_policy = b"", False, False
+        content_type, has_length = b"", False
+        own: tuple[bytes, ...] = ()
         for header in start["headers"]:
             lines.append(_line(header))
             match header[0]:
@@ -149,12 +153,12 @@ class Exchange:
                     content_type = header[1]
                 case b"content-length":
                     has_length = True
-                case b"content-security-policy":
-                    own_policy = True
+                case b"content-security-policy" | b"referrer-policy":
+                    own += (header[0],)
                 case b"connection":
                     self.keep_alive = False
         https = self._headers.get(b"x-forwarded-proto") == b"https"
-        lines.append(security_headers(content_type, https=https, own_policy=own_policy))
+        lines.append(security_headers(content_type, https=https, own=own))
         if not has_length and self._status not in _WITHOUT_BODY and self._scope["method"] != "HEAD":
             if self._scope["http_version"] == "1.1":
                 self._chunked = True

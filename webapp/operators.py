@@ -31,9 +31,9 @@ HOME: Final = "/operator"
 SIGN_IN: Final = "/operator/sign-in"
 
 MOST_FAILURES: Final = 10
-"""Wrong tokens that one process answers in `WINDOW` seconds; then sign-in is closed until they are older.
+"""Wrong tokens that one process takes note of in `WINDOW` seconds; more are answered with 429.
 
-Requests with the token itself are not limited, so nobody can keep operators out of the API.
+The right token is never refused, so nobody can keep operators out.
 """
 
 WINDOW: Final = 60.0
@@ -106,7 +106,10 @@ def is_operator(request: Request[Resources]) -> bool:
 
 def own_path(path: str) -> str:
     """Returns where to go after sign-in: this path if it is one of the operators', else their first page."""
-    parts = urlsplit(path)
+    try:
+        parts = urlsplit(path)
+    except ValueError:
+        return HOME
     own = any(parts.path == each or parts.path.startswith(f"{each}/") for each in _OWN_PATHS)
     plain = path.isascii() and path.isprintable() and "\\" not in path and not path.startswith("//")
     return path if own and plain and not parts.scheme and not parts.netloc else HOME
@@ -120,7 +123,10 @@ def is_same_origin(headers: Mapping[str, str]) -> bool:
     site = headers.get("sec-fetch-site")
     if site is not None:
         return site == "same-origin"
-    origin = urlsplit(headers.get("origin", ""))
+    try:
+        origin = urlsplit(headers.get("origin", ""))
+    except ValueError:
+        return False
     return origin.scheme in {"http", "https"} and origin.netloc == headers.get("host")
 
 
@@ -135,7 +141,7 @@ class Failures:
         self._times.append(now)
 
     def wait(self, now: float) -> int:
-        """Returns the seconds until the next token may be tried; 0 if that is now."""
+        """Returns the seconds until the next wrong token is noted; 0 if that is now."""
         if len(self._times) < MOST_FAILURES:
             return 0
         return max(0, int(self._times[0] + WINDOW - now) + 1) if now < self._times[0] + WINDOW else 0

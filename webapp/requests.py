@@ -90,7 +90,7 @@ def read_query(request: Request[Resources], model: type[M]) -> M:
     ]
     if not errors:
         try:
-            public = not request.url.path.startswith(OPERATORS)
+            public = not request.scope["path"].startswith(OPERATORS)
             return model.model_validate(dict(given), context=_known(request, public=public))
         except ValidationError as error:
             errors = [

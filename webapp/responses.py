@@ -141,10 +141,10 @@ async def handle_http_exception(request: Request[Any], error: Exception) -> Prob
     headers = dict(error.headers or {})
     match status:
         case HTTPStatus.NOT_FOUND if error.detail == status.phrase:
-            detail = f"There is nothing at {request.url.path}."
+            detail = f"There is nothing at {request.scope['path']}."
         case HTTPStatus.METHOD_NOT_ALLOWED:
             headers["Allow"] = ", ".join(sorted(headers["Allow"].split(", ")))
-            detail = f"{request.url.path} answers {headers['Allow']}, not {request.method}."
+            detail = f"{request.scope['path']} answers {headers['Allow']}, not {request.method}."
         case _:
             detail = error.detail
     return ProblemResponse(status, detail, headers, error.errors if isinstance(error, HTTPProblem) else None)

@@ -56,23 +56,23 @@ _OVER_HTTPS: Final = (("strict-transport-security", STRICT_TRANSPORT_SECURITY),)
 
 
 @lru_cache(maxsize=256)
-def security_headers(content_type: bytes, *, https: bool, own_policy: bool) -> bytes:
+def security_headers(content_type: bytes, *, https: bool, own: tuple[bytes, ...] = ()) -> bytes:
     """Returns header lines for an answer of this media type.
 
     A browser renders HTML and may run what SVG contains; of JSON and others it must only not guess the type.
-    An answer that brings its own content security policy keeps it. Strict-Transport-Security is sent only if
-    the load balancer received the request over HTTPS (RFC 6797, section 7.2; Elastic Load Balancing,
+    An answer keeps those that it brings itself, whose names are `own`. Strict-Transport-Security is sent only
+    if the load balancer received the request over HTTPS (RFC 6797, section 7.2; Elastic Load Balancing,
     "X-Forwarded-Proto").
     """
     essence = content_type.partition(b";")[0]
     headers = list(_OF_ALL)
-    if essence in {b"text/html", b"image/svg+xml"} and not own_policy:
+    if essence in {b"text/html", b"image/svg+xml"}:
         headers += _POLICY
     if essence == b"text/html":
         headers += _OF_DOCUMENTS
     if https:
         headers += _OVER_HTTPS
-    return _lines(headers)
+    return _lines(header for header in headers if header[0].encode() not in own)
 
 
 def _lines(headers: Iterable[tuple[str, str]]) -> bytes:

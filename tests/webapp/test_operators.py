@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
@@ -39,6 +39,13 @@ OTHER = SecretStr("00" * 32)
 NOW = 1_764_000_000.5
 SAME_ORIGIN = {"Sec-Fetch-Site": "same-origin"}
 PATHS = ["/operator", f"/operator/components/{WEB_ID}", "/metrics"]
+
+
+@pytest.fixture(scope="module")
+def guessed_app(embedded_aws: str) -> Iterator[App]:
+    """An app that is sent more wrong tokens than it takes note of."""
+    with running_app(environ_of(embedded_aws) | {"WRITE_TOKEN_SHA256": TOKEN_SHA256}) as app:
+        yield app
 
 
 @pytest.fixture
@@ -107,6 +114,7 @@ def test_sign_in_leads_to_where_one_wanted_to_go(path: str) -> None:
         "/operator/\\\\example.com",
         "javascript:alert(1)",
         "/operator/\N{SNOWMAN}",
+        "//[",
     ],
 )
 def test_sign_in_leads_nowhere_else(path: str) -> None:
@@ -123,6 +131,7 @@ def test_sign_in_leads_nowhere_else(path: str) -> None:
         ({"origin": "http://b.example", "host": "a.example"}, False),
         ({"origin": "null", "host": "a.example"}, False),
         ({"host": "a.example"}, False),
+        ({"origin": "http://[", "host": "["}, False),
         ({}, False),
     ],
 )
@@ -130,10 +139,70 @@ def test_only_the_apps_own_forms_count(headers: dict[str, str], same: bool) -> N
     assert is_same_origin(headers) is same
 
 
+_ADDRESSES = st.text("[]:/@%?#\\.a1", max_size=12) | st.text()
+
+
+@given(_ADDRESSES)
+def test_sign_in_leads_to_the_operators_pages_whatever_it_is_told(path: str) -> None:
+    assert own_path(path) == HOME or path.startswith(("/operator", "/metrics", "/api/operator"))
+
+
+@given(_ADDRESSES, _ADDRESSES)
+def test_an_origin_that_is_none_is_another(origin: str, host: str) -> None:
+    same = is_same_origin({"origin": origin, "host": host})
+    assert not same or origin.lower().startswith(("http://", "https://"))
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "headers", "content", "status"),
+    [
+        ("GET", "/operator/sign-in?next=//[", {}, b"", 200),
+        ("POST", "/operator/sign-in", {"Origin": "http://["}, b"token=a", 403),
+        ("POST", "/operator/sign-out", {"Origin": "http://["}, b"", 403),
+        ("POST", "/operator/sign-in", SAME_ORIGIN, b"&".join([b"a=b"] * 12), 400),
+        ("POST", "/operator/sign-in", SAME_ORIGIN, b"token=%ff\xff&next=%00//[", 403),
+        ("GET", "/operator", {"Host": "["}, b"", 303),
+        ("GET", "/nothing", {"Host": "["}, b"", 404),
+        ("DELETE", "/api/status", {"Host": "["}, b"", 405),
+        ("GET", "/api/history?component=services.web", {"Host": "["}, b"", 200),
+        ("GET", "/feed.atom", {"Host": "["}, b"", 200),
+    ],
+)
+def test_no_input_makes_the_app_fail(
+    guessed_app: App, method: str, path: str, headers: dict[str, str], content: bytes, status: int
+) -> None:
+    answer = guessed_app.client.request(method, path, headers=headers, content=content)
+    assert answer.status_code == status
+
+
+@given(
+    st.text("[]:/@%?#.a1", max_size=8),
+    st.text("[]:/@.a1", max_size=8),
+    st.binary(max_size=40) | st.lists(st.just(b"a=b"), max_size=14).map(b"&".join),
+)
+@settings(max_examples=60, deadline=None)
+def test_nothing_that_is_sent_to_sign_in_makes_the_app_fail(
+    guessed_app: App, wanted: str, authority: str, content: bytes
+) -> None:
+    path, client = "/operator/sign-in", guessed_app.client
+    assert client.get(path, params={"next": f"//{wanted}"}).status_code == 200
+    headers = {"Origin": f"http://{authority}", "Host": authority}
+    assert client.post(path, headers=headers, content=content).status_code in {400, 403, 429}
+    assert client.post(path, headers=SAME_ORIGIN, content=content).status_code in {400, 403, 429}
+
+
+@pytest.mark.parametrize(
+    ("path", "allow"), [("/operator/sign-in", "GET, HEAD, POST"), ("/operator/sign-out", "POST")]
+)
+def test_another_method_is_told_all_that_are_allowed(writing_app: App, path: str, allow: str) -> None:
+    answer = writing_app.client.put(path)
+    assert (answer.status_code, answer.headers["allow"]) == (405, allow)
+
+
 # Guessing
 
 
-def test_after_too_many_wrong_tokens_nobody_may_try_for_a_while() -> None:
+def test_after_too_many_wrong_tokens_others_are_not_noted_for_a_while() -> None:
     failures = Failures()
     for second in range(MOST_FAILURES):
         assert failures.wait(second) == 0
@@ -144,16 +213,17 @@ def test_after_too_many_wrong_tokens_nobody_may_try_for_a_while() -> None:
     assert failures.wait(WINDOW) > 0
 
 
-def test_too_many_wrong_tokens_close_sign_in_but_not_the_api(embedded_aws: str) -> None:
+def test_too_many_wrong_tokens_keep_nobody_out_who_has_the_right_one(embedded_aws: str) -> None:
     with running_app(environ_of(embedded_aws) | {"WRITE_TOKEN_SHA256": TOKEN_SHA256}) as app:
         statuses = [sign_in(app.client, "wrong").status_code for _ in range(MOST_FAILURES + 1)]
         assert statuses == [403] * MOST_FAILURES + [429]
-        refused = sign_in(app.client)
-        assert refused.status_code == 429
+        refused = sign_in(app.client, "wrong")
         assert 0 < int(refused.headers["retry-after"]) <= WINDOW + 1
-        assert "Too many wrong tokens." in refused.text
+        assert read_page(refused.text).by_id("wrong").text == "This token is wrong."
+        assert sign_in(app.client).headers["location"] == HOME
+        app.client.cookies.clear()
         assert app.client.get("/operator", headers=AUTHORIZED).status_code == 200
-        assert "wrong token" in "".join(app.process.stdout)
+        assert "".join(app.process.stdout).count("wrong token") == MOST_FAILURES
         assert TOKEN not in "".join(app.process.stdout)
 
 
@@ -179,6 +249,29 @@ def test_the_token_opens_everything(writing_app: App, path: str) -> None:
     answer = writing_app.client.get(path, headers=AUTHORIZED)
     assert answer.status_code == 200
     assert "no-store" in answer.headers["cache-control"]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/api/operator/status",
+        f"/api/operator/status/{WEB_ID}",
+        f"/api/operator/history?component={WEB_ID}",
+        "/api/operator/events",
+        "/operator/sign-in",
+    ],
+)
+def test_nobody_keeps_what_operators_read(writing_app: App, path: str) -> None:
+    answer = writing_app.client.head(path, headers=AUTHORIZED)
+    assert answer.status_code == 200
+    assert "no-store" in answer.headers["cache-control"]
+
+
+@pytest.mark.parametrize("path", ["/operator", f"/operator/components/{WEB_ID}", "/operator/sign-in"])
+def test_browsers_say_where_a_form_comes_from(writing_app: App, path: str) -> None:
+    answer = writing_app.client.get(path, headers=AUTHORIZED)
+    assert "<form" in answer.text
+    assert answer.headers.get_list("referrer-policy") == ["same-origin"]
 
 
 @pytest.mark.parametrize("path", PATHS)

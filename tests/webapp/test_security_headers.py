@@ -48,10 +48,12 @@ def test_what_is_not_rendered_has_no_headers_for_pages(app: App, path: str) -> N
 
 
 def test_an_answer_may_bring_its_own_policy() -> None:
-    usual = security_headers(b"text/html; charset=utf-8", https=False, own_policy=False)
-    own = security_headers(b"text/html; charset=utf-8", https=False, own_policy=True)
+    usual = security_headers(b"text/html; charset=utf-8", https=False)
+    names = (b"content-security-policy", b"referrer-policy")
+    own = security_headers(b"text/html; charset=utf-8", https=False, own=names)
     assert b"content-security-policy: " in usual
     assert b"content-security-policy: " not in own
+    assert b"referrer-policy: " not in own
     assert b"x-frame-options: DENY" in own
 
 

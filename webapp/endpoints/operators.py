@@ -29,13 +29,14 @@ from webapp.operators import (
     require_operator,
     token_hash,
 )
-from webapp.page.answers import HTML, policy
+from webapp.page.answers import HTML, form_headers
 from webapp.page.drilling import changes_of, chart_of_last
 from webapp.resources import Resources
 from webapp.responses import HTTPProblem
 from webapp.status import operator_status
 
 _NO_STORE: Final = {"Cache-Control": "no-store"}
+_MOST_FIELDS: Final = 10
 _HOURS: Final = {"24": 24, "168": 168}
 """The ranges of the response times."""
 
@@ -62,6 +63,14 @@ async def get_operator_component(request: Request[Resources]) -> ASGIApp:
     return pages.component(name, changes, chart, hours)
 
 
+async def sign_in(request: Request[Resources]) -> Response:
+    """Answers GET with the form, and POST with the session or the form again.
+
+    It is one endpoint, as Starlette would allow only the methods of the first at a path.
+    """
+    return await (post_sign_in if request.method == "POST" else get_sign_in)(request)
+
+
 async def get_sign_in(request: Request[Resources]) -> Response:
     """Answers 200 with the form that asks for the token."""
     token_hash(request.state["settings"])
@@ -71,24 +80,44 @@ async def get_sign_in(request: Request[Resources]) -> Response:
 async def post_sign_in(request: Request[Resources]) -> Response:
     """Answers 303 with a session's cookie if the token is right.
 
-    403 with the form if it is wrong, or the form is not of this app; 429 after too many wrong ones.
+    With the form, 403 if it is wrong, and 429 after too many wrong ones; 403 if the form is not of this app,
+    400 if it has too many fields.
     """
     sha256 = token_hash(request.state["settings"])
     _refuse_other_origins(request)
-    form = parse_qs((await request.body()).decode("utf-8", "replace"), max_num_fields=10)
-    wanted, token = (form.get(name, [""])[0] for name in ("next", "token"))
-    failures, now = request.state["failures"], time.monotonic()
-    if (wait := failures.wait(now)) > 0:
-        wrong = f"Too many wrong tokens. Try again in {wait} seconds."
-        answer = _form(request, own_path(wanted), wrong, HTTPStatus.TOO_MANY_REQUESTS)
-        answer.headers["Retry-After"] = str(wait)
-        return answer
+    wanted, token = _fields((await request.body()).decode("utf-8", "replace"))
     if not is_token(token.strip(), sha256):
-        failures.note(now)
-        log(logging.WARNING, "an operator could not sign in", {"reason": "wrong token"})
-        return _form(request, own_path(wanted), "This token is wrong.", HTTPStatus.FORBIDDEN)
+        return _wrong_token(request, own_path(wanted))
     value = cookie(open_session(sha256, time.time()), secure=is_secure(request))
     return RedirectResponse(own_path(wanted), HTTPStatus.SEE_OTHER, {**_NO_STORE, "Set-Cookie": value})
+
+
+def _fields(text: str) -> tuple[str, str]:
+    """Returns where the form leads to, and the token; empty without. Raises `HTTPProblem`, 400."""
+    try:
+        form = parse_qs(text, max_num_fields=_MOST_FIELDS)
+    except ValueError:
+        detail = f"The form has more than {_MOST_FIELDS} fields."
+        raise HTTPProblem(HTTPStatus.BAD_REQUEST, detail) from None
+    return form.get("next", [""])[0], form.get("token", [""])[0]
+
+
+def _wrong_token(request: Request[Resources], wanted: str) -> Response:
+    """Returns the form that asks again. What follows too many wrong tokens is not logged."""
+    failures, now = request.state["failures"], time.monotonic()
+    wait = failures.wait(now)
+    answer = _form(
+        request,
+        wanted,
+        "This token is wrong.",
+        HTTPStatus.TOO_MANY_REQUESTS if wait else HTTPStatus.FORBIDDEN,
+    )
+    if wait:
+        answer.headers["Retry-After"] = str(wait)
+    else:
+        failures.note(now)
+        log(logging.WARNING, "an operator could not sign in", {"reason": "wrong token"})
+    return answer
 
 
 async def post_sign_out(request: Request[Resources]) -> Response:
@@ -114,15 +143,15 @@ def _to_sign_in(request: Request[Resources]) -> Response | None:
     if "Authorization" in request.headers:
         require_operator(request)
         return None
-    path = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    query = request.scope["query_string"].decode("latin-1")
+    path = request.scope["path"] + (f"?{query}" if query else "")
     return RedirectResponse(f"{SIGN_IN}?next={quote(path)}", HTTPStatus.SEE_OTHER, _NO_STORE)
 
 
 def _form(
     request: Request[Resources], path: str, wrong: str | None = None, status: HTTPStatus = HTTPStatus.OK
 ) -> Response:
-    csp = policy(request.state["settings"].logo_url, forms=True)
-    headers = {**_NO_STORE, "Content-Security-Policy": csp}
+    headers = {**_NO_STORE, **form_headers(request.state["settings"])}
     return Response(request.state["page"].sign_in(path, wrong), status, headers, media_type=HTML)
 
 
@@ -146,7 +175,6 @@ OPERATIONS: Final = (
 ROUTES: Final = (
     Route(HOME, get_operator_page),
     Route("/operator/components/{component}", get_operator_component),
-    Route(SIGN_IN, get_sign_in, methods=["GET"]),
-    Route(SIGN_IN, post_sign_in, methods=["POST"]),
+    Route(SIGN_IN, sign_in, methods=["GET", "POST"]),
     Route("/operator/sign-out", post_sign_out, methods=["POST"]),
 )

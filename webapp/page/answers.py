@@ -18,9 +18,20 @@ def public_page(content: bytes, settings: Settings) -> Prepared:
 
 def operator_page(content: bytes, settings: Settings) -> Prepared:
     """Returns the answer with a page for operators, which nobody keeps, and which has forms."""
-    csp = policy(settings.logo_url, forms=True)
-    headers = ((b"content-security-policy", csp.encode()),)
+    headers = tuple((name.lower().encode(), value.encode()) for name, value in form_headers(settings).items())
     return Prepared(content, HTML, cache_control="private, no-store", more_headers=headers)
+
+
+def form_headers(settings: Settings) -> dict[str, str]:
+    """Returns the headers of a page with forms.
+
+    Under the policy no-referrer, a browser sends a form with `Origin: null`, and over plain HTTP nothing else
+    tells where it comes from. Source: WHATWG Fetch Standard, "append a request Origin header".
+    """
+    return {
+        "Content-Security-Policy": policy(settings.logo_url, forms=True),
+        "Referrer-Policy": "same-origin",
+    }
 
 
 def policy(logo: str, *, forms: bool) -> str:

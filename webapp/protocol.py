@@ -46,6 +46,7 @@ Source: RFC 9112, section 9.6.
 """
 
 _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
+_VERSIONS: Final = frozenset({"1.0", "1.1"})
 _ASGI: Final = {"version": "3.0", "spec_version": "2.3"}
 _NO_REQUEST: Final = "This is no HTTP request."
 
@@ -116,15 +117,15 @@ class Connection(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         """Has the app wait until the client has read."""
-        self._writable = asyncio.Event()
         self._expect(self._patience)
+        self._writable = asyncio.Event()
 
     def resume_writing(self) -> None:
         """Lets the app go on."""
         if self._writable is not None:
             self._writable.set()
             self._writable = None
-            self._expect(self._keep_alive if self._running is None else math.inf)
+            self._expect_next()
 
     def data_received(self, data: bytes) -> None:
         """Reads what the client sends."""
@@ -143,6 +144,15 @@ class Connection(asyncio.Protocol):
             if self._head_bytes > LARGEST_HEAD:
                 self._refuse(_headers_too_large())
 
+    def eof_received(self) -> bool:
+        """Lets a client that sends no more read the answers that have not begun.
+
+        An answer that has begun is a stream: whoever listens does not close one side, but leaves.
+        """
+        self._deaf = self._stopping = True
+        self._reading = self._in_head = False
+        return self._running is not None and not self._running.started
+
     # What uvicorn's server calls.
 
     def shutdown(self) -> None:
@@ -157,7 +167,7 @@ class Connection(asyncio.Protocol):
         """Starts a request."""
         self._begin()
         self._reading = self._in_head = True
-        self._expect(self._patience)
+        self._expect_next()
 
     def on_url(self, url: bytes) -> None:
         """Reads a part of the request's target."""
@@ -171,19 +181,24 @@ class Connection(asyncio.Protocol):
         self._header_bytes += len(name) + len(value)
         if self._header_bytes > LARGEST_HEADERS:
             self._reject(_headers_too_large())
-        self._headers.append((name.lower(), value))
+        if self._in_head:  # later ones are trailers, which are not headers: RFC 9110, section 6.5.1
+            self._headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
         """Checks the head, before any of the body is read."""
         self._in_head = False
-        self._expect(self._patience)
+        self._expect_next()
         version = self._parser.get_http_version()
         headers = dict(self._headers)
+        if version not in _VERSIONS:
+            detail = f"The app speaks HTTP/1.1, not HTTP/{version}."
+            self._reject(RefusalError(HTTPStatus.HTTP_VERSION_NOT_SUPPORTED, detail))
         if version == "1.1" and sum(name == b"host" for name, _ in self._headers) != 1:
             self._reject(RefusalError(HTTPStatus.BAD_REQUEST, "A request needs one Host header."))
         if int(headers.get(b"content-length", b"0")) > LARGEST_BODY:
             self._reject(_body_too_large())
-        if headers.get(b"expect", b"").lower() == b"100-continue" and self._running is None:
+        waits = version == "1.1" and headers.get(b"expect", b"").lower() == b"100-continue"
+        if waits and self._running is None:
             self._transport.write(_CONTINUE)
 
     def on_body(self, body: bytes) -> None:
@@ -233,14 +248,14 @@ class Connection(asyncio.Protocol):
         self._running = None
         if self._refusal is not None and not self._waiting:
             self._linger()
-        elif not keep_alive:
+        elif not keep_alive or not self.stays_open():
             self._transport.close()
-        elif self._waiting:
-            self._start(self._waiting.popleft())
         else:
-            self._transport.resume_reading()
-            if not self._reading:
-                self._expect(self._keep_alive)
+            if self._waiting:
+                self._start(self._waiting.popleft())
+            if not self._waiting:
+                self._transport.resume_reading()
+            self._expect_next()
 
     def abandon(self) -> None:
         """Closes the connection in the middle of an answer."""
@@ -283,10 +298,11 @@ class Connection(asyncio.Protocol):
         else:
             self._waiting.append(exchange)
             self._transport.pause_reading()
+            self._expect_next()
 
     def _start(self, exchange: Exchange) -> None:
         self._running = exchange
-        self._expect(math.inf)
+        self._expect_next()
         task = self._loop.create_task(exchange.run())
         self._server.tasks.add(task)
         task.add_done_callback(self._server.tasks.discard)
@@ -321,7 +337,18 @@ class Connection(asyncio.Protocol):
         self._timer = self._loop.call_later(LINGER, self._transport.abort)
 
     def _expect(self, seconds: float) -> None:
-        self._deadline = self._loop.time() + seconds
+        # A client that does not read what it was sent gets no more time by sending.
+        if self._writable is None:
+            self._deadline = self._loop.time() + seconds
+
+    def _expect_next(self) -> None:
+        """Sets the deadline of what the client is to send next: there is none while its requests wait."""
+        if self._waiting:
+            self._expect(math.inf)
+        elif self._reading:
+            self._expect(self._patience)
+        else:
+            self._expect(self._keep_alive if self._running is None else math.inf)
 
     def _look_at_deadline(self) -> None:
         left = self._deadline - self._loop.time()

@@ -215,3 +215,59 @@ def test_pipelined_requests_that_nobody_waits_for_do_not_fill_the_memory(app: Ap
     sent(app, *[b"GET / HTTP/1.1\r\nHost: a\r\n\r\n" * 1000] * 500)
     assert memory(app) - before < 20_000
     assert app.client.get(HEALTH_PATH).status_code == 200
+
+
+def test_trailers_are_not_headers(app: App) -> None:
+    head = b"POST /healthz HTTP/1.1\r\nHost: a\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n"
+    answer = sent(app, head + b"0\r\nX-Request-Id: from-a-trailer\r\nX-Forwarded-Proto: https\r\n\r\n")
+    assert answer.startswith(b"HTTP/1.1 405 ")
+    assert b"from-a-trailer" not in answer
+    assert b"strict-transport-security" not in answer
+
+
+def test_trailers_count_as_headers(app: App) -> None:
+    head = b"POST /healthz HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n"
+    trailer = b"X: " + b"a" * LARGEST_HEADERS + b"\r\n\r\n"
+    assert sent(app, head + trailer).startswith(b"HTTP/1.1 431 ")
+
+
+@pytest.mark.parametrize("path", [b"/healthz", b"/incidents"])
+def test_a_client_that_only_sends_no_more_reads_its_answers(app: App, path: bytes) -> None:
+    with socket.create_connection(("127.0.0.1", app.port), timeout=10) as connection:
+        connection.sendall(b"GET %s HTTP/1.1\r\nHost: a\r\n\r\n" % path * 2 + b"GET / HT")
+        connection.shutdown(socket.SHUT_WR)
+        answer = b""
+        while received := connection.recv(65536):
+            answer += received
+    assert re.findall(rb"HTTP/1.1 (\d+)", answer) == [b"200", b"200"]
+
+
+def test_http_1_0_waits_for_no_word_to_go_on(app: App) -> None:
+    head = b"POST /healthz HTTP/1.0\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n"
+    assert sent(app, head + b"{}").startswith(b"HTTP/1.1 405 ")
+
+
+def test_another_version_of_http_is_refused(app: App) -> None:
+    assert sent(app, b"GET /healthz HTTP/2.0\r\nHost: a\r\n\r\n").startswith(b"HTTP/1.1 505 ")
+    assert sent(app, b"GET /healthz HTTP/0.9\r\nHost: a\r\n\r\n").startswith(
+        (b"HTTP/1.1 505 ", b"HTTP/1.1 400 ")
+    )
+
+
+@pytest.mark.parametrize("following", [b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n", b"GET /healthz HT"])
+def test_a_request_that_waits_ends_no_answer(embedded_aws: str, following: bytes) -> None:
+    with running_app(environ_of(embedded_aws, check_interval=1, keep_alive=1)) as app:
+        with socket.create_connection(("127.0.0.1", app.port), timeout=25) as connection:
+            connection.sendall(b"GET /api/events HTTP/1.1\r\nHost: a\r\n\r\n" + following)
+            began, answer = time.monotonic(), b""
+            while time.monotonic() - began < 4:
+                received = connection.recv(65536)
+                assert received
+                answer += received
+    assert answer.startswith(b"HTTP/1.1 200 ")
+
+
+def test_a_request_behind_others_must_arrive_too(impatient: App) -> None:
+    one = b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n"
+    answer = sent(impatient, one + one + b"GET /healthz HT")
+    assert re.findall(rb"HTTP/1.1 (\d+)", answer) == [b"200", b"200", b"408"]

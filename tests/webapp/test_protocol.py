@@ -5,7 +5,7 @@ import re
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
@@ -231,15 +231,14 @@ def test_trailers_count_as_headers(app: App) -> None:
     assert sent(app, head + trailer).startswith(b"HTTP/1.1 431 ")
 
 
-@pytest.mark.parametrize("path", [b"/healthz", b"/incidents"])
-def test_a_client_that_only_sends_no_more_reads_its_answers(app: App, path: bytes) -> None:
+def test_a_client_that_only_sends_no_more_reads_its_answer(app: App) -> None:
     with socket.create_connection(("127.0.0.1", app.port), timeout=10) as connection:
-        connection.sendall(b"GET %s HTTP/1.1\r\nHost: a\r\n\r\n" % path * 2 + b"GET / HT")
+        connection.sendall(b"GET /incidents HTTP/1.1\r\nHost: a\r\n\r\nGET / HT")
         connection.shutdown(socket.SHUT_WR)
         answer = b""
         while received := connection.recv(65536):
             answer += received
-    assert re.findall(rb"HTTP/1.1 (\d+)", answer) == [b"200", b"200"]
+    assert re.findall(rb"HTTP/1.1 (\d+)", answer) == [b"200"]
 
 
 def test_http_1_0_waits_for_no_word_to_go_on(app: App) -> None:
@@ -255,12 +254,12 @@ def test_another_version_of_http_is_refused(app: App) -> None:
 
 
 @pytest.mark.parametrize("following", [b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n", b"GET /healthz HT"])
-def test_a_request_that_waits_ends_no_answer(embedded_aws: str, following: bytes) -> None:
-    with running_app(environ_of(embedded_aws, check_interval=1, keep_alive=1)) as app:
-        with socket.create_connection(("127.0.0.1", app.port), timeout=25) as connection:
-            connection.sendall(b"GET /api/events HTTP/1.1\r\nHost: a\r\n\r\n" + following)
-            began, answer = time.monotonic(), b""
-            while time.monotonic() - began < 4:
+def test_a_request_that_waits_ends_no_answer(impatient: App, following: bytes) -> None:
+    with socket.create_connection(("127.0.0.1", impatient.port), timeout=4) as connection:
+        connection.sendall(b"GET /api/events HTTP/1.1\r\nHost: a\r\n\r\n" + following)
+        answer = connection.recv(65536)
+        with suppress(TimeoutError):
+            while True:
                 received = connection.recv(65536)
                 assert received
                 answer += received

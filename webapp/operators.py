@@ -50,10 +50,15 @@ def open_session(sha256: SecretStr, now: float) -> str:
 
 def is_session(value: str, sha256: SecretStr, now: float) -> bool:
     """Returns whether a cookie's value belongs to a session that has not ended."""
+    return seconds_left(value, sha256, now) > 0
+
+
+def seconds_left(value: str, sha256: SecretStr, now: float) -> float:
+    """Returns the seconds until the session of a cookie's value ends; 0 if there is no such session."""
     ends, _, code = value.partition(".")
     if not hmac.compare_digest(_code(sha256, ends).encode(), code.encode()):
-        return False
-    return now < int(ends)
+        return 0
+    return max(0.0, int(ends) - now)
 
 
 def _code(sha256: SecretStr, ends: str) -> str:
@@ -82,8 +87,13 @@ def token_hash(settings: Settings) -> SecretStr:
 
 def has_session(request: Request[Resources]) -> bool:
     """Returns whether the request has the cookie of a session. Raises `HTTPProblem`, 404, as `token_hash`."""
+    return session_left(request) > 0
+
+
+def session_left(request: Request[Resources]) -> float:
+    """Returns the seconds until the request's session ends; 0 without one. Raises as `has_session`."""
     sha256 = token_hash(request.state["settings"])
-    return is_session(request.cookies.get(COOKIE, ""), sha256, time.time())
+    return seconds_left(request.cookies.get(COOKIE, ""), sha256, time.time())
 
 
 def require_operator(request: Request[Resources]) -> None:

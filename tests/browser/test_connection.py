@@ -50,7 +50,7 @@ def test_asks_every_30_seconds_while_too_many_listen_and_listens_once_there_is_r
         with ExitStack() as listeners:
             unlimited = httpx.Limits(max_connections=None)
             client = listeners.enter_context(httpx.Client(base_url=app.client.base_url, limits=unlimited))
-            for _ in range(LARGEST_NUMBER):
+            for _ in range(LARGEST_NUMBER["public"]):
                 listeners.enter_context(client.stream("GET", EVENTS_PATH))
             page.goto(str(app.client.base_url))
             connection = page.locator("#connection")

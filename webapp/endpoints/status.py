@@ -12,7 +12,7 @@ from webapp.components import ID_PATTERN, Component
 from webapp.contract import STATUS_PATH
 from webapp.events import MEDIA_TYPE, EventStream
 from webapp.operations import GET, Answer, Hot, Operation
-from webapp.operators import require_operator
+from webapp.operators import require_operator, session_left
 from webapp.prepared import Prepared
 from webapp.resources import Resources
 from webapp.responses import HTTPProblem, JsonResponse
@@ -61,8 +61,11 @@ async def get_operator_component_status(request: Request[Resources], id: Compone
 
 
 async def get_operator_events(request: Request[Resources]) -> EventStream:
-    """Answers 200 with the operator's stream of server-sent events, 503 while too many streams are open."""
-    return request.state["events"].stream("operator")
+    """Answers 200 with the operator's stream of server-sent events, 503 while too many streams are open.
+
+    It ends when the session does; by a token, it goes on.
+    """
+    return request.state["events"].stream("operator", session_left(request) or None)
 
 
 def _found(components: Mapping[str, Component], id: str) -> Component:
@@ -104,8 +107,9 @@ OPERATIONS: Final = (
         "The status document, now and whenever it changes, as server-sent events",
         {
             HTTPStatus.OK: Answer(
-                "A stream of events: status with a status document as data, and incidents and history, "
-                "without data, when there is something new about them.",
+                "A stream of events: status with a status document as data, when more than times changed; "
+                "incidents and history, without data, when there is something new about them; and times, "
+                "with the time now and those of the latest checks, when there is nothing else to tell.",
                 media_type=MEDIA_TYPE,
             )
         },

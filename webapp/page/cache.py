@@ -15,7 +15,7 @@ from webapp.page.template import Templates
 from webapp.page.views import Change, Drill
 from webapp.prepared import Prepared
 from webapp.settings import Settings
-from webapp.status import operator_status, public_snapshot, stale_after, status
+from webapp.status import operator_status, public_snapshot, status
 
 
 class Pages:
@@ -55,7 +55,7 @@ class Pages:
                 self._bars_of(snapshot, now),
                 now,
             )
-            rendered = self._templates.front(self._site, front, now, stale_after(self._settings))
+            rendered = self._templates.front(self._site, front, now)
             self._front = self._answer(rendered, self._settings)
             self._front_key = key
         return self._front
@@ -77,7 +77,7 @@ class Pages:
             chart=chart,
             chart_hours=hours,
         )
-        rendered = self._templates.component(self._site, drill, now, stale_after(self._settings))
+        rendered = self._templates.component(self._site, drill, now)
         return self._answer(rendered, self._settings)
 
     def incidents(self, found: Sequence[Incident], *, first_page: bool, following: str | None) -> Prepared:

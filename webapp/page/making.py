@@ -154,12 +154,12 @@ def figures_of(details: Mapping[str, Detail]) -> tuple[Figure, ...]:
 def _figure(name: str, value: Detail) -> Figure:
     label = wording.label(name)
     if isinstance(value, bool):
-        return Figure(label, "Yes" if value else "No")
+        return Figure(label, "Yes" if value else "No", name=name)
     if isinstance(value, str) and name.endswith("_at"):
         with suppress(ValueError):
             at = datetime.fromisoformat(value)
-            return Figure(label, wording.minute(at), at)
-    return Figure(label, str(value))
+            return Figure(label, wording.minute(at), at, name)
+    return Figure(label, str(value), name=name)
 
 
 def seconds_of(days: Iterable[Day], now: datetime) -> tuple[DaySeconds, ...]:

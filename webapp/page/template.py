@@ -54,17 +54,13 @@ class Templates:
         }
         self._environment = environment
 
-    def front(self, site: Site, front: Front, now: datetime, stale_after: float) -> bytes:
+    def front(self, site: Site, front: Front, now: datetime) -> bytes:
         """Returns the first page."""
-        return self._render(
-            "front.html", site, front.headline.state, front=front, now=now, stale_after=stale_after
-        )
+        return self._render("front.html", site, front.headline.state, front=front, now=now)
 
-    def component(self, site: Site, drill: Drill, now: datetime, stale_after: float) -> bytes:
+    def component(self, site: Site, drill: Drill, now: datetime) -> bytes:
         """Returns the page of one component."""
-        return self._render(
-            "component.html", site, drill.row.state, drill=drill, now=now, stale_after=stale_after
-        )
+        return self._render("component.html", site, drill.row.state, drill=drill, now=now)
 
     def incidents(
         self, site: Site, days: Sequence[Days], *, first_page: bool, following: str | None

@@ -35,11 +35,12 @@ class Share:
 
 @dataclass(frozen=True)
 class Figure:
-    """A detail of a check as text; `at` is its time, if it is one."""
+    """A detail as text. `at` is its time, if it is one; `name` is its name in a finding, if it is of one."""
 
     label: str
     words: str
     at: datetime | None = None
+    name: str | None = None
 
 
 @dataclass(frozen=True)

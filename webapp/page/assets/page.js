@@ -7,7 +7,7 @@ const LONGEST_DELAY = 30_000;
 const COALESCE = 100;
 const SECOND_LOOK = 5_000;
 const HISTORY_PAUSE = 300_000; // bars grow by a minute each minute: that alone is worth a fetch in five
-const SLACK = 2; // seconds
+const SILENCE = 40_000; // the server says something every 15 seconds
 const OUT_OF_DATE = 45_000; // more than the longest delay
 
 const main = document.getElementById("main");
@@ -21,9 +21,10 @@ let source = null;
 let retryTimer = 0;
 let attempts = 0;
 let isLive = false;
-let heardAt = Date.now(); // while not live: when the server last answered
+let heardAt = Date.now(); // when the server last said something
 let fetchedAt = Date.now();
 let last = null; // the last status document
+let looksAgain = false; // whether a page that disagrees with it is fetched once more
 
 let refreshing = false;
 let refreshTimer = 0;
@@ -38,12 +39,23 @@ function connect() {
     isLive = true;
     attempts = 0;
     clearTimeout(retryTimer);
+    heardAt = Date.now();
     say(connection, "Live");
     connection.classList.add("live");
     receive(JSON.parse(event.data));
   });
-  source.addEventListener("incidents", () => refreshIn(COALESCE));
+  source.addEventListener("times", (event) => {
+    const times = JSON.parse(event.data);
+    heardAt = Date.now();
+    setClock(times.now);
+    receive(merged(last, times));
+  });
+  source.addEventListener("incidents", () => {
+    heardAt = Date.now();
+    refreshIn(COALESCE);
+  });
   source.addEventListener("history", () => {
+    heardAt = Date.now();
     if (Date.now() - fetchedAt > HISTORY_PAUSE || !main.querySelector(".bar")) refreshIn(COALESCE);
   });
   source.addEventListener("error", lose);
@@ -53,7 +65,6 @@ function disconnect() {
   clearTimeout(retryTimer);
   source?.close();
   source = null;
-  if (isLive) heardAt = Date.now();
   isLive = false;
   connection.classList.remove("live");
 }
@@ -71,7 +82,9 @@ async function retry() {
   connect();
   try {
     const answer = await fetch(main.dataset.status, { cache: "no-cache", signal: AbortSignal.timeout(10_000) });
+    if (answer.status === 401) return location.reload(); // an operator's session has ended
     if (!answer.ok) throw new Error(`the status answered ${answer.status}`);
+    setClock(answer.headers.get("Date"));
     const status = await answer.json();
     heardAt = Date.now();
     if (isLive) return;
@@ -88,17 +101,35 @@ function receive(status) {
   showFigures();
   if (before) announce(before, status);
   const changed = before ? substance(before) !== substance(status) : disagrees();
+  if (changed) looksAgain = true;
   if (changed || Date.now() - fetchedAt > HISTORY_PAUSE) refreshIn(COALESCE);
   tick();
 }
 
-// The parts of a status document that need a new page when they change.
+function setClock(now) {
+  const at = Date.parse(now);
+  if (at) clockAhead = at - Date.now();
+}
+
+// The document with the times and figures that an event brings.
+function merged(status, times) {
+  const components = { ...status.components };
+  for (const [id, figures] of Object.entries(times.components)) {
+    if (components[id]) components[id] = { ...components[id], ...figures };
+  }
+  return { ...status, checked_at: times.checked_at, components };
+}
+
+// The parts of a status document that need a new page when they change. Figures are changed in place.
 function substance(status) {
   const components = Object.values(status.components).map((component) => [
     component.state, component.since, component.stale, component.checked_at === null,
-    component.finding, component.details,
+    Object.keys(component.details ?? {}).filter((name) => component.details[name] !== null),
   ]);
-  return JSON.stringify([status.state, status.notice, status.open_incidents, status.maintenances, components]);
+  return JSON.stringify([
+    status.state, status.message, status.note, status.notice, status.checked_at === null,
+    status.open_incidents, status.maintenances, components,
+  ]);
 }
 
 function announce(before, status) {
@@ -115,9 +146,28 @@ function showFigures() {
   for (const component of Object.values(last.components)) {
     const row = document.getElementById(`component-${component.id}`);
     setTime(row?.querySelector(".age"), component.checked_at);
-    const latency = document.querySelector(`[data-latency="${component.id}"]`);
-    if (latency && component.latency_ms != null) say(latency, wordedLatency(component.latency_ms));
+    if (component.finding !== undefined) showInsight(component);
   }
+}
+
+function showInsight(component) {
+  const { id, details } = component;
+  const latency = component.latency_ms === null ? "" : wordedLatency(component.latency_ms);
+  const checked = document.querySelector(`[data-checked="${id}"] time`);
+  sayAt(`[data-finding="${id}"]`, component.finding);
+  sayAt(`[data-latency="${id}"]`, latency);
+  if (checked && component.checked_at) showMoment(checked, component.checked_at);
+  for (const [name, value] of Object.entries(details)) {
+    const time = document.querySelector(`[data-figure="${id} ${name}"] time`);
+    if (time) showMoment(time, value);
+    else if (typeof value === "boolean") sayAt(`[data-figure="${id} ${name}"]`, value ? "Yes" : "No");
+    else if (value !== null) sayAt(`[data-figure="${id} ${name}"]`, String(value));
+  }
+}
+
+function showMoment(time, at) {
+  setTime(time, at);
+  say(time, wordedMoment(new Date(at)));
 }
 
 function setTime(time, at) {
@@ -149,7 +199,8 @@ async function refresh() {
     if (answer.redirected) return location.reload(); // an operator's session has ended
     heardAt = fetchedAt = Date.now();
     show(new DOMParser().parseFromString(await answer.text(), "text/html"));
-    if (disagrees()) refreshIn(SECOND_LOOK);
+    if (looksAgain && disagrees()) refreshIn(SECOND_LOOK);
+    looksAgain = false;
   } catch {
     if (isLive) lose();
   } finally {
@@ -247,6 +298,11 @@ function wordedLocal(at) {
   return `${words}, your time`;
 }
 
+function sayAt(selector, words) {
+  const element = document.querySelector(selector);
+  if (element) say(element, words);
+}
+
 function say(element, words) {
   if (element.textContent !== words) element.textContent = words;
 }
@@ -311,9 +367,7 @@ function tick() {
     say(time, `${wordedAge((now - Date.parse(time.dateTime)) / 1_000)} ago`);
   }
   if (!isLivePage) return;
-  // Either the checks are overdue, as the server then reports, or the stream is dead without an error.
-  const age = last?.checked_at ? (now - Date.parse(last.checked_at)) / 1_000 : 0;
-  if (isLive && !last.stale && age > Number(main.dataset.staleAfter) + SLACK) lose();
+  if (isLive && Date.now() - heardAt > SILENCE) lose(); // the stream is dead without an error
   const isOutOfDate = !isLive && !document.hidden && Date.now() - heardAt > OUT_OF_DATE;
   if (isOutOfDate && notice.hidden) {
     const since = wordedMoment(new Date(heardAt + clockAhead));

@@ -8,12 +8,16 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_pla
 
 from tests import tools
 
+PLAIN_NAME = "status.example.test"
+"""A name of the loopback that, unlike 127.0.0.1, a browser does not trust over HTTP."""
+
 
 @contextmanager
 def running_chromium() -> Iterator[Browser]:
     """A browser that ends with the block; fails, saying what to install, where there is none."""
     # Chromium's sandbox refuses to work for root, who is who runs tests in a container.
-    arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
+    arguments = [f"--host-resolver-rules=MAP {PLAIN_NAME} 127.0.0.1"]
+    arguments += ["--no-sandbox"] if os.geteuid() == 0 else []
     executable = tools.browser()
     assert executable, "the tests of the page need a browser, and there is none: make test-tools installs one"
     with sync_playwright() as playwright:

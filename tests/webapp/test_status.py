@@ -22,7 +22,7 @@ from tests.webapp.environment import (
 from webapp.board import Board, Notice, Result
 from webapp.components import COMPONENTS, Kind
 from webapp.contract import fingerprint
-from webapp.endpoints.health import reason_not_ready
+from webapp.endpoints.health import NOT_CHECKED, reason_not_ready
 from webapp.settings import Settings, read_settings
 from webapp.states import Finding, State, worst
 from webapp.status import (
@@ -106,7 +106,7 @@ def test_the_release_keeps_its_date_while_ecs_tells_of_another_or_of_none() -> N
 
 def test_is_not_ready_before_the_table_was_checked() -> None:
     unchecked = Board(IDS, STARTED).snapshot.results[TABLE_ID]
-    assert reason_not_ready(unchecked, settings(), NOW) == "The app's table cannot be read."
+    assert reason_not_ready(unchecked, settings(), NOW) == NOT_CHECKED
 
 
 def test_is_not_ready_when_the_check_of_the_table_is_overdue() -> None:

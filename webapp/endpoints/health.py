@@ -30,6 +30,9 @@ class Ready(BaseModel):
     reason: str | None = Field(default=None, description="Why it is not.")
 
 
+NOT_CHECKED: Final = "The app's table was not checked yet."
+UNREADABLE: Final = "The app's table cannot be read."
+
 ALIVE: Final = Prepared(Alive().model_dump_json().encode(), JSON, cache_control="no-store")
 
 
@@ -57,7 +60,7 @@ def reason_not_ready(table: Result, settings: Settings, now: datetime) -> str | 
     What the check says is for the log, where each change of state has it.
     """
     if not table.finding.details.get("readable"):
-        return "The app's table cannot be read."
+        return NOT_CHECKED if table.checked_at is None else UNREADABLE
     if is_stale(settings.storage, table.checked_at, settings, now):
         return "The check of the table is overdue."
     return None

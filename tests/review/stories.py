@@ -34,6 +34,11 @@ token_over_http = true
 
 [queues.orders]
 
+[services.worker]
+kind  = "worker"
+image = "public.ecr.aws/docker/library/busybox@sha256:{"b0" * 32}"
+uses  = ["queues.orders"]
+
 [data]
 deletion_protection = true
 """
@@ -340,7 +345,11 @@ STORIES: Final[Mapping[str, Story]] = {
     "larger-database": Story(
         (DATA,), (_dev("[databases.shop]\n", '[databases.shop]\ninstance = "db.t4g.small"\n'),)
     ),
-    "take-stores-out": Story((DATA,), (_dev("[databases.shop]\n\n[queues.orders]\n", ""),)),
+    "take-stores-out": Story(
+        (DATA,),
+        (_dev("[databases.shop]\n\n[queues.orders]\n", ""), _dev('uses  = ["queues.orders"]\n', "")),
+    ),
+    "rename-service": Story((DATA, SERVICE), (_dev("[services.worker]", "[services.postman]"),)),
     "keep-the-order-of-messages": Story(
         (DATA,), (_dev("[queues.orders]\n", "[queues.orders]\nfifo = true\n"),)
     ),

@@ -36,6 +36,7 @@ VERDICTS = {
     "no-release": Verdict.ERRORED,
     "open-to-the-world": Verdict.DESTRUCTIVE,
     "remove-protection": Verdict.REVIEW,
+    "rename-service": Verdict.DESTRUCTIVE,
     "rename-with-moved": Verdict.SAFE,
     "rename-without-moved": Verdict.DESTRUCTIVE,
     "replace-table": Verdict.DESTRUCTIVE,

@@ -97,7 +97,7 @@ def holds(planned: Any, value: Any) -> bool:
         return len(planned) == len(value) and all(
             any(holds(candidate, part) for candidate in planned) for part in value
         )
-    if isinstance(value, str) and value.startswith("{"):
+    if isinstance(value, str) and value.startswith(("{", "[")):
         return bool(json.loads(planned) == json.loads(value))
     return bool(planned == value)
 

@@ -70,7 +70,7 @@ class _Telling:
 
     @cached_property
     def times(self) -> bytes:
-        """Returns the rest: the document with nothing but that, and the time it is told at."""
+        """Returns only the times and figures of the document, and the time now."""
         told = self.document.model_dump(
             mode="json", include={"checked_at": True, "components": {"__all__": set(_FIGURES)}}
         )

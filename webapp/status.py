@@ -26,14 +26,14 @@ WORDS: Final[Mapping[State, str]] = {
     State.UNKNOWN: "Its state is not known.",
     State.MAINTENANCE: "Under maintenance.",
 }
-"""What everybody is told of a component, whatever its check says."""
+"""Public words for each state, whatever the check says."""
 
 NOTICE: Final = "The status page cannot check anything at the moment."
-"""What everybody is told while the app itself is cut off."""
+"""The public notice while the app itself is cut off."""
 
 
 class Release(BaseModel):
-    """What runs. `since` is when ECS began to deploy it; until ECS has told, when this task started."""
+    """What runs. `since` is when ECS began to deploy it, or when this task started while that is not known."""
 
     model_config = ConfigDict(frozen=True)
 

@@ -30,7 +30,7 @@ def at(clock: str) -> datetime:
 
 
 class Desk:
-    """One task of the app, whose time goes on only when it is told to."""
+    """One task of the app, whose clock moves only when a test moves it."""
 
     def __init__(self, table: TableClient, now: datetime = BEGUN, **variables: str) -> None:
         self.now = self.started = now
@@ -92,7 +92,7 @@ class Desk:
         return await history_page(self.table, self.board, query, self.now)
 
     async def public_history(self, component: str) -> HistoryPage:
-        """What everybody is told of them."""
+        """The public status document."""
         return for_the_public(await self.history(component))
 
 

@@ -1,4 +1,4 @@
-"""The bar of the last 90 days: every day is split as it was, and nothing is told better than it was."""
+"""The bar of the last 90 days: each day is split by state, and never looks better than it was."""
 
 import re
 from datetime import date, timedelta

@@ -1,4 +1,4 @@
-"""Live events: what a listener is told, how often, and how its stream ends."""
+"""Live events: what a listener gets, how often, and how its stream ends."""
 
 import asyncio
 import json

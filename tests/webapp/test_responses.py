@@ -1,4 +1,4 @@
-"""What a client is told when a call to AWS fails: whether to try again, and when."""
+"""The answer when a call to AWS fails says whether to retry, and when."""
 
 import pytest
 

@@ -32,7 +32,7 @@ SLOT_SECONDS: Final = 60
 DAY_SECONDS: Final = 86_400
 
 View = Literal["public", "operator"]
-"""Who is told: everybody, or operators."""
+"""Who sees it: everybody, or operators."""
 
 
 def slot_of(at: dt.datetime) -> dt.datetime:

@@ -33,7 +33,7 @@ NOTICE: Final = "The status page cannot check anything at the moment."
 
 
 class Release(BaseModel):
-    """What runs. `since` is when ECS began to deploy it, or when this task started while that is not known."""
+    """What runs. `since` is when ECS began to deploy it; while that is not known, when this task started."""
 
     model_config = ConfigDict(frozen=True)
 

@@ -289,7 +289,7 @@ class Services:
         peers = dict(self._peers(planned.settings))
         differs = {name: peers[value] for name, value in found.variables.items() if value in peers}
         differs |= {name: here for name, here in self._stores(planned.settings) if name in found.variables}
-        if planned.settings.kind == "status":
+        if planned.settings.kind == "status" and PROBES in found.variables:
             differs[PROBES] = self.probes(planned.key, found.variables[PROBES])
         return replace(found, variables={**found.variables, **differs}), differs
 

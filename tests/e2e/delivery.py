@@ -141,7 +141,7 @@ def _bring_up(desk: Clone) -> Bootstrapped:
         secret = {"Name": named[1], "Value": "a" * 64, "Type": "SecureString"}
         client(desk, "ssm", "staging").put_parameter(**secret)
         secrets, route53 = client(desk, "secretsmanager", "prod"), client(desk, "route53", "prod")
-        token = hashlib.sha256(b"a token").hexdigest()
+        token = hashlib.sha256(b"a-token").hexdigest()
         secrets.create_secret(Name="oaktree/prod/web/write-token-sha256", SecretString=token)
         route53.create_hosted_zone(Name="example.com", CallerReference="first")
         refused("prod without an image", "prod")
@@ -154,7 +154,7 @@ def _bring_up(desk: Clone) -> Bootstrapped:
     kept.staging = start, calls.count(desk.memory)
     note("dev smoke", desk.make(HOME, "smoke", "ENV=dev", "SERVICE=web"))
     kept.apps = {env: desk.app_says(env) for env in ACCOUNTS}
-    kept.apps["prod"] = desk.app_tells_operators("prod", "a token")
+    kept.apps["prod"] = desk.app_tells_operators("prod", "a-token")
     return kept
 
 

@@ -41,10 +41,15 @@ class Mutation:
         changed = self.mutated(root)
         if self.old == self.new:
             raise StaleError(f"{LIST.name}: {self.name}: `new` is `old`.")
+        is_table = self.file.endswith(".toml")
         try:
-            compile(changed, self.file, "exec")
-        except SyntaxError as error:
-            raise StaleError(f"{LIST.name}: {self.name}: no Python any more: {error}") from None
+            if is_table:
+                tomllib.loads(changed)
+            else:
+                compile(changed, self.file, "exec")
+        except (SyntaxError, tomllib.TOMLDecodeError) as error:
+            language = "TOML" if is_table else "Python"
+            raise StaleError(f"{LIST.name}: {self.name}: no {language} any more: {error}") from None
         if missing := [test for test in self.tests if not _is_there(root, test)]:
             raise StaleError(f"{LIST.name}: {self.name}: no such test: {', '.join(missing)}.")
         if not self.tests:

@@ -81,6 +81,19 @@ def test_a_stale_entry_is_named(
     assert f"unnoticed: {told}" in capsys.readouterr().err
 
 
+def test_a_table_can_be_mutated_as_long_as_it_stays_toml(
+    tree: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tree / "sums.toml").write_text("one = 1\n")
+    (tree / "test_sums.py").write_text(
+        "import tomllib\n\n\ndef test_one():\n    assert tomllib.load(open('sums.toml', 'rb'))['one'] == 1\n"
+    )
+    entry = LIST.partition("\n\n")[0].replace("sums.py", "sums.toml", 1)
+    assert run(tree, entry.replace("return 1", "= 1").replace("return 2", "= 2")) == 0
+    assert run(tree, entry.replace("return 1", "= 1").replace("return 2", "=")) == 2
+    assert "noticed: no TOML any more" in capsys.readouterr().err
+
+
 def test_tests_that_fail_without_a_mutation_prove_nothing(
     tree: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -21,7 +21,7 @@ def test_the_deletion_of_what_holds_data_is_flagged(type: str) -> None:
 
 def test_a_replacement_names_its_order_and_what_forces_it() -> None:
     for first, words in ((False, "Deleted first, then created"), (True, "Created first, then deleted")):
-        (flag,) = flags(
+        flag, other = flags(
             change(
                 "aws_dynamodb_table",
                 TABLE,
@@ -36,6 +36,8 @@ def test_a_replacement_names_its_order_and_what_forces_it() -> None:
         assert words in flag.reason
         assert flag.forced_by == ("hash_key", "attribute[0].name")
         assert (flag.path, flag.before, flag.after) == (("hash_key",), "pk", "id")
+        # The attribute that forces it means something to a reviewer as well.
+        assert (other.title, other.path, other.forced_by) == ("Key changed", ("hash_key",), ())
 
 
 @pytest.mark.parametrize("reason", sorted(WHY))

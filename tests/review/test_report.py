@@ -85,6 +85,13 @@ def test_a_revision_that_is_made_or_goes_destroys_nothing(type: str) -> None:
     assert review(stack(change(f"{type}.x", Action.DELETE))).verdict is Verdict.REVIEW
 
 
+@pytest.mark.parametrize("type", ["aws_lb", "aws_ecs_service", "aws_nat_gateway", "aws_db_instance"])
+def test_what_stops_or_loses_data_while_it_is_replaced_is_no_revision(type: str) -> None:
+    found = review(stack(change(f"{type}.x", Action.REPLACE)))
+    assert found.verdict is Verdict.DESTRUCTIVE
+    assert (found.counts.replace, found.counts.revisions) == (1, 0)
+
+
 def test_no_plans_at_all_are_incomplete() -> None:
     assert review().verdict is Verdict.INCOMPLETE
 

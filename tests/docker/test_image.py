@@ -101,7 +101,8 @@ def test_the_image_says_how_it_is_run_as_the_contract_does(engine: Engine, image
 
 def test_the_app_answers_from_a_container_that_may_do_nothing(app: Container) -> None:
     status = httpx.get(f"{app.address}{STATUS_PATH}").json()
-    assert (status["environment"], status["service"]) == ("dev", "web")
+    assert (status["title"], len(status["fingerprint"])) == ("Status", 16)
+    assert "services.web" in status["components"]
     limit = app.inspected()["HostConfig"]
     assert limit["ReadonlyRootfs"] is True
     assert limit["Memory"] == SMALLEST_TASK_MIB * 2**20

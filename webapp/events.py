@@ -45,8 +45,8 @@ HEADERS: Final = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 _FIGURES: Final = frozenset({"checked_at", "finding", "details", "latency_ms"})
 """What a check changes of a component that is as it was."""
 
-_NO_SUBSTANCE: Final = _FIGURES | {"age", "uptime", "availability"}
-"""With what changes by itself, and what `history` tells of."""
+_NO_SUBSTANCE: Final = _FIGURES | {"availability"}
+"""With what `history` tells of."""
 
 
 @dataclass(frozen=True)

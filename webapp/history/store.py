@@ -1,6 +1,6 @@
 """The history in the table: a record a component and minute, its changes of state, and seconds a day."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import date, datetime, timedelta
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Final
@@ -211,11 +211,3 @@ def _seconds_of(content: Mapping[str, JsonValue]) -> Seconds:
 
     lasted = {state.value: count(_counter(state)) + _MINUTE_SECONDS * count(state) for state in State}
     return Seconds(**lasted)
-
-
-def slots_between(start: datetime, end: datetime) -> Iterable[datetime]:
-    """Yields the slots that begin from `start` on and before `end`."""
-    slot = slot_of(start)
-    while slot < end:
-        yield slot
-        slot += SLOT

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import aiohttp
 from aiobotocore.config import AioConfig
+from aiobotocore.credentials import AioRefreshableCredentials
 from aiobotocore.session import AioSession, get_session
 from botocore.credentials import ReadOnlyCredentials
 from botocore.exceptions import CredentialRetrievalError
@@ -66,6 +67,8 @@ class LazyCredentials:
 
     async def get_frozen_credentials(self) -> ReadOnlyCredentials | None:
         """Returns the keys that sign a call, or None if there are none. Raises `CredentialRetrievalError`."""
+        if self._found is not None and not _needs_renewal(self._found):
+            return await self._found.get_frozen_credentials()
         try:
             async with asyncio.timeout(CREDENTIALS_DEADLINE):
                 found = await self._find()
@@ -88,6 +91,11 @@ class LazyCredentials:
                 if self._found is None:
                     self._found = await self._resolver.load_credentials()
         return self._found
+
+
+def _needs_renewal(credentials: _Credentials) -> bool:
+    """Returns whether asking for the keys may take a request, and so needs a deadline."""
+    return isinstance(credentials, AioRefreshableCredentials) and credentials.refresh_needed()
 
 
 class _LazyResolver:
@@ -120,17 +128,15 @@ class Admission:
         self._most_waiting = waiting
         self._waiting = 0
 
-    @asynccontextmanager
-    async def admitted(self) -> AsyncIterator[None]:
-        """Holds a slot while the block runs. Raises `OverloadedError` if none becomes free in time."""
+    async def __aenter__(self) -> None:
+        """Takes a slot until the block ends. Raises `OverloadedError` if none becomes free in time."""
         if self._room.locked():
             await self._wait()
         else:
             await self._room.acquire()
-        try:
-            yield
-        finally:
-            self._room.release()
+
+    async def __aexit__(self, *_error: object) -> None:
+        self._room.release()
 
     async def _wait(self) -> None:
         if self._waiting >= self._most_waiting:

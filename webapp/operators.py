@@ -38,6 +38,7 @@ The right token is never refused, so nobody can keep operators out.
 
 WINDOW: Final = 60.0
 
+_CREDENTIALS: Final = frozenset({b"authorization", b"cookie"})
 _PURPOSE: Final = b"operator session, version 1"
 _OWN_PATHS: Final = ("/operator", "/metrics", "/api/operator")
 
@@ -107,6 +108,8 @@ def require_operator(request: Request[Resources]) -> None:
 
 def is_operator(request: Request[Resources]) -> bool:
     """Returns whether the request is of somebody who sees all: who has a session, or may write."""
+    if not any(name in _CREDENTIALS for name, _ in request.scope["headers"]):
+        return False
     for requires in (require_operator, authorize):
         with suppress(HTTPProblem):
             requires(request)

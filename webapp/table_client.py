@@ -68,9 +68,7 @@ class TableClient:
         self.name = name
         self.keys = Keys(service)
         self._dynamodb = dynamodb
-        self._admitted: Callable[[], AbstractAsyncContextManager[None]] = (
-            nullcontext if admission is None else admission.admitted
-        )
+        self._admission: AbstractAsyncContextManager[None] = nullcontext() if admission is None else admission
 
     async def get(self, key: Key) -> "Item | None":
         """Returns the item, read consistently; None if it does not exist."""
@@ -170,7 +168,7 @@ class TableClient:
     ) -> T:
         """Makes a call once it is admitted; waiting for that does not count towards its deadline."""
         try:
-            async with self._admitted():
+            async with self._admission:
                 return await call_aws(action, call(), expected=expected)
         except OverloadedError as error:
             raise log_failure("a call to AWS was not made", action, FailureKind.OVERLOADED, {}) from error

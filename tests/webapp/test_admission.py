@@ -18,7 +18,7 @@ def test_so_many_go_on_at_once_so_many_wait_and_the_rest_is_turned_away_at_once(
 
         async def come(number: int) -> None:
             try:
-                async with admission.admitted():
+                async with admission:
                     inside.append(number)
                     await leave.wait()
             except OverloadedError:
@@ -41,12 +41,12 @@ def test_whoever_waits_too_long_is_turned_away_and_whoever_gives_up_leaves_room(
 
         async def come() -> str:
             try:
-                async with admission.admitted():
+                async with admission:
                     return "in"
             except OverloadedError:
                 return "turned away"
 
-        async with admission.admitted():
+        async with admission:
             assert await come() == "turned away"
             waiting = asyncio.create_task(come())
             await asyncio.sleep(0.01)

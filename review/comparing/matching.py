@@ -42,11 +42,11 @@ RARE = 8
 
 @dataclass(frozen=True, slots=True)
 class Pairing:
-    """The blocks of two lists side by side, without those that are equal.
+    """The blocks of two lists side by side, without those that are equal and have no name.
 
     `pairs` holds indices in the order of `after`, then blocks that only `before` has; None means no
-    counterpart. `labels` names the pairs; the label of an only block is empty. `moved` says that equal
-    blocks changed their order.
+    counterpart. `labels` names the pairs; the label of an only block is empty. `moved` says that blocks
+    that stay changed their order.
     """
 
     pairs: tuple[tuple[int | None, int | None], ...]
@@ -57,6 +57,8 @@ class Pairing:
 def freeze(tree: Tree) -> Hashable:
     """Returns a hashable that is equal for equal trees; null counts as absent."""
     match tree:
+        case str():
+            return tree
         case bool():
             return ("bool", tree)
         case list():
@@ -73,20 +75,23 @@ def freeze(tree: Tree) -> Hashable:
 def pair_blocks(before: Sequence[Block], after: Sequence[Block]) -> Pairing:
     """Pairs the blocks of two lists, in time near linear in their number."""
     matched: dict[int, int] = {}
-    _match_equal(before, after, matched)
+    key = _name_key(before, after)
+    if key:
+        _match_by_key(before, after, key, matched)
+    elif not len(before) == len(after) == 1:
+        _match_equal(before, after, matched)
     order = [matched[index] for index in sorted(matched)]
     moved = any(left > right for left, right in pairwise(order))
-    if len(matched) == len(before) == len(after):
+    equal = frozenset() if key else frozenset(matched)
+    if len(equal) == len(before) == len(after):
         return Pairing((), (), moved)
-    equal = frozenset(matched)
-    key = _name_key(before, after)
     hint = None if key else _hint_key(before, after)
-    if key or hint:
-        _match_by_key(before, after, key or hint or "", matched)
-    if not key:
+    if hint:
+        _match_by_key(before, after, hint, matched)
+    if len(before) == len(after) == 1 and not key:
+        matched[0] = 0
+    elif not key:
         _match_alike(before, after, matched)
-        if len(before) == len(after) == 1:
-            matched[0] = 0
     pairs: list[tuple[int | None, int | None]] = [
         (matched.get(index), index) for index in range(len(after)) if index not in equal
     ]

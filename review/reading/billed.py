@@ -5,13 +5,21 @@ all resources of these types are read, but only the attributes that make a price
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from review.model import ABSENT, UNKNOWN, Billed, Block, Tree
 from review.reading.masking import either, tree_of
-from review.reading.structure import actions_in, modules_in, object_in, objects_in, text_in
+from review.reading.structure import (
+    actions_in,
+    bare,
+    indices_of,
+    modules_in,
+    object_in,
+    objects_in,
+    text_in,
+)
 
 ATTRIBUTES: Final[Mapping[str, tuple[str, ...]]] = {
     "aws_appautoscaling_target": ("min_capacity", "resource_id", "scalable_dimension"),
@@ -77,7 +85,6 @@ LINKS: Final = {"aws_appautoscaling_target": "resource_id", "aws_ecs_service": "
 """The attribute by which a type refers to what its price depends on."""
 
 _UNCHANGED: Final = frozenset({("no-op",), ("read",)})
-_INDEX: Final = re.compile(r"\[(?:\"(?:[^\"\\]|\\.)*\"|\d+)\]")
 _PLACES: Final = (
     ("arn", re.compile(r"arn:aws[a-z-]*:[a-z0-9-]+:([a-z]{2}(?:-[a-z]+)+-\d):")),
     ("availability_zone", re.compile(r"([a-z]{2}(?:-[a-z]+)+-\d)[a-z]\Z")),
@@ -172,7 +179,7 @@ class _Configured:
 
     regions: Mapping[str, str]
     references: Mapping[str, str]
-    instances: Mapping[str, tuple[str, ...]]
+    instances: Mapping[str, Sequence[str]]
     """The addresses in the plan, by those without indices."""
 
     @classmethod
@@ -187,20 +194,19 @@ class _Configured:
                 type_ = text_in(resource, "type", place)
                 if reference := _reference(type_, resource):
                     references[address] = prefix + reference
-        instances: dict[str, tuple[str, ...]] = {}
+        instances: dict[str, list[str]] = {}
         for address in dict.fromkeys(addresses):
-            bare = _INDEX.sub("", address)
-            instances[bare] = (*instances.get(bare, ()), address)
+            instances.setdefault(bare(address), []).append(address)
         return cls(regions, references, instances)
 
     def region(self, address: str) -> str:
         """Returns the region of a resource's provider, or "" if the plan does not say."""
-        return self.regions.get(_INDEX.sub("", address), "")
+        return self.regions.get(bare(address), "")
 
     def target(self, address: str) -> str:
         """Returns the instance that a resource refers to: that of the same index, or the only one."""
-        found = self.instances.get(self.references.get(_INDEX.sub("", address), ""), ())
-        same = tuple(each for each in found if _INDEX.findall(each) == _INDEX.findall(address))
+        found = self.instances.get(self.references.get(bare(address), ""), ())
+        same = [each for each in found if indices_of(each) == indices_of(address)]
         found = same or found
         return found[0] if len(found) == 1 else ""
 

@@ -5,7 +5,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from review.reading.structure import actions_in, flag_in, modules_in, object_in, objects_in
+from review.reading.structure import actions_in, flag_in, is_same, modules_in, object_in, objects_in
 
 RESOURCE_KEYS: Final = ("address", "deposed", "previous_address", "mode", "type", "provider_name")
 CHANGE_KEYS: Final = ("before", "after", "importing")
@@ -79,11 +79,12 @@ def _change(value: object, place: str) -> dict[str, Any]:
     change = object_in(value, f"{place}.change")
     actions = actions_in(change, place)
     unknown = _only_true(change.get("after_unknown"))
-    content: dict[str, Any] = {key: _normal(change.get(key)) for key in CHANGE_KEYS}
+    content: dict[str, Any] = {key: change.get(key) for key in CHANGE_KEYS}
     if "create" not in actions and actions != ("read",):
         content |= _differing(content["before"], content["after"], unknown)
     elif isinstance(content["before"], dict):
         content["before"] = _identity(content["before"])
+    content = {key: _normal(each) for key, each in content.items()}
     content["actions"] = actions
     content["after_unknown"] = unknown
     paths = change.get("replace_paths")
@@ -108,10 +109,8 @@ def _differing(before: Any, after: Any, unknown: object) -> dict[str, Any]:
 
 
 def _differs(before: Any, after: Any) -> bool:
-    """Returns whether two JSON values differ; true, 1 and 1.0 do."""
-    if type(before) is str or type(after) is str:
-        return bool(before != after)
-    return _text(before) != _text(after)
+    """Returns whether two JSON values differ; true, 1 and 1.0 do, the order of keys does not."""
+    return not is_same(before, after) and _text(_normal(before)) != _text(_normal(after))
 
 
 def _identity(value: dict[str, Any]) -> dict[str, Any]:

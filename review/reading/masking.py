@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from hashlib import blake2b
 from itertools import zip_longest
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from review.model import UNKNOWN, Document, Masked, Tree
 from review.reading.secret_detection import (
@@ -20,6 +20,7 @@ from review.reading.secret_detection import (
     is_secret_name,
     is_secret_shape,
 )
+from review.reading.structure import is_same
 
 DEPTH: Final = 64
 """Levels of a value that are shown; deeper ones are masked."""
@@ -28,6 +29,9 @@ DOCUMENTS: Final = 3
 """Nested JSON texts that are shown; deeper ones are masked."""
 
 NAME_KEYS: Final = ("name", "key", "Name", "Key", "ParameterKey", "parameter_name")
+PAIR_KEYS: Final = (*NAME_KEYS, "type")
+"""What says of an object whether its value is a secret."""
+
 VALUE_KEYS: Final = frozenset(
     {
         "value",
@@ -53,7 +57,6 @@ SETTINGS: Final = re.compile(
 """Values of names like `auth` or `access_token` that are not secret."""
 
 KEY: Final = secrets.token_bytes(32)
-_C = TypeVar("_C", dict[str, Any], list[Any])
 
 
 def tree_of(value: Any, sensitive: Any = False, unknown: Any = False) -> Tree:
@@ -65,6 +68,27 @@ def tree_of(value: Any, sensitive: Any = False, unknown: Any = False) -> Tree:
     of the value is masked. Source: Terraform's documentation, "JSON Output Format", change representation.
     """
     return _tree(value, sensitive, unknown, False, 0, 0)
+
+
+def trees_of(before: Any, after: Any, sensitive: Any, unknown: Any) -> tuple[Tree, Tree]:
+    """Returns both sides of a change as `tree_of` does, with the same marks of what is sensitive.
+
+    An attribute that stays the same is one object on both sides, so no comparison has to look into it.
+    """
+    old = tree_of(before, sensitive)
+    if not (isinstance(old, dict) and isinstance(after, dict) and isinstance(unknown or {}, dict)):
+        return old, tree_of(after, sensitive, unknown)
+    parts = unknown or {}
+    # The name of an object decides whether its value is a secret.
+    is_renamed = any(before.get(key) != after.get(key) for key in PAIR_KEYS)
+    kept = {
+        key: old[key]
+        for key, value in ({} if is_renamed else after).items()
+        if key in old and is_same(before.get(key), value) and not has_mark(parts.get(key))
+    }
+    rest = {key: value for key, value in after.items() if key not in kept or key in PAIR_KEYS}
+    new = tree_of(rest, sensitive, unknown)
+    return old, dict(sorted({**new, **kept}.items())) if isinstance(new, dict) else new
 
 
 def either(one: Any, other: Any) -> Any:
@@ -96,10 +120,9 @@ def _tree(value: Any, sensitive: Any, unknown: Any, named: bool, depth: int, doc
         if depth >= DEPTH:
             return _masked(value, unknown)
         if isinstance(value, dict):
-            return _object(
-                value, _or_empty(sensitive, value), _or_empty(unknown, value), named, depth, documents
-            )
-        return _list(value, _or_empty(sensitive, value), _or_empty(unknown, value), named, depth, documents)
+            return _object(value, _or_empty(sensitive), _or_empty(unknown), named, depth, documents)
+        marks, parts = (each if isinstance(each, list) else [] for each in (sensitive, unknown))
+        return _list(value, marks, parts, named, depth, documents)
     if isinstance(value, (bool, int, float)):
         return _masked(value) if named and not isinstance(value, bool) else value
     raise TypeError(f"no JSON value: {type(value).__name__}")
@@ -113,7 +136,7 @@ def _object(
     depth: int,
     documents: int,
 ) -> Tree:
-    is_pair = _is_secret_pair(value)
+    is_pair = not VALUE_KEYS.isdisjoint(value) and _is_secret_pair(value)
     numbers: list[str] = []
     tree: dict[str, Tree] = {}
     # Terraform sorts the keys of its objects. Those of a JSON text keep the order their author gave them.
@@ -187,9 +210,9 @@ def _same_shape(value: Any, sensitive: Any) -> bool:
     return isinstance(value, dict) and isinstance(sensitive, dict)
 
 
-def _or_empty(marks: Any, value: _C) -> _C:
-    """Returns the marks if they have the value's shape, else empty ones."""
-    return marks if isinstance(marks, type(value)) else type(value)()
+def _or_empty(marks: Any) -> Mapping[str, Any]:
+    """Returns the marks of an object if they have its shape, else none."""
+    return marks if isinstance(marks, dict) else {}
 
 
 def has_mark(marks: Any) -> bool:

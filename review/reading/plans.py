@@ -5,7 +5,6 @@ readers to ignore names that it does not list.
 """
 
 import json
-import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -30,11 +29,12 @@ from review.reading.billed import billed_of
 from review.reading.canonical import changes_hash
 from review.reading.documents import not_a_plan
 from review.reading.drift import is_drift, is_relevant, relevant_paths
-from review.reading.masking import either, has_mark, tree_of
+from review.reading.masking import either, has_mark, tree_of, trees_of
 from review.reading.secret_detection import REDACTED, redact
 from review.reading.structure import (
     PlanError,
     actions_in,
+    bare,
     flag_in,
     modules_in,
     object_in,
@@ -76,7 +76,7 @@ def plan_of(document: Mapping[str, Any], sha256: str) -> Plan:
     for item, place in _entries(entries):
         if change := _change(item, place, names):
             address = text_in(item, "address", place)
-            changes.append(replace(change, written=written.get(_INDEX.sub("", address))))
+            changes.append(replace(change, written=written.get(bare(address))))
             changed.add(address)
     drift, other_drift = _drift(document, names, frozenset(changed))
     deferred_actions = [
@@ -205,6 +205,8 @@ def _values(change: Mapping[str, Any], type: str = "", name: str = "") -> tuple[
     marks = either(change.get("before_sensitive"), change.get("after_sensitive"))
     if type in UNMARKED:
         marks = either(marks, dict.fromkeys(UNMARKED[type], True))
+    if not name and change.get("before") is not None and change.get("after") is not None:
+        return trees_of(change["before"], change["after"], marks, unknown)
     before: Tree = ABSENT
     after: Tree = ABSENT
     if change.get("before") is not None:
@@ -392,7 +394,6 @@ def _order(change: ResourceChange) -> tuple[object, str]:
     return natural(change.address), change.deposed or ""
 
 
-_INDEX: Final = re.compile(r"\[(?:\"(?:[^\"\\]|\\.)*\"|\d+)\]")
 _COMMANDS: Final = ("command", "inline", "script", "scripts", "content", "source")
 _LOCAL: Final = "local-exec"
 
@@ -406,7 +407,7 @@ def provisioners_of(document: Mapping[str, Any]) -> tuple[ProvisionerRun, ...]:
     created, destroyed = set(), set()
     for place, item in objects_in(document, "resource_changes"):
         actions = actions_in(object_in(item.get("change"), f"{place}.change"), place)
-        address = _INDEX.sub("", text_in(item, "address", place))
+        address = bare(text_in(item, "address", place))
         if "create" in actions:
             created.add(address)
         if "delete" in actions:

@@ -1,6 +1,8 @@
 """Reads fields of a plan's JSON with the type they must have."""
 
+import re
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any, Final
 
 NAMES: Final = {
@@ -12,6 +14,9 @@ NAMES: Final = {
     float: "a number",
     type(None): "null",
 }
+
+
+_INDEX: Final = re.compile(r"\[(?:\"(?:[^\"\\]|\\.)*\"|\d+)\]")
 
 
 class PlanError(Exception):
@@ -69,6 +74,27 @@ def actions_in(change: Mapping[str, Any], place: str) -> tuple[str, ...]:
     if not isinstance(actions, list) or not all(isinstance(action, str) for action in actions):
         raise PlanError(f"{place}.change.actions must be a list of strings")
     return tuple(actions)
+
+
+def is_same(one: object, other: object) -> bool:
+    """Returns whether two JSON values are the same for sure; true, 1 and 1.0 are not.
+
+    Objects whose keys are in another order may be equal all the same.
+    """
+    if type(one) is not type(other) or one != other:
+        return False
+    return not isinstance(one, (dict, list)) or repr(one) == repr(other)
+
+
+@lru_cache(maxsize=65_536)
+def bare(address: str) -> str:
+    """Returns an address without its indices."""
+    return _INDEX.sub("", address)
+
+
+def indices_of(address: str) -> list[str]:
+    """Returns the indices in an address: `["a"]`, `[0]`."""
+    return _INDEX.findall(address)
 
 
 def kind_of(value: object) -> str:

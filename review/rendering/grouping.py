@@ -193,6 +193,8 @@ def _values(difference: Difference) -> tuple[Hashable, Hashable]:
 def _hashable(tree: Tree) -> Hashable:
     """Returns a hashable, equal for equal values only: `True`, 1 and 1.0 are three."""
     match tree:
+        case str():
+            return tree
         case dict():
             return (dict, tuple((key, _hashable(tree[key])) for key in sorted(tree)))
         case list():

@@ -3,6 +3,7 @@
 Those need GITHUB_TOKEN. The HTTP client is imported when one of them runs, since nothing else needs it.
 """
 
+import argparse
 import functools
 import os
 import sys
@@ -11,9 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, ParamSpec
-
-import typer
+from typing import TYPE_CHECKING, Final
 
 from review.marker import DRIFT_KEY, KEY, SAFE_KEY, Marker
 from review.model import Verdict
@@ -28,134 +27,137 @@ from review.verdicts import Review, review_of
 if TYPE_CHECKING:
     from review.github import GitHub
 
-P = ParamSpec("P")
+PROGRAM: Final = "python -m review"
 
-Plans = Annotated[
-    list[Path] | None,
-    typer.Argument(
-        metavar="PLAN...",
-        help="Plans as `terraform show -json` writes them, one <stack>.json each, or folders of them; "
-        "<stack>.error next to one is Terraform's output when planning failed.",
-        show_default=False,
-    ),
-]
-Expect = Annotated[
-    list[str] | None, typer.Option("--expect", metavar="STACK", help="A stack that must have a plan.")
-]
-RulesFile = Annotated[
-    Path | None,
-    typer.Option(
-        "--rules", help=f"Rules of your own; {NAME} beside the plans unless given.", show_default=False
-    ),
-]
-Commit = Annotated[
-    str | None, typer.Option("--commit", help="The commit that was planned; in GitHub Actions, the run's.")
-]
-RunUrl = Annotated[
-    str | None, typer.Option("--run-url", help="Address of the run; in GitHub Actions, the run's.")
-]
-Key = Annotated[str, typer.Option("--key", help="Which of a pull request's comments this is.")]
-PullRequest = Annotated[
-    int | None,
-    typer.Option("--pull-request", min=1, help="Its number; in GitHub Actions, the event's."),
-]
-Repository = Annotated[
-    str | None, typer.Option("--repository", help="owner/name; in GitHub Actions, the run's.")
-]
-Author = Annotated[
-    str,
-    typer.Option("--author", help="The account of GITHUB_TOKEN; only its comments and issues are changed."),
-]
 
-app = typer.Typer(
-    add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None
-)
+class Options(argparse.Namespace):
+    """The arguments of a command; it has those that its parser defines."""
+
+    run: "Callable[[Options], int]"
+    plans: list[Path]
+    expect: list[str]
+    rules: Path | None
+    commit: str | None
+    run_url: str | None
+    key: str
+    comment: Path | None
+    summary: Path | None
+    verdict: Path | None
+    detailed_exitcode: bool
+    pull_request: int | None
+    repository: str | None
+    author: str
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Runs the command that the first argument names, or else `render`."""
+    """Runs the command that the first argument names, or else `render`, and exits with its status.
+
+    Prints errors without a traceback: exit status 2 for bad input, 1 for all else.
+    """
     given = list(sys.argv[1:] if arguments is None else arguments)
-    names = {command.name for command in app.registered_commands}
-    if given and given[0] not in names and given[0] != "--help":
-        given.insert(0, "render")
-    app(given, prog_name="python -m review")
+    program, commands = parsers()
+    if given[:1] in ([], ["-h"], ["--help"]):
+        program.print_help()
+        sys.exit(0 if given else 2)
+    parser = commands[given.pop(0) if given[0] in commands else "render"]
+    options = parser.parse_intermixed_args(given, Options())
+    try:
+        sys.exit(options.run(options))
+    except InputError as error:
+        complain(str(error))
+        sys.exit(2)
+    except OSError as error:
+        complain(str(error))
+        sys.exit(1)
 
 
-def for_people(command: Callable[P, None]) -> Callable[P, None]:
-    """Prints errors without a traceback: exit status 2 for bad input, 1 for all else."""
+def parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]]:
+    """Returns the parser of the program, and those of its commands by name."""
+    program = argparse.ArgumentParser(PROGRAM, description="Review Terraform plans.")
+    commands = program.add_subparsers(metavar="COMMAND")
+    for run in (render_command, post_command, outdated_command, issue_command):
+        name, about = run.__name__.removesuffix("_command"), (run.__doc__ or "").strip()
+        parser = commands.add_parser(name, help=about, description=about, allow_abbrev=False)
+        parser.set_defaults(run=run)
+        if run is not outdated_command:
+            _add_input(parser)
+        default = DRIFT_KEY if run is issue_command else KEY
+        about = "which of the comments or issues this is; %(default)s unless given"
+        parser.add_argument("--key", default=default, help=about)
+        if run is render_command:
+            _add_output(parser)
+        else:
+            _add_target(parser, with_pull_request=run is not issue_command)
+    return program, commands.choices
 
-    @functools.wraps(command)
-    def wrapped(*args: P.args, **kwargs: P.kwargs) -> None:
-        try:
-            command(*args, **kwargs)
-        except InputError as error:
-            complain(str(error))
-            raise typer.Exit(2) from None
-        except OSError as error:
-            complain(str(error))
-            raise typer.Exit(1) from None
 
-    return wrapped
+def _add_input(parser: argparse.ArgumentParser) -> None:
+    about = (
+        "plans as `terraform show -json` writes them, one <stack>.json each, or folders of them; "
+        "<stack>.error next to one is Terraform's output when planning failed"
+    )
+    parser.add_argument("plans", nargs="*", type=Path, metavar="PLAN", help=about)
+    about = "a stack that must have a plan"
+    parser.add_argument("--expect", action="append", default=[], metavar="STACK", help=about)
+    about = f"rules of your own; {NAME} beside the plans unless given"
+    parser.add_argument("--rules", type=Path, metavar="FILE", help=about)
+    parser.add_argument("--commit", help="the commit that was planned; in GitHub Actions, the run's")
+    parser.add_argument("--run-url", metavar="URL", help="address of the run; in GitHub Actions, the run's")
 
 
-@app.command("render")
-@for_people
-def render_command(
-    plans: Plans = None,
-    expect: Expect = None,
-    commit: Commit = None,
-    run_url: RunUrl = None,
-    key: Key = KEY,
-    rules: RulesFile = None,
-    comment: Annotated[
-        Path | None, typer.Option("--comment", help="Write the comment to a file instead of printing it.")
-    ] = None,
-    summary: Annotated[
-        Path | None, typer.Option("--summary", help="Append to a job summary, such as $GITHUB_STEP_SUMMARY.")
-    ] = None,
-    verdict: Annotated[Path | None, typer.Option("--json", help="Write the verdict for machines.")] = None,
-    detailed_exitcode: Annotated[
-        bool,
-        typer.Option(
-            "--detailed-exitcode",
-            help="Exit with 0: no changes, 2: changes, 3: something is destroyed, 1: a plan failed, "
-            "is incomplete or cannot be read, 4: beyond a threshold of the rules.",
-        ),
-    ] = False,
-) -> None:
+def _add_output(parser: argparse.ArgumentParser) -> None:
+    about = "write the comment to a file instead of printing it"
+    parser.add_argument("--comment", type=Path, metavar="FILE", help=about)
+    about = "append to a job summary, such as $GITHUB_STEP_SUMMARY"
+    parser.add_argument("--summary", type=Path, metavar="FILE", help=about)
+    about = "write the verdict for machines"
+    parser.add_argument("--json", dest="verdict", type=Path, metavar="FILE", help=about)
+    about = (
+        "exit with 0: no changes, 2: changes, 3: something is destroyed, 1: a plan failed, "
+        "is incomplete or cannot be read, 4: beyond a threshold of the rules"
+    )
+    parser.add_argument("--detailed-exitcode", action="store_true", help=about)
+
+
+def _add_target(parser: argparse.ArgumentParser, *, with_pull_request: bool) -> None:
+    if with_pull_request:
+        about = "its number; in GitHub Actions, the event's"
+        parser.add_argument("--pull-request", type=_number, metavar="NUMBER", help=about)
+    about = "owner/name; in GitHub Actions, the run's"
+    parser.add_argument("--repository", metavar="OWNER/NAME", help=about)
+    about = "the account of GITHUB_TOKEN, %(default)s unless given; only its comments and issues are changed"
+    parser.add_argument("--author", default=ACTIONS_AUTHOR, help=about)
+
+
+def _number(text: str) -> int:
+    if not (text.isascii() and text.isdigit()) or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r}: must be a whole number from 1")
+    return int(text)
+
+
+def render_command(options: Options) -> int:
     """Review plans and print the comment. Exit status 2 if one cannot be read; the others are shown."""
-    review, bad_input = reviewed(plans, expect, commit, run_url, key, rules)
-    if verdict is not None:
-        write_aside(verdict, verdict_json(review))
-    if comment is not None:
-        write_aside(comment, render(review, COMMENT_BUDGET))
-    if summary is not None and not append_summary(summary, review):
-        complain(f"{summary} has no room for the review: a job summary has {SUMMARY_BUDGET:,} bytes at most")
-    if comment is None and summary is None and verdict is None:
+    review, bad_input = reviewed(options)
+    if options.verdict is not None:
+        write_aside(options.verdict, verdict_json(review))
+    if options.comment is not None:
+        write_aside(options.comment, render(review, COMMENT_BUDGET))
+    if options.summary is not None and not append_summary(options.summary, review):
+        limit = f"a job summary has {SUMMARY_BUDGET:,} bytes at most"
+        complain(f"{options.summary} has no room for the review: {limit}")
+    if (options.comment, options.summary, options.verdict) == (None, None, None):
         say(render(review, COMMENT_BUDGET))
-    raise typer.Exit(exit_status(review, detailed=detailed_exitcode, bad_input=bad_input))
+    return exit_status(review, detailed=options.detailed_exitcode, bad_input=bad_input)
 
 
-@app.command("post")
-@for_people
-def post_command(
-    plans: Plans = None,
-    expect: Expect = None,
-    commit: Commit = None,
-    run_url: RunUrl = None,
-    key: Key = KEY,
-    rules: RulesFile = None,
-    pull_request: PullRequest = None,
-    repository: Repository = None,
-    author: Author = ACTIONS_AUTHOR,
-) -> None:
+def post_command(options: Options) -> int:
     """Create or update the comment on a pull request. Needs GITHUB_TOKEN."""
     from review.posting.pull_request import Outcome, post
 
-    review, bad_input = reviewed(plans, expect, commit, run_url, key, rules)
-    number, name = target_of(pull_request, repository)
+    review, bad_input = reviewed(options)
+    number, name = target_of(options)
     with _github(name) as client:
-        posted = post(client, number, review.marker, functools.partial(render, review), author)
+        posted = post(client, number, review.marker, functools.partial(render, review), options.author)
     say(f"{posted.outcome.value} {posted.url}\n")
     if posted.outcome is Outcome.SUPERSEDED:
         complain("Nothing was written: the comment is from a newer run, or about the current commit.")
@@ -163,47 +165,30 @@ def post_command(
         complain("The pull request has new commits; the comment says that it is about an earlier one.")
     if posted.shortened is not None:
         complain(f"GitHub found the comment too long; it was shortened to {posted.shortened:,} bytes.")
-    raise typer.Exit(2 if bad_input else 0)
+    return 2 if bad_input else 0
 
 
-@app.command("outdated")
-@for_people
-def outdated_command(
-    key: Key = KEY,
-    pull_request: PullRequest = None,
-    repository: Repository = None,
-    author: Author = ACTIONS_AUTHOR,
-) -> None:
+def outdated_command(options: Options) -> int:
     """Mark a comment about an earlier commit as outdated. Needs GITHUB_TOKEN."""
     from review.posting.pull_request import mark_outdated
 
-    marker_of(key, "", 0)
-    number, name = target_of(pull_request, repository)
+    marker_of(options.key, "", 0)
+    number, name = target_of(options)
     with _github(name) as client:
-        posted = mark_outdated(client, number, key, author)
+        posted = mark_outdated(client, number, options.key, options.author)
     say(f"{posted.outcome.value} {posted.url}".rstrip() + "\n")
+    return 0
 
 
-@app.command("issue")
-@for_people
-def issue_command(
-    plans: Plans = None,
-    expect: Expect = None,
-    commit: Commit = None,
-    run_url: RunUrl = None,
-    key: Key = DRIFT_KEY,
-    rules: RulesFile = None,
-    repository: Repository = None,
-    author: Author = ACTIONS_AUTHOR,
-) -> None:
+def issue_command(options: Options) -> int:
     """Open, update or close the issue about drift. Needs GITHUB_TOKEN."""
     from review.posting.drift_issue import report_drift
 
-    review, bad_input = reviewed(plans, expect, commit, run_url, key, rules)
-    with _github(repository_of(repository)) as client:
-        reported = report_drift(client, review, functools.partial(render, review), author)
+    review, bad_input = reviewed(options)
+    with _github(repository_of(options)) as client:
+        reported = report_drift(client, review, functools.partial(render, review), options.author)
     say(f"{reported.outcome.value} {reported.url}".rstrip() + "\n")
-    raise typer.Exit(2 if bad_input else 0)
+    return 2 if bad_input else 0
 
 
 def exit_status(review: Review, *, detailed: bool, bad_input: bool) -> int:
@@ -223,27 +208,20 @@ def exit_status(review: Review, *, detailed: bool, bad_input: bool) -> int:
     return {Verdict.NO_CHANGES: 0, Verdict.DESTRUCTIVE: 3}.get(review.verdict, 2)
 
 
-def reviewed(
-    plans: list[Path] | None,
-    expect: list[str] | None,
-    commit: str | None,
-    run_url: str | None,
-    key: str,
-    rules: Path | None,
-) -> tuple[Review, bool]:
-    """Reviews the given plans; also returns whether one of them could not be read."""
-    if not plans and not expect:
-        raise InputError("give at least one plan: python -m review plans/*.json")
+def reviewed(options: Options) -> tuple[Review, bool]:
+    """Reviews the given plans; also returns whether one of them could not be read. Raises InputError."""
+    if not options.plans and not options.expect:
+        raise InputError(f"give at least one plan: {PROGRAM} plans/*.json")
     pipeline = pipeline_of(os.environ)
-    stacks = read_stacks(plans or [], expect or [])
-    sha = checked_commit(pipeline.commit if commit is None else commit)
-    url = checked_url(pipeline.run_url if run_url is None else run_url)
-    path = rules or find_rules(plans or [])
+    stacks = read_stacks(options.plans, options.expect)
+    sha = checked_commit(pipeline.commit if options.commit is None else options.commit)
+    url = checked_url(pipeline.run_url if options.run_url is None else options.run_url)
+    path = options.rules or find_rules(options.plans)
     try:
         decided = read_rules(path, datetime.now(UTC).date()) if path else Rules()
     except RulesError as error:
         raise InputError(str(error)) from None
-    return review_of(stacks, marker_of(key, sha, pipeline.run), url, decided), has_bad_input(stacks)
+    return review_of(stacks, marker_of(options.key, sha, pipeline.run), url, decided), has_bad_input(stacks)
 
 
 def marker_of(key: str, commit: str, run: int) -> Marker:
@@ -253,17 +231,17 @@ def marker_of(key: str, commit: str, run: int) -> Marker:
     return Marker(key, commit, run)
 
 
-def target_of(pull_request: int | None, repository: str | None) -> tuple[int, str]:
+def target_of(options: Options) -> tuple[int, str]:
     """Returns the pull request's number and its repository. Raises InputError."""
-    number = pipeline_of(os.environ).pull_request if pull_request is None else pull_request
+    number = options.pull_request or pipeline_of(os.environ).pull_request
     if number is None:
         raise InputError("--pull-request: give its number; this run is not of a pull request")
-    return number, repository_of(repository)
+    return number, repository_of(options)
 
 
-def repository_of(repository: str | None) -> str:
+def repository_of(options: Options) -> str:
     """Returns the repository, as owner/name. Raises InputError."""
-    name = pipeline_of(os.environ).repository if repository is None else repository
+    name = options.repository or pipeline_of(os.environ).repository
     if not name:
         raise InputError("--repository: give owner/name; GITHUB_REPOSITORY is not set")
     return name
@@ -277,7 +255,7 @@ def say(text: str) -> None:
 
 def complain(text: str) -> None:
     """Prints to stderr."""
-    typer.echo(text, err=True)
+    print(text, file=sys.stderr)
 
 
 @contextmanager
@@ -290,7 +268,7 @@ def _github(repository: str) -> "Iterator[GitHub]":
             yield client
     except GitHubError as error:
         complain(str(error))
-        raise typer.Exit(1) from None
+        sys.exit(1)
 
 
 def write_aside(path: Path, text: str) -> None:

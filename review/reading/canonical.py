@@ -82,9 +82,10 @@ def _change(value: object, place: str) -> dict[str, Any]:
     content: dict[str, Any] = {key: change.get(key) for key in CHANGE_KEYS}
     if "create" not in actions and actions != ("read",):
         content |= _differing(content["before"], content["after"], unknown)
-    elif isinstance(content["before"], dict):
-        content["before"] = _identity(content["before"])
-    content = {key: _normal(each) for key, each in content.items()}
+    else:
+        before = content["before"]
+        content["before"] = _identity(before) if isinstance(before, dict) else _normal(before)
+        content["after"] = _normal(content["after"])
     content["actions"] = actions
     content["after_unknown"] = unknown
     paths = change.get("replace_paths")
@@ -95,22 +96,20 @@ def _change(value: object, place: str) -> dict[str, Any]:
 def _differing(before: Any, after: Any, unknown: object) -> dict[str, Any]:
     """Returns the identity and the differing attributes of an object that stays or is deleted."""
     if not isinstance(before, dict) or not isinstance(after, dict):
-        return {"before": _identity(before) if isinstance(before, dict) else before, "after": after}
+        side = _identity(before) if isinstance(before, dict) else _normal(before)
+        return {"before": side, "after": _normal(after)}
     open_ = unknown if isinstance(unknown, dict) else {}
-    keys = {
+    keys = [
         key
         for key in before.keys() | after.keys()
-        if key in open_ or _differs(before.get(key), after.get(key))
-    }
-    return {
-        "before": {key: before.get(key) for key in keys} | _identity(before),
-        "after": {key: after.get(key) for key in keys},
-    }
-
-
-def _differs(before: Any, after: Any) -> bool:
-    """Returns whether two JSON values differ; true, 1 and 1.0 do, the order of keys does not."""
-    return not is_same(before, after) and _text(_normal(before)) != _text(_normal(after))
+        if key in open_ or not is_same(before.get(key), after.get(key))
+    ]
+    old, new = ({key: _normal(side.get(key)) for key in keys} for side in (before, after))
+    for key in keys:
+        # Texts tell true, 1 and 1.0 apart, and the order of keys does not matter to them.
+        if key not in open_ and old[key] == new[key] and _text(old[key]) == _text(new[key]):
+            del old[key], new[key]
+    return {"before": old | _identity(before), "after": new}
 
 
 def _identity(value: dict[str, Any]) -> dict[str, Any]:

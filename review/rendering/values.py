@@ -5,6 +5,7 @@ import json
 import re
 from collections.abc import Iterator
 from itertools import chain
+from json.encoder import encode_basestring
 
 from review.model import ABSENT, UNKNOWN, Document, Masked, Tree
 from review.rendering.markdown import counted, visible
@@ -18,8 +19,6 @@ INLINE = 160
 """Characters of a value that stands within a line."""
 
 _DIGEST = re.compile("(@sha256:[0-9a-f]{12})[0-9a-f]{52}(?![0-9a-f])")
-
-_quoted = json.JSONEncoder(ensure_ascii=False).encode
 
 _LONGEST_TEXT = 400
 """The most lines of a text to compare line by line, which may take quadratic time."""
@@ -101,7 +100,7 @@ def pretty(tree: Tree, width: int, indent: str = "", first: int = 0) -> list[str
     lines: list[str] = []
     if isinstance(tree, dict):
         for key, value in tree.items():
-            name = visible(_quoted(key))
+            name = visible(encode_basestring(key))
             line, *others = pretty(value, width, deeper, len(name))
             lines += [f"{deeper}{name}: {line.lstrip()}", *others]
         return [indent + "{", *lines, indent + "}"]
@@ -152,13 +151,14 @@ def _equal(lines: list[str], *, first: bool, last: bool) -> list[str]:
 def _compact(tree: Tree) -> str:
     match tree:
         case str():
-            return _quoted(tree)
+            return encode_basestring(tree)
         case Masked():
             return SENSITIVE
         case Document():
             return _compact(tree.content)
         case dict():
-            return f"{{{', '.join([f'{_quoted(key)}: {_compact(value)}' for key, value in tree.items()])}}}"
+            pairs = [f"{encode_basestring(key)}: {_compact(value)}" for key, value in tree.items()]
+            return f"{{{', '.join(pairs)}}}"
         case list():
             return f"[{', '.join(map(_compact, tree))}]"
         case _ if tree is UNKNOWN:
@@ -166,4 +166,4 @@ def _compact(tree: Tree) -> str:
         case _ if tree is ABSENT:
             return NOTHING
         case _:
-            return _quoted(tree)
+            return json.dumps(tree)

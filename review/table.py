@@ -121,12 +121,25 @@ class Table:
 
     def find(self, type: str, path: Where) -> tuple[Where, tuple[Case, ...]] | None:
         """Returns the row that judges an attribute, with its path; None if nobody knows the attribute."""
-        kind = self.types.get(type)
-        kinds = [kind] if kind else []
-        kinds += [each for each in self.every if type.startswith(each.prefix)]
+        kinds = self._kinds(type)
         found = [(where, each.rows[where]) for each in kinds if (where := each.row(path)) is not None]
         # The longest row knows most; of two, that of the type.
         return max(found, key=lambda each: len(each[0]), default=None)
+
+    def quiet(self, type: str) -> frozenset[str]:
+        """Returns the attributes of which every change is harmless or read by a module of `review.flags`."""
+        kinds = self._kinds(type)
+        longer = {path[0] for each in kinds for path in each.rows if len(path) > 1}
+        cases = {path[0]: found for each in reversed(kinds) for path, found in each.rows.items()}
+        return frozenset(
+            name
+            for name, found in cases.items()
+            if name not in longer and all(case.meaning is None for case in found)
+        )
+
+    def _kinds(self, type: str) -> list[Kind]:
+        kind = self.types.get(type)
+        return [*([kind] if kind else []), *(each for each in self.every if type.startswith(each.prefix))]
 
     def deletion(self, type: str) -> Deletion | None:
         """Returns what a deletion of the type does."""

@@ -152,9 +152,9 @@ def is_revision(change: ResourceChange, table: Table) -> bool:
 
 def is_destructive(change: ResourceChange, table: Table) -> bool:
     """Returns whether a change destroys an existing object: a deletion or a real replacement."""
-    if change.is_data or table.is_revision(change.type) or change.keeps_former:
+    if change.action not in (Action.REPLACE, Action.DELETE):
         return False
-    return change.action in (Action.REPLACE, Action.DELETE)
+    return not (change.is_data or table.is_revision(change.type) or change.keeps_former)
 
 
 def verdict_of(stack: Stack, judged: Judgement, table: Table) -> Verdict:

@@ -36,9 +36,9 @@ def judge(stack: str, plan: Plan, table: Table | None = None) -> Judgement:
     flags: list[Flag] = []
     unknown: Counter[tuple[str, tuple[str, ...]]] = Counter()
     hints = Hints(subjects)
-    rows: Rows = {}
+    rows = Rows(table)
     for subject in subjects:
-        found, paths = judged(subject, table, rows)
+        found, paths = judged(subject, rows)
         flags += found
         unknown.update((subject.change.type, path) for path in paths)
         flags += removals(subject, table, hints)

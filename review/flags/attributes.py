@@ -7,7 +7,7 @@ from itertools import chain
 from review.comparing.differences import differences
 from review.comparing.matching import freeze
 from review.flags.subject import Subject, hidden, values
-from review.model import ABSENT, UNKNOWN, Action, Document, Flag, Tree, is_nothing
+from review.model import ABSENT, UNKNOWN, Action, Block, Document, Flag, Tree, is_nothing
 from review.table import Case, Meaning, Table
 
 Where = tuple[str, ...]
@@ -18,22 +18,41 @@ STATES = ("off", "on", "unset", "zero", "=", "not")
 """Conditions that look at the new value alone; a value that was so before raises nothing."""
 
 
-Rows = dict[tuple[str, Where], tuple[Where, tuple[Case, ...]] | None]
-"""Rows that were found before, by type and attribute."""
+Row = tuple[Where, tuple[Case, ...]]
+"""The path of a row, and its cases."""
 
 
-def judged(subject: Subject, table: Table, known: Rows) -> tuple[list[Flag], list[Where]]:
+class Rows:
+    """Finds the rows of a table, each once."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+        self._rows: dict[tuple[str, Where], Row | None] = {}
+        self._quiet: dict[str, frozenset[str]] = {}
+
+    def of(self, type: str, path: Where) -> Row | None:
+        """Returns the row of an attribute; None if nobody knows it."""
+        if (type, path) not in self._rows:
+            self._rows[type, path] = self._table.find(type, path)
+        return self._rows[type, path]
+
+    def quiet(self, type: str) -> frozenset[str]:
+        """Returns the attributes of a type that need no look, as the table says the same of every change."""
+        if type not in self._quiet:
+            self._quiet[type] = self._table.quiet(type)
+        return self._quiet[type]
+
+
+def judged(subject: Subject, known: Rows) -> tuple[list[Flag], list[Where]]:
     """Returns the flags of a change, and the attributes that it changes and the table does not know."""
     if not subject.stays:
         return [], []
     rows: dict[Where, tuple[Case, ...]] = {}
     leaves: dict[Where, list[Where]] = {}
     unknown: dict[Where, None] = {}
-    for path in changed_paths(subject.before, subject.after):
-        place = (subject.change.type, path)
-        if place not in known:
-            known[place] = table.find(*place)
-        found = known[place]
+    kind = subject.change.type
+    for path in changed_paths(subject.before, subject.after, known.quiet(kind)):
+        found = known.of(kind, path)
         if found is None:
             unknown[path] = None
         else:
@@ -47,9 +66,12 @@ def judged(subject: Subject, table: Table, known: Rows) -> tuple[list[Flag], lis
     return flags, list(unknown)
 
 
-def changed_paths(before: dict[str, Tree], after: dict[str, Tree]) -> Iterator[Where]:
-    """Yields the paths of what differs, by attribute names; lists of blocks add nothing to a path."""
-    for key in sorted(before.keys() | after.keys()):
+def changed_paths(before: Block, after: Block, without: frozenset[str] = frozenset()) -> Iterator[Where]:
+    """Yields the paths of what differs, by attribute names; lists of blocks add nothing to a path.
+
+    Leaves out what is within the attributes `without`.
+    """
+    for key in sorted((before.keys() | after.keys()) - without):
         old, new = before.get(key, ABSENT), after.get(key, ABSENT)
         if old is new or old == new:
             continue

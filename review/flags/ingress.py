@@ -4,6 +4,7 @@ from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, collapse_addresses, ip_network
 
 from review.flags.subject import Subject, blocks, hidden
@@ -152,23 +153,23 @@ def _is_open(rule: Rule) -> bool:
 
 def _is_world(cidrs: Iterable[Tree]) -> bool:
     """Returns whether networks have so many public addresses that they are the whole internet."""
-    v4: list[IPv4Network] = []
-    v6: list[IPv6Network] = []
-    for cidr in cidrs:
-        try:
-            network = ip_network(cidr, strict=False) if isinstance(cidr, str) else None
-        except ValueError:
-            continue
-        if network is None or network.is_private:
-            continue
-        if isinstance(network, IPv4Network):
-            v4.append(network)
-        else:
-            v6.append(network)
+    public = [_public(cidr) for cidr in cidrs if isinstance(cidr, str)]
+    v4 = [network for network in public if isinstance(network, IPv4Network)]
+    v6 = [network for network in public if isinstance(network, IPv6Network)]
     return (
         sum(network.num_addresses for network in collapse_addresses(v4)) >= WIDE_V4
         or sum(network.num_addresses for network in collapse_addresses(v6)) >= WIDE_V6
     )
+
+
+@lru_cache(maxsize=4096)
+def _public(cidr: str) -> IPv4Network | IPv6Network | None:
+    """Returns a network, None if its addresses are private or it is none."""
+    try:
+        network = ip_network(cidr, strict=False)
+    except ValueError:
+        return None
+    return None if network.is_private else network
 
 
 def split_ingress(subjects: Sequence[Subject]) -> Iterator[Flag]:

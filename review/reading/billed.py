@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from review.model import ABSENT, UNKNOWN, Billed, Block, Tree
-from review.reading.masking import either, tree_of
+from review.reading.masking import either, tree_of, trees_of
 from review.reading.structure import (
     actions_in,
     bare,
@@ -146,7 +146,7 @@ def _entries(document: Mapping[str, Any]) -> Iterator[_Entry]:
 
 def _region_of(change: Mapping[str, Any]) -> str:
     for side in (change.get("before"), change.get("after")):
-        if not isinstance(side, Mapping):
+        if not isinstance(side, dict):
             continue
         for name, form in _PLACES:
             value = side.get(name)
@@ -161,16 +161,22 @@ def _sides(type_: str, change: Mapping[str, Any]) -> tuple[Tree, Tree]:
         before, after = (change.get(side) for side in ("before", "after"))
         return {} if before is not None else ABSENT, {} if after is not None or unknown is True else ABSENT
     marks = either(_part(change.get("before_sensitive"), names), _part(change.get("after_sensitive"), names))
-    sides: list[Tree] = []
-    for side, parts in ((change.get("before"), None), (change.get("after"), _part(unknown, names))):
-        has_object = isinstance(side, Mapping) or (side is None and parts is True)
-        sides.append(tree_of(_part(side, names), marks, parts) if has_object else ABSENT)
-    return sides[0], sides[1]
+    before, after, unknown = (
+        _part(each, names) for each in (change.get("before"), change.get("after"), unknown)
+    )
+    if isinstance(before, dict) and isinstance(after, dict):
+        return trees_of(before, after, marks, unknown)
+    return (
+        tree_of(before, marks) if isinstance(before, dict) else ABSENT,
+        tree_of(after, marks, unknown)
+        if isinstance(after, dict) or (after is None and unknown is True)
+        else ABSENT,
+    )
 
 
 def _part(value: Any, names: tuple[str, ...]) -> Any:
     """Returns the named attributes of an object, or of its tree of marks; what is no object as it is."""
-    return {name: value[name] for name in names if name in value} if isinstance(value, Mapping) else value
+    return {name: value[name] for name in names if name in value} if isinstance(value, dict) else value
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,15 +221,15 @@ def _provider_regions(document: Mapping[str, Any], variables: Mapping[str, Any])
     configuration = object_in(document.get("configuration"), "configuration")
     found = {}
     for key, provider in object_in(configuration.get("provider_config"), "provider_config").items():
-        expressions = provider.get("expressions") if isinstance(provider, Mapping) else None
-        region = expressions.get("region") if isinstance(expressions, Mapping) else None
-        if not isinstance(region, Mapping):
+        expressions = provider.get("expressions") if isinstance(provider, dict) else None
+        region = expressions.get("region") if isinstance(expressions, dict) else None
+        if not isinstance(region, dict):
             continue
         value = region.get("constant_value")
         references = region.get("references")
         if value is None and isinstance(references, list) and len(references) == 1:
             variable = variables.get(str(references[0]).removeprefix("var."))
-            value = variable.get("value") if isinstance(variable, Mapping) else None
+            value = variable.get("value") if isinstance(variable, dict) else None
         found[key] = value if isinstance(value, str) else ""
     return found
 
@@ -231,8 +237,8 @@ def _provider_regions(document: Mapping[str, Any], variables: Mapping[str, Any])
 def _reference(type_: str, resource: Mapping[str, Any]) -> str:
     """Returns the resource, as `type.name`, that the linking attribute of a type refers to."""
     expressions = resource.get("expressions")
-    expression = expressions.get(LINKS.get(type_, "")) if isinstance(expressions, Mapping) else None
-    references = expression.get("references") if isinstance(expression, Mapping) else None
+    expression = expressions.get(LINKS.get(type_, "")) if isinstance(expressions, dict) else None
+    references = expression.get("references") if isinstance(expression, dict) else None
     for reference in references if isinstance(references, list) else ():
         if found := _REFERENCE.match(str(reference)):
             return found[0]
@@ -267,7 +273,7 @@ def _written(address: str, type_: str, region: str, values: Mapping[str, Any]) -
 
 def _known(value: Any) -> Tree:
     """Returns a value of Terraform JSON with UNKNOWN in place of its expressions."""
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         block: Block = {key: _known(each) for key, each in value.items()}
         return block
     if isinstance(value, list):
@@ -278,7 +284,7 @@ def _known(value: Any) -> Tree:
 
 
 def _blocks(value: object) -> Iterator[Mapping[str, Any]]:
-    return (each for each in (value if isinstance(value, list) else [value]) if isinstance(each, Mapping))
+    return (each for each in (value if isinstance(value, list) else [value]) if isinstance(each, dict))
 
 
 def _constant(value: object) -> str:

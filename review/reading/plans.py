@@ -7,7 +7,6 @@ readers to ignore names that it does not list.
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from typing import Any, Final
 
 from review.model import (
@@ -74,9 +73,9 @@ def plan_of(document: Mapping[str, Any], sha256: str) -> Plan:
     changes = []
     changed = set()
     for item, place in _entries(entries):
-        if change := _change(item, place, names):
-            address = text_in(item, "address", place)
-            changes.append(replace(change, written=written.get(bare(address))))
+        address = text_in(item, "address", place)
+        if change := _change(item, place, names, written.get(bare(address))):
+            changes.append(change)
             changed.add(address)
     drift, other_drift = _drift(document, names, frozenset(changed))
     deferred_actions = [
@@ -134,7 +133,9 @@ def _entries(entries: list[tuple[str, Mapping[str, Any]]]) -> Iterator[tuple[Map
         yield item, place
 
 
-def _change(item: Mapping[str, Any], place: str, names: _Names) -> ResourceChange | None:
+def _change(
+    item: Mapping[str, Any], place: str, names: _Names, written: frozenset[str] | None = None
+) -> ResourceChange | None:
     """Reads a resource change; None if nothing happens to it."""
     change = object_in(item.get("change"), f"{place}.change")
     actions = actions_in(change, place)
@@ -165,6 +166,7 @@ def _change(item: Mapping[str, Any], place: str, names: _Names) -> ResourceChang
         after=after,
         keeps_former=actions == CREATES_AND_FORGETS,
         no_longer_sensitive=tuple((redact(key),) for key in unmarked),
+        written=written,
     )
 
 

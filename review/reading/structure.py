@@ -27,7 +27,7 @@ def object_in(value: object, place: str) -> Mapping[str, Any]:
     """Returns the value, which must be an object; null or absent is an empty one."""
     if value is None:
         return {}
-    if not isinstance(value, Mapping):
+    if not isinstance(value, dict):
         raise PlanError(f"{place} is {kind_of(value)}, but must be an object")
     return value
 
@@ -40,9 +40,9 @@ def objects_in(document: Mapping[str, Any], key: str, place: str = "") -> list[t
         return []
     if not isinstance(value, list):
         raise PlanError(f"{name} is {kind_of(value)}, but must be a list")
-    items = []
+    items: list[tuple[str, Mapping[str, Any]]] = []
     for index, item in enumerate(value):
-        if not isinstance(item, Mapping):
+        if not isinstance(item, dict):
             raise PlanError(f"{name}[{index}] is {kind_of(item)}, but must be an object")
         items.append((f"{name}[{index}]", item))
     return items
@@ -115,8 +115,8 @@ def modules_in(document: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, 
 def _modules(
     prefix: str, call: Mapping[str, Any], module: object
 ) -> Iterator[tuple[str, Mapping[str, Any], Mapping[str, Any]]]:
-    found = module if isinstance(module, Mapping) else {}
+    found = module if isinstance(module, dict) else {}
     yield prefix, call, found
     for name, each in object_in(found.get("module_calls"), "configuration.module_calls").items():
-        if isinstance(each, Mapping):
+        if isinstance(each, dict):
             yield from _modules(f"{prefix}module.{name}.", each, each.get("module"))

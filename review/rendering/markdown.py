@@ -87,5 +87,6 @@ def _escaped(character: str) -> str:
 
 def _free_run(text: str, least: int) -> int:
     """Returns the length, at least `least`, of the shortest run of backticks that is not in the text."""
-    longest = max((len(found) for found in _BACKTICKS.findall(text)), default=0)
-    return max(least, longest + 1)
+    if "`" not in text:
+        return least
+    return max(least, max(map(len, _BACKTICKS.findall(text))) + 1)

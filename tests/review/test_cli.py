@@ -93,7 +93,7 @@ def test_an_expected_stack_without_a_plan_is_missing() -> None:
     [
         (["--expect"], "--expect"),
         (["--key", "a b", PLANS / "retag"], "--key 'a b': a key has letters"),
-        (["--commit", "-->", PLANS / "retag"], "--commit '-->': a commit has letters"),
+        (["--commit=-->", PLANS / "retag"], "--commit '-->': a commit has letters"),
         (["--run-url", "javascript:x", PLANS / "retag"], "give an address that starts with https://"),
         (["--detailed-exitcode"], "give at least one plan"),
         (["post", PLANS / "retag"], "--pull-request: give its number"),

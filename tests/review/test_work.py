@@ -1,17 +1,18 @@
 """How much work a review does, counted: what is the same for all of a plan is done once."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
 from review import table, verdicts
-from review.model import Action
+from review.flags import judge
+from review.model import Action, ResourceChange
 from review.rendering import comment
 from review.rendering.verdict_file import verdict_json
 from review.verdicts import Review
-from tests.review.rendering import change, review, stack
+from tests.review.rendering import change, plan, review, stack
 
 Count = Callable[[Any, str], Counter[Any]]
 
@@ -34,20 +35,26 @@ def count(monkeypatch: pytest.MonkeyPatch) -> Count:
     return counting
 
 
-def big(resources: int) -> Review:
-    """A review of so many resources of two types."""
-    updates = (
+def updates(resources: int) -> Iterator[ResourceChange]:
+    """So many changes of two types."""
+    return (
         change(f"{kind}.x{number}", Action.UPDATE, before={"size": number}, after={"size": number + 1})
         for number in range(resources)
         for kind in ("aws_thing", "aws_sqs_queue")
     )
-    return review(stack(*updates))
 
 
-def test_the_row_of_an_attribute_is_looked_for_once_however_many_resources_change(count: Count) -> None:
-    calls = count(table.Table, "find")
+def big(resources: int) -> Review:
+    """A review of them, by rules to which the change is harmless."""
+    return review(stack(*updates(resources)))
+
+
+def test_the_rows_of_a_type_are_looked_for_once_however_many_resources_change(count: Count) -> None:
+    quiet, found = count(table.Table, "quiet"), count(table.Table, "find")
     big(50)
-    assert sorted(calls.values()) == [1, 1]
+    assert (sorted(quiet.values()), found.total()) == ([1, 1], 0)
+    judge("dev-service", plan(*updates(50)), table.default_table())
+    assert (sorted(quiet.values()), sorted(found.values())) == ([1, 1, 1, 1], [1, 1])
 
 
 def test_each_file_of_the_table_is_read_once(count: Count) -> None:

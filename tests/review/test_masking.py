@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from review.model import UNKNOWN, Document, Masked, Special, Tree
-from review.reading.masking import tree_of
+from review.reading.masking import tree_of, trees_of
 from review.reading.secret_detection import REDACTED, is_secret_name, is_secret_shape, redact
 
 CANARY = "canary-0f1e2d"
@@ -614,3 +614,31 @@ def _keys(tree: Tree) -> dict[str, Tree]:
 def _items(tree: Tree) -> list[Tree]:
     assert isinstance(tree, list)
     return tree
+
+
+sides = st.dictionaries(
+    names | st.sampled_from(["type", "db_password", AWS_KEY]),
+    plain | st.sampled_from(["db_password", "arn:aws:x", AWS_KEY, '{"a": 1}']) | json_values,
+    max_size=5,
+)
+part_marks = st.none() | st.dictionaries(
+    names, st.sampled_from([True, False, {"a": True}, [True]]), max_size=3
+)
+
+
+@given(sides, sides, st.booleans(), part_marks | st.just(True), part_marks | st.just(True))
+def test_both_sides_of_a_change_are_as_each_is_alone(
+    before: dict[str, Any], other: dict[str, Any], mostly_same: bool, sensitive: Any, unknown: Any
+) -> None:
+    after = before | other if mostly_same else other
+    old, new = trees_of(before, after, sensitive, unknown)
+    assert (old, new) == (tree_of(before, sensitive), tree_of(after, sensitive, unknown))
+    assert repr(old) == repr(tree_of(before, sensitive))
+
+
+def test_what_a_change_leaves_as_it_is_is_one_object_on_both_sides() -> None:
+    old, new = trees_of({"a": [1, "x"], "b": [1]}, {"a": [1, "x"], "b": [True]}, None, None)
+    assert isinstance(old, dict)
+    assert isinstance(new, dict)
+    assert old["a"] is new["a"]
+    assert repr(new["b"]) == "[True]"

@@ -148,3 +148,20 @@ def test_every_attribute_of_every_type_that_the_stacks_write_is_judged(
     ]
     assert missing == []
     assert [kind for kind in sorted(written) if TABLE.deletion(kind) is None] == []
+
+
+def test_attributes_that_need_no_look_are_those_whose_rows_mean_nothing() -> None:
+    table = default_table()
+    for kind in table.types:
+        quiet = table.quiet(kind)
+        for name in quiet:
+            found = table.find(kind, (name,))
+            assert found is not None
+            assert all(case.meaning is None for case in found[1]), (kind, name)
+            assert table.find(kind, (name, "anything", "within")) == found
+        assert not any(
+            case.meaning
+            for path, cases in table.types[kind].rows.items()
+            for case in cases
+            if path[0] in quiet
+        )

@@ -49,11 +49,6 @@ def open_session(sha256: SecretStr, now: float) -> str:
     return f"{ends}.{_code(sha256, ends)}"
 
 
-def is_session(value: str, sha256: SecretStr, now: float) -> bool:
-    """Returns whether a cookie's value belongs to a session that has not ended."""
-    return seconds_left(value, sha256, now) > 0
-
-
 def seconds_left(value: str, sha256: SecretStr, now: float) -> float:
     """Returns the seconds until the session of a cookie's value ends; 0 if there is no such session."""
     ends, _, code = value.partition(".")

@@ -135,11 +135,6 @@ def overdue_after(component: Component, settings: Settings) -> float:
     return 2 * settings.interval_of(component) + 5
 
 
-def stale_after(settings: Settings) -> float:
-    """Returns the seconds after which every check is overdue."""
-    return max(overdue_after(each, settings) for each in settings.watched.values())
-
-
 def is_stale(component: Component, checked_at: datetime | None, settings: Settings, now: datetime) -> bool:
     """Returns whether the check of a component that follows one at this time is overdue."""
     return checked_at is not None and now >= _overdue_at(component, checked_at, settings)

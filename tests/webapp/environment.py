@@ -4,6 +4,8 @@ from hashlib import sha256
 
 from webapp.components import COMPONENTS, Component, Kind
 from webapp.contract import Configuration, environment_of
+from webapp.settings import Settings
+from webapp.status import overdue_after
 
 REGION = "eu-central-1"
 ACCOUNT_ID = "123456789012"
@@ -73,3 +75,8 @@ def environ_of(
         shutdown_timeout=shutdown_timeout,
     )
     return environment_of(configuration) | CREDENTIALS | {"AWS_ENDPOINT_URL": endpoint}
+
+
+def all_overdue_after(settings: Settings) -> float:
+    """The seconds after which the checks of all components are overdue."""
+    return max(overdue_after(each, settings) for each in settings.watched.values())

@@ -16,7 +16,7 @@ from webapp.incidents.changes import (
     UpdateCorrection,
     corrected,
 )
-from webapp.incidents.models import Incident, Kind, Progress, Severity, as_of, by_day, open_at
+from webapp.incidents.models import Incident, Kind, Progress, Severity, as_of, open_at
 
 SECOND = timedelta(seconds=1)
 TIMES = {"starts_at": "2026-11-23T07:00:00Z", "ends_at": "2026-11-23T08:00:00Z"}
@@ -248,18 +248,6 @@ def test_corrections_fit_into_the_item() -> None:
     with pytest.raises(RefusedError, match="too long together"):
         correct(correct(full, 1, text), 1, f"0 {text}")
     assert len(full.model_dump_json().encode()) <= MOST_BYTES
-
-
-def test_incidents_are_grouped_by_the_day_they_began() -> None:
-    late, early = incident(60), incident(0)
-    past = maintenance(NOW - 24 * HOUR, NOW + SECOND)
-    coming = maintenance(NOW + 24 * HOUR, NOW + 25 * HOUR)
-    assert by_day([coming, late, early, past]) == (
-        (coming.began_at.date(), (coming,)),
-        (NOW.date(), (late, early)),
-        (past.began_at.date(), (past,)),
-    )
-    assert by_day([]) == ()
 
 
 @given(

@@ -14,7 +14,7 @@ import pytest
 from pydantic import SecretStr
 from starlette.types import Message
 
-from tests.webapp.environment import IDS, TOKEN_SHA256, WATCHED, WORKER_ID, environ_of
+from tests.webapp.environment import IDS, TOKEN_SHA256, WATCHED, WORKER_ID, all_overdue_after, environ_of
 from tests.webapp.processes import App, running_app
 from tests.webapp.waiting import soon
 from webapp.board import Board, Result, utc_now
@@ -28,7 +28,7 @@ from webapp.resources import Shutdown
 from webapp.responses import HTTPProblem
 from webapp.settings import read_settings
 from webapp.states import Finding, State
-from webapp.status import StatusCache, stale_after
+from webapp.status import StatusCache
 
 pytestmark = pytest.mark.e2e
 
@@ -341,7 +341,9 @@ def test_the_public_is_told_nothing_when_a_hidden_component_changes() -> None:
 
 def test_that_checks_are_overdue_is_told_though_nothing_happened() -> None:
     async def scenario() -> None:
-        long_ago = utc_now() - timedelta(seconds=stale_after(read_settings(environ_of("http://127.0.0.1:9"))))
+        long_ago = utc_now() - timedelta(
+            seconds=all_overdue_after(read_settings(environ_of("http://127.0.0.1:9")))
+        )
         board, listener = Board(IDS, long_ago), Listener()
         soon_overdue = long_ago + timedelta(seconds=1)
         for name in IDS:

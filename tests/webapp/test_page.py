@@ -7,7 +7,17 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from tests.webapp.announced import change, incident, maintenance
-from tests.webapp.environment import COMMIT, DIGEST, IDS, TABLE_ID, WATCHED, WEB_ID, WORKER_ID, environ_of
+from tests.webapp.environment import (
+    COMMIT,
+    DIGEST,
+    IDS,
+    TABLE_ID,
+    WATCHED,
+    WEB_ID,
+    WORKER_ID,
+    all_overdue_after,
+    environ_of,
+)
 from tests.webapp.pages import Element, read_page
 from tests.webapp.processes import App
 from webapp.board import Board, Result
@@ -23,7 +33,6 @@ from webapp.page.template import Templates
 from webapp.page.views import Change
 from webapp.settings import Settings, read_settings
 from webapp.states import Detail, Finding, State
-from webapp.status import stale_after
 
 NOW = datetime(2026, 11, 23, 6, 25, 30, tzinfo=UTC)
 TODAY = NOW.date()
@@ -309,7 +318,7 @@ def test_says_that_incidents_are_not_available() -> None:
 
 @pytest.mark.parametrize("count", [0, 1])
 def test_says_when_incidents_could_not_be_read_lately(count: int) -> None:
-    limit = timedelta(seconds=stale_after(settings()))
+    limit = timedelta(seconds=all_overdue_after(settings()))
     for age, words in ((limit, None), (timedelta(minutes=5), "Incidents were last read at 06:20 UTC.")):
         made = board()
         made.put_open_incidents((incident(),) * count, NOW - age)

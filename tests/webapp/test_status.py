@@ -17,6 +17,7 @@ from tests.webapp.environment import (
     WATCHED,
     WEB_ID,
     WORKER_ID,
+    all_overdue_after,
     environ_of,
 )
 from webapp.board import Board, Notice, Result
@@ -29,7 +30,6 @@ from webapp.status import (
     NOTICE,
     StatusCache,
     operator_status,
-    stale_after,
     status,
     turns_at,
 )
@@ -70,7 +70,7 @@ def test_the_time_is_that_of_the_oldest_check() -> None:
 
 
 def test_a_service_whose_check_is_overdue_is_stale_and_so_is_the_whole() -> None:
-    overdue = stale_after(settings()) + 0.1
+    overdue = all_overdue_after(settings()) + 0.1
     snapshot = board({**dict.fromkeys(IDS, 0.0), WORKER_ID: overdue}).snapshot
     document = status(snapshot, settings(), STARTED, NOW)
     assert document.stale
@@ -113,7 +113,7 @@ def test_is_not_ready_when_the_check_of_the_table_is_overdue() -> None:
     readable = Finding(State.OPERATIONAL, "Fine.", {"readable": True})
     in_time, overdue = (
         Result(TABLE_ID, readable, NOW - timedelta(seconds=age), STARTED)
-        for age in (stale_after(settings()) - 0.1, stale_after(settings()) + 0.1)
+        for age in (all_overdue_after(settings()) - 0.1, all_overdue_after(settings()) + 0.1)
     )
     assert reason_not_ready(in_time, settings(), NOW) is None
     assert reason_not_ready(overdue, settings(), NOW) == "The check of the table is overdue."
@@ -171,7 +171,7 @@ def test_each_document_is_encoded_once_for_a_snapshot_and_when_a_check_is_overdu
     cache = StatusCache(made, settings())
     public, operators = cache.encoded("public"), cache.encoded("operator")
     assert public != operators
-    now[0] += timedelta(seconds=stale_after(settings()) - 0.1)
+    now[0] += timedelta(seconds=all_overdue_after(settings()) - 0.1)
     assert cache.encoded("public") is public
     assert cache.encoded("operator") is operators
     now[0] += timedelta(seconds=0.1)

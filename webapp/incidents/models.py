@@ -1,9 +1,8 @@
 """Incidents and maintenances as the table keeps them and the API shows them."""
 
 from collections.abc import Iterable
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from itertools import groupby
 from typing import Annotated, Final, Literal
 from uuid import UUID
 
@@ -143,12 +142,6 @@ def as_of(incident: Incident, now: datetime) -> Incident:
 def open_at(incidents: Iterable[Incident], now: datetime) -> tuple[Incident, ...]:
     """Returns those that are open at a time, in their state then."""
     return tuple(current for each in incidents if not (current := as_of(each, now)).is_over)
-
-
-def by_day(incidents: Iterable[Incident]) -> tuple[tuple[date, tuple[Incident, ...]], ...]:
-    """Returns incidents, the newest first, by the day (UTC) they began; days without any are left out."""
-    days = groupby(incidents, lambda each: each.began_at.astimezone(UTC).date())
-    return tuple((day, tuple(of_day)) for day, of_day in days)
 
 
 class IncidentPage(BaseModel):

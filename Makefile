@@ -93,9 +93,9 @@ plan: $(ready) ## Plan one stack against AWS and save the plan [ENV= STACK=]
 	@$(ops) plan $${ENV:+--env "$$ENV"} $${STACK:+--stack "$$STACK"}
 
 .PHONY: review
-review: $(ready) ## Plan all stacks, an environment's stacks or one stack, and write a review [ENV= STACK= IMAGES= COMMIT= PR=]
+review: $(ready) ## Plan all stacks, an environment's stacks or one stack, and write a review [ENV= STACK= IMAGES= COMMIT= PR= SCAN=]
 	@$(ops) review $${ENV:+--env "$$ENV"} $${STACK:+--stack "$$STACK"} $${IMAGES:+--images "$$IMAGES"} \
-	  $${COMMIT:+--commit "$$COMMIT"} $${PR:+--pull-request "$$PR"}
+	  $${COMMIT:+--commit "$$COMMIT"} $${PR:+--pull-request "$$PR"} $${SCAN:+--scan "$$SCAN"}
 
 .PHONY: review-outdated
 review-outdated: $(ready) ## Mark a pull request's review comment as outdated if it is about a previous commit [PR=]

@@ -18,6 +18,7 @@ from review.marker import DRIFT_KEY, KEY, SAFE_KEY, Marker
 from review.model import Verdict
 from review.posting.pipeline import ACTIONS_AUTHOR, InputError, checked_commit, checked_url, pipeline_of
 from review.posting.summary import append_summary
+from review.reading.scans import ScanError, read_scans, with_findings
 from review.reading.stacks import has_bad_input, read_stacks
 from review.rendering.comment import COMMENT_BUDGET, SUMMARY_BUDGET, render
 from review.rendering.verdict_file import verdict_json
@@ -37,6 +38,7 @@ class Options(argparse.Namespace):
     plans: list[Path]
     expect: list[str]
     rules: Path | None
+    scans: list[Path]
     commit: str | None
     run_url: str | None
     key: str
@@ -101,6 +103,10 @@ def _add_input(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--expect", action="append", default=[], metavar="STACK", help=about)
     about = f"rules of your own; {NAME} beside the plans unless given"
     parser.add_argument("--rules", type=Path, metavar="FILE", help=about)
+    about = "what checkov or trivy found, as SARIF or JUnit XML; shown beside the resources"
+    parser.add_argument(
+        "--scan", dest="scans", action="append", default=[], type=Path, metavar="FILE", help=about
+    )
     parser.add_argument("--commit", help="the commit that was planned; in GitHub Actions, the run's")
     parser.add_argument("--run-url", metavar="URL", help="address of the run; in GitHub Actions, the run's")
 
@@ -219,9 +225,11 @@ def reviewed(options: Options) -> tuple[Review, bool]:
     path = options.rules or find_rules(options.plans)
     try:
         decided = read_rules(path, datetime.now(UTC).date()) if path else Rules()
-    except RulesError as error:
+        stacks, scanned = with_findings(stacks, read_scans(options.scans), options.plans)
+    except (RulesError, ScanError) as error:
         raise InputError(str(error)) from None
-    return review_of(stacks, marker_of(options.key, sha, pipeline.run), url, decided), has_bad_input(stacks)
+    marker = marker_of(options.key, sha, pipeline.run)
+    return review_of(stacks, marker, url, decided, scanned), has_bad_input(stacks)
 
 
 def marker_of(key: str, commit: str, run: int) -> Marker:

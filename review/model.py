@@ -87,6 +87,39 @@ class Action(StrEnum):
     """Actions that this review does not know; a person has to look."""
 
 
+class Severity(IntEnum):
+    """How grave a finding is in the scanner's words, the gravest first: severities, or levels of SARIF."""
+
+    CRITICAL = 0
+    HIGH = 1
+    ERROR = 2
+    MEDIUM = 3
+    WARNING = 4
+    LOW = 5
+    NOTE = 6
+    NONE = 7
+    """The scanner does not say."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a scanner found wrong with a resource. `link` is an https address of the rule, or empty."""
+
+    rule: str
+    severity: Severity
+    title: str
+    link: str
+
+
+@dataclass(frozen=True, slots=True)
+class Scanned:
+    """How many findings there are: beside what the plans create or change, on other resources, on none."""
+
+    shown: int
+    elsewhere: int
+    unplaced: int
+
+
 PathKey = str | int
 Path = tuple[PathKey, ...]
 """Where a value is within a resource, as Terraform writes it: attribute names and list indices."""
@@ -122,6 +155,8 @@ class ResourceChange:
     """What loses its mark as sensitive; it is masked all the same."""
     written: frozenset[str] | None = None
     """The attributes that the configuration sets; None if the plan does not contain it."""
+    findings: tuple[Finding, ...] = ()
+    """What scanners found wrong with it, if they were asked; no part of the verdict."""
 
 
 @dataclass(frozen=True, slots=True)

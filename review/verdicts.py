@@ -8,7 +8,7 @@ from review.cost.estimate import Estimate, estimate
 from review.cost.prices import default_prices
 from review.flags import Judgement, judge
 from review.marker import Marker
-from review.model import ABSENT, Action, Flag, Plan, ResourceChange, Stack, Unjudged, Verdict, Wait
+from review.model import ABSENT, Action, Flag, Plan, ResourceChange, Scanned, Stack, Unjudged, Verdict, Wait
 from review.rules import Ignored, Rules
 from review.table import Table
 
@@ -71,6 +71,8 @@ class Review:
     run_url: str
     rules: Rules
     cost: Estimate
+    scanned: Scanned | None = None
+    """How many findings of scanners there are; None if no scan was given."""
 
     @property
     def fails(self) -> bool:
@@ -91,7 +93,11 @@ class Review:
 
 
 def review_of(
-    stacks: Iterable[Stack], marker: Marker, run_url: str = "", rules: Rules | None = None
+    stacks: Iterable[Stack],
+    marker: Marker,
+    run_url: str = "",
+    rules: Rules | None = None,
+    scanned: Scanned | None = None,
 ) -> Review:
     """Judges each stack, and all of them by the worst. No stacks at all are INCOMPLETE."""
     rules = Rules() if rules is None else rules
@@ -107,6 +113,7 @@ def review_of(
         run_url=run_url,
         rules=rules,
         cost=estimate([each.stack for each in reviews], default_prices()),
+        scanned=scanned,
     )
 
 

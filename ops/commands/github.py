@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -39,6 +40,10 @@ def review(
         int | None,
         typer.Option("--pull-request", min=1, help="Write the comment there too; needs GITHUB_TOKEN."),
     ] = None,
+    scan: Annotated[
+        list[Path] | None,
+        typer.Option("--scan", help="A report of checkov or trivy, SARIF or JUnit; shown beside resources."),
+    ] = None,
     directory: Directory = HERE,
 ) -> None:
     """Plan all stacks, or those of an environment, or one; save the plans, and write a review of them."""
@@ -49,7 +54,9 @@ def review(
     platform = read_platform(checkout.environments)
     targets = reviewing.targets_to_review(platform, env, stack)
     releases = _releases(platform, env, images, commit) if images else {}
-    reviewed = reviewing.review(checkout, platform, targets, _complain, commit, releases=releases)
+    reviewed = reviewing.review(
+        checkout, platform, targets, _complain, commit, releases=releases, scans=scan or ()
+    )
     _report(reviewed)
     if pull_request is not None:
         console.print(posting.post_comment(platform.project, reviewed, pull_request))

@@ -30,6 +30,7 @@ from review.model import Flag, Verdict, Wait
 from review.posting.pipeline import InputError, checked_commit, pipeline_of
 from review.reading.canonical import changes_hash
 from review.reading.plans import plan_of
+from review.reading.scans import ScanError, read_scans, with_findings
 from review.reading.stacks import read_stacks
 from review.reading.waiting import NOT_APPLIED
 from review.rendering.comment import COMMENT_BUDGET, SUMMARY_BUDGET, render
@@ -91,19 +92,21 @@ def review(
     commit: str = "",
     key: str = KEY,
     releases: Mapping[str, Image] = MappingProxyType({}),
+    scans: Sequence[Path] = (),
 ) -> Reviewed:
     """Plans each stack, saves the plans for `apply`, and writes the review.
 
     A stack that cannot be planned is reported in the review and does not stop the others. `commit`
     is the planned commit, `key` identifies the comment, `releases` are planned in place of the recorded
-    ones, in the stacks that a release applies; such a plan is not saved. In a workflow, each stack is
-    planned with the role of its account, and the review links to the run. Raises UsageError for an
-    invalid commit, and the errors of `synthesize`.
+    ones, in the stacks that a release applies; such a plan is not saved. `scans` are reports of scanners.
+    In a workflow, each stack is planned with the role of its account, and the review links to the run.
+    Raises UsageError for an invalid commit or scan, and the errors of `synthesize`.
     """
     pipeline = pipeline_of(os.environ)
     try:
         marker = Marker(key, checked_commit(commit or pipeline.commit), pipeline.run)
-    except InputError as error:
+        found = read_scans(scans)
+    except (InputError, ScanError) as error:
         raise UsageError(str(error)) from None
     rules = _rules(checkout)
     synthesize(checkout)
@@ -115,7 +118,8 @@ def review(
             planned = releases if target.kind.released else {}
             _plan(checkout, platform, target, plans, on_line, planned)
         stacks = read_stacks([plans], [target.name for target in targets])
-    made = review_of(stacks, marker, pipeline.run_url, rules)
+        stacks, scanned = with_findings(stacks, found, [plans])
+    made = review_of(stacks, marker, pipeline.run_url, rules, scanned)
     where = provision.working_root(checkout) / "review" / _name(targets)
     _write(made, where)
     return Reviewed(made, where)

@@ -33,7 +33,7 @@ def read_stacks(files: Sequence[Path], expected: Sequence[str] = ()) -> tuple[St
     it, so also without the newline at the end that `terraform show -json` writes.
     """
     found: dict[str, list[Stack]] = {}
-    for file in _plan_files(files):
+    for file in plan_files(files):
         found.setdefault(file.stem, []).extend(_stacks_of(file))
     stacks = [
         stack if number == 1 else replace(stack, name=f"{stack.name}#{number}")
@@ -61,12 +61,17 @@ def has_bad_input(stacks: Iterable[Stack]) -> bool:
 
 def environment_of(stack: str) -> str:
     """Returns a stack's environment: `dev` for `dev-service`; its own name for one outside of any."""
-    name = NUMBER.sub("", stack)
+    name = without_number(stack)
     environment, _, kind = name.rpartition("-")
     return environment if environment and kind in KINDS else name
 
 
-def _plan_files(files: Sequence[Path]) -> list[Path]:
+def without_number(stack: str) -> str:
+    """Returns the name of a stack's file: `dev-service` for `dev-service#2`."""
+    return NUMBER.sub("", stack)
+
+
+def plan_files(files: Sequence[Path]) -> list[Path]:
     """Returns each stack's `.json`, whether it exists or not, in the order given, once."""
     found: dict[Path, None] = {}
     for file in files:
@@ -142,4 +147,4 @@ def _errors(file: Path) -> tuple[str | None, str | None]:
 
 def _order(stack: Stack) -> tuple[str, str, int]:
     number = NUMBER.search(stack.name)
-    return stack.environment, NUMBER.sub("", stack.name), int(number[1]) if number else 1
+    return stack.environment, without_number(stack.name), int(number[1]) if number else 1

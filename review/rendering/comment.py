@@ -249,6 +249,7 @@ def _body(
             }
             for section in sections
         ],
+        scanned=head.scanned(review),
         unchanged=[code(each.stack.name) for each in review.stacks if each.verdict is Verdict.NO_CHANGES],
     )
 

@@ -11,9 +11,11 @@ from review.model import (
     ActionInvocation,
     DeferredChange,
     FailedCheck,
+    Finding,
     OutputChange,
     ProvisionerRun,
     ResourceChange,
+    Severity,
     Stack,
     Tree,
     Wait,
@@ -81,6 +83,7 @@ def _item_entry(item: Item, tags: Mapping[str, Tree], of: Of) -> Entry:
     change = item.change
     lines = _lines(item, tags, of)
     about = " · ".join(_about(item, of))
+    findings = "".join(map(_finding, change.findings))
     if item.has_shared and change.action is Action.CREATE:
         lines = []
     elif change.action is Action.CREATE and (names := only_unknown(change.after)):
@@ -90,8 +93,15 @@ def _item_entry(item: Item, tags: Mapping[str, Tree], of: Of) -> Entry:
     rest = f" · {about}" if about else ""
     address = code(change.address)
     listed = f"- {address}{rest}\n"
-    detailed = f"\n**{address}**{rest}\n{diff_block(lines)}" if lines else listed
+    detailed = f"\n**{address}**{rest}\n{diff_block(lines)}{findings}" if lines else f"{listed}{findings}"
     return Entry(listed, detailed, type=change.type)
+
+
+def _finding(finding: Finding) -> str:
+    rule = code(finding.rule)
+    linked = f"[{rule}]({finding.link})" if finding.link else rule
+    severity = "" if finding.severity is Severity.NONE else f"{finding.severity.name.lower()} "
+    return f"  - {severity}{linked}: {_inline(finding.title)}\n"
 
 
 def _lines(item: Item, tags: Mapping[str, Tree], of: Of) -> list[str]:
@@ -149,6 +159,8 @@ def _about(item: Item, of: Of) -> Iterator[str]:
         words = REASONS.get(change.reason, f"reason {code(change.reason)}")
         if words:
             yield words
+    if change.findings:
+        yield counted(len(change.findings), "finding")
     if item.has_shared and item.differences:
         yield "and beyond that"
     elif change.action is Action.UPDATE and not (

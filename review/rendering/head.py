@@ -191,6 +191,19 @@ def _is(count: int) -> str:
     return "is" if count == 1 else "are"
 
 
+def scanned(review: Review) -> str:
+    """Says where the findings of scanners are; empty if no scan was given."""
+    found = review.scanned
+    if found is None:
+        return ""
+    told = f"Scans: {counted(found.shown, 'finding')} beside what these plans create or change"
+    if found.elsewhere:
+        told += f"; {number(found.elsewhere)} on resources that they do not"
+    if found.unplaced:
+        told += f"; {number(found.unplaced)} that {'names' if found.unplaced == 1 else 'name'} no resource"
+    return f"{told}. Findings are no part of the verdict."
+
+
 def table(review: Review) -> Table:
     """Returns stacks and their counts, without columns that are zero throughout."""
     used = [

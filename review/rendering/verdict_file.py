@@ -21,11 +21,12 @@ def verdict_json(review: Review) -> str:
     `schema` is 1. `verdict` is the worst of `stacks`, each with `name`, `environment`, `verdict`,
     `sha256` (of the plan's JSON) and `changes_sha256` (of what it changes; both null without a plan),
     `problem` (why there is no plan, or null), `waits` (what to apply first: `stack` and `reason`),
-    `counts`, `changes` (`address` and `action` of each resource), `unjudged` (`type`, `path` and `count` of
-    the attributes that nobody knows the meaning of), `ignored` (`title`, `address`, `reason` and `until` of
-    the flags that a rule ignores), and `flags`: `concern`, `weight`, `title`, `reason`, `address`, `path`,
-    `forced_by`, and `before` and `after` as text, at most 500 characters each.
-    The stacks are in order of their names. `cost` is null if nothing with a price changes. Holds nothing
+    `counts`, `changes` (`address`, `action` and scanners' `findings` of each resource), `unjudged` (`type`,
+    `path` and `count` of the attributes that nobody knows the meaning of), `ignored` (`title`, `address`,
+    `reason` and `until` of the flags that a rule ignores), and `flags`: `concern`, `weight`, `title`,
+    `reason`, `address`, `path`, `forced_by`, and `before` and `after` as text, at most 500 characters each.
+    The stacks are in order of their names. `cost` is null if nothing with a price changes, and `scanned` (how
+    many findings are `shown` there, `elsewhere` and `unplaced`) if no scan was given. Holds nothing
     sensitive.
     """
     document = {
@@ -34,6 +35,7 @@ def verdict_json(review: Review) -> str:
         "commit": review.commit or None,
         "run_url": review.run_url or None,
         "cost": cost_json(review),
+        "scanned": asdict(review.scanned) if review.scanned else None,
         "stacks": [_stack_json(each) for each in sorted(review.stacks, key=lambda one: one.stack.name)],
     }
     return json.dumps(document, indent=2) + "\n"
@@ -51,7 +53,11 @@ def _stack_json(review: StackReview) -> dict[str, object]:
         "waits": [{"stack": wait.stack, "reason": wait.reason} for wait in review.stack.waits],
         "counts": asdict(review.counts),
         "changes": [
-            {"address": change.address, "action": change.action.value}
+            {
+                "address": change.address,
+                "action": change.action.value,
+                "findings": [asdict(each) | {"severity": each.severity.name} for each in change.findings],
+            }
             for change in (plan.changes if plan else ())
         ],
         "flags": [_flag_json(flag) for flag in review.flags],

@@ -275,6 +275,7 @@ def test_a_plan_that_can_no_longer_be_made_leaves_no_old_one(here: Desk) -> None
     [
         (("--env", "moon"), "ENV=moon is not an environment"),
         (("--env", "dev", "--stack", "moon"), "'moon' is not a kind of stack"),
+        (("--env", "dev", "--scan", "moon.sarif"), "--scan moon.sarif cannot be read: No such file"),
     ],
 )
 def test_what_is_to_be_reviewed_has_to_be_known(here: Desk, arguments: tuple[str, ...], told: str) -> None:

@@ -62,7 +62,7 @@ class Block:
             for position, entry in enumerate(self.entries[: shown.listed])
         ).lstrip("\n")
 
-    def rest(self, shown: Shown, *, with_types: bool) -> str:
+    def rest(self, shown: Shown) -> str:
         """Returns a line that counts what is not listed; empty if all is."""
         left = self.entries[shown.listed :]
         count = _weight(left)
@@ -70,7 +70,7 @@ class Block:
             return ""
         types = Counter(entry.type for entry in left if entry.type and entry.weight)
         told = ", ".join(f"{number(types[each])} {code(each)}" for each in sorted(types))
-        colon = f": {told}" if with_types and told else ""
+        colon = f": {told}" if told else ""
         return f"\n{number(count)} not listed here{colon}\n"
 
 

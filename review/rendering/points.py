@@ -9,6 +9,7 @@ from typing import Final
 
 from review.comparing.policies import told
 from review.model import ABSENT, Concern, Document, Flag, Masked, Special, Tree, is_nothing, natural
+from review.rendering.budget import prefix, size
 from review.rendering.markdown import code, number, path_list, path_text, visible
 from review.rendering.values import INLINE, clip, pair, show
 from review.table import Table
@@ -39,17 +40,19 @@ class Point:
         """Returns at how many addresses the point is."""
         return len(self.said)
 
-    def text(self, *, most: int | None = None) -> str:
-        """Renders the point; with `most`, without values and with so many addresses at most."""
+    def _parts(self) -> tuple[str, str]:
+        """Returns symbol and title, and the reason."""
         first = self.flags[0]
         symbol = next(symbol for least, symbol in SYMBOLS if first.weight >= least)
         title = _title(first) if self.places == 1 else f"{number(self.places)} \u00d7 {_title(first)}"
         reason = first.reason
         if first.forced_by:
             reason += f" Forced by {', '.join(map(code, first.forced_by))}."
-        head = f"{symbol} **{title}**"
-        if most is not None:
-            return f"{head} · {self._counted(most)}<br>{reason}"
+        return f"{symbol} **{title}**", reason
+
+    def text(self) -> str:
+        """Renders the point with all its values and addresses."""
+        head, reason = self._parts()
         told = {values for found in self.said.values() for values in found}
         if len(told) == 1:
             (values,) = told
@@ -60,9 +63,17 @@ class Point:
         lines = [f"{address}: {', '.join(filter(None, found))}" for address, found in self.said.items()]
         return f"{head}<br>{reason}<br>{_folded(lines, '<br>')}"
 
-    def _counted(self, most: int) -> str:
-        more = f" and {number(self.places - most)} more" if self.places > most else ""
-        return f"{', '.join(islice(self.said, most))}{more}"
+    def shortened(self, room: int) -> tuple[str, int]:
+        """Renders the point without values, with the addresses that fit in `room` bytes, and their number.
+
+        There is one address at least.
+        """
+        head, reason = self._parts()
+        rest = f" and {number(self.places)} more"
+        room -= size(f"{head} · <br>{reason}") + len(rest)
+        shown = max(1, prefix((size(f"{address}, ") for address in self.said), room))
+        more = f" and {number(self.places - shown)} more" if self.places > shown else ""
+        return f"{head} · {', '.join(islice(self.said, shown))}{more}<br>{reason}", shown
 
 
 @lru_cache(maxsize=1)

@@ -168,7 +168,9 @@ def test_the_verdict_file_binds_each_plan_by_its_hashes() -> None:
     )
     assert (service["sha256"], service["changes_sha256"]) == ("a" * 64, "b" * 64)
     assert service["counts"]["replace"] == 1
-    assert service["changes"] == [{"address": "aws_dynamodb_table.table", "action": "replace", "findings": []}]
+    assert service["changes"] == [
+        {"address": "aws_dynamodb_table.table", "action": "replace", "findings": []}
+    ]
     assert service["problem"] is None
     flag = service["flags"][0]
     assert (flag["concern"], flag["address"]) == ("DATA_LOSS", "aws_dynamodb_table.table")

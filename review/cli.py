@@ -20,7 +20,7 @@ from review.posting.pipeline import ACTIONS_AUTHOR, InputError, checked_commit, 
 from review.posting.summary import append_summary
 from review.reading.scans import ScanError, read_scans, with_findings
 from review.reading.stacks import has_bad_input, read_stacks
-from review.rendering.comment import COMMENT_BUDGET, SUMMARY_BUDGET, render
+from review.rendering.comment import BUDGETS, SUMMARY_BUDGET, Flavour, render
 from review.rendering.verdict_file import verdict_json
 from review.rules import NAME, Rules, RulesError, find_rules, read_rules
 from review.verdicts import Review, review_of
@@ -44,6 +44,7 @@ class Options(argparse.Namespace):
     key: str
     comment: Path | None
     summary: Path | None
+    flavour: Flavour
     verdict: Path | None
     detailed_exitcode: bool
     pull_request: int | None
@@ -114,6 +115,9 @@ def _add_input(parser: argparse.ArgumentParser) -> None:
 def _add_output(parser: argparse.ArgumentParser) -> None:
     about = "write the comment to a file instead of printing it"
     parser.add_argument("--comment", type=Path, metavar="FILE", help=about)
+    about = "where the comment will be posted, which limits its size: %(choices)s; %(default)s unless given"
+    places = [each.value for each in Flavour]
+    parser.add_argument("--flavour", choices=places, default=Flavour.GITHUB, metavar="PLACE", help=about)
     about = "append to a job summary, such as $GITHUB_STEP_SUMMARY"
     parser.add_argument("--summary", type=Path, metavar="FILE", help=about)
     about = "write the verdict for machines"
@@ -147,12 +151,12 @@ def render_command(options: Options) -> int:
     if options.verdict is not None:
         write_aside(options.verdict, verdict_json(review))
     if options.comment is not None:
-        write_aside(options.comment, render(review, COMMENT_BUDGET))
+        write_aside(options.comment, render(review, BUDGETS[options.flavour]))
     if options.summary is not None and not append_summary(options.summary, review):
         limit = f"a job summary has {SUMMARY_BUDGET:,} bytes at most"
         complain(f"{options.summary} has no room for the review: {limit}")
     if (options.comment, options.summary, options.verdict) == (None, None, None):
-        say(render(review, COMMENT_BUDGET))
+        say(render(review, BUDGETS[options.flavour]))
     return exit_status(review, detailed=options.detailed_exitcode, bad_input=bad_input)
 
 
@@ -163,8 +167,9 @@ def post_command(options: Options) -> int:
     review, bad_input = reviewed(options)
     number, name = target_of(options)
     with _github(name) as client:
-        posted = post(client, number, review.marker, functools.partial(render, review), options.author)
-    say(f"{posted.outcome.value} {posted.url}\n")
+        written = functools.partial(render, review)
+        posted = post(client, number, review.marker, written, options.author, create=not review.is_quiet)
+    say(f"{posted.outcome.value} {posted.url}".rstrip() + "\n")
     if posted.outcome is Outcome.SUPERSEDED:
         complain("Nothing was written: the comment is from a newer run, or about the current commit.")
     if posted.outdated:

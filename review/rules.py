@@ -1,6 +1,7 @@
 """Reads a user's own `review.toml`: rows of the table, ignored points, thresholds, a text for the comment.
 
-The file has the keys of a table (`review.table`) and `text`, `fail_on`, `fail_weight` and `[[ignore]]`.
+The file has the keys of a table (`review.table`) and `text`, `quiet`, `fail_on`, `fail_weight` and
+`[[ignore]]`.
 """
 
 import tomllib
@@ -18,7 +19,7 @@ NAME: Final = "review.toml"
 """The file that is looked for beside the plans."""
 
 _KEYS: Final = frozenset(
-    ("any", "fail_on", "fail_weight", "ignore", "means", "names", "points", "text", "types", "units")
+    ("any", "fail_on", "fail_weight", "ignore", "means", "names", "points", "quiet", "text", "types", "units")
 )
 _IGNORE: Final = frozenset(("title", "address", "reason", "until"))
 
@@ -63,6 +64,8 @@ class Rules:
     fail_on: Verdict | None = None
     fail_weight: int | None = None
     text: str = ""
+    quiet: bool = False
+    """No new comment is made when nothing changes."""
 
     def split(self, flags: Iterable[Flag]) -> tuple[tuple[Flag, ...], tuple[Ignored, ...]]:
         """Returns the flags that count, and those that a rule ignores."""
@@ -127,6 +130,7 @@ def read_rules(path: Path, today: date) -> Rules:
         _verdict(document.get("fail_on"), path),
         _weight(document.get("fail_weight"), path),
         str(document.get("text", "")),
+        _flag(document.get("quiet", False), path),
     )
 
 
@@ -149,6 +153,12 @@ def _verdict(said: object, path: Path) -> Verdict | None:
     if not isinstance(said, str) or said not in Verdict.__members__:
         raise RulesError(f"{path}: fail_on = {said!r}: use one of {', '.join(Verdict.__members__)}")
     return Verdict[said]
+
+
+def _flag(said: object, path: Path) -> bool:
+    if isinstance(said, bool):
+        return said
+    raise RulesError(f"{path}: quiet = {said!r}: use true or false")
 
 
 def _weight(said: object, path: Path) -> int | None:

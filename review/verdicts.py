@@ -82,6 +82,11 @@ class Review:
         return by_verdict or (self.rules.fail_weight is not None and weight >= self.rules.fail_weight)
 
     @property
+    def is_quiet(self) -> bool:
+        """Returns whether the rules ask for no new comment about this."""
+        return self.rules.quiet and self.verdict is Verdict.NO_CHANGES
+
+    @property
     def commit(self) -> str:
         """Returns the commit that was planned, or ""."""
         return self.marker.commit

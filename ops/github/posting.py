@@ -24,8 +24,10 @@ def post_comment(project: Project, reviewed: Reviewed, pull_request: int) -> str
     """
     review = reviewed.review
     with _github(project) as client:
-        posted = post(client, pull_request, review.marker, partial(render, review))
-    return f"The comment is {posted.outcome.value}: {posted.url}"
+        posted = post(
+            client, pull_request, review.marker, partial(render, review), create=not review.is_quiet
+        )
+    return f"The comment is {posted.outcome.value}: {posted.url}".removesuffix(": ")
 
 
 def outdate_comment(project: Project, pull_request: int, key: str) -> str:

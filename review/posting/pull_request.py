@@ -14,9 +14,10 @@ from typing import Final, TypeVar
 from review.github import BodyTooLongError, Comment, GitHub
 from review.marker import Marker, parse
 from review.posting.pipeline import ACTIONS_AUTHOR
+from review.rendering.comment import COMMENT_BUDGET
 
-BUDGETS: Final = (60_000, 30_000, 12_000)
-"""Bytes of a comment, tried in turn while GitHub finds it too long. GitHub takes 65,536 characters."""
+BUDGETS: Final = (COMMENT_BUDGET, 30_000, 12_000)
+"""Bytes of a comment, tried in turn while GitHub finds it too long."""
 
 _BANNER_START: Final = "<!-- oaktree-review: outdated -->\n"
 _BANNER_END: Final = "<!-- oaktree-review: as it was -->\n"
@@ -36,7 +37,11 @@ class Outcome(StrEnum):
     UPDATED = "updated"
     UNCHANGED = "unchanged"
     NONE = "no comment to mark"
+    QUIET = "not made: nothing changes"
     SUPERSEDED = "left alone: it is of a newer run or of the pull request's present commit"
+
+
+_UNWRITTEN: Final = frozenset({Outcome.QUIET, Outcome.SUPERSEDED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +64,12 @@ def post(
     marker: Marker,
     render: Callable[[int], str],
     author: str = ACTIONS_AUTHOR,
+    *,
+    create: bool = True,
 ) -> Posted:
     """Creates or updates the comment with `marker` with what `render` writes within a budget in bytes.
+
+    Unless `create`, only a comment that is there is updated.
 
     `render`'s text starts with the marker's line. `marker.commit` is the reviewed head of the pull
     request, not a merge commit; if the pull request has new commits, a banner says so. A comment from a
@@ -74,9 +83,9 @@ def post(
         body = _with_banner(render(budget - len(banner)), banner)
         if parse(body) != marker:
             raise ValueError("a comment starts with the line of its marker")
-        outcome, url = _put(client, pull_request, marker, head, body, author)
+        outcome, url = _put(client, pull_request, marker, head, body, author, create=create)
         shortened = budget if budget < BUDGETS[0] else None
-        return Posted(outcome, url, bool(banner) and outcome is not Outcome.SUPERSEDED, shortened)
+        return Posted(outcome, url, bool(banner) and outcome not in _UNWRITTEN, shortened)
 
     return within_budgets(put)
 
@@ -107,10 +116,12 @@ def mark_outdated(client: GitHub, pull_request: int, key: str, author: str = ACT
 
 
 def _put(
-    client: GitHub, pull_request: int, marker: Marker, head: str, body: str, author: str
+    client: GitHub, pull_request: int, marker: Marker, head: str, body: str, author: str, *, create: bool
 ) -> tuple[Outcome, str]:
     found = _ours(client.comments(pull_request), marker.key, author)
     created = None
+    if not found and not create:
+        return Outcome.QUIET, ""
     if not found:
         created = client.create_comment(
             pull_request, body, lambda comment: bool(_ours([comment], marker.key, author))

@@ -5,7 +5,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import Final
 
 from review.cost.estimate import Estimate, Line
-from review.rendering.markdown import cell, code, counted
+from review.rendering.markdown import cell, code, counted, dollars
 from review.verdicts import Review
 
 _LINES: Final = 6
@@ -49,7 +49,8 @@ def _sentence(found: Estimate) -> str:
         return "The estimate does not change, but not all that changes has a price here."
     change = signed(_cents(found.after) - _cents(found.before))
     where = f"list price in {', '.join(map(code, found.regions))} as of {found.as_of}"
-    return f"**{change} a month** (from {money(found.before)} to {money(found.after)}, {where})."
+    sides = f"from {money(found.before)} to {money(found.after)}"
+    return f"**{dollars(change)} a month** ({dollars(sides)}, {where})."
 
 
 def _row(line: Line, *, several: bool) -> str:
@@ -59,7 +60,7 @@ def _row(line: Line, *, several: bool) -> str:
 
 def _amounts(before: Decimal, after: Decimal) -> str:
     """Formats both sides and their difference, which is that of the amounts as shown."""
-    return f"{money(before)} | {money(after)} | {signed(_cents(after) - _cents(before))}"
+    return dollars(f"{money(before)} | {money(after)} | {signed(_cents(after) - _cents(before))}")
 
 
 def _reasons(lines: Sequence[Line]) -> Iterator[str]:

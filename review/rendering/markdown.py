@@ -1,6 +1,6 @@
-"""Escapes text from a plan for Markdown as GitHub renders it.
+"""Escapes text from a plan for Markdown as GitHub, GitLab and Azure DevOps render it.
 
-Such text is only in code spans and code blocks, where GitHub does not look for mentions, issue references,
+Such text is only in code spans and code blocks, where they do not look for mentions, issue references,
 links, HTML or emphasis. HTML (`<summary>`) contains fixed texts only.
 Source: "GitHub Flavored Markdown Spec", sections "Code spans", "Fenced code blocks" and "Tables".
 """
@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable
 
 _BACKTICKS = re.compile("`+")
+_ACTION = re.compile("^/", re.MULTILINE)
 _SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 _UNSEEN = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]")
 """Characters that count as printable but are invisible."""
@@ -54,6 +55,8 @@ def fence(text: str, language: str = "") -> str:
     What does not show is made visible, line by line. Ends with a line break.
     """
     lines = "\n".join(visible(line) for line in text.split("\n"))
+    # GitLab runs a line such as `/merge` as a quick action, in some versions even within a block.
+    lines = _ACTION.sub(" /", lines)
     around = "`" * _free_run(lines, 3)
     return f"{around}{language}\n{lines}\n{around}\n"
 
@@ -66,6 +69,11 @@ def path_text(path: tuple[str | int, ...]) -> str:
 def path_list(paths: Iterable[tuple[str | int, ...]]) -> str:
     """Returns paths as code spans."""
     return ", ".join(code(path_text(path)) for path in paths)
+
+
+def dollars(text: str) -> str:
+    """Escapes an amount: `$7` is a snippet for GitLab, and two `$` may be the ends of a formula."""
+    return text.replace("$", "\\$")
 
 
 def number(count: int) -> str:

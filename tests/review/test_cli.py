@@ -10,6 +10,7 @@ from review.marker import Marker, parse
 from review.posting.pipeline import InputError, checked_url, pipeline_of
 from review.rendering.comment import SUMMARY_BUDGET
 from tests.review.command import run, start
+from tests.scan.plans import plan_of
 
 PLANS = Path(__file__).parent / "plans"
 
@@ -107,6 +108,26 @@ def test_bad_input_ends_with_status_two_and_words(arguments: list[str | Path], w
     assert words in done.stderr
     assert "Traceback" not in done.stderr
     assert not done.stdout
+
+
+@pytest.mark.parametrize(
+    ("flavour", "least", "most"),
+    [("github", 50_000, 60_000), ("azure-devops", 120_000, 150_000), ("gitlab", 200_000, 1_000_000)],
+)
+def test_a_comment_has_the_size_that_its_place_takes(
+    tmp_path: Path, flavour: str, least: int, most: int
+) -> None:
+    resources = {"aws_sqs_queue": {f"q{index}": {"name": f"{index:0>99}"} for index in range(1_500)}}
+    (tmp_path / "dev-data.json").write_text(json.dumps(plan_of({"resource": resources})))
+    done = run(tmp_path / "dev-data.json", "--flavour", flavour)
+    assert least < len(done.stdout.encode()) <= most
+    assert ("Left out" in done.stdout) == (flavour != "gitlab")
+
+
+def test_another_place_than_the_known_ones_is_refused() -> None:
+    done = run(PLANS / "retag", "--flavour", "bitbucket")
+    assert done.returncode == 2
+    assert all(name in done.stderr for name in ("github", "gitlab", "azure-devops"))
 
 
 def test_a_file_that_cannot_be_written_is_told(tmp_path: Path) -> None:

@@ -39,10 +39,11 @@ def test_the_section_has_the_change_the_lines_and_what_has_no_price(reviewed: An
     )
     assert cost_section(review) == (
         "### Cost\n\n"
-        "**+ $7.30 a month** (from $57.67 to $64.97, list price in `eu-central-1` as of 2026-09-16).\n\n"
+        "**+ \\$7.30 a month** "
+        "(from \\$57.67 to \\$64.97, list price in `eu-central-1` as of 2026-09-16).\n\n"
         "| resource | is | before | after | a month |\n"
         "| --- | --- | ---: | ---: | ---: |\n"
-        "| `aws_lb.balancer` | `ALB, 2 public addresses` | $19.71 | $27.01 | + $7.30 |\n\n"
+        "| `aws_lb.balancer` | `ALB, 2 public addresses` | \\$19.71 | \\$27.01 | + \\$7.30 |\n\n"
         "1 changed resource has no full price here:\n\n"
         "- `aws_instance.bastion`: `it has no price here`\n\n"
         "Fixed costs only: no requests, traffic or processed data, and of a service the fewest tasks that it "
@@ -75,7 +76,7 @@ def test_many_lines_and_reasons_are_counted(reviewed: Any) -> None:
     entries = [entry(f"aws_eip.a{number}", None, {}, ("create",)) for number in range(9)]
     entries += [entry(f"aws_instance.i{number}", None, {}, ("create",)) for number in range(5)]
     section = cost_section(reviewed(dev_network=document(*entries), dev_service=document()))
-    assert "| 3 more lines | | $0.00 | $10.95 | + $10.95 |" in section
+    assert "| 3 more lines | | \\$0.00 | \\$10.95 | + \\$10.95 |" in section
     assert (
         "- `aws_instance.i0`, `aws_instance.i1`, `aws_instance.i2` and 2 more: `it has no price here`"
         in section
@@ -89,9 +90,9 @@ def test_several_stacks_have_a_column(reviewed: Any) -> None:
         prod_network=document(entry("aws_eip.a", {}, None, ("delete",))),
     )
     section = cost_section(review)
-    assert "**$0.00 a month** (from $3.65 to $3.65" in section
-    assert "| `dev-network` | `aws_eip.a` | `public address` | $0.00 | $3.65 | + $3.65 |" in section
-    assert "| `prod-network` | `aws_eip.a` | `public address` | $3.65 | $0.00 | - $3.65 |" in section
+    assert "**\\$0.00 a month** (from \\$3.65 to \\$3.65" in section
+    assert "| `dev-network` | `aws_eip.a` | `public address` | \\$0.00 | \\$3.65 | + \\$3.65 |" in section
+    assert "| `prod-network` | `aws_eip.a` | `public address` | \\$3.65 | \\$0.00 | - \\$3.65 |" in section
 
 
 def test_the_verdict_file_has_the_same(reviewed: Any) -> None:

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from review.model import ABSENT, UNKNOWN, Document, Masked, Tree
-from review.rendering.markdown import cell, code, fence, visible
+from review.rendering.markdown import cell, code, dollars, fence, visible
 from review.rendering.values import clip, pair, pretty, show, text_difference
 from tests.review.rendering import HOSTILE, tokens
 
@@ -147,3 +147,13 @@ def test_digests_that_begin_alike_are_told_apart() -> None:
     before, after = pair(image + "b" * 52, image + "c" * 52, 100)
     assert before.endswith('b"')
     assert after.endswith('c"')
+
+
+def test_no_line_of_a_block_starts_a_quick_action_of_gitlab() -> None:
+    assert fence("/merge\n/label ~x\na /b") == "```\n /merge\n /label ~x\na /b\n```\n"
+
+
+def test_an_amount_is_neither_a_snippet_nor_the_end_of_a_formula() -> None:
+    shown = dollars("from $7.30 to $9")
+    assert shown == r"from \$7.30 to \$9"
+    assert "".join(token.content for token in tokens(shown)) == "from $7.30 to $9"

@@ -88,3 +88,22 @@ def test_a_post_that_wrote_nothing_says_so(fake: FakeGitHub, tmp_path: Path) -> 
     assert done.stdout.startswith("left alone")
     assert "Nothing was written" in " ".join(done.stderr.split())
     assert fake.bodies() == [body]
+
+
+def test_no_comment_is_made_when_nothing_changes_if_the_rules_say_so(
+    fake: FakeGitHub, tmp_path: Path
+) -> None:
+    rules = tmp_path / "review.toml"
+    rules.write_text("quiet = true")
+    job = in_a_job(fake, tmp_path)
+    done = run("post", PLANS / "no-changes", "--rules", rules, **job)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "not made: nothing changes\n", "")
+    assert fake.comments == []
+
+    run("post", PLANS / "replace-table", "--rules", rules, **job)
+    assert "DESTRUCTIVE" in fake.bodies()[0]
+    done = run("post", PLANS / "no-changes", "--rules", rules, **job)
+    assert done.stdout.startswith("updated ")
+    (body,) = fake.bodies()
+    assert "NO CHANGES" in body
+    assert "DESTRUCTIVE" not in body

@@ -176,3 +176,12 @@ def test_the_file_is_found_beside_the_plans_and_decides_the_exit_status(tmp_path
     done = command.run(tmp_path, "--commit", "", "--run-url", "")
     assert done.returncode == 2
     assert "fail_on = 1: use one of" in done.stderr
+
+
+def test_quiet_is_about_reviews_in_which_nothing_changes_only(tmp_path: Path) -> None:
+    quiet = rules(tmp_path, "quiet = true")
+    assert review(stack(), rules=quiet).is_quiet
+    assert not review(stack(change()), rules=quiet).is_quiet
+    assert not review(stack(), rules=rules(tmp_path, "")).is_quiet
+    with pytest.raises(RulesError, match="quiet = 'yes': use true or false"):
+        rules(tmp_path, "quiet = 'yes'")

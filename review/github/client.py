@@ -5,45 +5,53 @@ Source: GitHub's REST API, "Issue comments", "Pull requests" and "Issues".
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Final, Self, TypeVar
+from typing import Annotated, Any, Final, Self, TypeVar
 from urllib.parse import quote
+
+from pydantic import AliasPath, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from review.github.errors import GitHubError, UnconfirmedError
 from review.github.requests import ATTEMPTS, Call, Requests
 
 _REPOSITORY: Final = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*/(?!\.{1,2}$)[A-Za-z0-9_.-]+")
 _MAX_PAGES: Final = 1000
-_Made = TypeVar("_Made")
+_Made = TypeVar("_Made", bound="_Answer")
 
 
-@dataclass(frozen=True, slots=True)
-class Comment:
+class _Answer(BaseModel):
+    model_config = ConfigDict(strict=True, frozen=True, validate_by_name=True, validate_by_alias=True)
+
+
+_Text = Annotated[str, BeforeValidator(lambda value: "" if value is None else value)]
+"""A string of an answer; null, which GitHub sends for an empty one, is empty."""
+
+
+class Comment(_Answer):
     """A comment of a pull request. `author` is empty when the account was deleted."""
 
     id: int
-    body: str
-    author: str
-    url: str
+    body: _Text = ""
+    author: _Text = Field(default="", validation_alias=AliasPath("user", "login"))
+    url: _Text = Field(default="", validation_alias="html_url")
 
 
-@dataclass(frozen=True, slots=True)
-class PullRequest:
+class PullRequest(_Answer):
     """A pull request and the commit that it is at."""
 
     number: int
-    head_commit: str
+    head_commit: str = Field(
+        validation_alias=AliasPath("head", "sha"), pattern=r"^(?:[0-9a-f]{40}|[0-9a-f]{64})$"
+    )
 
 
-@dataclass(frozen=True, slots=True)
-class Issue:
+class Issue(_Answer):
     """An issue. `author` is empty when the account was deleted."""
 
     number: int
-    title: str
-    body: str
-    author: str
-    url: str
+    title: _Text = ""
+    body: _Text = ""
+    author: _Text = Field(default="", validation_alias=AliasPath("user", "login"))
+    url: _Text = Field(default="", validation_alias="html_url")
 
 
 class GitHub:
@@ -76,7 +84,7 @@ class GitHub:
         call = self._call(
             "GET", f"pulls/{number}", f"read pull request {number}", permission="pull-requests: read"
         )
-        return _pull_request(self._requests.send(call).content)
+        return _read(PullRequest, self._requests.send(call).content)
 
     def comments(self, pull_request: int) -> tuple[Comment, ...]:
         """All comments of a pull request, the oldest first."""
@@ -86,7 +94,8 @@ class GitHub:
             f"read the comments of pull request {pull_request}",
             permission="pull-requests: read",
         )
-        return tuple(sorted((_comment(each) for each in self._pages(call)), key=lambda each: each.id))
+        found = (_read(Comment, each) for each in self._pages(call))
+        return tuple(sorted(found, key=lambda each: each.id))
 
     def create_comment(self, pull_request: int, body: str, is_ours: Callable[[Comment], bool]) -> Comment:
         """Write a comment below a pull request."""
@@ -96,12 +105,12 @@ class GitHub:
             f"comment on pull request {pull_request}",
             content={"body": body},
         )
-        return self._create(call, _comment, lambda: filter(is_ours, self.comments(pull_request)))
+        return self._create(call, Comment, lambda: filter(is_ours, self.comments(pull_request)))
 
     def update_comment(self, comment: int, body: str) -> Comment:
         """Replace the text of a comment, by its id."""
         call = self._call("PATCH", f"issues/comments/{comment}", "update a comment", content={"body": body})
-        return _comment(self._requests.send(call).content)
+        return _read(Comment, self._requests.send(call).content)
 
     def delete_comment(self, comment: int) -> None:
         """Delete a comment, by its id; it may be gone already."""
@@ -120,7 +129,11 @@ class GitHub:
             "read the issues",
             permission="issues: read",
         )
-        found = (_issue(each) for each in self._pages(call) if "pull_request" not in _mapping(each))
+        listed = self._pages(call)
+        # GitHub lists pull requests as well.
+        found = (
+            _read(Issue, each) for each in listed if isinstance(each, dict) and "pull_request" not in each
+        )
         return tuple(sorted(found, key=lambda each: each.number))
 
     def create_issue(
@@ -134,7 +147,7 @@ class GitHub:
             permission="issues: write",
             content={"title": title, "body": body, "labels": list(labels)},
         )
-        return self._create(call, _issue, lambda: filter(is_ours, self.open_issues(labels[0])))
+        return self._create(call, Issue, lambda: filter(is_ours, self.open_issues(labels[0])))
 
     def update_issue(self, number: int, title: str, body: str) -> Issue:
         """Replace title and text of an issue."""
@@ -147,7 +160,7 @@ class GitHub:
 
     def _patch_issue(self, number: int, purpose: str, content: Mapping[str, Any]) -> Issue:
         call = self._call("PATCH", f"issues/{number}", purpose, permission="issues: write", content=content)
-        return _issue(self._requests.send(call).content)
+        return _read(Issue, self._requests.send(call).content)
 
     def _call(
         self,
@@ -172,11 +185,11 @@ class GitHub:
             call = Call(call.method, answer.next, call.purpose, call.permission)
         raise GitHubError(f"GitHub has more than {_MAX_PAGES} pages to {call.purpose}")
 
-    def _create(self, call: Call, made: Callable[[Any], _Made], find: Callable[[], Iterator[_Made]]) -> _Made:
+    def _create(self, call: Call, model: type[_Made], find: Callable[[], Iterator[_Made]]) -> _Made:
         attempt = 1
         while True:
             try:
-                return made(self._requests.send(call).content)
+                return _read(model, self._requests.send(call).content)
             except UnconfirmedError:
                 self._requests.pause(attempt)
                 if (found := next(find(), None)) is not None:
@@ -186,60 +199,12 @@ class GitHub:
                 attempt += 1
 
 
+def _read(model: type[_Made], value: object) -> _Made:
+    try:
+        return model.model_validate(value)
+    except ValidationError:
+        raise _unexpected() from None
+
+
 def _unexpected() -> GitHubError:
     return GitHubError("GitHub's answer has another form than documented: is GITHUB_API_URL right?")
-
-
-def _mapping(value: Any) -> Mapping[str, Any]:
-    if not isinstance(value, dict):
-        raise _unexpected()
-    return value
-
-
-def _number(value: Any) -> int:
-    if not isinstance(value, int):
-        raise _unexpected()
-    return value
-
-
-def _text(value: Any) -> str:
-    """A string of an answer; null, which GitHub sends for an empty one, is empty."""
-    if value is None:
-        return ""
-    if not isinstance(value, str):
-        raise _unexpected()
-    return value
-
-
-def _author(content: Mapping[str, Any]) -> str:
-    user = content.get("user")
-    return "" if user is None else _text(_mapping(user).get("login"))
-
-
-def _pull_request(value: Any) -> PullRequest:
-    content = _mapping(value)
-    head_commit = _text(_mapping(content.get("head")).get("sha"))
-    if not re.fullmatch(r"[0-9a-f]{40}|[0-9a-f]{64}", head_commit):
-        raise _unexpected()
-    return PullRequest(_number(content.get("number")), head_commit)
-
-
-def _comment(value: Any) -> Comment:
-    content = _mapping(value)
-    return Comment(
-        _number(content.get("id")),
-        _text(content.get("body")),
-        _author(content),
-        _text(content.get("html_url")),
-    )
-
-
-def _issue(value: Any) -> Issue:
-    content = _mapping(value)
-    return Issue(
-        _number(content.get("number")),
-        _text(content.get("title")),
-        _text(content.get("body")),
-        _author(content),
-        _text(content.get("html_url")),
-    )

@@ -97,7 +97,7 @@ def test_a_comment_of_a_deleted_account_and_an_empty_body_are_read(fake: FakeGit
     fake.trouble.append(None)
     assert [comment.author for comment in desk.client.comments(7)] == [""]
     fake.trouble.append(Trouble(200, [{"id": 1, "body": None, "user": None}]))
-    assert desk.client.comments(7) == (Comment(1, "", "", ""),)
+    assert desk.client.comments(7) == (Comment(id=1),)
 
 
 @pytest.mark.parametrize("status", [500, 502, 503, 504])

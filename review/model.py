@@ -236,8 +236,6 @@ class Plan:
     `other_drift` counts the rest.
     """
 
-    format_version: str
-    terraform_version: str
     sha256: str
     changes_sha256: str
     errored: bool

@@ -83,8 +83,6 @@ def plan_of(document: Mapping[str, Any], sha256: str) -> Plan:
         for place, item in objects_in(document, "deferred_action_invocations")
     ]
     return Plan(
-        format_version=text_in(document, "format_version", "the plan"),
-        terraform_version=redact(text_in(document, "terraform_version", "the plan")),
         sha256=sha256,
         changes_sha256=changes_sha256,
         errored=flag_in(document, "errored", default=False),

@@ -53,11 +53,6 @@ class Group:
     shared: tuple[Shared, ...]
     items: tuple[Item, ...]
 
-    @property
-    def size(self) -> int:
-        """Returns how many changes are in the group."""
-        return len(self.items) + sum(len(each.items) for each in self.shared)
-
 
 def groups_of(changes: Iterable[ResourceChange]) -> tuple[Group, ...]:
     """Groups changes by action, in the order of `ORDER`, without empty groups."""

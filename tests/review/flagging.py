@@ -56,8 +56,6 @@ def change(
 def plan(changes: Sequence[ResourceChange]) -> Plan:
     """A plan of some changes."""
     return Plan(
-        format_version="1.2",
-        terraform_version="1.14.0",
         sha256="",
         changes_sha256="",
         errored=False,

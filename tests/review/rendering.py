@@ -79,8 +79,6 @@ def change(address: str = "aws_thing.x", action: Action = Action.UPDATE, **field
 def plan(*changes: ResourceChange, **fields: Any) -> Plan:
     """A plan with these changes."""
     known: dict[str, Any] = {
-        "format_version": "1.2",
-        "terraform_version": "1.14.0",
         "sha256": "a" * 64,
         "changes_sha256": "b" * 64,
         "errored": False,

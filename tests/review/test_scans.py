@@ -6,7 +6,10 @@ from typing import Any
 from xml.sax.saxutils import escape, quoteattr
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from review.reading.scans import ScanError, read_scans, with_findings
 from tests.review.command import run
 from tests.scan.plans import plan_of
 
@@ -304,3 +307,43 @@ def test_a_missing_file_is_told_with_status_two(plan: Path, tmp_path: Path) -> N
     done = run(plan, "--scan", tmp_path / "none")
     assert (done.returncode, done.stdout) == (2, "")
     assert f"--scan {tmp_path / 'none'} cannot be read: No such file or directory" in done.stderr
+
+
+KEYS = st.sampled_from(
+    "version runs tool driver rules id results ruleId rule level kind message text locations physicalLocation "
+    "artifactLocation uri uriBaseId region startLine logicalLocations name properties security-severity "
+    "suppressions".split()
+)
+VALUES = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(), st.just("2.1.0")),
+    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(KEYS, inner, max_size=4)),
+)
+RUNS = st.lists(
+    st.fixed_dictionaries(
+        {"results": st.lists(st.dictionaries(KEYS, VALUES, max_size=6), max_size=3)},
+        optional={"tool": st.fixed_dictionaries({"driver": st.dictionaries(KEYS, VALUES)})},
+    ),
+    max_size=2,
+)
+PARTS = """<testsuites> </testsuites> <testcase> </testcase> <failure/> <failure> </failure> &lt; &x; <!DOCTYPE a>
+<?xml?> Resource: aws_a.b <testcase/><testcase file='x' name='[LOW][A]'>""".split()
+XML = st.lists(st.sampled_from(PARTS)).map(lambda parts: " ".join(parts).encode())
+
+
+@given(
+    st.one_of(
+        st.binary(),
+        XML,
+        VALUES.map(lambda value: json.dumps(value).encode()),
+        RUNS.map(lambda runs: json.dumps({"version": "2.1.0", "runs": runs}).encode()),
+    )
+)
+def test_any_bytes_are_read_or_refused_in_words(tmp_path_factory: pytest.TempPathFactory, raw: bytes) -> None:
+    path = tmp_path_factory.getbasetemp() / "scan"
+    path.write_bytes(raw)
+    refused, found = "", None
+    try:
+        found = read_scans([path])
+    except ScanError as error:
+        refused = str(error)
+    assert refused.startswith(f"--scan {path} ") if found is None else with_findings((), found, ())[0] == ()

@@ -45,13 +45,9 @@ class ScanError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A finding and where it is: the resource's address if it is named, the file, the line (0: unknown).
-
-    `folder` is that of the report, to which its files may be relative.
-    """
+    """A finding and where it is: the resource's address if it is named, the file, the line (0: unknown)."""
 
     finding: Finding
-    folder: Path
     address: str
     file: str
     line: int
@@ -119,12 +115,11 @@ def _with(stack: Stack, placed: Mapping[tuple[str, str], Iterable[Finding]]) -> 
 
 
 def _read(scan: Path) -> list[Found]:
-    folder = scan.parent
     try:
         raw = scan.read_bytes()
         # A byte order mark and the zeros of UTF-16 stand before the first character as well.
         first = raw[:64].translate(None, b"\xef\xbb\xbf\xfe\xff\x00 \t\r\n")[:1]
-        return list(_junit(raw, folder) if first == b"<" else _sarif(json.loads(raw), folder))
+        return list(_junit(raw) if first == b"<" else _sarif(json.loads(raw)))
     except OSError as error:
         raise ScanError(f"--scan {scan} cannot be read: {error.strerror or error}") from None
     except (PlanError, ValueError, RecursionError, expat.ExpatError, ElementTree.ParseError) as error:
@@ -134,7 +129,7 @@ def _read(scan: Path) -> list[Found]:
         ) from None
 
 
-def _sarif(document: object, folder: Path) -> Iterator[Found]:
+def _sarif(document: object) -> Iterator[Found]:
     log = object_in(document, "the document")
     if not text_in(log, "version", "the document").startswith("2.1") or "runs" not in log:
         raise PlanError("it has no `version` 2.1.0 with `runs`")
@@ -144,15 +139,11 @@ def _sarif(document: object, folder: Path) -> Iterator[Found]:
         rules = {text_in(rule, "id", at): rule for at, rule in objects_in(driver, "rules", place)}
         for at, result in objects_in(run, "results", place):
             if not result.get("suppressions") and result.get("kind", "fail") == "fail":
-                yield _result(result, rules, bases, folder, at)
+                yield _result(result, rules, bases, at)
 
 
 def _result(
-    result: Mapping[str, Any],
-    rules: Mapping[str, Mapping[str, Any]],
-    bases: Mapping[str, Any],
-    folder: Path,
-    at: str,
+    result: Mapping[str, Any], rules: Mapping[str, Mapping[str, Any]], bases: Mapping[str, Any], at: str
 ) -> Found:
     name = text_in(result, "ruleId", at) or text_in(object_in(result.get("rule"), at), "id", at)
     rule = rules.get(name, {})
@@ -174,7 +165,7 @@ def _result(
     default = text_in(object_in(rule.get("defaultConfiguration"), at), "level", at) or "warning"
     severity = _severity(object_in(rule.get("properties"), at), text_in(result, "level", at) or default)
     finding = _finding(name, severity, title, text_in(rule, "helpUri", at))
-    return Found(finding, folder, address, file, line, message)
+    return Found(finding, address, file, line, message)
 
 
 def _severity(properties: Mapping[str, Any], level: str) -> Severity:
@@ -185,7 +176,7 @@ def _severity(properties: Mapping[str, Any], level: str) -> Severity:
     return next((severity for least, severity in _SCORES if score >= least), Severity.NONE)
 
 
-def _junit(raw: bytes, folder: Path) -> Iterator[Found]:
+def _junit(raw: bytes) -> Iterator[Found]:
     # Entities can grow without bounds or name files; no scanner's report declares any.
     parser = expat.ParserCreate()
     parser.StartDoctypeDeclHandler = _refuse_doctype
@@ -195,21 +186,21 @@ def _junit(raw: bytes, folder: Path) -> Iterator[Found]:
         raise PlanError("its root is no `testsuites`")
     for case in root.iter("testcase"):
         for failure in (*case.findall("failure"), *case.findall("error")):
-            yield _failure(case, failure, folder)
+            yield _failure(case, failure)
 
 
 def _refuse_doctype(*_: object) -> NoReturn:
     raise PlanError("it has a DOCTYPE, which is not read")
 
 
-def _failure(case: ElementTree.Element, failure: ElementTree.Element, folder: Path) -> Found:
+def _failure(case: ElementTree.Element, failure: ElementTree.Element) -> Found:
     found = _TEST_CASE.fullmatch(case.get("name", ""))
     text = f"{failure.get('message', '')}\n{failure.text or ''}"
     severity = Severity.__members__.get(found[1], Severity.NONE) if found else Severity.NONE
     rule, title = (found[2], found[3]) if found else ("", case.get("name", ""))
     named, link = _NAMED_BY_CHECKOV.search(text), _LINKED_BY_CHECKOV.search(text)
     finding = _finding(rule, severity, title or failure.get("message", ""), link[1] if link else "")
-    return Found(finding, folder, named[1].strip() if named else "", case.get("file", ""), 0, text)
+    return Found(finding, named[1].strip() if named else "", case.get("file", ""), 0, text)
 
 
 def _finding(rule: str, severity: Severity, title: str, link: str) -> Finding:
@@ -225,15 +216,10 @@ def _in_message(text: str) -> str:
 def _by_line(found: Found, plans: Mapping[str, Path], read: _Lines) -> str:
     """Returns the resource on a line of a plan that is reviewed, or of a file that CDKTF wrote; or ""."""
     name = PurePosixPath(found.file).name
-    paths = [plans[name]] if name in plans else []
-    if name == _CDKTF:
-        paths = [Path(found.file.removeprefix("file://")), found.folder / found.file]
-    for path in paths:
-        addresses = read(path)
-        # A whole plan on one line tells nothing.
-        if len(addresses) > 1 and 0 < found.line <= len(addresses):
-            return addresses[found.line - 1]
-    return ""
+    path = Path(found.file.removeprefix("file://")) if name == _CDKTF else plans.get(name)
+    addresses = read(path) if path else []
+    # A whole plan on one line tells nothing.
+    return addresses[found.line - 1] if len(addresses) > 1 and 0 < found.line <= len(addresses) else ""
 
 
 def _addresses(path: Path) -> list[str]:

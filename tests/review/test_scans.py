@@ -117,7 +117,7 @@ def test_a_line_of_what_cdktf_wrote_tells_the_resource_of_its_stack(plan: Path, 
     file.write_text(json.dumps({"data": data, "resource": RESOURCES}, indent=2))
     lines = file.read_text().splitlines()
     (in_data, own) = [number for number, line in enumerate(lines, 1) if '"uploads": {' in line]
-    uri = "cdktf.out/stacks/prod-data/cdk.tf.json"
+    uri = str(file)
     based = result("AVD-3", "x", "stacks/prod-data/cdk.tf.json", own)
     based["locations"][0]["physicalLocation"]["artifactLocation"]["uriBaseId"] = "ROOTPATH"
     found_by_trivy = [result("AVD-1", "x", uri, own + 1), result("AVD-2", "x", uri, in_data), based]
@@ -310,9 +310,11 @@ def test_a_missing_file_is_told_with_status_two(plan: Path, tmp_path: Path) -> N
 
 
 KEYS = st.sampled_from(
-    "version runs tool driver rules id results ruleId rule level kind message text locations physicalLocation "
-    "artifactLocation uri uriBaseId region startLine logicalLocations name properties security-severity "
-    "suppressions".split()
+    (
+        *("version", "runs", "tool", "driver", "rules", "id", "results", "ruleId", "rule", "level", "kind"),
+        *("message", "text", "locations", "physicalLocation", "artifactLocation", "uri", "uriBaseId"),
+        *("region", "startLine", "logicalLocations", "name", "properties", "security-severity"),
+    )
 )
 VALUES = st.recursive(
     st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(), st.just("2.1.0")),
@@ -325,8 +327,10 @@ RUNS = st.lists(
     ),
     max_size=2,
 )
-PARTS = """<testsuites> </testsuites> <testcase> </testcase> <failure/> <failure> </failure> &lt; &x; <!DOCTYPE a>
-<?xml?> Resource: aws_a.b <testcase/><testcase file='x' name='[LOW][A]'>""".split()
+PARTS = (
+    *("<testsuites>", "</testsuites>", "<testcase>", "</testcase>", "<failure/>", "<failure>", "</failure>"),
+    *("<testcase file='x' name='[LOW][A]'>", "Resource: aws_a.b", "&lt;", "&x;", "<!DOCTYPE a>", "<?xml?>"),
+)
 XML = st.lists(st.sampled_from(PARTS)).map(lambda parts: " ".join(parts).encode())
 
 

@@ -1,6 +1,6 @@
 """The command line: `python -m review PLAN...`, and the commands that write to GitHub.
 
-Those need GITHUB_TOKEN. The HTTP client is imported when one of them runs, since nothing else needs it.
+Those need GITHUB_TOKEN. The HTTP client and the parser of XML are imported when they are needed.
 """
 
 import argparse
@@ -15,12 +15,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from review.marker import DRIFT_KEY, KEY, SAFE_KEY, Marker
-from review.model import Verdict
+from review.model import Scanned, Stack, Verdict
 from review.posting.pipeline import ACTIONS_AUTHOR, InputError, checked_commit, checked_url, pipeline_of
 from review.posting.summary import append_summary
-from review.reading.scans import ScanError, read_scans, with_findings
 from review.reading.stacks import has_bad_input, read_stacks
-from review.rendering.comment import BUDGETS, SUMMARY_BUDGET, Flavour, render
+from review.rendering.comment import BUDGETS, SUMMARY_BUDGET, render
 from review.rendering.verdict_file import verdict_json
 from review.rules import NAME, Rules, RulesError, find_rules, read_rules
 from review.verdicts import Review, review_of
@@ -44,7 +43,7 @@ class Options(argparse.Namespace):
     key: str
     comment: Path | None
     summary: Path | None
-    flavour: Flavour
+    flavour: str
     verdict: Path | None
     detailed_exitcode: bool
     pull_request: int | None
@@ -116,8 +115,7 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
     about = "write the comment to a file instead of printing it"
     parser.add_argument("--comment", type=Path, metavar="FILE", help=about)
     about = "where the comment will be posted, which limits its size: %(choices)s; %(default)s unless given"
-    places = [each.value for each in Flavour]
-    parser.add_argument("--flavour", choices=places, default=Flavour.GITHUB, metavar="PLACE", help=about)
+    parser.add_argument("--flavour", choices=BUDGETS, default="github", metavar="PLACE", help=about)
     about = "append to a job summary, such as $GITHUB_STEP_SUMMARY"
     parser.add_argument("--summary", type=Path, metavar="FILE", help=about)
     about = "write the verdict for machines"
@@ -230,11 +228,20 @@ def reviewed(options: Options) -> tuple[Review, bool]:
     path = options.rules or find_rules(options.plans)
     try:
         decided = read_rules(path, datetime.now(UTC).date()) if path else Rules()
-        stacks, scanned = with_findings(stacks, read_scans(options.scans), options.plans)
-    except (RulesError, ScanError) as error:
+    except RulesError as error:
         raise InputError(str(error)) from None
+    stacks, scanned = _scanned(stacks, options) if options.scans else (stacks, None)
     marker = marker_of(options.key, sha, pipeline.run)
     return review_of(stacks, marker, url, decided, scanned), has_bad_input(stacks)
+
+
+def _scanned(stacks: tuple[Stack, ...], options: Options) -> tuple[tuple[Stack, ...], Scanned]:
+    from review.reading.scans import ScanError, read_scans, with_findings
+
+    try:
+        return with_findings(stacks, read_scans(options.scans), options.plans)
+    except ScanError as error:
+        raise InputError(str(error)) from None
 
 
 def marker_of(key: str, commit: str, run: int) -> Marker:

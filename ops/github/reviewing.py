@@ -118,7 +118,7 @@ def review(
             planned = releases if target.kind.released else {}
             _plan(checkout, platform, target, plans, on_line, planned)
         stacks = read_stacks([plans], [target.name for target in targets])
-        stacks, scanned = with_findings(stacks, found, [plans])
+        stacks, scanned = with_findings(stacks, found, [plans]) if scans else (stacks, None)
     made = review_of(stacks, marker, pipeline.run_url, rules, scanned)
     where = provision.working_root(checkout) / "review" / _name(targets)
     _write(made, where)

@@ -54,20 +54,18 @@ class Found:
     message: str
 
 
-def read_scans(scans: Sequence[Path]) -> tuple[Found, ...] | None:
-    """Reads what scanners wrote; None if nothing is given. Raises ScanError."""
-    return tuple(found for scan in scans for found in _read(scan)) if scans else None
+def read_scans(scans: Iterable[Path]) -> tuple[Found, ...]:
+    """Reads what scanners wrote. Raises ScanError."""
+    return tuple(found for scan in scans for found in _read(scan))
 
 
 def with_findings(
-    stacks: Sequence[Stack], scans: Sequence[Found] | None, plans: Sequence[Path]
-) -> tuple[tuple[Stack, ...], Scanned | None]:
+    stacks: Sequence[Stack], scans: Iterable[Found], plans: Sequence[Path]
+) -> tuple[tuple[Stack, ...], Scanned]:
     """Returns the stacks with the findings beside what they create or change, and how many are elsewhere.
 
     `plans` are the files that the stacks were read from: a line of them tells a resource.
     """
-    if scans is None:
-        return tuple(stacks), None
     files = {file.name: file for file in plan_files(plans)}
     lines = cache(_addresses)
     changed = {stack.name: _shown(stack) for stack in stacks}

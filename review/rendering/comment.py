@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from functools import lru_cache
 from pathlib import Path
 from typing import Final
@@ -19,22 +18,13 @@ from review.rendering.points import ignored, points
 from review.rendering.wording import SYMBOLS
 from review.verdicts import Review, StackReview
 
-
-class Flavour(StrEnum):
-    """Where a comment is posted."""
-
-    GITHUB = "github"
-    GITLAB = "gitlab"
-    AZURE_DEVOPS = "azure-devops"
-
-
-BUDGETS: Final = {Flavour.GITHUB: 60_000, Flavour.GITLAB: 1_000_000, Flavour.AZURE_DEVOPS: 150_000}
-"""Bytes of a comment. That is all that differs: the Markdown is what all of them render alike.
+BUDGETS: Final = {"github": 60_000, "gitlab": 1_000_000, "azure-devops": 150_000}
+"""Bytes of a comment by where it is posted. That is all that differs: all render the Markdown alike.
 
 GitHub takes 65,536 characters, GitLab a million (GitLab's documentation, "Notes API"), Azure DevOps 150,000,
 which its API says only when it refuses more.
 """
-COMMENT_BUDGET: Final = BUDGETS[Flavour.GITHUB]
+COMMENT_BUDGET: Final = BUDGETS["github"]
 SUMMARY_BUDGET: Final = 1_000_000
 """Bytes of a job summary. GitHub takes 1 MiB of one step.
 Source: GitHub's documentation, "Workflow commands", section "Adding a job summary"."""

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Annotated, Any, Final, Self, TypeVar
 from urllib.parse import quote
 
-from pydantic import AliasPath, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, AliasPath, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from review.github.errors import GitHubError, UnconfirmedError
 from review.github.requests import ATTEMPTS, Call, Requests
@@ -25,12 +25,15 @@ class _Answer(BaseModel):
 _Text = Annotated[str, BeforeValidator(lambda value: "" if value is None else value)]
 """A string of an answer; null, which GitHub sends for an empty one, is empty."""
 
+_Body = Annotated[_Text, AfterValidator(lambda value: value.replace("\r\n", "\n"))]
+"""A text as it was written: GitHub may return CRLF line ends."""
+
 
 class Comment(_Answer):
     """A comment of a pull request. `author` is empty when the account was deleted."""
 
     id: int
-    body: _Text = ""
+    body: _Body = ""
     author: _Text = Field(default="", validation_alias=AliasPath("user", "login"))
     url: _Text = Field(default="", validation_alias="html_url")
 
@@ -49,7 +52,7 @@ class Issue(_Answer):
 
     number: int
     title: _Text = ""
-    body: _Text = ""
+    body: _Body = ""
     author: _Text = Field(default="", validation_alias=AliasPath("user", "login"))
     url: _Text = Field(default="", validation_alias="html_url")
 

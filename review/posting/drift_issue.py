@@ -75,7 +75,7 @@ def report_drift(
 
 
 def _update(client: GitHub, issue: Issue, title: str, body: str) -> Outcome:
-    if issue.title == title and issue.body.replace("\r\n", "\n").rstrip() == body.rstrip():
+    if issue.title == title and issue.body.rstrip() == body.rstrip():
         return Outcome.UNCHANGED
     client.update_issue(issue.number, title, body)
     return Outcome.UPDATED

@@ -110,7 +110,7 @@ def mark_outdated(client: GitHub, pull_request: int, key: str, author: str = ACT
     # The first one stays, so it is the one to report.
     for comment, marker in reversed(_ours(client.comments(pull_request), key, author)):
         banner = "" if _is_same(marker.commit, head) else _banner(marker.commit, head)
-        outcome = _update(client, comment, _with_banner(_plain(comment.body), banner))
+        outcome = _update(client, comment, _with_banner(comment.body, banner))
         posted = Posted(outcome, comment.url, bool(banner))
     return posted
 
@@ -164,15 +164,10 @@ def _ours(comments: Sequence[Comment], key: str, author: str) -> list[tuple[Comm
 
 
 def _update(client: GitHub, comment: Comment, body: str) -> Outcome:
-    if _plain(comment.body).rstrip() == body.rstrip():
+    if comment.body.rstrip() == body.rstrip():
         return Outcome.UNCHANGED
     client.update_comment(comment.id, body)
     return Outcome.UPDATED
-
-
-def _plain(body: str) -> str:
-    """Returns a body as we wrote it: GitHub may return CRLF line ends."""
-    return body.replace("\r\n", "\n")
 
 
 def _is_same(commit: str, head: str) -> bool:

@@ -9,10 +9,9 @@ from enum import StrEnum
 from typing import Final
 
 from review.github import GitHub, Issue
-from review.marker import parse
 from review.model import Verdict
 from review.posting.pipeline import ACTIONS_AUTHOR
-from review.posting.pull_request import within_budgets
+from review.posting.pull_request import our_marker, within_budgets
 from review.verdicts import Review
 
 LABEL: Final = "drift"
@@ -49,9 +48,7 @@ def report_drift(
     """
 
     def is_ours(issue: Issue) -> bool:
-        marker = parse(issue.body)
-        is_by_us = issue.author.casefold() == author.casefold()
-        return is_by_us and marker is not None and marker.key == review.marker.key
+        return our_marker(issue, review.marker.key, author) is not None
 
     found = [issue for issue in client.open_issues(LABEL) if is_ours(issue)]
     gone = review.verdict is Verdict.NO_CHANGES

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, TypeVar
 
-from review.github import BodyTooLongError, Comment, GitHub
+from review.github import BodyTooLongError, Comment, GitHub, Issue
 from review.marker import Marker, parse
 from review.posting.pipeline import ACTIONS_AUTHOR
 from review.rendering.comment import COMMENT_BUDGET
@@ -124,7 +124,7 @@ def _put(
         return Outcome.QUIET, ""
     if not found:
         created = client.create_comment(
-            pull_request, body, lambda comment: bool(_ours([comment], marker.key, author))
+            pull_request, body, lambda comment: our_marker(comment, marker.key, author) is not None
         )
         # Another run may have done the same at the same time.
         found = _ours(client.comments(pull_request), marker.key, author)
@@ -153,14 +153,15 @@ def _supersedes(other: Marker, marker: Marker, head: str) -> bool:
     return other.run > marker.run or (_is_same(other.commit, head) and not _is_same(marker.commit, head))
 
 
+def our_marker(made: Comment | Issue, key: str, author: str) -> Marker | None:
+    """Returns the marker of a comment or issue with this key by this author; None of any other."""
+    marker = parse(made.body)
+    is_ours = marker and marker.key == key and made.author.casefold() == author.casefold()
+    return marker if is_ours else None
+
+
 def _ours(comments: Sequence[Comment], key: str, author: str) -> list[tuple[Comment, Marker]]:
-    return [
-        (comment, marker)
-        for comment in comments
-        if comment.author.casefold() == author.casefold()
-        and (marker := parse(comment.body))
-        and marker.key == key
-    ]
+    return [(each, marker) for each in comments if (marker := our_marker(each, key, author))]
 
 
 def _update(client: GitHub, comment: Comment, body: str) -> Outcome:

@@ -77,6 +77,22 @@ def line_of(plan: Path, address: str) -> int:
     return next(number for number, line in enumerate(lines, 1) if f'"address": "{address}"' in line) + 4
 
 
+@pytest.mark.parametrize("report", ["checkov.xml", "checkov.sarif"])
+def test_what_checkov_wrote_of_a_plan_stands_beside_its_resources(report: str, tmp_path: Path) -> None:
+    recorded = Path(__file__).parent / "scans"
+    done = run(recorded / "dev-data.json", "--scan", recorded / report, "--json", tmp_path / "verdict.json")
+    assert done.returncode == 0
+    (stack,) = json.loads((tmp_path / "verdict.json").read_text())["stacks"]
+    assert {each["address"]: {one["rule"] for one in each["findings"]} for each in stack["changes"]} == {
+        "aws_ecs_service.web": {"CKV_AWS_333"},
+        "aws_s3_bucket.uploads": {
+            *("CKV2_AWS_6", "CKV2_AWS_61", "CKV2_AWS_62"),
+            *("CKV_AWS_18", "CKV_AWS_21", "CKV_AWS_144", "CKV_AWS_145"),
+        },
+        "aws_sqs_queue.orders": {"CKV_AWS_27"},
+    }
+
+
 def test_a_finding_of_junit_stands_beside_the_resource_it_names(plan: Path, tmp_path: Path) -> None:
     text = "\nResource: aws_s3_bucket.uploads\nFile: /dev-data.json: 0-0\nGuideline: https://docs.test/s3-18"
     scan = junit(tmp_path / "r.xml", ("[HIGH][CKV_AWS_18] Ensure access logging", "/dev-data.json", text))
@@ -174,6 +190,17 @@ def test_the_gravest_finding_comes_first_and_the_same_one_is_shown_once(plan: Pa
         "  - low `A`: `a`",
         "  - `C`: `c`",
     ]
+
+
+def test_trivys_junit_has_its_title_in_the_message(plan: Path, tmp_path: Path) -> None:
+    scan = tmp_path / "r.xml"
+    scan.write_text(
+        "<testsuites><testsuite><testcase classname='terraform' name='[HIGH] AVD-AWS-0086'>"
+        "<failure message='S3 has public ACLs'>aws_s3_bucket.logs</failure></testcase>"
+        "</testsuite></testsuites>"
+    )
+    shown = beside(comment(plan, scan), "aws_s3_bucket.logs")
+    assert "high `AVD-AWS-0086`: `S3 has public ACLs`" in shown
 
 
 def test_an_address_without_index_is_of_all_instances(tmp_path: Path) -> None:

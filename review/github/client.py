@@ -48,9 +48,13 @@ class PullRequest(_Answer):
 
 
 class Issue(_Answer):
-    """An issue. `author` is empty when the account was deleted."""
+    """An issue. `author` is empty when the account was deleted.
+
+    `pull_request` is set for a pull request, which GitHub lists as well.
+    """
 
     number: int
+    pull_request: object = None
     title: _Text = ""
     body: _Body = ""
     author: _Text = Field(default="", validation_alias=AliasPath("user", "login"))
@@ -84,9 +88,7 @@ class GitHub:
 
     def pull_request(self, number: int) -> PullRequest:
         """A pull request as it is now."""
-        call = self._call(
-            "GET", f"pulls/{number}", f"read pull request {number}", permission="pull-requests: read"
-        )
+        call = self._call("GET", f"pulls/{number}", f"read pull request {number}")
         return _read(PullRequest, self._requests.send(call).content)
 
     def comments(self, pull_request: int) -> tuple[Comment, ...]:
@@ -95,7 +97,6 @@ class GitHub:
             "GET",
             f"issues/{pull_request}/comments?per_page=100",
             f"read the comments of pull request {pull_request}",
-            permission="pull-requests: read",
         )
         found = (_read(Comment, each) for each in self._pages(call))
         return tuple(sorted(found, key=lambda each: each.id))
@@ -130,14 +131,11 @@ class GitHub:
             "GET",
             "issues?state=open&per_page=100&labels=" + quote(label, safe=""),
             "read the issues",
-            permission="issues: read",
+            of="issues",
         )
-        listed = self._pages(call)
-        # GitHub lists pull requests as well.
-        found = (
-            _read(Issue, each) for each in listed if isinstance(each, dict) and "pull_request" not in each
-        )
-        return tuple(sorted(found, key=lambda each: each.number))
+        found = (_read(Issue, each) for each in self._pages(call))
+        issues = (each for each in found if each.pull_request is None)
+        return tuple(sorted(issues, key=lambda each: each.number))
 
     def create_issue(
         self, title: str, body: str, labels: Sequence[str], is_ours: Callable[[Issue], bool]
@@ -147,7 +145,7 @@ class GitHub:
             "POST",
             "issues",
             "open an issue",
-            permission="issues: write",
+            of="issues",
             content={"title": title, "body": body, "labels": list(labels)},
         )
         return self._create(call, Issue, lambda: filter(is_ours, self.open_issues(labels[0])))
@@ -162,7 +160,7 @@ class GitHub:
         return self._patch_issue(number, f"close issue {number}", content)
 
     def _patch_issue(self, number: int, purpose: str, content: Mapping[str, Any]) -> Issue:
-        call = self._call("PATCH", f"issues/{number}", purpose, permission="issues: write", content=content)
+        call = self._call("PATCH", f"issues/{number}", purpose, of="issues", content=content)
         return _read(Issue, self._requests.send(call).content)
 
     def _call(
@@ -171,11 +169,12 @@ class GitHub:
         path: str,
         purpose: str,
         *,
-        permission: str = "pull-requests: write",
+        of: str = "pull-requests",
         content: Mapping[str, Any] | None = None,
     ) -> Call:
-        where = f"{purpose} of {self.repository}" if method == "GET" else f"{purpose} in {self.repository}"
-        return Call(method, f"repos/{self.repository}/{path}", where, permission, content)
+        where, access = ("of", "read") if method == "GET" else ("in", "write")
+        path = f"repos/{self.repository}/{path}"
+        return Call(method, path, f"{purpose} {where} {self.repository}", f"{of}: {access}", content)
 
     def _pages(self, call: Call) -> Iterator[Any]:
         for _ in range(_MAX_PAGES):

@@ -261,9 +261,12 @@ def test_an_answer_of_another_form_is_told(fake: FakeGitHub, desk: Desk, trouble
     fake.trouble.append(trouble)
     with pytest.raises(GitHubError, match="is GITHUB_API_URL right"):
         desk.client.pull_request(7)
-    fake.trouble.append(Trouble(200, {"id": 1}))
-    with pytest.raises(GitHubError, match="is GITHUB_API_URL right"):
-        desk.client.comments(7)
+    for content in ({"id": 1}, [1], [{"id": "1"}]):
+        fake.trouble.extend([Trouble(200, content)] * 2)
+        with pytest.raises(GitHubError, match="is GITHUB_API_URL right"):
+            desk.client.comments(7)
+        with pytest.raises(GitHubError, match="is GITHUB_API_URL right"):
+            desk.client.open_issues("drift")
 
 
 @pytest.mark.parametrize(

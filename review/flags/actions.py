@@ -1,55 +1,19 @@
 """What IAM actions mean to a reviewer.
 
-Source: AWS's "Service Authorization Reference" (access levels, and which actions know no resource).
+Access levels, which actions can be limited to resources, and the forms of ARNs are those of AWS's Service
+Authorization Reference: `tables/iam.json`, which `make iam-levels` writes. It is
+read when a policy is judged.
 """
 
+import json
 import re
-from typing import Final
+from collections.abc import Mapping
+from enum import IntEnum
+from functools import cache, lru_cache
+from typing import Any, Final
 
 from review.comparing.policy_changes import matches
-
-READING: Final = (
-    "batchcheck",
-    "batchget",
-    "check",
-    "decode",
-    "describe",
-    "detect",
-    "discover",
-    "estimate",
-    "filter",
-    "get",
-    "head",
-    "list",
-    "lookup",
-    "preview",
-    "query",
-    "read",
-    "scan",
-    "search",
-    "select",
-    "simulate",
-    "test",
-    "validate",
-    "view",
-)
-"""How the names of actions that change nothing begin."""
-
-WITHOUT_RESOURCE: Final = (
-    "acm:requestcertificate",
-    "cloudwatch:putmetricdata",
-    "ec2messages:*",
-    "ecs:deregistertaskdefinition",
-    "ecs:registertaskdefinition",
-    "logs:putresourcepolicy",
-    "ses:sendemail",
-    "sns:unsubscribe",
-    "ssm:updateinstanceinformation",
-    "ssmmessages:*",
-    "xray:puttelemetryrecords",
-    "xray:puttracesegments",
-)
-"""Actions that can only be allowed on `*`; there is nothing to be narrowed."""
+from review.table import TABLES
 
 DATA: Final = (
     "appconfig:getlatestconfiguration",
@@ -117,11 +81,55 @@ RAISING: Final = (
 """Actions by which whoever has them can get more than what is written down."""
 
 
-KINDLESS: Final = frozenset({"codecommit", "execute-api", "s3", "sns", "sqs"})
-"""Services in whose ARNs the name stands alone, without the kind of thing before it."""
+_WILD: Final = re.compile(r"[*?]+")
 
-_KIND_OF_ALL: Final = re.compile(r"/?[a-z0-9-]+[/:][*?]+(?:[/:].*)?|[a-z0-9-]*[*?]+.*")
-_ALL: Final = re.compile(r"[*?]+(?:[/:].*)?")
+
+class Level(IntEnum):
+    """What an action lets one do, by AWS's access levels; the greater, the graver."""
+
+    LIST = 0
+    READ = 1
+    TAGGING = 2
+    WRITE = 3
+    NOT_KNOWN = 4
+    """AWS's list has no such action, so nobody here can tell."""
+    PERMISSIONS = 5
+
+
+@lru_cache(maxsize=1)
+def _table() -> dict[str, dict[str, Any]]:
+    return dict(json.loads((TABLES / "iam.json").read_bytes()))
+
+
+@cache
+def _actions(service: str) -> Mapping[str, tuple[Level, bool]]:
+    """Returns the level of each action of a service, and whether it can be limited to resources."""
+    return {
+        f"{service}:{name}": (Level[level.upper()], not mark)
+        for said, names in _table()["actions"].get(service, {}).items()
+        for level, _, mark in [said.partition(" ")]
+        for name in names.split()
+    }
+
+
+@lru_cache(maxsize=4096)
+def _matching(pattern: str) -> frozenset[tuple[Level, bool]]:
+    """Returns what AWS says of the actions that a pattern includes; nothing if there is none."""
+    service = pattern.partition(":")[0]
+    known = _actions(service)
+    if pattern in known:
+        return frozenset({known[pattern]})
+    services = (
+        [each for each in _table()["actions"] if matches(service, each)] if "*" in service else [service]
+    )
+    return frozenset(
+        said for each in services for name, said in _actions(each).items() if matches(pattern, name)
+    )
+
+
+def level_of(action: str) -> Level:
+    """Returns the highest level among the actions that a pattern includes."""
+    return max((level for level, _ in _matching(action)), default=Level.NOT_KNOWN)
 
 
 def is_everything(action: str) -> bool:
@@ -157,10 +165,7 @@ def reads_data(action: str) -> bool:
 
 def writes(action: str) -> bool:
     """Returns whether a pattern includes an action that changes resources it could name."""
-    name = action.partition(":")[2]
-    if name.startswith(READING):
-        return False
-    return not any(matches(pattern, action) for pattern in WITHOUT_RESOURCE)
+    return any(level >= Level.TAGGING and is_limited for level, is_limited in _matching(action))
 
 
 def is_every_resource(resource: str) -> bool:
@@ -171,4 +176,13 @@ def is_every_resource(resource: str) -> bool:
     service, account, rest = parts[2], parts[4], parts[5]
     if account.strip("*?"):
         return False
-    return bool((_ALL if service in KINDLESS else _KIND_OF_ALL).fullmatch(rest))
+    forms = [
+        form for name, forms in _table()["arns"].items() if matches(service, name) for form in forms.split()
+    ]
+    kind, tail = _WILD.split(rest, 1) if _WILD.search(rest) else (rest, None)
+    # `table/*/index/x` is about every table, whatever follows; `table/app-*` about some.
+    is_kind = tail is not None and (not tail or tail[0] in "/:")
+    return any(
+        matches(rest.replace("?", "*"), form) or (is_kind and form.partition("*")[0] == kind)
+        for form in forms or ("*",)
+    )

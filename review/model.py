@@ -126,6 +126,14 @@ Path = tuple[PathKey, ...]
 
 
 @dataclass(frozen=True, slots=True)
+class Holder:
+    """Who has what an identity policy allows, such as `role web`, and whether the plan creates it."""
+
+    name: str
+    is_new: bool
+
+
+@dataclass(frozen=True, slots=True)
 class ResourceChange:
     """What a plan does to one resource instance, or with `deposed` to its previous object.
 
@@ -157,6 +165,13 @@ class ResourceChange:
     """The attributes that the configuration sets; None if the plan does not contain it."""
     findings: tuple[Finding, ...] = ()
     """What scanners found wrong with it, if they were asked; no part of the verdict."""
+    holders: tuple[Holder, ...] = ()
+    """Who has what its policy allows; empty for what is no identity policy."""
+    attached: Tree = ABSENT
+    """The policy that an attachment attaches, if it is in the plan and is there already."""
+    redacted: tuple[str, ...] | None = None
+    """Attributes of an update of which a redacted plan has the same placeholder before and after; empty if
+    no attribute shows what changes, None if nothing is redacted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,6 +242,14 @@ class Billed:
 
 
 @dataclass(frozen=True, slots=True)
+class PolicyDocument:
+    """A policy that a data source makes, UNKNOWN where only the apply knows it."""
+
+    address: str
+    policy: Document
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """One plan document.
 
@@ -252,6 +275,8 @@ class Plan:
     """Commands that the apply runs with the resources that it creates, replaces or destroys."""
     billed: tuple[Billed, ...] = ()
     """What an estimate of the cost is made from."""
+    documents: tuple[PolicyDocument, ...] = ()
+    """Policy documents that the apply reads, and whose use the plan does not tell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -348,6 +373,8 @@ class Flag:
     """The paths that force a replacement."""
     weight: int = 50
     """How grave it is, from 0 to 100."""
+    principal: str = ""
+    """Who may do more or less, such as `role web`, if that is what the flag is about."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,12 +4,15 @@ Source: AWS's IAM documentation, "Grammar of the IAM JSON policy language".
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from review.model import UNKNOWN, Document, Masked, Tree
+from review.model import UNKNOWN, Document, Masked, Special, Tree
 
 LISTS = frozenset({"Action", "NotAction", "Resource", "NotResource"})
 OF_STATEMENTS = LISTS | {"Sid", "Effect", "Principal", "NotPrincipal", "Condition"}
+LATER = "(known after apply)"
+"""An action, a resource or a principal that only the apply knows. It is like no other text."""
+
 OF_POLICIES = frozenset({"Version", "Id", "Statement"})
 
 
@@ -86,9 +89,9 @@ Condition = tuple[str, str, frozenset[str]]
 class Statement:
     """One statement of a policy. Actions are in lower case, principals such as `AWS:arn:...`.
 
-    With NotAction, NotResource or NotPrincipal the positive set is `*` and the negative one holds
-    what is left out. `hidden` says that part of the statement may not be looked at. `source` is the
-    statement in normal form, `label` its Sid or its place.
+    What is UNKNOWN is `LATER`. With NotAction, NotResource or NotPrincipal the positive set is `*` and the
+    negative one holds what is left out. `hidden` says that part of the statement may not be looked at.
+    `source` is the statement in normal form, `label` its Sid or its place.
     """
 
     label: str
@@ -102,15 +105,6 @@ class Statement:
     conditions: frozenset[Condition]
     hidden: bool
     source: dict[str, Tree]
-
-
-def replace_resources(statement: Statement, resources: frozenset[str]) -> Statement:
-    """Returns the statement with only these of its resources."""
-    said = statement.source.get("Resource")
-    if not isinstance(said, list) or not resources:
-        return statement
-    left: list[Tree] = [each for each in said if each in resources]
-    return replace(statement, source={**statement.source, "Resource": left}) if left else statement
 
 
 _PARTS = {
@@ -145,7 +139,9 @@ def told(value: Tree) -> Tree:
 
 def _together(value: Tree) -> str:
     items = value if isinstance(value, list) else [value]
-    return ", ".join(each if isinstance(each, str) else "(not known)" for each in items)
+    return ", ".join(
+        LATER if each is UNKNOWN else each if isinstance(each, str) else "(sensitive)" for each in items
+    )
 
 
 def is_policy(tree: Tree) -> bool:
@@ -213,17 +209,19 @@ def _statement_of(source: dict[str, Tree], place: str) -> Statement:
         principals=frozenset({"AWS:*"}) if not_principals else _principals_of(source.get("Principal")),
         not_principals=not_principals,
         conditions=frozenset(_conditions_of(source.get("Condition"))),
-        hidden=_is_hidden(source),
+        hidden=holds(source, Masked, Special),
         source=source,
     )
 
 
 def _texts(value: Tree) -> list[str]:
     items = value if isinstance(value, list) else [value]
-    return [item for item in items if isinstance(item, str)]
+    return [LATER if item is UNKNOWN else item for item in items if isinstance(item, str) or item is UNKNOWN]
 
 
 def _principals_of(value: Tree) -> frozenset[str]:
+    if value is UNKNOWN:
+        return frozenset({f"AWS:{LATER}"})
     if not isinstance(value, dict):
         return frozenset()
     return frozenset(_principal(kind, name) for kind, names in value.items() for name in _texts(names))
@@ -246,13 +244,14 @@ def _conditions_of(value: Tree) -> Iterator[Condition]:
                     yield operator.lower(), key.lower(), frozenset(_texts(values))
 
 
-def _is_hidden(value: Tree) -> bool:
+def holds(value: Tree, *kinds: type) -> bool:
+    """Returns whether something of these kinds is in a value; `Special` is what is not known."""
     match value:
         case dict():
-            return any(_is_hidden(item) for item in value.values())
+            return any(holds(item, *kinds) for item in value.values())
         case list():
-            return any(_is_hidden(item) for item in value)
+            return any(holds(item, *kinds) for item in value)
         case Document():
-            return _is_hidden(value.content)
+            return holds(value.content, *kinds)
         case _:
-            return value is UNKNOWN or isinstance(value, Masked)
+            return isinstance(value, kinds)

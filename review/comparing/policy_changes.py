@@ -5,7 +5,7 @@ Source: AWS's IAM documentation, "Policy evaluation logic".
 
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -17,16 +17,20 @@ from review.comparing.policies import Condition, Statement
 class Grant:
     """What a statement allows that was not allowed before.
 
-    `actions` are those, `principals` those of its principals that could not do all of it before.
-    `only_loosened`: all of it was allowed before, under a condition that is gone or is wider now.
+    `new` has the resources on which each action is new, by principal; "" is who has the policy, and "*"
+    stands for resources where the statement names none. `only_loosened`: all of it was allowed before,
+    under a condition that is gone or is wider now. `principals` could not do all of it even so.
     """
 
     statement: Statement
-    actions: frozenset[str]
+    new: Mapping[str, Mapping[str, frozenset[str]]]
     principals: frozenset[str]
     only_loosened: bool
-    resources: frozenset[str] = frozenset()
-    """Its resources on which something of it is new."""
+
+    @property
+    def actions(self) -> frozenset[str]:
+        """Returns the actions that are new for somebody."""
+        return frozenset(action for actions in self.new.values() for action in actions)
 
 
 def matches(pattern: str, text: str) -> bool:
@@ -64,11 +68,10 @@ def newly_allowed(before: Sequence[Statement], after: Sequence[Statement]) -> li
     for statement in after:
         if not statement.allow or freeze(statement.source) in same:
             continue
-        actions = frozenset(
-            action for action in statement.actions if not _allowed(known, statement, action, True)
-        )
-        if not actions:
+        new = _new(known, statement)
+        if not new:
             continue
+        actions = {action for each in new.values() for action in each}
         loosened = all(_allowed(known, statement, action, False) for action in actions)
         principals = frozenset(
             principal
@@ -79,17 +82,22 @@ def newly_allowed(before: Sequence[Statement], after: Sequence[Statement]) -> li
                 for resource in statement.resources or {"*"}
             )
         )
-        resources = frozenset(
-            resource
-            for resource in statement.resources
-            if not all(
-                _covered(known, statement, action, resource, principal, True)
-                for action in actions
-                for principal in statement.principals or {""}
-            )
-        )
-        grants.append(Grant(statement, actions, principals, loosened, resources))
+        grants.append(Grant(statement, new, principals, loosened))
     return grants
+
+
+def _new(known: Sequence[Statement], statement: Statement) -> dict[str, dict[str, frozenset[str]]]:
+    found: dict[str, dict[str, frozenset[str]]] = {}
+    for principal in sorted(statement.principals or {""}):
+        for action in sorted(statement.actions):
+            resources = frozenset(
+                resource
+                for resource in statement.resources or {"*"}
+                if not _covered(known, statement, action, resource, principal, True)
+            )
+            if resources:
+                found.setdefault(principal, {})[action] = resources
+    return found
 
 
 def denials_removed(before: Sequence[Statement], after: Sequence[Statement]) -> list[Statement]:

@@ -6,18 +6,17 @@ from dataclasses import dataclass, replace
 
 from review.flags.attachments import attachments, boundary
 from review.flags.attributes import Rows, judged
-from review.flags.deferred import TYPE, deferred_documents
 from review.flags.exposure import exposure
 from review.flags.ingress import split_ingress
 from review.flags.lifecycles import lifecycles
-from review.flags.permissions import permissions
+from review.flags.permissions import loose_documents, permissions
 from review.flags.protection import protection
 from review.flags.removals import Hints, removals
 from review.flags.services import services
 from review.flags.subject import Subject, hidden, subjects_of
 from review.flags.tasks import tasks
-from review.flags.unseen import commands, lost_marks, undone
-from review.model import ABSENT, UNKNOWN, Action, Concern, Flag, Plan, ResourceChange, Unjudged, natural
+from review.flags.unseen import commands, lost_marks, redacted, undone
+from review.model import ABSENT, Action, Concern, Flag, Masked, Plan, ResourceChange, Unjudged, natural
 from review.table import Table, default_table
 
 
@@ -46,10 +45,13 @@ def judge(stack: str, plan: Plan, table: Table | None = None) -> Judgement:
     flags += split_ingress(subjects)
     put_off = replace(plan, changes=tuple(deferred.change for deferred in plan.deferred))
     flags += [flag for subject in subjects_of(stack, put_off) for flag in removals(subject, table, hints)]
-    documents = list(deferred_documents(stack, plan, subjects))
-    if any(change.type == TYPE for change in plan.changes):
-        flags = [_judged_elsewhere(flag) for flag in flags]
-    flags += [*documents, *commands(stack, plan), *lost_marks(stack, plan), *undone(stack, plan)]
+    flags += [
+        *loose_documents(stack, plan),
+        *commands(stack, plan),
+        *lost_marks(stack, plan),
+        *redacted(stack, plan),
+        *undone(stack, plan),
+    ]
     weighed = [
         replace(each, weight=table.points[each.title]) if each.title in table.points else each
         for each in flags
@@ -61,16 +63,6 @@ def judge(stack: str, plan: Plan, table: Table | None = None) -> Judgement:
     )
 
 
-def _judged_elsewhere(flag: Flag) -> Flag:
-    """Says of a policy that is not known that its statements are judged where the apply reads them."""
-    if flag.title != "Policy not known" or flag.after is not UNKNOWN:
-        return flag
-    reason = (
-        "The apply reads its statements from policy documents, which are judged as far as they are known."
-    )
-    return replace(flag, concern=Concern.PERMISSION, title="Policy known in part", reason=reason, weight=30)
-
-
 def order(flag: Flag) -> tuple[object, ...]:
     """Returns a key that sorts flags, the gravest first."""
     return (-flag.weight, flag.concern, natural(flag.address), flag.path, flag.title)
@@ -79,8 +71,8 @@ def order(flag: Flag) -> tuple[object, ...]:
 def _lacks_values(change: ResourceChange) -> bool:
     """Returns whether an object is missing on a side where Terraform always writes one."""
     is_kept = change.action in (Action.UPDATE, Action.REPLACE)
-    return (change.before is ABSENT and is_kept) or (
-        change.after is ABSENT and (is_kept or change.action is Action.CREATE)
+    return (not isinstance(change.before, dict | Masked) and is_kept) or (
+        not isinstance(change.after, dict) and (is_kept or change.action is Action.CREATE)
     )
 
 

@@ -1,7 +1,9 @@
 """Flags attached managed policies, and permissions boundaries."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
+from review.flags.permissions import policy_flags
 from review.flags.subject import Subject, hidden
 from review.model import ABSENT, Concern, Flag, Masked, Tree, is_nothing
 
@@ -60,9 +62,11 @@ def attachments(subject: Subject) -> Iterator[Flag]:
         if isinstance(after, Masked) and after != before:
             yield subject.unknown("Attached policy not known", (key,), before, after)
         known = [] if key == "policy_arn" and _is_moved(subject) else _listed(before)
+        holders = ", ".join(each.name for each in subject.change.holders)
         for arn in _listed(after):
             if isinstance(arn, str) and arn not in known:
-                yield from _attached(subject, key, before, arn)
+                for flag in _attached(subject, key, before, arn):
+                    yield replace(flag, principal=flag.principal or holders)
 
 
 def _attached(subject: Subject, key: str, before: Tree, arn: str) -> Iterator[Flag]:
@@ -71,7 +75,9 @@ def _attached(subject: Subject, key: str, before: Tree, arn: str) -> Iterator[Fl
     is_of_aws = ":aws:policy/" in arn or ":aws:cluster-access-policy/" in arn
     if is_of_aws and name in HARMLESS:
         return
-    if not is_of_aws:
+    if subject.change.attached is not ABSENT:
+        yield from policy_flags(subject, (key,), ABSENT, subject.change.attached)
+    elif not is_of_aws:
         reason = "What this policy allows is not part of the plan, so it was not looked at."
         yield subject.flag(Concern.PERMISSION, "Policy attached", reason, (key,), former, arn)
     elif name in ADMINISTRATION:

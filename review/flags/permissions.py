@@ -7,18 +7,19 @@ from typing import Final
 
 from review.comparing.policies import (
     Statement,
+    holds,
     is_policy,
     is_readable,
-    replace_resources,
     sentence_of,
     statements_of,
 )
 from review.comparing.policy_changes import Grant, denials_removed, newly_allowed, work
+from review.flags.access import LOST, gained, lost
 from review.flags.grants import granted
 from review.flags.identities import identities
 from review.flags.principals import LIMITS_ONLY, OTHER_ACCOUNT, resource_policy, trust
 from review.flags.subject import Subject, blocks, hidden, is_about_what_stays
-from review.model import ABSENT, UNKNOWN, Concern, Document, Flag, Tree, is_nothing
+from review.model import ABSENT, UNKNOWN, Concern, Document, Flag, Holder, Masked, Plan, Tree, is_nothing
 
 POLICIES = frozenset(
     {
@@ -82,6 +83,8 @@ STANDARD: Final = frozenset(
 
 _ROOT: Final = re.compile(r"AWS:arn:aws[a-z-]*:iam::(\d{12}):root")
 
+KNOWN_IN_PART: Final = "Policy known in part"
+
 LARGEST: Final = 500_000
 """Comparisons of patterns that are done; what AWS takes needs far fewer, but for odd cases."""
 
@@ -91,6 +94,13 @@ Where = tuple[str, ...]
 def permissions(subject: Subject) -> Iterator[Flag]:
     """Flags all policies of a change, and identities that get access without one."""
     yield from identities(subject)
+    if former := _former_holder(subject):
+        yield from policy_flags(subject, ("policy",), ABSENT, subject.after.get("policy", ABSENT))
+        previous = replace(subject, change=replace(subject.change, holders=(former,)))
+        yield from lost(
+            previous, newly_allowed([], statements_of(subject.before.get("policy", ABSENT)) or [])
+        )
+        return
     for where, before, after in _policies(subject):
         if subject.stays:
             yield from policy_flags(subject, where, before, after)
@@ -110,7 +120,8 @@ def policy_flags(subject: Subject, where: Where, before: Tree, after: Tree) -> I
             yield _not_known(subject, where, before, after)
         return
     old = statements_of(before) or []
-    if any(statement.hidden for statement in new) and before != after:
+    is_partial = any(statement.hidden for statement in new) and before != after
+    if is_partial:
         yield _not_known(subject, where, before, after)
     elif not is_nothing(after) and not is_readable(after):
         reason = "Part of it is no IAM policy as it is known here, so nothing can be ruled out."
@@ -121,49 +132,75 @@ def policy_flags(subject: Subject, where: Where, before: Tree, after: Tree) -> I
         return
     yield from _denials(subject, where, old, new)
     is_new = subject.is_new and not (_is_policy_itself(subject) and is_about_what_stays(subject))
+    yield from _granted(subject, where, old, new, is_new)
+    if not is_new:
+        yield from _more_denied(subject, where, old, new)
+    if before != after and not is_partial:
+        yield from lost(subject, [each for each in newly_allowed(new, old) if not each.only_loosened])
+
+
+def _former_holder(subject: Subject) -> Holder | None:
+    """Returns the role, user or group that the change takes an inline policy from, to give it to another."""
+    kind = subject.change.type.removeprefix("aws_iam_").removesuffix("_policy")
+    before, after = subject.before.get(kind), subject.after.get(kind)
+    is_moved = isinstance(before, str) and isinstance(after, str) and before != after
+    return Holder(f"{kind} {before}", is_new=False) if is_moved else None
+
+
+def loose_documents(stack: str, plan: Plan) -> Iterator[Flag]:
+    """Flags what policy documents allow that the apply reads, and whose use the plan does not tell."""
+    changes = {change.address: change for change in plan.changes if change.is_data}
+    reason = "The plan does not tell which resource takes these statements, so who gets them is not known."
+    for each in plan.documents:
+        subject = Subject(stack, changes[each.address], {}, {}, frozenset())
+        yield subject.flag(Concern.UNKNOWN, "Use of a policy not known", reason, weight=42)
+        for flag in policy_flags(subject, ("policy",), ABSENT, each.policy):
+            if flag.title != KNOWN_IN_PART:
+                yield replace(flag, principal=flag.principal or "whoever gets it")
+
+
+def _granted(
+    subject: Subject, where: Where, old: Sequence[Statement], new: Sequence[Statement], is_new: bool
+) -> Iterator[Flag]:
+    """Flags what is newly allowed: by the rules for what is grave, and the rest by who may do it."""
     found: list[Flag] = []
+    rest: list[Grant] = []
+    holders = ", ".join(each.name for each in subject.change.holders)
     for grant in newly_allowed(old, new):
         if _is_standard(subject, grant):
             continue
         if where[-1] == TRUST:
             flags = list(trust(subject, where, grant, old, is_new))
+            services = all(each.startswith("Service:") for each in grant.statement.principals)
+            rest += [] if flags or (is_new and services) else [grant]
         elif grant.statement.principals:
             flags = list(resource_policy(subject, where, grant, old, is_new))
+            rest += _untold(grant, flags)
         else:
-            flags = list(granted(subject, where, grant, old))
-        found += flags or allowed(subject, where, grant, is_new)
+            flags = [replace(each, principal=holders) for each in granted(subject, where, grant, old)]
+            rest += _untold(grant, flags)
+        found += flags
     yield from _folded(found)
-    if before != after and not any(statement.hidden for statement in new):
-        yield from no_longer_allowed(subject, where, newly_allowed(new, old))
+    if not (is_new and subject.change.type in LIMITS_ONLY):
+        yield from gained(subject, rest, is_new)
 
 
-def allowed(subject: Subject, where: Where, grant: Grant, is_new: bool) -> Iterator[Flag]:
-    """Flags what a statement now allows and no other rule speaks of, in a sentence."""
-    statement = grant.statement
-    if subject.change.type in LIMITS_ONLY:
-        return
-    if is_new and where[-1] == TRUST and all(each.startswith("Service:") for each in statement.principals):
-        return
-    title, reason, weight = "More is allowed", "The policy allows what it did not allow before.", 46
-    if is_new:
-        title, reason, weight = "New permission", "The policy of something new allows this.", 22
-    sentence = sentence_of(replace_resources(statement, grant.resources))
-    path = (*where, "Statement", statement.label)
-    yield subject.flag(Concern.PERMISSION, title, reason, path, ABSENT, sentence, weight=weight)
-
-
-def no_longer_allowed(subject: Subject, where: Where, grants: Sequence[Grant]) -> Iterator[Flag]:
-    """Flags what a policy that stays no longer allows."""
-    if subject.change.type in LIMITS_ONLY:
-        return
-    for grant in grants:
-        if not grant.only_loosened:
-            path = (*where, "Statement", grant.statement.label)
-            reason = "Whoever needs the permission fails."
-            sentence = sentence_of(replace_resources(grant.statement, grant.resources))
-            yield subject.flag(
-                Concern.RUNTIME, "No longer allowed", reason, path, sentence, ABSENT, weight=47
-            )
+def _untold(grant: Grant, flags: Sequence[Flag]) -> Iterator[Grant]:
+    """Yields what is left of a grant without what flags tell already."""
+    told: set[str] = set()
+    for flag in flags:
+        if flag.path[-1] in ("Condition", "NotAction", "NotResource"):
+            return
+        if flag.path[-1] == "Action":
+            listed = flag.after if isinstance(flag.after, list) else [flag.after]
+            told |= {each.lower() for each in listed if isinstance(each, str)}
+    new = {
+        principal: left
+        for principal, actions in grant.new.items()
+        if (left := {action: resources for action, resources in actions.items() if action not in told})
+    }
+    if new:
+        yield replace(grant, new=new)
 
 
 def _is_standard(subject: Subject, grant: Grant) -> bool:
@@ -204,8 +241,11 @@ def _folded(flags: Sequence[Flag]) -> Iterator[Flag]:
 
 def _not_known(subject: Subject, where: Where, before: Tree, after: Tree) -> Flag:
     reason = "What the policy allows is known only after the apply, so nothing can be ruled out."
-    if after is not UNKNOWN:
+    if holds(after, Masked):
         reason = "Part of the policy is sensitive and was not looked at, so nothing can be ruled out."
+    elif after is not UNKNOWN and (statements_of(after) or ()) != ():
+        reason = "The apply reads the rest; what is known of it is judged."
+        return subject.flag(Concern.PERMISSION, KNOWN_IN_PART, reason, where, weight=30)
     return subject.flag(Concern.UNKNOWN, "Policy not known", reason, where, before, after)
 
 
@@ -257,6 +297,18 @@ def _is_silent(subject: Subject, where: Where) -> bool:
     return (subject.change.type, where[0]) in SILENT_WHEN_NEW or (
         written is not None and where[0] not in written
     )
+
+
+def _more_denied(
+    subject: Subject, where: Where, old: Sequence[Statement], new: Sequence[Statement]
+) -> Iterator[Flag]:
+    for statement in denials_removed(new, old):
+        path = (*where, "Statement", statement.label)
+        reason = "Whoever needs the permission fails."
+        flag = subject.flag(
+            Concern.RUNTIME, "More is denied", reason, path, ABSENT, sentence_of(statement), weight=LOST
+        )
+        yield replace(flag, principal=", ".join(each.name for each in subject.change.holders))
 
 
 def _denials(

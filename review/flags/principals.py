@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from review.comparing.policies import Condition, Statement
+from review.comparing.policies import LATER, Condition, Statement
 from review.comparing.policy_changes import Grant, matches
 from review.flags.grants import exclusion, loosened, whole_services
 from review.flags.limits import is_public, is_within
@@ -61,9 +61,7 @@ def trust(
         yield subject.flag(Concern.PERMISSION, "Role open to another account", reason, path, ABSENT, foreign)
     if is_new or is_public(statement):
         return
-    if grant.principals and _are_known(grant, old):
-        yield _more_actions(subject, path, grant)
-    elif grant.principals:
+    if grant.principals and not _are_known(grant, old):
         reason = "Another principal may now take on the role."
         yield _other_principal(subject, path, "Trust widened", reason, grant, old)
     elif grant.only_loosened:
@@ -94,9 +92,7 @@ def resource_policy(
         return
     if statement.not_actions or statement.not_resources:
         yield exclusion(subject, where, statement)
-    elif grant.principals and _are_known(grant, old):
-        yield _more_actions(subject, path, grant)
-    elif grant.principals:
+    elif grant.principals and not _are_known(grant, old):
         reason = "The policy now allows something to a principal that it did not name."
         yield _other_principal(subject, path, "Access for another principal", reason, grant, old)
     elif grant.only_loosened:
@@ -166,24 +162,10 @@ def _foreign(subject: Subject, grant: Grant) -> Tree:
         principal
         for principal in grant.principals or statement.principals
         if principal.startswith(("AWS:", "CanonicalUser:")) and not principal.startswith(_CLOUDFRONT)
+        if principal != f"AWS:{LATER}"
         if not ((match := _AWS_ACCOUNT.match(principal)) and match[1] in subject.accounts)
     }
     return _names(frozenset(found)) if found else None
-
-
-def _more_actions(subject: Subject, path: Where, grant: Grant) -> Flag:
-    """Builds the flag for principals that were named before and get more actions."""
-    said = grant.statement.source.get("Action", ABSENT)
-    if isinstance(said, list):
-        said = [each for each in said if isinstance(each, str) and each.lower() in grant.actions] or said
-    return subject.flag(
-        Concern.PERMISSION,
-        "More actions for a principal",
-        "The policy now allows something more to a principal that it named before.",
-        (*path, "Action"),
-        ABSENT,
-        said[0] if isinstance(said, list) and len(said) == 1 else said,
-    )
 
 
 def _are_known(grant: Grant, old: Sequence[Statement]) -> bool:

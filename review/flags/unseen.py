@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from review.comparing.differences import differences
-from review.model import ABSENT, Concern, Flag, Plan
+from review.model import ABSENT, Concern, Flag, Plan, Tree
 
 
 def commands(stack: str, plan: Plan) -> Iterator[Flag]:
@@ -31,6 +31,20 @@ def lost_marks(stack: str, plan: Plan) -> Iterator[Flag]:
         if output.no_longer_sensitive:
             address = f"output.{output.name}"
             yield Flag(Concern.EXPOSURE, stack, address, title, reason, (), ABSENT, ABSENT)
+
+
+def redacted(stack: str, plan: Plan) -> Iterator[Flag]:
+    """Flags updates of which a redacted plan does not show what changes."""
+    title = "Changed, but the plan was redacted"
+    for change in plan.changes:
+        if change.redacted is not None:
+            reason = "The same placeholder stands on both sides, so nobody can see here whether it changes."
+            if not change.redacted:
+                reason = (
+                    "Terraform updates it, but both sides are the same here, so nobody can see what changes."
+                )
+            named: Tree = ", ".join(change.redacted) or ABSENT
+            yield Flag(Concern.OTHER, stack, change.address, title, reason, (), ABSENT, named, weight=45)
 
 
 def undone(stack: str, plan: Plan) -> Iterator[Flag]:

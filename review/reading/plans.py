@@ -7,6 +7,7 @@ readers to ignore names that it does not list.
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from review.model import (
@@ -28,7 +29,11 @@ from review.reading.billed import billed_of
 from review.reading.canonical import changes_hash
 from review.reading.documents import not_a_plan
 from review.reading.drift import is_drift, is_relevant, relevant_paths
+from review.reading.holders import Holders
 from review.reading.masking import either, has_mark, tree_of, trees_of
+from review.reading.policy_documents import with_documents
+from review.reading.redaction import redacted_in
+from review.reading.references import References
 from review.reading.secret_detection import REDACTED, redact
 from review.reading.structure import (
     PlanError,
@@ -70,13 +75,18 @@ def plan_of(document: Mapping[str, Any], sha256: str) -> Plan:
     entries = objects_in(document, "resource_changes")
     names = _Names()
     written = _written(document)
-    changes = []
+    references = References(document)
+    holders = Holders(document, references)
+    found = []
     changed = set()
     for item, place in _entries(entries):
         address = text_in(item, "address", place)
         if change := _change(item, place, names, written.get(bare(address))):
-            changes.append(change)
+            if of := holders.of(address):
+                change = replace(change, holders=of, attached=holders.attached(address))
+            found.append((address, change))
             changed.add(address)
+    changes, documents = with_documents(found, references)
     drift, other_drift = _drift(document, names, frozenset(changed))
     deferred_actions = [
         (f"{place}.action_invocation", object_in(item.get("action_invocation"), f"{place}.action_invocation"))
@@ -97,6 +107,7 @@ def plan_of(document: Mapping[str, Any], sha256: str) -> Plan:
         other_drift=other_drift,
         provisioners=provisioners_of(document),
         billed=billed_of(document, names.shown),
+        documents=documents,
     )
 
 
@@ -165,6 +176,7 @@ def _change(
         keeps_former=actions == CREATES_AND_FORGETS,
         no_longer_sensitive=tuple((redact(key),) for key in unmarked),
         written=written,
+        redacted=redacted_in(change) if action is Action.UPDATE else None,
     )
 
 

@@ -21,6 +21,9 @@ SYMBOLS: Final = ((80, "🔴"), (60, "🟠"), (40, "🟡"), (0, "⚪"))
 OPEN: Final = 3
 """Places of a point that are not folded."""
 
+LONG: Final = 500
+"""Characters of what somebody may do."""
+
 _HASH: Final = re.compile(
     r"@?(?:sha256:)?\b(?:[0-9a-fA-F]{40}|[0-9a-fA-F]{64}|[A-Za-z0-9+/]{43}=)(?![0-9A-Za-z])"
 )
@@ -89,10 +92,16 @@ def points(review: Review) -> list[Point]:
 
 
 def _point(flags: Sequence[Flag], table: Table, with_stack: bool) -> Point:
+    through: dict[tuple[str, str], dict[str, None]] = {}
+    for flag in flags:
+        through.setdefault((flag.stack, flag.principal), {})[code(flag.address)] = None
     said: dict[str, list[str]] = {}
     for flag in flags:
-        address = f"{code(flag.address)} in {code(flag.stack)}" if with_stack else code(flag.address)
-        said.setdefault(address, []).append(_values(flag, table))
+        place = code(flag.address)
+        if flag.principal:
+            place = f"{code(flag.principal)} ({_folded([*through[flag.stack, flag.principal]], ', ')})"
+        place = f"{place} in {code(flag.stack)}" if with_stack else place
+        said.setdefault(place, []).append(_values(flag, table))
     return Point(tuple(flags), said)
 
 
@@ -136,7 +145,7 @@ def _values(flag: Flag, table: Table) -> str:
         return name
     unit = f" {table.units[last]}" if last in table.units else ""
     if ABSENT in (before, after):
-        said = code(_words(after if before is ABSENT else before))
+        said = code(_words(after if before is ABSENT else before, LONG if flag.principal else INLINE))
         gone = "" if before is ABSENT else "was "
         return f"{name} {gone}{said}{unit}".strip()
     old, new = _pair(before, after)
@@ -152,9 +161,9 @@ def _pair(before: Tree, after: Tree) -> tuple[str, str]:
     return _bare(former, old), _bare(now, new)
 
 
-def _words(value: Tree) -> str:
+def _words(value: Tree, limit: int) -> str:
     plain = _plain(value)
-    return clip(visible(plain), 0, INLINE) if isinstance(plain, str) else show(plain, INLINE)
+    return clip(visible(plain), 0, limit) if isinstance(plain, str) else show(plain, limit)
 
 
 def _bare(text: str, value: Tree) -> str:

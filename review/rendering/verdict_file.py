@@ -84,6 +84,7 @@ def _flag_json(flag: Flag) -> dict[str, object]:
         "title": flag.title,
         "reason": flag.reason,
         "address": flag.address,
+        "principal": flag.principal,
         "path": list(flag.path),
         "forced_by": list(flag.forced_by),
         "before": before,

@@ -83,6 +83,7 @@ BROAD = frozenset(
         "Container settings changed",
         "Larger tasks",
         "More is allowed",
+        "More is denied",
         "Capacity raised",
         "Moved",
         "New permission",

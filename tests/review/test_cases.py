@@ -20,8 +20,15 @@ EXPECTED: dict[str, tuple[Verdict, list[str]]] = {
     "database-group-removed": (REVIEW, ["Security groups changed"]),
     "database-password": (REVIEW, ["Password changed"]),
     "database-smaller": (REVIEW, ["Size changed", "Applied at once"]),
-    "deferred-document-narrow": (REVIEW, ["Policy known in part", "Policy document"]),
-    "deferred-document-wide": (REVIEW, ["Every action allowed", "Policy known in part", "Policy document"]),
+    # Without the configuration, no one can tell that the role has the document.
+    "deferred-document-narrow": (
+        REVIEW,
+        ["Policy not known", "Use of a policy not known", "New permission"],
+    ),
+    "deferred-document-wide": (
+        REVIEW,
+        ["Every action allowed", "Policy not known", "Use of a policy not known"],
+    ),
     "deletions-of-many-types": (
         RED,
         [
@@ -56,6 +63,20 @@ EXPECTED: dict[str, tuple[Verdict, list[str]]] = {
     "deletions-say-what-goes": (
         RED,
         ["Route deleted", "IAM role policy deleted", "Security group rule deleted"],
+    ),
+    "documents-read-by-the-apply": (
+        REVIEW,
+        [
+            "Every action allowed",
+            "Every resource can be changed",
+            "Access for another account",
+            "Role open to another account",
+            "More is allowed",
+            "Policy not known",
+            "Use of a policy not known",
+            "3 New permission",
+            "4 Policy known in part",
+        ],
     ),
     "drift-undone": (REVIEW, ["Undoes a change made outside of Terraform", "Rule changed"]),
     "drift-without-address": (REVIEW, []),
@@ -137,13 +158,27 @@ def test_every_case_is_expected() -> None:
 @pytest.mark.parametrize(
     ("case", "words"),
     [
-        ("policy-covers-another-bucket", "`Allow s3:DeleteObject, s3:GetObject on arn:aws:s3:::payroll/*`"),
+        ("policy-covers-another-bucket", "`role r` (`aws_iam_role_policy.x`)"),
+        ("policy-covers-another-bucket", "`write: s3:DeleteObject on arn:aws:s3:::payroll/*`"),
+        ("policy-covers-another-bucket", "`read: s3:GetObject on arn:aws:s3:::payroll/*`"),
+        ("documents-read-by-the-apply", "`*` \u00b7 `role aws_iam_role.job` (`aws_iam_policy.job`)"),
+        ("documents-read-by-the-apply", "`role web` (`aws_iam_role_policy.web`)"),
+        (
+            "documents-read-by-the-apply",
+            "`permissions: s3:PutBucketPolicy on (known after apply) under a condition`",
+        ),
+        ("documents-read-by-the-apply", "`no action that AWS lists: s3:Lst on (known after apply)"),
+        (
+            "documents-read-by-the-apply",
+            "`account 666666666666` (`module.queue.aws_sqs_queue_policy.it`): `write: sqs:SendMessage",
+        ),
+        ("documents-read-by-the-apply", "`whoever gets it` (`data.aws_iam_policy_document.loose`)"),
         ("fewer-tasks", "tasks `4` \u2192 `1`"),
         ("database-smaller", "class `db.r6g.2xlarge` \u2192 `db.t4g.micro`"),
         ("deletions-say-what-goes", "destination_cidr_block 10.9.0.0/16, vpc_peering_connection_id pcx-1"),
         ("deletions-say-what-goes", "from_port 5432, to_port 5432, source_security_group_id sg-app"),
         ("deletions-say-what-goes", "Allow s3:ListBucket on arn:aws:s3:::a"),
-        ("deferred-document-narrow", "`Allow s3:GetObject on arn:aws:s3:::b/*`"),
+        ("deferred-document-narrow", "`read: s3:GetObject on (known after apply), arn:aws:s3:::b/*`"),
         ("index-shifted", "an index has shifted"),
         ("renamed-without-moved", "a `moved` block would keep this one"),
         ("unknown-types", "- `google_project_iam_member`: `member`, `role`"),

@@ -168,8 +168,13 @@ def test_a_named_resource_is_not_every_one(resource: str) -> None:
 def test_a_principal_that_gets_more_actions_is_shown_with_these() -> None:
     one = statement(FOREIGN, Action="s3:GetObject", Sid="S")
     more = statement(FOREIGN, Action=["s3:GetObject", "s3:PutObject"], Sid="S")
-    (flag,) = flags(change("aws_s3_bucket_policy", {"policy": policy(one)}, {"policy": policy(more)}))
-    assert (flag.title, flag.after) == ("More actions for a principal", "s3:PutObject")
+    moved = change("aws_s3_bucket_policy", {"policy": policy(one)}, {"policy": policy(more)})
+    (flag,) = flags_of("dev-service", plan([moved]))
+    assert (flag.title, flag.after, flag.principal) == (
+        "More is allowed",
+        "write: s3:PutObject on arn:aws:s3:::b/*",
+        "account 666666666666",
+    )
 
 
 def test_a_new_role_that_trusts_another_account_is_flagged() -> None:

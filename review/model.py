@@ -127,7 +127,10 @@ Path = tuple[PathKey, ...]
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """Who has what an identity policy allows, such as `role web`, and whether the plan creates it."""
+    """Who has what an identity policy allows, such as `role web`, and whether the plan creates it.
+
+    Without a name, the plan does not tell who that is.
+    """
 
     name: str
     is_new: bool

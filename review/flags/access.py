@@ -79,6 +79,11 @@ def _holders(subject: Subject, principal: str, is_new: bool) -> tuple[Holder, ..
     return subject.change.holders or (Holder("", is_new),)
 
 
+def named(subject: Subject) -> str:
+    """Names who has the policy of a change; empty if the plan does not tell."""
+    return ", ".join(each.name for each in subject.change.holders if each.name)
+
+
 def name_of(principal: str, own: frozenset[str]) -> str:
     """Returns a principal as a reader knows it: `role web` of one's own account, another by its ARN."""
     if principal == "AWS:*":

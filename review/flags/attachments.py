@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
+from review.flags.access import named
 from review.flags.permissions import policy_flags
 from review.flags.subject import Subject, hidden
 from review.model import ABSENT, Concern, Flag, Masked, Tree, is_nothing
@@ -62,7 +63,7 @@ def attachments(subject: Subject) -> Iterator[Flag]:
         if isinstance(after, Masked) and after != before:
             yield subject.unknown("Attached policy not known", (key,), before, after)
         known = [] if key == "policy_arn" and _is_moved(subject) else _listed(before)
-        holders = ", ".join(each.name for each in subject.change.holders)
+        holders = named(subject)
         for arn in _listed(after):
             if isinstance(arn, str) and arn not in known:
                 for flag in _attached(subject, key, before, arn):

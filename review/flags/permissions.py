@@ -14,12 +14,24 @@ from review.comparing.policies import (
     statements_of,
 )
 from review.comparing.policy_changes import Grant, denials_removed, newly_allowed, work
-from review.flags.access import LOST, gained, lost
+from review.flags.access import LOST, gained, lost, named
 from review.flags.grants import granted
 from review.flags.identities import identities
 from review.flags.principals import LIMITS_ONLY, OTHER_ACCOUNT, resource_policy, trust
 from review.flags.subject import Subject, blocks, hidden, is_about_what_stays
-from review.model import ABSENT, UNKNOWN, Concern, Document, Flag, Holder, Masked, Plan, Tree, is_nothing
+from review.model import (
+    ABSENT,
+    UNKNOWN,
+    Action,
+    Concern,
+    Document,
+    Flag,
+    Holder,
+    Masked,
+    Plan,
+    Tree,
+    is_nothing,
+)
 
 POLICIES = frozenset(
     {
@@ -133,7 +145,7 @@ def policy_flags(subject: Subject, where: Where, before: Tree, after: Tree) -> I
     yield from _denials(subject, where, old, new)
     is_new = subject.is_new and not (_is_policy_itself(subject) and is_about_what_stays(subject))
     yield from _granted(subject, where, old, new, is_new)
-    if not is_new:
+    if not is_new and subject.change.action is not Action.REPLACE:
         yield from _more_denied(subject, where, old, new)
     if before != after and not is_partial:
         yield from lost(subject, [each for each in newly_allowed(new, old) if not each.only_loosened])
@@ -165,7 +177,7 @@ def _granted(
     """Flags what is newly allowed: by the rules for what is grave, and the rest by who may do it."""
     found: list[Flag] = []
     rest: list[Grant] = []
-    holders = ", ".join(each.name for each in subject.change.holders)
+    holders = named(subject)
     for grant in newly_allowed(old, new):
         if _is_standard(subject, grant):
             continue
@@ -308,7 +320,7 @@ def _more_denied(
         flag = subject.flag(
             Concern.RUNTIME, "More is denied", reason, path, ABSENT, sentence_of(statement), weight=LOST
         )
-        yield replace(flag, principal=", ".join(each.name for each in subject.change.holders))
+        yield replace(flag, principal=named(subject))
 
 
 def _denials(

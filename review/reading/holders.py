@@ -98,16 +98,16 @@ class Holders:
             if key == "name" and not names:
                 yield Holder(f"{kind} {redact(entry.address)}", entry.is_new)
             elif UNKNOWN in listed or (key == kind and not names):
-                yield from self._referred_to(entry, key, kind)
+                yield from self._referred_to(entry, key)
 
-    def _referred_to(self, entry: _Entry, key: str, kind: str) -> Iterator[Holder]:
+    def _referred_to(self, entry: _Entry, key: str) -> Iterator[Holder]:
         """Yields the identities that an attribute refers to, whose names are known only after the apply."""
         targets = self._references.of(entry.address, (key,)).targets
         found = [self._entries[each] for each in targets if each in self._entries]
         for each in found:
             yield from self._holders(each)
         if not found:
-            yield Holder(f"a {kind} that the plan does not name", is_new=False)
+            yield Holder("", is_new=False)
 
 
 def _entries(document: Mapping[str, Any]) -> Iterator[_Entry]:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from review.flags.access import named
 from review.flags.permissions import policy_flags
 from review.flags.subject import Subject, hidden
-from review.model import ABSENT, Concern, Flag, Masked, Tree, is_nothing
+from review.model import ABSENT, UNKNOWN, Concern, Flag, Masked, Tree, is_nothing
 
 ATTRIBUTES = ("policy_arn", "managed_policy_arn", "managed_policy_arns", "policy_arns")
 
@@ -60,14 +60,26 @@ def attachments(subject: Subject) -> Iterator[Flag]:
         return
     for key in ATTRIBUTES:
         before, after = subject.before.get(key, ABSENT), subject.after.get(key, ABSENT)
-        if isinstance(after, Masked) and after != before:
+        is_unknown = after is UNKNOWN and not is_nothing(before) and key.endswith("s")
+        if (isinstance(after, Masked) and after != before) or is_unknown:
             yield subject.unknown("Attached policy not known", (key,), before, after)
+            continue
+        yield from _detached(subject, key, before, after)
         known = [] if key == "policy_arn" and _is_moved(subject) else _listed(before)
         holders = named(subject)
         for arn in _listed(after):
             if isinstance(arn, str) and arn not in known:
                 for flag in _attached(subject, key, before, arn):
                     yield replace(flag, principal=flag.principal or holders)
+
+
+def _detached(subject: Subject, key: str, before: Tree, after: Tree) -> Iterator[Flag]:
+    """Flags policies that a list no longer has; the attachment of a single one is deleted or replaced."""
+    for arn in before if isinstance(before, list) else []:
+        if isinstance(arn, str) and arn not in _listed(after):
+            reason = "What the policy allows is no longer allowed."
+            flag = subject.flag(Concern.RUNTIME, "Policy detached", reason, (key,), arn, weight=56)
+            yield replace(flag, principal=named(subject))
 
 
 def _attached(subject: Subject, key: str, before: Tree, arn: str) -> Iterator[Flag]:

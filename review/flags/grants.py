@@ -6,6 +6,7 @@ from typing import Final
 from review.comparing.policies import Condition, Statement
 from review.comparing.policy_changes import Grant
 from review.flags import actions as acts
+from review.flags.access import LOST
 from review.flags.limits import NAMING
 from review.flags.subject import Subject
 from review.model import ABSENT, Concern, Flag, Tree
@@ -89,6 +90,21 @@ def loosened(subject: Subject, where: Where, statement: Statement, old: Sequence
         (*where, "Statement", statement.label, "Condition"),
         former.source.get("Condition", ABSENT) if former else ABSENT,
         statement.source.get("Condition", ABSENT),
+    )
+
+
+def tightened(subject: Subject, where: Where, grant: Grant, new: Sequence[Statement]) -> Flag:
+    """Builds the flag for what is allowed under a stronger condition than before."""
+    statement = grant.statement
+    now = next((other for other in new if other.label == statement.label), None)
+    return subject.flag(
+        Concern.RUNTIME,
+        "Condition tightened",
+        "Whoever does not meet the condition fails.",
+        (*where, "Statement", statement.label, "Condition"),
+        statement.source.get("Condition", ABSENT),
+        now.source.get("Condition", ABSENT) if now else ABSENT,
+        weight=LOST,
     )
 
 

@@ -15,7 +15,7 @@ from review.comparing.policies import (
 )
 from review.comparing.policy_changes import Grant, denials_removed, newly_allowed, work
 from review.flags.access import LOST, gained, lost, named
-from review.flags.grants import granted
+from review.flags.grants import granted, tightened
 from review.flags.identities import identities
 from review.flags.principals import LIMITS_ONLY, OTHER_ACCOUNT, resource_policy, trust
 from review.flags.subject import Subject, blocks, hidden, is_about_what_stays
@@ -144,11 +144,17 @@ def policy_flags(subject: Subject, where: Where, before: Tree, after: Tree) -> I
         return
     yield from _denials(subject, where, old, new)
     is_new = subject.is_new and not (_is_policy_itself(subject) and is_about_what_stays(subject))
-    yield from _granted(subject, where, old, new, is_new)
+    more = newly_allowed(old, new)
+    yield from _granted(subject, where, more, old, is_new)
     if not is_new and subject.change.action is not Action.REPLACE:
         yield from _more_denied(subject, where, old, new)
     if before != after and not is_partial:
-        yield from lost(subject, [each for each in newly_allowed(new, old) if not each.only_loosened])
+        less = newly_allowed(new, old)
+        yield from lost(subject, [each for each in less if not each.only_loosened])
+        # A statement that is both is shown once, as what it now allows.
+        told = {each.statement.label for each in more}
+        narrowed = [each for each in less if each.only_loosened and each.statement.label not in told]
+        yield from (tightened(subject, where, each, new) for each in narrowed)
 
 
 def _former_holder(subject: Subject) -> Holder | None:
@@ -172,13 +178,13 @@ def loose_documents(stack: str, plan: Plan) -> Iterator[Flag]:
 
 
 def _granted(
-    subject: Subject, where: Where, old: Sequence[Statement], new: Sequence[Statement], is_new: bool
+    subject: Subject, where: Where, grants: Sequence[Grant], old: Sequence[Statement], is_new: bool
 ) -> Iterator[Flag]:
     """Flags what is newly allowed: by the rules for what is grave, and the rest by who may do it."""
     found: list[Flag] = []
     rest: list[Grant] = []
     holders = named(subject)
-    for grant in newly_allowed(old, new):
+    for grant in grants:
         if _is_standard(subject, grant):
             continue
         if where[-1] == TRUST:
@@ -252,13 +258,16 @@ def _folded(flags: Sequence[Flag]) -> Iterator[Flag]:
 
 
 def _not_known(subject: Subject, where: Where, before: Tree, after: Tree) -> Flag:
+    who = "" if where[-1] == TRUST else named(subject)
     reason = "What the policy allows is known only after the apply, so nothing can be ruled out."
     if holds(after, Masked):
         reason = "Part of the policy is sensitive and was not looked at, so nothing can be ruled out."
-    elif after is not UNKNOWN and (statements_of(after) or ()) != ():
+    elif after is not UNKNOWN and statements_of(after):
         reason = "The apply reads the rest; what is known of it is judged."
-        return subject.flag(Concern.PERMISSION, KNOWN_IN_PART, reason, where, weight=30)
-    return subject.flag(Concern.UNKNOWN, "Policy not known", reason, where, before, after)
+        flag = subject.flag(Concern.PERMISSION, KNOWN_IN_PART, reason, where, weight=30)
+        return replace(flag, principal=who)
+    flag = subject.flag(Concern.UNKNOWN, "Policy not known", reason, where, before, after)
+    return replace(flag, principal=who)
 
 
 def _policies(subject: Subject) -> Iterator[tuple[Where, Tree, Tree]]:

@@ -85,6 +85,7 @@ BROAD = frozenset(
         "More is allowed",
         "More is denied",
         "Capacity raised",
+        "Condition tightened",
         "Moved",
         "New permission",
         "No longer allowed",

@@ -11,7 +11,7 @@ from review.comparing.policies import statements_of
 from review.comparing.policy_changes import denials_removed, newly_allowed
 from review.flags import judge
 from review.flags.permissions import STANDARD
-from review.model import ABSENT, Concern, Flag, Holder, ResourceChange, Stack, Tree
+from review.model import ABSENT, UNKNOWN, Concern, Flag, Holder, ResourceChange, Stack, Tree
 from review.table import default_table
 from review.verdicts import verdict_of
 from tests.review.flagging import allow, change, flags_of, plan, policy
@@ -162,6 +162,27 @@ def test_a_deny_that_is_added_is_told() -> None:
     assert told(given_to(WEB, before=before, after=after)) == [
         ("More is denied", "role web", "Deny s3:* on *")
     ]
+
+
+def test_a_condition_that_is_added_is_told() -> None:
+    condition = {"StringEquals": {"aws:SourceVpc": "vpc-1"}}
+    before = role_policy(allow("s3:GetObject", Sid="S"))
+    after = role_policy(allow("s3:GetObject", Sid="S", Condition=condition))
+    (flag,) = flags_of("dev-service", plan([given_to(WEB, before=before, after=after)]))
+    assert (flag.title, flag.before) == ("Condition tightened", ABSENT)
+    assert flag.after == {"StringEquals": {"aws:SourceVpc": ["vpc-1"]}}
+
+
+def test_a_policy_that_a_role_loses_from_its_list_is_told() -> None:
+    def role(*arns: Tree) -> dict[str, Tree]:
+        return {"name": "web", "managed_policy_arns": [*arns]}
+
+    changed = replace(change("aws_iam_role", role("a", "b"), role("a")), holders=(WEB,))
+    (flag,) = flags_of("dev-service", plan([changed]))
+    assert (flag.title, flag.principal, flag.before) == ("Policy detached", "role web", "b")
+    hidden: dict[str, Tree] = {"name": "web", "managed_policy_arns": UNKNOWN}
+    (flag,) = flags_of("dev-service", plan([change("aws_iam_role", role("a"), hidden)]))
+    assert flag.title == "Attached policy not known"
 
 
 def test_an_endpoint_that_lets_more_or_less_through_is_told() -> None:

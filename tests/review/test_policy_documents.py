@@ -215,7 +215,7 @@ def test_a_document_whose_use_the_plan_does_not_tell_is_a_point_of_its_own() -> 
     found = judge("dev-service", plan).flags
     assert [(flag.title, flag.address, flag.principal) for flag in found] == [
         ("Every action allowed", f"data.{DOCUMENT}.a", "whoever gets it"),
-        ("Policy not known", "aws_iam_role_policy.web", ""),
+        ("Policy not known", "aws_iam_role_policy.web", "role web"),
         ("Use of a policy not known", f"data.{DOCUMENT}.a", ""),
     ]
 

@@ -21,15 +21,7 @@ _HOLDERS: Final[Mapping[str, tuple[tuple[str, str], ...]]] = {
 }
 """The attributes by which a type names who has the policy, and what kind of identity that is."""
 
-_READ: Final = (
-    "arn",
-    "name",
-    "policy",
-    "policy_arn",
-    "managed_policy_arns",
-    *_KINDS,
-    *(f"{kind}s" for kind in _KINDS),
-)
+_READ: Final = ("arn", "name", "policy_arn", "managed_policy_arns", *_KINDS, *(f"{kind}s" for kind in _KINDS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,9 +110,10 @@ def _entries(document: Mapping[str, Any]) -> Iterator[_Entry]:
         if type_ not in _HOLDERS or not isinstance(after, Mapping) or text_in(item, "deposed", place):
             continue
         marks = either(change.get("before_sensitive"), change.get("after_sensitive"))
+        read = (*_READ, "policy") if type_ == _POLICY else _READ
         values = tree_of(
             *(
-                {key: each[key] for key in _READ if key in each} if isinstance(each, Mapping) else each
+                {key: each[key] for key in read if key in each} if isinstance(each, dict) else each
                 for each in (after, marks, change.get("after_unknown"))
             )
         )

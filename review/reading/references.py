@@ -11,7 +11,12 @@ from typing import Any, Final
 from review.model import Path
 from review.reading.structure import bare, indices_of, modules_in, object_in, objects_in, text_in
 
-_RESOURCE: Final = re.compile(r"(?:data\.)?[A-Za-z][\w-]*\.[\w-]+")
+_KEY: Final = r"\[(?:\"(?:[^\"\\]|\\.)*\"|\d+)\]"
+_RESOURCE: Final = re.compile(rf"(?:data\.)?[A-Za-z][\w-]*\.[\w-]+(?:{_KEY})?")
+_OUTPUT: Final = re.compile(rf"module\.([\w-]+)({_KEY})?\.([\w-]+)")
+_STEP: Final = re.compile(rf"([^.\[]+)({_KEY})?")
+_CALL: Final = re.compile(rf"module\.[\w-]+(?:{_KEY})?\.")
+_MODULES: Final = re.compile(rf"(?:{_CALL.pattern})*")
 _ASIDE: Final = ("count.", "each.key", "path.", "self.", "terraform.")
 """References that lead to no resource."""
 
@@ -23,8 +28,8 @@ _DEPTH: Final = 32
 class Followed:
     """The resources and data sources that a value comes from, by address.
 
-    Of several instances, it is that of the same index, or may be each of them. `complete` says whether that
-    is all of it: a plan does not say what a local is.
+    Of several instances, it is that of the reference's index, or that of the resource's own, or else may be
+    each of them. `complete` says whether that is all of it: a plan does not say what a local is.
     """
 
     targets: tuple[str, ...]
@@ -50,10 +55,10 @@ class References:
 
     def of(self, address: str, path: Path) -> Followed:
         """Follows the attribute at a path of a resource."""
-        prefix, resource = self._resources.get(bare(address), ("", {}))
+        _, resource = self._resources.get(bare(address), ("", {}))
         expression: Any = resource.get("expressions")
         for key in path:
-            if isinstance(expression, Mapping) and isinstance(key, str):
+            if isinstance(expression, dict) and isinstance(key, str):
                 expression = expression.get(key)
             elif isinstance(expression, list) and isinstance(key, int) and key < len(expression):
                 expression = expression[key]
@@ -61,58 +66,73 @@ class References:
                 expression = None
         if expression is None:
             return Followed((), complete=False)
+        match = _MODULES.match(address)
+        prefix = match[0] if match else ""
         found = set(self._followed(prefix, expression, resource.get("for_each_expression"), _DEPTH))
-        targets = {each for target in found - {""} for each in self._of_index(target, address)}
+        targets = {each for target in found - {""} for each in self._instances_of(target, address)}
         return Followed(tuple(sorted(targets)), complete="" not in found)
 
-    def _of_index(self, target: str, address: str) -> list[str]:
-        instances = self._instances.get(target, [target])
-        index = indices_of(address)
-        return [each for each in instances if indices_of(each) == index] or instances
+    def _instances_of(self, target: str, address: str) -> list[str]:
+        """Returns the instances that a target stands for: without an index, that of the user's, or all."""
+        steps = (re.escape(name) + (re.escape(key) or f"(?:{_KEY})?") for name, key in _STEP.findall(target))
+        pattern = re.compile(r"\.".join(steps))
+        found = [each for each in self._instances.get(bare(target), ()) if pattern.fullmatch(each)]
+        own = indices_of(address)
+        return [each for each in found if indices_of(each) == own] or found or [target]
 
     def _followed(self, prefix: str, expression: Any, each: Any, depth: int) -> Iterator[str]:
-        """Yields addresses, and "" for each reference that cannot be followed."""
+        """Yields addresses, and "" for each reference that cannot be followed.
+
+        Each has the indices that are known: those of the module that refers, and those of the reference.
+        """
         for reference in _references(expression):
-            name = bare(reference)
-            first, _, rest = name.partition(".")
+            first, _, rest = reference.partition(".")
             if not depth or first == "local":
                 yield ""
-            elif name == "each.value":
+            elif reference.startswith("each.value"):
                 yield from self._followed(prefix, each, None, depth - 1)
-            elif name.startswith(_ASIDE) or (first == "module" and "." not in rest):
+            elif reference.startswith(_ASIDE):
                 continue
             elif first == "var":
-                yield from self._variable(prefix, rest.split(".")[0], depth)
+                yield from self._variable(prefix, bare(rest).partition(".")[0], depth)
             elif first == "module":
-                module, name = rest.split(".")[:2]
-                yield from self._output(prefix, module, name, depth)
-            elif match := _RESOURCE.match(name):
+                yield from self._output(prefix, reference, depth)
+            elif match := _RESOURCE.match(reference):
                 yield prefix + match[0]
 
     def _variable(self, prefix: str, name: str, depth: int) -> Iterator[str]:
         if not prefix:
             return
-        outer = prefix.removesuffix(".").rpartition("module.")[0]
-        given = object_in(self._calls[prefix].get("expressions"), "expressions")
-        each = self._calls[prefix].get("for_each_expression")
-        yield from self._followed(outer, given.get(name), each, depth - 1)
+        call = self._calls[bare(prefix)]
+        outer = "".join(each[0] for each in list(_CALL.finditer(prefix))[:-1])
+        given = object_in(call.get("expressions"), "expressions")
+        yield from self._followed(outer, given.get(name), call.get("for_each_expression"), depth - 1)
 
-    def _output(self, prefix: str, module: str, name: str, depth: int) -> Iterator[str]:
-        inner = f"{prefix}module.{module}."
-        outputs = object_in(self._modules.get(inner, {}).get("outputs"), "outputs")
-        output = outputs.get(name)
-        if not isinstance(output, Mapping):
+    def _output(self, prefix: str, reference: str, depth: int) -> Iterator[str]:
+        match = _OUTPUT.match(reference)
+        inner = f"{prefix}module.{match[1]}{match[2] or ''}." if match else ""
+        outputs = object_in(self._modules.get(bare(inner), {}).get("outputs"), "outputs")
+        output = outputs.get(match[3]) if match else None
+        if not isinstance(output, dict):
             yield ""
             return
         yield from self._followed(inner, output.get("expression"), None, depth - 1)
 
 
 def _references(expression: Any) -> Iterator[str]:
-    """Yields all references within an expression, or within the blocks of one."""
-    if isinstance(expression, Mapping):
+    """Yields the references within an expression, or within the blocks of one, each as exact as it is there.
+
+    Terraform writes `module.a["x"].b`, `module.a["x"]` and `module.a` for the first of these.
+    """
+    if isinstance(expression, dict):
         for key, value in expression.items():
             if key == "references" and isinstance(value, list):
-                yield from (each for each in value if isinstance(each, str))
+                found = [each for each in value if isinstance(each, str)]
+                yield from (
+                    each
+                    for each in found
+                    if not any(other.startswith((f"{each}.", f"{each}[")) for other in found)
+                )
             elif key != "constant_value":
                 yield from _references(value)
     elif isinstance(expression, list):

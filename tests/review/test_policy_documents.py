@@ -1,6 +1,7 @@
 """Policy documents that only the apply reads: their statements, and which resource takes them."""
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -36,12 +37,12 @@ def document(address: str, *statements: dict[str, Any], **more: Any) -> dict[str
 def entry(
     address: str, action: str, before: Any, after: Any, unknown: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
-    bare = address.split("[", maxsplit=1)[0].split(".")
+    *_, mode, type_, name = ("", *re.sub(r"\[[^]]*\]", "", address).split("."))
     return {
         "address": address,
-        "mode": "data" if "data" in bare else "managed",
-        "type": bare[-2],
-        "name": bare[-1],
+        "mode": "data" if mode == "data" else "managed",
+        "type": type_,
+        "name": name,
         "change": {"actions": [action], "before": before, "after": after, "after_unknown": unknown or {}},
     }
 
@@ -142,6 +143,33 @@ def test_an_instance_takes_the_document_of_its_index() -> None:
     plan = planned(entries, root)
     assert [*policies(plan).values()] == [said(SAID)]
     assert [each.address for each in plan.documents] == [f'data.{DOCUMENT}.a["y"]']
+
+
+def test_a_reference_with_an_index_leads_to_that_instance() -> None:
+    wide = statement(["*"], ["*"])
+    entries = [
+        document(f'module.app["x"].data.{DOCUMENT}.a[0]', READ),
+        document(f'module.app["x"].data.{DOCUMENT}.a[1]', wide),
+        document(f'module.app["y"].data.{DOCUMENT}.a[0]', wide),
+        role_policy(),
+    ]
+    made = [f"data.{DOCUMENT}.a[0].json", f"data.{DOCUMENT}.a[0]", f"data.{DOCUMENT}.a"]
+    taken = ['module.app["x"].policy', 'module.app["x"]', "module.app"]
+    app = {"module": {"outputs": {"policy": {"expression": {"references": made}}}}}
+    web = resource("aws_iam_role_policy.web", policy={"references": taken})
+    plan = planned(entries, {"resources": [web], "module_calls": {"app": app}})
+    assert [*policies(plan).values()] == [said(SAID)]
+
+
+def test_an_instance_of_a_module_takes_its_own_document() -> None:
+    entries = [
+        document(f'module.app["x"].data.{DOCUMENT}.a', READ),
+        document(f'module.app["y"].data.{DOCUMENT}.a', statement(["*"], ["*"])),
+        role_policy('module.app["x"].aws_iam_role_policy.web["z"]'),
+    ]
+    web = resource("aws_iam_role_policy.web", policy=refers(f"data.{DOCUMENT}.a.json"))
+    plan = planned(entries, {"module_calls": {"app": {"module": {"resources": [web]}}}})
+    assert [*policies(plan).values()] == [said(SAID)]
 
 
 def test_a_value_of_for_each_is_followed() -> None:

@@ -12,9 +12,9 @@ when it fails. `plans.json` keeps of what each story was made. After that,
 renders the comments anew. As `python -m tests.review.recording` it takes the names of stories, `--all`,
 and `--desk DIRECTORY` for a platform that is up already, and stays so.
 
-To keep them small, plans are written without what a review does not read: `planned_values`,
-`prior_state`, `configuration`, `variables`, and the values of what stays as it is. One story keeps
-everything.
+To keep them small, plans are written without what a review does not read: `planned_values`, `variables`,
+constants in the configuration, all of `prior_state` but its dependencies, and the values of what stays as
+it is. One story keeps everything.
 """
 
 import argparse
@@ -48,7 +48,9 @@ PLANS: Final = Path(__file__).with_name("plans")
 MADE_OF: Final = PLANS.with_suffix(".json")
 """What the plans were made of: the version of Terraform, and for each story a digest of all the rest."""
 
-_NOT_READ: Final = ("planned_values", "prior_state", "configuration", "variables")
+_NOT_READ: Final = ("planned_values", "variables")
+_OF_A_RESOURCE: Final = ("address", "mode", "type", "name", "index", "depends_on")
+"""What is kept of a resource in `prior_state`."""
 
 
 def prepare(environments: Path, dev: str = SETTINGS) -> None:
@@ -222,6 +224,23 @@ def _shorten(plan: dict[str, Any]) -> None:
         moved = item.keys() & {"previous_address"} or item["change"].keys() & {"importing"}
         if item["change"]["actions"] == ["no-op"] and not moved:
             item["change"] = {"actions": ["no-op"], "before": {}, "after": {}, "after_unknown": {}}
+    # OakTree's stacks have no modules.
+    for resource in plan.get("configuration", {}).get("root_module", {}).get("resources", ()):
+        resource["expressions"] = _without_constants(resource.get("expressions", {}))
+    if values := plan.get("prior_state", {}).get("values"):
+        resources = values.get("root_module", {}).get("resources", ())
+        kept = [{key: each[key] for key in _OF_A_RESOURCE if key in each} for each in resources]
+        plan["prior_state"] = {"values": {"root_module": {"resources": kept}}}
+
+
+def _without_constants(expression: Any) -> Any:
+    if isinstance(expression, list):
+        return [_without_constants(each) for each in expression]
+    if isinstance(expression, dict):
+        return {
+            key: _without_constants(value) for key, value in expression.items() if key != "constant_value"
+        }
+    return expression
 
 
 def main() -> None:

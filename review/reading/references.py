@@ -103,7 +103,7 @@ class References:
     def _variable(self, prefix: str, name: str, depth: int) -> Iterator[str]:
         if not prefix:
             return
-        call = self._calls[bare(prefix)]
+        call = self._calls.get(bare(prefix), {})
         outer = "".join(each[0] for each in list(_CALL.finditer(prefix))[:-1])
         given = object_in(call.get("expressions"), "expressions")
         yield from self._followed(outer, given.get(name), call.get("for_each_expression"), depth - 1)

@@ -99,10 +99,16 @@ def _point(flags: Sequence[Flag], table: Table, with_stack: bool) -> Point:
     for flag in flags:
         place = code(flag.address)
         if flag.principal:
-            place = f"{code(flag.principal)} ({_folded([*through[flag.stack, flag.principal]], ', ')})"
+            place = f"{code(flag.principal)} ({_first([*through[flag.stack, flag.principal]])})"
         place = f"{place} in {code(flag.stack)}" if with_stack else place
         said.setdefault(place, []).append(_values(flag, table))
     return Point(tuple(flags), said)
+
+
+def _first(addresses: Sequence[str]) -> str:
+    """Returns the addresses of a principal's policies, or the first of many."""
+    more = len(addresses) - OPEN
+    return f"{', '.join(addresses[:OPEN])}{f' and {number(more)} more' if more > 0 else ''}"
 
 
 def ignored(review: Review) -> list[str]:

@@ -11,9 +11,11 @@ from review.comparing.policies import statements_of
 from review.comparing.policy_changes import denials_removed, newly_allowed
 from review.flags import judge
 from review.flags.permissions import STANDARD
+from review.marker import Marker
 from review.model import ABSENT, UNKNOWN, Concern, Flag, Holder, ResourceChange, Stack, Tree
+from review.rendering.comment import render
 from review.table import default_table
-from review.verdicts import verdict_of
+from review.verdicts import review_of, verdict_of
 from tests.review.flagging import allow, change, flags_of, plan, policy
 
 WEB = Holder("role web", is_new=False)
@@ -282,3 +284,15 @@ def test_whatever_a_statement_adds_is_told_unless_it_was_allowed_before(
     standard = all(grant.actions <= STANDARD and not grant.statement.principals for grant in grants)
     adds = (grants and not standard) or denials_removed(*reversed(statements))
     assert bool([flag for flag in found if flag.concern is not Concern.UNKNOWN]) or not adds
+
+
+def test_a_comment_has_a_place_for_each_principal_with_its_policies() -> None:
+    changes = [
+        given_to(WEB, before=role_policy(), after=role_policy(allow(f"s3:{name}")), name=name)
+        for name in ("DeleteObject", "GetObject", "PutObject", "PutObjectTagging", "ListBucket")
+    ]
+    text = render(review_of([Stack("dev-service", "dev", plan(changes))], Marker("oaktree", "", 0)))
+    line = next(line for line in text.splitlines() if "**More is allowed**" in line)
+    assert "`role web` (`aws_iam_role_policy.DeleteObject`, `aws_iam_role_policy.PutObject`, " in line
+    assert "and 2 more)" in line
+    assert line.index("write: s3:DeleteObject") < line.index("read: s3:GetObject") < line.index("list:")

@@ -172,6 +172,13 @@ def test_an_instance_of_a_module_takes_its_own_document() -> None:
     assert [*policies(plan).values()] == [said(SAID)]
 
 
+def test_an_address_that_the_configuration_has_elsewhere_leads_nowhere() -> None:
+    odd = role_policy("module.app.aws_iam_role_policy.web")
+    root = {"resources": [resource("module.app.aws_iam_role_policy.web", policy=refers("var.policy"))]}
+    plan = planned([document(f"data.{DOCUMENT}.a", READ), odd], root)
+    assert policies(plan) == {"module.app.aws_iam_role_policy.web": UNKNOWN}
+
+
 def test_a_value_of_for_each_is_followed() -> None:
     web = resource("aws_iam_role_policy.web", policy=refers("each.value"))
     web["for_each_expression"] = refers(f"data.{DOCUMENT}.a.json")

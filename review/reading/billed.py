@@ -5,16 +5,16 @@ all resources of these types are read, but only the attributes that make a price
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 from review.model import ABSENT, UNKNOWN, Billed, Block, Tree
 from review.reading.masking import either, tree_of, trees_of
+from review.reading.references import References
 from review.reading.structure import (
     actions_in,
     bare,
-    indices_of,
     modules_in,
     object_in,
     objects_in,
@@ -81,8 +81,11 @@ ATTRIBUTES: Final[Mapping[str, tuple[str, ...]]] = {
 SAME: Final = {"aws_alb": "aws_lb"}
 """Two names of one type. Source: the AWS provider's documentation of `aws_lb`."""
 
-LINKS: Final = {"aws_appautoscaling_target": "resource_id", "aws_ecs_service": "task_definition"}
-"""The attribute by which a type refers to what its price depends on."""
+LINKS: Final = {
+    "aws_appautoscaling_target": ("resource_id", "aws_ecs_service"),
+    "aws_ecs_service": ("task_definition", "aws_ecs_task_definition"),
+}
+"""The attribute by which a type refers to what its price depends on, and the type of that."""
 
 _UNCHANGED: Final = frozenset({("no-op",), ("read",)})
 _PLACES: Final = (
@@ -91,11 +94,12 @@ _PLACES: Final = (
 )
 """Attributes that name the region of a resource, and how."""
 
-_REFERENCE: Final = re.compile(r"aws_[a-z0-9_]+\.[A-Za-z0-9_-]+")
 _EXPRESSION: Final = re.compile(r"\$\{(?:.*?\b)??(aws_[a-z0-9_]+\.[A-Za-z0-9_-]+)\.")
 
 
-def billed_of(document: Mapping[str, Any], shown: Callable[[str], str]) -> tuple[Billed, ...]:
+def billed_of(
+    document: Mapping[str, Any], shown: Callable[[str], str], references: References
+) -> tuple[Billed, ...]:
     """Returns what costs money in a plan, by address; `shown` gives an address as it may be shown.
 
     What a plan forgets stays in the account, so it costs the same after it. Raises PlanError if the
@@ -105,10 +109,25 @@ def billed_of(document: Mapping[str, Any], shown: Callable[[str], str]) -> tuple
     regions = {entry.region for entry in entries} - {""}
     # A plan whose provider takes its region from the environment names it in ARNs and zones only.
     only = regions.pop() if len(regions) == 1 else ""
-    configured = _Configured.of(document, [entry.address for entry in entries])
-    return tuple(
-        sorted((entry.billed(shown, configured, only) for entry in entries), key=lambda each: each.address)
-    )
+    configured = _configured_regions(document)
+    types = {entry.address: entry.type for entry in entries}
+    found = []
+    for entry in entries:
+        region = configured.get(bare(entry.address), "") or entry.region or only
+        links = tuple((name, shown(target)) for name, target in _links(entry, types, references))
+        changed = entry.actions not in _UNCHANGED
+        sides = entry.before, entry.after
+        found.append(Billed(shown(entry.address), entry.type, region, *sides, changed, links))
+    return tuple(sorted(found, key=lambda each: each.address))
+
+
+def _links(entry: "_Entry", types: Mapping[str, str], references: References) -> Iterator[tuple[str, str]]:
+    """Yields the attribute that refers to what the price depends on, and the address of that."""
+    if entry.type in LINKS:
+        name, type_ = LINKS[entry.type]
+        found = [each for each in references.of(entry.address, (name,)).targets if types.get(each) == type_]
+        if len(found) == 1:
+            yield name, found[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,13 +141,6 @@ class _Entry:
     after: Tree
     region: str
     """The region of its ARN or zone, or ""."""
-
-    def billed(self, shown: Callable[[str], str], configured: "_Configured", only: str) -> Billed:
-        target = configured.target(self.address)
-        links = ((LINKS[self.type], shown(target)),) if target else ()
-        region = configured.region(self.address) or self.region or only
-        changed = self.actions not in _UNCHANGED
-        return Billed(shown(self.address), self.type, region, self.before, self.after, changed, links)
 
 
 def _entries(document: Mapping[str, Any]) -> Iterator[_Entry]:
@@ -179,42 +191,16 @@ def _part(value: Any, names: tuple[str, ...]) -> Any:
     return {name: value[name] for name in names if name in value} if isinstance(value, dict) else value
 
 
-@dataclass(frozen=True, slots=True)
-class _Configured:
-    """What the configuration of a plan says: the region and the reference of each resource, by address."""
-
-    regions: Mapping[str, str]
-    references: Mapping[str, str]
-    instances: Mapping[str, Sequence[str]]
-    """The addresses in the plan, by those without indices."""
-
-    @classmethod
-    def of(cls, document: Mapping[str, Any], addresses: list[str]) -> "_Configured":
-        variables = object_in(document.get("variables"), "variables")
-        providers = _provider_regions(document, variables)
-        regions, references = {}, {}
-        for prefix, _, module in modules_in(document):
-            for place, resource in objects_in(module, "resources", "configuration"):
-                address = prefix + text_in(resource, "address", place)
-                regions[address] = providers.get(text_in(resource, "provider_config_key", place), "")
-                type_ = text_in(resource, "type", place)
-                if reference := _reference(type_, resource):
-                    references[address] = prefix + reference
-        instances: dict[str, list[str]] = {}
-        for address in dict.fromkeys(addresses):
-            instances.setdefault(bare(address), []).append(address)
-        return cls(regions, references, instances)
-
-    def region(self, address: str) -> str:
-        """Returns the region of a resource's provider, or "" if the plan does not say."""
-        return self.regions.get(bare(address), "")
-
-    def target(self, address: str) -> str:
-        """Returns the instance that a resource refers to: that of the same index, or the only one."""
-        found = self.instances.get(self.references.get(bare(address), ""), ())
-        same = [each for each in found if indices_of(each) == indices_of(address)]
-        found = same or found
-        return found[0] if len(found) == 1 else ""
+def _configured_regions(document: Mapping[str, Any]) -> dict[str, str]:
+    """Returns the region of each resource's provider, by address without indices, if the plan says it."""
+    providers = _provider_regions(document, object_in(document.get("variables"), "variables"))
+    return {
+        prefix + text_in(resource, "address", place): providers.get(
+            text_in(resource, "provider_config_key", place), ""
+        )
+        for prefix, _, module in modules_in(document)
+        for place, resource in objects_in(module, "resources", "configuration")
+    }
 
 
 def _provider_regions(document: Mapping[str, Any], variables: Mapping[str, Any]) -> dict[str, str]:
@@ -232,17 +218,6 @@ def _provider_regions(document: Mapping[str, Any], variables: Mapping[str, Any])
             value = variable.get("value") if isinstance(variable, dict) else None
         found[key] = value if isinstance(value, str) else ""
     return found
-
-
-def _reference(type_: str, resource: Mapping[str, Any]) -> str:
-    """Returns the resource, as `type.name`, that the linking attribute of a type refers to."""
-    expressions = resource.get("expressions")
-    expression = expressions.get(LINKS.get(type_, "")) if isinstance(expressions, dict) else None
-    references = expression.get("references") if isinstance(expression, dict) else None
-    for reference in references if isinstance(references, list) else ():
-        if found := _REFERENCE.match(str(reference)):
-            return found[0]
-    return ""
 
 
 def billed_in(configuration: Mapping[str, Any]) -> tuple[Billed, ...]:
@@ -265,9 +240,10 @@ def billed_in(configuration: Mapping[str, Any]) -> tuple[Billed, ...]:
 def _written(address: str, type_: str, region: str, values: Mapping[str, Any]) -> Billed:
     is_many = "count" in values or "for_each" in values
     after: Tree = UNKNOWN if is_many else _known(_part(values, ATTRIBUTES.get(type_, ())))
-    link = values.get(LINKS.get(type_, ""))
+    name, _ = LINKS.get(type_, ("", ""))
+    link = values.get(name)
     target = _EXPRESSION.search(link) if isinstance(link, str) else None
-    links = ((LINKS[type_], target[1]),) if target else ()
+    links = ((name, target[1]),) if target else ()
     return Billed(address, type_, region, ABSENT, after, True, links)
 
 

@@ -106,7 +106,7 @@ def plan_of(document: Mapping[str, Any], sha256: str) -> Plan:
         drift=_sorted(drift),
         other_drift=other_drift,
         provisioners=provisioners_of(document),
-        billed=billed_of(document, names.shown),
+        billed=billed_of(document, names.shown, references),
         documents=documents,
     )
 

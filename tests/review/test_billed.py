@@ -9,6 +9,7 @@ import pytest
 
 from review.model import ABSENT, UNKNOWN, Masked
 from review.reading.billed import ATTRIBUTES, billed_in, billed_of
+from review.reading.references import References
 from review.reading.structure import PlanError
 from tests.review.pricing import REGION, document, entry, read
 
@@ -77,6 +78,15 @@ def test_an_instance_is_linked_to_that_of_the_same_index() -> None:
     assert read(plan)[addresses[1]].links == (("task_definition", f'{TASK}["b"]'),)
 
 
+def test_a_target_of_scaling_is_linked_to_the_service_and_not_to_its_cluster() -> None:
+    target = "aws_appautoscaling_target.web"
+    created = [entry(each, None, {}, ("create",)) for each in ("aws_ecs_cluster.all", WEB, target)]
+    name = {"references": ["aws_ecs_cluster.all.name", "aws_ecs_cluster.all", f"{WEB}.name", WEB]}
+    assert read(document(*created, **{target: {"resource_id": name}}))[target].links == (
+        ("resource_id", WEB),
+    )
+
+
 def test_which_of_several_it_is_linked_to_is_not_guessed() -> None:
     tasks = [entry(f'{TASK}["{key}"]', None, {}, ("create",)) for key in "ab"]
     plan = document(*tasks, entry(WEB, None, {}, ("create",)), **{WEB: REFERENCE})
@@ -98,7 +108,7 @@ def test_without_a_provider_the_region_is_that_of_an_arn_or_the_only_one_in_the_
     subnet = entry("aws_subnet.a", None, {"availability_zone": "eu-west-1a"}, ("create",))
     plan: dict[str, Any] = {"resource_changes": [entry("aws_lb.a", arn, arn, ("no-op",)), subnet]}
     plan["resource_changes"].append(entry("aws_eip.a", None, {}, ("create",)))
-    assert {each.region for each in billed_of(plan, str)} == {"eu-west-1"}
+    assert {each.region for each in billed_of(plan, str, References(plan))} == {"eu-west-1"}
     other = entry("aws_subnet.b", None, {"availability_zone": "us-east-1a"}, ("create",))
     plan["resource_changes"].append(other)
     assert read(plan)["aws_eip.a"].region == ""
@@ -106,7 +116,7 @@ def test_without_a_provider_the_region_is_that_of_an_arn_or_the_only_one_in_the_
 
 def test_a_plan_that_is_built_otherwise_is_refused() -> None:
     with pytest.raises(PlanError, match="must be a list"):
-        billed_of({"resource_changes": {}}, str)
+        read({"resource_changes": {}})
 
 
 STACK: dict[str, Any] = {

@@ -278,6 +278,8 @@ class Plan:
     """Commands that the apply runs with the resources that it creates, replaces or destroys."""
     billed: tuple[Billed, ...] = ()
     """What an estimate of the cost is made from."""
+    accounts: frozenset[str] = frozenset()
+    """The AWS accounts that its resources are in, where the plan shows them."""
     documents: tuple[PolicyDocument, ...] = ()
     """Policy documents that the apply reads, and whose use the plan does not tell."""
 

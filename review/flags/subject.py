@@ -182,8 +182,8 @@ def subjects_of(stack: str, plan: Plan) -> list[Subject]:
 
 
 def _accounts(plan: Plan) -> frozenset[str]:
-    """Returns the accounts that existing resources of the plan are in."""
-    return frozenset(
+    """Returns the accounts that existing resources of the plan are in, whether it changes them or not."""
+    return plan.accounts | frozenset(
         match[1]
         for change in plan.changes
         for key in ("arn", "id")

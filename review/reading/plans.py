@@ -25,6 +25,7 @@ from review.model import (
     Tree,
     natural,
 )
+from review.reading.accounts import accounts_of
 from review.reading.billed import billed_of
 from review.reading.canonical import changes_hash
 from review.reading.documents import not_a_plan
@@ -107,6 +108,7 @@ def plan_of(document: Mapping[str, Any], sha256: str) -> Plan:
         other_drift=other_drift,
         provisioners=provisioners_of(document),
         billed=billed_of(document, names.shown, references),
+        accounts=accounts_of(document),
         documents=documents,
     )
 

@@ -324,6 +324,28 @@ def test_a_name_that_is_sensitive_is_not_shown() -> None:
     assert "shh" not in repr(change)
 
 
+@pytest.mark.parametrize("shows", ["resource", "caller", "caller of a module", "nothing"])
+def test_the_own_account_is_known_by_what_stays_and_by_who_plans(shows: str) -> None:
+    own = "arn:aws:iam::111111111111:root"
+    trust = {"Statement": [{"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"AWS": own}}]}
+    document: dict[str, Any] = {
+        "format_version": "1.2",
+        "resource_changes": [
+            entry("aws_iam_role.web", "create", None, {"assume_role_policy": json.dumps(trust)})
+        ],
+    }
+    if shows == "resource":
+        queue = {"arn": "arn:aws:sqs:eu-central-1:111111111111:q"}
+        document["resource_changes"].append(entry("aws_sqs_queue.q", "no-op", queue, queue))
+    elif shows != "nothing":
+        caller = {"resources": [{"type": "aws_caller_identity", "values": {"account_id": "111111111111"}}]}
+        module = {"child_modules": [caller]} if shows == "caller of a module" else caller
+        document["prior_state"] = {"values": {"root_module": module}}
+    found = [flag.title for flag in judge("dev-service", plan_of(document, "")).flags]
+    expected = "Role open to another account" if shows == "nothing" else "New permission"
+    assert found == [expected]
+
+
 STATEMENTS = st.lists(
     st.builds(
         statement,

@@ -114,17 +114,16 @@ def _actions(service: str) -> Mapping[str, tuple[Level, bool]]:
 
 @lru_cache(maxsize=4096)
 def _matching(pattern: str) -> frozenset[tuple[Level, bool]]:
-    """Returns what AWS says of the actions that a pattern includes; nothing if there is none."""
-    service = pattern.partition(":")[0]
-    known = _actions(service)
+    """Returns what AWS says of the actions that a pattern includes; nothing if there is none.
+
+    A service is named in full. Source: IAM User Guide, "Grammar of the IAM JSON policy language".
+    """
+    if is_everything(pattern):
+        return frozenset({(Level.PERMISSIONS, True)})
+    known = _actions(pattern.partition(":")[0])
     if pattern in known:
         return frozenset({known[pattern]})
-    services = (
-        [each for each in _table()["actions"] if matches(service, each)] if "*" in service else [service]
-    )
-    return frozenset(
-        said for each in services for name, said in _actions(each).items() if matches(pattern, name)
-    )
+    return frozenset(said for name, said in known.items() if matches(pattern, name))
 
 
 def level_of(action: str) -> Level:
@@ -168,6 +167,7 @@ def writes(action: str) -> bool:
     return any(level >= Level.TAGGING and is_limited for level, is_limited in _matching(action))
 
 
+@lru_cache(maxsize=4096)
 def is_every_resource(resource: str) -> bool:
     """Returns whether it is all of a service or kind in any account: `arn:aws:dynamodb:*:*:table/*`."""
     parts = resource.split(":", 5)
@@ -176,9 +176,9 @@ def is_every_resource(resource: str) -> bool:
     service, account, rest = parts[2], parts[4], parts[5]
     if account.strip("*?"):
         return False
-    forms = [
-        form for name, forms in _table()["arns"].items() if matches(service, name) for form in forms.split()
-    ]
+    arns = _table()["arns"]
+    services = [each for each in arns if matches(service, each)] if _WILD.search(service) else [service]
+    forms = [form for each in services for form in arns.get(each, "").split()]
     kind, tail = _WILD.split(rest, 1) if _WILD.search(rest) else (rest, None)
     # `table/*/index/x` is about every table, whatever follows; `table/app-*` about some.
     is_kind = tail is not None and (not tail or tail[0] in "/:")

@@ -207,7 +207,7 @@ def _untold(grant: Grant, flags: Sequence[Flag]) -> Iterator[Grant]:
     """Yields what is left of a grant without what flags tell already."""
     told: set[str] = set()
     for flag in flags:
-        if flag.path[-1] in ("Condition", "NotAction", "NotResource"):
+        if flag.path[-1] in ("Condition", "NotAction", "NotPrincipal", "NotResource"):
             return
         if flag.path[-1] == "Action":
             listed = flag.after if isinstance(flag.after, list) else [flag.after]

@@ -187,6 +187,12 @@ def test_a_policy_that_a_role_loses_from_its_list_is_told() -> None:
     assert flag.title == "Attached policy not known"
 
 
+def test_everybody_but_somebody_is_not_told_as_everybody() -> None:
+    but = {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*", "NotPrincipal": {"AWS": "1" * 12}}
+    changed = change("aws_s3_bucket_policy", {"policy": policy()}, {"policy": policy(but)})
+    assert [flag.title for flag in flags_of("x", plan([changed]))] == ["Public by exclusion"]
+
+
 def test_an_endpoint_that_lets_more_or_less_through_is_told() -> None:
     def endpoint(resource: str) -> dict[str, Tree]:
         return {"policy": policy(allow("s3:GetObject", resource, Principal="*"))}

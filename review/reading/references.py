@@ -17,11 +17,13 @@ _OUTPUT: Final = re.compile(rf"module\.([\w-]+)({_KEY})?\.([\w-]+)")
 _STEP: Final = re.compile(rf"([^.\[]+)({_KEY})?")
 _CALL: Final = re.compile(rf"module\.[\w-]+(?:{_KEY})?\.")
 _MODULES: Final = re.compile(rf"(?:{_CALL.pattern})*")
+_EACH: Final = "each"
 _ASIDE: Final = ("count.", "each.key", "path.", "self.", "terraform.")
 """References that lead to no resource."""
 
-_DEPTH: Final = 32
-"""Modules and variables that a value passes; more is no plan of Terraform's."""
+
+_Step = tuple[str, str, int]
+"""A module, a reference in it, and the identity of the `for_each` that it is under."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,47 +70,54 @@ class References:
             return Followed((), complete=False)
         match = _MODULES.match(address)
         prefix = match[0] if match else ""
-        found = set(self._followed(prefix, expression, resource.get("for_each_expression"), _DEPTH))
-        targets = {each for target in found - {""} for each in self._instances_of(target, address)}
+        found = set(self._followed(prefix, expression, resource.get("for_each_expression"), set()))
+        own = indices_of(address) if _EACH in found else None
+        targets = {each for target in found - {"", _EACH} for each in self._instances_of(target, own)}
         return Followed(tuple(sorted(targets)), complete="" not in found)
 
-    def _instances_of(self, target: str, address: str) -> list[str]:
-        """Returns the instances that a target stands for: without an index, that of the user's, or all."""
+    def _instances_of(self, target: str, own: list[str] | None) -> list[str]:
+        """Returns the instances that a target stands for: without an index, that of one's own, or all."""
         steps = (re.escape(name) + (re.escape(key) or f"(?:{_KEY})?") for name, key in _STEP.findall(target))
         pattern = re.compile(r"\.".join(steps))
         found = [each for each in self._instances.get(bare(target), ()) if pattern.fullmatch(each)]
-        own = indices_of(address)
         return [each for each in found if indices_of(each) == own] or found or [target]
 
-    def _followed(self, prefix: str, expression: Any, each: Any, depth: int) -> Iterator[str]:
-        """Yields addresses, and "" for each reference that cannot be followed.
+    def _followed(self, prefix: str, expression: Any, each: Any, seen: set[_Step]) -> Iterator[str]:
+        """Yields addresses, "" for each reference that cannot be followed, and `_EACH` for one's own index.
 
-        Each has the indices that are known: those of the module that refers, and those of the reference.
+        An address has the indices that are known: of the module that refers, and of the reference.
+        `each` is the expression of `for_each`; `seen` keeps what was followed before.
         """
         for reference in _references(expression):
             first, _, rest = reference.partition(".")
-            if not depth or first == "local":
+            step = prefix, reference, id(each)
+            if step in seen:
+                continue
+            seen.add(step)
+            if reference.startswith(("count.index", "each.")):
+                yield _EACH
+            if first == "local":
                 yield ""
             elif reference.startswith("each.value"):
-                yield from self._followed(prefix, each, None, depth - 1)
+                yield from self._followed(prefix, each, None, seen)
             elif reference.startswith(_ASIDE):
                 continue
             elif first == "var":
-                yield from self._variable(prefix, bare(rest).partition(".")[0], depth)
+                yield from self._variable(prefix, bare(rest).partition(".")[0], seen)
             elif first == "module":
-                yield from self._output(prefix, reference, depth)
+                yield from self._output(prefix, reference, seen)
             elif match := _RESOURCE.match(reference):
                 yield prefix + match[0]
 
-    def _variable(self, prefix: str, name: str, depth: int) -> Iterator[str]:
+    def _variable(self, prefix: str, name: str, seen: set[_Step]) -> Iterator[str]:
         if not prefix:
             return
         call = self._calls.get(bare(prefix), {})
         outer = "".join(each[0] for each in list(_CALL.finditer(prefix))[:-1])
         given = object_in(call.get("expressions"), "expressions")
-        yield from self._followed(outer, given.get(name), call.get("for_each_expression"), depth - 1)
+        yield from self._followed(outer, given.get(name), call.get("for_each_expression"), seen)
 
-    def _output(self, prefix: str, reference: str, depth: int) -> Iterator[str]:
+    def _output(self, prefix: str, reference: str, seen: set[_Step]) -> Iterator[str]:
         match = _OUTPUT.match(reference)
         inner = f"{prefix}module.{match[1]}{match[2] or ''}." if match else ""
         outputs = object_in(self._modules.get(bare(inner), {}).get("outputs"), "outputs")
@@ -116,7 +125,7 @@ class References:
         if not isinstance(output, dict):
             yield ""
             return
-        yield from self._followed(inner, output.get("expression"), None, depth - 1)
+        yield from self._followed(inner, output.get("expression"), None, seen)
 
 
 def _references(expression: Any) -> Iterator[str]:

@@ -1,5 +1,6 @@
 """Policy documents that only the apply reads: their statements, and which resource takes them."""
 
+import contextlib
 import json
 import re
 from collections.abc import Mapping
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from review.flags import judge
 from review.model import UNKNOWN, Document, Plan, Stack, Tree
 from review.reading.plans import plan_of
+from review.reading.structure import PlanError
 from review.table import default_table
 from review.verdicts import verdict_of
 
@@ -145,6 +147,18 @@ def test_an_instance_takes_the_document_of_its_index() -> None:
     assert [each.address for each in plan.documents] == [f'data.{DOCUMENT}.a["y"]']
 
 
+def test_a_reference_to_all_instances_is_not_to_that_of_the_own_index() -> None:
+    wide = statement(["*"], ["*"])
+    entries = [
+        document(f'data.{DOCUMENT}.a["x"]', READ),
+        document(f'data.{DOCUMENT}.a["y"]', wide),
+        role_policy('aws_iam_role_policy.web["x"]'),
+    ]
+    web = resource("aws_iam_role_policy.web", policy={"references": [f"data.{DOCUMENT}.a"]})
+    everything: Tree = {"Effect": "Allow", "Action": ["*"], "Resource": ["*"]}
+    assert [*policies(planned(entries, {"resources": [web]})).values()] == [said(SAID, everything, UNKNOWN)]
+
+
 def test_a_reference_with_an_index_leads_to_that_instance() -> None:
     wide = statement(["*"], ["*"])
     entries = [
@@ -170,6 +184,23 @@ def test_an_instance_of_a_module_takes_its_own_document() -> None:
     web = resource("aws_iam_role_policy.web", policy=refers(f"data.{DOCUMENT}.a.json"))
     plan = planned(entries, {"module_calls": {"app": {"module": {"resources": [web]}}}})
     assert [*policies(plan).values()] == [said(SAID)]
+
+
+def test_a_document_that_many_ways_lead_to_is_followed_once() -> None:
+    inner: dict[str, Any] = {"outputs": {"policy": {"expression": refers(f"data.{DOCUMENT}.a.json")}}}
+    for _ in range(20):
+        ways = {f"o{way}": {"expression": refers("module.m.policy")} for way in range(20)}
+        all_ways = refers(*(f"module.m.o{way}" for way in range(20)), "module.m.policy")
+        inner = {
+            "outputs": {**ways, "policy": {"expression": all_ways}},
+            "module_calls": {"m": {"module": inner}},
+        }
+    root = {
+        "resources": [resource("aws_iam_role_policy.web", policy=refers("module.m.policy"))],
+        "module_calls": {"m": {"module": inner}},
+    }
+    read = document("module.m." * 21 + f"data.{DOCUMENT}.a", READ)
+    assert policies(planned([read, role_policy()], root)) != {}
 
 
 def test_an_address_that_the_configuration_has_elsewhere_leads_nowhere() -> None:
@@ -258,6 +289,7 @@ def test_a_document_whose_use_the_plan_does_not_tell_is_a_point_of_its_own() -> 
 HOLDERS = [
     ({"role": "web"}, {}, ["role web"]),
     ({}, {"role": refers("aws_iam_role.web.id")}, ["role site"]),
+    ({}, {"role": refers("aws_iam_role.web.id", "aws_iam_role.other.id")}, ["one of role other, role site"]),
     ({}, {"role": refers("local.role")}, [""]),
 ]
 
@@ -270,6 +302,7 @@ def test_who_has_an_inline_policy_is_known_by_name_or_by_reference(
     entries = [
         entry("aws_iam_role_policy.web", "create", None, {"policy": "{}", **after}, unknown),
         entry("aws_iam_role.web", "create", None, {"name": "site"}),
+        entry("aws_iam_role.other", "no-op", {}, {"name": "other"}),
     ]
     plan = planned(entries, {"resources": [resource("aws_iam_role_policy.web", **expressions)]})
     (found,) = [change.holders for change in plan.changes if change.type == "aws_iam_role_policy"]
@@ -376,3 +409,52 @@ def test_a_further_statement_of_a_document_never_makes_a_verdict_safer(
     less, all_of_it = judged(some), judged([*some, *more])
     assert all_of_it[0] >= less[0]
     assert all_of_it[1] >= less[1]
+
+
+WORDS = (
+    "policy",
+    "m",
+    "var.m",
+    "local.m",
+    "module.m.policy",
+    "each.value",
+    f"data.{DOCUMENT}.a.json",
+    "module.m",
+    "",
+)
+KEYS = (
+    "address",
+    "expression",
+    "expressions",
+    "for_each_expression",
+    "m",
+    "module",
+    "module_calls",
+    "outputs",
+    "policy",
+    "references",
+    "resources",
+    "root_module",
+)
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers(0, 9) | st.sampled_from(WORDS),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(KEYS), inner, max_size=4),
+    max_leaves=20,
+)
+
+
+@given(ANYTHING, ANYTHING, ANYTHING)
+def test_any_configuration_is_followed_or_refused(root: Any, policy: Any, call: Any) -> None:
+    module = {"resources": [resource("aws_iam_role_policy.web", policy=policy)], "module_calls": {"m": call}}
+    entries = [
+        document(f"data.{DOCUMENT}.a", READ),
+        role_policy(),
+        role_policy("module.m.aws_iam_role_policy.web"),
+    ]
+    for configured in (
+        root,
+        module,
+        {"module_calls": {"m": {"module": module, "expressions": {"m": policy}}}},
+    ):
+        with contextlib.suppress(PlanError):
+            judge("dev-service", planned(entries, configured))

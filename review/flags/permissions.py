@@ -17,7 +17,7 @@ from review.comparing.policy_changes import Grant, denials_removed, newly_allowe
 from review.flags.access import LOST, gained, lost, named
 from review.flags.grants import granted, tightened
 from review.flags.identities import identities
-from review.flags.principals import LIMITS_ONLY, OTHER_ACCOUNT, resource_policy, trust
+from review.flags.principals import EVERYTHING, LIMITS_ONLY, OTHER_ACCOUNT, resource_policy, trust
 from review.flags.subject import Subject, blocks, hidden, is_about_what_stays
 from review.model import (
     ABSENT,
@@ -122,6 +122,8 @@ def permissions(subject: Subject) -> Iterator[Flag]:
 
 def policy_flags(subject: Subject, where: Where, before: Tree, after: Tree) -> Iterator[Flag]:
     """Flags one policy."""
+    if subject.change.type in LIMITS_ONLY and not subject.is_new:
+        before, after = (EVERYTHING if is_nothing(side) else side for side in (before, after))
     if hidden(after):
         if not _is_silent(subject, where) and before != after:
             yield _not_known(subject, where, before, after)

@@ -13,7 +13,7 @@ from review.comparing.policy_changes import Grant, matches
 from review.flags.grants import exclusion, loosened, whole_services
 from review.flags.limits import is_public, is_within
 from review.flags.subject import Subject
-from review.model import ABSENT, Concern, Flag, Tree
+from review.model import ABSENT, Concern, Document, Flag, Tree
 
 Where = tuple[str, ...]
 
@@ -27,6 +27,14 @@ OTHER_ACCOUNT: Final = "Access for another account"
 
 LIMITS_ONLY = frozenset({"aws_vpc_endpoint", "aws_vpc_endpoint_policy"})
 """Types whose policy allows nothing by itself, but limits what goes through."""
+
+EVERYTHING: Final = Document(
+    {"Statement": [{"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"}]}
+)
+"""What goes through such a type without a policy.
+
+Source: AWS PrivateLink documentation, "Default endpoint policy".
+"""
 
 
 def trust(

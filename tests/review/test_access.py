@@ -205,6 +205,14 @@ def test_an_endpoint_that_lets_more_or_less_through_is_told() -> None:
         ("No longer allowed", "everybody")
     ]
     assert told(change("aws_vpc_endpoint", ABSENT, wide)) == []
+    # Without a policy, an endpoint lets everything through.
+    unlimited: dict[str, Tree] = {"policy": None, "tags": {}}
+    assert told(change("aws_vpc_endpoint", unlimited, narrow)) == [
+        ("No longer allowed", "everybody", "permissions: * on *")
+    ]
+    assert told(change("aws_vpc_endpoint", narrow, unlimited)) == [
+        ("More is allowed", "everybody", "permissions: * on *")
+    ]
 
 
 def test_a_policy_of_the_plan_that_is_attached_is_told_by_what_it_allows() -> None:

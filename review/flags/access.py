@@ -34,7 +34,7 @@ def gained(subject: Subject, grants: Sequence[Grant], is_new: bool) -> Iterator[
     for holder, level, sentence in _sentences(subject, grants, is_new):
         word, weight, weight_if_new = LEVELS[level]
         weight += FOREIGN if holder.name.startswith(("account ", "arn:", "everybody")) else 0
-        title, reason = "More is allowed", "A policy allows what none of it allowed before."
+        title, reason = "More is allowed", "The policy allows what it did not allow before."
         if holder.is_new:
             title, reason, weight = (
                 "New permission",
@@ -68,9 +68,11 @@ def _sentences(
             for holder in _holders(subject, principal, is_new):
                 for action, resources in actions.items():
                     where = found.setdefault((holder, level_of(action)), {})
-                    where.setdefault(_on(grant.statement, resources), {})[said.get(action, action)] = None
+                    where.setdefault(_on(subject, grant.statement, resources), {})[
+                        said.get(action, action)
+                    ] = None
     for (holder, level), where in sorted(found.items(), key=lambda each: (each[0][0].name, -each[0][1])):
-        yield holder, level, "; ".join(f"{', '.join(names)}{on}" for on, names in where.items())
+        yield holder, level, "; ".join(f"{', '.join(sorted(names))}{on}" for on, names in where.items())
 
 
 def _holders(subject: Subject, principal: str, is_new: bool) -> tuple[Holder, ...]:
@@ -104,8 +106,10 @@ def _said(statement: Statement) -> dict[str, str]:
     return {each.lower(): each for each in named if isinstance(each, str)} if isinstance(named, list) else {}
 
 
-def _on(statement: Statement, resources: frozenset[str]) -> str:
-    named = f" on {', '.join(sorted(resources))}" if statement.resources else ""
+def _on(subject: Subject, statement: Statement, resources: frozenset[str]) -> str:
+    """Names the resources; a trust policy has none, but is about its role."""
+    what = ", ".join(sorted(resources)) if statement.resources else named(subject)
     if statement.not_resources:
-        named = f" on all but {', '.join(sorted(statement.not_resources))}"
-    return f"{named} under a condition" if statement.conditions else named
+        what = f"all but {', '.join(sorted(statement.not_resources))}"
+    what = f" on {what}" if what else ""
+    return f"{what} under a condition" if statement.conditions else what

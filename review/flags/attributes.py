@@ -153,6 +153,9 @@ def _hidden(
 ) -> Iterator[Flag]:
     """Flags a value that Terraform knows only after the apply, or that is sensitive."""
     value = next(each for each in after if hidden(each))
+    written, is_replaced = subject.change.written, subject.change.action is Action.REPLACE
+    if is_replaced and value is UNKNOWN and written is not None and where[0] not in written:
+        return  # nobody sets it, so it is only computed anew
     told = next((case for case in cases if case.condition == "unknown"), None)
     if told is not None and value is UNKNOWN:
         if told.meaning:
@@ -160,7 +163,7 @@ def _hidden(
         return
     paths = {tuple(map(str, path))[:1] for path in subject.change.replace_paths}
     # What a replacement does not change is only computed anew.
-    is_anew = subject.change.action is Action.REPLACE and value is UNKNOWN and where[:1] not in paths
+    is_anew = is_replaced and value is UNKNOWN and where[:1] not in paths
     for case in cases:
         if case.meaning is None:
             if case.condition == "any":

@@ -107,7 +107,7 @@ EXPECTED: dict[str, tuple[Verdict, list[str]]] = {
     "hidden-content-is-no-policy": (UNJUDGED, []),
     "images-expire": (REVIEW, ["Images expire"]),
     "index-removed": (REVIEW, ["Index removed"]),
-    "index-shifted": (RED, ["IAM user deleted", "2 Interrupted by a replacement"]),
+    "index-shifted": (RED, ["IAM user deleted", "2 Interrupted by a replacement", "2 Name changed"]),
     "items-expire": (REVIEW, ["Items expire"]),
     "key-policy-of-own-account": (SAFE, []),
     "key-without-written-policy": (SAFE, []),

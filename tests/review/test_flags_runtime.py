@@ -1,8 +1,9 @@
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from review.model import ABSENT, UNKNOWN, Action, Concern, Document, Masked, Tree
+from review.model import ABSENT, UNKNOWN, Action, Concern, Document, Masked, ResourceChange, Tree
 from tests.review.flagging import change, flags, flags_of, plan, titles
 
 DIGEST = "1.dkr.ecr.eu-central-1.amazonaws.com/web@sha256:" + "a" * 64
@@ -186,7 +187,7 @@ def test_containers_that_come_and_go_are_flagged() -> None:
 @pytest.mark.parametrize("value", [UNKNOWN, SECRET])
 def test_containers_that_are_not_known_are_unknown(value: Tree) -> None:
     for before, action in ((ABSENT, Action.CREATE), (task(web()), Action.REPLACE)):
-        (flag,) = flags(change(TASK, before, {"container_definitions": value}, action=action))
+        (flag,) = flags(change(TASK, before, task(web()) | {"container_definitions": value}, action=action))
         assert (flag.concern, flag.path) == (Concern.UNKNOWN, ("container_definitions",))
     same: dict[str, Tree] = {"container_definitions": SECRET}
     assert titles(change(TASK, same, {**same, "tags": {}}, action=Action.UPDATE)) == []
@@ -300,3 +301,74 @@ def test_a_shell_in_containers_is_flagged() -> None:
     on: dict[str, Tree] = {"enable_execute_command": True}
     assert titles(change("aws_ecs_service", off, on)) == ["Shell access turned on"]
     assert titles(change("aws_ecs_service", on, off)) == []
+
+
+def all_titles(each: ResourceChange) -> list[str]:
+    """The titles of all flags of a change."""
+    return [flag.title for flag in flags_of("dev-service", plan([each]))]
+
+
+@pytest.mark.parametrize(
+    ("kind", "key", "before", "after", "title"),
+    [
+        ("aws_iam_access_key", "status", "Active", "Inactive", "State changed"),
+        ("aws_macie2_account", "status", "ENABLED", "PAUSED", "Detection off"),
+        ("aws_batch_job_queue", "state", "ENABLED", "DISABLED", "State changed"),
+        ("aws_eks_cluster", "version", "1.30", "1.31", "Version changed"),
+        ("aws_transfer_connector", "url", "sftp://a", "sftp://b", "Moved"),
+        ("aws_network_interface_sg_attachment", "network_interface_id", "eni-1", "eni-2", "Moved"),
+        ("aws_wafv2_web_acl", "token_domains", ["a.com"], ["b.com"], "Protection changed"),
+        ("aws_cloudfront_distribution", "web_acl_id", "a", "b", "Protection changed"),
+        ("aws_s3_bucket_acl", "acl", "private", "log-delivery-write", "Access changed"),
+        ("aws_ecs_service", "deployment_minimum_healthy_percent", 50, 100, "Deployments changed"),
+        ("aws_ecs_service", "availability_zone_rebalancing", "ENABLED", "DISABLED", "Placement changed"),
+        ("aws_ecs_service", "force_delete", False, True, "Deletion made easy"),
+        ("aws_ecs_task_definition", "family", "a", "b", "Name changed"),
+        ("aws_ecs_task_definition", "requires_compatibilities", ["FARGATE"], ["EC2"], "Platform changed"),
+        ("aws_lb", "idle_timeout", 60, 4000, "Request handling changed"),
+        ("aws_lb", "drop_invalid_header_fields", False, True, "Request handling changed"),
+        ("aws_lb", "access_logs", [{"bucket": "a"}], [{"bucket": "b"}], "Logs go elsewhere"),
+        ("aws_vpc_endpoint", "private_dns_enabled", False, True, "Network changed"),
+        ("aws_vpc_endpoint", "route_table_ids", ["rtb-1"], ["rtb-1", "rtb-2"], "Network changed"),
+        ("aws_db_instance", "identifier", "a", "b", "Name changed"),
+        ("aws_db_instance", "publicly_accessible", True, False, "No longer public"),
+        ("aws_db_instance", "backup_retention_period", 0, 7, "Interrupted"),
+        ("aws_db_instance", "monitoring_interval", 60, 0, "Monitoring off"),
+        ("aws_db_instance", "performance_insights_retention_period", 731, 7, "Kept for less time"),
+        ("aws_db_instance", "multi_az", False, True, "Capacity raised"),
+        ("aws_db_instance", "license_model", "a", "b", "Parameters changed"),
+        ("aws_elasticache_replication_group", "log_delivery_configuration", [{"a": "b"}], [], "Logging off"),
+        ("aws_lambda_function", "s3_object_version", "a", "b", "Code changed"),
+        ("aws_secretsmanager_secret_version", "version_stages", ["AWSCURRENT"], ["x"], "Value changed"),
+        ("aws_kms_key", "rotation_period_in_days", 90, 2560, "Rotation changed"),
+        ("aws_iam_user", "path", "/", "/people/", "Name changed"),
+        ("aws_launch_template", "default_version", 3, 1, "Code changed"),
+        ("aws_sns_topic", "signature_version", 1, 2, "Delivery changed"),
+    ],
+)
+def test_a_change_that_may_harm_is_not_taken_for_harmless(
+    kind: str, key: str, before: Tree, after: Tree, title: str
+) -> None:
+    assert all_titles(change(kind, {"id": "x", key: before}, {"id": "x", key: after})) == [title]
+    assert all_titles(change(kind, {"id": "x", key: before}, {"id": "x", key: before})) == []
+
+
+@pytest.mark.parametrize("key", ["status", "state", "version", "url", "endpoint", "region"])
+def test_what_aws_computes_is_harmless(key: str) -> None:
+    assert all_titles(change("aws_thing", {"id": "x", key: "a"}, {"id": "x", key: UNKNOWN})) == []
+    assert all_titles(change("aws_thing", {"id": "x"}, {"id": "x", key: "a"})) == []
+    assert all_titles(change("aws_thing", ABSENT, {"id": "x", key: "a"})) == []
+    assert all_titles(change("aws_thing", {"id": "x", key: "a"}, {"id": "x", key: "b"})) != []
+
+
+def test_what_nobody_sets_is_only_computed_anew_by_a_replacement() -> None:
+    before: dict[str, Tree] = {"id": "x", "internal": True}
+    replaced = change("aws_lb", before, before | {"internal": UNKNOWN}, action=Action.REPLACE)
+    for written, found in ((frozenset({"name"}), False), (frozenset({"internal"}), True)):
+        assert (
+            any(
+                flag.path == ("internal",)
+                for flag in flags_of("dev", plan([replace(replaced, written=written)]))
+            )
+            is found
+        )

@@ -70,9 +70,11 @@ def order(flag: Flag) -> tuple[object, ...]:
 
 def _lacks_values(change: ResourceChange) -> bool:
     """Returns whether an object is missing on a side where Terraform always writes one."""
-    is_kept = change.action in (Action.UPDATE, Action.REPLACE)
-    return (not isinstance(change.before, dict | Masked) and is_kept) or (
-        not isinstance(change.after, dict) and (is_kept or change.action is Action.CREATE)
+    is_kept, is_new = change.action in (Action.UPDATE, Action.REPLACE), change.action is Action.CREATE
+    return (
+        (is_kept and not isinstance(change.before, dict | Masked))
+        or ((is_kept or is_new) and not isinstance(change.after, dict))
+        or (is_new and change.after == {})
     )
 
 

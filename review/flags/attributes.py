@@ -51,22 +51,23 @@ def judged(subject: Subject, known: Rows) -> tuple[list[Flag], list[Where]]:
     leaves: dict[Where, list[Where]] = {}
     unknown: dict[Where, None] = {}
     kind = subject.change.type
-    for path in changed_paths(subject.before, subject.after, known.quiet(kind)):
+    for path in changed_paths(subject.before, subject.after, without=known.quiet(kind)):
         found = known.of(kind, path)
         if found is None:
             unknown[path] = None
         else:
             rows[found[0]] = found[1]
             leaves.setdefault(found[0], []).append(path)
+    # Of a resource that is not known at all, another flag says so.
     flags = [
         _leaf(subject, flag, leaves[where])
-        for where, cases in rows.items()
+        for where, cases in ({} if hidden(subject.change.after) else rows).items()
         for flag in _flags(subject, where, cases)
     ]
     return flags, list(unknown)
 
 
-def changed_paths(before: Block, after: Block, without: frozenset[str] = frozenset()) -> Iterator[Where]:
+def changed_paths(before: Block, after: Block, *, without: frozenset[str] = frozenset()) -> Iterator[Where]:
     """Yields the paths of what differs, by attribute names; lists of blocks add nothing to a path.
 
     Leaves out what is within the attributes `without`.

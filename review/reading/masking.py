@@ -7,7 +7,7 @@ it is masked. References to secrets (ARNs, names, `valueFrom`) stay, so that a r
 import json
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from functools import lru_cache
 from hashlib import blake2b
 from itertools import zip_longest
@@ -29,7 +29,7 @@ DOCUMENTS: Final = 3
 """Nested JSON texts that are shown; deeper ones are masked."""
 
 NAME_KEYS: Final = ("name", "key", "Name", "Key", "ParameterKey", "parameter_name")
-PAIR_KEYS: Final = (*NAME_KEYS, "type")
+PAIR_KEYS: Final = (*NAME_KEYS, "type", "kind")
 """What says of an object whether its value is a secret."""
 
 VALUE_KEYS: Final = frozenset(
@@ -46,6 +46,9 @@ VALUE_KEYS: Final = frozenset(
         "ParameterValue",
     }
 )
+MANIFEST_KEYS: Final = frozenset({"data", "stringData", "binaryData"})
+"""What holds the values of a Kubernetes Secret. Source: Kubernetes API Reference, Secret."""
+
 REFERENCE_TYPES: Final = frozenset({"SECRETS_MANAGER", "PARAMETER_STORE"})
 """Types of a CodeBuild variable whose value names a secret."""
 
@@ -89,6 +92,42 @@ def trees_of(before: Any, after: Any, sensitive: Any, unknown: Any) -> tuple[Tre
     rest = {key: value for key, value in after.items() if key not in kept or key in PAIR_KEYS}
     new = tree_of(rest, sensitive, unknown)
     return old, dict(sorted({**new, **kept}.items())) if isinstance(new, dict) else new
+
+
+def without_former_secrets(before: Tree, after: Tree) -> tuple[Tree, Tree]:
+    """Masks variables of containers that are a secret by reference on one of the sides.
+
+    Such a value is the secret itself. Takes and returns `container_definitions`, before and after.
+    """
+    names = {each.get("name") for side in (before, after) for each in _entries(side, "secrets")}
+    return _masked_variables(before, names), _masked_variables(after, names)
+
+
+def _entries(definitions: Tree, key: str) -> list[dict[str, Tree]]:
+    listed = definitions.content if isinstance(definitions, Document) else None
+    containers = [each for each in listed if isinstance(each, dict)] if isinstance(listed, list) else []
+    found = [each.get(key) for each in containers]
+    return [each for some in found if isinstance(some, list) for each in some if isinstance(each, dict)]
+
+
+def _masked_variables(definitions: Tree, names: Container[Tree]) -> Tree:
+    if not isinstance(definitions, Document) or not isinstance(definitions.content, list):
+        return definitions
+    if not any(each.get("name") in names for each in _entries(definitions, "environment")):
+        return definitions
+    return Document([_masked_container(each, names) for each in definitions.content])
+
+
+def _masked_container(container: Tree, names: Container[Tree]) -> Tree:
+    if not isinstance(container, dict) or not isinstance(variables := container.get("environment"), list):
+        return container
+    masked: list[Tree] = [
+        {**each, "value": _masked(each["value"])}
+        if isinstance(each, dict) and each.get("name") in names and isinstance(each.get("value"), str)
+        else each
+        for each in variables
+    ]
+    return {**container, "environment": masked}
 
 
 def either(one: Any, other: Any) -> Any:
@@ -137,12 +176,14 @@ def _object(
     documents: int,
 ) -> Tree:
     is_pair = not VALUE_KEYS.isdisjoint(value) and _is_secret_pair(value)
+    is_manifest = value.get("kind") == "Secret"
     numbers: list[str] = []
     tree: dict[str, Tree] = {}
     # Terraform sorts the keys of its objects. Those of a JSON text keep the order their author gave them.
     for key in value if documents else sorted(value):
         is_secret, is_reference, has_shape = _about(key)
         secret = is_secret or (is_pair and key in VALUE_KEYS) or (named and not is_reference)
+        secret |= is_manifest and key in MANIFEST_KEYS
         shown = _new_key(numbers) if has_shape else key
         tree[shown] = _tree(value[key], sensitive.get(key), unknown.get(key), secret, depth + 1, documents)
     for key in sorted(unknown):

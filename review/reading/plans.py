@@ -31,11 +31,11 @@ from review.reading.canonical import changes_hash
 from review.reading.documents import not_a_plan
 from review.reading.drift import is_drift, is_relevant, relevant_paths
 from review.reading.holders import Holders
-from review.reading.masking import either, has_mark, tree_of, trees_of
+from review.reading.masking import either, has_mark, tree_of, trees_of, without_former_secrets
 from review.reading.policy_documents import with_documents
 from review.reading.redaction import redacted_in
 from review.reading.references import References
-from review.reading.secret_detection import REDACTED, redact
+from review.reading.secret_detection import REDACTED, is_secret_name, redact
 from review.reading.structure import (
     PlanError,
     actions_in,
@@ -194,17 +194,26 @@ def _no_longer_sensitive(change: Mapping[str, Any]) -> list[str]:
     )
 
 
+TASK_DEFINITION: Final = "aws_ecs_task_definition"
+CONTAINERS: Final = "container_definitions"
+
 UNMARKED: Final = {
+    "acme_certificate": ("certificate_p12",),
+    "aws_iam_virtual_mfa_device": ("base_32_string_seed", "qr_code_png"),
+    "aws_ssm_parameter": ("value",),
     "github_actions_environment_secret": ("plaintext_value",),
     "github_actions_organization_secret": ("plaintext_value",),
     "github_actions_secret": ("plaintext_value",),
     "github_dependabot_secret": ("plaintext_value",),
     "helm_release": ("set_sensitive", "set_wo"),
+    "local_file": ("sensitive_content",),
+    "local_sensitive_file": ("content", "content_base64"),
     "kubernetes_secret": ("data", "binary_data", "string_data"),
     "kubernetes_secret_v1": ("data", "binary_data", "string_data"),
     "random_bytes": ("base64", "hex"),
     "random_password": ("result", "bcrypt_hash"),
     "tls_private_key": ("private_key_pem", "private_key_openssh", "private_key_pem_pkcs8"),
+    "vault_approle_auth_backend_role_secret_id": ("secret_id", "wrapping_token"),
     "vault_generic_secret": ("data", "data_json"),
     "vault_kv_secret": ("data", "data_json"),
     "vault_kv_secret_v2": ("data", "data_json"),
@@ -212,15 +221,24 @@ UNMARKED: Final = {
 """Attributes that are secret, although formats before 1.0 do not mark them and their names do not say so."""
 
 
+SECRET_VALUES: Final = ("key", "value")
+"""Attributes that are secret if the name of the type says that it is a secret: `datadog_api_key`."""
+
+
 def _values(change: Mapping[str, Any], type: str = "", name: str = "") -> tuple[Tree, Tree]:
     """Returns before and after; ABSENT without an object. A `name` may itself say that they are secret."""
     unknown = change.get("after_unknown")
     # A secret marked on one side is the same secret on the other, even if a change removes the mark.
     marks = either(change.get("before_sensitive"), change.get("after_sensitive"))
-    if type in UNMARKED:
-        marks = either(marks, dict.fromkeys(UNMARKED[type], True))
+    unmarked = UNMARKED.get(type, SECRET_VALUES if is_secret_name(type) else ())
+    if unmarked:
+        marks = either(marks, dict.fromkeys(unmarked, True))
     if not name and change.get("before") is not None and change.get("after") is not None:
-        return trees_of(change["before"], change["after"], marks, unknown)
+        old, new = trees_of(change["before"], change["after"], marks, unknown)
+        if type == TASK_DEFINITION and isinstance(old, dict) and isinstance(new, dict):
+            sides = without_former_secrets(old.get(CONTAINERS), new.get(CONTAINERS))
+            old, new = ({**tree, CONTAINERS: side} for tree, side in zip((old, new), sides, strict=True))
+        return old, new
     before: Tree = ABSENT
     after: Tree = ABSENT
     if change.get("before") is not None:

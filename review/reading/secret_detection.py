@@ -50,6 +50,9 @@ ABOUT: Final = re.compile(
 )
 """Last words of names that describe a secret; a secret there is still recognised by its shape."""
 
+BEFORE_SEED: Final = frozenset({"otp", "totp", "hotp", "mfa", "string"})
+"""Words that make `seed` a secret: one-time passwords are computed from it."""
+
 ABOUT_FIRST: Final = frozenset(
     {"enable", "disable", "manage", "max", "min", "maximum", "minimum", "num", "number"}
 )
@@ -79,6 +82,7 @@ def is_secret_name(name: str) -> bool:
         SECRET.fullmatch(word)
         or (word in {"key", "keys"} and BEFORE_KEY.fullmatch(before))
         or (word in {"string", "strings", "str"} and before in {"connection", "conn"})
+        or (word == "seed" and before in BEFORE_SEED)
         for before, word in zip(["", *words], words, strict=False)
     )
 
@@ -134,6 +138,9 @@ PRIVATE_KEY: Final = re.compile(
 )
 PRIVATE_KEY_BEGIN: Final = re.compile(r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY")
 URL_PASSWORD: Final = re.compile(r"(?<=://)(?:[^\s/?#@:\"'<>]*:[^\s/?#@\"'<>]+|[^\s/?#@:\"'<>]{16,})(?=@)")
+
+SECRET_MANIFEST: Final = re.compile(r"^[ \t-]{0,64}kind:[ \t]{0,8}[\"']?Secret\b", re.MULTILINE)
+"""A Kubernetes Secret in YAML, of which every value is secret."""
 
 ASSIGNED: Final = re.compile(
     r"(?:\\{0,3}[\"'])?[ \t]{0,8}(?P<sign>[=!]=|=>|:=|=|:|\bis\b)(?P<gap>[ \t]{0,8})\[?"
@@ -212,6 +219,7 @@ def _is_plain_secret(text: str) -> bool:
     return (
         (HINTS.search(text) is not None and TOKEN.search(text) is not None)
         or ("-----BEGIN" in text and PRIVATE_KEY_BEGIN.search(text) is not None)
+        or ("Secret" in text and SECRET_MANIFEST.search(text) is not None)
         or ("://" in text and "@" in text and URL_PASSWORD.search(text) is not None)
         or next(_assigned(text), None) is not None
     )

@@ -18,7 +18,7 @@ from review.reading.stacks import read_stacks
 from review.rendering.points import points
 from review.table import default_table
 from review.verdicts import review_of
-from tests.review.flagging import change, flags_of, plan
+from tests.review.flagging import change, flags_of, plan, titles
 from tests.review.test_differences import copied
 
 PLANS = Path(__file__).parent / "plans"
@@ -167,3 +167,13 @@ def test_no_case_makes_another_one_safer(one: Path) -> None:
 @cache
 def changes_of(case: Path) -> tuple[ResourceChange, ...]:
     return tuple(each for stack in read_stacks([case]) if stack.plan for each in stack.plan.changes)
+
+
+def test_a_change_whose_values_the_plan_leaves_out_is_not_known() -> None:
+    values: dict[str, Tree] = {"id": "x"}
+    for each in (change("aws_lb", ABSENT, {}), change("aws_lb", values, action=Action.UPDATE)):
+        assert "Resource not known" in titles(each)
+
+
+def test_nothing_else_is_said_of_a_resource_that_is_not_known() -> None:
+    assert titles(change("aws_ecs_service", {"desired_count": 3}, UNKNOWN)) == ["Resource not known"]

@@ -508,3 +508,41 @@ def test_a_path_that_forces_a_replacement_ends_where_all_is_sensitive() -> None:
     change["before_sensitive"] = True
     [found] = plan_of(document, "").changes
     assert found.replace_paths == (("tags",), ("rules",), ("rules",), ("size",))
+
+
+@pytest.mark.parametrize(
+    ("kind", "values"),
+    [
+        ("aws_iam_virtual_mfa_device", {"base_32_string_seed": "canary", "qr_code_png": "canary"}),
+        ("aws_ssm_parameter", {"name": "/a", "type": "SecureString", "value": "canary"}),
+        ("datadog_api_key", {"name": "n", "key": "canary"}),
+        ("cloudflare_api_token", {"name": "n", "value": "canary"}),
+        ("aws_api_gateway_api_key", {"value": "canary"}),
+        ("vault_approle_auth_backend_role_secret_id", {"secret_id": "canary"}),
+        ("acme_certificate", {"certificate_p12": "canary"}),
+        ("local_sensitive_file", {"content": "canary", "content_base64": "canary"}),
+        ("kubernetes_manifest", {"manifest": {"kind": "Secret", "stringData": {"a": "canary"}}}),
+        ("kubectl_manifest", {"yaml_body": "apiVersion: v1\nkind: Secret\nstringData:\n  a: canary\n"}),
+        ("helm_release", {"values": ['- kind: "Secret"\n  data:\n    a: canary\n']}),
+        ("random_id", {"keepers": {"otp_seed": "canary", "mfaSeed": "canary"}}),
+    ],
+)
+def test_a_secret_without_a_mark_is_masked_by_its_type(kind: str, values: dict[str, Any]) -> None:
+    for before in (None, values | {"id": "x"}):
+        change = {"actions": ["update"], "before": before, "after": values}
+        (found,) = plan(resource(f"{kind}.x", type=kind, change=change)).changes
+        assert "canary" not in repr(found)
+
+
+@pytest.mark.parametrize("gone", [True, False])
+def test_a_variable_that_is_a_secret_by_reference_on_the_other_side_is_masked(gone: bool) -> None:
+    kind = "aws_ecs_task_definition"
+    variables = [{"name": "API", "value": "canary"}, {"name": "LEVEL", "value": "debug"}]
+    plain = {"container_definitions": json.dumps([{"name": "web", "environment": variables}])}
+    secrets = [{"name": "API", "valueFrom": "arn:aws:ssm:::parameter/api"}]
+    safe = {"container_definitions": json.dumps([{"name": "web", "secrets": secrets}])}
+    before, after = (safe, plain) if gone else (plain, safe)
+    change = {"actions": ["update"], "before": before, "after": after}
+    (found,) = plan(resource(f"{kind}.x", type=kind, change=change)).changes
+    assert "canary" not in repr(found)
+    assert "debug" in repr(found)

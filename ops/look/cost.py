@@ -208,7 +208,7 @@ def tables(environment: Environment, cost: Cost) -> Iterator[Table | Text]:
 def _resources(found: Estimate) -> Table:
     table = Table(box=None, pad_edge=False)
     table.add_column("a month", justify="right")
-    for name in ("stack", "resource", "is"):
+    for name in ("stack", "resource", "what"):
         table.add_column(name)
     for line in sorted(found.lines, key=lambda line: (-line.after, line.stack, line.address)):
         if line.after:
@@ -218,7 +218,7 @@ def _resources(found: Estimate) -> Table:
 
 def _choices(choices: Sequence[Choice]) -> Table:
     table = Table(box=None, pad_edge=False)
-    for name in ("setting", "a month", "change", "is"):
+    for name in ("setting", "a month", "change", "what"):
         table.add_column(name, justify="right" if name in ("a month", "change") else "left")
     for each in choices:
         if each.total is None:

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Final
 
 from review.comparing.policies import told
-from review.flags.subject import Subject, at, hidden
+from review.flags.subject import Subject, at, hidden, values
 from review.model import ABSENT, Action, Block, Concern, Flag, Path, Tree, is_nothing
 from review.table import Deletion, Table
 
@@ -172,14 +172,25 @@ def _stem(subject: Subject) -> str:
 
 def _keys(kind: str, resource: Block) -> list[tuple[str, str, str]]:
     """Returns the names by which a person knows a resource, as keys of an index."""
-    return [(kind, key, value) for key in SHOWN if isinstance(value := resource.get(key), str) and value]
+    return [(kind, key, value) for key, value in _names(resource)]
+
+
+def _names(resource: Block) -> Iterator[tuple[str, str]]:
+    """Yields what names a resource: what is shown of it, its tag `Name`, a Kubernetes object's name."""
+    for key in SHOWN:
+        if isinstance(value := resource.get(key), str) and value:
+            yield key, value
+    for path in (("tags", "Name"), ("metadata", "name")):
+        for value in values(resource, path):
+            if isinstance(value, str) and value:
+                yield ".".join(path), value
 
 
 def _is_the_same(before: Block, after: Block) -> bool:
     """Returns whether everything known of a new object is as it was of an old one, its name among it."""
     known = {key: value for key, value in after.items() if not is_nothing(value) and not hidden(value)}
-    named = any(key in known and not is_nothing(before.get(key)) for key in SHOWN)
-    return named and all(before.get(key) == value for key, value in known.items())
+    is_named = next(_names(known), None) is not None
+    return is_named and all(before.get(key) == value for key, value in known.items())
 
 
 def _with_why(reason: str, subject: Subject) -> str:

@@ -3,7 +3,7 @@ import pytest
 from review.flags.removals import WHY, path_text
 from review.model import ABSENT, UNKNOWN, Action, Concern, Tree
 from review.table import default_table, holding_types
-from tests.review.flagging import change, flags, titles
+from tests.review.flagging import change, flags, flags_of, plan, titles
 
 TABLE: dict[str, Tree] = {"name": "status", "hash_key": "pk"}
 
@@ -167,3 +167,21 @@ def test_the_gravest_flags_come_first_and_addresses_in_natural_order() -> None:
 def test_one_day_less_is_less(type: str, attribute: str) -> None:
     assert titles(change(type, {attribute: 30}, {attribute: 29})) == ["Kept for less time"]
     assert titles(change(type, {attribute: 30}, {attribute: 31})) == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "values"),
+    [
+        ("aws_instance", {"ami": "ami-1", "tags": {"Name": "web"}}),
+        ("kubernetes_deployment", {"metadata": [{"name": "web", "namespace": "shop"}]}),
+    ],
+)
+def test_a_move_is_hinted_at_by_the_tag_or_the_object_that_names_a_resource(
+    kind: str, values: dict[str, Tree]
+) -> None:
+    old = change(kind, {"id": "i-1", **values}, name="old")
+    new = change(kind, ABSENT, {"id": UNKNOWN, **values}, name="new")
+    (flag,) = (each for each in flags_of("dev", plan([old, new])) if each.title.endswith("deleted"))
+    assert "a `moved` block would keep this one" in flag.reason
+    (flag,) = (each for each in flags_of("dev", plan([old])) if each.title.endswith("deleted"))
+    assert "moved" not in flag.reason

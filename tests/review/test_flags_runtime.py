@@ -343,6 +343,7 @@ def all_titles(each: ResourceChange) -> list[str]:
         ("aws_kms_key", "rotation_period_in_days", 90, 2560, "Rotation changed"),
         ("aws_iam_user", "path", "/", "/people/", "Name changed"),
         ("aws_launch_template", "default_version", 3, 1, "Code changed"),
+        ("aws_lambda_function", "reserved_concurrent_executions", 5, -1, "Capacity raised"),
         ("aws_sns_topic", "signature_version", 1, 2, "Delivery changed"),
     ],
 )

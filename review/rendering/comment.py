@@ -1,12 +1,9 @@
 """Renders a review as Markdown within a budget of bytes."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 from typing import Final
-
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
 from review.model import Verdict
 from review.rendering import head
@@ -31,16 +28,6 @@ Source: GitHub's documentation, "Workflow commands", section "Adding a job summa
 
 _ROWS: Final = 50
 """Rows of the table when the points have to be shortened; the worst stacks come first."""
-
-_TEMPLATES = Environment(
-    loader=FileSystemLoader(Path(__file__).parent / "templates"),
-    undefined=StrictUndefined,
-    # The templates are Markdown; what they get is escaped already.
-    autoescape=select_autoescape(["html"]),
-    trim_blocks=True,
-    lstrip_blocks=True,
-    keep_trailing_newline=True,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,52 +128,70 @@ def _fewer_points(review: Review, sections: int, budget: int) -> str:
 
 def _head(review: Review, short: list[str] | None = None) -> str:
     """Renders the head with all points in full, or without all that can go, with these points."""
-    table = head.table(review)
     found = points(review)
-    in_full = short is None
-    return _TEMPLATES.get_template("head.md.j2").render(
-        marker=review.marker.line(),
-        symbol=SYMBOLS[review.verdict],
-        verdict=review.verdict.words,
-        environments=head.environments(review),
-        sentence=head.sentence(review, len(found)),
-        facts=head.facts(review),
-        columns=table.columns,
-        numeric=table.numeric,
-        rows=table.rows if in_full else table.rows[:_ROWS],
-        hashes=head.hashes(review) if in_full else [],
-        unjudged=head.unjudged(review) if in_full else [],
-        ignored=ignored(review) if in_full else [],
-        text=fence(review.rules.text.strip()) if review.rules.text.strip() and in_full else "",
-        flags=[each.text() for each in found] if short is None else short,
+    told = [each.text() for each in found] if short is None else short
+    return _paragraphs([*_opening(review, len(found), short is None), *_listed(review, told, short is None)])
+
+
+def _opening(review: Review, count: int, in_full: bool) -> Iterator[str]:
+    """Yields the verdict with what it means, and a table of the stacks."""
+    environments = "".join(f" · {each}" for each in [", ".join(head.environments(review))] if each)
+    yield (
+        f"{review.marker.line()}\n## {SYMBOLS[review.verdict]} {review.verdict.words}{environments}\n\n"
+        f"{head.sentence(review, count)}"
     )
+    if in_full and review.rules.text.strip():
+        yield fence(review.rules.text.strip()).rstrip("\n")
+    yield " · ".join(head.facts(review))
+    table = head.table(review)
+    if table.rows:
+        sides = " | ".join("---:" if column in table.numeric else "---" for column in table.columns)
+        rows = table.rows if in_full else table.rows[:_ROWS]
+        yield "\n".join(
+            [f"| {' | '.join(table.columns)} |", f"| {sides} |", *(f"| {' | '.join(row)} |" for row in rows)]
+        )
+
+
+def _listed(review: Review, told: list[str], in_full: bool) -> Iterator[str]:
+    """Yields the points, and folded what is ignored or not judged and the hashes."""
+    if told:
+        yield "### Look at these first"
+        yield "\n".join(f"{place}. {each}" for place, each in enumerate(told, 1))
+    if in_full:
+        lines = ignored(review)
+        yield _fold(f"Ignored by rule ({len(lines)})", lines)
+        unjudged = "Not judged: the table does not say what a change of these attributes means"
+        yield _fold(unjudged, [f"{kind}: {', '.join(paths)}" for kind, paths in head.unjudged(review)])
+        yield _fold("SHA-256 of the plans", [f"{name} {sha256}" for name, sha256 in head.hashes(review)])
+
+
+def _fold(title: str, lines: list[str]) -> str:
+    listed = "\n".join(f"- {line}" for line in lines)
+    return f"<details><summary>{title}</summary>\n\n{listed}\n\n</details>" if lines else ""
+
+
+def _paragraphs(found: Iterable[str]) -> str:
+    """Joins what is not empty, with a blank line after each."""
+    return "".join(f"{each}\n\n" for each in found if each)
 
 
 def _body(review: Review, sections: list[_Section], shown: Sequence[Shown]) -> str:
     """Renders the cost, the stacks' sections, and a line for stacks without changes."""
     each_shown = iter(shown)
-    return _TEMPLATES.get_template("body.md.j2").render(
-        cost=cost_section(review),
-        sections=[
-            {
-                "heading": _heading(section.review),
-                "blocks": [_block(block, next(each_shown)) for block in section.blocks],
-                "line": section.line,
-            }
-            for section in sections
-        ],
-        scanned=head.scanned(review),
-        unchanged=[code(each.stack.name) for each in review.stacks if each.verdict is Verdict.NO_CHANGES],
-    )
+    parts = [cost_section(review)]
+    for section in sections:
+        parts.append(f"### {_heading(section.review)}")
+        parts += [_folded(block, next(each_shown)) for block in section.blocks]
+        parts.append(section.line)
+    unchanged = [code(each.stack.name) for each in review.stacks if each.verdict is Verdict.NO_CHANGES]
+    parts += [head.scanned(review), f"No changes: {', '.join(unchanged)}." if unchanged else ""]
+    return _paragraphs(parts)
 
 
-def _block(block: Block, shown: Shown) -> dict[str, object]:
-    return {
-        "title": block.title,
-        "is_open": block.is_open,
-        "body": block.body(shown),
-        "rest": block.rest(shown),
-    }
+def _folded(block: Block, shown: Shown) -> str:
+    opened = " open" if block.is_open else ""
+    text = f"{block.body(shown)}{block.rest(shown)}"
+    return f"<details{opened}><summary>{block.title}</summary>\n\n{text}\n</details>"
 
 
 def _heading(review: StackReview) -> str:
@@ -196,4 +201,5 @@ def _heading(review: StackReview) -> str:
 def _foot(budget: int, left_out: list[str]) -> str:
     if not left_out:
         return ""
-    return _TEMPLATES.get_template("foot.md.j2").render(budget=number(budget), left_out=left_out)
+    rest = "`terraform show` of the plans has all of it."
+    return f"---\n\n**Left out** to keep within {number(budget)} bytes: {'; '.join(left_out)}. {rest}\n"

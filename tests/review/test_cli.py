@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,7 @@ import pytest
 from review.marker import Marker, parse
 from review.posting.pipeline import InputError, checked_url, pipeline_of
 from review.rendering.comment import SUMMARY_BUDGET
+from tests.places import ROOT
 from tests.review.command import run, start
 from tests.scan.plans import plan_of
 
@@ -186,3 +189,12 @@ def test_an_address_cannot_end_its_link() -> None:
         == "https://github.com/o/r/actions/runs/1?x=1#y"
     )
     assert checked_url("") == ""
+
+
+def test_a_review_loads_nothing_that_it_does_not_need() -> None:
+    code = "import sys, review.cli; print([each for each in sys.argv[1:] if each in sys.modules])"
+    unneeded = ("httpx", "jinja2", "pydantic", "rich", "typer", "xml.etree.ElementTree")
+    done = subprocess.run(
+        [sys.executable, "-c", code, *unneeded], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "[]\n"

@@ -345,6 +345,32 @@ def all_titles(each: ResourceChange) -> list[str]:
         ("aws_launch_template", "default_version", 3, 1, "Code changed"),
         ("aws_lambda_function", "reserved_concurrent_executions", 5, -1, "Capacity raised"),
         ("aws_sns_topic", "signature_version", 1, 2, "Delivery changed"),
+        ("aws_elasticache_replication_group", "transit_encryption_enabled", False, True, "TLS required"),
+        (
+            "aws_elasticache_replication_group",
+            "transit_encryption_mode",
+            "preferred",
+            "required",
+            "TLS required",
+        ),
+        ("aws_s3_bucket_public_access_block", "restrict_public_buckets", False, True, "No longer public"),
+        (
+            "aws_instance",
+            "metadata_options",
+            [{"http_tokens": "optional"}],
+            [{"http_tokens": "required"}],
+            "Settings changed",
+        ),
+        (
+            "aws_ecs_service",
+            "network_configuration",
+            [{"assign_public_ip": True}],
+            [{"assign_public_ip": False}],
+            "No longer public",
+        ),
+        ("aws_scheduler_schedule", "state", "DISABLED", "ENABLED", "Schedule changed"),
+        ("aws_cloudwatch_event_rule", "is_enabled", False, True, "Schedule changed"),
+        ("aws_iam_group_membership", "users", ["a", "b"], ["a"], "Permission moved"),
     ],
 )
 def test_a_change_that_may_harm_is_not_taken_for_harmless(

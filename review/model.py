@@ -137,6 +137,14 @@ class Holder:
 
 
 @dataclass(frozen=True, slots=True)
+class User:
+    """A resource that stays and refers to one that is destroyed; `action` is None if it does not change."""
+
+    address: str
+    action: Action | None
+
+
+@dataclass(frozen=True, slots=True)
 class ResourceChange:
     """What a plan does to one resource instance, or with `deposed` to its previous object.
 
@@ -175,6 +183,8 @@ class ResourceChange:
     redacted: tuple[str, ...] | None = None
     """Attributes of an update of which a redacted plan has the same placeholder before and after; empty if
     no attribute shows what changes, None if nothing is redacted."""
+    users: tuple[User, ...] = ()
+    """What stays and refers to it, if it is deleted or replaced."""
 
 
 @dataclass(frozen=True, slots=True)

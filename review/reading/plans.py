@@ -28,6 +28,7 @@ from review.model import (
 from review.reading.accounts import accounts_of
 from review.reading.billed import billed_of
 from review.reading.canonical import changes_hash
+from review.reading.dependents import users_of
 from review.reading.documents import not_a_plan
 from review.reading.drift import is_drift, is_relevant, relevant_paths
 from review.reading.holders import Holders
@@ -78,6 +79,7 @@ def plan_of(document: Mapping[str, Any], sha256: str) -> Plan:
     written = _written(document)
     references = References(document)
     holders = Holders(document, references)
+    users = users_of(document, references, names.shown)
     found = []
     changed = set()
     for item, place in _entries(entries):
@@ -85,6 +87,8 @@ def plan_of(document: Mapping[str, Any], sha256: str) -> Plan:
         if change := _change(item, place, names, written.get(bare(address))):
             if of := holders.of(address):
                 change = replace(change, holders=of, attached=holders.attached(address))
+            if address in users and change.deposed is None:
+                change = replace(change, users=users[address])
             found.append((address, change))
             changed.add(address)
     changes, documents = with_documents(found, references)

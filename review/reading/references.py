@@ -46,9 +46,12 @@ class References:
         self._calls: dict[str, Mapping[str, Any]] = {}
         self._resources: dict[str, tuple[str, Mapping[str, Any]]] = {}
         self._instances: dict[str, list[str]] = {}
+        self._exact: dict[tuple[str, ...], str] = {}
+        self._all: dict[str, frozenset[tuple[str, bool]]] = {}
         for place, item in objects_in(document, "resource_changes"):
             address = text_in(item, "address", place)
             self._instances.setdefault(bare(address), []).append(address)
+            self._exact[bare(address), *indices_of(address)] = address
         for prefix, call, module in modules_in(document):
             self._modules[prefix] = module
             self._calls[prefix] = call
@@ -72,11 +75,30 @@ class References:
         prefix = match[0] if match else ""
         found = set(self._followed(prefix, expression, resource.get("for_each_expression"), set()))
         own = indices_of(address) if _EACH in found else None
-        targets = {each for target in found - {"", _EACH} for each in self._instances_of(target, own)}
+        targets = {each for target in found - {"", _EACH} for each in self.instances_of(target, own)}
         return Followed(tuple(sorted(targets)), complete="" not in found)
 
-    def _instances_of(self, target: str, own: list[str] | None) -> list[str]:
+    def everything(self, address: str) -> frozenset[tuple[str, bool]]:
+        """Returns what a resource or data source refers to anywhere, and whether it does so by its own index.
+
+        Addresses have the indices that the references have.
+        """
+        if address not in self._all:
+            _, resource = self._resources.get(bare(address), ("", {}))
+            match = _MODULES.match(address)
+            prefix, each = match[0] if match else "", resource.get("for_each_expression")
+            said = [*object_in(resource.get("expressions"), "expressions").values(), each]
+            said.append(resource.get("count_expression"))
+            found = (set(self._followed(prefix, expression, each, set())) for expression in said)
+            self._all[address] = frozenset(
+                (target, _EACH in targets) for targets in found for target in targets - {"", _EACH}
+            )
+        return self._all[address]
+
+    def instances_of(self, target: str, own: list[str] | None) -> list[str]:
         """Returns the instances that a target stands for: without an index, that of one's own, or all."""
+        if own is not None and target == bare(target) and (exact := self._exact.get((target, *own))):
+            return [exact]
         steps = (re.escape(name) + (re.escape(key) or f"(?:{_KEY})?") for name, key in _STEP.findall(target))
         pattern = re.compile(r"\.".join(steps))
         found = [each for each in self._instances.get(bare(target), ()) if pattern.fullmatch(each)]

@@ -31,10 +31,13 @@ from review.rendering.lines import (
     only_unknown,
     tag_lines,
 )
-from review.rendering.markdown import code, counted, fence, path_list, path_text, visible
+from review.rendering.markdown import code, counted, fence, folded, path_list, path_text, visible
 from review.rendering.values import INLINE, SENSITIVE, clip, pair, show
-from review.rendering.wording import DEFERRALS, DRIFT, PAST, REASONS
+from review.rendering.wording import DEFERRALS, DRIFT, PAST, REASONS, USERS
 from review.table import Table
+
+_USERS = 20
+"""Addresses of those that use a destroyed resource."""
 
 _IDENTITY = ("id", "arn", "name")
 _ERROR = 6_000
@@ -159,6 +162,8 @@ def _about(item: Item, of: Of) -> Iterator[str]:
         words = REASONS.get(change.reason, f"reason {code(change.reason)}")
         if words:
             yield words
+    if change.users and of is not Of.REVISIONS:
+        yield _users(change)
     if change.findings:
         yield counted(len(change.findings), "finding")
     if item.has_shared and item.differences:
@@ -167,6 +172,12 @@ def _about(item: Item, of: Of) -> Iterator[str]:
         item.has_shared or item.differences or change.no_longer_sensitive
     ):
         yield "the plan shows no difference"
+
+
+def _users(change: ResourceChange) -> str:
+    """Says what stays and uses a destroyed resource, and what the plan does to it."""
+    told = [f"{code(user.address)} ({USERS[user.action]})" for user in change.users]
+    return f"used by {counted(len(told), 'resource')}: {folded(told, ', ', _USERS)}"
 
 
 def _order(change: ResourceChange) -> str:

@@ -6,7 +6,10 @@ Source: "GitHub Flavored Markdown Spec", sections "Code spans", "Fenced code blo
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+
+OPEN = 3
+"""Pieces of a line that are not folded."""
 
 _BACKTICKS = re.compile("`+")
 _ACTION = re.compile("^/", re.MULTILINE)
@@ -84,6 +87,21 @@ def number(count: int) -> str:
 def counted(count: int, singular: str, plural: str | None = None) -> str:
     """Formats a count and its noun: `1 resource`, `2 resources`."""
     return f"{count:,} {singular if count == 1 else plural or singular + 's'}"
+
+
+def folded(found: Sequence[str], between: str, most: int | None = None) -> str:
+    """Joins Markdown within a line; of more than a few pieces, all but the first `OPEN` are folded.
+
+    Those after the first `most` are counted.
+    """
+    if len(found) <= OPEN + 1:
+        return between.join(found)
+    left = f" and {number(len(found) - most)} more" if most and len(found) > most else ""
+    rest = between.join(found[OPEN:most]) + left
+    return (
+        f"{between.join(found[:OPEN])}{between}"
+        f"<details><summary>{number(len(found) - OPEN)} more</summary>{rest}</details>"
+    )
 
 
 def _escaped(character: str) -> str:

@@ -76,6 +76,9 @@ DRIFT: Final = {
     Action.MOVE: "moved",
 }
 
+USERS: Final = {None: "not changed", Action.REPLACE: "replaced", Action.UPDATE: "updated"}
+"""What happens to a resource that refers to a destroyed one."""
+
 DEFERRALS: Final = {
     "instance_count_unknown": "how many there will be is not known yet",
     "resource_config_unknown": "its configuration is not known yet",

@@ -19,7 +19,20 @@ NAME: Final = "review.toml"
 """The file that is looked for beside the plans."""
 
 _KEYS: Final = frozenset(
-    ("any", "fail_on", "fail_weight", "ignore", "means", "names", "points", "quiet", "text", "types", "units")
+    (
+        "any",
+        "back",
+        "fail_on",
+        "fail_weight",
+        "ignore",
+        "means",
+        "names",
+        "points",
+        "quiet",
+        "text",
+        "types",
+        "units",
+    )
 )
 _IGNORE: Final = frozenset(("title", "address", "reason", "until"))
 

@@ -39,6 +39,9 @@ _MEANING: Final = frozenset(("concern", "weight", "title", "reason", "source", "
 _DELETION: Final = frozenset(
     ("holds", "stops", "guards", "revision", "reason", "weight", "shows", "source", "concern", "replaced")
 )
+_RUNNING: Final = frozenset(("rolled_by", "interrupted_by", "interrupted_now_by", "only_with"))
+_STATES: Final = frozenset(("on", "off", "set", "zero", "nonzero"))
+OTHERWISE: Final = "otherwise"
 _KINDS: Final = ("holds", "stops", "guards", "revision")
 
 Where = tuple[str, ...]
@@ -90,6 +93,32 @@ class Deletion:
 
 
 @dataclass(frozen=True, slots=True)
+class Running:
+    """Which attributes of something that runs roll it out or interrupt it when they change.
+
+    `interrupted_by` do so at once or in the next maintenance window, as its `apply_immediately` says,
+    `interrupted_now_by` always at once. Without the block `only_with`, what runs already is not rolled out.
+    """
+
+    rolled_by: frozenset[str] = frozenset()
+    interrupted_by: frozenset[str] = frozenset()
+    interrupted_now_by: frozenset[str] = frozenset()
+    only_with: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How what a deletion takes comes back, if all conditions hold for the values before it.
+
+    A condition is an attribute and `on`, `off`, `set`, `zero` or `nonzero`; without any it is for when no
+    other way is open. `{attribute}` in the text stands for a value.
+    """
+
+    conditions: tuple[tuple[Where, str], ...]
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Kind:
     """The rows of a resource type by the path of the attribute."""
 
@@ -97,6 +126,8 @@ class Kind:
     deleted: Deletion | None = None
     created: Meaning | None = None
     prefix: str = ""
+    runs: Running | None = None
+    back: tuple[Way, ...] = ()
 
     def row(self, path: Where) -> Where | None:
         """Returns the path of the longest row that holds for an attribute."""
@@ -118,6 +149,8 @@ class Table:
     """What a person calls an attribute."""
     units: Mapping[str, str] = field(default_factory=dict)
     """The unit of an attribute's value."""
+    back: Mapping[str, str] = field(default_factory=dict)
+    """What a revert does not bring back, by the title of a point."""
 
     def find(self, type: str, path: Where) -> tuple[Where, tuple[Case, ...]] | None:
         """Returns the row that judges an attribute, with its path; None if nobody knows the attribute."""
@@ -186,11 +219,11 @@ def extended(table: Table, document: Mapping[str, Any], place: str) -> Table:
         every = (replace(kind, prefix=document.get("prefix", "")), *every)
     weights = _table(document, "points", place)
     points = {key: _checked(each, f"{place}: points.{key}") for key, each in weights.items()}
-    names, units = (
+    names, units, back = (
         {**known, **_words(document, key, place)}
-        for key, known in (("names", table.names), ("units", table.units))
+        for key, known in (("names", table.names), ("units", table.units), ("back", table.back))
     )
-    return Table(types, every, {**table.points, **points}, means, names, units)
+    return Table(types, every, {**table.points, **points}, means, names, units, back)
 
 
 def _words(document: Mapping[str, Any], key: str, place: str) -> Mapping[str, str]:
@@ -239,7 +272,7 @@ def _kind(
             raise TableError(f"{place}.same_as = {said['same_as']!r}: no such type stands above")
         return types[said["same_as"]]
     rows = dict(known.rows)
-    deleted, created = known.deleted, known.created
+    deleted, created, runs, back = known.deleted, known.created, known.runs, known.back
     for key, value in said.items():
         if key == HARMLESS and isinstance(value, list):
             rows |= {tuple(str(name).split(".")): (Case("any", frozenset(), None),) for name in value}
@@ -247,9 +280,32 @@ def _kind(
             deleted = _deletion(value, f"{place}.deleted")
         elif key == "created":
             created = _named(value, means, f"{place}.created")
+        elif key == "runs" and isinstance(value, Mapping):
+            runs = _running(value, f"{place}.runs")
+        elif key == "back" and isinstance(value, Mapping):
+            back = tuple(_ways(value, f"{place}.back"))
         else:
             rows[tuple(key.split("."))] = tuple(_cases(value, means, f"{place}.{key}"))
-    return Kind(rows, deleted, created)
+    return Kind(rows, deleted, created, known.prefix, runs, back)
+
+
+def _running(said: Mapping[str, Any], place: str) -> Running:
+    _check_keys(said, _RUNNING, place)
+    listed = {key: frozenset(map(str, each)) for key, each in said.items() if isinstance(each, list)}
+    return Running(**listed, only_with=str(said.get("only_with", "")))
+
+
+def _ways(said: Mapping[str, Any], place: str) -> Iterator[Way]:
+    for conditions, text in said.items():
+        if not isinstance(text, str):
+            raise TableError(f"{place}.{conditions} = {text!r}: must be a text")
+        given = [] if conditions == OTHERWISE else [each.split() for each in conditions.split(",")]
+        for words in given:
+            if len(words) != 2 or words[1] not in _STATES:
+                said_so = f"{place}: condition {' '.join(words)!r}"
+                allowed = ", ".join(sorted(_STATES))
+                raise TableError(f"{said_so}: use {OTHERWISE}, or an attribute and one of {allowed}")
+        yield Way(tuple((tuple(path.split(".")), state) for path, state in given), text)
 
 
 def _cases(value: object, means: Mapping[str, Meaning], place: str) -> Iterator[Case]:

@@ -6,6 +6,8 @@ from dataclasses import dataclass, fields
 
 from review.cost.estimate import Estimate, estimate
 from review.cost.prices import default_prices
+from review.effects.recovery import Recovery, recovery_of
+from review.effects.rollouts import Rollout, rollouts_of
 from review.flags import Judgement, judge
 from review.marker import Marker
 from review.model import ABSENT, Action, Flag, Plan, ResourceChange, Scanned, Stack, Unjudged, Verdict, Wait
@@ -54,14 +56,18 @@ class StackReview:
     """Attributes that change and that nobody knows the meaning of."""
     ignored: tuple[Ignored, ...] = ()
     """Flags that a rule takes out of the verdict."""
+    rollouts: tuple[Rollout, ...] = ()
+    """What happens to each service that runs."""
+    recovery: Recovery | None = None
+    """What a revert brings back, and what it does not; None without a plan."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Review:
     """All stacks, the worst first and then by environment and name, and where the review was made.
 
-    `commit` and `run_url` are empty when they are not known. `marker` identifies the comment. `cost` is
-    what all stacks cost a month. It equals only itself, so that what is rendered of it can be kept.
+    `commit` and `run_url` are empty when they are not known. `marker` identifies the comment. `cost` is what all stacks cost a month. It equals only itself, so
+    that what is rendered of it can be kept.
     """
 
     stacks: tuple[StackReview, ...]
@@ -129,7 +135,9 @@ def _stack_review(stack: Stack, rules: Rules, *, is_first: bool) -> StackReview:
         flags += rules.expired_flags(stack.name)
     verdict = verdict_of(stack, Judgement(flags, judged.unjudged), rules.table)
     counts = counts_of(stack.plan, flags, rules.table)
-    return StackReview(stack, flags, counts, verdict, judged.unjudged, ignored)
+    rollouts = rollouts_of(stack.name, stack.plan, rules.table) if stack.plan else ()
+    recovery = recovery_of(stack.name, stack.plan, judged.flags, rules.table) if stack.plan else None
+    return StackReview(stack, flags, counts, verdict, judged.unjudged, ignored, rollouts, recovery)
 
 
 def counts_of(plan: Plan | None, flags: tuple[Flag, ...], table: Table) -> Counts:

@@ -10,6 +10,7 @@ from review.rendering import head
 from review.rendering.blocks import Block, blocks_of, left_out, most_left_out, other_drift
 from review.rendering.budget import Shown, fit, prefix, size
 from review.rendering.cost import cost_section
+from review.rendering.effects import recovery_section, rollout_section
 from review.rendering.markdown import code, counted, fence, number
 from review.rendering.points import ignored, points
 from review.rendering.wording import SYMBOLS
@@ -29,6 +30,13 @@ Source: GitHub's documentation, "Workflow commands", section "Adding a job summa
 _ROWS: Final = 50
 """Rows of the table when the points have to be shortened; the worst stacks come first."""
 
+_PARTS: Final = {
+    "what runs": rollout_section,
+    "how to go back": recovery_section,
+    "the cost": cost_section,
+}
+"""The sections between the points and the stacks, each of a bounded size, by what is said of one left out."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Section:
@@ -44,9 +52,9 @@ def render(review: Review, budget: int = COMMENT_BUDGET) -> str:
 
     What does not fit is left out in two stages. First of the groups: the differences of what is not
     destroyed, the safest first, then the lists of these groups, then the same of what is destroyed; counts
-    per type stay. If that is not enough, the groups and the cost go, and of the points the values, the
-    further addresses and then the last ones. The text tells exactly what was left out. The result is the same
-    for the same review and budget, and more budget never shows fewer points.
+    per type stay. If that is not enough, the groups, what runs and the cost go, and of the points the values,
+    the further addresses and then the last ones. The text tells exactly what was left out. The result is the
+    same for the same review and budget, and more budget never shows fewer points.
     """
     sections = _sections(review)
     blocks = [block for each in sections for block in each.blocks]
@@ -94,7 +102,7 @@ def _fewer_points(review: Review, sections: int, budget: int) -> str:
     """Renders the table's first rows and as many points as fit, each with its share of the room."""
     found = points(review)
     groups = [f"the groups of {counted(sections, 'stack')}"] if sections else []
-    groups += ["the cost"] if cost_section(review) else []
+    groups += [name for name, part in _PARTS.items() if part(review)]
     groups += ["the values of the points, what rules ignore, what was not judged, the SHA-256 of the plans"]
 
     def text(flags: list[str], addresses: int, others: int) -> str:
@@ -176,9 +184,9 @@ def _paragraphs(found: Iterable[str]) -> str:
 
 
 def _body(review: Review, sections: list[_Section], shown: Sequence[Shown]) -> str:
-    """Renders the cost, the stacks' sections, and a line for stacks without changes."""
+    """Renders rollouts, recovery and cost, the stacks' sections, and a line for stacks without changes."""
     each_shown = iter(shown)
-    parts = [cost_section(review)]
+    parts = [part(review) for part in _PARTS.values()]
     for section in sections:
         parts.append(f"### {_heading(section.review)}")
         parts += [_folded(block, next(each_shown)) for block in section.blocks]

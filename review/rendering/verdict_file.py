@@ -3,9 +3,11 @@
 import json
 from dataclasses import asdict
 
+from review.effects.rollouts import Rollout
 from review.model import Flag
 from review.rendering.cost import cost_json
-from review.rendering.values import pair
+from review.rendering.effects import way
+from review.rendering.values import pair, show
 from review.verdicts import Review, StackReview
 
 SCHEMA = 1
@@ -18,15 +20,7 @@ _SHOWN = 500
 def verdict_json(review: Review) -> str:
     """Returns the verdict for machines, as JSON that ends with a line break.
 
-    `schema` is 1. `verdict` is the worst of `stacks`, each with `name`, `environment`, `verdict`,
-    `sha256` (of the plan's JSON) and `changes_sha256` (of what it changes; both null without a plan),
-    `problem` (why there is no plan, or null), `waits` (what to apply first: `stack` and `reason`),
-    `counts`, `changes` (`address`, `action` and scanners' `findings` of each resource), `unjudged` (`type`,
-    `path` and `count` of the attributes that nobody knows the meaning of), `ignored` (`title`, `address`,
-    `reason` and `until` of the flags that a rule ignores), and `flags`: `concern`, `weight`, `title`,
-    `reason`, `address`, `path`, `forced_by`, and `before` and `after` as text, at most 500 characters each.
-    The stacks are in order of their names. `cost` is null if nothing with a price changes, and `scanned` (how
-    many findings are `shown` there, `elsewhere` and `unplaced`) if no scan was given. Holds nothing
+    docs/review.md, "The verdict file", has its fields. The stacks are in order of their names. Holds nothing
     sensitive.
     """
     document = {
@@ -56,6 +50,7 @@ def _stack_json(review: StackReview) -> dict[str, object]:
             {
                 "address": change.address,
                 "action": change.action.value,
+                "used_by": [user.address for user in change.users],
                 "findings": [asdict(each) | {"severity": each.severity.name} for each in change.findings],
             }
             for change in (plan.changes if plan else ())
@@ -70,9 +65,35 @@ def _stack_json(review: StackReview) -> dict[str, object]:
             }
             for each in review.ignored
         ],
+        "services": [_service_json(each) for each in review.rollouts],
+        "losses": [
+            {
+                "address": each.address,
+                "what": each.what,
+                "comes_back": [way(text, each) for text in each.ways],
+            }
+            for each in (review.recovery.losses if review.recovery else ())
+        ],
         "unjudged": [
             {"type": each.type, "path": list(each.path), "count": each.count} for each in review.unjudged
         ],
+    }
+
+
+def _service_json(rollout: Rollout) -> dict[str, object]:
+    return {
+        "address": rollout.address,
+        "effect": rollout.effect.name,
+        "note": rollout.note,
+        "images": [
+            {
+                "container": each.path[0],
+                "before": show(each.before, _SHOWN),
+                "after": show(each.after, _SHOWN),
+            }
+            for each in rollout.images
+        ],
+        "changes": [list(path) for path in rollout.also],
     }
 
 

@@ -169,7 +169,7 @@ def test_the_verdict_file_binds_each_plan_by_its_hashes() -> None:
     assert (service["sha256"], service["changes_sha256"]) == ("a" * 64, "b" * 64)
     assert service["counts"]["replace"] == 1
     assert service["changes"] == [
-        {"address": "aws_dynamodb_table.table", "action": "replace", "findings": []}
+        {"address": "aws_dynamodb_table.table", "action": "replace", "used_by": [], "findings": []}
     ]
     assert service["problem"] is None
     flag = service["flags"][0]

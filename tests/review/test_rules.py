@@ -147,7 +147,7 @@ def test_a_text_of_ones_own_stands_in_the_comment_as_it_is_written(tmp_path: Pat
     [
         ("fail_on = 'BAD'", "fail_on = 'BAD': use one of NO_CHANGES, SAFE, UNJUDGED"),
         ("fail_weight = 101", "fail_weight = 101: must be a whole number from 0 to 100"),
-        ("colour = 1", "colour: no such key; use any, fail_on"),
+        ("colour = 1", "colour: no such key; use any, back, fail_on"),
         ("ignore = 1", "ignore = 1: write each one as [[ignore]]"),
         ("[[ignore]]\ntitle = 'x'", "ignore[0].reason is missing"),
         ("[[ignore]]\ntitle = 'x'\nreason = 'y'", "ignore[0].until = None: give the last day"),

@@ -10,6 +10,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -86,8 +87,10 @@ def parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParse
         default = DRIFT_KEY if run is issue_command else KEY
         about = "which of the comments or issues this is; %(default)s unless given"
         parser.add_argument("--key", default=default, help=about)
-        if run is render_command:
+        if run in (render_command, post_command):
             _add_output(parser)
+        if run is render_command:
+            _add_rendering(parser)
         else:
             _add_target(parser, with_pull_request=run is not issue_command)
     return program, commands.choices
@@ -112,14 +115,17 @@ def _add_input(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_output(parser: argparse.ArgumentParser) -> None:
-    about = "write the comment to a file instead of printing it"
-    parser.add_argument("--comment", type=Path, metavar="FILE", help=about)
-    about = "where the comment will be posted, which limits its size: %(choices)s; %(default)s unless given"
-    parser.add_argument("--flavour", choices=BUDGETS, default="github", metavar="PLACE", help=about)
     about = "append to a job summary, such as $GITHUB_STEP_SUMMARY"
     parser.add_argument("--summary", type=Path, metavar="FILE", help=about)
     about = "write the verdict for machines"
     parser.add_argument("--json", dest="verdict", type=Path, metavar="FILE", help=about)
+
+
+def _add_rendering(parser: argparse.ArgumentParser) -> None:
+    about = "write the comment to a file instead of printing it"
+    parser.add_argument("--comment", type=Path, metavar="FILE", help=about)
+    about = "where the comment will be posted, which limits its size: %(choices)s; %(default)s unless given"
+    parser.add_argument("--flavour", choices=BUDGETS, default="github", metavar="PLACE", help=about)
     about = (
         "exit with 0: no changes, 2: changes, 3: something is destroyed, 1: a plan failed, "
         "is incomplete or cannot be read, 4: beyond a threshold of the rules"
@@ -146,13 +152,9 @@ def _number(text: str) -> int:
 def render_command(options: Options) -> int:
     """Review plans and print the comment. Exit status 2 if one cannot be read; the others are shown."""
     review, bad_input = reviewed(options)
-    if options.verdict is not None:
-        write_aside(options.verdict, verdict_json(review))
+    _write(review, options)
     if options.comment is not None:
         write_aside(options.comment, render(review, BUDGETS[options.flavour]))
-    if options.summary is not None and not append_summary(options.summary, review):
-        limit = f"a job summary has {SUMMARY_BUDGET:,} bytes at most"
-        complain(f"{options.summary} has no room for the review: {limit}")
     if (options.comment, options.summary, options.verdict) == (None, None, None):
         say(render(review, BUDGETS[options.flavour]))
     return exit_status(review, detailed=options.detailed_exitcode, bad_input=bad_input)
@@ -160,11 +162,13 @@ def render_command(options: Options) -> int:
 
 def post_command(options: Options) -> int:
     """Create or update the comment on a pull request. Needs GITHUB_TOKEN."""
-    from review.posting.pull_request import Outcome, post
+    from review.posting.pull_request import Outcome, post, previous
 
     review, bad_input = reviewed(options)
     number, name = target_of(options)
     with _github(name) as client:
+        review = replace(review, previous=previous(client, number, options.key, options.author))
+        _write(review, options)
         written = functools.partial(render, review)
         posted = post(client, number, review.marker, written, options.author, create=not review.is_quiet)
     say(f"{posted.outcome.value} {posted.url}".rstrip() + "\n")
@@ -265,6 +269,15 @@ def repository_of(options: Options) -> str:
     if not name:
         raise InputError("--repository: give owner/name; GITHUB_REPOSITORY is not set")
     return name
+
+
+def _write(review: Review, options: Options) -> None:
+    """Writes the verdict for machines and the job summary, where they are asked for. Raises OSError."""
+    if options.verdict is not None:
+        write_aside(options.verdict, verdict_json(review))
+    if options.summary is not None and not append_summary(options.summary, review):
+        limit = f"a job summary has {SUMMARY_BUDGET:,} bytes at most"
+        complain(f"{options.summary} has no room for the review: {limit}")
 
 
 def say(text: str) -> None:

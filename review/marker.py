@@ -1,7 +1,7 @@
 """The hidden first line of a comment, by which it is found again."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 KEY = "oaktree"
 """The key of a pull request's comment, unless there are several."""
@@ -13,14 +13,21 @@ SAFE_KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 _LINE = re.compile(
     r"<!-- oaktree-review key=(?P<key>[A-Za-z0-9._-]{1,64})"
-    r" commit=(?P<commit>[A-Za-z0-9._-]{1,64}) run=(?P<run>[0-9]{1,20}) -->"
+    r" commit=(?P<commit>[A-Za-z0-9._-]{1,64}) run=(?P<run>[0-9]{1,20})(?P<rest>(?: [^<>]*)?) -->"
 )
+_REST = re.compile(r"(?: points=(?P<points>\S+))?(?: since=(?P<since>[\w.-]+):(?P<earlier>\S+))?", re.ASCII)
+MOST = 2_000
+"""Characters of the points of one review in a marker."""
 _NO_COMMIT = "none"
 
 
 @dataclass(frozen=True, slots=True)
 class Marker:
     """Which comment this is (`key`), of which commit, made by which run (0 outside of a pipeline).
+
+    `points` are those of the review, as `review.rendering.history` writes them, `since` and `earlier` the
+    commit and the points of the review that it is compared with; "" if they are not known. They tell no
+    two comments apart.
 
     `commit` is empty when it is not known. Raises ValueError for a key or commit with other than
     letters, digits, dots, dashes and underscores, and for a negative run.
@@ -29,6 +36,9 @@ class Marker:
     key: str
     commit: str
     run: int
+    points: str = field(default="", compare=False)
+    since: str = field(default="", compare=False)
+    earlier: str = field(default="", compare=False)
 
     def __post_init__(self) -> None:
         if not SAFE_KEY.fullmatch(self.key):
@@ -41,7 +51,9 @@ class Marker:
     def line(self) -> str:
         """Returns the line, an HTML comment, without its line break."""
         commit = self.commit or _NO_COMMIT
-        return f"<!-- oaktree-review key={self.key} commit={commit} run={self.run} -->"
+        rest = f" points={self.points}" if self.points else ""
+        rest += f" since={self.since}:{self.earlier}" if self.since and self.earlier else ""
+        return f"<!-- oaktree-review key={self.key} commit={commit} run={self.run}{rest} -->"
 
 
 def parse(body: str) -> Marker | None:
@@ -55,4 +67,6 @@ def parse(body: str) -> Marker | None:
     commit = "" if found["commit"] == _NO_COMMIT else found["commit"]
     if commit and not SAFE_KEY.fullmatch(commit):
         return None
-    return Marker(found["key"], commit, int(found["run"]))
+    rest = _REST.fullmatch(found["rest"])
+    told = {key: value for key, value in rest.groupdict("").items() if len(value) <= MOST} if rest else {}
+    return Marker(found["key"], commit, int(found["run"]), **told)

@@ -66,7 +66,8 @@ class StackReview:
 class Review:
     """All stacks, the worst first and then by environment and name, and where the review was made.
 
-    `commit` and `run_url` are empty when they are not known. `marker` identifies the comment. `cost` is what all stacks cost a month. It equals only itself, so
+    `commit` and `run_url` are empty when they are not known. `marker` identifies the comment, `previous` is
+    that of the comment which it replaces. `cost` is what all stacks cost a month. It equals only itself, so
     that what is rendered of it can be kept.
     """
 
@@ -77,6 +78,7 @@ class Review:
     run_url: str
     rules: Rules
     cost: Estimate
+    previous: Marker | None = None
     scanned: Scanned | None = None
     """How many findings of scanners there are; None if no scan was given."""
 

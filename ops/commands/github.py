@@ -57,6 +57,8 @@ def review(
     reviewed = reviewing.review(
         checkout, platform, targets, _complain, commit, releases=releases, scans=scan or ()
     )
+    if pull_request is not None:
+        reviewed = posting.compared(platform.project, reviewed, pull_request)
     _report(reviewed)
     if pull_request is not None:
         console.print(posting.post_comment(platform.project, reviewed, pull_request))

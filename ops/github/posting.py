@@ -2,16 +2,17 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 from ops.core.errors import OpsError
 from ops.core.workflow import set_outputs
-from ops.github.reviewing import Reviewed
+from ops.github.reviewing import Reviewed, write
 from review.github import GitHub, GitHubError
 from review.posting.drift_issue import report_drift
-from review.posting.pull_request import mark_outdated, post
+from review.posting.pull_request import mark_outdated, post, previous
 from review.posting.summary import append_summary
 from review.rendering.comment import render
 from stacks.settings import Project
@@ -28,6 +29,19 @@ def post_comment(project: Project, reviewed: Reviewed, pull_request: int) -> str
             client, pull_request, review.marker, partial(render, review), create=not review.is_quiet
         )
     return f"The comment is {posted.outcome.value}: {posted.url}".removesuffix(": ")
+
+
+def compared(project: Project, reviewed: Reviewed, pull_request: int) -> Reviewed:
+    """Returns the review compared with that of the pull request's comment, and writes its files anew.
+
+    It stays as it is if there is no comment, or GitHub does not answer: `post_comment` will say so.
+    """
+    with suppress(GitHubError), GitHub.of(os.environ, project.repository) as client:
+        if found := previous(client, pull_request, reviewed.review.marker.key):
+            compared_review = replace(reviewed.review, previous=found)
+            write(compared_review, reviewed.directory)
+            return Reviewed(compared_review, reviewed.directory)
+    return reviewed
 
 
 def outdate_comment(project: Project, pull_request: int, key: str) -> str:

@@ -121,7 +121,7 @@ def review(
         stacks, scanned = with_findings(stacks, found, [plans]) if scans else (stacks, None)
     made = review_of(stacks, marker, pipeline.run_url, rules, scanned)
     where = provision.working_root(checkout) / "review" / _name(targets)
-    _write(made, where)
+    write(made, where)
     return Reviewed(made, where)
 
 
@@ -240,7 +240,7 @@ def _name(targets: Sequence[Stack]) -> str:
     return names.pop() if len(names) == 1 else "all"
 
 
-def _write(review: Review, directory: Path) -> None:
+def write(review: Review, directory: Path) -> None:
     """Writes all files of a review beside the previous ones, then replaces them as a whole."""
     aside = directory.with_name(f"{directory.name}.new")
     shutil.rmtree(aside, ignore_errors=True)

@@ -108,7 +108,7 @@ def _rollout(it: Rollout, change: ResourceChange, running: Running, tasks: "_Tas
         case Action.REPLACE:
             return _replaced(it, change)
         case Action.UPDATE if before and after:
-            changed = {path[0] for path in changed_paths(before, after, _LABELS)}
+            changed = {path[0] for path in changed_paths(before, after)} - _LABELS
         case _:
             return replace(it, effect=Effect.NOT_KNOWN, note="the plan does not show what changes")
     count = tuple(_values({"desired_count"} & changed, before, after))

@@ -90,6 +90,12 @@ def post(
     return within_budgets(put)
 
 
+def previous(client: GitHub, pull_request: int, key: str, author: str = ACTIONS_AUTHOR) -> Marker | None:
+    """Returns the marker of the comment that a `post` would update; None without one. Raises GitHubError."""
+    found = _ours(client.comments(pull_request), key, author)
+    return found[0][1] if found else None
+
+
 def within_budgets(write: Callable[[int], _Written]) -> _Written:
     """Calls `write` with each budget in turn until GitHub takes the text. Raises GitHubError."""
     *longer, shortest = BUDGETS

@@ -12,7 +12,7 @@ from review.rendering.budget import Shown, fit, prefix, size
 from review.rendering.cost import cost_section
 from review.rendering.effects import recovery_section, rollout_section
 from review.rendering.markdown import code, counted, fence, number
-from review.rendering.points import ignored, points
+from review.rendering.points import ignored, marker_of, points
 from review.rendering.wording import SYMBOLS
 from review.verdicts import Review, StackReview
 
@@ -144,10 +144,12 @@ def _head(review: Review, short: list[str] | None = None) -> str:
 def _opening(review: Review, count: int, in_full: bool) -> Iterator[str]:
     """Yields the verdict with what it means, and a table of the stacks."""
     environments = "".join(f" · {each}" for each in [", ".join(head.environments(review))] if each)
+    marker = marker_of(review) if in_full else review.marker
     yield (
-        f"{review.marker.line()}\n## {SYMBOLS[review.verdict]} {review.verdict.words}{environments}\n\n"
+        f"{marker.line()}\n## {SYMBOLS[review.verdict]} {review.verdict.words}{environments}\n\n"
         f"{head.sentence(review, count)}"
     )
+    yield head.since_sentence(review)
     if in_full and review.rules.text.strip():
         yield fence(review.rules.text.strip()).rstrip("\n")
     yield " · ".join(head.facts(review))

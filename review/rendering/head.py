@@ -6,6 +6,7 @@ from typing import Final
 
 from review.model import Action, Concern, ResourceChange, Stack, Verdict
 from review.rendering.markdown import cell, code, counted, number, path_text
+from review.rendering.points import since
 from review.rendering.values import clip
 from review.rendering.wording import SYMBOLS
 from review.verdicts import Counts, Review, StackReview, is_destructive
@@ -35,6 +36,7 @@ _ACTIONS = 6
 _WAITS = 6
 _SHORT = 12
 _PATHS = 20
+_SHORT_COMMIT = 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +118,17 @@ def _sentences(review: Review, points: int) -> Iterable[str]:
         yield f"{counted(counts.failed_checks, 'check')} failed."
     if counts.drift:
         yield f"{counted(counts.drift, 'resource')} changed outside of Terraform."
+
+
+def since_sentence(review: Review) -> str:
+    """Says how many points are new, changed and gone since the review before; empty without one."""
+    found = since(review)
+    if found is None:
+        return ""
+    counts = ((found.new, "new"), (found.changed, "changed"), (found.gone or 0, "gone"))
+    told = [f"{number(count)} {word}" for count, word in counts if count] or ["no new points"]
+    unknown = "" if found.gone is not None else "; what is gone is not known, as not all could be planned"
+    return f"Since the review of {code(found.commit[:_SHORT_COMMIT])}: {', '.join(told)}{unknown}."
 
 
 def _waits(stacks: list[Stack]) -> str:

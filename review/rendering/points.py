@@ -2,24 +2,23 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import islice
 from typing import Final
 
 from review.comparing.policies import told
+from review.marker import Marker
 from review.model import ABSENT, Concern, Document, Flag, Masked, Special, Tree, is_nothing, natural
 from review.rendering.budget import prefix, size
-from review.rendering.markdown import code, number, path_list, path_text, visible
+from review.rendering.history import Earlier, State, decoded, encoded
+from review.rendering.markdown import OPEN, code, folded, number, path_list, path_text, visible
 from review.rendering.values import INLINE, clip, pair, show
 from review.table import Table
 from review.verdicts import Review
 
 SYMBOLS: Final = ((80, "🔴"), (60, "🟠"), (40, "🟡"), (0, "⚪"))
 """The mark of a point by its weight."""
-
-OPEN: Final = 3
-"""Places of a point that are not folded."""
 
 LONG: Final = 500
 """Characters of what somebody may do."""
@@ -37,6 +36,8 @@ class Point:
     flags: tuple[Flag, ...]
     said: Mapping[str, Sequence[str]]
     """What changes by address, in Markdown."""
+    state: State | None = None
+    """How it compares with the earlier review; None without one."""
 
     @property
     def places(self) -> int:
@@ -51,7 +52,7 @@ class Point:
         reason = first.reason
         if first.forced_by:
             reason += f" Forced by {', '.join(map(code, first.forced_by))}."
-        return f"{symbol} **{title}**", reason
+        return f"{symbol} **{title}**{_marked(self.state)}", reason
 
     def text(self) -> str:
         """Renders the point with all its values and addresses."""
@@ -59,12 +60,12 @@ class Point:
         told = {values for found in self.said.values() for values in found}
         if len(told) == 1:
             (values,) = told
-            return f"{head} · {f'{values} · ' if values else ''}{_folded([*self.said], ', ')}<br>{reason}"
+            return f"{head} · {f'{values} · ' if values else ''}{folded([*self.said], ', ')}<br>{reason}"
         if self.places == 1:
             ((address, found),) = self.said.items()
-            return f"{head} · {address}<br>{reason}<br>{_folded(found, '<br>')}"
+            return f"{head} · {address}<br>{reason}<br>{folded(found, '<br>')}"
         lines = [f"{address}: {', '.join(filter(None, found))}" for address, found in self.said.items()]
-        return f"{head}<br>{reason}<br>{_folded(lines, '<br>')}"
+        return f"{head}<br>{reason}<br>{folded(lines, '<br>')}"
 
     def shortened(self, room: int) -> tuple[str, int]:
         """Renders the point without values, with the addresses that fit in `room` bytes, and their number.
@@ -87,22 +88,82 @@ def points(review: Review) -> list[Point]:
         for flag in each.flags:
             merged.setdefault((flag.concern, flag.title, flag.reason, flag.forced_by), []).append(flag)
     several = len(review.stacks) > 1
-    found = [_point(sorted(flags, key=_order), review.rules.table, several) for flags in merged.values()]
+    table, earlier = review.rules.table, earlier_of(review)
+    found = [_point(sorted(flags, key=_order), table, several, earlier) for flags in merged.values()]
     return sorted(found, key=lambda point: _order(point.flags[0]))
 
 
-def _point(flags: Sequence[Flag], table: Table, with_stack: bool) -> Point:
+def _point(flags: Sequence[Flag], table: Table, with_stack: bool, earlier: Earlier | None) -> Point:
+    states = [earlier.state(flag) for flag in flags] if earlier else []
+    state = (states[0] if len(set(states)) == 1 else State.CHANGED) if states else None
     through: dict[tuple[str, str], dict[str, None]] = {}
     for flag in flags:
         through.setdefault((flag.stack, flag.principal), {})[code(flag.address)] = None
     said: dict[str, list[str]] = {}
-    for flag in flags:
+    for index, flag in enumerate(flags):
         place = code(flag.address)
         if flag.principal:
             place = f"{code(flag.principal)} ({_first([*through[flag.stack, flag.principal]])})"
         place = f"{place} in {code(flag.stack)}" if with_stack else place
-        said.setdefault(place, []).append(_values(flag, table))
-    return Point(tuple(flags), said)
+        values = _values(flag, table)
+        if len(set(states)) > 1:
+            values = f"{values}{_marked(states[index])}".strip()
+        said.setdefault(place, []).append(values)
+    return Point(tuple(flags), said, state)
+
+
+def _marked(state: State | None) -> str:
+    return f" ({state})" if state in (State.NEW, State.CHANGED) else ""
+
+
+def earlier_of(review: Review) -> Earlier | None:
+    """Returns the review that this one is compared with: that of another commit; None if it is not known."""
+    previous = review.previous
+    if previous is None or not review.commit:
+        return None
+    if previous.commit == review.commit:
+        return decoded(previous.since, previous.earlier)
+    return decoded(previous.commit, previous.points)
+
+
+def marker_of(review: Review) -> Marker:
+    """Returns the marker with the points of the review and of the one that it is compared with.
+
+    Without a commit there is nothing to name a comparison by.
+    """
+    if not review.commit:
+        return review.marker
+    marker = replace(review.marker, points=encoded(point.flags for point in points(review)))
+    earlier, previous = earlier_of(review), review.previous
+    if earlier is None or previous is None:
+        return marker
+    is_again = previous.commit == review.commit
+    return replace(marker, since=earlier.commit, earlier=previous.earlier if is_again else previous.points)
+
+
+@dataclass(frozen=True, slots=True)
+class Since:
+    """How many points are new, changed and gone since the review of a commit; `gone` None if not known."""
+
+    commit: str
+    new: int
+    changed: int
+    gone: int | None
+
+
+def since(review: Review) -> Since | None:
+    """Compares the points with those of the review before; None without one.
+
+    A point of a stack that could not be planned now is not gone.
+    """
+    earlier = earlier_of(review)
+    if earlier is None:
+        return None
+    states = [point.state for point in points(review)]
+    is_whole = all(each.stack.plan and not each.stack.plan.errored for each in review.stacks)
+    flags = [flag for each in review.stacks for flag in (*each.flags, *(one.flag for one in each.ignored))]
+    gone = earlier.gone(flags) if is_whole else None
+    return Since(earlier.commit, states.count(State.NEW), states.count(State.CHANGED), gone)
 
 
 def _first(addresses: Sequence[str]) -> str:
@@ -123,16 +184,6 @@ def ignored(review: Review) -> list[str]:
 
 def _order(flag: Flag) -> tuple[object, ...]:
     return (-flag.weight, flag.concern, flag.title, flag.stack, natural(flag.address), flag.path)
-
-
-def _folded(found: Sequence[str], between: str) -> str:
-    if len(found) <= OPEN + 1:
-        return between.join(found)
-    rest = between.join(found[OPEN:])
-    return (
-        f"{between.join(found[:OPEN])}{between}"
-        f"<details><summary>{number(len(found) - OPEN)} more</summary>{rest}</details>"
-    )
 
 
 def _title(flag: Flag) -> str:

@@ -7,6 +7,8 @@ from review.effects.rollouts import Rollout
 from review.model import Flag
 from review.rendering.cost import cost_json
 from review.rendering.effects import way
+from review.rendering.history import Earlier
+from review.rendering.points import earlier_of, since
 from review.rendering.values import pair, show
 from review.verdicts import Review, StackReview
 
@@ -23,19 +25,23 @@ def verdict_json(review: Review) -> str:
     docs/review.md, "The verdict file", has its fields. The stacks are in order of their names. Holds nothing
     sensitive.
     """
+    earlier = earlier_of(review)
     document = {
         "schema": SCHEMA,
         "verdict": review.verdict.name,
         "commit": review.commit or None,
         "run_url": review.run_url or None,
+        "since": asdict(compared) if (compared := since(review)) else None,
         "cost": cost_json(review),
         "scanned": asdict(review.scanned) if review.scanned else None,
-        "stacks": [_stack_json(each) for each in sorted(review.stacks, key=lambda one: one.stack.name)],
+        "stacks": [
+            _stack_json(each, earlier) for each in sorted(review.stacks, key=lambda one: one.stack.name)
+        ],
     }
     return json.dumps(document, indent=2) + "\n"
 
 
-def _stack_json(review: StackReview) -> dict[str, object]:
+def _stack_json(review: StackReview, earlier: Earlier | None) -> dict[str, object]:
     plan = review.stack.plan
     return {
         "name": review.stack.name,
@@ -55,7 +61,7 @@ def _stack_json(review: StackReview) -> dict[str, object]:
             }
             for change in (plan.changes if plan else ())
         ],
-        "flags": [_flag_json(flag) for flag in review.flags],
+        "flags": [_flag_json(flag, earlier) for flag in review.flags],
         "ignored": [
             {
                 "title": each.flag.title,
@@ -97,7 +103,7 @@ def _service_json(rollout: Rollout) -> dict[str, object]:
     }
 
 
-def _flag_json(flag: Flag) -> dict[str, object]:
+def _flag_json(flag: Flag, earlier: Earlier | None) -> dict[str, object]:
     before, after = pair(flag.before, flag.after, _SHOWN)
     return {
         "concern": flag.concern.name,
@@ -110,4 +116,5 @@ def _flag_json(flag: Flag) -> dict[str, object]:
         "forced_by": list(flag.forced_by),
         "before": before,
         "after": after,
+        "state": earlier.state(flag).value if earlier else None,
     }

@@ -22,7 +22,9 @@ def test_the_comment_is_printed_when_no_file_is_asked_for() -> None:
     arguments = (PLANS / "change-image", "--commit", "abc1234", "--run-url", "https://example.com/1")
     done = run(*arguments)
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.startswith("<!-- oaktree-review key=oaktree commit=abc1234 run=0 -->\n## ")
+    first, second, *_ = done.stdout.splitlines()
+    assert parse(first) == Marker("oaktree", "abc1234", 0)
+    assert second.startswith("## ")
     assert "[run](https://example.com/1)" in done.stdout
 
 

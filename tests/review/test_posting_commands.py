@@ -56,6 +56,25 @@ def test_the_comment_is_posted_updated_and_outdated(fake: FakeGitHub, tmp_path: 
     assert len(fake.comments) == 1
 
 
+def test_the_next_commit_is_compared_with_the_one_before_in_all_that_is_written(
+    fake: FakeGitHub, tmp_path: Path
+) -> None:
+    fake.heads[7] = NEXT
+    run("post", PLANS / "replace-table", "--commit", NEXT, **in_a_job(fake, tmp_path))
+    assert "Since the review" not in fake.bodies()[0]
+    fake.heads[7] = HEAD
+    summary, verdict = tmp_path / "summary.md", tmp_path / "verdict.json"
+    arguments = ("post", PLANS / "larger-database", "--summary", summary, "--json", verdict)
+    run(*arguments, **in_a_job(fake, tmp_path, run=2))
+    done = run(*arguments, **in_a_job(fake, tmp_path, run=2))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "unchanged" in done.stdout
+    told = "Since the review of `ccccccc`: 1 new, 3 gone."
+    assert told in fake.bodies()[0]
+    assert told in summary.read_text()
+    assert json.loads(verdict.read_text())["since"] == {"commit": NEXT, "new": 1, "changed": 0, "gone": 3}
+
+
 def test_drift_becomes_an_issue_and_closes_it(fake: FakeGitHub, tmp_path: Path) -> None:
     done = run("issue", PLANS / "drift", **in_a_job(fake, tmp_path))
     assert (done.returncode, done.stderr) == (0, "")

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from review.marker import parse
 from review.reading.secret_detection import redact
 from review.reading.stacks import read_stacks
 from review.rendering.comment import COMMENT_BUDGET, SUMMARY_BUDGET, render
@@ -271,14 +272,16 @@ def test_nothing_of_a_plan_gets_out_of_code(
 def test_the_size_is_within_the_budget(made: Made, times: int, budgets: list[int]) -> None:
     review = reviewed(many(made, times), made)
     symbol = SYMBOLS[review.verdict]
-    verdict = f"{MARKER.line()}\n## {symbol} {review.verdict.words}"
+    verdict = f"## {symbol} {review.verdict.words}"
     sizes = []
     for budget in sorted([*budgets, 200, 1_000, 5_000, COMMENT_BUDGET, SUMMARY_BUDGET]):
         text = render(review, budget)
         sizes.append(len(text.encode()))
         assert sizes[-1] <= budget
-        if budget > len(verdict.encode()):
-            assert text.startswith(verdict)
+        if budget > len(f"{MARKER.line()}\n{verdict}".encode()):
+            first, second, *_ = text.splitlines()
+            assert parse(first) == MARKER
+            assert second.startswith(verdict)
             assert_sound(text)
     complete = render(review, EVERYTHING)
     for budget in (len(complete.encode()), len(complete.encode()) - 1):

@@ -14,6 +14,7 @@ from review.flags.attributes import changed_paths
 from review.flags.subject import TASK_DEFINITION, blocks, hidden
 from review.model import (
     ABSENT,
+    UNKNOWN,
     Action,
     Block,
     Difference,
@@ -145,10 +146,11 @@ def _replaced(it: Rollout, change: ResourceChange) -> Rollout:
 
 
 def _when(after: Block, at_once: bool) -> str:
-    immediately = after.get("apply_immediately")
+    immediately = after.get("apply_immediately", UNKNOWN)
     if at_once or immediately is True:
         return "at once"
-    return "in the next maintenance window" if immediately is False else "when is not known"
+    # Source: AWS provider documentation, aws_db_instance: unset is false.
+    return "in the next maintenance window" if immediately in (False, None) else "when is not known"
 
 
 def _deployed(it: Rollout, before: Block, after: Block, tasks: "_Tasks") -> Rollout:
@@ -229,18 +231,14 @@ class _Tasks:
         self._links: Mapping[str, str] = {
             each.address: dict(each.links).get("task_definition", "") for each in services
         }
-        self._former = {
-            each.address: each.before.get("task_definition")
-            for each in services
-            if isinstance(each.before, dict) and not each.is_changed
-        }
+        self._unchanged = [each.address for each in services if not each.is_changed]
 
     @property
     def left_behind(self) -> Iterator[str]:
         """Yields services that do not change, although their task definition has a new revision."""
-        for address in self._former:
+        for address in self._unchanged:
             change = self._by_address.get(self._links.get(address, ""))
-            if change and change.action in (Action.REPLACE, Action.UPDATE):
+            if change and change.action is Action.REPLACE:
                 yield address
 
     def former(self, arn: Tree) -> Block | None:

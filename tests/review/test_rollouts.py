@@ -149,6 +149,12 @@ def test_a_service_that_ignores_its_new_revision_is_named() -> None:
     )
 
 
+def test_tags_of_a_task_definition_leave_no_service_behind() -> None:
+    tagged = replace(tasks([definition()], [definition()]), action=Action.UPDATE)
+    link = billed("aws_ecs_service", "it", is_changed=False, task_definition="aws_ecs_task_definition.it")
+    assert told(tagged, billed=(link,)) == []
+
+
 @pytest.mark.parametrize(
     ("after", "expected"),
     [
@@ -232,7 +238,12 @@ def test_limits_of_scaling_belong_to_the_service() -> None:
 
 @pytest.mark.parametrize(
     ("immediately", "when"),
-    [(True, "at once"), (False, "in the next maintenance window"), (ABSENT, "when is not known")],
+    [
+        (True, "at once"),
+        (False, "in the next maintenance window"),
+        (None, "in the next maintenance window"),
+        (UNKNOWN, "when is not known"),
+    ],
 )
 def test_a_database_that_restarts_says_when(immediately: Tree, when: str) -> None:
     before: dict[str, Tree] = {"instance_class": "db.t4g.micro", "apply_immediately": immediately}

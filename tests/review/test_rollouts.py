@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from review.effects.rollouts import Effect, Rollout, rollouts_of
-from review.model import ABSENT, UNKNOWN, Action, Billed, Document, Masked, ResourceChange, Tree
+from review.model import UNKNOWN, Action, Billed, Document, Masked, ResourceChange, Tree
 from review.rendering.effects import TITLES, rollout_section
 from review.table import default_table
 from tests.review.flagging import change

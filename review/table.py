@@ -10,7 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
-from review.model import Concern
+from review.model import Action, Concern, ResourceChange
 
 TABLES: Final = Path(__file__).parent / "tables"
 
@@ -178,6 +178,12 @@ class Table:
         """Returns what a deletion of the type does."""
         kind = self.types.get(type)
         return kind.deleted if kind else None
+
+    def destroys(self, change: ResourceChange) -> bool:
+        """Returns whether a change destroys an existing object: a deletion or a real replacement."""
+        if change.action not in (Action.REPLACE, Action.DELETE):
+            return False
+        return not (change.is_data or change.keeps_former or self.is_revision(change.type))
 
     def is_revision(self, type: str) -> bool:
         """Returns whether a replacement or deletion of the type destroys nothing."""

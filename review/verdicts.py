@@ -172,13 +172,6 @@ def is_revision(change: ResourceChange, table: Table) -> bool:
     return change.action is Action.REPLACE and table.is_revision(change.type)
 
 
-def is_destructive(change: ResourceChange, table: Table) -> bool:
-    """Returns whether a change destroys an existing object: a deletion or a real replacement."""
-    if change.action not in (Action.REPLACE, Action.DELETE):
-        return False
-    return not (change.is_data or table.is_revision(change.type) or change.keeps_former)
-
-
 def verdict_of(stack: Stack, judged: Judgement, table: Table) -> Verdict:
     """Returns the worst verdict that is true of a stack's plan.
 
@@ -194,7 +187,7 @@ def verdict_of(stack: Stack, judged: Judgement, table: Table) -> Verdict:
         return Verdict.WAITS
     if not plan.complete or plan.deferred:
         return Verdict.INCOMPLETE
-    if any(is_destructive(change, table) for change in plan.changes):
+    if any(table.destroys(change) for change in plan.changes):
         return Verdict.DESTRUCTIVE
     if judged.flags or plan.failed_checks or plan.drift or plan.actions:
         return Verdict.REVIEW

@@ -60,13 +60,7 @@ def recovery_of(stack: str, plan: Plan, flags: tuple[Flag, ...], table: Table) -
     """Returns what a revert of a plan brings back; `flags` are the points that it has."""
     changes = [change for change in plan.changes if not change.is_data]
     by_action = Counter(change.action for change in changes)
-    gone = [
-        change
-        for change in changes
-        if change.action in (Action.DELETE, Action.REPLACE)
-        and not change.keeps_former
-        and not table.is_revision(change.type)
-    ]
+    gone = [change for change in changes if table.destroys(change)]
     made = {change.address for change in changes if change.action is Action.CREATE}
     titles = dict.fromkeys(flag.title for flag in flags if flag.address not in made)
     return Recovery(

@@ -9,7 +9,7 @@ from review.rendering.markdown import cell, code, counted, number, path_text
 from review.rendering.points import since
 from review.rendering.values import clip
 from review.rendering.wording import SYMBOLS
-from review.verdicts import Counts, Review, StackReview, is_destructive
+from review.verdicts import Counts, Review, StackReview
 
 COLUMNS: Final = {
     "replace": "replace",
@@ -169,7 +169,7 @@ def _destroyed(review: Review) -> Iterable[str]:
         for each in review.stacks
         if each.stack.plan
         for change in each.stack.plan.changes
-        if is_destructive(change, review.rules.table)
+        if review.rules.table.destroys(change)
     ]
     removed = sum(output.action is Action.DELETE for plan in review.plans for output in plan.outputs)
     if grave:

@@ -139,7 +139,7 @@ def test_every_changed_attribute_is_in_the_table_or_named_as_not_judged(
         sides = [side if isinstance(side, dict) else {} for side in (each.before, each.after)]
         if each.is_data or each.action in (Action.DELETE, Action.FORGET):
             continue
-        for path in changed_paths(*sides):
+        for path in changed_paths(sides[0], sides[1]):
             assert (TABLE.find(each.type, path) is None) is ((each.type, path) in named)
 
 

@@ -84,7 +84,9 @@ def test_most_changed_attributes_of_plans_and_cases_are_judged(capsys: pytest.Ca
             if each.is_data or each.action in (Action.DELETE, Action.FORGET):
                 continue
             sides = [side if isinstance(side, dict) else {} for side in (each.before, each.after)]
-            counts.update(TABLE.find(each.type, path) is not None for path in changed_paths(*sides))
+            counts.update(
+                TABLE.find(each.type, path) is not None for path in changed_paths(sides[0], sides[1])
+            )
     share = counts[True] / counts.total()
     with capsys.disabled():
         print(f"\n{share:.1%} of {counts.total():,} changed attributes of plans and cases are judged")

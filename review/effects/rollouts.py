@@ -165,6 +165,9 @@ def _deployed(it: Rollout, before: Block, after: Block, tasks: "_Tasks") -> Roll
     else:
         it = replace(it, also=tuple(path for path in it.also if path != ("task_definition",)))
         it = _with_tasks(it, tasks.former(old), tasks.next(it.address, old, new))
+        if it.effect is Effect.ROLLED and isinstance(old, str) and isinstance(new, str):
+            revisions = Difference(("task_definition",), old.rpartition("/")[2], new.rpartition("/")[2])
+            it = replace(it, values=(*it.values, revisions))
     if after.get("deployment_minimum_healthy_percent") == 0:
         note = "with a deployment minimum of 0 %, tasks may stop before new ones run"
         return replace(it, effect=Effect.MAY_BE_INTERRUPTED, note=note)

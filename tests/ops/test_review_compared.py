@@ -49,7 +49,7 @@ def test_files_and_comment_say_what_is_new_since_the_commit_before(
     github.heads[7] = SECOND
     second = compared(PROJECT, made("larger-database", SECOND, tmp_path), 7)
     post_comment(PROJECT, second, 7)
-    told = "Since the review of `bbbbbbb`: 1 new, 3 gone."
+    told = "Since the review of `bbbbbbb`: 1 new point, 3 gone."
     assert told in github.bodies()[0]
     assert told in (second.directory / "comment.md").read_text()
     assert told in (second.directory / "summary.md").read_text()

@@ -52,7 +52,7 @@ def test_new_changed_and_gone_points_are_counted_and_marked() -> None:
     second = made(HEAD, queue("a"), logs("l", 7), BUCKET, before=first)
     text = render(second)
     assert_well_formed(text)
-    assert "Since the review of `aaaaaaa`: 1 new, 1 changed, 1 gone." in text
+    assert "Since the review of `aaaaaaa`: 1 new point, 1 changed, 1 gone." in text
     assert "**Data deleted** (new) · `bucket` was `b`" in text
     assert "**Kept for less time** (changed) ·" in text
     assert "**Data deleted** · `name` was `a`" in text
@@ -72,6 +72,12 @@ def test_the_same_points_are_said_to_be_the_same() -> None:
     second = made(HEAD, queue("a"), before=made(OLD, queue("a")))
     assert "Since the review of `aaaaaaa`: no new points." in render(second)
     assert "(new)" not in render(second)
+
+
+def test_points_that_are_only_gone_or_changed_are_called_points() -> None:
+    first = made(OLD, queue("a"), BUCKET, logs("l", 14))
+    assert "`aaaaaaa`: 1 gone point." in render(made(HEAD, BUCKET, logs("l", 14), before=first))
+    assert "`aaaaaaa`: 1 changed point, 1 gone." in render(made(HEAD, BUCKET, logs("l", 7), before=first))
 
 
 def test_a_second_review_of_the_same_commit_is_compared_with_the_commit_before() -> None:

@@ -69,7 +69,7 @@ def test_the_next_commit_is_compared_with_the_one_before_in_all_that_is_written(
     done = run(*arguments, **in_a_job(fake, tmp_path, run=2))
     assert (done.returncode, done.stderr) == (0, "")
     assert "unchanged" in done.stdout
-    told = "Since the review of `ccccccc`: 1 new, 3 gone."
+    told = "Since the review of `ccccccc`: 1 new point, 3 gone."
     assert told in fake.bodies()[0]
     assert told in summary.read_text()
     assert json.loads(verdict.read_text())["since"] == {"commit": NEXT, "new": 1, "changed": 0, "gone": 3}

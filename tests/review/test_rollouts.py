@@ -120,6 +120,13 @@ def test_containers_that_are_not_known_are_not_called_the_same() -> None:
         assert (found.effect, found.note) == (Effect.ROLLED, "whether the image changes is not known")
 
 
+def test_revisions_that_are_not_in_the_plan_are_named() -> None:
+    assert rendered(service({"task_definition": f"{ARN}0"})) == (
+        "- **Rolled out** · `aws_ecs_service.it` · `task_definition` `web:1` → `web:10` · whether the image "
+        "changes is not known"
+    )
+
+
 def test_the_revision_that_a_service_runs_decides_not_the_newest() -> None:
     """A service that was rolled back runs another revision than the one in the state."""
     former = replace(service(NEXT), before={**SERVICE, "task_definition": f"{ARN}7"})

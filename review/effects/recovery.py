@@ -61,8 +61,9 @@ def recovery_of(stack: str, plan: Plan, flags: tuple[Flag, ...], table: Table) -
     changes = [change for change in plan.changes if not change.is_data]
     by_action = Counter(change.action for change in changes)
     gone = [change for change in changes if table.destroys(change)]
-    made = {change.address for change in changes if change.action is Action.CREATE}
-    titles = dict.fromkeys(flag.title for flag in flags if flag.address not in made)
+    # What is made or destroyed has no values that a revert brings back.
+    others = {each.address for each in (*gone, *(one for one in changes if one.action is Action.CREATE))}
+    titles = dict.fromkeys(flag.title for flag in flags if flag.address not in others)
     return Recovery(
         updated=by_action[Action.UPDATE],
         created=by_action[Action.CREATE],

@@ -61,18 +61,18 @@ def test_a_revert_says_what_it_does_to_each_kind_of_change() -> None:
         ),
         (
             {"skip_final_snapshot": True},
-            "from snapshots or AWS Backup, if there are any: no final snapshot is taken",
+            "from snapshots or AWS Backup, if there are any (no final snapshot is taken)",
         ),
         (
             {"skip_final_snapshot": True, "delete_automated_backups": False, "backup_retention_period": 7},
             (
                 "from its automated backups, which are kept for up to `7` days; or from snapshots or AWS "
-                "Backup, if there are any: no final snapshot is taken"
+                "Backup, if there are any (no final snapshot is taken)"
             ),
         ),
         (
             {"skip_final_snapshot": True, "delete_automated_backups": False, "backup_retention_period": 0},
-            "from snapshots or AWS Backup, if there are any: no final snapshot is taken",
+            "from snapshots or AWS Backup, if there are any (no final snapshot is taken)",
         ),
         ({}, "from snapshots or AWS Backup, if there are any"),
         ({"skip_final_snapshot": Masked(b"x")}, "from snapshots or AWS Backup, if there are any"),
@@ -127,6 +127,13 @@ def test_a_plain_revert_of_moves_imports_and_forgotten_resources_destroys() -> N
 def test_an_update_that_a_revert_does_not_undo_is_named() -> None:
     shorter = change("aws_cloudwatch_log_group", {"retention_in_days": 30}, {"retention_in_days": 7})
     assert "- *Kept for less time*: what was deleted until then stays deleted." in section(shorter)
+
+
+def test_a_point_about_what_is_destroyed_is_no_update_to_undo() -> None:
+    before: dict[str, Tree] = {"id": "x", "engine": "mysql"}
+    gone = change("aws_db_instance", before, {**before, "engine": "postgres"}, action=Action.REPLACE)
+    assert "Version changed" in {flag.title for flag in review(stack(gone), rules=Rules()).stacks[0].flags}
+    assert "Version changed" not in section(gone)
 
 
 def test_a_point_about_something_new_does_not_outlast_a_revert() -> None:

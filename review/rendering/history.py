@@ -59,10 +59,11 @@ class Earlier:
         return sum(present.isdisjoint(point) for point in self.points)
 
 
-def encoded(points: Iterable[Sequence[Flag]]) -> str:
+def encoded(points: Sequence[Sequence[Flag]]) -> str:
     """Returns the points for a marker; "" if they are too many for it."""
-    text = VERSION + ".".join("".join(map(_fingerprint, flags)) for flags in points)
-    return text if len(text) <= MOST else ""
+    if len(points) + _LENGTH * sum(map(len, points)) > MOST:
+        return ""
+    return VERSION + ".".join("".join(map(_fingerprint, flags)) for flags in points)
 
 
 def decoded(commit: str, text: str) -> Earlier | None:

@@ -133,7 +133,7 @@ def marker_of(review: Review) -> Marker:
     """
     if not review.commit:
         return review.marker
-    marker = replace(review.marker, points=encoded(point.flags for point in points(review)))
+    marker = replace(review.marker, points=encoded([point.flags for point in points(review)]))
     earlier, previous = earlier_of(review), review.previous
     if earlier is None or previous is None:
         return marker

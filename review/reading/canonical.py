@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any, Final
 
 from review.reading.structure import actions_in, flag_in, is_same, modules_in, object_in, objects_in
@@ -122,12 +123,16 @@ def _normal(value: Any) -> Any:
         return {key: _normal(item) for key, item in value.items()}
     if isinstance(value, list):
         return [_normal(item) for item in value]
-    if isinstance(value, str) and value[:1] in ("{", "["):
-        try:
-            return _text(json.loads(value))
-        except (ValueError, RecursionError):
-            return value
-    return value
+    return _sorted(value) if isinstance(value, str) and value[:1] in ("{", "[") else value
+
+
+@lru_cache(maxsize=4_096)
+def _sorted(text: str) -> str:
+    """Sorts the keys of a JSON text; many resources have the same one, such as a trust policy."""
+    try:
+        return _text(json.loads(text))
+    except (ValueError, RecursionError):
+        return text
 
 
 def _actions(value: object, place: str) -> tuple[str, ...]:

@@ -218,18 +218,23 @@ def _list(
 def _text(text: str, named: bool, depth: int, documents: int) -> Tree:
     if named and not _is_harmless(text):
         return _masked(text)
-    if text[:1] in "{[ \n\t\r" and (stripped := text.strip())[:1] in ("{", "["):
-        try:
-            content = json.loads(stripped)
-        except RecursionError:
-            return _masked(text)
-        except ValueError:
-            pass
-        else:
-            if documents == DOCUMENTS:
-                return _masked(text)
-            return Document(_tree(content, None, None, False, depth + 1, documents + 1))
+    if text[:1] in "{[ \n\t\r" and text.strip()[:1] in ("{", "["):
+        return _document(text, depth, documents)
     return _masked(text) if is_secret_shape(text) else text
+
+
+@lru_cache(maxsize=4_096)
+def _document(text: str, depth: int, documents: int) -> Tree:
+    """Parses a text that looks like JSON; many resources have the same one, such as a trust policy."""
+    try:
+        content = json.loads(text.strip())
+    except RecursionError:
+        return _masked(text)
+    except ValueError:
+        return _masked(text) if is_secret_shape(text) else text
+    if documents == DOCUMENTS:
+        return _masked(text)
+    return Document(_tree(content, None, None, False, depth + 1, documents + 1))
 
 
 def _is_secret_pair(value: Mapping[str, Any]) -> bool:

@@ -1,5 +1,6 @@
 """How much work a review does, counted: what is the same for all of a plan is done once."""
 
+import json
 from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -9,6 +10,7 @@ import pytest
 from review import table, verdicts
 from review.flags import judge
 from review.model import Action, ResourceChange
+from review.reading import masking
 from review.rendering import comment
 from review.rendering.verdict_file import verdict_json
 from review.verdicts import Review
@@ -82,3 +84,12 @@ def test_two_reviews_are_not_taken_for_one_another() -> None:
     assert "aws_thing.one" in comment.render(first)
     assert "aws_thing.other" in comment.render(second)
     assert "aws_thing.one" in comment.render(first)
+
+
+def test_a_text_that_many_resources_have_is_parsed_once(count: Count) -> None:
+    parsed = count(json, "loads")
+    masking._document.cache_clear()
+    policy = '{"Version": "2012-10-17", "Statement": []}'
+    for _ in range(50):
+        masking.tree_of({"assume_role_policy": policy})
+    assert parsed.total() == 1

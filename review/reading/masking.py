@@ -28,7 +28,7 @@ DEPTH: Final = 64
 DOCUMENTS: Final = 3
 """Nested JSON texts that are shown; deeper ones are masked."""
 
-NAME_KEYS: Final = ("name", "key", "Name", "Key", "ParameterKey", "parameter_name")
+NAME_KEYS: Final = ("name", "key", "Name", "Key", "ParameterKey", "parameter_name", "path")
 PAIR_KEYS: Final = (*NAME_KEYS, "type", "kind")
 """What says of an object whether its value is a secret."""
 

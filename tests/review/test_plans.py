@@ -525,6 +525,7 @@ def test_a_path_that_forces_a_replacement_ends_where_all_is_sensitive() -> None:
         ("kubectl_manifest", {"yaml_body": "apiVersion: v1\nkind: Secret\nstringData:\n  a: canary\n"}),
         ("helm_release", {"values": ['- kind: "Secret"\n  data:\n    a: canary\n']}),
         ("random_id", {"keepers": {"otp_seed": "canary", "mfaSeed": "canary"}}),
+        ("consul_keys", {"key": [{"path": "shop/password", "value": "canary"}]}),
     ],
 )
 def test_a_secret_without_a_mark_is_masked_by_its_type(kind: str, values: dict[str, Any]) -> None:

@@ -402,3 +402,12 @@ def test_what_nobody_sets_is_only_computed_anew_by_a_replacement() -> None:
             )
             is found
         )
+
+
+def test_a_key_that_is_known_after_the_apply_may_be_another_one() -> None:
+    before: dict[str, Tree] = {"id": "x", "kms_key_id": "arn:aws:kms:::key/1"}
+    later = change("aws_secretsmanager_secret", before, before | {"kms_key_id": UNKNOWN})
+    assert titles(later) == ["Encryption key changed"]
+    anew = change("aws_db_instance", before, before | {"kms_key_id": UNKNOWN}, action=Action.REPLACE)
+    computed = flags_of("dev", plan([replace(anew, written=frozenset({"identifier"}))]))
+    assert "Encryption key changed" not in [flag.title for flag in computed]

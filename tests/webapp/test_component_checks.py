@@ -44,14 +44,14 @@ def ask(embedded_aws: str) -> Iterator[Ask]:
                 clients = await stack.enter_async_context(open_clients(settings))
                 return await CHECKS[component.kind].run(clients, component, settings)
 
-        def function(component: Component, url: str | None = None) -> Finding:
-            return runner.run(checked(component, settings(component, url)))
+        def function(component: Component, url: str | None = None, *others: Component) -> Finding:
+            return runner.run(checked(component, settings(component, url, *others)))
 
         yield function
 
 
-def settings(component: Component, url: str | None = None) -> Settings:
-    listed = COMPONENTS.dump_json((component, KEEPS), exclude_defaults=True).decode()
+def settings(component: Component, url: str | None = None, *others: Component) -> Settings:
+    listed = COMPONENTS.dump_json((component, KEEPS, *others), exclude_defaults=True).decode()
     probes = {component.id: url} if url else {}
     variables = {"COMPONENTS": listed, "PROBES": json.dumps(probes)}
     return read_settings(environ_of("http://127.0.0.1:9") | variables)
@@ -90,7 +90,7 @@ def test_a_queue_counts_what_waits_and_dead_letters_degrade_it(
     assert ask(component) == Finding(
         State.OPERATIONAL,
         "Messages: 2 waiting, 1 in flight.",
-        {"waiting": 2, "in_flight": 1, "dead_letters": 0},
+        {"waiting": 2, "in_flight": 1, "dead_letters": 0, "age": None},
     )
     sqs.send_message(QueueUrl=letters, MessageBody="d")
     found = ask(component)
@@ -99,11 +99,43 @@ def test_a_queue_counts_what_waits_and_dead_letters_degrade_it(
 
 
 def test_nothing_is_said_of_dead_letters_that_nobody_knows_of() -> None:
-    assert queue.found(0, 0, None) == Finding(
+    assert queue.found(0, 0, None, "OK") == Finding(
         State.OPERATIONAL,
         "Messages: 0 waiting, 0 in flight.",
-        {"waiting": 0, "in_flight": 0, "dead_letters": None},
+        {"waiting": 0, "in_flight": 0, "dead_letters": None, "age": "OK"},
     )
+
+
+def test_messages_that_wait_for_too_long_degrade_a_queue_and_its_worker(
+    ask: Ask, embedded_aws: str, name: str
+) -> None:
+    aws("sqs", embedded_aws).create_queue(QueueName=name)
+    put_service(embedded_aws, CLUSTER, name, IMAGE)
+    url = f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT_ID}/{name}"
+    orders = one(Kind.QUEUE, url)
+    works = one(Kind.WORKER, name, queue=url)
+    everything = one(Kind.ALARMS, name)
+    assert [ask(orders, None, everything).details["age"], ask(works, None, orders).details["age"]] == [
+        None
+    ] * 2
+    cloudwatch = aws("cloudwatch", embedded_aws)
+    alarm = f"{name}/{orders.id}/old-messages"
+    cloudwatch.put_metric_alarm(
+        AlarmName=alarm,
+        Namespace="AWS/SQS",
+        MetricName="ApproximateAgeOfOldestMessage",
+        Dimensions=[{"Name": "QueueName", "Value": name}],
+        Statistic="Maximum",
+        Period=60,
+        EvaluationPeriods=5,
+        Threshold=900,
+        ComparisonOperator="GreaterThanThreshold",
+    )
+    for state, seen in (("OK", State.OPERATIONAL), ("ALARM", State.DEGRADED)):
+        cloudwatch.set_alarm_state(AlarmName=alarm, StateValue=state, StateReason="for the test")
+        for found in (ask(orders, None, everything), ask(works, None, orders, everything)):
+            assert (found.state, found.details["age"]) == (seen, state)
+            assert found.message.endswith(queue.TOO_OLD) == (seen is State.DEGRADED)
 
 
 def test_a_topic_is_there_until_it_is_deleted(ask: Ask, embedded_aws: str, name: str) -> None:
@@ -311,7 +343,7 @@ def test_scaling_from_zero_takes_minutes_and_is_no_problem(
     tasks: State, minutes: int | None, state: State
 ) -> None:
     waited = None if minutes is None else timedelta(minutes=minutes)
-    found = worker.with_messages(Finding(tasks, "Tasks."), 3, 0, waited)
+    found = worker.with_messages(Finding(tasks, "Tasks."), 3, 0, None, waited)
     assert found.state is state
     assert found.message.endswith("Tasks. In its queue: 3 waiting, 0 in flight.")
 

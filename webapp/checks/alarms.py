@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 _PAGE: Final = 100
 """Maximum of one response. Source: Amazon CloudWatch API Reference, "DescribeAlarms"."""
 
+RAISED: Final = "ALARM"
 _MOST: Final = 1000
 _MOST_NAMED: Final = 5
 
@@ -46,10 +47,19 @@ async def check(clients: "Clients", component: Component, settings: "Settings") 
     )
 
 
+async def state_of(clients: "Clients", name: str) -> str | None:
+    """Returns the state of an alarm, such as `RAISED`; None if there is no such alarm. Raises `AwsError`."""
+    from webapp.calls import call_aws
+
+    cloudwatch = clients.of("cloudwatch")
+    answer = await call_aws("cloudwatch:DescribeAlarms", cloudwatch.describe_alarms(AlarmNames=[name]))
+    return next((alarm["StateValue"] for alarm in answer["MetricAlarms"]), None)
+
+
 def found(states: Mapping[str, str], base: str, owners: Collection[str]) -> Finding:
     """Returns the finding for alarms by name, those of some owners only, which stand before the slash."""
     own = {name: state for name, state in states.items() if name.partition("/")[0] in owners}
-    raised = sorted(name.removeprefix(base).lstrip("-/") for name, state in own.items() if state == "ALARM")
+    raised = sorted(name.removeprefix(base).lstrip("-/") for name, state in own.items() if state == RAISED)
     details = {
         "alarms": len(own),
         "raised": len(raised),

@@ -4,9 +4,9 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from webapp.check import Check
-from webapp.checks import queue, tasks
+from webapp.checks import alarms, queue, tasks
 from webapp.components import Component, Kind
-from webapp.states import Finding, State
+from webapp.states import Finding, State, worst
 
 if TYPE_CHECKING:
     from webapp.aws import Clients
@@ -26,8 +26,9 @@ class WorkerCheck:
     async def check(self, clients: "Clients", component: Component, settings: "Settings") -> Finding:
         """Returns the finding for its tasks, with the messages in its queue if it has one.
 
-        Degraded if messages wait for minutes while no task is desired. Details: those of the tasks, and the
-        numbers of messages `waiting` and `in_flight`. Raises `AwsError`.
+        Degraded if messages wait for too long, or for minutes while no task is desired. Details: those of the
+        tasks, the numbers of messages `waiting` and `in_flight`, and the state of the alarm on the `age` of
+        the oldest one, None if that is not known. Raises `AwsError`.
         """
         from webapp.calls import AwsError
 
@@ -45,15 +46,22 @@ class WorkerCheck:
             waited = None
         else:
             waited = now - self._waiting_since.setdefault(component.id, now)
-        return with_messages(found, waiting, in_flight, waited)
+        age = await queue.age_alarm(clients, component.queue, settings)
+        return with_messages(found, waiting, in_flight, age, waited)
 
 
-def with_messages(found: Finding, waiting: int, in_flight: int, waited: timedelta | None) -> Finding:
+def with_messages(
+    found: Finding, waiting: int, in_flight: int, age: str | None, waited: timedelta | None
+) -> Finding:
     """Returns the finding for tasks and messages; `waited` is how long some wait and no task is desired."""
     message = f"{found.message} In its queue: {waiting} waiting, {in_flight} in flight."
-    details = {**found.details, "waiting": waiting, "in_flight": in_flight}
+    state = found.state
+    if age == alarms.RAISED:
+        message += f" {queue.TOO_OLD}"
+        state = worst((state, State.DEGRADED))
+    details = {**found.details, "waiting": waiting, "in_flight": in_flight, "age": age}
     if waited is None or waited < _SCALING or found.state is not State.OPERATIONAL:
-        return Finding(found.state, message, details)
+        return Finding(state, message, details)
     minutes = int(waited.total_seconds() // 60)
     return Finding(
         State.DEGRADED, f"Messages wait for {minutes} minutes, and no task is desired. {message}", details
@@ -62,7 +70,7 @@ def with_messages(found: Finding, waiting: int, in_flight: int, waited: timedelt
 
 CHECK: Final = Check(
     kind=Kind.WORKER,
-    clients=("ecs", "sqs"),
+    clients=("ecs", *queue.CHECK.clients),
     grants=(*tasks.GRANTS, *queue.CHECK.grants),
     run=WorkerCheck().check,
     missing=tasks.MISSING,

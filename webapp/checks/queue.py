@@ -76,7 +76,8 @@ TOO_OLD: Final = "The oldest waits for too long."
 CHECK: Final = Check(
     kind=Kind.QUEUE,
     clients=("sqs", "cloudwatch"),
-    grants=(Grant("CheckQueues", ("sqs:GetQueueAttributes",), Resource.QUEUES), *alarms.CHECK.grants),
+    # It asks for an alarm only if the alarms are a component, too, which has the grant.
+    grants=(Grant("CheckQueues", ("sqs:GetQueueAttributes",), Resource.QUEUES),),
     missing="The queue, or its dead-letter queue, does not exist.",
     run=check,
 )

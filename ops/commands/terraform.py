@@ -66,7 +66,9 @@ def validate(stack: Stack = None, directory: Directory = HERE) -> None:
     if not wanted:
         known = ", ".join(target.name for target in every)
         raise typer.BadParameter(f"{stack} is not a stack. Use one of {known}.", param_hint="--stack")
-    provision.validate(checkout, wanted, lambda name: console.print(f"{name}: valid"))
+    provision.validate(checkout, wanted)
+    for target in wanted:
+        console.print(f"{target.name}: valid")
 
 
 @app.command()

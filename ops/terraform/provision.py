@@ -3,7 +3,6 @@
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
@@ -31,26 +30,18 @@ AskName = Callable[[str], str]
 """Takes a question that asks for a name, and returns what the person typed."""
 
 
-def validate(checkout: Checkout, targets: list[Stack], on_done: OnLine) -> None:
-    """Runs `terraform validate` on stacks; `on_done` gets the name of each valid one.
+def validate(checkout: Checkout, targets: list[Stack]) -> None:
+    """Runs `terraform validate` on all stacks at once, as it takes seconds to read the provider's schema.
 
-    Needs no credentials. Raises TerraformError for the first stack that is invalid.
+    Needs no credentials. Raises TerraformError with the errors of all stacks, each with the stack's file.
     """
     synthesize(checkout)
     root = checkout.state / "validate"
-    terraform = find_terraform(checkout.state)
-
-    def one(target: Stack) -> str:
-        workspace = Workspace(target.name, root, terraform, os.environ)
-        workspace.take(checkout.configuration(target.name))
+    workspace = Workspace("stacks", root, find_terraform(checkout.state), os.environ)
+    with exclusive(root / "lock"):
+        workspace.take_together({target.name: checkout.configuration(target.name) for target in targets})
         workspace.init("-backend=false")
         workspace.validate()
-        return target.name
-
-    # Terraform spends most of its time in one thread, reading the provider's schema.
-    with exclusive(root / "lock"), ThreadPoolExecutor(max_workers=2) as pool:
-        for stack in pool.map(one, targets):
-            on_done(stack)
 
 
 def plan(checkout: Checkout, platform: Platform, target: Stack, on_line: OnLine) -> Path:

@@ -6,7 +6,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -115,6 +115,22 @@ class Workspace:
             raise OpsError(f"{configuration} does not exist. Run `make synth`.") from None
         aside.replace(self.directory / _CONFIGURATION)
 
+    def take_together(self, configurations: Mapping[str, Path]) -> None:
+        """Copies synthesized files, by the names of their stacks, as the modules of one configuration.
+
+        Terraform can validate that, and nothing else: it has no backend. Raises OpsError if a file does not
+        exist.
+        """
+        shutil.rmtree(self.directory, ignore_errors=True)
+        required: dict[str, Any] = {}
+        for stack, configuration in configurations.items():
+            module = replace(self, root=self.directory, stack=stack)
+            module.take(configuration)
+            required |= module._required_providers()
+        modules = {stack: {"source": f"./{stack}"} for stack in configurations}
+        together = {"terraform": {"required_providers": required}, "module": modules}
+        (self.directory / _CONFIGURATION).write_text(json.dumps(together))
+
     def edit(self, change: Callable[[bytes], bytes]) -> None:
         """Changes the configuration here, so that `planned_from` refuses its plan."""
         file = self.directory / _CONFIGURATION
@@ -153,7 +169,7 @@ class Workspace:
         lock = self.directory / _LOCK_FILE
         first = self.terraform.first_lock_file
         with exclusive(self.terraform.shared / "plugin-cache.lock"):
-            if self.terraform.checks_lock_file(self.environment) and self._requires_providers():
+            if self.terraform.checks_lock_file(self.environment) and self._required_providers():
                 shutil.copyfile(providers.LOCK_FILE, lock)
                 self._fetch("-lockfile=readonly", *arguments)
                 return
@@ -163,10 +179,11 @@ class Workspace:
             if lock.exists() and not first.exists():
                 shutil.copyfile(lock, first)
 
-    def _requires_providers(self) -> bool:
-        """Whether the configuration requires a provider; a read-only lock file may hold no other."""
+    def _required_providers(self) -> Mapping[str, Any]:
+        """Returns the providers that the configuration requires; a read-only lock file may hold no other."""
         configuration = json.loads((self.directory / _CONFIGURATION).read_text())
-        return bool(configuration.get("terraform", {}).get("required_providers"))
+        required: Mapping[str, Any] = configuration.get("terraform", {}).get("required_providers", {})
+        return required
 
     def _fetch(self, *arguments: str) -> None:
         try:

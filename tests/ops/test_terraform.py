@@ -104,6 +104,27 @@ def test_an_error_has_command_status_log_and_terraforms_words(tmp_path: Path) ->
     assert "│" not in str(error)
 
 
+def test_stacks_are_validated_together_and_each_error_names_the_file_of_its_stack(tmp_path: Path) -> None:
+    (tmp_path / "all").mkdir()
+    stacks = workspace(tmp_path / "all", {})
+    files = {}
+    for name, value in {"good": "oak", "bad": "${var.a}", "worse": "${local.b}"}.items():
+        files[name] = tmp_path / f"{name}.json"
+        backend = {"backend": {"s3": {"bucket": "b", "key": name, "region": "eu-central-1"}}}
+        files[name].write_text(json.dumps({"terraform": backend, "output": {"word": {"value": value}}}))
+    stacks.take_together(files)
+    stacks.init("-backend=false")
+    with pytest.raises(TerraformError) as caught:
+        stacks.validate()
+    assert sorted(line for error in caught.value.errors for line in error.splitlines() if " on " in line) == [
+        "  on bad/cdk.tf.json line 1, in output.word:",
+        "  on worse/cdk.tf.json line 1, in output.word:",
+    ]
+    stacks.take_together({"good": files["good"]})
+    stacks.init("-backend=false")
+    stacks.validate()
+
+
 def test_warnings_are_not_taken_for_errors() -> None:
     output = "╷\n│ Warning: old\n│ \n│ words\n╵\n╷\n│ \x1b[31mError: \x1b[0mnew\n│ \n│   in x\n╵\nbye\n"
     assert error_blocks(output) == ["Error: new\n\n  in x"]

@@ -3,9 +3,12 @@
 import hashlib
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, NoReturn
+
+from review.reading.secret_detection import redact
 
 SHOW: Final = "write the plan with `terraform plan -out=tfplan` and `terraform show -json tfplan`"
 VERSION: Final = re.compile(r"[0-9]{1,4}\.[0-9]{1,4}", re.ASCII)
@@ -71,18 +74,29 @@ def _kind(document: Mapping[str, Any]) -> str | None:
     return None
 
 
-START: Final = re.compile(r'\{(?=\s*["}])')
+START: Final = re.compile(r'\{(?=\s*(?:["}]|\Z))|(?m:^|(?<=\}))\{(?=[ \t\r]*\n)')
 """Where an object may begin; HCL and log lines have braces as well, but seldom these."""
 
-PLAN_START: Final = re.compile(r'\{\s*"(?:format_version|terraform_version|resource_changes|planned_values)"')
+PLAN_START: Final = re.compile(
+    r'\{\s*"(?:format_version|terraform_version|resource_changes|planned_values'
+    r'|action_invocations|applyable|checks|complete|configuration)"'
+)
+"""How a plan begins as Terraform writes it, or with its keys sorted."""
+
 OF_A_PLAN: Final = re.compile(r'"(?:format_version|resource_changes)"')
+LOG_START: Final = re.compile(r'\{\s*"@')
 NEXT_LINE: Final = re.compile(r"\n[ \t]*(?=\{)")
 BINARY: Final = {
     b"PK\x03\x04": f"is a plan in Terraform's binary form; {SHOW}",
     b"\x1f\x8b": "is compressed with gzip; decompress it first",
 }
-CUT_OFF: Final = re.compile(r"[,:]?\s*(?:tr?u?|fa?l?s?|nu?l?|-|\\?u?[0-9A-Fa-f]{0,4})\Z")
-"""What is left after the error when a document was cut off: nothing, or a part of a value."""
+CUT_OFF: Final = re.compile(
+    r"(?:tr?u?|fa?l?s?|nu?l?|-|\.|[eE][+-]?|\\?u[0-9A-Fa-f]{0,3}|\\|[0-9A-Fa-f]{0,3})[ \t\r]*\Z"
+)
+"""What is left of a line after the error when a document was cut off: nothing, or a part of a value."""
+
+KEY: Final = 80
+"""Characters of a key that are shown."""
 
 FAILURES: Final = 200
 """Objects that cannot be read before only plans are looked for, and plans before a file is given up. Each
@@ -138,17 +152,27 @@ def _encoding(raw: bytes) -> str:
 
 
 def _documents(text: str) -> Iterator[JsonDocument]:
-    position = 0
+    position = behind = 0
     noise: list[JsonDocument] = []
     broken = found = 0
+    cut = False
+    repeated: list[str] = []
+    decoder = _decoder(repeated)
     while broken < FAILURES and (match := _start(len(noise)).search(text, position)):
         start = match.start()
+        is_cut = False
         try:
-            content, position = DECODER.raw_decode(text, start)
+            repeated.clear()
+            content, position = decoder.raw_decode(text, start)
         except json.JSONDecodeError as error:
-            # It was JSON up to here, so the search continues behind it.
-            position = max(start + 1, error.pos)
-            problem = _broken(text, start, error)
+            # It was JSON up to here, so the search continues behind it. A string without an end goes to the end.
+            is_open = error.msg.startswith("Unterminated string")
+            position = len(text) if is_open else max(start + 1, error.pos)
+            ends = _cut_at(text, error)
+            is_cut = ends is not None and (
+                ends == len(text) or _begins_line(text, start, behind) or _is_of_a_plan(text, start, ends)
+            )
+            problem = _broken(text, start, error, is_cut=is_cut)
         except RecursionError:
             position = _next_line(text, start)
             problem = "is nested too deep to be a plan"
@@ -157,19 +181,26 @@ def _documents(text: str) -> Iterator[JsonDocument]:
             problem = f"is not JSON: {error}"
         else:
             found += 1
+            behind = position
             sha256 = hashlib.sha256(text[start:position].encode("utf-8")).hexdigest()
-            yield JsonDocument(content, sha256, start=start, end=position)
+            if repeated and is_versioned(content):
+                key = redact(repeated[0])[:KEY]
+                problem = f"has the key {key!r} twice in one object, so one hides the other; {SHOW}"
+                yield JsonDocument(None, problem=problem, start=start, end=position)
+            else:
+                yield JsonDocument(content, sha256, start=start, end=position)
             continue
         document = JsonDocument(None, problem=problem, start=start, end=position)
+        # Of the objects that no plan begins with, the first that is cut off speaks for all.
         if PLAN_START.match(text, start):
             broken += 1
             yield document
+        elif is_cut and not cut and not LOG_START.match(text, start):
+            cut = True
+            yield document
         else:
             noise.append(document)
-    cut = [each for each in noise if each.problem and each.problem.startswith("is cut off")]
-    if cut and found and OF_A_PLAN.search(text, cut[0].start):
-        yield cut[0]
-    elif noise and not found and not broken:
+    if noise and not found and not broken and not cut:
         yield noise[0]
 
 
@@ -177,11 +208,31 @@ def _start(failures: int) -> re.Pattern[str]:
     return START if failures < FAILURES else PLAN_START
 
 
-def _broken(text: str, start: int, error: json.JSONDecodeError) -> str:
+def _cut_at(text: str, error: json.JSONDecodeError) -> int | None:
+    """Returns the end of the line, or of the text, at which a document was cut off; None if it was not."""
+    if error.msg.startswith("Unterminated string"):
+        return len(text)
+    end = text.find("\n", error.pos)
+    end = len(text) if end < 0 else end
+    if CUT_OFF.match(text[error.pos : min(end, error.pos + 20)]):
+        return len(text) if not text[end : end + 40].strip() else end
+    before = text[max(0, error.pos - 200) : error.pos]
+    blank = before[len(before.rstrip()) :]
+    return error.pos - len(blank) if "\n" in blank else None
+
+
+def _begins_line(text: str, start: int, behind: int) -> bool:
+    """Returns whether an object begins its line, or stands right behind a document that ends at `behind`."""
+    return not text[max(behind, text.rfind("\n", 0, start) + 1) : start].strip()
+
+
+def _is_of_a_plan(text: str, start: int, end: int) -> bool:
+    return OF_A_PLAN.search(text, start, end) is not None
+
+
+def _broken(text: str, start: int, error: json.JSONDecodeError, *, is_cut: bool) -> str:
     place = f"line {error.lineno}, column {error.colno}"
-    rest = text[error.pos : error.pos + 20].rstrip()
-    is_last = not text[error.pos + 20 : error.pos + 40].strip()
-    if error.msg.startswith("Unterminated string") or (is_last and CUT_OFF.match(rest)):
+    if is_cut:
         first = text.count("\n", 0, start) + 1
         return f"is cut off: the JSON that begins on line {first} has no end ({place})"
     return f"is not JSON: {error.msg} ({place})"
@@ -194,7 +245,7 @@ def _next_line(text: str, start: int) -> int:
 
 def _no_document(text: str) -> str:
     try:
-        DECODER.decode(text)
+        json.loads(text)
     except (ValueError, RecursionError):
         return f"holds no JSON object; {SHOW}"
     return f"is JSON, but not a Terraform plan; {SHOW}"
@@ -216,4 +267,13 @@ def _refuse(constant: str) -> NoReturn:
     raise ValueError(f"{constant} is not a JSON number")
 
 
-DECODER: Final = json.JSONDecoder(parse_constant=_refuse)
+def _decoder(repeated: list[str]) -> json.JSONDecoder:
+    """Returns a decoder that adds each key that an object has twice to `repeated`; Terraform writes none."""
+
+    def content_of(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        content = dict(pairs)
+        if len(content) != len(pairs):
+            repeated.extend(key for key, count in Counter(key for key, _ in pairs).items() if count > 1)
+        return content
+
+    return json.JSONDecoder(object_pairs_hook=content_of, parse_constant=_refuse)

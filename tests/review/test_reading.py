@@ -76,7 +76,6 @@ def test_a_byte_order_mark_is_no_part_of_the_plan(tmp_path: Path) -> None:
         "Warning: {x} is { deprecated }",
         '{"a": broken}',
         "2026-01-01T00:00:00Z",
-        '{"',
         "[[[",
         '"',
     ],
@@ -129,6 +128,44 @@ def test_a_broken_document_leaves_the_others_of_its_file(tmp_path: Path) -> None
 def test_a_truncated_plan_is_told_wherever_it_ends(tmp_path: Path, cut: int) -> None:
     words = problem(tmp_path, TEXT[:cut])
     assert "is cut off" in words or cut < 3
+
+
+RICH: dict[str, Any] = PLAN | {
+    "applyable": True,
+    "resource_changes": [
+        {
+            "address": 'aws_a.x["{"]',
+            "change": {
+                "actions": ["create"],
+                "after": {"a": [1.5e-7, -20, True, False, None], "b": '{"c": "\\n\u00e4\U0001f600"}', "d": {}},
+            },
+        }
+    ],
+}
+
+
+@pytest.mark.parametrize("indent", [None, 2])
+@pytest.mark.parametrize("is_sorted", [False, True])
+@pytest.mark.parametrize("after", ["", "\n", "\nProcess exited\n", "\n" + TEXT, "\n" + INDENTED])
+@pytest.mark.parametrize("before", ["", "\n", "\n+ terraform show\n", "\nplan: "])
+def test_a_second_plan_that_is_cut_off_is_an_error_wherever_it_ends(
+    before: str, after: str, is_sorted: bool, indent: int | None
+) -> None:
+    whole = json.dumps(RICH, indent=indent, sort_keys=is_sorted)
+    missed = []
+    for cut in range(1, len(whole)):
+        documents, _ = documents_in((TEXT + before + whole[:cut] + after).encode())
+        if documents[0].content is None or all(each.content for each in documents):
+            missed.append(whole[:cut][-30:])
+    # Within a line, the first characters of what may be a plan are noise, as they may be of anything.
+    assert [each for each in missed if not before.endswith(": ") or not after.strip()] == []
+
+
+@pytest.mark.parametrize("log", ['{"@level":"info","@mess', '{"@level":"info",\n', "resource {\n  a = 1\n}"])
+def test_a_log_that_is_cut_off_is_noise_beside_a_plan(tmp_path: Path, log: str) -> None:
+    (stack,) = read(tmp_path, f"{TEXT}\n{log}")
+    assert stack.plan
+    assert stack.notes
 
 
 def test_a_truncated_plan_is_told_and_the_other_files_are_read(tmp_path: Path) -> None:
@@ -206,11 +243,38 @@ def test_other_json_is_one_problem_and_noise_beside_a_plan(tmp_path: Path) -> No
     assert stack.notes == (f"skipped {len(lines) - 1} bytes before the plan",)
 
 
-def test_duplicate_keys_and_lone_surrogates_are_read(tmp_path: Path) -> None:
-    change = r'{"address":"aws_a.x[\"\ud800\"]","change":{"actions":["create"],"after":{"a":1,"a":"\udfff"}}}'
-    (stack,) = read(
-        tmp_path, '{"format_version":"1.2","format_version":"1.2","resource_changes":[' + change + "]}"
-    )
+@pytest.mark.parametrize(
+    "after",
+    [
+        '{"a":1,"a":2}',
+        '{"a":1,"a":1}',
+        '{"a" :1, "b":"\\"a\\":", "a":2}',
+        '{"b":[{"a":{"a":1},"a":2}]}',
+    ],
+)
+def test_a_key_that_stands_twice_in_an_object_is_refused_by_its_name(tmp_path: Path, after: str) -> None:
+    change = '{"address":"aws_a.x","change":{"actions":["create"],"after":' + after + "}}"
+    text = '{"format_version":"1.2","resource_changes":[' + change + "]}"
+    assert "has the key 'a' twice in one object" in problem(tmp_path, text)
+    first, second = read(tmp_path, f'{{"log":1,"log":2}}\n{text}\n{TEXT}\n')
+    assert first.problem
+    assert second.plan
+
+
+def test_resource_changes_that_stand_twice_are_refused(tmp_path: Path) -> None:
+    entry = '{"address":"a.b","change":{"actions":["delete"],"before":{},"after":null}}'
+    text = '{"format_version":"1.2","resource_changes":[' + entry + '],"resource_changes":[]}'
+    assert "'resource_changes' twice" in problem(tmp_path, text)
+
+
+def test_a_secret_in_a_key_that_stands_twice_is_not_shown(tmp_path: Path) -> None:
+    key = '"AKIA' + "Q" * 16 + '"'
+    assert "AKIAQ" not in problem(tmp_path, f'{{"format_version":"1.2",{key}:1,{key}:2}}')
+
+
+def test_lone_surrogates_are_read(tmp_path: Path) -> None:
+    change = r'{"address":"aws_a.x[\"\ud800\"]","change":{"actions":["create"],"after":{"a":"\udfff"}}}'
+    (stack,) = read(tmp_path, '{"format_version":"1.2","resource_changes":[' + change + "]}")
     assert stack.plan
     assert stack.plan.changes[0].after == {"a": "\udfff"}
 

@@ -292,6 +292,8 @@ class Plan:
     """The AWS accounts that its resources are in, where the plan shows them."""
     documents: tuple[PolicyDocument, ...] = ()
     """Policy documents that the apply reads, and whose use the plan does not tell."""
+    applyable: bool = True
+    """Whether Terraform would apply it; it applies none that changes nothing."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -185,7 +185,7 @@ def verdict_of(stack: Stack, judged: Judgement, table: Table) -> Verdict:
         return Verdict.ERRORED
     if stack.waits or plan is None:
         return Verdict.WAITS
-    if not plan.complete or plan.deferred:
+    if not plan.complete or plan.deferred or is_refused(plan):
         return Verdict.INCOMPLETE
     if any(table.destroys(change) for change in plan.changes):
         return Verdict.DESTRUCTIVE
@@ -200,6 +200,11 @@ def verdict_of(stack: Stack, judged: Judgement, table: Table) -> Verdict:
     if plan.changes or plan.outputs:
         return Verdict.SAFE
     return Verdict.NO_CHANGES
+
+
+def is_refused(plan: Plan) -> bool:
+    """Returns whether a plan changes something, and says that Terraform would not apply it."""
+    return not plan.applyable and not plan.errored and bool(plan.changes or plan.outputs or plan.actions)
 
 
 def _explains_failure(waits: tuple[Wait, ...]) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any, Final
 
-from review.reading.structure import actions_in, flag_in, is_same, modules_in, object_in, objects_in
+from review.reading.structure import actions_in, acts, flag_in, is_same, modules_in, object_in, objects_in
 
 RESOURCE_KEYS: Final = ("address", "deposed", "previous_address", "mode", "type", "provider_name")
 CHANGE_KEYS: Final = ("before", "after", "importing")
@@ -39,7 +39,7 @@ def changes_hash(document: Mapping[str, Any]) -> str:
         "outputs": {
             name: _change(item, f"output_changes.{name}")
             for name, item in object_in(document.get("output_changes"), "output_changes").items()
-            if _actions(item, f"output_changes.{name}") != ("no-op",)
+            if _output_acts(item, f"output_changes.{name}")
         },
         "deferred": sorted(
             _text(_deferred(item, place)) for place, item in objects_in(document, "deferred_changes")
@@ -62,7 +62,7 @@ def _acts(resource: Mapping[str, Any], place: str) -> bool:
     change = object_in(resource.get("change"), f"{place}.change")
     previous = resource.get("previous_address")
     moved = bool(previous) and previous != resource.get("address")
-    return moved or change.get("importing") is not None or actions_in(change, place) != ("no-op",)
+    return moved or change.get("importing") is not None or acts(change, actions_in(change, place))
 
 
 def _resource(resource: Mapping[str, Any], place: str) -> dict[str, Any]:
@@ -135,8 +135,9 @@ def _sorted(text: str) -> str:
         return text
 
 
-def _actions(value: object, place: str) -> tuple[str, ...]:
-    return actions_in(object_in(value, f"{place}.change"), place)
+def _output_acts(value: object, place: str) -> bool:
+    change = object_in(value, f"{place}.change")
+    return acts(change, actions_in(change, place))
 
 
 def _only_true(unknown: object) -> object:

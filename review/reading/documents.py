@@ -1,78 +1,15 @@
-"""Finds plans in the bytes of a file, whatever surrounds them, and rejects other JSON."""
+"""Finds plans in the bytes of a file, whatever surrounds them."""
 
 import hashlib
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final, NoReturn
 
+from review.reading.formats import SHOW, is_versioned
 from review.reading.secret_detection import redact
-
-SHOW: Final = "write the plan with `terraform plan -out=tfplan` and `terraform show -json tfplan`"
-VERSION: Final = re.compile(r"[0-9]{1,4}\.[0-9]{1,4}", re.ASCII)
-MAJORS: Final = ("0", "1")
-"""Source: Terraform's documentation, "JSON Output Format": minor versions only add, and a reader refuses
-major versions it does not know."""
-
-OF_PLANS: Final = (
-    "resource_changes",
-    "planned_values",
-    "output_changes",
-    "configuration",
-    "resource_drift",
-    "deferred_changes",
-    "applyable",
-)
-
-
-def is_versioned(document: Mapping[str, Any]) -> bool:
-    """Returns whether a document states its format, as the output of `terraform show -json` does."""
-    return "format_version" in document or "plan_format_version" in document
-
-
-def not_a_plan(document: Mapping[str, Any]) -> str | None:
-    """Returns why a document is not a readable plan, and what to do; None if it is one."""
-    version = document.get("format_version")
-    kind = _kind(document)
-    if kind:
-        return f"is {kind}; {SHOW}"
-    if not isinstance(version, str) or not VERSION.fullmatch(version):
-        return f"has no format version such as 1.2, so it is not a Terraform plan; {SHOW}"
-    if version.split(".")[0] not in MAJORS:
-        return f"has format version {version}, but only 0.x and 1.x can be read; use a review that knows it"
-    if document.get("resource_changes") is None and _plans_resources(document.get("planned_values")):
-        return f"has resources in planned_values, but no resource_changes; {SHOW}"
-    if not any(key in document for key in OF_PLANS):
-        return f"is the output of `terraform show -json` without a plan file; {SHOW}"
-    return None
-
-
-def _plans_resources(planned: object) -> bool:
-    root = planned.get("root_module") if isinstance(planned, Mapping) else None
-    return isinstance(root, Mapping) and any(root.get(key) for key in ("resources", "child_modules"))
-
-
-def _kind(document: Mapping[str, Any]) -> str | None:
-    if "@level" in document and "@message" in document:
-        return "the log of `terraform plan -json`, not a plan"
-    if "format_version" not in document:
-        if "plan_format_version" in document:
-            return "HCP Terraform's redacted form of a plan, without what a review needs"
-        if "lineage" in document or ("serial" in document and "terraform_version" in document):
-            return "a state file, not a plan"
-        return "JSON, but not a Terraform plan"
-    if "resource_changes" in document:
-        return None
-    if "values" in document:
-        return "a state as `terraform show -json` writes it, not a plan"
-    if "provider_schemas" in document:
-        return "the schemas of providers, not a plan"
-    if "diagnostics" in document and "valid" in document:
-        return "what `terraform validate -json` says, not a plan"
-    return None
-
 
 START: Final = re.compile(r'\{(?=\s*(?:["}]|\Z))|(?m:^|(?<=\}))\{(?=[ \t\r]*\n)')
 """Where an object may begin; HCL and log lines have braces as well, but seldom these."""
@@ -165,7 +102,7 @@ def _documents(text: str) -> Iterator[JsonDocument]:
             repeated.clear()
             content, position = decoder.raw_decode(text, start)
         except json.JSONDecodeError as error:
-            # It was JSON up to here, so the search continues behind it. A string without an end goes to the end.
+            # It was JSON up to here, so the search continues behind it; an open string goes to the end.
             is_open = error.msg.startswith("Unterminated string")
             position = len(text) if is_open else max(start + 1, error.pos)
             ends = _cut_at(text, error)

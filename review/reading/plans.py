@@ -29,8 +29,8 @@ from review.reading.accounts import accounts_of
 from review.reading.billed import billed_of
 from review.reading.canonical import changes_hash
 from review.reading.dependents import users_of
-from review.reading.documents import not_a_plan
 from review.reading.drift import is_drift, is_relevant, relevant_paths
+from review.reading.formats import not_a_plan
 from review.reading.holders import Holders
 from review.reading.masking import either, has_mark, tree_of, trees_of, without_former_secrets
 from review.reading.policy_documents import with_documents
@@ -40,6 +40,7 @@ from review.reading.secret_detection import REDACTED, is_secret_name, redact
 from review.reading.structure import (
     PlanError,
     actions_in,
+    acts,
     bare,
     flag_in,
     modules_in,
@@ -102,6 +103,7 @@ def plan_of(document: Mapping[str, Any], sha256: str) -> Plan:
         changes_sha256=changes_sha256,
         errored=flag_in(document, "errored", default=False),
         complete=flag_in(document, "complete", default=True) and not deferred_actions,
+        applyable=flag_in(document, "applyable", default=True),
         changes=_sorted(changes),
         unchanged=len(entries) - len(changes),
         outputs=tuple(_outputs(document)),
@@ -159,7 +161,7 @@ def _change(
     previous = "" if previous == address else previous
     importing = change.get("importing")
     action = ACTIONS.get(actions, Action.UNRECOGNISED)
-    if actions == NO_OP:
+    if not acts(change, actions):
         if importing is None and not previous:
             return None
         action = Action.MOVE if importing is None else Action.IMPORT
@@ -306,7 +308,7 @@ def _outputs(document: Mapping[str, Any]) -> Iterator[OutputChange]:
             change = {**change, **former[name]}
             is_known = not has_mark(change.get("after_unknown"))
             actions = NO_OP if is_known and change["before"] == change.get("after") else ("update",)
-        if actions == NO_OP:
+        if not acts(change, actions):
             continue
         action = ACTIONS.get(actions, Action.UNRECOGNISED)
         before, after = _values(change, name=name)

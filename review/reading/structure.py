@@ -76,6 +76,11 @@ def actions_in(change: Mapping[str, Any], place: str) -> tuple[str, ...]:
     return tuple(actions)
 
 
+def acts(change: Mapping[str, Any], actions: tuple[str, ...]) -> bool:
+    """Returns whether a change does something: Terraform's no-op has the same before and after."""
+    return actions != ("no-op",) or change.get("before") != change.get("after")
+
+
 def is_same(one: object, other: object) -> bool:
     """Returns whether two JSON values are the same for sure; true, 1 and 1.0 are not.
 

@@ -9,7 +9,7 @@ from review.rendering.markdown import cell, code, counted, number, path_text
 from review.rendering.points import since
 from review.rendering.values import clip
 from review.rendering.wording import SYMBOLS
-from review.verdicts import Counts, Review, StackReview
+from review.verdicts import Counts, Review, StackReview, is_refused
 
 COLUMNS: Final = {
     "replace": "replace",
@@ -99,6 +99,8 @@ def _sentences(review: Review, points: int) -> Iterable[str]:
             "Terraform says that a plan is incomplete: it is of a part only (`-target`), or another one is "
             "needed after it."
         )
+    if any(each.stack.plan and is_refused(each.stack.plan) for each in review.stacks):
+        yield "A plan says that it cannot be applied (`applyable` is false), though it changes something."
     yield from _destroyed(review)
     if review.verdict is Verdict.NO_CHANGES:
         yield "Nothing would be created, changed, moved, imported or destroyed."

@@ -423,6 +423,8 @@ class _Maker:
     def output(self) -> dict[str, Any]:
         actions = self.one(["create"], ["update"], ["delete"], ["no-op"])
         before, after = self.value(1), self.value(1)
+        if actions == ["no-op"]:
+            after = before
         return {
             "actions": actions,
             "before": None if actions == ["create"] else before.value,

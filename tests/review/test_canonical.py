@@ -205,11 +205,11 @@ def test_the_order_of_replace_paths_is_irrelevant_and_that_of_values_is_not() ->
 
 def test_what_does_nothing_is_no_part_unless_it_moves_or_imports() -> None:
     empty = changes_hash({"resource_changes": []})
-    assert changes_hash(plan_with({"a": 1}, actions=["no-op"])) == empty
-    assert changes_hash({"output_changes": {"a": {"actions": ["no-op"], "after": 1}}}) == empty
-    moved = plan_with({"a": 1}, actions=["no-op"])
+    assert changes_hash(plan_with({"a": 1}, before={"a": 1}, actions=["no-op"])) == empty
+    assert changes_hash({"output_changes": {"a": {"actions": ["no-op"], "before": 1, "after": 1}}}) == empty
+    moved = plan_with({"a": 1}, before={"a": 1}, actions=["no-op"])
     moved["resource_changes"][0]["previous_address"] = "aws_a.old"
-    imported = plan_with({"a": 1}, actions=["no-op"], importing={"id": "x"})
+    imported = plan_with({"a": 1}, before={"a": 1}, actions=["no-op"], importing={"id": "x"})
     assert len({empty, changes_hash(moved), changes_hash(imported)}) == 3
 
 

@@ -17,7 +17,8 @@ AWS_KEY = "AK" + "IA" + "Q" * 15
 
 
 def resource(address: str = "aws_a.x", actions: Any = ("update",), **fields: Any) -> dict[str, Any]:
-    change = {"actions": list(actions), "before": {"a": 1}, "after": {"a": 2}, "after_unknown": {}}
+    after = {"a": 1 if list(actions) == ["no-op"] else 2}
+    change = {"actions": list(actions), "before": {"a": 1}, "after": after, "after_unknown": {}}
     change |= {key: fields.pop(key) for key in list(fields) if key in CHANGE_FIELDS}
     return {"address": address, "mode": "managed", "type": "aws_a", "name": "x", "change": change, **fields}
 

@@ -137,7 +137,11 @@ RICH: dict[str, Any] = PLAN | {
             "address": 'aws_a.x["{"]',
             "change": {
                 "actions": ["create"],
-                "after": {"a": [1.5e-7, -20, True, False, None], "b": '{"c": "\\n\u00e4\U0001f600"}', "d": {}},
+                "after": {
+                    "a": [1.5e-7, -20, True, False, None],
+                    "b": '{"c": "\\n\u00e4\U0001f600"}',
+                    "d": {},
+                },
             },
         }
     ],

@@ -1,14 +1,17 @@
-"""Updates of which a redacted plan does not show what changes."""
+"""Plans that do not show all of what changes, and what they say of themselves."""
 
 from typing import Any
 
 import pytest
 
 from review.flags import judge
-from review.model import Flag, Stack, Verdict
+from review.marker import Marker
+from review.model import Action, Flag, Stack, Verdict
 from review.reading.plans import plan_of
+from review.reading.structure import PlanError
+from review.rendering.head import sentence
 from review.table import default_table
-from review.verdicts import verdict_of
+from review.verdicts import review_of, verdict_of
 
 REDACTED = "Changed, but the plan was redacted"
 
@@ -75,3 +78,91 @@ def test_what_shows_its_differences_is_as_before() -> None:
     assert marked == (Verdict.SAFE, ())
     later = reviewed({"arn": "a"}, {}, after_unknown={"arn": True})
     assert REDACTED not in [flag.title for flag in later[1]]
+
+
+def state(*addresses: str) -> dict[str, Any]:
+    return {"root_module": {"resources": [{"address": each, "mode": "managed"} for each in addresses]}}
+
+
+def unchanged(address: str) -> dict[str, Any]:
+    return {"address": address, "change": {"actions": ["no-op"], "before": {}, "after": {}}}
+
+
+@pytest.mark.parametrize(
+    ("planned", "prior", "changes"),
+    [
+        (["a.new"], [], []),
+        (["a.new"], [], None),
+        ([], ["a.old"], []),
+        ([], ["a.old"], None),
+        (["a.b", "a.new"], ["a.b"], [unchanged("a.b")]),
+        (["a.b"], ["a.b", "a.old"], [unchanged("a.b")]),
+    ],
+)
+def test_resources_that_come_or_go_without_a_change_are_no_whole_plan(
+    planned: list[str], prior: list[str], changes: Any
+) -> None:
+    document = {
+        "format_version": "1.2",
+        "planned_values": state(*planned),
+        "prior_state": {"values": state(*prior)},
+        "resource_changes": changes,
+    }
+    with pytest.raises(PlanError, match="is incomplete, or was redacted"):
+        plan_of(document, "")
+    assert not plan_of({**document, "complete": False}, "").complete
+    assert plan_of({**document, "errored": True}, "").errored
+
+
+@pytest.mark.parametrize(
+    "rest", [{"applyable": False}, {"applyable": True, "resource_drift": [unchanged("a.b")]}]
+)
+def test_a_refresh_only_plan_has_no_changes_and_is_whole(rest: dict[str, Any]) -> None:
+    document = {"format_version": "1.2", "planned_values": {"root_module": {}}, **rest}
+    assert plan_of({**document, "prior_state": {"values": state("a.b")}}, "").complete
+
+
+def test_a_moved_resource_is_known_by_its_former_address() -> None:
+    entry = unchanged("a.new") | {"previous_address": "a.old"}
+    document = {"planned_values": state("a.new"), "prior_state": {"values": state("a.old")}}
+    assert plan_of({"format_version": "1.2", "resource_changes": [entry], **document}, "").changes
+
+
+def test_a_no_op_whose_sides_differ_is_shown_and_not_safe() -> None:
+    change = {"actions": ["no-op"], "before": {"name": "a"}, "after": {"name": "b"}}
+    document: dict[str, Any] = {
+        "format_version": "1.2",
+        "resource_changes": [unchanged("a.b") | {"change": change}],
+    }
+    plan = plan_of(document, "")
+    assert [each.action for each in plan.changes] == [Action.UNRECOGNISED]
+    assert verdict_of(Stack("dev", "dev", plan), judge("dev", plan), default_table()) is Verdict.REVIEW
+    document["resource_changes"][0]["change"] = {**change, "after": {"name": "c"}}
+    assert plan_of(document, "").changes_sha256 != plan.changes_sha256
+    plan = plan_of({"format_version": "1.2", "output_changes": {"o": change}}, "")
+    assert [each.action for each in plan.outputs] == [Action.UNRECOGNISED]
+    assert verdict_of(Stack("dev", "dev", plan), judge("dev", plan), default_table()) is Verdict.REVIEW
+
+
+@pytest.mark.parametrize(
+    ("flags", "verdict"),
+    [
+        ({"applyable": True, "complete": True, "errored": False}, Verdict.SAFE),
+        ({"applyable": False}, Verdict.INCOMPLETE),
+        ({"complete": False}, Verdict.INCOMPLETE),
+        ({"errored": True, "applyable": False}, Verdict.ERRORED),
+    ],
+)
+def test_what_a_plan_says_of_itself_is_said(flags: dict[str, bool], verdict: Verdict) -> None:
+    change = {"actions": ["create"], "before": None, "after": 1, "after_unknown": False}
+    plan = plan_of({"format_version": "1.2", "output_changes": {"o": change}, **flags}, "")
+    reviewed = review_of([Stack("dev", "dev", plan)], Marker("oaktree", "", 0))
+    assert reviewed.verdict is verdict
+    assert ("(`applyable` is false)" in sentence(reviewed, 0)) == (
+        verdict is Verdict.INCOMPLETE and "applyable" in flags
+    )
+
+
+def test_a_plan_without_changes_may_say_that_there_is_nothing_to_apply() -> None:
+    plan = plan_of({"format_version": "1.2", "resource_changes": [unchanged("a.b")], "applyable": False}, "")
+    assert review_of([Stack("dev", "dev", plan)], Marker("oaktree", "", 0)).verdict is Verdict.NO_CHANGES

@@ -1,0 +1,103 @@
+"""Tells whole plans from other JSON that Terraform and its tools write."""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from review.reading.secret_detection import redact
+from review.reading.structure import object_in, objects_in, text_in
+
+SHOW: Final = "write the plan with `terraform plan -out=tfplan` and `terraform show -json tfplan`"
+REDACTED_PLAN: Final = f"it is incomplete, or was redacted; {SHOW}"
+VERSION: Final = re.compile(r"[0-9]{1,4}\.[0-9]{1,4}", re.ASCII)
+MAJORS: Final = ("0", "1")
+"""Source: Terraform's documentation, "JSON Output Format": minor versions only add, and a reader refuses
+major versions it does not know."""
+
+OF_PLANS: Final = (
+    "resource_changes",
+    "planned_values",
+    "output_changes",
+    "configuration",
+    "resource_drift",
+    "deferred_changes",
+    "applyable",
+)
+
+
+def is_versioned(document: Mapping[str, Any]) -> bool:
+    """Returns whether a document states its format, as the output of `terraform show -json` does."""
+    return "format_version" in document or "plan_format_version" in document
+
+
+def not_a_plan(document: Mapping[str, Any]) -> str | None:
+    """Returns why a document is not a readable plan, and what to do; None if it is one."""
+    version = document.get("format_version")
+    kind = _kind(document)
+    if kind:
+        return f"is {kind}; {SHOW}"
+    if not isinstance(version, str) or not VERSION.fullmatch(version):
+        return f"has no format version such as 1.2, so it is not a Terraform plan; {SHOW}"
+    if version.split(".")[0] not in MAJORS:
+        return f"has format version {version}, but only 0.x and 1.x can be read; use a review that knows it"
+    if not any(key in document for key in OF_PLANS):
+        return f"is the output of `terraform show -json` without a plan file; {SHOW}"
+    return _hidden_changes(document)
+
+
+def _kind(document: Mapping[str, Any]) -> str | None:
+    if "@level" in document and "@message" in document:
+        return "the log of `terraform plan -json`, not a plan"
+    if "format_version" not in document:
+        if "plan_format_version" in document:
+            return "HCP Terraform's redacted form of a plan, without what a review needs"
+        if "lineage" in document or ("serial" in document and "terraform_version" in document):
+            return "a state file, not a plan"
+        return "JSON, but not a Terraform plan"
+    if "resource_changes" in document:
+        return None
+    if "values" in document:
+        return "a state as `terraform show -json` writes it, not a plan"
+    if "provider_schemas" in document:
+        return "the schemas of providers, not a plan"
+    if "diagnostics" in document and "valid" in document:
+        return "what `terraform validate -json` says, not a plan"
+    return None
+
+
+def _hidden_changes(document: Mapping[str, Any]) -> str | None:
+    """Returns where a plan shows that resources come or go of which it has no change; None if it does not.
+
+    Terraform makes `planned_values` from the changes, so a plan that has one without the other was shortened.
+    A refresh-only plan has neither, and one of a part (`-target`) says that it is not complete.
+    """
+    if document.get("complete") is False or document.get("errored") is True:
+        return None
+    changes = objects_in(document, "resource_changes")
+    planned = set(_addresses(document.get("planned_values"), "planned_values"))
+    if planned and not changes:
+        return f"has resources in planned_values, but no resource_changes: {REDACTED_PLAN}"
+    prior = object_in(document.get("prior_state"), "prior_state")
+    former = {each for each in _addresses(prior.get("values"), "prior_state.values") if each}
+    shown = {item.get(key) for _, item in changes for key in ("address", "previous_address")}
+    if not changes:
+        is_refresh = document.get("applyable") is False or document.get("resource_drift")
+        gone = set() if is_refresh else former
+        come: set[str] = set()
+    else:
+        come, gone = planned - former - shown - {""}, former - planned - shown
+    if come or gone:
+        where, first = ("planned_values", min(come)) if come else ("prior_state", min(gone))
+        return f"has {redact(first)} in {where} alone, and no change of it: {REDACTED_PLAN}"
+    return None
+
+
+def _addresses(values: object, place: str) -> Iterator[str]:
+    """Yields the addresses of the managed resources in a values representation."""
+    modules = [object_in(object_in(values, place).get("root_module"), f"{place}.root_module")]
+    while modules:
+        module = modules.pop()
+        modules += [each for _, each in objects_in(module, "child_modules", place)]
+        for at, resource in objects_in(module, "resources", place):
+            if resource.get("mode") != "data":
+                yield text_in(resource, "address", at)

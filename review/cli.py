@@ -15,8 +15,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from review.findings import Scanned
 from review.marker import DRIFT_KEY, KEY, SAFE_KEY, Marker
-from review.model import Scanned, Stack, Verdict
+from review.model import Stack, Verdict
 from review.posting.pipeline import ACTIONS_AUTHOR, InputError, checked_commit, checked_url, pipeline_of
 from review.posting.summary import append_summary
 from review.reading.stacks import has_bad_input, read_stacks

@@ -8,9 +8,10 @@ from review.cost.estimate import Estimate, estimate
 from review.cost.prices import default_prices
 from review.effects.recovery import Recovery, recovery_of
 from review.effects.rollouts import Rollout, rollouts_of
+from review.findings import Scanned
 from review.flags import Judgement, judge
 from review.marker import Marker
-from review.model import ABSENT, Action, Flag, Plan, ResourceChange, Scanned, Stack, Unjudged, Verdict, Wait
+from review.model import ABSENT, Action, Flag, Plan, ResourceChange, Stack, Unjudged, Verdict, Wait
 from review.rules import Ignored, Rules
 from review.table import Table
 

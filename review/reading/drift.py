@@ -1,15 +1,51 @@
 """Drift, and which of it the plan calls relevant."""
 
+import json
 from collections.abc import Mapping
 from typing import Any, TypeAlias
 
+from review.model import ResourceChange
+from review.reading.changes import Names, change_of
 from review.reading.structure import actions_in, object_in, objects_in, text_in
 
 Relevant: TypeAlias = dict[str, list[list[Any]]]
 """Paths by address."""
 
 
-def relevant_paths(document: Mapping[str, Any]) -> Relevant | None:
+def drift_of(
+    document: Mapping[str, Any], names: Names, changed: frozenset[str]
+) -> tuple[list[ResourceChange], int]:
+    """Returns the drift that bears on the plan, and the number of other drifted resources.
+
+    It bears on the plan if Terraform calls it relevant, or if the plan changes the same resource, and so
+    may undo it: `relevant_attributes` lists references only.
+    """
+    relevant = _relevant_paths(document)
+    found = []
+    other = 0
+    for place, given in objects_in(document, "resource_drift"):
+        # Terraform 1.0 writes no address here.
+        item = given if text_in(given, "address", place) else {**given, "address": _address(given, place)}
+        if not _is_drift(item, place):
+            continue
+        bears = relevant is None or _is_relevant(item, relevant) or text_in(item, "address", place) in changed
+        change = change_of(item, place, names) if bears else None
+        if change:
+            found.append(change)
+        else:
+            other += 1
+    return found, other
+
+
+def _address(item: Mapping[str, Any], place: str) -> str:
+    """Builds an address from a resource's module, type, name and index."""
+    module, type_, name = (text_in(item, key, place) for key in ("module", "type", "name"))
+    index = item.get("index")
+    suffix = "" if index is None else f"[{json.dumps(index)}]"
+    return ".".join(filter(None, (module, type_, name))) + suffix
+
+
+def _relevant_paths(document: Mapping[str, Any]) -> Relevant | None:
     """Returns the attributes that contributed to the plan; None if all drift is relevant.
 
     All drift is relevant in a refresh-only plan, which changes no resources and would write all drift to
@@ -36,7 +72,7 @@ def relevant_paths(document: Mapping[str, Any]) -> Relevant | None:
     return relevant
 
 
-def is_drift(item: Mapping[str, Any], place: str) -> bool:
+def _is_drift(item: Mapping[str, Any], place: str) -> bool:
     """Returns whether more differs than null against empty, or the resource has moved."""
     change = object_in(item.get("change"), f"{place}.change")
     actions = actions_in(change, place)
@@ -45,7 +81,7 @@ def is_drift(item: Mapping[str, Any], place: str) -> bool:
     return actions != ("update",) or not _same(change.get("before"), change.get("after"))
 
 
-def is_relevant(item: Mapping[str, Any], relevant: Relevant) -> bool:
+def _is_relevant(item: Mapping[str, Any], relevant: Relevant) -> bool:
     """Returns whether a relevant attribute of this resource, or a part of one, differs."""
     address = str(item.get("address"))
     change = item["change"]

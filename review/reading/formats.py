@@ -69,27 +69,45 @@ def _hidden_changes(document: Mapping[str, Any]) -> str | None:
     """Returns where a plan shows that resources come or go of which it has no change; None if it does not.
 
     Terraform makes `planned_values` from the changes, so a plan that has one without the other was shortened.
-    A refresh-only plan has neither, and one of a part (`-target`) says that it is not complete.
+    A refresh-only plan has neither; it has drift, or says that there is nothing to apply.
     """
     if document.get("complete") is False or document.get("errored") is True:
         return None
-    changes = objects_in(document, "resource_changes")
-    planned = set(_addresses(document.get("planned_values"), "planned_values"))
-    if planned and not changes:
+    planned, former, changed = _resources(document)
+    if changed:
+        if come := planned - former - changed - {""}:
+            return f"has {redact(min(come))} in planned_values alone, and no change of it: {REDACTED_PLAN}"
+    elif document.get("resource_changes"):
+        return None
+    elif planned:
         return f"has resources in planned_values, but no resource_changes: {REDACTED_PLAN}"
-    prior = object_in(document.get("prior_state"), "prior_state")
-    former = {each for each in _addresses(prior.get("values"), "prior_state.values") if each}
-    shown = {item.get(key) for _, item in changes for key in ("address", "previous_address")}
-    if not changes:
-        is_refresh = document.get("applyable") is False or document.get("resource_drift")
-        gone = set() if is_refresh else former
-        come: set[str] = set()
-    else:
-        come, gone = planned - former - shown - {""}, former - planned - shown
-    if come or gone:
-        where, first = ("planned_values", min(come)) if come else ("prior_state", min(gone))
-        return f"has {redact(first)} in {where} alone, and no change of it: {REDACTED_PLAN}"
+    elif former and document.get("applyable") is not False and not document.get("resource_drift"):
+        return f"has {redact(min(former))} in prior_state alone, and no change of it: {REDACTED_PLAN}"
     return None
+
+
+def is_partial(document: Mapping[str, Any]) -> bool:
+    """Returns whether a plan leaves out a resource of the state, as one of a part (`-target`) does.
+
+    Terraform before 1.8 and OpenTofu do not say that of it.
+    """
+    planned, former, changed = _resources(document)
+    return bool(changed and former - planned - changed)
+
+
+def _resources(document: Mapping[str, Any]) -> tuple[set[str], set[str], set[str]]:
+    """Returns the addresses of what is planned, was there before, and has an entry in the changes."""
+    prior = object_in(document.get("prior_state"), "prior_state")
+    changed = {
+        text_in(item, key, place)
+        for place, item in objects_in(document, "resource_changes")
+        for key in ("address", "previous_address")
+    }
+    return (
+        set(_addresses(document.get("planned_values"), "planned_values")),
+        set(_addresses(prior.get("values"), "prior_state.values")) - {""},
+        changed - {""},
+    )
 
 
 def _addresses(values: object, place: str) -> Iterator[str]:
@@ -98,6 +116,7 @@ def _addresses(values: object, place: str) -> Iterator[str]:
     while modules:
         module = modules.pop()
         modules += [each for _, each in objects_in(module, "child_modules", place)]
-        for at, resource in objects_in(module, "resources", place):
-            if resource.get("mode") != "data":
-                yield text_in(resource, "address", at)
+        resources = module.get("resources")
+        for each in resources if isinstance(resources, list) else ():
+            if isinstance(each, dict) and each.get("mode") != "data":
+                yield str(each.get("address") or "")

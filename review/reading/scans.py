@@ -17,7 +17,8 @@ from urllib.parse import unquote
 from xml.etree import ElementTree
 from xml.parsers import expat
 
-from review.model import Action, Finding, ResourceChange, Scanned, Severity, Stack, natural
+from review.findings import Finding, Scanned, Severity
+from review.model import Action, ResourceChange, Stack, natural
 from review.reading.secret_detection import redact
 from review.reading.stacks import plan_files, without_number
 from review.reading.structure import PlanError, object_in, objects_in, text_in

@@ -4,6 +4,7 @@ import textwrap
 from collections.abc import Iterator, Mapping
 from enum import Enum
 
+from review.findings import Finding, Severity
 from review.model import (
     ABSENT,
     UNKNOWN,
@@ -11,11 +12,9 @@ from review.model import (
     ActionInvocation,
     DeferredChange,
     FailedCheck,
-    Finding,
     OutputChange,
     ProvisionerRun,
     ResourceChange,
-    Severity,
     Stack,
     Tree,
     Wait,

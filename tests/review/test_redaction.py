@@ -96,7 +96,6 @@ def unchanged(address: str) -> dict[str, Any]:
         ([], ["a.old"], []),
         ([], ["a.old"], None),
         (["a.b", "a.new"], ["a.b"], [unchanged("a.b")]),
-        (["a.b"], ["a.b", "a.old"], [unchanged("a.b")]),
     ],
 )
 def test_resources_that_come_or_go_without_a_change_are_no_whole_plan(
@@ -112,6 +111,16 @@ def test_resources_that_come_or_go_without_a_change_are_no_whole_plan(
         plan_of(document, "")
     assert not plan_of({**document, "complete": False}, "").complete
     assert plan_of({**document, "errored": True}, "").errored
+
+
+def test_a_plan_that_leaves_out_a_resource_of_the_state_is_incomplete() -> None:
+    document = {
+        "format_version": "1.2",
+        "planned_values": state("a.b"),
+        "prior_state": {"values": state("a.b", "a.old")},
+        "resource_changes": [unchanged("a.b")],
+    }
+    assert not plan_of(document, "").complete
 
 
 @pytest.mark.parametrize(

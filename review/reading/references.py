@@ -9,13 +9,12 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from review.model import Path
-from review.reading.structure import bare, indices_of, modules_in, object_in, objects_in, text_in
+from review.reading.structure import INDEX, bare, indices_of, modules_in, object_in, objects_in, text_in
 
-_KEY: Final = r"\[(?:\"(?:[^\"\\]|\\.)*\"|\d+)\]"
-_RESOURCE: Final = re.compile(rf"(?:data\.)?[A-Za-z][\w-]*\.[\w-]+(?:{_KEY})?")
-_OUTPUT: Final = re.compile(rf"module\.([\w-]+)({_KEY})?\.([\w-]+)")
-_STEP: Final = re.compile(rf"([^.\[]+)({_KEY})?")
-_CALL: Final = re.compile(rf"module\.[\w-]+(?:{_KEY})?\.")
+_RESOURCE: Final = re.compile(rf"(?:data\.)?[A-Za-z][\w-]*\.[\w-]+(?:{INDEX})?")
+_OUTPUT: Final = re.compile(rf"module\.([\w-]+)({INDEX})?\.([\w-]+)")
+_STEP: Final = re.compile(rf"([^.\[]+)({INDEX})?")
+_CALL: Final = re.compile(rf"module\.[\w-]+(?:{INDEX})?\.")
 _MODULES: Final = re.compile(rf"(?:{_CALL.pattern})*")
 _EACH: Final = "each"
 _ASIDE: Final = ("count.", "each.key", "path.", "self.", "terraform.")
@@ -99,7 +98,7 @@ class References:
         """Returns the instances that a target stands for: without an index, that of one's own, or all."""
         if own is not None and target == bare(target) and (exact := self._exact.get((target, *own))):
             return [exact]
-        steps = (re.escape(name) + (re.escape(key) or f"(?:{_KEY})?") for name, key in _STEP.findall(target))
+        steps = (re.escape(name) + (re.escape(key) or f"(?:{INDEX})?") for name, key in _STEP.findall(target))
         pattern = re.compile(r"\.".join(steps))
         found = [each for each in self._instances.get(bare(target), ()) if pattern.fullmatch(each)]
         return [each for each in found if indices_of(each) == own] or found or [target]

@@ -16,7 +16,10 @@ NAMES: Final = {
 }
 
 
-_INDEX: Final = re.compile(r"\[(?:\"(?:[^\"\\]|\\.)*\"|\d+)\]")
+INDEX: Final = r"\[(?:\"(?:[^\"\\]|\\.)*\"|\d+)\]"
+"""The index of an instance in an address."""
+
+_INDEX: Final = re.compile(INDEX)
 
 
 class PlanError(Exception):

@@ -95,10 +95,7 @@ def _sentences(review: Review, points: int) -> Iterable[str]:
         each.verdict is Verdict.INCOMPLETE and each.stack.plan and not each.stack.plan.complete
         for each in review.stacks
     ):
-        yield (
-            "Terraform says that a plan is incomplete: it is of a part only (`-target`), or another one is "
-            "needed after it."
-        )
+        yield ("A plan is incomplete: it is of a part only (`-target`), or another one is needed after it.")
     if any(each.stack.plan and is_refused(each.stack.plan) for each in review.stacks):
         yield "A plan says that it cannot be applied (`applyable` is false), though it changes something."
     yield from _destroyed(review)

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from review.reading.secret_detection import redact
-from review.reading.structure import object_in, objects_in, text_in
+from review.reading.structure import PlanError, object_in, objects_in, text_in
 
 SHOW: Final = "write the plan with `terraform plan -out=tfplan` and `terraform show -json tfplan`"
 REDACTED_PLAN: Final = f"it is incomplete, or was redacted; {SHOW}"
@@ -42,7 +42,7 @@ def not_a_plan(document: Mapping[str, Any]) -> str | None:
         return f"has format version {version}, but only 0.x and 1.x can be read; use a review that knows it"
     if not any(key in document for key in OF_PLANS):
         return f"is the output of `terraform show -json` without a plan file; {SHOW}"
-    return _hidden_changes(document)
+    return None
 
 
 def _kind(document: Mapping[str, Any]) -> str | None:
@@ -65,34 +65,31 @@ def _kind(document: Mapping[str, Any]) -> str | None:
     return None
 
 
-def _hidden_changes(document: Mapping[str, Any]) -> str | None:
-    """Returns where a plan shows that resources come or go of which it has no change; None if it does not.
-
-    Terraform makes `planned_values` from the changes, so a plan that has one without the other was shortened.
-    A refresh-only plan has neither; it has drift, or says that there is nothing to apply.
-    """
-    if document.get("complete") is False or document.get("errored") is True:
-        return None
-    planned, former, changed = _resources(document)
-    if changed:
-        if come := planned - former - changed - {""}:
-            return f"has {redact(min(come))} in planned_values alone, and no change of it: {REDACTED_PLAN}"
-    elif document.get("resource_changes"):
-        return None
-    elif planned:
-        return f"has resources in planned_values, but no resource_changes: {REDACTED_PLAN}"
-    elif former and document.get("applyable") is not False and not document.get("resource_drift"):
-        return f"has {redact(min(former))} in prior_state alone, and no change of it: {REDACTED_PLAN}"
-    return None
-
-
 def is_partial(document: Mapping[str, Any]) -> bool:
     """Returns whether a plan leaves out a resource of the state, as one of a part (`-target`) does.
 
-    Terraform before 1.8 and OpenTofu do not say that of it.
+    Terraform before 1.8 and OpenTofu do not say that of it. Raises PlanError if it shows that resources come
+    or go of which it has no change: Terraform makes `planned_values` from the changes, so it was shortened. A
+    refresh-only plan has neither; it has drift, or says that there is nothing to apply.
     """
+    if document.get("complete") is False or document.get("errored") is True:
+        return False
     planned, former, changed = _resources(document)
-    return bool(changed and former - planned - changed)
+    if changed:
+        if come := planned - former - changed - {""}:
+            raise PlanError(
+                f"has {redact(min(come))} in planned_values alone, and no change of it: {REDACTED_PLAN}"
+            )
+        return bool(former - planned - changed)
+    if document.get("resource_changes"):
+        return False
+    if planned:
+        raise PlanError(f"has resources in planned_values, but no resource_changes: {REDACTED_PLAN}")
+    if former and document.get("applyable") is not False and not document.get("resource_drift"):
+        raise PlanError(
+            f"has {redact(min(former))} in prior_state alone, and no change of it: {REDACTED_PLAN}"
+        )
+    return False
 
 
 def _resources(document: Mapping[str, Any]) -> tuple[set[str], set[str], set[str]]:

@@ -49,6 +49,7 @@ def plan_of(document: Mapping[str, Any], sha256: str) -> Plan:
     """
     if reason := not_a_plan(document):
         raise PlanError(reason)
+    partial = is_partial(document)
     changes_sha256 = changes_hash(document)
     entries = objects_in(document, "resource_changes")
     names = Names()
@@ -77,9 +78,7 @@ def plan_of(document: Mapping[str, Any], sha256: str) -> Plan:
         sha256=sha256,
         changes_sha256=changes_sha256,
         errored=flag_in(document, "errored", default=False),
-        complete=(
-            flag_in(document, "complete", default=True) and not deferred_actions and not is_partial(document)
-        ),
+        complete=flag_in(document, "complete", default=True) and not (deferred_actions or partial),
         applyable=flag_in(document, "applyable", default=True),
         changes=_sorted(changes),
         unchanged=len(entries) - len(changes),

@@ -362,6 +362,13 @@ class Flag:
     principal: str = ""
     """Who may do more or less, such as `role web`, if that is what the flag is about."""
 
+    @property
+    def shown_title(self) -> str:
+        """Returns the title; as a question if the plan does not say whether it is true."""
+        if self.concern is not Concern.UNKNOWN or self.title.endswith("not known"):
+            return self.title
+        return f"Not known: {self.title}?"
+
 
 @dataclass(frozen=True, slots=True)
 class Unjudged:

@@ -4,11 +4,11 @@ The file has the keys of a table (`review.table`) and `text`, `quiet`, `fail_on`
 `[[ignore]]`.
 """
 
+import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Final
 
@@ -34,7 +34,7 @@ _KEYS: Final = frozenset(
         "units",
     )
 )
-_IGNORE: Final = frozenset(("title", "address", "reason", "until"))
+_IGNORE: Final = frozenset(("title", "address", "stack", "reason", "until"))
 
 
 class RulesError(Exception):
@@ -43,16 +43,23 @@ class RulesError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Ignore:
-    """A point that is not counted, by title and address (`*` stands for anything), until a day."""
+    """A point that is not counted until a day, by title, address and stack; `*` stands for anything."""
 
     title: str
     address: str
+    stack: str
     reason: str
     until: date
 
     def matches(self, flag: Flag) -> bool:
         """Returns whether it is about a flag."""
-        return fnmatchcase(flag.title, self.title) and fnmatchcase(flag.address, self.address)
+        is_titled = _fits(self.title, flag.title) or _fits(self.title, flag.shown_title)
+        return is_titled and _fits(self.address, flag.address) and _fits(self.stack, flag.stack)
+
+
+def _fits(pattern: str, text: str) -> bool:
+    """Returns whether a text is a pattern's; brackets stand for themselves, as addresses have them."""
+    return re.fullmatch(".*".join(map(re.escape, pattern.split("*"))), text, re.DOTALL) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +127,7 @@ def find_rules(plans: Iterable[Path]) -> Path | None:
 def read_rules(path: Path, today: date) -> Rules:
     """Reads a file of rules as they are on a day. Raises RulesError."""
     try:
-        document = tomllib.loads(path.read_text("utf-8"))
+        document = tomllib.loads(path.read_text("utf-8-sig"))
     except OSError as error:
         raise RulesError(f"{path} cannot be read: {error.strerror or error}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -133,7 +140,7 @@ def read_rules(path: Path, today: date) -> Rules:
     except TableError as error:
         raise RulesError(str(error)) from None
     listed = document.get("ignore", [])
-    if not isinstance(listed, list):
+    if not isinstance(listed, list) or not all(isinstance(each, dict) for each in listed):
         raise RulesError(f"{path}: ignore = {listed!r}: write each one as [[ignore]]")
     ignores = [_ignore(each, f"{path}: ignore[{place}]") for place, each in enumerate(listed)]
     return Rules(
@@ -142,7 +149,7 @@ def read_rules(path: Path, today: date) -> Rules:
         tuple(each for each in ignores if each.until < today),
         _verdict(document.get("fail_on"), path),
         _weight(document.get("fail_weight"), path),
-        str(document.get("text", "")),
+        _text(document.get("text", ""), path),
         _flag(document.get("quiet", False), path),
     )
 
@@ -154,10 +161,13 @@ def _ignore(said: Mapping[str, Any], place: str) -> Ignore:
     for key in ("title", "reason"):
         if not isinstance(said.get(key), str) or not said[key].strip():
             raise RulesError(f"{place}.{key} is missing: say which point, and why it is ignored")
+    for key in ("address", "stack"):
+        if not isinstance(said.get(key, "*"), str):
+            raise RulesError(f"{place}.{key} = {said[key]!r}: must be a text; `*` stands for anything")
     until = said.get("until")
     if type(until) is not date:
         raise RulesError(f"{place}.until = {until!r}: give the last day, such as 2027-06-30")
-    return Ignore(said["title"], str(said.get("address", "*")), said["reason"], until)
+    return Ignore(said["title"], said.get("address", "*"), said.get("stack", "*"), said["reason"], until)
 
 
 def _verdict(said: object, path: Path) -> Verdict | None:
@@ -166,6 +176,12 @@ def _verdict(said: object, path: Path) -> Verdict | None:
     if not isinstance(said, str) or said not in Verdict.__members__:
         raise RulesError(f"{path}: fail_on = {said!r}: use one of {', '.join(Verdict.__members__)}")
     return Verdict[said]
+
+
+def _text(said: object, path: Path) -> str:
+    if isinstance(said, str):
+        return said
+    raise RulesError(f"{path}: text = {said!r}: must be a text")
 
 
 def _flag(said: object, path: Path) -> bool:

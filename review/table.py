@@ -3,6 +3,7 @@
 The tables are data: `tables/aws.toml` explains the format, which a user's own file shares (`review.rules`).
 """
 
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -43,6 +44,10 @@ _RUNNING: Final = frozenset(("rolled_by", "interrupted_by", "interrupted_now_by"
 _STATES: Final = frozenset(("on", "off", "set", "zero", "nonzero"))
 OTHERWISE: Final = "otherwise"
 _KINDS: Final = ("holds", "stops", "guards", "revision")
+
+_SPAN: Final = re.compile("`[^`]+`")
+_MARKUP: Final = frozenset("`<@[\\")
+"""Characters that may end or hide what stands after them in a comment, or mention somebody."""
 
 Where = tuple[str, ...]
 
@@ -235,8 +240,7 @@ def extended(table: Table, document: Mapping[str, Any], place: str) -> Table:
 def _words(document: Mapping[str, Any], key: str, place: str) -> Mapping[str, str]:
     found = _table(document, key, place)
     for name, each in found.items():
-        if not isinstance(each, str):
-            raise TableError(f'{place}: {key}.{name} = {each!r}: must be a text, such as "max tasks"')
+        _checked_words(each, f"{place}: {key}.{name}")
     return found
 
 
@@ -257,16 +261,16 @@ def _table(document: Mapping[str, Any], key: str, place: str) -> Mapping[str, An
 def _meaning(said: Mapping[str, Any], place: str) -> Meaning:
     _check_keys(said, _MEANING, place)
     for key in ("title", "reason"):
-        if not isinstance(said.get(key), str) or not said[key]:
+        if key not in said:
             raise TableError(f"{place}.{key} is missing: give the words of the point")
     return Meaning(
         _concern(said, place),
         _weight(said, place),
-        said["title"],
-        said["reason"],
+        _checked_words(said["title"], f"{place}.title"),
+        _checked_words(said["reason"], f"{place}.reason"),
         str(said.get("source", "")),
-        said.get("created", False) is True,
-        said.get("values", True) is True,
+        _checked_flag(said.get("created", False), f"{place}.created"),
+        _checked_flag(said.get("values", True), f"{place}.values"),
     )
 
 
@@ -274,7 +278,7 @@ def _kind(
     said: Mapping[str, Any], means: Mapping[str, Meaning], types: Mapping[str, Kind], place: str, known: Kind
 ) -> Kind:
     if "same_as" in said:
-        if said["same_as"] not in types:
+        if not isinstance(said["same_as"], str) or said["same_as"] not in types:
             raise TableError(f"{place}.same_as = {said['same_as']!r}: no such type stands above")
         return types[said["same_as"]]
     rows = dict(known.rows)
@@ -282,7 +286,9 @@ def _kind(
     for key, value in said.items():
         if key == HARMLESS and isinstance(value, list):
             rows |= {tuple(str(name).split(".")): (Case("any", frozenset(), None),) for name in value}
-        elif key == "deleted" and isinstance(value, Mapping):
+        elif key == "deleted":
+            if not isinstance(value, Mapping):
+                raise TableError(f"{place}.deleted = {value!r}: give one of {', '.join(_KINDS)} and a weight")
             deleted = _deletion(value, f"{place}.deleted")
         elif key == "created":
             created = _named(value, means, f"{place}.created")
@@ -339,13 +345,19 @@ def _deletion(said: Mapping[str, Any], place: str) -> Deletion:
     if len(kinds) != 1:
         raise TableError(f"{place}: give one of {', '.join(_KINDS)}")
     kind = kinds[0]
+    for key in (kind, "reason", "replaced"):
+        if key in said:
+            _checked_words(said[key], f"{place}.{key}")
+    shows = said.get("shows", [])
+    if not isinstance(shows, list) or not all(isinstance(name, str) for name in shows):
+        raise TableError(f"{place}.shows = {shows!r}: must be a list of attributes")
     concerns = {"holds": Concern.DATA_LOSS, "guards": Concern.PROTECTION}
     return Deletion(
         kind,
         str(said.get("reason", "")) if kind == "guards" else said[kind],
         0 if kind == "revision" else _weight(said, place),
         said[kind] if kind == "guards" else "",
-        tuple(said.get("shows", ())),
+        tuple(shows),
         _concern(said, place) if "concern" in said else concerns.get(kind, Concern.RUNTIME),
         str(said.get("source", "")),
         str(said.get("replaced", "")),
@@ -367,6 +379,23 @@ def _concern(said: Mapping[str, Any], place: str) -> Concern:
 
 def _weight(said: Mapping[str, Any], place: str) -> int:
     return _checked(said.get("weight"), f"{place}.weight")
+
+
+def _checked_words(said: object, place: str) -> str:
+    """Returns words that stand in a comment as they are. Raises TableError."""
+    if not isinstance(said, str) or not said.strip() or not said.isprintable():
+        raise TableError(f"{place} = {said!r}: must be a text on one line")
+    if marks := sorted(_MARKUP.intersection(_SPAN.sub("", said))):
+        raise TableError(
+            f"{place} = {said!r}: write {' '.join(marks)} between two backticks only, or not at all"
+        )
+    return said
+
+
+def _checked_flag(said: object, place: str) -> bool:
+    if isinstance(said, bool):
+        return said
+    raise TableError(f"{place} = {said!r}: use true or false")
 
 
 def _checked(weight: object, place: str) -> int:

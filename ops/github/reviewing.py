@@ -257,7 +257,7 @@ def _wait(stack: str, wait: Wait) -> str:
 
 
 def _flag(flag: Flag) -> Iterator[str]:
-    yield f"  {flag.stack} {visible(flag.address)}: {flag.title}"
+    yield f"  {flag.stack} {visible(flag.address)}: {flag.shown_title}"
     yield f"    {flag.reason}"
     if flag.path:
         before, after = pair(flag.before, flag.after, _SHOWN)

@@ -168,8 +168,8 @@ def _listed(review: Review, told: list[str], in_full: bool) -> Iterator[str]:
         yield "### Look at these first"
         yield "\n".join(f"{place}. {each}" for place, each in enumerate(told, 1))
     if in_full:
-        lines = ignored(review)
-        yield _fold(f"Ignored by rule ({len(lines)})", lines)
+        count = sum(len(each.ignored) for each in review.stacks)
+        yield _fold(f"Ignored by rule ({number(count)})", ignored(review))
         unjudged = "Not judged: the table does not say what a change of these attributes means"
         yield _fold(unjudged, [f"{kind}: {', '.join(paths)}" for kind, paths in head.unjudged(review)])
         yield _fold("SHA-256 of the plans", [f"{name} {sha256}" for name, sha256 in head.hashes(review)])

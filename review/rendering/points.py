@@ -9,16 +9,20 @@ from typing import Final
 
 from review.comparing.policies import told
 from review.marker import Marker
-from review.model import ABSENT, Concern, Document, Flag, Masked, Special, Tree, is_nothing, natural
+from review.model import ABSENT, Document, Flag, Masked, Special, Tree, is_nothing, natural
 from review.rendering.budget import prefix, size
 from review.rendering.history import Earlier, State, decoded, encoded
 from review.rendering.markdown import OPEN, code, folded, number, path_list, path_text, visible
 from review.rendering.values import INLINE, clip, pair, show
+from review.rules import Ignore
 from review.table import Table
 from review.verdicts import Review
 
 SYMBOLS: Final = ((80, "🔴"), (60, "🟠"), (40, "🟡"), (0, "⚪"))
 """The mark of a point by its weight."""
+
+IGNORED: Final = 20
+"""Addresses of a line about what a rule ignores."""
 
 LONG: Final = 500
 """Characters of what somebody may do."""
@@ -48,7 +52,7 @@ class Point:
         """Returns symbol and title, and the reason."""
         first = self.flags[0]
         symbol = next(symbol for least, symbol in SYMBOLS if first.weight >= least)
-        title = _title(first) if self.places == 1 else f"{number(self.places)} \u00d7 {_title(first)}"
+        title = first.shown_title if self.places == 1 else f"{number(self.places)} \u00d7 {first.shown_title}"
         reason = first.reason
         if first.forced_by:
             reason += f" Forced by {', '.join(map(code, first.forced_by))}."
@@ -166,31 +170,29 @@ def since(review: Review) -> Since | None:
     return Since(earlier.commit, states.count(State.NEW), states.count(State.CHANGED), gone)
 
 
-def _first(addresses: Sequence[str]) -> str:
-    """Returns the addresses of a principal's policies, or the first of many."""
-    more = len(addresses) - OPEN
-    return f"{', '.join(addresses[:OPEN])}{f' and {number(more)} more' if more > 0 else ''}"
+def _first(addresses: Sequence[str], most: int = OPEN) -> str:
+    """Returns the addresses, or the first of many and how many more there are."""
+    more = len(addresses) - most
+    return f"{', '.join(addresses[:most])}{f' and {number(more)} more' if more > 0 else ''}"
 
 
 def ignored(review: Review) -> list[str]:
-    """Returns a line for each flag that a rule ignores, with the rule's reason and last day."""
+    """Returns a line for each rule and title that it ignores, with the rule's reason and last day."""
+    found: dict[tuple[str, Ignore], dict[str, None]] = {}
+    several = len(review.stacks) > 1
+    for stack in review.stacks:
+        for each in stack.ignored:
+            place = code(each.flag.address)
+            place = f"{place} in {code(each.flag.stack)}" if several else place
+            found.setdefault((each.flag.shown_title, each.ignore), {})[place] = None
     return [
-        f"**{_title(each.flag)}** · {code(each.flag.address)}: {code(each.ignore.reason)}, "
-        f"until {each.ignore.until.isoformat()}"
-        for stack in review.stacks
-        for each in stack.ignored
+        f"**{title}** · {_first([*places], IGNORED)}: {code(ignore.reason)}, until {ignore.until.isoformat()}"
+        for (title, ignore), places in found.items()
     ]
 
 
 def _order(flag: Flag) -> tuple[object, ...]:
     return (-flag.weight, flag.concern, flag.title, flag.stack, natural(flag.address), flag.path)
-
-
-def _title(flag: Flag) -> str:
-    """Returns the title; that of a rule which cannot be judged as a question."""
-    if flag.concern is not Concern.UNKNOWN or flag.title.endswith("not known"):
-        return flag.title
-    return f"Not known: {flag.title}?"
 
 
 def _values(flag: Flag, table: Table) -> str:

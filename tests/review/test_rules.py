@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from review.model import Action, Verdict
+from review.model import UNKNOWN, Action, Verdict
 from review.rendering.comment import render
 from review.rules import Rules, RulesError, find_rules, read_rules
 from tests.review import command
@@ -24,6 +24,9 @@ until = 2027-01-31
 """
 
 
+MEANING = "concern = 'runtime'\nweight = 1\ntitle = 'Title'\nreason = 'Reason.'\n"
+
+
 def rules(tmp_path: Path, text: str, today: date = TODAY) -> Rules:
     path = tmp_path / "review.toml"
     path.write_text(text)
@@ -36,6 +39,78 @@ def test_an_ignored_point_is_not_counted_and_is_shown_with_its_reason(tmp_path: 
     text = render(found)
     assert "<summary>Ignored by rule (1)</summary>" in text
     assert "`logs go to the archive as well`, until 2027-01-31" in text
+
+
+PUBLIC = {"before": {"map_public_ip_on_launch": False}, "after": {"map_public_ip_on_launch": True}}
+IGNORE_PUBLIC = "[[ignore]]\ntitle = '{}'\naddress = '{}'\nreason = 'meant'\nuntil = 2027-06-30\n"
+
+
+@pytest.mark.parametrize(
+    ("address", "pattern", "is_ignored"),
+    [
+        ("aws_subnet.public[0]", "aws_subnet.public[0]", True),
+        ('aws_subnet.public["a"]', 'aws_subnet.public["a"]', True),
+        ("aws_subnet.public[10]", "aws_subnet.public[*]", True),
+        ("aws_subnet.public0", "aws_subnet.public[0]", False),
+        ("aws_subnet.public[0]", "aws_subnet.public", False),
+        ("aws_subnet.public", "aws_subnet.publi?", False),
+    ],
+)
+def test_brackets_of_an_ignored_address_stand_for_themselves(
+    tmp_path: Path, address: str, pattern: str, is_ignored: bool
+) -> None:
+    decided = rules(tmp_path, IGNORE_PUBLIC.format("Made public", pattern))
+    found = review(stack(change(address, **PUBLIC)), rules=decided)
+    assert bool(found.stacks[0].ignored) is is_ignored
+
+
+def test_a_point_is_ignored_in_the_stacks_that_the_rule_names(tmp_path: Path) -> None:
+    decided = rules(tmp_path, IGNORE_PUBLIC.format("Made public", "*") + "stack = 'dev-*'\n")
+    stacks = [stack(change("aws_subnet.a", **PUBLIC), name=name) for name in ("dev-network", "prod-network")]
+    found = {each.stack.name: each for each in review(*stacks, rules=decided).stacks}
+    assert len(found["dev-network"].ignored) == 1
+    assert [flag.title for flag in found["prod-network"].flags] == ["Made public"]
+
+
+def test_a_point_is_ignored_by_the_title_that_the_comment_shows(tmp_path: Path) -> None:
+    unknown = change(
+        "aws_subnet.a", before={"map_public_ip_on_launch": False}, after={"map_public_ip_on_launch": UNKNOWN}
+    )
+    decided = rules(tmp_path, IGNORE_PUBLIC.format("Not known: Made public?", "*"))
+    assert len(review(stack(unknown), rules=decided).stacks[0].ignored) == 1
+
+
+def test_many_points_that_a_rule_ignores_are_one_line(tmp_path: Path) -> None:
+    many = stack(*(change(f"aws_subnet.a[{index}]", **PUBLIC) for index in range(1_000)))
+    text = render(review(many, rules=rules(tmp_path, IGNORE_PUBLIC.format("Made public", "*"))))
+    assert "<summary>Ignored by rule (1,000)</summary>" in text
+    assert "`aws_subnet.a[19]` and 980 more: `meant`, until 2027-06-30" in text
+
+
+@pytest.mark.parametrize(
+    "words", ["hidden <!-- ", "a <b", "ask @team", "an `open span", "[a](https://b.c)", "one\\ntwo", " "]
+)
+@pytest.mark.parametrize(
+    "file",
+    [
+        '[means.x]\nconcern = "runtime"\nweight = 1\ntitle = "A"\nreason = "{}"',
+        '[means.x]\nconcern = "runtime"\nweight = 1\ntitle = "{}"\nreason = "A"',
+        '[types.x]\ndeleted = {{ holds = "{}", weight = 1 }}',
+        '[names]\nsize = "{}"',
+        '[units]\nsize = "{}"',
+    ],
+)
+def test_words_of_the_file_cannot_hide_or_mention_anything(tmp_path: Path, file: str, words: str) -> None:
+    with pytest.raises(RulesError, match="must be a text on one line|between two backticks"):
+        rules(tmp_path, file.format(words))
+
+
+def test_words_of_the_file_may_have_code(tmp_path: Path) -> None:
+    rules(tmp_path, '[names]\nsize = "the `<size>` of it, 5 > 3"')
+
+
+def test_a_file_of_windows_with_a_byte_order_mark_is_read(tmp_path: Path) -> None:
+    assert rules(tmp_path, "\ufeffquiet = true").quiet
 
 
 def test_an_expired_ignore_is_a_point_and_ignores_nothing(tmp_path: Path) -> None:
@@ -154,6 +229,17 @@ def test_a_text_of_ones_own_stands_in_the_comment_as_it_is_written(tmp_path: Pat
         ("[[ignore]]\nwhen = 1", "ignore[0].when: no such key"),
         ("[types.x]\nsize = 'mystery'", "types.x.size = 'mystery': not a meaning"),
         ("=", "is not TOML"),
+        ("text = ['a']", "text = ['a']: must be a text"),
+        ("ignore = [3]", "ignore = [3]: write each one as [[ignore]]"),
+        ("[[ignore]]\ntitle = 'x'\nreason = 'y'\naddress = 5", "ignore[0].address = 5: must be a text"),
+        ("[types.x]\nsame_as = ['a']", "types.x.same_as = ['a']: no such type"),
+        ("[types.x]\ndeleted = 'harmless'", "types.x.deleted = 'harmless': give one of holds, stops"),
+        (
+            "[types.x.deleted]\nholds = ''\nweight = 1",
+            "types.x.deleted.holds = '': must be a text on one line",
+        ),
+        ("[types.x.deleted]\nholds = 'a'\nweight = 1\nshows = 'id'", "shows = 'id': must be a list"),
+        (f"[means.x]\n{MEANING}created = 'yes'", "means.x.created = 'yes': use true or false"),
     ],
 )
 def test_a_wrong_file_is_told_with_file_key_and_what_is_allowed(

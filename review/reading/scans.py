@@ -26,6 +26,8 @@ from review.reading.structure import PlanError, object_in, objects_in, text_in
 _LINK: Final = re.compile(r"https://[A-Za-z0-9.-]+(?:/[A-Za-z0-9._~/#?=&%-]*)?")
 _TYPED: Final = r"(?:module\.[\w-]+(?:\[[^\]\s]+\])?\.)*[a-z0-9]+_\w+\.[\w-]+(?:\[[^\]\s]+\])?"
 _IN_MESSAGE: Final = re.compile(rf"(?<![\w.]){_TYPED}")
+_IN_MESSAGE_OF_KICS: Final = re.compile(r"(?<![\w.])([a-z0-9]+_\w+)\[(?:\{\{)?([A-Za-z_][\w-]*)(?:\}\})?\]")
+"""KICS writes `aws_s3_bucket[uploads].acl`."""
 _INDEX: Final = re.compile(r"\[[^\]]*\]")
 _NAMED_BY_CHECKOV: Final = re.compile(r"^Resource: (.+)$", re.MULTILINE)
 _LINKED_BY_CHECKOV: Final = re.compile(r"^Guideline: (\S+)$", re.MULTILINE)
@@ -37,6 +39,8 @@ _SCORES: Final = ((9.0, Severity.CRITICAL), (7.0, Severity.HIGH), (4.0, Severity
 """GitHub's classes of `security-severity`, which checkov and trivy write.
 Source: GitHub Docs, "SARIF support for code scanning", property `security-severity`."""
 _Lines = Callable[[Path], list[str]]
+_FAILURES: Final = frozenset({"", "fail", "open", "review"})
+"""Kinds of results that somebody has to look at."""
 _SHOWN: Final = frozenset({Action.CREATE, Action.UPDATE, Action.REPLACE, Action.IMPORT})
 
 
@@ -135,19 +139,41 @@ def _sarif(document: object) -> Iterator[Found]:
     for place, run in objects_in(log, "runs"):
         driver = object_in(object_in(run.get("tool"), f"{place}.tool").get("driver"), f"{place}.tool.driver")
         bases = object_in(run.get("originalUriBaseIds"), place)
-        rules = {text_in(rule, "id", at): rule for at, rule in objects_in(driver, "rules", place)}
+        own = [rule for _, rule in objects_in(driver, "rules", place)]
+        extensions = objects_in(object_in(run.get("tool"), place), "extensions", place)
+        added = [rule for at, each in extensions for _, rule in objects_in(each, "rules", at)]
+        rules = {text_in(rule, "id", place): rule for rule in [*added, *own]}
         for at, result in objects_in(run, "results", place):
-            if not result.get("suppressions") and result.get("kind", "fail") == "fail":
-                yield _result(result, rules, bases, at)
+            if text_in(result, "kind", at) in _FAILURES and not _is_suppressed(result, at):
+                yield _result(result, rules, own, bases, at)
+
+
+def _is_suppressed(result: Mapping[str, Any], at: str) -> bool:
+    """Returns whether a result is suppressed: not while that is under review, nor when it was rejected."""
+    found = [text_in(each, "status", where) for where, each in objects_in(result, "suppressions", at)]
+    return bool(found) and all(status in ("", "accepted") for status in found)
 
 
 def _result(
-    result: Mapping[str, Any], rules: Mapping[str, Mapping[str, Any]], bases: Mapping[str, Any], at: str
+    result: Mapping[str, Any],
+    rules: Mapping[str, Mapping[str, Any]],
+    by_index: Sequence[Mapping[str, Any]],
+    bases: Mapping[str, Any],
+    at: str,
 ) -> Found:
-    name = text_in(result, "ruleId", at) or text_in(object_in(result.get("rule"), at), "id", at)
+    reference = object_in(result.get("rule"), at)
+    name = text_in(result, "ruleId", at) or text_in(reference, "id", at)
+    index = result.get("ruleIndex", reference.get("index"))
+    if not name and isinstance(index, int) and 0 <= index < len(by_index):
+        name = text_in(by_index[index], "id", at)
     rule = rules.get(name, {})
-    message = text_in(object_in(result.get("message"), f"{at}.message"), "text", at)
-    short = text_in(object_in(rule.get("shortDescription"), f"{at}: its rule"), "text", at)
+    message = _message(object_in(result.get("message"), f"{at}.message"), rule, at)
+    descriptions = (
+        object_in(rule.get(f"{size}Description"), f"{at}: its rule") for size in ("short", "full")
+    )
+    short = next(
+        filter(None, (text_in(each, "text", at) for each in descriptions)), text_in(rule, "name", at)
+    )
     # Trivy's message has a line for each fact; checkov's is a title.
     title = message if message and "\n" not in message.strip() else short or message
     address, file, line = "", "", 0
@@ -165,6 +191,18 @@ def _result(
     severity = _severity(object_in(rule.get("properties"), at), text_in(result, "level", at) or default)
     finding = _finding(name, severity, title, text_in(rule, "helpUri", at))
     return Found(finding, address, file, line, message)
+
+
+def _message(message: Mapping[str, Any], rule: Mapping[str, Any], at: str) -> str:
+    """Returns a result's message, which may be one of its rule's with `{0}` for the first argument."""
+    if text := text_in(message, "text", at):
+        return text
+    strings = object_in(rule.get("messageStrings"), at)
+    text = text_in(object_in(strings.get(text_in(message, "id", at)), at), "text", at)
+    arguments = message.get("arguments")
+    for place, argument in enumerate(arguments if isinstance(arguments, list) else []):
+        text = text.replace(f"{{{place}}}", str(argument))
+    return text or text_in(message, "markdown", at)
 
 
 def _severity(properties: Mapping[str, Any], level: str) -> Severity:
@@ -208,8 +246,10 @@ def _finding(rule: str, severity: Severity, title: str, link: str) -> Finding:
 
 
 def _in_message(text: str) -> str:
-    found = _IN_MESSAGE.search(text)
-    return found[0] if found else ""
+    if found := _IN_MESSAGE.search(text):
+        return found[0]
+    found = _IN_MESSAGE_OF_KICS.search(text)
+    return f"{found[1]}.{found[2]}" if found else ""
 
 
 def _by_line(found: Found, plans: Mapping[str, Path], read: _Lines) -> str:

@@ -103,7 +103,13 @@ def _fewer_points(review: Review, sections: int, budget: int) -> str:
     found = points(review)
     groups = [f"the groups of {counted(sections, 'stack')}"] if sections else []
     groups += [name for name, part in _PARTS.items() if part(review)]
-    groups += ["the values of the points, what rules ignore, what was not judged, the SHA-256 of the plans"]
+    parts = {
+        "the values of the points": found,
+        "what rules ignore": ignored(review),
+        "what was not judged": head.unjudged(review),
+        "the SHA-256 of the plans": review.plans,
+    }
+    groups += [", ".join(words for words, there in parts.items() if there)]
 
     def text(flags: list[str], addresses: int, others: int) -> str:
         counts = (

@@ -1,7 +1,7 @@
 """Renders each entry of a comment: one line when listed, with a code block in detail."""
 
 import textwrap
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from enum import Enum
 
 from review.findings import Finding, Severity
@@ -30,7 +30,7 @@ from review.rendering.lines import (
     only_unknown,
     tag_lines,
 )
-from review.rendering.markdown import code, counted, fence, folded, path_list, path_text, visible
+from review.rendering.markdown import code, counted, fence, folded, number, path_list, path_text, visible
 from review.rendering.values import INLINE, SENSITIVE, clip, pair, show
 from review.rendering.wording import DEFERRALS, DRIFT, PAST, REASONS, USERS
 from review.table import Table
@@ -39,6 +39,7 @@ _USERS = 20
 """Addresses of those that use a destroyed resource."""
 
 _IDENTITY = ("id", "arn", "name")
+_FINDINGS = 10
 _ERROR = 6_000
 """Characters of Terraform's output when it fails."""
 
@@ -85,7 +86,7 @@ def _item_entry(item: Item, tags: Mapping[str, Tree], of: Of) -> Entry:
     change = item.change
     lines = _lines(item, tags, of)
     about = " · ".join(_about(item, of))
-    findings = "".join(map(_finding, change.findings))
+    findings = _findings(change.findings)
     if item.has_shared and change.action is Action.CREATE:
         lines = []
     elif change.action is Action.CREATE and (names := only_unknown(change.after)):
@@ -97,6 +98,13 @@ def _item_entry(item: Item, tags: Mapping[str, Tree], of: Of) -> Entry:
     listed = f"- {address}{rest}\n"
     detailed = f"\n**{address}**{rest}\n{diff_block(lines)}{findings}" if lines else f"{listed}{findings}"
     return Entry(listed, detailed, type=change.type)
+
+
+def _findings(found: Sequence[Finding]) -> str:
+    """Returns a line for each finding, the gravest first; further ones are counted."""
+    more = len(found) - _FINDINGS
+    rest = f"  - {number(more)} more in the verdict file\n" if more > 0 else ""
+    return f"{''.join(map(_finding, found[:_FINDINGS]))}{rest}"
 
 
 def _finding(finding: Finding) -> str:

@@ -82,7 +82,7 @@ def _sentences(review: Review, points: int) -> Iterable[str]:
     counts = review.counts
     if errored := [each for each in review.stacks if each.verdict is Verdict.ERRORED]:
         yield (
-            f"**{counted(len(errored), 'plan')} of {number(len(review.stacks))} failed or cannot be read:** "
+            f"**{number(len(errored))} of {counted(len(review.stacks), 'plan')} failed or cannot be read:** "
             "what would change there is not known."
         )
     if waiting := [each.stack for each in review.stacks if each.verdict is Verdict.WAITS]:
@@ -198,6 +198,8 @@ def _data(review: Review, grave: list[tuple[StackReview, ResourceChange]]) -> st
         return ""
     if len(grave) == 1:
         return ", and it holds data"
+    if holding == len(grave):
+        return "; all of them hold data"
     return f"; {number(holding)} of them {'holds' if holding == 1 else 'hold'} data"
 
 
@@ -212,7 +214,7 @@ def scanned(review: Review) -> str:
         return ""
     told = f"Scans: {counted(found.shown, 'finding')} beside what these plans create or change"
     if found.elsewhere:
-        told += f"; {number(found.elsewhere)} on resources that they do not"
+        told += f"; {number(found.elsewhere)} on resources that they do not change"
     if found.unplaced:
         told += f"; {number(found.unplaced)} that {'names' if found.unplaced == 1 else 'name'} no resource"
     return f"{told}. Findings are no part of the verdict."

@@ -4,21 +4,25 @@ from collections.abc import Mapping
 from typing import Final
 
 from review.model import ABSENT, UNKNOWN, Difference, Document, Tree
+from review.rendering.budget import prefix, size
 from review.rendering.markdown import counted, fence, path_text, visible
-from review.rendering.values import pair, pretty, show, text_difference
+from review.rendering.values import LINE, clip, pair, pretty, show, text_difference
 
 WIDTH: Final = 100
 """Characters of a value on a line."""
 MOST: Final = 120
 """Lines of one resource; further ones are counted."""
+LARGEST: Final = 12_000
+"""Bytes of these lines."""
 
 LOST_MARK: Final = "(sensitive until now)"
 
 
 def diff_block(lines: list[str]) -> str:
     """Fences the lines, cut so that a single resource cannot fill a comment."""
-    if len(lines) > MOST:
-        lines = [*lines[:MOST], f"  [{counted(len(lines) - MOST, 'more line')}]"]
+    shown = min(MOST, prefix(map(size, lines), LARGEST))
+    if len(lines) > shown:
+        lines = [*lines[:shown], f"  [{counted(len(lines) - shown, 'more line')}]"]
     return fence("\n".join(lines), "diff")
 
 
@@ -99,7 +103,8 @@ def _without_unset(value: Tree) -> Tree:
 def _one_sided(sign: str, name: str, value: Tree, mark: str) -> list[str]:
     """Renders a value that exists on one side only, a large one over several lines."""
     if isinstance(value, str) and "\n" in value:
-        return [f"{sign} {name}:{mark}", *(f"{sign}   {visible(line)}" for line in value.split("\n"))]
+        shown = (clip(visible(line), 0, LINE) for line in value.split("\n"))
+        return [f"{sign} {name}:{mark}", *(f"{sign}   {line}" for line in shown)]
     if isinstance(value, dict | list | Document):
         first, *others = pretty(value, WIDTH, first=len(name))
         return [f"{sign} {name}: {first}{mark}", *(f"{sign} {line}" for line in others)]

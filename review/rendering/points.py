@@ -77,11 +77,12 @@ class Point:
         There is one address at least.
         """
         head, reason = self._parts()
+        fold = folded([""] * (self.places + 1), "") if self.places > OPEN + 1 else ""
         rest = f" and {number(self.places)} more"
-        room -= size(f"{head} · <br>{reason}") + len(rest)
+        room -= size(f"{head} · <br>{reason}{fold}{rest}")
         shown = max(1, prefix((size(f"{address}, ") for address in self.said), room))
         more = f" and {number(self.places - shown)} more" if self.places > shown else ""
-        return f"{head} · {', '.join(islice(self.said, shown))}{more}<br>{reason}", shown
+        return f"{head} · {folded([*islice(self.said, shown)], ', ')}{more}<br>{reason}", shown
 
 
 @lru_cache(maxsize=1)

@@ -3,8 +3,7 @@
 import difflib
 import json
 import re
-from collections.abc import Iterator
-from itertools import chain
+from itertools import chain, zip_longest
 from json.encoder import encode_basestring
 
 from review.model import ABSENT, UNKNOWN, Document, Masked, Tree
@@ -17,6 +16,9 @@ NOTHING = "(none)"
 
 INLINE = 160
 """Characters of a value that stands within a line."""
+
+LINE = 400
+"""Characters of a line of a text that has several."""
 
 _DIGEST = re.compile("(@sha256:[0-9a-f]{12})[0-9a-f]{52}(?![0-9a-f])")
 
@@ -37,32 +39,13 @@ def show(tree: Tree, limit: int = 0) -> str:
 
 def pair(before: Tree, after: Tree, limit: int) -> tuple[str, str]:
     """Returns two values that differ on one line each, cut to `limit` around the first difference."""
-    if isinstance(before, Masked) and isinstance(after, Masked):
-        return SENSITIVE, CHANGED if before.mark != after.mark else SENSITIVE
-    old, new = show(before), show(after)
-    if old == new:
-        # Only masked values can differ here.
-        differs = list(_marks(before)) != list(_marks(after))
-        return clip(old, 0, limit), f"{clip(new, 0, limit)}{f' {CHANGED}' if differs else ''}"
+    old, new = show(before), visible(_compact(after, before))
     if max(len(old), len(new)) > limit:
         shorter = _short_digests(old), _short_digests(new)
         # Digests with the same beginning stay long.
         old, new = shorter if shorter[0] != shorter[1] else (old, new)
     start = _first_difference(old, new)
     return clip(old, start, limit), clip(new, start, limit)
-
-
-def _marks(tree: Tree) -> Iterator[bytes]:
-    """Yields the marks of everything masked in a value."""
-    match tree:
-        case Masked():
-            yield tree.mark
-        case Document():
-            yield from _marks(tree.content)
-        case dict():
-            yield from chain.from_iterable(map(_marks, tree.values()))
-        case list():
-            yield from chain.from_iterable(map(_marks, tree))
 
 
 def _short_digests(text: str) -> str:
@@ -128,9 +111,15 @@ def text_difference(before: str, after: str) -> list[str] | None:
         if kind == "equal":
             lines += _equal(old[i1:i2], first=i1 == 0, last=i2 == len(old))
         else:
-            lines += [f"-   {line}" for line in old[i1:i2]]
-            lines += [f"+   {line}" for line in new[j1:j2]]
+            pairs = list(zip_longest(old[i1:i2], new[j1:j2]))
+            lines += [f"-   {_line(line, other)}" for line, other in pairs if line is not None]
+            lines += [f"+   {_line(line, other)}" for other, line in pairs if line is not None]
     return lines
+
+
+def _line(line: str, other: str | None) -> str:
+    """Cuts a long line around what differs from another."""
+    return clip(line, _first_difference(line, other) if other else 0, LINE)
 
 
 def _equal(lines: list[str], *, first: bool, last: bool) -> list[str]:
@@ -139,28 +128,31 @@ def _equal(lines: list[str], *, first: bool, last: bool) -> list[str]:
     tail = 0 if last else 2
     hidden = len(lines) - head - tail
     if hidden <= 1:
-        return [f"    {line}" for line in lines]
+        return [f"    {clip(line, 0, LINE)}" for line in lines]
     end = len(lines) - tail
     return [
-        *(f"    {line}" for line in lines[:head]),
+        *(f"    {clip(line, 0, LINE)}" for line in lines[:head]),
         f"    … {counted(hidden, 'equal line')} …",
-        *(f"    {line}" for line in lines[end:]),
+        *(f"    {clip(line, 0, LINE)}" for line in lines[end:]),
     ]
 
 
-def _compact(tree: Tree) -> str:
+def _compact(tree: Tree, former: Tree = ABSENT) -> str:
+    """Returns a value as JSON; what is masked says that it changed if `former` has another one there."""
     match tree:
         case str():
             return encode_basestring(tree)
         case Masked():
-            return SENSITIVE
+            return CHANGED if isinstance(former, Masked) and former.mark != tree.mark else SENSITIVE
         case Document():
-            return _compact(tree.content)
+            return _compact(tree.content, former.content if isinstance(former, Document) else former)
         case dict():
-            pairs = [f"{encode_basestring(key)}: {_compact(value)}" for key, value in tree.items()]
-            return f"{{{', '.join(pairs)}}}"
+            others = former if isinstance(former, dict) else {}
+            told = (f"{encode_basestring(key)}: {_compact(tree[key], others.get(key))}" for key in tree)
+            return f"{{{', '.join(told)}}}"
         case list():
-            return f"[{', '.join(map(_compact, tree))}]"
+            rest = former if isinstance(former, list) and len(former) == len(tree) else [ABSENT] * len(tree)
+            return f"[{', '.join(map(_compact, tree, rest))}]"
         case _ if tree is UNKNOWN:
             return LATER
         case _ if tree is ABSENT:

@@ -28,9 +28,9 @@ TITLES: Final = {
 }
 
 REMARKS: Final = {
-    Action.FORGET: "they stay in AWS and are no longer managed",
+    Action.FORGET: "they stay and are no longer managed",
     Action.MOVE: "only the address changes",
-    Action.IMPORT: "they are in AWS already and become managed",
+    Action.IMPORT: "they exist already and become managed",
     Action.UNRECOGNISED: "Terraform does something here that this review does not know",
 }
 

@@ -342,7 +342,7 @@ def test_each_verdict_has_its_word_and_a_sentence(verdict: Verdict) -> None:
             "**2 points to look at first.**",
             Verdict.WAITS: "**`dev-service` waits for `dev-network`.** Apply that first, then review again.",
             Verdict.INCOMPLETE: "**1 plan is missing.**",
-            Verdict.ERRORED: "**1 plan of 1 failed or cannot be read:** "
+            Verdict.ERRORED: "**1 of 1 plan failed or cannot be read:** "
             "what would change there is not known.",
         }[verdict]
     )
@@ -512,6 +512,30 @@ def test_a_single_resource_cannot_fill_the_comment() -> None:
     assert "more lines]" in text
     assert "Left out" not in text
     assert len(text.encode()) < 10_000
+
+
+@pytest.mark.parametrize("before", [None, "#!/bin/sh\nold\n"])
+def test_a_text_with_long_lines_leaves_room_for_the_other_resources(before: str | None) -> None:
+    script = "#!/bin/sh\n" + "\n".join(str(line) * 30_000 for line in range(200))
+    large = change("aws_instance.a", before={"user_data": before}, after={"user_data": script})
+    text = render(review(stack(large, *(change(f"aws_thing.{name}") for name in "bc"))))
+    assert "Left out" not in text
+    assert "more lines]" in text
+    assert len(text.encode()) < 16_000
+
+
+def test_many_addresses_of_a_shortened_point_are_folded() -> None:
+    names = [f"aws_ssm_parameter.{'p' * 80}_{index}" for index in range(600)]
+    (first,) = listed(render(flagged(*(flag("Data deleted", name, after=name) for name in names))))
+    shown, _, folded = first.partition("<details><summary>")
+    assert shown.count("aws_ssm_parameter.") == 3
+    assert f"{folded.count('aws_ssm_parameter.')} more</summary>" in folded
+    assert first.count("</details>") == 1
+
+
+def test_what_is_left_out_is_only_what_there_is() -> None:
+    text = render(flagged(*(flag("One", f"aws_thing.{'x' * 90}_{index}") for index in range(999))))
+    assert "the values of the points, the SHA-256 of the plans;" in text
 
 
 def test_a_new_revision_is_no_replacement() -> None:

@@ -77,8 +77,24 @@ def test_a_masked_change_shows_that_it_changed() -> None:
     assert pair(Masked(b"1"), Masked(b"2"), 50) == ("(sensitive)", "(sensitive, changed)")
     assert pair({"a": Masked(b"1")}, {"a": Masked(b"2")}, 50) == (
         '{"a": (sensitive)}',
-        '{"a": (sensitive)} (sensitive, changed)',
+        '{"a": (sensitive, changed)}',
     )
+
+
+def test_a_masked_change_beside_another_one_shows_as_well() -> None:
+    before: Tree = {"a": 1, "b": Masked(b"1"), "c": [Masked(b"1")], "d": Masked(b"1")}
+    after: Tree = {"a": 2, "b": Masked(b"2"), "c": [Masked(b"2")], "d": Masked(b"1"), "e": Masked(b"3")}
+    assert pair(before, after, 200)[1] == (
+        '{"a": 2, "b": (sensitive, changed), "c": [(sensitive, changed)], "d": (sensitive), "e": (sensitive)}'
+    )
+
+
+def test_long_lines_of_a_text_are_cut_around_what_differs() -> None:
+    before, after = (f"same\n{'x' * 9_000}{word}\nend" for word in ("old", "new"))
+    lines = text_difference(before, after)
+    assert lines is not None
+    assert max(map(len, lines)) < 500
+    assert [line[-3:] for line in lines if line[0] in "-+"] == ["old", "new"]
 
 
 def test_long_values_are_clipped_around_the_first_difference() -> None:

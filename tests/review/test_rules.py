@@ -101,7 +101,7 @@ def test_many_points_that_a_rule_ignores_are_one_line(tmp_path: Path) -> None:
     ],
 )
 def test_words_of_the_file_cannot_hide_or_mention_anything(tmp_path: Path, file: str, words: str) -> None:
-    with pytest.raises(RulesError, match="must be a text on one line|between two backticks"):
+    with pytest.raises(RulesError, match=r"must be a text on one line|between two backticks"):
         rules(tmp_path, file.format(words))
 
 

@@ -236,7 +236,7 @@ def test_what_the_plan_does_not_change_or_deletes_is_counted_only(plan: Path, tm
     )
     shown = comment(plan, scan)
     assert not any(name in shown for name in ("GONE", "OTHER", "NOWHERE"))
-    assert "create or change; 2 on resources that they do not; 1 that names no resource." in shown
+    assert "create or change; 2 on resources that they do not change; 1 that names no resource." in shown
 
 
 def test_findings_change_neither_verdict_nor_exit_status(plan: Path, tmp_path: Path) -> None:
@@ -248,7 +248,13 @@ def test_findings_change_neither_verdict_nor_exit_status(plan: Path, tmp_path: P
 
 
 @pytest.mark.parametrize(
-    "more", [{"suppressions": [{"kind": "inSource"}]}, {"kind": "pass"}, {"kind": "notApplicable"}]
+    "more",
+    [
+        {"suppressions": [{"kind": "inSource"}]},
+        {"suppressions": [{"kind": "external", "status": "accepted"}]},
+        {"kind": "pass"},
+        {"kind": "notApplicable"},
+    ],
 )
 def test_what_is_suppressed_or_no_failure_is_no_finding(
     plan: Path, tmp_path: Path, more: dict[str, Any]
@@ -256,6 +262,60 @@ def test_what_is_suppressed_or_no_failure_is_no_finding(
     shown = comment(plan, sarif(tmp_path / "r.sarif", result("R1", "aws_sqs_queue.orders", **more)))
     assert "R1" not in shown
     assert "Scans: 0 findings" in shown
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"suppressions": []},
+        {"suppressions": [{"kind": "external", "status": "rejected"}]},
+        {"suppressions": [{"kind": "external"}, {"kind": "external", "status": "underReview"}]},
+        {"kind": "open"},
+        {"kind": "review"},
+        {"kind": None},
+    ],
+)
+def test_what_somebody_has_to_look_at_is_a_finding(plan: Path, tmp_path: Path, more: dict[str, Any]) -> None:
+    shown = comment(plan, sarif(tmp_path / "r.sarif", result("R1", "aws_sqs_queue.orders", **more)))
+    assert "error `R1`" in beside(shown, "aws_sqs_queue.orders")
+
+
+@pytest.mark.parametrize("more", [{"ruleIndex": 1}, {"rule": {"index": 1}}])
+def test_a_rule_may_be_named_by_its_place(plan: Path, tmp_path: Path, more: dict[str, Any]) -> None:
+    rules = ({"id": "R0"}, {"id": "R1", "helpUri": "https://example.com/r1"})
+    found = result("", "aws_sqs_queue.orders") | more
+    shown = comment(plan, sarif(tmp_path / "r.sarif", found, rules=rules))
+    assert "[`R1`](https://example.com/r1)" in beside(shown, "aws_sqs_queue.orders")
+
+
+def test_a_rule_may_be_an_extensions(plan: Path, tmp_path: Path) -> None:
+    scan = sarif(tmp_path / "r.sarif", result("R1", "On:\naws_sqs_queue.orders"))
+    document = json.loads(scan.read_text())
+    rule = {"id": "R1", "fullDescription": {"text": "What the rule is about"}}
+    document["runs"][0]["tool"]["extensions"] = [{"name": "more", "rules": [rule]}]
+    scan.write_text(json.dumps(document))
+    assert "`R1`: `What the rule is about`" in beside(comment(plan, scan), "aws_sqs_queue.orders")
+
+
+def test_a_message_may_be_its_rules(plan: Path, tmp_path: Path) -> None:
+    rule = {"id": "R1", "messageStrings": {"default": {"text": "{0} is open to {1}"}}}
+    message = {"id": "default", "arguments": ["aws_sqs_queue.orders", "everybody"]}
+    scan = sarif(tmp_path / "r.sarif", result("R1", "", message=message), rules=(rule,))
+    assert "`R1`: `aws_sqs_queue.orders is open to everybody`" in comment(plan, scan)
+
+
+@pytest.mark.parametrize("name", ["aws_sqs_queue[orders]", "aws_sqs_queue[{{orders}}]"])
+def test_kics_names_a_resource_in_brackets(plan: Path, tmp_path: Path, name: str) -> None:
+    scan = sarif(tmp_path / "r.sarif", result("R1", f"'{name}.policy' should be set", "main.tf", 3))
+    assert "`R1`" in beside(comment(plan, scan), "aws_sqs_queue.orders")
+
+
+def test_many_findings_on_a_resource_leave_room_for_the_others(plan: Path, tmp_path: Path) -> None:
+    results = (result(f"R{index}", f"aws_sqs_queue.orders {'x' * 99}") for index in range(2_000))
+    shown = comment(plan, sarif(tmp_path / "r.sarif", *results))
+    assert "`R9`" in shown
+    assert "  - 1,990 more in the verdict file\n" in beside(shown, "aws_sqs_queue.orders")
+    assert "Left out" not in shown
 
 
 def test_a_level_is_said_only_as_the_scanner_says_it(plan: Path, tmp_path: Path) -> None:

@@ -179,7 +179,7 @@ def post_command(options: Options) -> int:
         complain("The pull request has new commits; the comment says that it is about an earlier one.")
     if posted.shortened is not None:
         complain(f"GitHub found the comment too long; it was shortened to {posted.shortened:,} bytes.")
-    return 2 if bad_input else 0
+    return exit_status(review, detailed=False, bad_input=bad_input)
 
 
 def outdated_command(options: Options) -> int:
@@ -206,7 +206,7 @@ def issue_command(options: Options) -> int:
 
 
 def exit_status(review: Review, *, detailed: bool, bad_input: bool) -> int:
-    """Returns the exit status of the command.
+    """Returns the exit status of the command, and prints which threshold decides it.
 
     0 rendered, 2 bad input; `detailed`: 0 no changes, 2 changes, 3 something is destroyed, 1 a plan
     failed, is incomplete or cannot be read. 4: the rules' threshold is exceeded.
@@ -215,7 +215,8 @@ def exit_status(review: Review, *, detailed: bool, bad_input: bool) -> int:
         return 2
     if detailed and (bad_input or review.verdict >= Verdict.INCOMPLETE):
         return 1
-    if review.fails:
+    if review.beyond:
+        complain(review.beyond)
         return 4
     if not detailed:
         return 0

@@ -84,11 +84,19 @@ class Review:
     """How many findings of scanners there are; None if no scan was given."""
 
     @property
-    def fails(self) -> bool:
-        """Returns whether the review is beyond a threshold of the rules."""
-        weight = max((flag.weight for each in self.stacks for flag in each.flags), default=-1)
-        by_verdict = self.rules.fail_on is not None and self.verdict >= self.rules.fail_on
-        return by_verdict or (self.rules.fail_weight is not None and weight >= self.rules.fail_weight)
+    def beyond(self) -> str:
+        """Says which thresholds of the rules the review is beyond; empty if none."""
+        rules = self.rules
+        flags = [flag for each in self.stacks for flag in each.flags]
+        gravest = max(flags, key=lambda flag: flag.weight, default=None)
+        found = []
+        if rules.fail_on is not None and self.verdict >= rules.fail_on:
+            found.append(f"the verdict is {self.verdict.name}, and fail_on is {rules.fail_on.name}")
+        if rules.fail_weight is not None and gravest and gravest.weight >= rules.fail_weight:
+            found.append(
+                f"{gravest.shown_title!r} weighs {gravest.weight}, and fail_weight is {rules.fail_weight}"
+            )
+        return f"Beyond a threshold of the rules: {'; '.join(found)}." if found else ""
 
     @property
     def is_quiet(self) -> bool:

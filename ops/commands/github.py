@@ -47,7 +47,7 @@ def review(
     directory: Directory = HERE,
 ) -> None:
     """Plan all stacks, or those of an environment, or one; save the plans, and write a review of them."""
-    # Imported here because the review templates take as long to load as everything else.
+    # Imported here because the review takes as long to load as everything else.
     from ops.github import posting, reviewing
 
     checkout = Checkout(directory.absolute())
@@ -68,6 +68,8 @@ def review(
         raise OpsError(
             f"{', '.join(reviewed.waiting)} cannot be applied yet: apply what it waits for, then review it."
         )
+    if reviewed.review.beyond:
+        raise OpsError(reviewed.review.beyond)
 
 
 @app.command("review-outdated")

@@ -78,6 +78,16 @@ def test_a_foundation_is_reviewed_without_an_environment_before_anything_exists(
     assert "terraform_data.web" in (verdict.parent / "summary.md").read_text()
 
 
+def test_a_review_beyond_a_threshold_of_the_rules_fails(here: Desk) -> None:
+    rules = here.checkout.directory / "review.toml"
+    rules.write_text("fail_on = 'REVIEW'")
+    done = here.run("review", *FOUNDATION)
+    rules.unlink()
+    assert done.returncode == 1
+    assert "the verdict is REVIEW, and fail_on is REVIEW." in " ".join(done.stderr.split())
+    assert f"Written: {verdict_of(here, 'foundation')}\n" in done.stdout
+
+
 def test_a_stack_that_cannot_be_planned_yet_is_in_the_review_as_failed(here: Desk) -> None:
     done = here.run("review", "--env", "dev")
     assert done.returncode == 1

@@ -126,3 +126,13 @@ def test_no_comment_is_made_when_nothing_changes_if_the_rules_say_so(
     (body,) = fake.bodies()
     assert "NO CHANGES" in body
     assert "DESTRUCTIVE" not in body
+
+
+def test_a_review_beyond_a_threshold_is_posted_and_exits_with_four(fake: FakeGitHub, tmp_path: Path) -> None:
+    rules = tmp_path / "review.toml"
+    rules.write_text("fail_weight = 90")
+    done = run("post", PLANS / "replace-table", "--rules", rules, **in_a_job(fake, tmp_path))
+    assert done.returncode == 4
+    assert "'Data replaced' weighs 97, and fail_weight is 90." in done.stderr
+    assert done.stdout.startswith("created https://github.test/")
+    assert len(fake.comments) == 1

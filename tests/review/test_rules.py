@@ -209,7 +209,7 @@ def test_the_weight_of_a_point_is_that_of_the_file(tmp_path: Path) -> None:
     ],
 )
 def test_a_threshold_makes_the_review_fail(tmp_path: Path, text: str, fails: bool) -> None:
-    assert review(stack(LOWER), rules=rules(tmp_path, text)).fails is fails
+    assert (review(stack(LOWER), rules=rules(tmp_path, text)).beyond != "") is fails
 
 
 def test_a_text_of_ones_own_stands_in_the_comment_as_it_is_written(tmp_path: Path) -> None:
@@ -257,7 +257,9 @@ def test_the_file_is_found_beside_the_plans_and_decides_the_exit_status(tmp_path
     assert find_rules([tmp_path]) is None
     (tmp_path / "review.toml").write_text("fail_on = 'REVIEW'")
     assert find_rules([tmp_path / "dev-service.json"]) == tmp_path / "review.toml"
-    assert command.run(tmp_path, "--commit", "", "--run-url", "").returncode == 4
+    done = command.run(tmp_path, "--commit", "", "--run-url", "")
+    assert done.returncode == 4
+    assert "Beyond a threshold of the rules: the verdict is REVIEW, and fail_on is REVIEW." in done.stderr
     (tmp_path / "review.toml").write_text("fail_on = 1")
     done = command.run(tmp_path, "--commit", "", "--run-url", "")
     assert done.returncode == 2

@@ -47,9 +47,9 @@ class Ignore:
 
     title: str
     address: str
-    stack: str
     reason: str
     until: date
+    stack: str = "*"
 
     def matches(self, flag: Flag) -> bool:
         """Returns whether it is about a flag."""
@@ -167,7 +167,7 @@ def _ignore(said: Mapping[str, Any], place: str) -> Ignore:
     until = said.get("until")
     if type(until) is not date:
         raise RulesError(f"{place}.until = {until!r}: give the last day, such as 2027-06-30")
-    return Ignore(said["title"], said.get("address", "*"), said.get("stack", "*"), said["reason"], until)
+    return Ignore(said["title"], said.get("address", "*"), said["reason"], until, said.get("stack", "*"))
 
 
 def _verdict(said: object, path: Path) -> Verdict | None:

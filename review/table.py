@@ -303,14 +303,19 @@ def _kind(
 
 def _running(said: Mapping[str, Any], place: str) -> Running:
     _check_keys(said, _RUNNING, place)
-    listed = {key: frozenset(map(str, each)) for key, each in said.items() if isinstance(each, list)}
+    listed = {key: _names(each, f"{place}.{key}") for key, each in said.items() if key != "only_with"}
     return Running(**listed, only_with=str(said.get("only_with", "")))
+
+
+def _names(said: object, place: str) -> frozenset[str]:
+    if isinstance(said, list) and all(isinstance(each, str) for each in said):
+        return frozenset(said)
+    raise TableError(f"{place} = {said!r}: must be a list of attributes")
 
 
 def _ways(said: Mapping[str, Any], place: str) -> Iterator[Way]:
     for conditions, text in said.items():
-        if not isinstance(text, str):
-            raise TableError(f"{place}.{conditions} = {text!r}: must be a text")
+        _checked_words(text, f"{place}.{conditions}")
         given = [] if conditions == OTHERWISE else [each.split() for each in conditions.split(",")]
         for words in given:
             if len(words) != 2 or words[1] not in _STATES:
@@ -349,8 +354,7 @@ def _deletion(said: Mapping[str, Any], place: str) -> Deletion:
         if key in said:
             _checked_words(said[key], f"{place}.{key}")
     shows = said.get("shows", [])
-    if not isinstance(shows, list) or not all(isinstance(name, str) for name in shows):
-        raise TableError(f"{place}.shows = {shows!r}: must be a list of attributes")
+    _names(shows, f"{place}.shows")
     concerns = {"holds": Concern.DATA_LOSS, "guards": Concern.PROTECTION}
     return Deletion(
         kind,

@@ -81,8 +81,9 @@ def sentence(review: Review, points: int) -> str:
 def _sentences(review: Review, points: int) -> Iterable[str]:
     counts = review.counts
     if errored := [each for each in review.stacks if each.verdict is Verdict.ERRORED]:
+        all_plans = f"{number(len(errored))} of {counted(len(review.stacks), 'plan')}"
         yield (
-            f"**{number(len(errored))} of {counted(len(review.stacks), 'plan')} failed or cannot be read:** "
+            f"**{all_plans if len(review.stacks) > 1 else 'The plan'} failed or cannot be read:** "
             "what would change there is not known."
         )
     if waiting := [each.stack for each in review.stacks if each.verdict is Verdict.WAITS]:

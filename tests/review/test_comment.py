@@ -342,8 +342,7 @@ def test_each_verdict_has_its_word_and_a_sentence(verdict: Verdict) -> None:
             "**2 points to look at first.**",
             Verdict.WAITS: "**`dev-service` waits for `dev-network`.** Apply that first, then review again.",
             Verdict.INCOMPLETE: "**1 plan is missing.**",
-            Verdict.ERRORED: "**1 of 1 plan failed or cannot be read:** "
-            "what would change there is not known.",
+            Verdict.ERRORED: "**The plan failed or cannot be read:** what would change there is not known.",
         }[verdict]
     )
 

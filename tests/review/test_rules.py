@@ -97,6 +97,8 @@ def test_many_points_that_a_rule_ignores_are_one_line(tmp_path: Path) -> None:
         '[means.x]\nconcern = "runtime"\nweight = 1\ntitle = "{}"\nreason = "A"',
         '[types.x]\ndeleted = {{ holds = "{}", weight = 1 }}',
         '[names]\nsize = "{}"',
+        '[back]\n"Image changed" = "{}"',
+        '[types.x]\nback = {{ otherwise = "{}" }}',
         '[units]\nsize = "{}"',
     ],
 )
@@ -239,6 +241,7 @@ def test_a_text_of_ones_own_stands_in_the_comment_as_it_is_written(tmp_path: Pat
             "types.x.deleted.holds = '': must be a text on one line",
         ),
         ("[types.x.deleted]\nholds = 'a'\nweight = 1\nshows = 'id'", "shows = 'id': must be a list"),
+        ("[types.x]\nruns = { rolled_by = 'image' }", "rolled_by = 'image': must be a list"),
         (f"[means.x]\n{MEANING}created = 'yes'", "means.x.created = 'yes': use true or false"),
     ],
 )

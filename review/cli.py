@@ -9,7 +9,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -163,12 +163,15 @@ def render_command(options: Options) -> int:
 
 def post_command(options: Options) -> int:
     """Create or update the comment on a pull request. Needs GITHUB_TOKEN."""
+    from review.github import GitHubError
     from review.posting.pull_request import Outcome, post, previous
 
     review, bad_input = reviewed(options)
     number, name = target_of(options)
     with _github(name) as client:
-        review = replace(review, previous=previous(client, number, options.key, options.author))
+        # The files are written as well when GitHub refuses; `post` says why.
+        with suppress(GitHubError):
+            review = replace(review, previous=previous(client, number, options.key, options.author))
         _write(review, options)
         written = functools.partial(render, review)
         posted = post(client, number, review.marker, written, options.author, create=not review.is_quiet)

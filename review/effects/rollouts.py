@@ -50,6 +50,7 @@ class Effect(IntEnum):
     STARTED = 11
     FORGOTTEN = 12
     UNAFFECTED = 13
+    IDLE = 14
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,9 +120,11 @@ def _rollout(it: Rollout, change: ResourceChange, running: Running, tasks: "_Tas
         at_once = not running.interrupted_now_by.isdisjoint(interrupted)
         values = tuple(_values(interrupted, before, after))
         return replace(it, effect=Effect.INTERRUPTED, note=_when(after, at_once), values=values)
+    if change.type == SERVICE and after.get("desired_count") == 0:
+        return replace(it, effect=Effect.IDLE)
     is_forced = change.type == SERVICE and after.get("force_new_deployment") is True and bool(changed)
     rolled = changed if is_forced else changed & running.rolled_by
-    if not rolled or after.get("desired_count") == 0:
+    if not rolled:
         effect = Effect.SCALED if count else Effect.UNAFFECTED
         return replace(it, effect=effect, values=count)
     it = replace(it, effect=Effect.ROLLED, values=count, also=_names(rolled - {"desired_count"}))

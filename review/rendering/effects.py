@@ -27,6 +27,7 @@ TITLES: Final = {
     Effect.STARTED: "New",
     Effect.FORGOTTEN: "Keeps running, no longer managed",
     Effect.UNAFFECTED: "Keeps running as it is",
+    Effect.IDLE: "Runs no tasks",
 }
 
 LASTING: Final = {
@@ -137,7 +138,7 @@ def recovery_section(review: Review) -> str:
     paragraphs = [
         "<details><summary>How to go back</summary>",
         f"Reverting the commit and applying again {_restored(found)}",
-        *(["It does not bring back:", "\n".join(_cut(lost))] if lost else []),
+        *(["What a revert does not bring back, and what does:", "\n".join(_cut(lost))] if lost else []),
         *(["It also:", "\n".join(also)] if (also := [*_lasting(found)]) else []),
         "</details>",
     ]
@@ -148,8 +149,13 @@ def _restored(found: Sequence[Recovery]) -> str:
     updated, created, recreated = (
         sum(getattr(each, name) for each in found) for name in ("updated", "created", "recreated")
     )
-    told = [f"gives {counted(updated, 'updated resource')} the previous values"] if updated else []
-    told += [f"deletes {counted(created, 'created resource')} with what is in it by then"] if created else []
+    told = [f"gives {counted(updated, 'updated resource')} the previous values back"] if updated else []
+    holder = "it" if created == 1 else "them"
+    told += (
+        [f"deletes {counted(created, 'created resource')} with what is in {holder} by then"]
+        if created
+        else []
+    )
     told += [f"creates {counted(recreated, 'destroyed resource')} anew, with new ids"] if recreated else []
     return f"{'; '.join(told)}." if told else "brings back what the configuration says."
 

@@ -126,9 +126,11 @@ def since_sentence(review: Review) -> str:
     if found is None:
         return ""
     counts = ((found.new, "new"), (found.changed, "changed"), (found.gone or 0, "gone"))
-    told = [f"{number(count)} {word}" for count, word in counts if count]
-    first = next((count for count, _ in counts if count), 0)
-    told = [f"{told[0]} {'point' if first == 1 else 'points'}", *told[1:]] if told else ["no new points"]
+    told = ["no new points"]
+    if shown := [each for each in counts if each[0]]:
+        (count, word), *rest = shown
+        nouns = ("point gone", "points gone") if word == "gone" else (f"{word} point", f"{word} points")
+        told = [counted(count, *nouns), *(f"{number(count)} {word}" for count, word in rest)]
     unknown = "" if found.gone is not None else "; what is gone is not known, as not all could be planned"
     return f"Since the review of {code(found.commit[:_SHORT_COMMIT])}: {', '.join(told)}{unknown}."
 

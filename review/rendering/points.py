@@ -13,7 +13,7 @@ from review.model import ABSENT, Document, Flag, Masked, Special, Tree, is_nothi
 from review.rendering.budget import prefix, size
 from review.rendering.history import Earlier, State, decoded, encoded
 from review.rendering.markdown import OPEN, code, folded, number, path_list, path_text, visible
-from review.rendering.values import INLINE, clip, pair, show
+from review.rendering.values import INLINE, clip, clipped, pair, show
 from review.rules import Ignore
 from review.table import Table
 from review.verdicts import Review
@@ -217,6 +217,9 @@ def _values(flag: Flag, table: Table) -> str:
 def _pair(before: Tree, after: Tree) -> tuple[str, str]:
     """Returns two values as a person writes them, cut around what differs."""
     old, new = _plain(before), _plain(after)
+    if isinstance(old, str) and isinstance(new, str):
+        former, now = clipped(visible(old), visible(new), INLINE)
+        return former or '""', now or '""'
     former, now = pair(old, new, INLINE)
     return _bare(former, old), _bare(now, new)
 

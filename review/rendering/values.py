@@ -39,7 +39,11 @@ def show(tree: Tree, limit: int = 0) -> str:
 
 def pair(before: Tree, after: Tree, limit: int) -> tuple[str, str]:
     """Returns two values that differ on one line each, cut to `limit` around the first difference."""
-    old, new = show(before), visible(_compact(after, before))
+    return clipped(show(before), visible(_compact(after, before)), limit)
+
+
+def clipped(old: str, new: str, limit: int) -> tuple[str, str]:
+    """Returns two lines cut to `limit` around the first difference."""
     if max(len(old), len(new)) > limit:
         shorter = _short_digests(old), _short_digests(new)
         # Digests with the same beginning stay long.

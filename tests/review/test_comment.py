@@ -537,6 +537,11 @@ def test_what_is_left_out_is_only_what_there_is() -> None:
     assert "the values of the points, the SHA-256 of the plans;" in text
 
 
+def test_quotes_of_a_text_are_not_escaped_in_a_point() -> None:
+    (point,) = listed(render(flagged(replace(flag("One"), before='ALARM("a/b")', after='ALARM("a/c")'))))
+    assert '`ALARM("a/b")` → `ALARM("a/c")`' in point
+
+
 def test_a_new_revision_is_no_replacement() -> None:
     task = change("aws_ecs_task_definition.web", Action.REPLACE)
     text = render(review(stack(task)))

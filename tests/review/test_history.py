@@ -76,7 +76,7 @@ def test_the_same_points_are_said_to_be_the_same() -> None:
 
 def test_points_that_are_only_gone_or_changed_are_called_points() -> None:
     first = made(OLD, queue("a"), BUCKET, logs("l", 14))
-    assert "`aaaaaaa`: 1 gone point." in render(made(HEAD, BUCKET, logs("l", 14), before=first))
+    assert "`aaaaaaa`: 1 point gone." in render(made(HEAD, BUCKET, logs("l", 14), before=first))
     assert "`aaaaaaa`: 1 changed point, 1 gone." in render(made(HEAD, BUCKET, logs("l", 7), before=first))
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.review.command import run, start
-from tests.review.fake_github import REPOSITORY, FakeGitHub, running_github
+from tests.review.fake_github import REPOSITORY, FakeGitHub, Trouble, running_github
 
 PLANS = Path(__file__).parent / "plans"
 HEAD, NEXT = "b" * 40, "c" * 40
@@ -136,3 +136,12 @@ def test_a_review_beyond_a_threshold_is_posted_and_exits_with_four(fake: FakeGit
     assert "'Data replaced' weighs 97, and fail_weight is 90." in done.stderr
     assert done.stdout.startswith("created https://github.test/")
     assert len(fake.comments) == 1
+
+
+def test_the_verdict_is_written_although_github_refuses(fake: FakeGitHub, tmp_path: Path) -> None:
+    fake.trouble.extend([Trouble(403, {"message": "no"})] * 9)
+    out = tmp_path / "verdict.json"
+    done = run("post", PLANS / "replace-table", "--json", out, **in_a_job(fake, tmp_path))
+    assert done.returncode == 1
+    assert "pull-requests:" in done.stderr
+    assert json.loads(out.read_text())["verdict"] == "DESTRUCTIVE"

@@ -7,7 +7,7 @@ import pytest
 
 from review import flags
 from review.effects.recovery import recovery_of
-from review.model import UNKNOWN, Action, Masked, ResourceChange, Tree
+from review.model import Action, Masked, ResourceChange, Tree
 from review.rendering.effects import recovery_section
 from review.rules import Rules
 from review.table import TableError, default_table, extended
@@ -42,9 +42,15 @@ def test_a_revert_says_what_it_does_to_each_kind_of_change() -> None:
         change("aws_lb", {"name": "gone"}),
     )
     assert text.splitlines()[2] == (
-        "Reverting the commit and applying again gives 1 updated resource the previous values; deletes 1 "
-        "created resource with what is in it by then; creates 1 destroyed resource anew, with new ids."
+        "Reverting the commit and applying again gives 1 updated resource the previous values back; deletes "
+        "1 created resource with what is in it by then; creates 1 destroyed resource anew, with new ids."
     )
+
+
+def test_several_created_resources_go_with_what_is_in_them() -> None:
+    made = [change("aws_sns_topic", after={"name": name}, name=name) for name in ("one", "two")]
+    text = section(*made, change("aws_lb", {"name": "gone"}))
+    assert "deletes 2 created resources with what is in them by then;" in text
 
 
 @pytest.mark.parametrize("action", [Action.DELETE, Action.REPLACE])
@@ -56,8 +62,9 @@ def test_a_revert_says_what_it_does_to_each_kind_of_change() -> None:
             "from the final snapshot `last` that the deletion takes",
         ),
         (
-            {"skip_final_snapshot": False, "final_snapshot_identifier": UNKNOWN},
-            "from the final snapshot `(known after apply)` that the deletion takes",
+            # AWS takes no final snapshot without a name, so the deletion fails.
+            {"skip_final_snapshot": False, "final_snapshot_identifier": None},
+            "from snapshots or AWS Backup, if there are any",
         ),
         (
             {"skip_final_snapshot": True},

@@ -162,6 +162,12 @@ def test_tags_of_a_task_definition_leave_no_service_behind() -> None:
     assert told(tagged, billed=(link,)) == []
 
 
+def test_a_service_without_tasks_is_not_said_to_run() -> None:
+    before: dict[str, Tree] = {**SERVICE, "desired_count": 0}
+    idle = change("aws_ecs_service", before, {**before, "platform_version": "1.4.0"})
+    assert rendered(idle) == "- **Runs no tasks** · `aws_ecs_service.it`"
+
+
 @pytest.mark.parametrize(
     ("after", "expected"),
     [

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from review.model import UNKNOWN, Action, Verdict
+from review.model import UNKNOWN, Action, ResourceChange, Verdict
 from review.rendering.comment import render
 from review.rules import Rules, RulesError, find_rules, read_rules
 from tests.review import command
@@ -41,7 +41,11 @@ def test_an_ignored_point_is_not_counted_and_is_shown_with_its_reason(tmp_path: 
     assert "`logs go to the archive as well`, until 2027-01-31" in text
 
 
-PUBLIC = {"before": {"map_public_ip_on_launch": False}, "after": {"map_public_ip_on_launch": True}}
+def public(address: str) -> ResourceChange:
+    before, after = {"map_public_ip_on_launch": False}, {"map_public_ip_on_launch": True}
+    return change(address, before=before, after=after)
+
+
 IGNORE_PUBLIC = "[[ignore]]\ntitle = '{}'\naddress = '{}'\nreason = 'meant'\nuntil = 2027-06-30\n"
 
 
@@ -60,13 +64,13 @@ def test_brackets_of_an_ignored_address_stand_for_themselves(
     tmp_path: Path, address: str, pattern: str, is_ignored: bool
 ) -> None:
     decided = rules(tmp_path, IGNORE_PUBLIC.format("Made public", pattern))
-    found = review(stack(change(address, **PUBLIC)), rules=decided)
+    found = review(stack(public(address)), rules=decided)
     assert bool(found.stacks[0].ignored) is is_ignored
 
 
 def test_a_point_is_ignored_in_the_stacks_that_the_rule_names(tmp_path: Path) -> None:
     decided = rules(tmp_path, IGNORE_PUBLIC.format("Made public", "*") + "stack = 'dev-*'\n")
-    stacks = [stack(change("aws_subnet.a", **PUBLIC), name=name) for name in ("dev-network", "prod-network")]
+    stacks = [stack(public("aws_subnet.a"), name=name) for name in ("dev-network", "prod-network")]
     found = {each.stack.name: each for each in review(*stacks, rules=decided).stacks}
     assert len(found["dev-network"].ignored) == 1
     assert [flag.title for flag in found["prod-network"].flags] == ["Made public"]
@@ -81,7 +85,7 @@ def test_a_point_is_ignored_by_the_title_that_the_comment_shows(tmp_path: Path) 
 
 
 def test_many_points_that_a_rule_ignores_are_one_line(tmp_path: Path) -> None:
-    many = stack(*(change(f"aws_subnet.a[{index}]", **PUBLIC) for index in range(1_000)))
+    many = stack(*(public(f"aws_subnet.a[{index}]") for index in range(1_000)))
     text = render(review(many, rules=rules(tmp_path, IGNORE_PUBLIC.format("Made public", "*"))))
     assert "<summary>Ignored by rule (1,000)</summary>" in text
     assert "`aws_subnet.a[19]` and 980 more: `meant`, until 2027-06-30" in text

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
-from review.model import Verdict
 from review.rendering import head
 from review.rendering.blocks import Block, blocks_of, left_out, most_left_out, other_drift
 from review.rendering.budget import Shown, fit, prefix, size
@@ -26,9 +25,6 @@ COMMENT_BUDGET: Final = BUDGETS["github"]
 SUMMARY_BUDGET: Final = 1_000_000
 """Bytes of a job summary. GitHub takes 1 MiB of one step.
 Source: GitHub's documentation, "Workflow commands", section "Adding a job summary"."""
-
-_ROWS: Final = 50
-"""Rows of the table when the points have to be shortened; the worst stacks come first."""
 
 _PARTS: Final = {
     "what runs": rollout_section,
@@ -115,7 +111,7 @@ def _fewer_points(review: Review, sections: int, budget: int) -> str:
         counts = (
             (addresses, "address", "addresses"),
             (others, "flag", "flags"),
-            (max(0, len(review.stacks) - _ROWS), "stack", "stacks"),
+            (max(0, len(head.table(review).rows) - head.MOST), "stack", "stacks"),
         )
         told = ", ".join(counted(*each) for each in counts if each[0])
         left = [*groups, f"{told} (the verdict file lists them all)"] if told else groups
@@ -162,7 +158,7 @@ def _opening(review: Review, count: int, in_full: bool) -> Iterator[str]:
     table = head.table(review)
     if table.rows:
         sides = " | ".join("---:" if column in table.numeric else "---" for column in table.columns)
-        rows = table.rows if in_full else table.rows[:_ROWS]
+        rows = table.rows if in_full else table.rows[: head.MOST]
         yield "\n".join(
             [f"| {' | '.join(table.columns)} |", f"| {sides} |", *(f"| {' | '.join(row)} |" for row in rows)]
         )
@@ -178,7 +174,7 @@ def _listed(review: Review, told: list[str], in_full: bool) -> Iterator[str]:
         yield _fold(f"Ignored by rule ({number(count)})", ignored(review))
         unjudged = "Not judged: the table does not say what a change of these attributes means"
         yield _fold(unjudged, [f"{kind}: {', '.join(paths)}" for kind, paths in head.unjudged(review)])
-        yield _fold("SHA-256 of the plans", [f"{name} {sha256}" for name, sha256 in head.hashes(review)])
+        yield _fold("SHA-256 of the plans", head.hashes(review))
 
 
 def _fold(title: str, lines: list[str]) -> str:
@@ -199,8 +195,7 @@ def _body(review: Review, sections: list[_Section], shown: Sequence[Shown]) -> s
         parts.append(f"### {_heading(section.review)}")
         parts += [_folded(block, next(each_shown)) for block in section.blocks]
         parts.append(section.line)
-    unchanged = [code(each.stack.name) for each in review.stacks if each.verdict is Verdict.NO_CHANGES]
-    parts += [head.scanned(review), f"No changes: {', '.join(unchanged)}." if unchanged else ""]
+    parts += [head.scanned(review), head.unchanged(review)]
     return _paragraphs(parts)
 
 

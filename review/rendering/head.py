@@ -30,6 +30,10 @@ COLUMNS: Final = {
 }
 """The counts that have a column in the table, in its order."""
 
+MOST: Final = 50
+"""Rows of the table when the points have to be shortened; the worst stacks come first. Of more stacks, those
+without changes have no row."""
+
 _PROBLEM = 140
 _ENVIRONMENTS = 6
 _ACTIONS = 6
@@ -66,11 +70,22 @@ def facts(review: Review) -> list[str]:
     return found
 
 
-def hashes(review: Review) -> list[tuple[str, str]]:
-    """Returns each stack's name and the SHA-256 of its plan."""
-    return [
-        (code(each.stack.name), code(each.stack.plan.sha256)) for each in review.stacks if each.stack.plan
+def hashes(review: Review) -> list[str]:
+    """Returns each stack's name with the SHA-256 of its plan, or the first and how many more there are."""
+    found = [
+        f"{code(each.stack.name)} {code(each.stack.plan.sha256)}" for each in review.stacks if each.stack.plan
     ]
+    return [
+        *found[:MOST],
+        *([f"{number(len(found) - MOST)} more in the verdict file"] if len(found) > MOST else []),
+    ]
+
+
+def unchanged(review: Review) -> str:
+    """Names the stacks without changes, or the first of them; empty if all change."""
+    found = [code(each.stack.name) for each in review.stacks if each.verdict is Verdict.NO_CHANGES]
+    more = f" and {number(len(found) - MOST)} more" if len(found) > MOST else ""
+    return f"No changes: {', '.join(found[:MOST])}{more}." if found else ""
 
 
 def sentence(review: Review, points: int) -> str:
@@ -238,7 +253,10 @@ def table(review: Review) -> Table:
         *numbers,
         *(("plan",) if several or len(review.plans) < len(review.stacks) else ()),
     )
-    rows = tuple(_row(each, used, columns, short=several) for each in review.stacks)
+    shown = [
+        each for each in review.stacks if len(review.stacks) <= MOST or each.verdict is not Verdict.NO_CHANGES
+    ]
+    rows = tuple(_row(each, used, columns, short=several) for each in shown)
     return Table(columns, frozenset(numbers), rows)
 
 

@@ -296,6 +296,17 @@ def test_what_cannot_be_judged_is_one_point_over_all_stacks_and_a_question() -> 
     )
 
 
+def test_many_stacks_without_changes_leave_room_for_the_one_that_changes() -> None:
+    quiet = [stack(name=f"team{index:03}-service") for index in range(600)]
+    text = render(review(*quiet, stack(change("aws_thing.x"), name="shop-service")))
+    assert "Left out" not in text
+    assert "| `shop-service` |" in text
+    assert "| `team000-service` |" not in text
+    assert "**`aws_thing.x`**" in text
+    assert "`team049-service` and 550 more." in text
+    assert "- 551 more in the verdict file" in text
+
+
 def test_rows_beyond_the_budget_are_counted_exactly() -> None:
     found = review(*(stack(change(), name=f"env{index:03}-service") for index in range(900)))
     text = render(found, 20_000)

@@ -34,7 +34,8 @@ from review.reading.scans import ScanError, read_scans, with_findings
 from review.reading.stacks import read_stacks
 from review.reading.waiting import NOT_APPLIED
 from review.rendering.comment import COMMENT_BUDGET, SUMMARY_BUDGET, render
-from review.rendering.markdown import path_text, visible
+from review.rendering.markdown import OPEN, path_text, visible
+from review.rendering.points import points
 from review.rendering.values import pair
 from review.rendering.verdict_file import SCHEMA, verdict_json
 from review.rules import NAME, Rules, RulesError, read_rules
@@ -145,11 +146,14 @@ def told(reviewed: Reviewed) -> Iterator[str]:
             yield f"    {visible(_wait(each.stack.name, wait))}"
         for line in each.stack.errors.splitlines():
             yield f"    {visible(line)}"
-    flags = [flag for each in review.stacks for flag in each.flags]
-    if flags:
+    found = points(review)
+    if found:
         yield "Look at these first:"
-        for flag in sorted(flags, key=lambda flag: -flag.weight):
-            yield from _flag(flag)
+        for point in found:
+            for flag in point.flags[:OPEN]:
+                yield from _flag(flag)
+            if (more := len(point.flags) - OPEN) > 0:
+                yield f"  {more:,} more: {point.flags[0].shown_title}"
     unjudged = [one for each in review.stacks for one in each.unjudged]
     if unjudged:
         yield "Not judged:"

@@ -10,7 +10,7 @@ from review.rendering import entries
 from review.rendering.budget import Entry, Shown, Tier
 from review.rendering.grouping import group_of, groups_of
 from review.rendering.markdown import code, counted, number
-from review.rendering.wording import NOUNS, REMARKS, TITLES
+from review.rendering.wording import NOUNS, REMARKS, TITLES, revision_nouns
 from review.table import Table
 from review.verdicts import is_revision
 
@@ -102,8 +102,8 @@ def _plan_blocks(plan: Plan, table: Table) -> Iterator[Block]:
         )
     if revisions:
         found = entries.revision_entries(group_of(Action.REPLACE, revisions), table)
-        nouns = ("new revision", "new revisions")
-        yield _counted(Rank.REVISION, "New revision", nouns, "differences", found, "nothing is lost")
+        nouns = revision_nouns({change.type for change in revisions})
+        yield _counted(Rank.REVISION, nouns[0].capitalize(), nouns, "differences", found, "nothing is lost")
     if plan.outputs:
         outputs = tuple(map(entries.output_entry, plan.outputs))
         yield _counted(Rank.OUTPUTS, "Outputs", ("output", "outputs"), "values", outputs)

@@ -32,7 +32,7 @@ from review.rendering.lines import (
 )
 from review.rendering.markdown import code, counted, fence, folded, number, path_list, path_text, visible
 from review.rendering.values import INLINE, SENSITIVE, clip, pair, show
-from review.rendering.wording import DEFERRALS, DRIFT, PAST, REASONS, USERS
+from review.rendering.wording import DEFERRALS, DRIFT, PAST, REASONS, USERS, revision_nouns
 from review.table import Table
 
 _USERS = 20
@@ -121,7 +121,7 @@ def _lines(item: Item, tags: Mapping[str, Tree], of: Of) -> list[str]:
     later: list[str] = []
     lines: list[str] = []
     forcing = {tuple(map(str, path)) for path in change.replace_paths}
-    forced = "the new revision" if of is Of.REVISIONS else "the replacement"
+    forced = f"the {revision_nouns({change.type})[0] if of is Of.REVISIONS else 'replacement'}"
     marks = {tuple(map(str, path)) for path in change.no_longer_sensitive}
     found = {
         path[:length] for path in (each.path for each in item.differences) for length in range(len(path) + 1)
@@ -190,7 +190,7 @@ def _users(change: ResourceChange) -> str:
 def _order(change: ResourceChange) -> str:
     """Says what a replacement does first, and what becomes of the previous object."""
     if change.keeps_former:
-        return "created; the former object stays in the account, no longer managed"
+        return "created; the previous object stays in the account, no longer managed"
     return "created first, then deleted" if change.create_before_destroy else "deleted first, then created"
 
 

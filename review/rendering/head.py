@@ -8,7 +8,7 @@ from review.model import Action, Concern, ResourceChange, Stack, Verdict
 from review.rendering.markdown import cell, code, counted, number, path_text
 from review.rendering.points import since
 from review.rendering.values import clip
-from review.rendering.wording import SYMBOLS
+from review.rendering.wording import SYMBOLS, revision_nouns
 from review.verdicts import Counts, Review, StackReview, is_refused
 
 COLUMNS: Final = {
@@ -163,16 +163,25 @@ def _kept(review: Review) -> str:
     changes = [change for plan in review.plans for change in plan.changes]
     is_revision = review.rules.table.is_revision
     gone = sum(change.action is Action.DELETE and is_revision(change.type) for change in changes)
+    nouns = _revision_nouns(review)
+    noun = nouns[0].removeprefix("new ").replace("replacement", "resource")
     kept = sum(change.keeps_former and not is_revision(change.type) for change in changes)
     holds = "holds" if gone == 1 else "hold"
-    found = f" but {counted(gone, 'revision')}, which {holds} no data" if gone else ""
+    found = f" but {counted(gone, noun)}, which {holds} no data" if gone else ""
     told = []
     if made := review.counts.revisions:
-        told.append(f"{counted(made, 'new revision')} {'loses' if made == 1 else 'lose'} nothing")
+        told.append(f"{counted(made, *nouns)} {'loses' if made == 1 else 'lose'} nothing")
     if kept:
         stays = "stays" if kept == 1 else "stay"
-        told.append(f"{counted(kept, 'former object')} {stays} in the account, no longer managed")
+        told.append(f"{counted(kept, 'previous object')} {stays} in the account, no longer managed")
     return f"{found} ({'; '.join(told)})" if told else found
+
+
+def _revision_nouns(review: Review) -> tuple[str, str]:
+    """Returns what the plans' replacements that lose nothing are called."""
+    changes = [change for plan in review.plans for change in plan.changes]
+    gone = (change.type for change in changes if change.action in (Action.REPLACE, Action.DELETE))
+    return revision_nouns(set(filter(review.rules.table.is_revision, gone)))
 
 
 def _actions(review: Review) -> str:
@@ -244,7 +253,11 @@ def table(review: Review) -> Table:
         each.name for each in fields(Counts) if each.name in COLUMNS and getattr(review.counts, each.name)
     ]
     used.sort(key=list(COLUMNS).index)
-    numbers = [COLUMNS[name] for name in used]
+    nouns = {
+        **COLUMNS,
+        "revisions": _revision_nouns(review)[0].replace("replacement", "replace without loss"),
+    }
+    numbers = [nouns[name] for name in used]
     several = len(review.plans) > 1
     columns = (
         "environment",

@@ -1,5 +1,6 @@
 """The words of a comment for verdicts, actions and Terraform's reasons."""
 
+from collections.abc import Iterable
 from typing import Final
 
 from review.model import Action, Verdict
@@ -45,6 +46,17 @@ NOUNS: Final = {
     Action.READ: ("data source", "data sources"),
     Action.UNRECOGNISED: ("resource with unrecognised actions", "resources with unrecognised actions"),
 }
+
+_REVISED: Final = frozenset({"aws_ecs_task_definition"})
+"""Types of which a replacement makes a new revision; of others it just loses nothing."""
+
+
+def revision_nouns(types: Iterable[str]) -> tuple[str, str]:
+    """Returns what replacements that lose nothing are called, one and several."""
+    if _REVISED.issuperset(types):
+        return ("new revision", "new revisions")
+    return ("replacement", "replacements")
+
 
 REASONS: Final = {
     "replace_because_tainted": "it is tainted: its creation failed halfway",

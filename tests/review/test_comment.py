@@ -569,6 +569,16 @@ def test_a_new_revision_is_no_replacement() -> None:
     assert (counts.replace, counts.revisions) == (1, 1)
 
 
+def test_only_a_task_definition_is_said_to_have_revisions() -> None:
+    made = stack(change("null_resource.a", Action.REPLACE), change("terraform_data.b", Action.DELETE))
+    text = render(review(made))
+    assert "revision" not in text
+    assert "| environment | stack | verdict | delete | replace without loss |" in text
+    assert "Nothing is destroyed but 1 resource, which holds no data (1 replacement loses nothing)." in text
+    assert "<details><summary>Replacement (1) · nothing is lost</summary>" in text
+    assert "# forces the replacement" in text
+
+
 def test_a_revision_that_is_deleted_is_told() -> None:
     text = render(review(stack(change("aws_ecs_task_definition.web", Action.DELETE, deposed="0123abcd"))))
     assert "## 🟡 REVIEW" in text
@@ -578,8 +588,8 @@ def test_a_revision_that_is_deleted_is_told() -> None:
 def test_a_former_object_that_stays_is_told() -> None:
     kept = change(action=Action.REPLACE, create_before_destroy=True, keeps_former=True)
     text = render(review(stack(kept)))
-    assert "Nothing is destroyed (1 former object stays in the account, no longer managed)." in text
-    words = "created; the former object stays in the account, no longer managed · forced by `size`"
+    assert "Nothing is destroyed (1 previous object stays in the account, no longer managed)." in text
+    words = "created; the previous object stays in the account, no longer managed · forced by `size`"
     assert f"**`aws_thing.x`** · {words}" in text
     assert "then deleted" not in text
 

@@ -71,7 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         complain(str(error))
         sys.exit(2)
     except OSError as error:
-        complain(str(error))
+        complain(f"{error.filename} cannot be written: {error.strerror}" if error.filename else str(error))
         sys.exit(1)
 
 
@@ -311,15 +311,19 @@ def _github(repository: str) -> "Iterator[GitHub]":
 
 def write_aside(path: Path, text: str) -> None:
     """Writes a temporary file, then swaps it in. Raises OSError."""
-    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.absolute().parent)
     try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(text.encode())
-        Path(name).chmod(_mode(path))
-        os.replace(name, path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+        descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.absolute().parent)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(text.encode())
+            Path(name).chmod(_mode(path))
+            os.replace(name, path)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        # The name of the temporary file tells nobody anything.
+        raise OSError(error.errno, error.strerror, str(path)) from None
 
 
 def _mode(path: Path) -> int:

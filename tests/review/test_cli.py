@@ -135,13 +135,6 @@ def test_another_place_than_the_known_ones_is_refused() -> None:
     assert all(name in done.stderr for name in ("github", "gitlab", "azure-devops"))
 
 
-def test_a_file_that_cannot_be_written_is_told(tmp_path: Path) -> None:
-    done = run(PLANS / "retag", "--json", tmp_path / "none" / "v.json")
-    assert done.returncode == 1
-    assert "none" in done.stderr
-    assert "Traceback" not in done.stderr
-
-
 def test_posting_without_a_token_is_refused_in_words() -> None:
     done = run("post", PLANS / "retag", "--pull-request", "1", "--repository", "o/r")
     assert done.returncode == 1
@@ -200,3 +193,10 @@ def test_a_review_loads_nothing_that_it_does_not_need() -> None:
         [sys.executable, "-c", code, *unneeded], cwd=ROOT, capture_output=True, text=True, check=True
     )
     assert done.stdout == "[]\n"
+
+
+@pytest.mark.parametrize("option", ["--comment", "--json", "--summary"])
+def test_a_file_that_cannot_be_written_is_told_by_its_name(tmp_path: Path, option: str) -> None:
+    path = tmp_path / "missing" / "out"
+    done = run(PLANS / "no-changes", option, path)
+    assert (done.returncode, done.stderr) == (1, f"{path} cannot be written: No such file or directory\n")

@@ -5,7 +5,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import Final
 
 from review.cost.estimate import Estimate, Line
-from review.rendering.markdown import cell, code, counted, dollars
+from review.rendering.markdown import address_code, cell, code, counted, dollars, short
 from review.verdicts import Review
 
 _LINES: Final = 6
@@ -55,7 +55,7 @@ def _sentence(found: Estimate) -> str:
 
 def _row(line: Line, *, several: bool) -> str:
     stack = f"{cell(line.stack)} | " if several else ""
-    return f"| {stack}{cell(line.address)} | {cell(line.what)} | {_amounts(line.before, line.after)} |"
+    return f"| {stack}{cell(short(line.address))} | {cell(line.what)} | {_amounts(line.before, line.after)} |"
 
 
 def _amounts(before: Decimal, after: Decimal) -> str:
@@ -76,7 +76,7 @@ def _reasons(lines: Sequence[Line]) -> Iterator[str]:
 
 
 def _addresses(lines: Sequence[Line]) -> str:
-    shown = ", ".join(code(line.address) for line in lines[:_ADDRESSES])
+    shown = ", ".join(address_code(line.address) for line in lines[:_ADDRESSES])
     more = len(lines) - _ADDRESSES
     return f"{shown} and {more} more" if more > 0 else shown
 

@@ -7,7 +7,7 @@ from typing import Final
 from review.effects.recovery import PLACEHOLDER, Loss, Recovery
 from review.effects.rollouts import Effect, Rollout
 from review.model import ABSENT, Difference, Tree, is_nothing
-from review.rendering.markdown import code, counted, number, path_list, visible
+from review.rendering.markdown import address_code, code, counted, number, path_list, visible
 from review.rendering.values import INLINE, clip, show
 from review.table import Table
 from review.verdicts import Review
@@ -63,7 +63,7 @@ def rollout_section(review: Review) -> str:
 
 
 def _address(it: Rollout | Loss, *, with_stack: bool) -> str:
-    return f"{code(it.address)} in {code(it.stack)}" if with_stack else code(it.address)
+    return f"{address_code(it.address)} in {code(it.stack)}" if with_stack else address_code(it.address)
 
 
 def _addresses(found: Sequence[str]) -> str:
@@ -191,5 +191,5 @@ def _undone(found: Sequence[Recovery], table: Table) -> Iterator[str]:
 def _lasting(found: Sequence[Recovery]) -> Iterator[str]:
     """Yields what a plain revert does to moves, imports and forgotten resources."""
     for name, told in LASTING.items():
-        if addresses := [code(address) for each in found for address in getattr(each, name)]:
+        if addresses := [address_code(address) for each in found for address in getattr(each, name)]:
             yield f"- {told} · {_addresses(addresses)}"

@@ -30,7 +30,17 @@ from review.rendering.lines import (
     only_unknown,
     tag_lines,
 )
-from review.rendering.markdown import code, counted, fence, folded, number, path_list, path_text, visible
+from review.rendering.markdown import (
+    address_code,
+    code,
+    counted,
+    fence,
+    folded,
+    number,
+    path_list,
+    path_text,
+    visible,
+)
 from review.rendering.values import INLINE, SENSITIVE, clip, pair, show
 from review.rendering.wording import DEFERRALS, DRIFT, PAST, REASONS, USERS, revision_nouns
 from review.table import Table
@@ -94,7 +104,7 @@ def _item_entry(item: Item, tags: Mapping[str, Tree], of: Of) -> Entry:
         about = " · ".join(filter(None, (about, f"known after apply: {code(told)}")))
         lines = []
     rest = f" · {about}" if about else ""
-    address = code(change.address)
+    address = address_code(change.address)
     listed = f"- {address}{rest}\n"
     detailed = f"\n**{address}**{rest}\n{diff_block(lines)}{findings}" if lines else f"{listed}{findings}"
     return Entry(listed, detailed, type=change.type)
@@ -160,7 +170,7 @@ def _about(item: Item, of: Of) -> Iterator[str]:
         if change.replace_paths:
             yield f"forced by {path_list(change.replace_paths)}"
     if change.previous_address is not None:
-        yield f"moved from {code(change.previous_address)}"
+        yield f"moved from {address_code(change.previous_address)}"
     if change.import_id is not ABSENT:
         yield f"imported, id {_inline(change.import_id)}"
     elif change.action in (Action.DELETE, Action.FORGET):
@@ -183,7 +193,7 @@ def _about(item: Item, of: Of) -> Iterator[str]:
 
 def _users(change: ResourceChange) -> str:
     """Says what stays and uses a destroyed resource, and what the plan does to it."""
-    told = [f"{code(user.address)} ({USERS[user.action]})" for user in change.users]
+    told = [f"{address_code(user.address)} ({USERS[user.action]})" for user in change.users]
     return f"used by {counted(len(told), 'resource')}: {folded(told, ', ', _USERS)}"
 
 
@@ -226,7 +236,7 @@ def check_entry(check: FailedCheck) -> Entry:
     """Renders a failed check and its messages."""
     told = "; ".join(code(problem) for problem in check.problems)
     status = "failed" if check.status == "fail" else f"status {code(check.status)}"
-    listed = f"- {code(check.address)} {status}\n"
+    listed = f"- {address_code(check.address)} {status}\n"
     return Entry(listed, f"{listed[:-1]}: {told}\n" if told else listed)
 
 
@@ -240,20 +250,20 @@ def deferred_entry(deferred: DeferredChange) -> Entry:
     """Renders a deferred change and the reason."""
     change = deferred.change
     why = DEFERRALS.get(deferred.reason, f"reason {code(deferred.reason)}")
-    text = f"- {code(change.address)} ({change.action.value}): {why}\n"
+    text = f"- {address_code(change.address)} ({change.action.value}): {why}\n"
     return Entry(text, text, type=change.type)
 
 
 def invocation_entry(invocation: ActionInvocation) -> Entry:
     """Renders an action that the apply invokes."""
-    text = f"- {code(invocation.address)} of type {code(invocation.type)}\n"
+    text = f"- {address_code(invocation.address)} of type {code(invocation.type)}\n"
     return Entry(text, text)
 
 
 def command_entry(run: ProvisionerRun) -> Entry:
     """Renders a command that the apply runs."""
     where = "where Terraform runs" if run.is_local else "on the resource"
-    named = f"- {code(run.address)}, {code(run.type)}, {where}"
+    named = f"- {address_code(run.address)}, {code(run.type)}, {where}"
     return Entry(f"{named}\n", f"{named}: {_inline(run.command)}\n")
 
 

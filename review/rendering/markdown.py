@@ -8,6 +8,8 @@ Source: "GitHub Flavored Markdown Spec", sections "Code spans", "Fenced code blo
 import re
 from collections.abc import Iterable, Sequence
 
+_END = 200
+"""Characters of either end of a long address."""
 OPEN = 3
 """Pieces of a line that are not folded."""
 
@@ -41,6 +43,17 @@ def code(text: str) -> str:
     lone = shown.isspace()
     pad = " " if not lone and (shown[0] in "` " or shown[-1] in "` ") else ""
     return f"{around}{pad}{shown}{pad}{around}"
+
+
+def short(address: str) -> str:
+    """Returns an address without its middle if it is very long, since both its ends tell what it is."""
+    left = len(address) - 2 * _END
+    return address if left <= 0 else f"{address[:_END]} …[{left:,} characters]… {address[-_END:]}"
+
+
+def address_code(address: str) -> str:
+    """Returns an address as a code span."""
+    return code(short(address))
 
 
 def cell(text: str) -> str:

@@ -12,7 +12,7 @@ from review.marker import Marker
 from review.model import ABSENT, Document, Flag, Masked, Special, Tree, is_nothing, natural
 from review.rendering.budget import prefix, size
 from review.rendering.history import Earlier, State, decoded, encoded
-from review.rendering.markdown import OPEN, code, folded, number, path_list, path_text, visible
+from review.rendering.markdown import OPEN, address_code, code, folded, number, path_list, path_text, visible
 from review.rendering.values import INLINE, clip, clipped, pair, show
 from review.rules import Ignore
 from review.table import Table
@@ -103,12 +103,12 @@ def _point(flags: Sequence[Flag], table: Table, with_stack: bool, earlier: Earli
     state = (states[0] if len(set(states)) == 1 else State.CHANGED) if states else None
     through: dict[tuple[str, str], dict[str, None]] = {}
     for flag in flags:
-        through.setdefault((flag.stack, flag.principal), {})[code(flag.address)] = None
+        through.setdefault((flag.stack, flag.principal), {})[address_code(flag.address)] = None
     said: dict[str, list[str]] = {}
     for index, flag in enumerate(flags):
-        place = code(flag.address)
+        place = address_code(flag.address)
         if flag.principal:
-            place = f"{code(flag.principal)} ({_first([*through[flag.stack, flag.principal]])})"
+            place = f"{address_code(flag.principal)} ({_first([*through[flag.stack, flag.principal]])})"
         place = f"{place} in {code(flag.stack)}" if with_stack else place
         values = _values(flag, table)
         if len(set(states)) > 1:
@@ -183,7 +183,7 @@ def ignored(review: Review) -> list[str]:
     several = len(review.stacks) > 1
     for stack in review.stacks:
         for each in stack.ignored:
-            place = code(each.flag.address)
+            place = address_code(each.flag.address)
             place = f"{place} in {code(each.flag.stack)}" if several else place
             found.setdefault((each.flag.shown_title, each.ignore), {})[place] = None
     return [

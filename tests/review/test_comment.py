@@ -553,6 +553,17 @@ def test_quotes_of_a_text_are_not_escaped_in_a_point() -> None:
     assert '`ALARM("a/b")` → `ALARM("a/c")`' in point
 
 
+def test_a_very_long_address_hides_no_other_point() -> None:
+    key = "k" * 90_000
+    found = flagged(flag("One", f'aws_thing.x["a{key}z"]'), flag("Two", "aws_thing.y"))
+    text = render(found)
+    first, second = listed(text)
+    assert '`aws_thing.x["akkk' in first
+    assert "…[89,617 characters]…" in first
+    assert 'kkkz"]`' in first
+    assert "`aws_thing.y`" in second
+
+
 def test_a_new_revision_is_no_replacement() -> None:
     task = change("aws_ecs_task_definition.web", Action.REPLACE)
     text = render(review(stack(task)))

@@ -220,7 +220,9 @@ def test_the_table_has_a_row_for_each_stack_and_no_column_of_zeros(documents: li
         "--expect",
         "qa-service",
     )
-    rows = {row["stack"].replace("\\u007c", "|"): row for row in table_of(outcome.comment)}
+    # Of other types than task definitions, what loses nothing has another word.
+    comment = outcome.comment.replace("| replace without loss |", "| new revision |")
+    rows = {row["stack"].replace("\\u007c", "|"): row for row in table_of(comment)}
     assert rows.keys() == {*names, "qa-service"}
     total: dict[str, int] = {}
     for name, made in zip(names, documents, strict=True):

@@ -75,7 +75,7 @@ class Meaning:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A condition of a row, with the words of `= A | B` or `not A | B`; without a meaning it is harmless."""
+    """A condition of a row, with the words of `= A`, `not A` or `from A`; harmless without a meaning."""
 
     condition: str
     words: frozenset[str]
@@ -329,9 +329,11 @@ def _cases(value: object, means: Mapping[str, Meaning], place: str) -> Iterator[
     said = value if isinstance(value, Mapping) else {"any": value}
     for condition, word in said.items():
         name, _, words = condition.partition(" ")
-        if not (condition in CONDITIONS or (name in ("=", "not") and words.strip())):
+        if not (condition in CONDITIONS or (name in ("=", "not", "from") and words.strip())):
             allowed = ", ".join(sorted(CONDITIONS))
-            raise TableError(f'{place}: condition {condition!r}: use {allowed}, "= A | B" or "not A | B"')
+            raise TableError(
+                f'{place}: condition {condition!r}: use {allowed}, "= A | B", "not A | B" or "from A | B"'
+            )
         listed = frozenset(each.strip().lower() for each in words.split("|")) if words else frozenset()
         yield Case(name, listed, _named(word, means, place))
 

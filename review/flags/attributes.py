@@ -1,6 +1,7 @@
 """Judges each changed attribute of a resource by the table, and names those that the table does not know."""
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import replace
 from itertools import chain
 
@@ -91,13 +92,33 @@ def _changed(path: Where, olds: Sequence[Tree], news: Sequence[Tree]) -> Iterato
         old = [block.get(key, ABSENT) for block in old_blocks]
         new = [block.get(key, ABSENT) for block in new_blocks]
         if old != new:
-            yield from _changed((*path, key), old, new)
+            found = list(_changed((*path, key), old, new))
+            yield from found or ([(*path, key)] if _is_dealt(old_blocks, new_blocks, old, new) else ())
     old_values = [each for each in left if not isinstance(each, dict) and not is_nothing(each)]
     new_values = [each for each in right if not isinstance(each, dict) and not is_nothing(each)]
     # A block that comes or goes without anything set in it is a change too.
     bare = not keys and len(old_blocks) != len(new_blocks)
     if bare or not _same(old_values, new_values):
         yield path
+
+
+def _is_dealt(old_blocks: list[Block], new_blocks: list[Block], old: list[Tree], new: list[Tree]) -> bool:
+    """Returns whether the same values belong to other blocks now, where the blocks are not only reordered."""
+    if max(len(old_blocks), len(new_blocks)) < 2 or _set(old) == _set(new):
+        return False
+    return Counter(map(_set, old_blocks)) != Counter(map(_set, new_blocks))
+
+
+def _set(tree: Tree) -> Hashable:
+    """Returns what is set in a value, as something that equals what has the same set."""
+    if isinstance(tree, dict):
+        return frozenset((key, _set(value)) for key, value in tree.items() if not _is_unset(value))
+    return tuple(map(_set, tree)) if isinstance(tree, list) else freeze(tree)
+
+
+def _is_unset(tree: Tree) -> bool:
+    """Returns whether nothing is set in a value, however many empty blocks it has."""
+    return is_nothing(tree) or (isinstance(tree, list) and all(map(_is_unset, tree)))
 
 
 def _spread(found: Sequence[Tree]) -> list[Tree]:
@@ -142,7 +163,7 @@ def _leaf(subject: Subject, flag: Flag, leaves: Sequence[Where]) -> Flag:
 
 
 def _flag(subject: Subject, meaning: Meaning, where: Where, before: Tree, after: Tree) -> Flag:
-    if not meaning.values:
+    if not meaning.values or before == after:
         before = after = ABSENT
     return subject.flag(
         meaning.concern, meaning.title, meaning.reason, where, before, after, weight=meaning.weight
@@ -209,6 +230,9 @@ def _holds(case: Case, before: list[Tree], after: list[Tree]) -> tuple[Tree, Tre
             old, new = _all_nothing(before), _all_nothing(after)
             wanted = (True, False) if case.condition == "set" else (False, True)
             return (_one(before), _one(after)) if (old, new) == wanted else None
+        case "from":
+            was = all(_word(value) in case.words for value in before)
+            return (_one(before), _one(after)) if was else None
         case "from_zero":
             is_now = not all(map(_is_zero, after))
             return (_one(before), _one(after)) if all(map(_is_zero, before)) and is_now else None

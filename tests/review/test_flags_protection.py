@@ -37,6 +37,7 @@ def sides(case: Case) -> tuple[Tree, Tree]:
         "any": ("x", {"changed": True}),
         "=": ("something else", word),
         "not": (word, "something else"),
+        "from": (word, "something else"),
     }
     return known[case.condition]
 

@@ -328,7 +328,7 @@ def all_titles(each: ResourceChange) -> list[str]:
         ("aws_lb", "idle_timeout", 60, 4000, "Request handling changed"),
         ("aws_lb", "drop_invalid_header_fields", False, True, "Request handling changed"),
         ("aws_lb", "access_logs", [{"bucket": "a"}], [{"bucket": "b"}], "Logs go elsewhere"),
-        ("aws_vpc_endpoint", "private_dns_enabled", False, True, "Network changed"),
+        ("aws_vpc_endpoint", "private_dns_enabled", False, True, "Name points elsewhere"),
         ("aws_vpc_endpoint", "route_table_ids", ["rtb-1"], ["rtb-1", "rtb-2"], "Network changed"),
         ("aws_db_instance", "identifier", "a", "b", "Name changed"),
         ("aws_db_instance", "publicly_accessible", True, False, "No longer public"),

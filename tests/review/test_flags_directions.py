@@ -1,0 +1,254 @@
+"""What is turned on is not told as turned off, and what moves between blocks is told at all."""
+
+from typing import Any
+
+import pytest
+
+from tests.review.flagging import change, flags_of, plan
+
+BUCKET = {"bucket": "b"}
+DLQ = '{"deadLetterTargetArn": "arn:aws:sqs:eu-central-1:111122223333:dlq", "maxReceiveCount": 5}'
+EXEC = [{"execute_command_configuration": [{"logging": "OVERRIDE"}]}]
+
+
+def told(type: str, before: dict[str, Any], after: dict[str, Any]) -> list[str]:
+    """The titles of what an update of these attributes raises."""
+    return [
+        each.title
+        for each in flags_of("dev", plan([change(type, {"id": "x", **before}, {"id": "x", **after})]))
+    ]
+
+
+@pytest.mark.parametrize(
+    ("type", "before", "after"),
+    [
+        (
+            "aws_cloudfront_distribution",
+            {"logging_config": []},
+            {"logging_config": [{"bucket": "b", "prefix": "p"}]},
+        ),
+        ("aws_dynamodb_table", {"stream_view_type": ""}, {"stream_view_type": "NEW_IMAGE"}),
+        ("aws_ecs_cluster", {"configuration": []}, {"configuration": EXEC}),
+        ("aws_lambda_function", {"dead_letter_config": []}, {"dead_letter_config": [{"target_arn": "a"}]}),
+        ("aws_s3_bucket", {"logging": []}, {"logging": [{"target_bucket": "b"}]}),
+        (
+            "aws_s3_bucket",
+            {"object_lock_configuration": []},
+            {"object_lock_configuration": [{"object_lock_enabled": "Enabled"}]},
+        ),
+        (
+            "aws_sfn_state_machine",
+            {"logging_configuration": []},
+            {"logging_configuration": [{"level": "ALL"}]},
+        ),
+        (
+            "aws_sfn_state_machine",
+            {"logging_configuration": [{"level": "OFF", "log_destination": ""}]},
+            {"logging_configuration": [{"level": "ALL", "log_destination": "a"}]},
+        ),
+    ],
+)
+def test_what_is_turned_on_raises_nothing_and_turned_off_again_it_does(
+    type: str, before: dict[str, Any], after: dict[str, Any]
+) -> None:
+    assert told(type, before, after) == []
+    assert told(type, after, before) != []
+
+
+@pytest.mark.parametrize(
+    ("type", "before", "after", "titles"),
+    [
+        (
+            "aws_appautoscaling_target",
+            {"suspended_state": [{"dynamic_scaling_in_suspended": True}]},
+            {"suspended_state": [{"dynamic_scaling_in_suspended": False}]},
+            ["Scaling changed"],
+        ),
+        (
+            "aws_autoscaling_group",
+            {"suspended_processes": ["Launch"]},
+            {"suspended_processes": []},
+            ["Scaling changed"],
+        ),
+        (
+            "aws_autoscaling_group",
+            {"suspended_processes": []},
+            {"suspended_processes": ["Launch"]},
+            ["Scaling off"],
+        ),
+        (
+            "aws_cloudfront_distribution",
+            {"default_cache_behavior": [{"trusted_key_groups": ["k"]}]},
+            {"default_cache_behavior": [{"trusted_key_groups": []}]},
+            ["Open without login"],
+        ),
+        (
+            "aws_cloudfront_distribution",
+            {"origin": [{"custom_origin_config": [{"origin_protocol_policy": "https-only"}]}]},
+            {"origin": [{"custom_origin_config": [{"origin_protocol_policy": "http-only"}]}]},
+            ["Unencrypted traffic"],
+        ),
+        ("aws_db_instance", {"iops": 12000}, {"iops": 3000}, ["Storage lowered"]),
+        (
+            "aws_db_instance",
+            {"max_allocated_storage": 500},
+            {"max_allocated_storage": 0},
+            ["Storage lowered"],
+        ),
+        (
+            "aws_db_instance",
+            {"max_allocated_storage": 0},
+            {"max_allocated_storage": 500},
+            ["Storage changed"],
+        ),
+        (
+            "aws_ecr_repository",
+            {"image_tag_mutability": "IMMUTABLE"},
+            {"image_tag_mutability": "MUTABLE_WITH_EXCLUSION"},
+            ["Tags can be moved"],
+        ),
+        (
+            "aws_elasticache_replication_group",
+            {"auth_token": "a"},
+            {"auth_token": None},
+            ["Open without login"],
+        ),
+        ("aws_iam_access_key", {"status": "Inactive"}, {"status": "Active"}, ["Credentials active again"]),
+        (
+            "aws_kms_key",
+            {"deletion_window_in_days": 30},
+            {"deletion_window_in_days": 7},
+            ["Deletion made easy"],
+        ),
+        (
+            "aws_lambda_function",
+            {"reserved_concurrent_executions": -1},
+            {"reserved_concurrent_executions": 2},
+            ["Limit lowered"],
+        ),
+        (
+            "aws_lambda_function",
+            {"reserved_concurrent_executions": 2},
+            {"reserved_concurrent_executions": -1},
+            ["Capacity raised"],
+        ),
+        (
+            "aws_lambda_function",
+            {"logging_config": [{"log_format": "Text"}]},
+            {"logging_config": [{"log_format": "JSON"}]},
+            ["Settings changed"],
+        ),
+        (
+            "aws_lb_listener",
+            {"default_action": [{"redirect": [{"protocol": "HTTPS"}]}]},
+            {"default_action": [{"redirect": []}]},
+            ["No redirect to HTTPS"],
+        ),
+        (
+            "aws_rds_cluster",
+            {"serverlessv2_scaling_configuration": [{"max_capacity": 16}]},
+            {"serverlessv2_scaling_configuration": [{"max_capacity": 2}]},
+            ["Limit lowered"],
+        ),
+        ("aws_sqs_queue", {"redrive_policy": ""}, {"redrive_policy": DLQ}, ["Message handling changed"]),
+        ("aws_ssm_parameter", {"type": "SecureString"}, {"type": "String"}, ["Secret in plain"]),
+    ],
+)
+def test_a_point_says_the_direction(
+    type: str, before: dict[str, Any], after: dict[str, Any], titles: list[str]
+) -> None:
+    assert told(type, before, after) == titles
+
+
+@pytest.mark.parametrize(
+    ("type", "attribute", "before", "after"),
+    [
+        (
+            "aws_security_group",
+            "egress",
+            [
+                {"from_port": 22, "cidr_blocks": ["10.0.0.0/8"]},
+                {"from_port": 443, "cidr_blocks": ["10.1.0.0/16", "10.2.0.0/16"]},
+            ],
+            [
+                {"from_port": 22, "cidr_blocks": ["10.0.0.0/8", "10.1.0.0/16"]},
+                {"from_port": 443, "cidr_blocks": ["10.2.0.0/16"]},
+            ],
+        ),
+        (
+            "aws_cloudfront_distribution",
+            "ordered_cache_behavior",
+            [
+                {"path_pattern": "/a", "function_association": [{"arn": "login"}]},
+                {"path_pattern": "/b", "function_association": []},
+            ],
+            [
+                {"path_pattern": "/a", "function_association": []},
+                {"path_pattern": "/b", "function_association": [{"arn": "login"}]},
+            ],
+        ),
+        (
+            "aws_s3_bucket_notification",
+            "queue",
+            [{"id": "a", "events": ["c", "d"]}, {"id": "b", "events": ["e"]}],
+            [{"id": "a", "events": ["c"]}, {"id": "b", "events": ["d", "e"]}],
+        ),
+    ],
+)
+def test_values_that_move_from_one_block_to_another_are_a_change(
+    type: str, attribute: str, before: list[Any], after: list[Any]
+) -> None:
+    assert told(type, {attribute: before}, {attribute: after}) != []
+
+
+def test_blocks_in_another_order_are_no_change() -> None:
+    host, path = (
+        {"host_header": [{"values": ["a"]}], "path_pattern": []},
+        {"host_header": None, "path_pattern": [{"values": ["/x"]}]},
+    )
+    assert told("aws_lb_listener_rule", {"condition": [host, path]}, {"condition": [path, host]}) == []
+
+
+RULE = {"id": "r", "status": "Enabled"}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "is_sooner"),
+    [
+        ({"expiration": [{"days": 30}]}, {"expiration": [{"days": 0, "date": "2020-01-01T00:00:00Z"}]}, True),
+        (
+            {"expiration": [{"date": "2030-01-01T00:00:00Z"}]},
+            {"expiration": [{"date": "2020-01-01T00:00:00Z"}]},
+            True,
+        ),
+        (
+            {"expiration": [{"date": "2020-01-01T00:00:00Z"}]},
+            {"expiration": [{"date": "2030-01-01T00:00:00Z"}]},
+            False,
+        ),
+        (
+            {"noncurrent_version_expiration": [{"noncurrent_days": 30, "newer_noncurrent_versions": "10"}]},
+            {"noncurrent_version_expiration": [{"noncurrent_days": 30, "newer_noncurrent_versions": "9"}]},
+            True,
+        ),
+        (
+            {"noncurrent_version_expiration": [{"noncurrent_days": 30}]},
+            {"noncurrent_version_expiration": [{"noncurrent_days": 30, "newer_noncurrent_versions": "9"}]},
+            False,
+        ),
+        (
+            {"noncurrent_version_expiration": [{"noncurrent_days": 30, "newer_noncurrent_versions": "9"}]},
+            {"noncurrent_version_expiration": [{"noncurrent_days": 30}]},
+            True,
+        ),
+    ],
+)
+def test_a_date_and_a_number_of_versions_make_objects_expire_too(
+    before: dict[str, Any], after: dict[str, Any], is_sooner: bool
+) -> None:
+    found = told(
+        "aws_s3_bucket_lifecycle_configuration",
+        {**BUCKET, "rule": [{**RULE, **before}]},
+        {**BUCKET, "rule": [{**RULE, **after}]},
+    )
+    assert ("Objects expire sooner" in found) is is_sooner

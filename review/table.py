@@ -129,7 +129,8 @@ class Kind:
 
     rows: Mapping[Where, tuple[Case, ...]] = field(default_factory=dict)
     deleted: Deletion | None = None
-    created: Meaning | None = None
+    joins: Mapping[str, Meaning] = field(default_factory=dict)
+    """What a new one means to something that is there already, by the attribute that names that."""
     prefix: str = ""
     runs: Running | None = None
     back: tuple[Way, ...] = ()
@@ -282,7 +283,7 @@ def _kind(
             raise TableError(f"{place}.same_as = {said['same_as']!r}: no such type stands above")
         return types[said["same_as"]]
     rows = dict(known.rows)
-    deleted, created, runs, back = known.deleted, known.created, known.runs, known.back
+    deleted, runs, back, joins = known.deleted, known.runs, known.back, dict(known.joins)
     for key, value in said.items():
         if key == HARMLESS and isinstance(value, list):
             rows |= {tuple(str(name).split(".")): (Case("any", frozenset(), None),) for name in value}
@@ -290,15 +291,16 @@ def _kind(
             if not isinstance(value, Mapping):
                 raise TableError(f"{place}.deleted = {value!r}: give one of {', '.join(_KINDS)} and a weight")
             deleted = _deletion(value, f"{place}.deleted")
-        elif key == "created":
-            created = _named(value, means, f"{place}.created")
+        elif key == "joins" and isinstance(value, Mapping):
+            named = {name: _named(each, means, f"{place}.joins.{name}") for name, each in value.items()}
+            joins |= {name: each for name, each in named.items() if each}
         elif key == "runs" and isinstance(value, Mapping):
             runs = _running(value, f"{place}.runs")
         elif key == "back" and isinstance(value, Mapping):
             back = tuple(_ways(value, f"{place}.back"))
         else:
             rows[tuple(key.split("."))] = tuple(_cases(value, means, f"{place}.{key}"))
-    return Kind(rows, deleted, created, known.prefix, runs, back)
+    return Kind(rows, deleted, joins, known.prefix, runs, back)
 
 
 def _running(said: Mapping[str, Any], place: str) -> Running:

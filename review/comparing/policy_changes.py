@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from ipaddress import IPv4Network, IPv6Network, ip_network
 
 from review.comparing.matching import freeze
 from review.comparing.policies import Condition, Statement
@@ -152,6 +153,38 @@ def _covers_principal(old: Statement, principal: str, but: frozenset[str]) -> bo
     return bool(account) and f"AWS:arn:aws:iam::{account[0]}:root" in old.principals
 
 
+def _compared(operator: str, values: frozenset[str], wide: frozenset[str]) -> bool | None:
+    """Returns whether addresses or bounds are within others; None if it is not about such values.
+
+    Source: IAM User Guide, "IAM JSON policy elements: Condition operators".
+    """
+    if not values or not wide:
+        return None
+    try:
+        if operator == "ipaddress":
+            outer = [ip_network(each, strict=False) for each in wide]
+            return all(
+                any(_is_within(ip_network(each, strict=False), net) for net in outer) for each in values
+            )
+        if operator.startswith("numericlessthan"):
+            return max(map(float, values)) <= max(map(float, wide))
+        if operator.startswith("numericgreaterthan"):
+            return min(map(float, values)) >= min(map(float, wide))
+    except ValueError:
+        return None
+    if operator.startswith("datelessthan"):
+        return max(values) <= max(wide)
+    return min(values) >= min(wide) if operator.startswith("dategreaterthan") else None
+
+
+def _is_within(inner: IPv4Network | IPv6Network, outer: IPv4Network | IPv6Network) -> bool:
+    return (
+        inner.version == outer.version
+        and inner.network_address in outer
+        and inner.prefixlen >= outer.prefixlen
+    )
+
+
 def _implied(old: frozenset[Condition], new: frozenset[Condition]) -> bool:
     """Returns whether everything that meets the new conditions meets the old ones."""
     return all(any(_implies(narrow, wide) for narrow in new) for wide in old)
@@ -165,6 +198,8 @@ def _implies(narrow: Condition, wide: Condition) -> bool:
         return values >= wide_values
     if "not" in operator or "not" in wide_operator:
         return False
+    if operator == wide_operator and (compared := _compared(operator, values, wide_values)) is not None:
+        return compared
     if "like" in wide_operator and operator in (wide_operator, wide_operator.replace("like", "equals")):
         return all(any(matches(pattern, value) for pattern in wide_values) for value in values)
     if operator == wide_operator:

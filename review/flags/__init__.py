@@ -36,12 +36,20 @@ def judge(stack: str, plan: Plan, table: Table | None = None) -> Judgement:
     unknown: Counter[tuple[str, tuple[str, ...]]] = Counter()
     hints = Hints(subjects)
     rows = Rows(table)
+    # The settings of a bucket have its name, and do not make it.
+    made = frozenset(
+        name
+        for subject in subjects[:1]
+        for kind, name in subject.created
+        if not kind.startswith("aws_s3_bucket_")
+    )
     for subject in subjects:
         found, paths = judged(subject, rows)
         flags += found
         unknown.update((subject.change.type, path) for path in paths)
         flags += removals(subject, table, hints)
-        flags += _analysed(subject, table)
+        flags += _analysed(subject)
+        flags += _joined(subject, table, made)
     flags += split_ingress(subjects)
     put_off = replace(plan, changes=tuple(deferred.change for deferred in plan.deferred))
     flags += [flag for subject in subjects_of(stack, put_off) for flag in removals(subject, table, hints)]
@@ -78,7 +86,20 @@ def _lacks_values(change: ResourceChange) -> bool:
     )
 
 
-def _analysed(subject: Subject, table: Table) -> Iterator[Flag]:
+def _joined(subject: Subject, table: Table, made: frozenset[str]) -> Iterator[Flag]:
+    """Flags what a new resource means to something that this plan does not make; `made` has what it does."""
+    kind = table.types.get(subject.change.type)
+    if kind is None or not (subject.is_new and subject.stays):
+        return
+    for key, meaning in kind.joins.items():
+        name = subject.after.get(key)
+        if isinstance(name, str) and name and name not in made:
+            yield subject.flag(
+                meaning.concern, meaning.title, meaning.reason, (key,), ABSENT, name, weight=meaning.weight
+            )
+
+
+def _analysed(subject: Subject) -> Iterator[Flag]:
     after = subject.change.after
     if hidden(after):
         yield subject.unknown("Resource not known", (), ABSENT, after)
@@ -87,12 +108,6 @@ def _analysed(subject: Subject, table: Table) -> Iterator[Flag]:
         reason = "The plan leaves out its values, as a shortened or redacted form of a plan does."
         yield subject.flag(Concern.UNKNOWN, "Resource not known", reason)
         return
-    created = table.types[subject.change.type].created if subject.change.type in table.types else None
-    if created and subject.is_new and subject.stays:
-        shown = {key: value for key, value in subject.after.items() if key in ("bucket", "repository")}
-        yield subject.flag(
-            created.concern, created.title, created.reason, (), ABSENT, shown or ABSENT, weight=created.weight
-        )
     yield from lifecycles(subject)
     yield from permissions(subject)
     yield from attachments(subject)

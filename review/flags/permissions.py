@@ -340,7 +340,7 @@ def _denials(
     for statement in denials_removed(old, new):
         path = (*where, "Statement", statement.label)
         kept = next((other for other in new if other.label == statement.label), None)
-        yield subject.flag(
+        flag = subject.flag(
             Concern.PERMISSION,
             "Deny removed",
             "A statement that denied something is gone or denies less.",
@@ -348,3 +348,4 @@ def _denials(
             statement.source,
             kept.source if kept else ABSENT,
         )
+        yield replace(flag, principal="" if statement.principals else named(subject))

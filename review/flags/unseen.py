@@ -57,8 +57,13 @@ def undone(stack: str, plan: Plan) -> Iterator[Flag]:
         for found in differences(drift.before, drift.after):
             key = found.path[0]
             now = change.after.get(key, ABSENT) if isinstance(change.after, dict) else ABSENT
-            if now == drift.before.get(key, ABSENT):
+            is_undone = now == drift.before.get(key, ABSENT)
+            # A number, such as that of tasks, may be set to a third one.
+            was = drift.after.get(key)
+            is_other = isinstance(now, int | float) and isinstance(was, int | float) and now != was
+            if is_undone or is_other:
                 title = "Undoes a change made outside of Terraform"
                 reason = "Someone may rely on that change, or made it in an emergency."
                 place = (Concern.RUNTIME, stack, drift.address, title, reason)
-                yield Flag(*place, found.path, found.after, found.before, weight=56)
+                after = found.before if is_undone else now
+                yield Flag(*place, found.path, found.after, after, weight=56)

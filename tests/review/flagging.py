@@ -92,6 +92,7 @@ BROAD = frozenset(
         "Request handling changed",
         "Resource deleted",
         "Route changed",
+        "Rule added",
         "Rule changed",
         "Settings changed",
         "Shared",

@@ -1,10 +1,12 @@
 """What is turned on is not told as turned off, and what moves between blocks is told at all."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from tests.review.flagging import change, flags_of, plan
+from review.model import ABSENT, UNKNOWN, Holder
+from tests.review.flagging import allow, change, flags_of, plan, policy
 
 BUCKET = {"bucket": "b"}
 DLQ = '{"deadLetterTargetArn": "arn:aws:sqs:eu-central-1:111122223333:dlq", "maxReceiveCount": 5}'
@@ -252,3 +254,78 @@ def test_a_date_and_a_number_of_versions_make_objects_expire_too(
         {**BUCKET, "rule": [{**RULE, **after}]},
     )
     assert ("Objects expire sooner" in found) is is_sooner
+
+
+@pytest.mark.parametrize(
+    ("type", "after", "titles"),
+    [
+        (
+            "aws_appautoscaling_scheduled_action",
+            {"scalable_target_action": [{"max_capacity": 0}]},
+            ["Scaled to zero on schedule"],
+        ),
+        ("aws_autoscaling_schedule", {"desired_capacity": 0}, ["Scaled to zero on schedule"]),
+        ("aws_ecr_lifecycle_policy", {"repository": "web"}, ["Images expire"]),
+        ("aws_eip", {"instance": "i-1"}, ["Made public"]),
+        ("aws_lb_listener", {"load_balancer_arn": "arn:1"}, ["Listener added"]),
+        ("aws_lb_listener_rule", {"listener_arn": "arn:1"}, ["Routing changed"]),
+        ("aws_network_acl_rule", {"network_acl_id": "acl-1", "rule_action": "deny"}, ["Rule added"]),
+        ("aws_route", {"route_table_id": "rtb-1"}, ["Route changed"]),
+        ("aws_route53_record", {"name": "www", "allow_overwrite": True}, ["Name points elsewhere"]),
+        (
+            "aws_route_table_association",
+            {"subnet_id": "subnet-1", "route_table_id": "rtb-1"},
+            ["Route changed"],
+        ),
+        ("aws_s3_bucket_notification", {"bucket": "b"}, ["Delivery changed"]),
+        ("aws_sns_topic_subscription", {"topic_arn": "arn:1"}, ["Subscriber added"]),
+    ],
+)
+def test_a_new_resource_that_changes_what_is_there_is_not_safe(
+    type: str, after: dict[str, Any], titles: list[str]
+) -> None:
+    assert [each.title for each in flags_of("dev", plan([change(type, ABSENT, after)]))] == titles
+
+
+def test_a_new_resource_that_belongs_to_a_new_one_raises_nothing() -> None:
+    bucket = change("aws_s3_bucket", ABSENT, {"bucket": "b"})
+    notification = change("aws_s3_bucket_notification", ABSENT, {"bucket": "b"})
+    rule = change("aws_lb_listener_rule", ABSENT, {"listener_arn": UNKNOWN, "priority": 1})
+    assert flags_of("dev", plan([bucket, notification, rule])) == ()
+
+
+@pytest.mark.parametrize(
+    ("operator", "key", "narrow", "wide"),
+    [
+        ("IpAddress", "aws:SourceIp", "10.0.0.0/24", "10.0.0.0/8"),
+        ("NumericLessThan", "aws:MultiFactorAuthAge", "300", "3600"),
+        ("NumericGreaterThanEquals", "s3:TlsVersion", "1.3", "1.2"),
+        ("DateLessThan", "aws:CurrentTime", "2026-01-01T00:00:00Z", "2027-01-01T00:00:00Z"),
+    ],
+)
+def test_bounds_of_a_condition_are_compared(operator: str, key: str, narrow: str, wide: str) -> None:
+    def allows(value: str) -> dict[str, Any]:
+        return {"policy": policy(allow("s3:GetObject", Condition={operator: {key: [value]}})), "role": "web"}
+
+    assert told("aws_iam_role_policy", allows(wide), allows(narrow)) == ["Condition tightened"]
+    assert told("aws_iam_role_policy", allows(narrow), allows(wide)) == ["Condition loosened"]
+
+
+def test_a_deny_that_goes_says_whose() -> None:
+    deny = {"Effect": "Deny", "Action": "s3:*", "Resource": "*"}
+    former: Any
+    now: Any
+    former, now = ({"policy": policy(allow("s3:*"), *more)} for more in ([deny], []))
+    role = replace(change("aws_iam_role_policy", former, now), holders=(Holder("role web", is_new=False),))
+    (flag,) = flags_of("dev", plan([role]))
+    assert (flag.title, flag.principal) == ("Deny removed", "role web")
+
+
+def test_drift_that_the_apply_sets_to_a_third_value_is_told() -> None:
+    sides: list[Any] = [{"desired_count": count} for count in (4, 6, 2)]
+    drift = change("aws_ecs_service", sides[0], sides[1])
+    acting = plan([change("aws_ecs_service", sides[1], sides[2])])
+    found = flags_of("dev", replace(acting, drift=(drift,)))
+    assert ("Undoes a change made outside of Terraform", 6, 2) in [
+        (each.title, each.before, each.after) for each in found
+    ]

@@ -98,6 +98,7 @@ ACRONYMS: Final = frozenset(
         "nat",
         "oidc",
         "rds",
+        "rest",
         "s3",
         "sfn",
         "sns",
@@ -114,7 +115,8 @@ def noun_of(type: str, table: Table) -> str:
     """Returns a type in words, `NAT gateway` for `aws_nat_gateway`; only of types that the table knows."""
     if type not in table.types:
         return "Resource"
-    words = [word.upper() if word in ACRONYMS else word for word in type.removeprefix("aws_").split("_")]
+    name = type.removeprefix("aws_").replace("apigatewayv2", "api_gateway")
+    words = [word.upper() if word in ACRONYMS else word for word in name.split("_")]
     text = " ".join(words)
     return text[0].upper() + text[1:]
 

@@ -203,7 +203,7 @@ def _with_why(reason: str, subject: Subject) -> str:
 def _ease(subject: Subject) -> str:
     """Says what the resource's own settings mean for its deletion."""
     if any(subject.before.get(key) is True for key in PROTECTING):
-        return " Its deletion protection is on, so AWS will refuse."
+        return " Its deletion protection is on, so the deletion is refused."
     if subject.before.get("skip_final_snapshot") is True:
         return " No final snapshot is taken."
     if any(subject.before.get(key) is True for key in ("force_destroy", "force_delete")):

@@ -61,7 +61,8 @@ def documents_in(raw: bytes) -> tuple[list[JsonDocument], tuple[str, ...]]:
     try:
         text = raw.decode(_encoding(raw))
     except UnicodeDecodeError as error:
-        return [JsonDocument(None, problem=f"is not UTF-8 text: byte {error.start + 1} is wrong")], ()
+        encoding = "UTF-16" if error.encoding.startswith("utf-16") else "UTF-8"
+        return [JsonDocument(None, problem=f"is not {encoding} text: byte {error.start + 1} is wrong")], ()
     documents = list(_documents(text))
     # Beside plans, other objects are noise, such as the lines of a log; without any, one speaks for all.
     plans = [each for each in documents if each.content is None or is_versioned(each.content)]

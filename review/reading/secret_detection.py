@@ -83,6 +83,7 @@ def is_secret_name(name: str) -> bool:
         or (word in {"key", "keys"} and BEFORE_KEY.fullmatch(before))
         or (word in {"string", "strings", "str"} and before in {"connection", "conn"})
         or (word == "seed" and before in BEFORE_SEED)
+        or (word == "verify" and before == "origin")
         for before, word in zip(["", *words], words, strict=False)
     )
 

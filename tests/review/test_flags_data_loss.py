@@ -87,7 +87,7 @@ def test_other_actions_lose_no_data() -> None:
 @pytest.mark.parametrize(
     ("setting", "words"),
     [
-        ({"deletion_protection": True, "skip_final_snapshot": True}, "AWS will refuse"),
+        ({"deletion_protection": True, "skip_final_snapshot": True}, "deletion is refused"),
         ({"skip_final_snapshot": True}, "No final snapshot"),
         ({"force_destroy": True}, "even if it is not empty"),
         ({"force_delete": True}, "even if it is not empty"),

@@ -12,7 +12,7 @@ GUARDIANS = {
 }
 ROWS = [
     (name, path, place)
-    for name, kind in (*TABLE.types.items(), *(("aws_something", each) for each in TABLE.every))
+    for name, kind in (*TABLE.types.items(), *((f"{each.prefix}something", each) for each in TABLE.every))
     for path, cases in kind.rows.items()
     for place, case in enumerate(cases)
     if case.meaning and case.condition != "unknown"

@@ -172,6 +172,12 @@ def test_a_log_that_is_cut_off_is_noise_beside_a_plan(tmp_path: Path, log: str) 
     assert stack.notes
 
 
+def test_half_a_character_of_utf_16_is_not_called_utf_8(tmp_path: Path) -> None:
+    (tmp_path / "dev-service.json").write_bytes(b"\xff\xfe" + TEXT.encode("utf-16-le")[:-1])
+    (stack,) = read_stacks([tmp_path])
+    assert "is not UTF-16 text" in (stack.problem or "")
+
+
 def test_a_truncated_plan_is_told_and_the_other_files_are_read(tmp_path: Path) -> None:
     (tmp_path / "prod-service.json").write_text(TEXT[:-9])
     (tmp_path / "dev-service.json").write_text(TEXT)

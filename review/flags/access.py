@@ -12,6 +12,7 @@ from review.flags.subject import Subject
 from review.model import ABSENT, Concern, Flag, Holder
 
 LEVELS: Final[Mapping[Level, tuple[str, int, int]]] = {
+    Level.LATER: ("not known yet", 58, 42),
     Level.PERMISSIONS: ("permissions", 58, 34),
     Level.NOT_KNOWN: ("no action that AWS lists", 52, 40),
     Level.WRITE: ("write", 46, 24),

@@ -12,6 +12,7 @@ from enum import IntEnum
 from functools import cache, lru_cache
 from typing import Any, Final
 
+from review.comparing.policies import LATER
 from review.comparing.policy_changes import matches
 from review.table import TABLES
 
@@ -94,6 +95,8 @@ class Level(IntEnum):
     NOT_KNOWN = 4
     """AWS's list has no such action, so nobody here can tell."""
     PERMISSIONS = 5
+    LATER = 6
+    """The apply names the action, so it may be any."""
 
 
 @lru_cache(maxsize=1)
@@ -128,6 +131,8 @@ def _matching(pattern: str) -> frozenset[tuple[Level, bool]]:
 
 def level_of(action: str) -> Level:
     """Returns the highest level among the actions that a pattern includes."""
+    if action == LATER:
+        return Level.LATER
     return max((level for level, _ in _matching(action)), default=Level.NOT_KNOWN)
 
 

@@ -126,7 +126,13 @@ def boundary(subject: Subject) -> Iterator[Flag]:
     if not subject.stays:
         return
     before, after = subject.before.get(BOUNDARY, ABSENT), subject.after.get(BOUNDARY, ABSENT)
-    if is_nothing(before) or before == after:
+    if before == after or (is_nothing(before) and (subject.is_new or is_nothing(after))):
+        return
+    if is_nothing(before):
+        reason = "What the boundary does not allow is no longer allowed."
+        yield subject.flag(
+            Concern.RUNTIME, "Permissions boundary set", reason, (BOUNDARY,), ABSENT, after, weight=50
+        )
         return
     if hidden(after):
         yield subject.unknown("Permissions boundary not known", (BOUNDARY,), before, after)

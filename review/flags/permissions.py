@@ -301,6 +301,9 @@ def _inline(before: Tree, after: Tree) -> Iterator[tuple[Where, Tree, Tree]]:
         yield ("inline_policy",), before, after
         return
     old = {str(block.get("name")): block.get("policy", ABSENT) for block in blocks(before)}
+    kept = {str(block.get("name")) for block in blocks(after)}
+    for gone in sorted(old.keys() - kept):
+        yield ("inline_policy", gone), old[gone], ABSENT
     for place, block in enumerate(blocks(after)):
         name = block.get("name")
         label = name if isinstance(name, str) and name else str(place)

@@ -81,6 +81,11 @@ def _firewall(subject: Subject) -> Iterator[Flag]:
         path = ("default_action",)
         former, now = subject.before.get(path[0], ABSENT), subject.after.get(path[0], ABSENT)
         yield subject.flag(Concern.PROTECTION, "Firewall weakened", reason, path, former, now)
+    if not _blocks_first(subject.before) and _blocks_first(subject.after):
+        reason = "What no rule of the firewall names is now blocked."
+        path = ("default_action",)
+        former, now = subject.before.get(path[0], ABSENT), subject.after.get(path[0], ABSENT)
+        yield subject.flag(Concern.RUNTIME, "Blocked by the firewall", reason, path, former, now, weight=64)
     kept = {
         rule.get("name") for rule in blocks(subject.after.get("rule")) if isinstance(rule.get("name"), str)
     }

@@ -57,10 +57,11 @@ def _host(subject: Subject) -> Iterator[Flag]:
             yield subject.flag(Concern.RUNTIME, "Shared with the host", reason, (key,), before, after)
     paths = _host_paths(subject.before)
     for name, path in sorted(_host_paths(subject.after).items()):
-        if name not in paths and not is_nothing(path):
+        if paths.get(name) != path:
             reason = "A container can now read files of the host."
             where = ("volume", name, "host_path")
-            yield subject.flag(Concern.RUNTIME, "Shared with the host", reason, where, ABSENT, path)
+            former = paths.get(name, ABSENT)
+            yield subject.flag(Concern.RUNTIME, "Shared with the host", reason, where, former, path)
 
 
 def _host_paths(resource: Block) -> dict[str, Tree]:

@@ -329,3 +329,33 @@ def test_drift_that_the_apply_sets_to_a_third_value_is_told() -> None:
     assert ("Undoes a change made outside of Terraform", 6, 2) in [
         (each.title, each.before, each.after) for each in found
     ]
+
+
+def test_an_inline_policy_that_goes_takes_its_deny_and_its_permissions() -> None:
+    deny = {"name": "deny", "policy": policy({"Effect": "Deny", "Action": "iam:*", "Resource": "*"})}
+    read = {"name": "read", "policy": policy(allow("s3:GetObject"))}
+    found = told("aws_iam_role", {"inline_policy": [deny, read]}, {"inline_policy": []})
+    assert found == ["Deny removed", "No longer allowed"]
+
+
+def test_a_boundary_that_is_set_takes_permissions_from_a_role_that_is_there() -> None:
+    bounded = {"permissions_boundary": "arn:aws:iam::aws:policy/ReadOnlyAccess"}
+    assert told("aws_iam_role", {"permissions_boundary": None}, bounded) == ["Permissions boundary set"]
+    assert flags_of("dev", plan([change("aws_iam_role", ABSENT, {**bounded})])) == ()
+
+
+def test_another_path_of_the_host_is_told() -> None:
+    sides: list[Any] = [{"volume": [{"name": "v", "host_path": path}]} for path in ("/data", "/")]
+    assert told("aws_ecs_task_definition", *sides) == ["Shared with the host"]
+
+
+def test_a_firewall_that_blocks_by_default_is_told() -> None:
+    before, after = {"default_action": [{"allow": [{}]}]}, {"default_action": [{"block": [{}]}]}
+    assert told("aws_wafv2_web_acl", before, after) == ["Blocked by the firewall"]
+
+
+def test_an_action_that_the_apply_names_is_not_called_unlisted() -> None:
+    statement: Any = {"Effect": "Allow", "Action": [UNKNOWN], "Resource": "*"}
+    later: Any = {"policy": policy(statement), "role": "web"}
+    found = flags_of("dev", plan([change("aws_iam_role_policy", {"policy": policy()}, later)]))
+    assert "not known yet: (known after apply) on *" in [each.after for each in found]

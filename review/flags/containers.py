@@ -19,6 +19,17 @@ LOWERED = {
 
 def container(subject: Subject, where: Where, before: Block | None, after: Block) -> Iterator[Flag]:
     """Flags changes of a container; `before` is None for a new one."""
+    found = list(_judged(subject, where, before, after))
+    yield from found
+    if before is not None:
+        told = {flag.path[len(where)] for flag in found}
+        if "environment" in told:
+            told.add("secrets")  # what moves from one to the other is told once
+        yield from _others(subject, where, before, after, told)
+
+
+def _judged(subject: Subject, where: Where, before: Block | None, after: Block) -> Iterator[Flag]:
+    """Flags what has rules of its own."""
     yield from _secrets(subject, where, before or {}, after)
     yield from _rights(subject, where, before, after)
     if before is None:
@@ -34,7 +45,6 @@ def container(subject: Subject, where: Where, before: Block | None, after: Block
     yield from _log(subject, where, before, after)
     yield from _ports(subject, where, before, after)
     yield from _variables(subject, where, before, after)
-    yield from _others(subject, where, before, after)
 
 
 def _image(subject: Subject, where: Where, before: Block, after: Block) -> Iterator[Flag]:
@@ -204,10 +214,11 @@ def _health(subject: Subject, where: Where, before: Block, after: Block) -> Iter
 
 def _log(subject: Subject, where: Where, before: Block, after: Block) -> Iterator[Flag]:
     old, new = before.get("logConfiguration", ABSENT), after.get("logConfiguration", ABSENT)
-    if not is_nothing(old) and is_nothing(new):
+    is_off = isinstance(new, dict) and new.get("logDriver") == "none"
+    if not is_nothing(old) and (is_nothing(new) or (is_off and old != new)):
         reason = "What the container writes is no longer kept."
         path = (*where, "logConfiguration")
-        yield subject.flag(Concern.PROTECTION, "Logging off", reason, path, old, ABSENT)
+        yield subject.flag(Concern.PROTECTION, "Logging off", reason, path, old, new)
 
 
 def _ports(subject: Subject, where: Where, before: Block, after: Block) -> Iterator[Flag]:
@@ -250,35 +261,10 @@ def _variables(subject: Subject, where: Where, before: Block, after: Block) -> I
     yield subject.flag(Concern.RUNTIME, "Variables changed", reason, path, *values, weight=42)
 
 
-JUDGED = frozenset(
-    (
-        *LOWERED,
-        "command",
-        "dockerSecurityOptions",
-        "entryPoint",
-        "environment",
-        "essential",
-        "healthCheck",
-        "image",
-        "linuxParameters",
-        "name",
-        "portMappings",
-        "privileged",
-        "readonlyRootFilesystem",
-        "secrets",
-        "user",
-    )
-)
-"""Keys of a container that have rules of their own."""
-
-
-def _others(subject: Subject, where: Where, before: Block, after: Block) -> Iterator[Flag]:
-    """Flags every other key of a container that changes."""
-    keys = before.keys() | after.keys()
-    for key in sorted(keys - JUDGED):
+def _others(subject: Subject, where: Where, before: Block, after: Block, told: set[str]) -> Iterator[Flag]:
+    """Flags every other key of a container that changes; `told` has those that flags tell already."""
+    for key in sorted((before.keys() | after.keys()) - told):
         old, new = before.get(key, ABSENT), after.get(key, ABSENT)
-        if key == "logConfiguration" and is_nothing(new):
-            continue
         found = differences({key: old}, {key: new})
         if not found or (is_nothing(old) and is_nothing(new)):
             continue

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from review.flags.attributes import number
 from review.flags.subject import Subject, blocks, hidden
-from review.model import ABSENT, Concern, Flag, Tree, is_nothing
+from review.model import ABSENT, UNKNOWN, Concern, Flag, Tree, is_nothing
 
 DENYING = frozenset({"aws_network_acl", "aws_default_network_acl", "aws_network_acl_rule"})
 
@@ -61,10 +61,14 @@ def _denials(resource: dict[str, Tree]) -> list[Tree]:
 
 def _insights(subject: Subject) -> Iterator[Flag]:
     before, after = _insight(subject.before), _insight(subject.after)
-    if isinstance(before, str) and before != "disabled" and (after == "disabled" or after is ABSENT):
-        reason = "What the containers use is no longer measured."
+    if after is not UNKNOWN and MEASURES.get(str(after), 0) < MEASURES.get(str(before), 0):
+        reason = "What the containers use is no longer measured, or not as finely."
         path = ("setting", "containerInsights")
         yield subject.flag(Concern.PROTECTION, "Metrics off", reason, path, before, after)
+
+
+MEASURES = {"enabled": 1, "enhanced": 2}
+"""How much Container Insights measures; without it, nothing."""
 
 
 def _insight(resource: dict[str, Tree]) -> Tree:

@@ -224,7 +224,7 @@ def _replaced(subject: Subject, deletion: Deletion) -> Flag:
             reason = f"An empty one takes its place; the one with {deletion.text} stays, no longer managed."
     elif deletion.kind == "holds":
         title, weight = "Data replaced", deletion.weight - 1
-        reason = f"{order}: the new one starts without {deletion.text}."
+        reason = f"{order}: the new one starts without {deletion.text}.{_ease(subject)}"
     elif not first and deletion.kind == "stops" and deletion.text:
         title, weight = "Interrupted by a replacement", deletion.weight - 8
         reason = f"{order}. Until then: {deletion.text[0].lower()}{deletion.text[1:]}"
@@ -244,7 +244,8 @@ def _forcing(subject: Subject, deletion: Deletion) -> tuple[tuple[str, ...], Tre
         first = subject.change.replace_paths[0]
         return tuple(str(key) for key in first), at(subject.before, first), at(subject.after, first)
     path, before, after = _shown(subject, deletion)
-    return path, before, subject.after.get(path[0], ABSENT) if path else after
+    now = subject.after.get(path[0], ABSENT) if path else after
+    return path, before, ABSENT if now == before else now
 
 
 def _forgotten(subject: Subject, deletion: Deletion) -> Flag:

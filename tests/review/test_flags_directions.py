@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from review.model import ABSENT, UNKNOWN, Holder
+from review.model import ABSENT, UNKNOWN, Action, Document, Holder
 from tests.review.flagging import allow, change, flags_of, plan, policy
 
 BUCKET = {"bucket": "b"}
@@ -350,8 +350,8 @@ def test_another_path_of_the_host_is_told() -> None:
 
 
 def test_a_firewall_that_blocks_by_default_is_told() -> None:
-    before, after = {"default_action": [{"allow": [{}]}]}, {"default_action": [{"block": [{}]}]}
-    assert told("aws_wafv2_web_acl", before, after) == ["Blocked by the firewall"]
+    sides: list[Any] = [{"default_action": [{action: [{}]}]} for action in ("allow", "block")]
+    assert told("aws_wafv2_web_acl", *sides) == ["Blocked by the firewall"]
 
 
 def test_an_action_that_the_apply_names_is_not_called_unlisted() -> None:
@@ -359,3 +359,63 @@ def test_an_action_that_the_apply_names_is_not_called_unlisted() -> None:
     later: Any = {"policy": policy(statement), "role": "web"}
     found = flags_of("dev", plan([change("aws_iam_role_policy", {"policy": policy()}, later)]))
     assert "not known yet: (known after apply) on *" in [each.after for each in found]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "titles"),
+    [
+        ({"memory": 1024}, {}, ["Container settings changed"]),
+        (
+            {"linuxParameters": {"initProcessEnabled": True}},
+            {"linuxParameters": {}},
+            ["Container settings changed"],
+        ),
+        (
+            {"healthCheck": {"command": ["x"], "retries": 3}},
+            {"healthCheck": {"command": ["x"], "retries": 1}},
+            ["Container settings changed"],
+        ),
+        (
+            {"logConfiguration": {"logDriver": "awslogs"}},
+            {"logConfiguration": {"logDriver": "none"}},
+            ["Logging off"],
+        ),
+        (
+            {"portMappings": [{"containerPort": 80, "name": "a"}]},
+            {"portMappings": [{"containerPort": 80, "name": "b"}]},
+            ["Container settings changed"],
+        ),
+        ({"image": "a:1"}, {"image": "a:2"}, ["Image changed"]),
+    ],
+)
+def test_no_change_of_a_container_is_silent(
+    before: dict[str, Any], after: dict[str, Any], titles: list[str]
+) -> None:
+    sides: list[Any] = [
+        {"container_definitions": Document([{"name": "web", **side}])} for side in (before, after)
+    ]
+    assert told("aws_ecs_task_definition", *sides) == titles
+
+
+def test_a_grant_of_more_to_the_same_account_is_told() -> None:
+    def acl(permission: str) -> dict[str, Any]:
+        grant = {"permission": permission, "grantee": [{"id": "b" * 64}]}
+        return {"access_control_policy": [{"owner": [{"id": "a" * 64}], "grant": [grant]}]}
+
+    assert told("aws_s3_bucket_acl", acl("READ"), acl("FULL_CONTROL")) == ["Access changed"]
+
+
+def test_coarser_metrics_are_told() -> None:
+    sides: list[Any] = [
+        {"setting": [{"name": "containerInsights", "value": value}]} for value in ("enhanced", "enabled")
+    ]
+    assert told("aws_ecs_cluster", *sides) == ["Metrics off"]
+
+
+def test_a_replacement_that_is_refused_says_so() -> None:
+    sides: list[Any] = [
+        {"identifier": "x", "deletion_protection": True, "storage_encrypted": each} for each in (False, True)
+    ]
+    found = flags_of("dev", plan([change("aws_db_instance", *sides, action=Action.REPLACE)]))
+    assert found[0].reason.endswith("Its deletion protection is on, so the deletion is refused.")
+    assert (found[0].before, found[0].after) == ("x", ABSENT)

@@ -15,6 +15,12 @@ Where = tuple[str, ...]
 
 CONTAINERS = (list, dict, Document)
 
+SETS = frozenset({"egress", "ingress", "route"})
+"""Lists of blocks without an order, which a change of one may move to another place.
+
+Source: schemas of the AWS provider's security groups, network ACLs and route tables.
+"""
+
 STATES = ("off", "on", "unset", "zero", "=", "not")
 """Conditions that look at the new value alone; a value that was so before raises nothing."""
 
@@ -77,6 +83,8 @@ def changed_paths(before: Block, after: Block, *, without: frozenset[str] = froz
         old, new = before.get(key, ABSENT), after.get(key, ABSENT)
         if old is new or old == new:
             continue
+        if key in SETS and isinstance(old, list) and isinstance(new, list):
+            old, new = _without_equal(old, new), _without_equal(new, old)
         if isinstance(old, CONTAINERS) or isinstance(new, CONTAINERS):
             yield from dict.fromkeys(_changed((key,), [old], [new]))
         elif not (is_nothing(old) and is_nothing(new)):
@@ -100,6 +108,12 @@ def _changed(path: Where, olds: Sequence[Tree], news: Sequence[Tree]) -> Iterato
     bare = not keys and len(old_blocks) != len(new_blocks)
     if bare or not _same(old_values, new_values):
         yield path
+
+
+def _without_equal(blocks: list[Tree], others: list[Tree]) -> list[Tree]:
+    """Returns the items of a set that another one does not have."""
+    known = set(map(_set, others))
+    return [each for each in blocks if _set(each) not in known]
 
 
 def _is_dealt(old_blocks: list[Block], new_blocks: list[Block], old: list[Tree], new: list[Tree]) -> bool:

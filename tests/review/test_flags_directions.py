@@ -419,3 +419,15 @@ def test_a_replacement_that_is_refused_says_so() -> None:
     found = flags_of("dev", plan([change("aws_db_instance", *sides, action=Action.REPLACE)]))
     assert found[0].reason.endswith("Its deletion protection is on, so the deletion is refused.")
     assert (found[0].before, found[0].after) == ("x", ABSENT)
+
+
+def test_a_rule_with_another_description_is_harmless_wherever_it_stands() -> None:
+    def rule(port: int, text: str) -> dict[str, Any]:
+        return {"from_port": port, "to_port": port, "cidr_blocks": ["10.0.0.0/8"], "description": text}
+
+    before = {"ingress": [rule(80, "z"), rule(443, "b"), rule(22, "c")]}
+    after = {"ingress": [rule(443, "b"), rule(22, "c"), rule(80, "a")]}
+    assert told("aws_security_group", before, after) == []
+    assert (
+        told("aws_security_group", before, {"ingress": [rule(22, "c"), rule(443, "b"), rule(81, "a")]}) != []
+    )

@@ -32,6 +32,7 @@ DATA: Final = (
     "ec2:getpassworddata",
     "es:eshttpget",
     "kinesis:getrecords",
+    "kms:decrypt",
     "lambda:getfunction",
     "logs:filterlogevents",
     "logs:getlogevents",
@@ -169,7 +170,10 @@ def reads_data(action: str) -> bool:
 
 def writes(action: str) -> bool:
     """Returns whether a pattern includes an action that changes resources it could name."""
-    return any(level >= Level.TAGGING and is_limited for level, is_limited in _matching(action))
+    # AWS counts kms:Decrypt as writing, but who has it reads.
+    return action not in DATA and any(
+        level >= Level.TAGGING and is_limited for level, is_limited in _matching(action)
+    )
 
 
 @lru_cache(maxsize=4096)

@@ -13,7 +13,7 @@ from review.comparing.policies import (
     sentence_of,
     statements_of,
 )
-from review.comparing.policy_changes import Grant, denials_removed, newly_allowed, work
+from review.comparing.policy_changes import Grant, denials_removed, matches, newly_allowed, work
 from review.flags.access import LOST, gained, lost, named
 from review.flags.grants import granted, tightened
 from review.flags.identities import identities
@@ -95,6 +95,8 @@ STANDARD: Final = frozenset(
 
 _ROOT: Final = re.compile(r"AWS:arn:aws[a-z-]*:iam::(\d{12}):root")
 
+KEYS: Final = ("aws_kms_key", "aws_kms_key_policy")
+
 KNOWN_IN_PART: Final = "Policy known in part"
 
 LARGEST: Final = 500_000
@@ -144,6 +146,9 @@ def policy_flags(subject: Subject, where: Where, before: Tree, after: Tree) -> I
         reason = "The policy is too large to be judged here, so nothing can be ruled out."
         yield subject.flag(Concern.UNKNOWN, "Too large to judge", reason, where)
         return
+    if subject.change.type in KEYS and _is_managed(old) and new and not _is_managed(new):
+        reason = "Nobody may change the key's policy any more; only AWS Support can help."
+        yield subject.flag(Concern.PROTECTION, "Key locked", reason, where, weight=88)
     yield from _denials(subject, where, old, new)
     is_new = subject.is_new and not (_is_policy_itself(subject) and is_about_what_stays(subject))
     more = newly_allowed(old, new)
@@ -157,6 +162,17 @@ def policy_flags(subject: Subject, where: Where, before: Tree, after: Tree) -> I
         told = {each.statement.label for each in more}
         narrowed = [each for each in less if each.only_loosened and each.statement.label not in told]
         yield from (tightened(subject, where, each, new) for each in narrowed)
+
+
+def _is_managed(statements: Sequence[Statement]) -> bool:
+    """Returns whether somebody may change the policy of a key.
+
+    Source: KMS Developer Guide, "Key policies in AWS KMS".
+    """
+    return any(
+        each.allow and any(matches(action, "kms:putkeypolicy") for action in each.actions)
+        for each in statements
+    )
 
 
 def _former_holder(subject: Subject) -> Holder | None:
@@ -236,7 +252,7 @@ def _is_default_key_policy(subject: Subject, statement: Statement) -> bool:
     """
     names = [_ROOT.fullmatch(principal) for principal in statement.principals]
     return (
-        subject.change.type in ("aws_kms_key", "aws_kms_key_policy")
+        subject.change.type in KEYS
         and len(names) == 1
         and names[0] is not None
         and statement.actions == {"kms:*"}

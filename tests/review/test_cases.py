@@ -69,7 +69,7 @@ EXPECTED: dict[str, tuple[Verdict, list[str]]] = {
         REVIEW,
         [
             "Every action allowed",
-            "Every resource can be changed",
+            "All data can be read",
             "Access for another account",
             "More is allowed",
             "Policy not known",

@@ -431,3 +431,19 @@ def test_a_rule_with_another_description_is_harmless_wherever_it_stands() -> Non
     assert (
         told("aws_security_group", before, {"ingress": [rule(22, "c"), rule(443, "b"), rule(81, "a")]}) != []
     )
+
+
+def test_a_key_that_nobody_can_manage_any_more_is_told() -> None:
+    root = {"Principal": {"AWS": "arn:aws:iam::111111111111:root"}}
+    every = policy(allow("kms:*", "*", **root))
+    found = told("aws_kms_key", {"policy": every}, {"policy": policy(allow("kms:Decrypt", "*", **root))})
+    assert found[0] == "Key locked"
+    manager = policy(allow(["kms:Decrypt", "kms:PutKeyPolicy"], "*", **root))
+    assert "Key locked" not in told("aws_kms_key", {"policy": every}, {"policy": manager})
+
+
+def test_to_decrypt_with_every_key_is_to_read() -> None:
+    sides: list[Any] = [
+        {"policy": policy(*more), "role": "web"} for more in ([], [allow("kms:Decrypt", "*")])
+    ]
+    assert told("aws_iam_role_policy", *sides) == ["All data can be read"]

@@ -193,8 +193,12 @@ def _about(item: Item, of: Of) -> Iterator[str]:
 
 def _users(change: ResourceChange) -> str:
     """Says what stays and uses a destroyed resource, and what the plan does to it."""
-    told = [f"{address_code(user.address)} ({USERS[user.action]})" for user in change.users]
-    return f"used by {counted(len(told), 'resource')}: {folded(told, ', ', _USERS)}"
+    states = {USERS[user.action] for user in change.users}
+    told = [address_code(user.address) for user in change.users]
+    if len(states) > 1:
+        told = [f"{each} ({USERS[user.action]})" for each, user in zip(told, change.users, strict=True)]
+    alike = f" ({states.pop()})" if len(states) == 1 else ""
+    return f"used by {counted(len(told), 'resource')}{alike}: {folded(told, ', ', _USERS)}"
 
 
 def _order(change: ResourceChange) -> str:

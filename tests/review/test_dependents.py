@@ -187,3 +187,8 @@ def test_the_comment_names_the_users_of_what_is_replaced_and_folds_many() -> Non
     assert "used by 26 resources: `aws_a.x0` (updated), `aws_a.x1` (not changed)" in markdown
     assert "<summary>23 more</summary>" in markdown
     assert "`aws_a.x19` (not changed) and 6 more</details>" in markdown
+
+
+def test_what_all_users_have_in_common_is_said_once() -> None:
+    gone = change("aws_kms_key.k", Action.DELETE, users=(User("aws_a.x", None), User("aws_a.y", None)))
+    assert "used by 2 resources (not changed): `aws_a.x`, `aws_a.y`\n" in render(review(stack(gone)))

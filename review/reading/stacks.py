@@ -19,6 +19,11 @@ KINDS: Final = ("network", "data", "service")
 PLANNING_FAILED: Final = "planning failed"
 NOT_PLANNED: Final = "there is no plan: the stack was expected, but has no file"
 COLOUR: Final = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+WORKSPACE: Final = re.compile(
+    r"/(?:home/runner/work|__w|builds)/[^/\s]+/[^/\s]+/|/home/vsts/work/\d+/s/|D:\\a\\[^\\\s]+\\[^\\\s]+\\"
+)
+"""Where runners of GitHub, GitLab and Azure DevOps check out the code: of no use to who reads the errors."""
+
 NUMBER: Final = re.compile(r"#([0-9]+)\Z", re.ASCII)
 
 
@@ -96,14 +101,14 @@ def _stacks_of(file: Path) -> list[Stack]:
     errors = "" if waits else said or ""
     raw: bytes | None = None
     if file.is_dir():
-        problem = problem or f"{file} holds neither plans (*.json) nor errors (*.error)"
+        problem = problem or f"{file.name} holds neither plans (*.json) nor errors (*.error)"
     else:
         try:
             raw = file.read_bytes()
         except FileNotFoundError:
-            problem = problem or (f"{file} does not exist" if said is None else None)
+            problem = problem or (f"{file.name} does not exist" if said is None else None)
         except OSError as error:
-            problem = problem or f"{file} cannot be read: {error.strerror or error}"
+            problem = problem or f"{file.name} cannot be read: {error.strerror or error}"
     # When planning fails, a redirection leaves an empty file.
     if raw is None or (said and not raw.strip()):
         problem = problem or (None if waits else PLANNING_FAILED)
@@ -141,8 +146,8 @@ def _errors(file: Path) -> tuple[str | None, str | None]:
     except FileNotFoundError:
         return None, None
     except OSError as error:
-        return None, f"{file} cannot be read: {error.strerror or error}"
-    return redact(COLOUR.sub("", text).strip()), None
+        return None, f"{file.name} cannot be read: {error.strerror or error}"
+    return redact(WORKSPACE.sub("", COLOUR.sub("", text)).strip()), None
 
 
 def _order(stack: Stack) -> tuple[str, str, int]:

@@ -432,3 +432,17 @@ def test_a_plan_of_windows_powershell_is_read(tmp_path: Path, encoding: str) -> 
     (tmp_path / "dev-service.json").write_bytes(TEXT.encode(encoding))
     (stack,) = read_stacks([tmp_path])
     assert stack.plan is not None
+
+
+@pytest.mark.parametrize(
+    "workspace",
+    ["/home/runner/work/shop/shop/", "/__w/shop/shop/", "/builds/team/shop/", "/home/vsts/work/1/s/"],
+)
+def test_no_path_of_the_runner_is_shown(tmp_path: Path, workspace: str) -> None:
+    (tmp_path / "dev-data.error").write_text(f"Error: Unreadable module directory\n\n{workspace}modules/a")
+    (tmp_path / "dev-service.json").mkdir()
+    stacks = read_stacks([tmp_path, tmp_path / "missing.json", tmp_path / "dev-service.json"])
+    said = {stack.name: f"{stack.problem} {stack.errors}" for stack in stacks}
+    assert said["dev-data"].endswith("directory\n\nmodules/a")
+    assert said["missing"].strip() == "missing.json does not exist"
+    assert str(tmp_path) not in "".join(said.values())

@@ -135,7 +135,7 @@ def policy_flags(subject: Subject, where: Where, before: Tree, after: Tree) -> I
         if new:
             yield _not_known(subject, where, before, after)
         return
-    old = statements_of(before) or []
+    old = _renamed(subject, statements_of(before) or [])
     is_partial = any(statement.hidden for statement in new) and before != after
     if is_partial:
         yield _not_known(subject, where, before, after)
@@ -162,6 +162,25 @@ def policy_flags(subject: Subject, where: Where, before: Tree, after: Tree) -> I
         told = {each.statement.label for each in more}
         narrowed = [each for each in less if each.only_loosened and each.statement.label not in told]
         yield from (tightened(subject, where, each, new) for each in narrowed)
+
+
+def _renamed(subject: Subject, statements: list[Statement]) -> list[Statement]:
+    """Returns statements about what is replaced under another name as if they were about the new one."""
+    own = subject.before.get("arn")
+    if subject.change.action is not Action.REPLACE or not isinstance(own, str):
+        return statements
+    for key in ("name", "bucket"):
+        old, new = subject.before.get(key), subject.after.get(key)
+        if isinstance(old, str) and isinstance(new, str) and own.endswith(old):
+            pattern = re.compile(rf"{re.escape(own)}(?=/|\Z)")
+            named_anew = own.removesuffix(old) + new
+            return [
+                replace(
+                    each, resources=frozenset(pattern.sub(lambda _: named_anew, r) for r in each.resources)
+                )
+                for each in statements
+            ]
+    return statements
 
 
 def _is_managed(statements: Sequence[Statement]) -> bool:

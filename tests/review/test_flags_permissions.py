@@ -133,6 +133,23 @@ def test_a_policy_with_a_masked_part_is_unknown() -> None:
     assert titles(change(ROLE_POLICY, given_policy(READ), {"policy": secret})) == ["Policy not known"]
 
 
+@pytest.mark.parametrize(("kept", "told"), [("bucket", False), ("other", True)])
+def test_a_policy_of_what_is_replaced_under_another_name_is_about_that(kept: str, told: bool) -> None:
+    sides: list[Tree] = []
+    for name, resource in (("logs", "logs"), ("logs-new", "logs-new" if kept == "bucket" else "else")):
+        arn = f"arn:aws:s3:::{resource}"
+        deny = {
+            "Sid": "Tls",
+            "Effect": "Deny",
+            "Principal": "*",
+            "Action": "s3:*",
+            "Resource": [arn, f"{arn}/*"],
+        }
+        sides.append({"bucket": name, "arn": f"arn:aws:s3:::{name}", "policy": policy(deny)})
+    flags = titles(change("aws_s3_bucket", *sides, action=Action.REPLACE))
+    assert ("Deny removed" in flags) == told
+
+
 def test_a_deny_that_is_gone_is_flagged() -> None:
     deny = given_policy(READ, DENY)
     assert titles(change("aws_s3_bucket_policy", deny, given_policy(READ))) == ["Deny removed"]

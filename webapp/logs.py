@@ -25,9 +25,6 @@ LARGEST_BACKLOG: Final = 1_048_576
 _AT_ONCE: Final = select.PIPE_BUF
 """Bytes that a pipe takes without blocking whenever it can be written to. Source: pipe(7)."""
 
-_TOGETHER: Final = 0.01
-"""Seconds of lines that are written together: a write for each takes as long as the rest of the line."""
-
 _PAUSE: Final = 0.1
 """Seconds before a pipe that is full is tried again."""
 
@@ -43,7 +40,7 @@ current_request_id: ContextVar[str | None] = ContextVar("request_id", default=No
 class LineWriter:
     """Writes lines to a file descriptor, and never blocks the event loop that it is used in.
 
-    It writes all lines of some milliseconds together. While nobody reads them, lines wait, up to a limit;
+    It writes all lines of one turn of the loop together. While nobody reads them, lines wait, up to a limit;
     then they are lost, and a line tells how many once there is room. The descriptor stays blocking, as other
     processes may share it.
     """
@@ -70,7 +67,7 @@ class LineWriter:
             self.drain()
             return
         self._scheduled = True
-        loop.call_later(_TOGETHER, self._flush, loop)
+        loop.call_soon(self._flush, loop)
 
     def drain(self) -> None:
         """Writes what waits; gives up what is not read in time."""

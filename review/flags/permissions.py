@@ -172,15 +172,16 @@ def _renamed(subject: Subject, statements: list[Statement]) -> list[Statement]:
     for key in ("name", "bucket"):
         old, new = subject.before.get(key), subject.after.get(key)
         if isinstance(old, str) and isinstance(new, str) and own.endswith(old):
-            pattern = re.compile(rf"{re.escape(own)}(?=/|\Z)")
-            named_anew = own.removesuffix(old) + new
-            return [
-                replace(
-                    each, resources=frozenset(pattern.sub(lambda _: named_anew, r) for r in each.resources)
-                )
-                for each in statements
-            ]
+            renamed = own.removesuffix(old) + new
+            return [replace(each, resources=_moved(each.resources, own, renamed)) for each in statements]
     return statements
+
+
+def _moved(resources: frozenset[str], own: str, renamed: str) -> frozenset[str]:
+    return frozenset(
+        renamed + each.removeprefix(own) if each == own or each.startswith(f"{own}/") else each
+        for each in resources
+    )
 
 
 def _is_managed(statements: Sequence[Statement]) -> bool:

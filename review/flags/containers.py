@@ -24,7 +24,7 @@ def container(subject: Subject, where: Where, before: Block | None, after: Block
     if before is not None:
         told = {flag.path[len(where)] for flag in found}
         if "environment" in told:
-            told.add("secrets")  # what moves from one to the other is told once
+            told.add("secrets")  # a value that moves from one to the other is one point
         yield from _others(subject, where, before, after, told)
 
 

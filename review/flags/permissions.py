@@ -218,7 +218,7 @@ def loose_documents(stack: str, plan: Plan) -> Iterator[Flag]:
 def _granted(
     subject: Subject, where: Where, grants: Sequence[Grant], old: Sequence[Statement], is_new: bool
 ) -> Iterator[Flag]:
-    """Flags what is newly allowed: by the rules for what is grave, and the rest by who may do it."""
+    """Flags what is allowed now and was not: grave permissions each by its rule, all others by principal."""
     found: list[Flag] = []
     rest: list[Grant] = []
     holders = named(subject)

@@ -6,7 +6,7 @@ Source: AWS's "Amazon ECS API Reference", ContainerDefinition.
 from collections.abc import Iterator
 
 from review.flags.containers import container
-from review.flags.subject import Subject, blocks, hidden
+from review.flags.subject import TASK_DEFINITION, Subject, blocks, hidden
 from review.model import ABSENT, Block, Concern, Flag, Tree, is_nothing
 
 KEY = "container_definitions"
@@ -20,7 +20,7 @@ HOST = (
 
 def tasks(subject: Subject) -> Iterator[Flag]:
     """Flags changes of a task definition's containers."""
-    if subject.change.type != "aws_ecs_task_definition" or not subject.stays:
+    if subject.change.type != TASK_DEFINITION or not subject.stays:
         return
     before, after = subject.before.get(KEY, ABSENT), subject.after.get(KEY, ABSENT)
     yield from _host(subject)

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from review.reading.structure import object_in, objects_in, text_in
+from review.reading.structure import modules_of_values, object_in, objects_in, text_in
 
 _ARN: Final = re.compile(r"arn:aws[a-z-]*:[a-z0-9-]*:[a-z0-9-]*:(\d{12}):")
 _NUMBER: Final = re.compile(r"\d{12}")
@@ -24,12 +24,8 @@ def _of_resources(document: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _of_callers(document: Mapping[str, Any]) -> Iterator[str]:
-    values = object_in(
-        object_in(document.get("prior_state"), "prior_state").get("values"), "prior_state.values"
-    )
-    modules = [object_in(values.get("root_module"), "prior_state.values.root_module")]
-    for module in modules:
-        modules += [each for _, each in objects_in(module, "child_modules", "prior_state")]
+    prior = object_in(document.get("prior_state"), "prior_state")
+    for module in modules_of_values(prior.get("values"), "prior_state.values"):
         for place, resource in objects_in(module, "resources", "prior_state"):
             if text_in(resource, "type", place) == "aws_caller_identity":
                 number = object_in(resource.get("values"), f"{place}.values").get("account_id")

@@ -11,15 +11,21 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from review.model import Action, User, natural
+from review.reading.changes import ACTIONS
 from review.reading.references import References
-from review.reading.structure import actions_in, bare, indices_of, object_in, objects_in, text_in
+from review.reading.structure import (
+    actions_in,
+    bare,
+    indices_of,
+    modules_of_values,
+    object_in,
+    objects_in,
+    text_in,
+)
 
 STAYING: Final[Mapping[tuple[str, ...], Action | None]] = {
     ("no-op",): None,
-    ("update",): Action.UPDATE,
-    ("delete", "create"): Action.REPLACE,
-    ("create", "delete"): Action.REPLACE,
-    ("create", "forget"): Action.REPLACE,
+    **{actions: each for actions, each in ACTIONS.items() if each in {Action.UPDATE, Action.REPLACE}},
 }
 """What happens to a resource that is there before and after."""
 
@@ -106,11 +112,8 @@ def _still_named(document: Mapping[str, Any], changes: _Changes) -> Iterator[tup
 def _former(document: Mapping[str, Any]) -> dict[str, set[str]]:
     """Returns what each resource of the state was made after, by addresses without indices."""
     found: dict[str, set[str]] = {}
-    values = object_in(object_in(document.get("prior_state"), "prior_state").get("values"), "prior_state")
-    modules = [object_in(values.get("root_module"), "prior_state.root_module")]
-    while modules:
-        module = modules.pop()
-        modules += [each for _, each in objects_in(module, "child_modules", "prior_state")]
+    prior = object_in(document.get("prior_state"), "prior_state")
+    for module in modules_of_values(prior.get("values"), "prior_state"):
         for place, resource in objects_in(module, "resources", "prior_state"):
             needed = resource.get("depends_on")
             texts = (each for each in (needed if isinstance(needed, list) else ()) if isinstance(each, str))

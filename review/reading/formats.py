@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from review.reading.secret_detection import redact
-from review.reading.structure import PlanError, object_in, objects_in, text_in
+from review.reading.structure import PlanError, modules_of_values, object_in, objects_in, text_in
 
 SHOW: Final = "write the plan with `terraform plan -out=tfplan` and `terraform show -json tfplan`"
 REDACTED_PLAN: Final = f"it is incomplete, or was redacted; {SHOW}"
@@ -109,10 +109,7 @@ def _resources(document: Mapping[str, Any]) -> tuple[set[str], set[str], set[str
 
 def _addresses(values: object, place: str) -> Iterator[str]:
     """Yields the addresses of the managed resources in a values representation."""
-    modules = [object_in(object_in(values, place).get("root_module"), f"{place}.root_module")]
-    while modules:
-        module = modules.pop()
-        modules += [each for _, each in objects_in(module, "child_modules", place)]
+    for module in modules_of_values(values, place):
         resources = module.get("resources")
         for each in resources if isinstance(resources, list) else ():
             if isinstance(each, dict) and each.get("mode") != "data":

@@ -70,9 +70,7 @@ class References:
                 expression = None
         if expression is None:
             return Followed((), complete=False)
-        match = _MODULES.match(address)
-        prefix = match[0] if match else ""
-        found = set(self._followed(prefix, expression, resource.get("for_each_expression"), set()))
+        found = set(self._followed(_prefix(address), expression, resource.get("for_each_expression"), set()))
         own = indices_of(address) if _EACH in found else None
         targets = {each for target in found - {"", _EACH} for each in self.instances_of(target, own)}
         return Followed(tuple(sorted(targets)), complete="" not in found)
@@ -84,8 +82,7 @@ class References:
         """
         if address not in self._all:
             _, resource = self._resources.get(bare(address), ("", {}))
-            match = _MODULES.match(address)
-            prefix, each = match[0] if match else "", resource.get("for_each_expression")
+            prefix, each = _prefix(address), resource.get("for_each_expression")
             said = [*object_in(resource.get("expressions"), "expressions").values(), each]
             said.append(resource.get("count_expression"))
             found = (set(self._followed(prefix, expression, each, set())) for expression in said)
@@ -147,6 +144,12 @@ class References:
             yield ""
             return
         yield from self._followed(inner, output.get("expression"), None, seen)
+
+
+def _prefix(address: str) -> str:
+    """Returns the module of an address, with its indices and a dot; "" for the root."""
+    match = _MODULES.match(address)
+    return match[0] if match else ""
 
 
 def _references(expression: Any) -> Iterator[str]:

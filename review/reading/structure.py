@@ -110,6 +110,18 @@ def kind_of(value: object) -> str:
     return NAMES.get(type(value), "of another kind")
 
 
+def modules_of_values(values: object, place: str) -> Iterator[Mapping[str, Any]]:
+    """Yields each module of a values representation, such as that of `prior_state`; the root first.
+
+    Source: Terraform's documentation, "JSON Output Format", values representation.
+    """
+    modules = [object_in(object_in(values, place).get("root_module"), f"{place}.root_module")]
+    while modules:
+        module = modules.pop()
+        modules += [each for _, each in objects_in(module, "child_modules", place)]
+        yield module
+
+
 def modules_in(document: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any], Mapping[str, Any]]]:
     """Yields each module with the prefix of its addresses and the call it comes from; the root first.
 

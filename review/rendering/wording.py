@@ -48,7 +48,7 @@ NOUNS: Final = {
 }
 
 _REVISED: Final = frozenset({"aws_ecs_task_definition"})
-"""Types of which a replacement makes a new revision; of others it just loses nothing."""
+"""Types whose replacement is called a new revision."""
 
 
 def revision_nouns(types: Iterable[str]) -> tuple[str, str]:

@@ -1,4 +1,4 @@
-"""What is turned on is not told as turned off, and what moves between blocks is told at all."""
+"""Turning something on is not reported as turning it off, and moving a value between blocks is reported."""
 
 from dataclasses import replace
 from typing import Any

@@ -9,10 +9,12 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from ops.core.errors import OpsError
-from ops.terraform import fetch, providers
+from ops.terraform import fetch, providers, serving
+
+T = TypeVar("T")
 
 INTERRUPT_PATIENCE: Final = 300.0
 """Seconds for an interrupted Terraform to finish requests in flight, write its state and unlock it."""
@@ -70,7 +72,7 @@ class Terraform:
 
     def checks_lock_file(self, base: Mapping[str, str]) -> bool:
         """Whether this executable, with these variables, uses the provider in `providers.LOCK_FILE`."""
-        return self.registry == providers.HOSTS["terraform"] and not providers.overridden(base)
+        return self.registry == providers.HOSTS["terraform"] and providers.override(base) is None
 
     def environment(self, base: Mapping[str, str]) -> dict[str, str]:
         """Returns the environment of a command: `base`, and settings for providers and automation.
@@ -115,35 +117,36 @@ class Terraform:
         second one makes it stop at once.
         """
         log.parent.mkdir(parents=True, exist_ok=True)
-        command = (str(self.executable), *arguments, "-no-color")
-        # Output goes to a file, so that Terraform continues even if this process is killed. In its own
-        # session it gets an interrupt only from this process, and not from the terminal as well.
-        with log.open("wb") as output, log.open(encoding="utf-8", errors="replace") as lines:
-            process = subprocess.Popen(
-                command,
-                cwd=directory,
-                env=self.environment(environment),
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-                umask=0o077,  # plans and states hold sensitive values
-            )
-            try:
-                (directory / RUNNING).write_text(str(process.pid))
-                while _running(process):
-                    _hand_on(lines.read(), on_line)
-            except BaseException:
-                _interrupt(process)
-                raise
-            finally:
-                (directory / RUNNING).unlink(missing_ok=True)
-            _hand_on(lines.read(), on_line)
-        if process.returncode:
-            shown = f"{self.executable.name} {' '.join(arguments)}"
-            raise TerraformError(
-                shown, process.returncode, log, error_blocks(log.read_text(errors="replace"))
-            )
+
+        def attempt(provider: serving.Served) -> None:
+            # Output goes to a file, so that Terraform continues even if this process is killed. In its own
+            # session it gets an interrupt only from this process, and not from the terminal as well.
+            with log.open("wb") as output, log.open(encoding="utf-8", errors="replace") as lines:
+                process = subprocess.Popen(
+                    (str(self.executable), *arguments, "-no-color"),
+                    cwd=directory,
+                    env=self.environment(environment) | provider.variables,
+                    pass_fds=provider.descriptors,
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,
+                    umask=0o077,  # plans and states hold sensitive values
+                )
+                try:
+                    (directory / RUNNING).write_text(str(process.pid))
+                    while _running(process):
+                        _hand_on(lines.read(), on_line)
+                except BaseException:
+                    _interrupt(process)
+                    raise
+                finally:
+                    (directory / RUNNING).unlink(missing_ok=True)
+                _hand_on(lines.read(), on_line)
+            if process.returncode:
+                raise self._failed(arguments, process.returncode, log, log.read_text(errors="replace"))
+
+        self._attempt(attempt, arguments, directory, environment)
 
     def read(self, arguments: Sequence[str], *, directory: Path, environment: Mapping[str, str]) -> bytes:
         """Runs a command in a working directory and returns its output, such as a plan or a state.
@@ -151,19 +154,45 @@ class Terraform:
         The output holds sensitive values in plain text, so it goes into no log. Raises
         TerraformError for an exit status other than 0.
         """
-        done = subprocess.run(
-            (str(self.executable), *arguments, "-no-color"),
-            cwd=directory,
-            env=self.environment(environment),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            check=False,
-        )
-        if done.returncode:
-            shown = f"{self.executable.name} {' '.join(arguments)}"
-            errors = error_blocks(done.stderr.decode(errors="replace"))
-            raise TerraformError(shown, done.returncode, None, errors)
-        return done.stdout
+
+        def attempt(provider: serving.Served) -> bytes:
+            done = subprocess.run(
+                (str(self.executable), *arguments, "-no-color"),
+                cwd=directory,
+                env=self.environment(environment) | provider.variables,
+                pass_fds=provider.descriptors,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                check=False,
+            )
+            if done.returncode:
+                raise self._failed(arguments, done.returncode, None, done.stderr.decode(errors="replace"))
+            return done.stdout
+
+        return self._attempt(attempt, arguments, directory, environment)
+
+    def _attempt(
+        self,
+        attempt: Callable[[serving.Served], T],
+        arguments: Sequence[str],
+        directory: Path,
+        environment: Mapping[str, str],
+    ) -> T:
+        """Makes an attempt with the types of the provider that the configuration names, or else with all."""
+        host, shared = self.registry, self.shared
+        try:
+            with serving.serving(arguments, directory, environment, host=host, shared=shared) as served:
+                return attempt(served)
+        except TerraformError as error:
+            if not serving.lacks_types(error.errors):
+                raise
+        return attempt(serving.ITSELF)
+
+    def _failed(
+        self, arguments: Sequence[str], exit_status: int, log: Path | None, output: str
+    ) -> TerraformError:
+        shown = f"{self.executable.name} {' '.join(arguments)}"
+        return TerraformError(shown, exit_status, log, error_blocks(output))
 
     def _configuration(self, mirror: Path) -> Path:
         path = self.shared / "terraform.rc"

@@ -6,6 +6,7 @@ Source: Terraform's documentation, "CLI Configuration File", "Implied Local Mirr
 import functools
 import itertools
 import os
+import re
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -26,6 +27,8 @@ Source: Terraform's documentation, "Dependency Lock File".
 AWS: Final = "hashicorp/aws"
 HOSTS: Final = {"terraform": "registry.terraform.io", "tofu": "registry.opentofu.org"}
 """The registry that each executable uses."""
+
+_OVERRIDE: Final = re.compile(rf'dev_overrides\s*\{{[^}}]*"(?:[\w.]+/)?{AWS}"\s*=\s*"([^"]+)"')
 
 TIMEOUT: Final = 5.0
 """Seconds after which a registry counts as unreachable."""
@@ -51,13 +54,14 @@ def named_configuration(variables: Mapping[str, str]) -> Path | None:
     return Path(named) if named and Path(named).is_file() else None
 
 
-def overridden(variables: Mapping[str, str]) -> bool:
-    """Whether the named CLI configuration overrides providers, which Terraform checks against no lock file.
+def override(variables: Mapping[str, str]) -> Path | None:
+    """Returns where the named CLI configuration says the AWS provider is, whatever the lock file says.
 
     Source: Terraform's documentation, "Development Overrides for Provider Developers".
     """
     named = named_configuration(variables)
-    return named is not None and "dev_overrides" in named.read_text()
+    found = _OVERRIDE.search(named.read_text()) if named else None
+    return Path(found[1]) if found else None
 
 
 def mirror(variables: Mapping[str, str], host: str, cache: Path) -> Path | None:

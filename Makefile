@@ -286,6 +286,10 @@ bench-synth: $(ready) ## Measure synthesis against stock CDKTF; takes some minut
 bench-web: $(ready) ## Measure the app against bare Starlette, aiobotocore and FastAPI; needs wrk, takes some minutes
 	@$(python) -m benchmarks.bench_web
 
+.PHONY: bench-terraform
+bench-terraform: $(ready) ## Measure Terraform at a desk, with some and with all types of the provider; takes a minute
+	@$(python) -m benchmarks.bench_terraform
+
 .PHONY: bench-review
 bench-review: $(ready) ## Measure reviews of large plans; takes a minute
 	@$(python) -m benchmarks.bench_review

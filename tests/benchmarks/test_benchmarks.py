@@ -57,6 +57,11 @@ def test_reviews_are_measured() -> None:
 
 
 @pytest.mark.e2e
+def test_terraform_at_a_desk_is_measured() -> None:
+    assert all(figures(smallest("bench_terraform"), "validate", "plan", "show"))
+
+
+@pytest.mark.e2e
 def test_the_app_is_measured() -> None:
     table = smallest("bench_web")
     ratios = figures(

@@ -26,6 +26,7 @@ from ops.local.embedded_server.mends.file_systems import keep_file_systems
 from ops.local.embedded_server.mends.iam_quotas import count_quotas
 from ops.local.embedded_server.mends.last_use import forget_last_use
 from ops.local.embedded_server.mends.load_balancers import refuse_what_aws_refuses
+from ops.local.embedded_server.mends.lookups import look_up_once
 from ops.local.embedded_server.mends.message_moves import move_messages
 from ops.local.embedded_server.mends.nat_gateways import disassociate_addresses
 from ops.local.embedded_server.mends.network_acl_entries import keep_icmp_types
@@ -91,3 +92,4 @@ def mend_moto() -> None:
     refuse_zones_of_other_regions()
     route_added_tables()
     tell_account_limits()
+    look_up_once()

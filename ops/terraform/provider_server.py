@@ -94,6 +94,9 @@ class _Provider:
     def __init__(self, executable: Path, directory: Path) -> None:
         self.executable = executable
         self._directory = directory
+        # It cannot take certificates twice, and Terraform configures it to plan and again to apply.
+        kept = {name: value for name, value in os.environ.items() if name != "AWS_CA_BUNDLE"}
+        self._environment = kept | {"TF_PLUGIN_MAGIC_COOKIE": _COOKIE, "PLUGIN_PROTOCOL_VERSIONS": "5"}
         self._starting = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
         self._channel: grpc.Channel | None = None
@@ -117,7 +120,7 @@ class _Provider:
         self._process = subprocess.Popen(
             (self.executable,),
             cwd=self._directory,
-            env=os.environ | {"TF_PLUGIN_MAGIC_COOKIE": _COOKIE, "PLUGIN_PROTOCOL_VERSIONS": "5"},
+            env=self._environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

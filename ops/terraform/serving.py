@@ -30,6 +30,15 @@ _TYPES: Final = re.compile(rb"\baws_\w+")
 _LACKING: Final = re.compile(r"no schema (available|found) for")
 """Terraform's error for a type that is in the state only."""
 
+_FURTHER: Final = re.compile(rb'"alias"\s*:\s*"')
+"""A further configuration of a provider; the alias of a DNS record is a block."""
+
+_LOCKED: Final = re.compile(rf'provider "[^"]*/{providers.AWS}" \{{\s*version\s*=\s*"([^"]+)"')
+"""Source: Terraform's documentation, "Dependency Lock File"."""
+
+_OWN: Final = frozenset({"TF_LOG", "TF_LOG_PROVIDER", "TF_REATTACH_PROVIDERS"})
+"""Variables of somebody who wants the provider's log, or serves one."""
+
 _LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
@@ -55,8 +64,8 @@ def serving(
     OpsError if the program does not start.
     """
     content = _configuration(directory)
-    executable = _executable(directory, environment)
-    if not (_is_wanted(arguments, environment) and b'"aws"' in content and executable):
+    executable = _executable(directory, environment, host)
+    if not (_is_wanted(arguments, environment, content) and executable):
         yield ITSELF
         return
     types = sorted(set(_TYPES.findall(content + _planned(directory, arguments))))
@@ -104,12 +113,17 @@ def lacks_types(errors: Sequence[str]) -> bool:
     return any(_LACKING.search(error) for error in errors)
 
 
-def _is_wanted(arguments: Sequence[str], environment: Mapping[str, str]) -> bool:
-    """Returns whether a command reads the schema and asks an AWS on this machine, or none."""
+def _is_wanted(arguments: Sequence[str], environment: Mapping[str, str], configuration: bytes) -> bool:
+    """Returns whether a command reads the schema, and asks an AWS on this machine or none, as one caller.
+
+    Terraform starts a provider for each of its configurations, such as regions. What is served is one.
+    """
     command = arguments[0]
-    at_desk = urlsplit(environment.get("AWS_ENDPOINT_URL", "")).hostname in _LOOPBACK
-    logs = {"TF_LOG", "TF_LOG_PROVIDER", "TF_REATTACH_PROVIDERS"} & environment.keys()
-    return command in _COMMANDS and (at_desk or command == "validate") and not logs
+    if command not in _COMMANDS or b'"aws"' not in configuration or environment.keys() & _OWN:
+        return False
+    endpoint = urlsplit(environment.get("AWS_ENDPOINT_URL", ""))
+    at_desk = endpoint.scheme == "http" and endpoint.hostname in _LOOPBACK
+    return command == "validate" or (at_desk and not _FURTHER.search(configuration))
 
 
 def _configuration(directory: Path) -> bytes:
@@ -126,8 +140,13 @@ def _planned(directory: Path, arguments: Sequence[str]) -> bytes:
         return b"".join(plan.read(name) for name in plan.namelist() if name.startswith("tfstate"))
 
 
-def _executable(directory: Path, environment: Mapping[str, str]) -> Path | None:
-    """Returns the provider that `terraform init` has installed in a directory."""
-    override = providers.override(environment)
-    folders = [override] if override else directory.glob(f".terraform/providers/*/{providers.AWS}/*/*")
-    return next((file for folder in folders for file in folder.glob("terraform-provider-aws*")), None)
+def _executable(directory: Path, environment: Mapping[str, str], host: str) -> Path | None:
+    """Returns the provider that `terraform init` has installed in a directory, or one that overrides it."""
+    folders = [providers.override(environment)]
+    if folders == [None]:
+        lock = directory / ".terraform.lock.hcl"
+        locked = _LOCKED.search(lock.read_text()) if lock.exists() else None
+        version = locked[1] if locked else "none"
+        folders = [*directory.glob(f".terraform/providers/{host}/{providers.AWS}/{version}/*")]
+    found = (file for folder in folders if folder for file in folder.glob("terraform-provider-aws*"))
+    return next(found, None)

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import certifi
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -77,7 +78,8 @@ def test_plan_and_apply_are_as_with_the_whole_schema(embedded: Embedded, tmp_pat
     """Also for a type that is in the state only: all types are served then."""
     for name in ("served", "itself"):
         (tmp_path / name).mkdir()
-    served = Stack(tmp_path / "served", embedded)
+    # A provider that is configured twice, to plan and to destroy, refuses to take certificates again.
+    served = Stack(tmp_path / "served", embedded, AWS_CA_BUNDLE=certifi.where())
     # Whoever wants the provider's log gets Terraform as it is.
     itself = Stack(tmp_path / "itself", embedded, TF_LOG_PROVIDER="error")
     assert served.plan() == itself.plan()
@@ -107,13 +109,44 @@ def test_an_error_of_the_provider_is_told_in_its_words(embedded: Embedded, tmp_p
         stack.plan()
 
 
-def test_aws_itself_is_asked_by_terraform_and_the_provider_alone() -> None:
-    at_desk = {"AWS_ENDPOINT_URL": "http://127.0.0.1:4566"}
-    assert serving._is_wanted(("plan",), at_desk)
-    assert not serving._is_wanted(("plan",), {})
-    assert not serving._is_wanted(("plan",), {"AWS_ENDPOINT_URL": "https://sts.amazonaws.com"})
-    assert not serving._is_wanted(("init",), at_desk)
-    assert serving._is_wanted(("validate",), {})
+CONFIGURATION = b'{"provider": {"aws": [{}]}}'
+AT_DESK = {"AWS_ENDPOINT_URL": "http://127.0.0.1:4566"}
+
+
+@pytest.mark.parametrize(
+    ("command", "environment", "configuration", "wanted"),
+    [
+        ("plan", AT_DESK, CONFIGURATION, True),
+        ("plan", {}, CONFIGURATION, False),
+        ("plan", {"AWS_ENDPOINT_URL": "https://sts.amazonaws.com"}, CONFIGURATION, False),
+        ("plan", AT_DESK | {"TF_LOG": "debug"}, CONFIGURATION, False),
+        ("plan", AT_DESK, b'{"provider": {"google": [{}]}}', False),
+        ("plan", AT_DESK, b'{"provider": {"aws": [{}, {"alias": "us"}]}}', False),
+        ("plan", AT_DESK, b'{"provider": {"aws": [{}]}, "resource": {"r": {"alias": {"name": "x"}}}}', True),
+        ("init", AT_DESK, CONFIGURATION, False),
+        ("validate", {}, CONFIGURATION, True),
+    ],
+)
+def test_aws_itself_is_asked_by_terraform_and_the_provider_alone(
+    command: str, environment: dict[str, str], configuration: bytes, wanted: bool
+) -> None:
+    """So is whatever one process of the provider cannot do, such as acting in two regions."""
+    assert serving._is_wanted((command,), environment, configuration) is wanted
+
+
+def test_of_two_versions_the_locked_one_is_served(tmp_path: Path) -> None:
+    host = "registry.terraform.io"
+    for version in ("5.99.0", "5.100.0", "5.101.0"):
+        folder = tmp_path / f".terraform/providers/{host}/hashicorp/aws/{version}/linux_amd64"
+        folder.mkdir(parents=True)
+        (folder / f"terraform-provider-aws_v{version}").touch()
+    assert serving._executable(tmp_path, {}, host) is None
+    (tmp_path / ".terraform.lock.hcl").write_text(
+        f'provider "{host}/hashicorp/aws" {{\n  version     = "5.100.0"\n  constraints = "5.100.0"\n}}\n'
+    )
+    served = serving._executable(tmp_path, {}, host)
+    assert served
+    assert served.name == "terraform-provider-aws_v5.100.0"
 
 
 def test_the_provider_goes_on_when_its_command_is_killed_and_ends_with_terraform(

@@ -44,5 +44,4 @@ class ByFile(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
 
 def turn(item: pytest.Item) -> int:
     """Return a number by which tests are sorted."""
-    file = item.location[0]
-    return next((turn for turn, start in enumerate(_FIRST) if file.startswith(start)), len(_FIRST))
+    return next((turn for turn, start in enumerate(_FIRST) if item.nodeid.startswith(start)), len(_FIRST))

@@ -74,6 +74,12 @@ def is_nothing(value: Tree) -> bool:
     return value is None or value is ABSENT or value in ("", [], {})
 
 
+def blocks(tree: Tree) -> list[Block]:
+    """Returns the objects in a list, or one object, also those in a document; Terraform writes both."""
+    content = tree.content if isinstance(tree, Document) else tree
+    return [each for each in (content if isinstance(content, list) else [content]) if isinstance(each, dict)]
+
+
 class Action(StrEnum):
     """What happens to a resource, in the order of a comment's groups."""
 

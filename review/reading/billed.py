@@ -5,21 +5,14 @@ all resources of these types are read, but only the attributes that make a price
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from review.model import ABSENT, UNKNOWN, Billed, Block, Tree
+from review.model import ABSENT, UNKNOWN, Billed, Block, Tree, blocks
+from review.reading.entries import Entry
 from review.reading.masking import either, tree_of, trees_of
 from review.reading.references import References
-from review.reading.structure import (
-    actions_in,
-    bare,
-    modules_in,
-    object_in,
-    objects_in,
-    text_in,
-)
+from review.reading.structure import bare, configured_in, object_in, text_in
 
 ATTRIBUTES: Final[Mapping[str, tuple[str, ...]]] = {
     "aws_appautoscaling_target": ("min_capacity", "resource_id", "scalable_dimension"),
@@ -98,30 +91,36 @@ _EXPRESSION: Final = re.compile(r"\$\{(?:.*?\b)??(aws_[a-z0-9_]+\.[A-Za-z0-9_-]+
 
 
 def billed_of(
-    document: Mapping[str, Any], shown: Callable[[str], str], references: References
+    document: Mapping[str, Any],
+    entries: Sequence[Entry],
+    references: References,
+    shown: Callable[[str], str],
 ) -> tuple[Billed, ...]:
     """Returns what costs money in a plan, by address; `shown` gives an address as it may be shown.
 
     What a plan forgets stays in the account, so it costs the same after it. Raises PlanError if the
     document is not built like a plan.
     """
-    entries = list(_entries(document))
-    regions = {entry.region for entry in entries} - {""}
+    managed = [entry for entry in entries if not entry.is_data]
+    regions = [_region_of(entry.change) for entry in managed]
     # A plan whose provider takes its region from the environment names it in ARNs and zones only.
-    only = regions.pop() if len(regions) == 1 else ""
+    named = set(regions) - {""}
+    only = named.pop() if len(named) == 1 else ""
     configured = _configured_regions(document)
-    types = {entry.address: entry.type for entry in entries}
+    types = {entry.address: SAME.get(entry.type, entry.type) for entry in managed}
     found = []
-    for entry in entries:
-        region = configured.get(bare(entry.address), "") or entry.region or only
+    for entry, own in zip(managed, regions, strict=True):
+        type_ = SAME.get(entry.type, entry.type)
+        region = configured.get(bare(entry.address), "") or own or only
+        before, after = _sides(type_, entry.change)
+        after = before if entry.actions == ("forget",) else after
         links = tuple((name, shown(target)) for name, target in _links(entry, types, references))
         changed = entry.actions not in _UNCHANGED
-        sides = entry.before, entry.after
-        found.append(Billed(shown(entry.address), entry.type, region, *sides, changed, links))
+        found.append(Billed(shown(entry.address), type_, region, before, after, changed, links))
     return tuple(sorted(found, key=lambda each: each.address))
 
 
-def _links(entry: "_Entry", types: Mapping[str, str], references: References) -> Iterator[tuple[str, str]]:
+def _links(entry: Entry, types: Mapping[str, str], references: References) -> Iterator[tuple[str, str]]:
     """Yields the attribute that refers to what the price depends on, and the address of that."""
     if entry.type in LINKS:
         name, type_ = LINKS[entry.type]
@@ -130,33 +129,8 @@ def _links(entry: "_Entry", types: Mapping[str, str], references: References) ->
             yield name, found[0]
 
 
-@dataclass(frozen=True, slots=True)
-class _Entry:
-    """An entry of `resource_changes`."""
-
-    address: str
-    type: str
-    actions: tuple[str, ...]
-    before: Tree
-    after: Tree
-    region: str
-    """The region of its ARN or zone, or ""."""
-
-
-def _entries(document: Mapping[str, Any]) -> Iterator[_Entry]:
-    for place, item in objects_in(document, "resource_changes"):
-        if text_in(item, "mode", place) == "data":
-            continue
-        type_ = text_in(item, "type", place)
-        change = object_in(item.get("change"), f"{place}.change")
-        actions = actions_in(change, place)
-        before, after = _sides(SAME.get(type_, type_), change)
-        after = before if actions == ("forget",) else after
-        address, region = text_in(item, "address", place), _region_of(change)
-        yield _Entry(address, SAME.get(type_, type_), actions, before, after, region)
-
-
 def _region_of(change: Mapping[str, Any]) -> str:
+    """Returns the region of a resource's ARN or zone, or ""."""
     for side in (change.get("before"), change.get("after")):
         if not isinstance(side, dict):
             continue
@@ -195,11 +169,8 @@ def _configured_regions(document: Mapping[str, Any]) -> dict[str, str]:
     """Returns the region of each resource's provider, by address without indices, if the plan says it."""
     providers = _provider_regions(document, object_in(document.get("variables"), "variables"))
     return {
-        prefix + text_in(resource, "address", place): providers.get(
-            text_in(resource, "provider_config_key", place), ""
-        )
-        for prefix, _, module in modules_in(document)
-        for place, resource in objects_in(module, "resources", "configuration")
+        address: providers.get(text_in(resource, "provider_config_key", place), "")
+        for place, address, resource in configured_in(document)
     }
 
 
@@ -227,7 +198,7 @@ def billed_in(configuration: Mapping[str, Any]) -> tuple[Billed, ...]:
     or `for_each`, since only a plan knows how many there are. Raises PlanError if it is not Terraform JSON.
     """
     region = ""
-    for provider in _blocks(object_in(configuration.get("provider"), "provider").get("aws")):
+    for provider in blocks(object_in(configuration.get("provider"), "provider").get("aws")):
         region = region or _constant(provider.get("region"))
     found = []
     for type_, resources in object_in(configuration.get("resource"), "resource").items():
@@ -257,10 +228,6 @@ def _known(value: Any) -> Tree:
     if isinstance(value, str):
         return UNKNOWN if "${" in value else value
     return value if value is None or isinstance(value, (bool, int, float)) else None
-
-
-def _blocks(value: object) -> Iterator[Mapping[str, Any]]:
-    return (each for each in (value if isinstance(value, list) else [value]) if isinstance(each, dict))
 
 
 def _constant(value: object) -> str:

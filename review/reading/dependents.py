@@ -7,21 +7,14 @@ values still name it.
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from review.model import Action, User, natural
 from review.reading.changes import ACTIONS
+from review.reading.entries import Entry
 from review.reading.references import References
-from review.reading.structure import (
-    actions_in,
-    bare,
-    indices_of,
-    modules_of_values,
-    object_in,
-    objects_in,
-    text_in,
-)
+from review.reading.structure import bare, former_in, indices_of, text_in
 
 STAYING: Final[Mapping[tuple[str, ...], Action | None]] = {
     ("no-op",): None,
@@ -36,39 +29,35 @@ _REST: Final = re.compile(r"(?:[/:]\*)+\Z")
 _LEAST: Final = 8
 """Characters of an id by which a resource is recognised in the values of another."""
 
-_Changes = dict[str, tuple[tuple[str, ...], Mapping[str, Any]]]
-"""Actions and change of each resource, by address."""
-
 
 def users_of(
-    document: Mapping[str, Any], references: References, shown: Callable[[str], str]
+    document: Mapping[str, Any],
+    entries: Sequence[Entry],
+    references: References,
+    shown: Callable[[str], str],
 ) -> dict[str, tuple[User, ...]]:
     """Returns who refers to each resource that a plan deletes or replaces, by its address.
 
     First who does not change, then who is replaced, then who is updated. `shown` gives an address as it may
     be shown. Raises PlanError if the document is not built like a plan.
     """
-    changes: _Changes = {}
-    for place, item in objects_in(document, "resource_changes"):
-        if text_in(item, "mode", place) != "data" and not item.get("deposed"):
-            change = object_in(item.get("change"), f"{place}.change")
-            changes[text_in(item, "address", place)] = actions_in(change, place), change
+    current = {each.address: each for each in entries if not each.is_data and not each.deposed}
     names: dict[str, set[str]] = {
-        address: set() for address, (actions, _) in changes.items() if "delete" in actions
+        address: set() for address, entry in current.items() if "delete" in entry.actions
     }
     if not names:
         return {}
     destroyed = frozenset(map(bare, names))
-    for user, (actions, _) in changes.items():
-        for address in _referred(user, references, destroyed) if actions in STAYING else ():
+    for user, entry in current.items():
+        for address in _referred(user, references, destroyed) if entry.actions in STAYING else ():
             if address in names and address != user:
                 names[address].add(user)
-    for address, user in _still_named(document, changes):
+    for address, user in _still_named(document, current.values()):
         names[address].add(user)
     return {
         address: tuple(
             sorted(
-                (User(shown(user), STAYING[changes[user][0]]) for user in users),
+                (User(shown(user), STAYING[current[user].actions]) for user in users),
                 key=lambda user: (user.action or "", natural(user.address)),
             )
         )
@@ -91,31 +80,29 @@ def _referred(user: str, references: References, wanted: frozenset[str]) -> Iter
                 todo.append(target)
 
 
-def _still_named(document: Mapping[str, Any], changes: _Changes) -> Iterator[tuple[str, str]]:
+def _still_named(document: Mapping[str, Any], current: Collection[Entry]) -> Iterator[tuple[str, str]]:
     """Yields what is deleted with each resource that was made after it, stays, and has its id or ARN."""
     ids: dict[str, set[str]] = {}
-    for address, (actions, change) in changes.items():
-        before = change.get("before") if actions == ("delete",) else None
+    for entry in current:
+        before = entry.change.get("before") if entry.actions == ("delete",) else None
         values = (before.get("id"), before.get("arn")) if isinstance(before, Mapping) else ()
         for value in values:
             if isinstance(value, str) and len(value) >= _LEAST:
-                ids.setdefault(value, set()).add(address)
+                ids.setdefault(value, set()).add(entry.address)
     former = _former(document) if ids else {}
-    for user, (actions, change) in changes.items():
-        made_after = former.get(bare(user))
-        if made_after and actions in STAYING:
-            words = (_REST.sub("", word) for word in _WORD.findall(json.dumps(change.get("after"))))
+    for entry in current:
+        made_after = former.get(bare(entry.address))
+        if made_after and entry.actions in STAYING:
+            words = (_REST.sub("", word) for word in _WORD.findall(json.dumps(entry.change.get("after"))))
             named = {address for word in words for address in ids.get(word, ())}
-            yield from ((address, user) for address in named if bare(address) in made_after)
+            yield from ((address, entry.address) for address in named if bare(address) in made_after)
 
 
 def _former(document: Mapping[str, Any]) -> dict[str, set[str]]:
     """Returns what each resource of the state was made after, by addresses without indices."""
     found: dict[str, set[str]] = {}
-    prior = object_in(document.get("prior_state"), "prior_state")
-    for module in modules_of_values(prior.get("values"), "prior_state"):
-        for place, resource in objects_in(module, "resources", "prior_state"):
-            needed = resource.get("depends_on")
-            texts = (each for each in (needed if isinstance(needed, list) else ()) if isinstance(each, str))
-            found.setdefault(bare(text_in(resource, "address", place)), set()).update(map(bare, texts))
+    for place, resource in former_in(document):
+        needed = resource.get("depends_on")
+        texts = (each for each in (needed if isinstance(needed, list) else ()) if isinstance(each, str))
+        found.setdefault(bare(text_in(resource, "address", place)), set()).update(map(bare, texts))
     return found

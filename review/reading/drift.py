@@ -1,35 +1,37 @@
 """Drift, and which of it the plan calls relevant."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
 from review.model import ResourceChange
 from review.reading.changes import Names, change_of
-from review.reading.structure import actions_in, object_in, objects_in, text_in
+from review.reading.entries import Entry, entries_in, entry_of
+from review.reading.structure import objects_in, text_in
 
 Relevant: TypeAlias = dict[str, list[list[Any]]]
 """Paths by address."""
 
 
 def drift_of(
-    document: Mapping[str, Any], names: Names, changed: frozenset[str]
+    document: Mapping[str, Any], entries: Sequence[Entry], names: Names, changed: frozenset[str]
 ) -> tuple[list[ResourceChange], int]:
     """Returns the drift that bears on the plan, and the number of other drifted resources.
 
     It bears on the plan if Terraform calls it relevant, or if the plan changes the same resource, and so
     may undo it: `relevant_attributes` lists references only.
     """
-    relevant = _relevant_paths(document)
+    drifted = entries_in(document, "resource_drift")
+    relevant = _relevant_paths(document, entries, drifted)
     found = []
     other = 0
-    for place, given in objects_in(document, "resource_drift"):
+    for given in drifted:
         # Terraform 1.0 writes no address here.
-        item = given if text_in(given, "address", place) else {**given, "address": _address(given, place)}
-        if not _is_drift(item, place):
+        entry = given if given.address else entry_of({**given.item, "address": _address(given)}, given.place)
+        if not _is_drift(entry):
             continue
-        bears = relevant is None or _is_relevant(item, relevant) or text_in(item, "address", place) in changed
-        change = change_of(item, place, names) if bears else None
+        bears = relevant is None or _is_relevant(entry, relevant) or entry.address in changed
+        change = change_of(entry, names) if bears else None
         if change:
             found.append(change)
         else:
@@ -37,15 +39,17 @@ def drift_of(
     return found, other
 
 
-def _address(item: Mapping[str, Any], place: str) -> str:
+def _address(entry: Entry) -> str:
     """Builds an address from a resource's module, type, name and index."""
-    module, type_, name = (text_in(item, key, place) for key in ("module", "type", "name"))
-    index = item.get("index")
+    module, name = (text_in(entry.item, key, entry.place) for key in ("module", "name"))
+    index = entry.item.get("index")
     suffix = "" if index is None else f"[{json.dumps(index)}]"
-    return ".".join(filter(None, (module, type_, name))) + suffix
+    return ".".join(filter(None, (module, entry.type, name))) + suffix
 
 
-def _relevant_paths(document: Mapping[str, Any]) -> Relevant | None:
+def _relevant_paths(
+    document: Mapping[str, Any], entries: Sequence[Entry], drifted: Sequence[Entry]
+) -> Relevant | None:
     """Returns the attributes that contributed to the plan; None if all drift is relevant.
 
     All drift is relevant in a refresh-only plan, which changes no resources and would write all drift to
@@ -54,9 +58,8 @@ def _relevant_paths(document: Mapping[str, Any]) -> Relevant | None:
     creates again is relevant.
     Source: Terraform's documentation, "JSON Output Format" and the release notes of 1.2.
     """
-    changes = objects_in(document, "resource_changes")
     version = text_in(document, "format_version", "the plan")
-    if not changes or version.startswith("0.") or version == "1.0":
+    if not entries or version.startswith("0.") or version == "1.0":
         return None
     relevant: Relevant = {}
     for place, item in objects_in(document, "relevant_attributes"):
@@ -64,31 +67,25 @@ def _relevant_paths(document: Mapping[str, Any]) -> Relevant | None:
         relevant.setdefault(text_in(item, "resource", place), []).append(
             path if isinstance(path, list) else [path]
         )
-    drifted = {text_in(item, "address", place) for place, item in objects_in(document, "resource_drift")}
-    for place, item in changes:
-        address = text_in(item, "address", place)
-        if address in drifted and actions_in(object_in(item.get("change"), place), place) == ("create",):
-            relevant.setdefault(address, []).append([])
+    gone = {each.address for each in drifted}
+    for entry in entries:
+        if entry.address in gone and entry.actions == ("create",):
+            relevant.setdefault(entry.address, []).append([])
     return relevant
 
 
-def _is_drift(item: Mapping[str, Any], place: str) -> bool:
+def _is_drift(entry: Entry) -> bool:
     """Returns whether more differs than null against empty, or the resource has moved."""
-    change = object_in(item.get("change"), f"{place}.change")
-    actions = actions_in(change, place)
-    if actions == ("no-op",):
-        return bool(item.get("previous_address")) and item.get("previous_address") != item.get("address")
-    return actions != ("update",) or not _same(change.get("before"), change.get("after"))
+    if entry.actions == ("no-op",):
+        return bool(entry.previous_address)
+    return entry.actions != ("update",) or not _same(entry.change.get("before"), entry.change.get("after"))
 
 
-def _is_relevant(item: Mapping[str, Any], relevant: Relevant) -> bool:
+def _is_relevant(entry: Entry, relevant: Relevant) -> bool:
     """Returns whether a relevant attribute of this resource, or a part of one, differs."""
-    address = str(item.get("address"))
-    change = item["change"]
-    before, after = change.get("before"), change.get("after")
-    resource = _without_index(address, item)
-    index = item.get("index")
-    for name in {address, resource, ""}:
+    before, after = entry.change.get("before"), entry.change.get("after")
+    index = entry.item.get("index")
+    for name in {entry.address, _without_index(entry), ""}:
         for path in relevant.get(name, ()):
             # Of a resource with several instances, the path may begin with the index of one.
             steps = path[1:] if index is not None and path[:1] == [index] else path
@@ -97,11 +94,11 @@ def _is_relevant(item: Mapping[str, Any], relevant: Relevant) -> bool:
     return False
 
 
-def _without_index(address: str, item: Mapping[str, Any]) -> str:
-    name = f"{item.get('type')}.{item.get('name')}"
-    module = item.get("module_address")
-    start = address.find(f"{name}[", len(module) if isinstance(module, str) else 0)
-    return address if start < 0 else address[: start + len(name)]
+def _without_index(entry: Entry) -> str:
+    name = f"{entry.type}.{entry.item.get('name')}"
+    module = entry.item.get("module_address")
+    start = entry.address.find(f"{name}[", len(module) if isinstance(module, str) else 0)
+    return entry.address if start < 0 else entry.address[: start + len(name)]
 
 
 def _differs_at(before: Any, after: Any, path: list[Any]) -> bool:

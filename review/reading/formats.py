@@ -1,11 +1,12 @@
 """Tells whole plans from other JSON that Terraform and its tools write."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
+from review.reading.entries import Entry
 from review.reading.secret_detection import redact
-from review.reading.structure import PlanError, modules_of_values, object_in, objects_in, text_in
+from review.reading.structure import PlanError, modules_of_values, object_in
 
 SHOW: Final = "write the plan with `terraform plan -out=tfplan` and `terraform show -json tfplan`"
 REDACTED_PLAN: Final = f"it is incomplete, or was redacted; {SHOW}"
@@ -65,7 +66,7 @@ def _kind(document: Mapping[str, Any]) -> str | None:
     return None
 
 
-def is_partial(document: Mapping[str, Any]) -> bool:
+def is_partial(document: Mapping[str, Any], entries: Sequence[Entry]) -> bool:
     """Returns whether a plan leaves out a resource of the state, as one of a part (`-target`) does.
 
     Terraform before 1.8 and OpenTofu do not say that of it. Raises PlanError if it shows that resources come
@@ -74,14 +75,17 @@ def is_partial(document: Mapping[str, Any]) -> bool:
     """
     if document.get("complete") is False or document.get("errored") is True:
         return False
-    planned, former, changed = _resources(document)
+    prior = object_in(document.get("prior_state"), "prior_state")
+    planned = set(_addresses(document.get("planned_values"), "planned_values"))
+    former = set(_addresses(prior.get("values"), "prior_state.values")) - {""}
+    changed = {address for each in entries for address in (each.address, each.previous_address)} - {""}
     if changed:
         if come := planned - former - changed - {""}:
             raise PlanError(
                 f"has {redact(min(come))} in planned_values alone, and no change of it: {REDACTED_PLAN}"
             )
         return bool(former - planned - changed)
-    if document.get("resource_changes"):
+    if entries:
         return False
     if planned:
         raise PlanError(f"has resources in planned_values, but no resource_changes: {REDACTED_PLAN}")
@@ -90,21 +94,6 @@ def is_partial(document: Mapping[str, Any]) -> bool:
             f"has {redact(min(former))} in prior_state alone, and no change of it: {REDACTED_PLAN}"
         )
     return False
-
-
-def _resources(document: Mapping[str, Any]) -> tuple[set[str], set[str], set[str]]:
-    """Returns the addresses of what is planned, was there before, and has an entry in the changes."""
-    prior = object_in(document.get("prior_state"), "prior_state")
-    changed = {
-        text_in(item, key, place)
-        for place, item in objects_in(document, "resource_changes")
-        for key in ("address", "previous_address")
-    }
-    return (
-        set(_addresses(document.get("planned_values"), "planned_values")),
-        set(_addresses(prior.get("values"), "prior_state.values")) - {""},
-        changed - {""},
-    )
 
 
 def _addresses(values: object, place: str) -> Iterator[str]:

@@ -1,14 +1,14 @@
 """Finds out who has the permissions that an identity policy gives: roles, users and groups."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from review.model import ABSENT, UNKNOWN, Block, Holder, Tree
-from review.reading.masking import either, tree_of
+from review.reading.entries import Entry
+from review.reading.masking import marks_of, tree_of
 from review.reading.references import References
 from review.reading.secret_detection import redact
-from review.reading.structure import object_in, objects_in, text_in
 
 _POLICY: Final = "aws_iam_policy"
 _KINDS: Final = ("role", "user", "group")
@@ -25,8 +25,8 @@ _READ: Final = ("arn", "name", "policy_arn", "managed_policy_arns", *_KINDS, *(f
 
 
 @dataclass(frozen=True, slots=True)
-class _Entry:
-    """An entry of `resource_changes`, with its values after the plan."""
+class _Known:
+    """A policy, an identity or an attachment, with its values after the plan."""
 
     address: str
     type: str
@@ -37,9 +37,9 @@ class _Entry:
 class Holders:
     """The roles, users and groups that have the policies of a plan, whether it changes them or not."""
 
-    def __init__(self, document: Mapping[str, Any], references: References) -> None:
+    def __init__(self, entries: Sequence[Entry], references: References) -> None:
         self._references = references
-        self._entries = {each.address: each for each in _entries(document)}
+        self._entries = {each.address: each for each in _known(entries)}
         self._named = {(each.type, str(each.values.get("name"))): each for each in self._entries.values()}
         self._attached: dict[str, set[Holder]] = {}
         self._known: dict[str, Tree] = {}
@@ -71,7 +71,7 @@ class Holders:
         """Returns the policy that an attachment attaches; ABSENT unless it is in the plan and not new."""
         return self._known.get(address, ABSENT)
 
-    def _policies(self, entry: _Entry, known: Mapping[str, str]) -> Iterator[str]:
+    def _policies(self, entry: _Known, known: Mapping[str, str]) -> Iterator[str]:
         """Yields the addresses of the policies that an entry attaches."""
         arns = entry.values.get("managed_policy_arns")
         named = [entry.values.get("policy_arn"), *(arns if isinstance(arns, list) else [])]
@@ -79,7 +79,7 @@ class Holders:
         if entry.type.endswith("_attachment") and not isinstance(named[0], str):
             yield from self._references.of(entry.address, ("policy_arn",)).targets
 
-    def _holders(self, entry: _Entry) -> Iterator[Holder]:
+    def _holders(self, entry: _Known) -> Iterator[Holder]:
         for key, kind in _HOLDERS[entry.type]:
             value = entry.values.get(key)
             listed = value if isinstance(value, list) else [value]
@@ -92,7 +92,7 @@ class Holders:
             elif UNKNOWN in listed or (key == kind and not names):
                 yield from self._referred_to(entry, key)
 
-    def _referred_to(self, entry: _Entry, key: str) -> Iterator[Holder]:
+    def _referred_to(self, entry: _Known, key: str) -> Iterator[Holder]:
         """Yields the identities that an attribute refers to, whose names are known only after the apply."""
         targets = self._references.of(entry.address, (key,)).targets
         found = [self._entries[each] for each in targets if each in self._entries]
@@ -104,21 +104,18 @@ class Holders:
         yield from holders or [Holder("", is_new=False)]
 
 
-def _entries(document: Mapping[str, Any]) -> Iterator[_Entry]:
-    for place, item in objects_in(document, "resource_changes"):
-        type_ = text_in(item, "type", place)
-        change = object_in(item.get("change"), f"{place}.change")
-        after = change.get("after")
-        if type_ not in _HOLDERS or not isinstance(after, Mapping) or text_in(item, "deposed", place):
+def _known(entries: Sequence[Entry]) -> Iterator[_Known]:
+    for entry in entries:
+        change, after = entry.change, entry.change.get("after")
+        if entry.type not in _HOLDERS or not isinstance(after, Mapping) or entry.deposed:
             continue
-        marks = either(change.get("before_sensitive"), change.get("after_sensitive"))
-        read = (*_READ, "policy") if type_ == _POLICY else _READ
+        marks = marks_of(change)
+        read = (*_READ, "policy") if entry.type == _POLICY else _READ
         values = tree_of(
             *(
                 {key: each[key] for key in read if key in each} if isinstance(each, dict) else each
                 for each in (after, marks, change.get("after_unknown"))
             )
         )
-        is_new = change.get("before") is None
         if isinstance(values, dict):
-            yield _Entry(text_in(item, "address", place), type_, is_new, values)
+            yield _Known(entry.address, entry.type, change.get("before") is None, values)

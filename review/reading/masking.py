@@ -130,6 +130,11 @@ def _masked_container(container: Tree, names: Container[Tree]) -> Tree:
     return {**container, "environment": masked}
 
 
+def marks_of(change: Mapping[str, Any]) -> Any:
+    """Returns what is sensitive before or after: it is the same secret even if a change removes the mark."""
+    return either(change.get("before_sensitive"), change.get("after_sensitive"))
+
+
 def either(one: Any, other: Any) -> Any:
     """Combines two trees of marks; where shapes differ and something is marked, everything is."""
     if one == other:

@@ -4,12 +4,13 @@ Source: Terraform's documentation, "JSON Output Format", expression representati
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from review.model import Path
-from review.reading.structure import INDEX, bare, indices_of, modules_in, object_in, objects_in, text_in
+from review.reading.entries import Entry
+from review.reading.structure import INDEX, bare, configured_in, indices_of, modules_in, object_in
 
 _RESOURCE: Final = re.compile(rf"(?:data\.)?[A-Za-z][\w-]*\.[\w-]+(?:{INDEX})?")
 _OUTPUT: Final = re.compile(rf"module\.([\w-]+)({INDEX})?\.([\w-]+)")
@@ -40,26 +41,21 @@ class Followed:
 class References:
     """The references in a plan's configuration. Raises PlanError if that is not built like one."""
 
-    def __init__(self, document: Mapping[str, Any]) -> None:
-        self._modules: dict[str, Mapping[str, Any]] = {}
-        self._calls: dict[str, Mapping[str, Any]] = {}
-        self._resources: dict[str, tuple[str, Mapping[str, Any]]] = {}
+    def __init__(self, document: Mapping[str, Any], entries: Sequence[Entry]) -> None:
+        modules = list(modules_in(document))
+        self._modules = {prefix: module for prefix, _, module in modules}
+        self._calls = {prefix: call for prefix, call, _ in modules}
+        self._resources = {address: resource for _, address, resource in configured_in(document)}
         self._instances: dict[str, list[str]] = {}
         self._exact: dict[tuple[str, ...], str] = {}
         self._all: dict[str, frozenset[tuple[str, bool]]] = {}
-        for place, item in objects_in(document, "resource_changes"):
-            address = text_in(item, "address", place)
+        for address in (each.address for each in entries):
             self._instances.setdefault(bare(address), []).append(address)
             self._exact[bare(address), *indices_of(address)] = address
-        for prefix, call, module in modules_in(document):
-            self._modules[prefix] = module
-            self._calls[prefix] = call
-            for place, resource in objects_in(module, "resources", "configuration"):
-                self._resources[prefix + text_in(resource, "address", place)] = prefix, resource
 
     def of(self, address: str, path: Path) -> Followed:
         """Follows the attribute at a path of a resource."""
-        _, resource = self._resources.get(bare(address), ("", {}))
+        resource = self._resources.get(bare(address), {})
         expression: Any = resource.get("expressions")
         for key in path:
             if isinstance(expression, dict) and isinstance(key, str):
@@ -81,7 +77,7 @@ class References:
         Addresses have the indices that the references have.
         """
         if address not in self._all:
-            _, resource = self._resources.get(bare(address), ("", {}))
+            resource = self._resources.get(bare(address), {})
             prefix, each = _prefix(address), resource.get("for_each_expression")
             said = [*object_in(resource.get("expressions"), "expressions").values(), each]
             said.append(resource.get("count_expression"))

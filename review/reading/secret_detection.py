@@ -10,7 +10,7 @@ import base64
 import binascii
 import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Final
 
@@ -60,6 +60,57 @@ NOT_SECRET: Final = frozenset(
     {"http tokens", "creation token", "request token", "idempotency token", "lock token"}
 )
 """Ends of AWS's names for settings and handles: http_tokens is required or optional."""
+
+UNMARKED: Final[Mapping[str, tuple[str, ...]]] = {
+    "acme_certificate": ("certificate_p12",),
+    "aws_iam_virtual_mfa_device": ("base_32_string_seed", "qr_code_png"),
+    "aws_ssm_parameter": ("value",),
+    "aws_vpn_connection": ("customer_gateway_configuration",),
+    "azurerm_application_insights": ("instrumentation_key", "connection_string"),
+    "azurerm_cosmosdb_account": (
+        "primary_key",
+        "secondary_key",
+        "primary_readonly_key",
+        "secondary_readonly_key",
+    ),
+    "azurerm_eventhub_authorization_rule": ("primary_key", "secondary_key"),
+    "azurerm_eventhub_namespace_authorization_rule": ("primary_key", "secondary_key"),
+    "azurerm_kubernetes_cluster": (
+        "kube_admin_config",
+        "kube_admin_config_raw",
+        "kube_config",
+        "kube_config_raw",
+    ),
+    "azurerm_search_service": ("primary_key", "secondary_key"),
+    "azurerm_servicebus_namespace_authorization_rule": ("primary_key", "secondary_key"),
+    "azurerm_servicebus_queue_authorization_rule": ("primary_key", "secondary_key"),
+    "cloudinit_config": ("rendered",),
+    "github_actions_environment_secret": ("plaintext_value", "encrypted_value"),
+    "github_actions_organization_secret": ("plaintext_value", "encrypted_value"),
+    "github_actions_secret": ("plaintext_value", "encrypted_value"),
+    "github_dependabot_secret": ("plaintext_value", "encrypted_value"),
+    "gitlab_project_variable": ("value",),
+    "helm_release": ("set_sensitive", "set_wo"),
+    "htpasswd_password": ("apr1", "bcrypt", "sha256", "sha512"),
+    "kubernetes_secret": ("data", "binary_data", "string_data"),
+    "kubernetes_secret_v1": ("data", "binary_data", "string_data"),
+    "kubernetes_secret_v1_data": ("data",),
+    "local_file": ("sensitive_content",),
+    "local_sensitive_file": ("content", "content_base64"),
+    "pagerduty_service_integration": ("integration_key",),
+    "random_bytes": ("base64", "hex"),
+    "random_password": ("result", "bcrypt_hash"),
+    "sops_file": ("raw", "data"),
+    "tls_private_key": ("private_key_pem", "private_key_openssh", "private_key_pem_pkcs8"),
+    "vault_approle_auth_backend_role_secret_id": ("secret_id", "wrapping_token"),
+    "vault_generic_secret": ("data", "data_json"),
+    "vault_kv_secret": ("data", "data_json"),
+    "vault_kv_secret_v2": ("data", "data_json"),
+}
+"""Attributes that are secret, although formats before 1.0 do not mark them and their names do not say so."""
+
+SECRET_VALUES: Final = ("key", "value")
+"""Attributes that are secret if the name of the type says that it is a secret: `datadog_api_key`."""
 
 
 @lru_cache(maxsize=65_536)
@@ -180,6 +231,11 @@ STEMS: Final = (
 BASE64: Final = re.compile(r"[A-Za-z0-9+/\r\n]{30,}={0,2}\s*")
 BASE64_WORD: Final = re.compile(r"(?<![A-Za-z0-9+/])[A-Za-z0-9+/]{30,}={0,2}")
 IDENTIFIER: Final = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.")
+
+
+def secret_attributes(type: str) -> tuple[str, ...]:
+    """Returns the attributes of a resource type that are secret whether a plan marks them or not."""
+    return UNMARKED.get(type, SECRET_VALUES if is_secret_name(type) else ())
 
 
 def is_secret_shape(text: str) -> bool:

@@ -122,6 +122,13 @@ def modules_of_values(values: object, place: str) -> Iterator[Mapping[str, Any]]
         yield module
 
 
+def former_in(document: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Yields each resource of `prior_state` with its place."""
+    prior = object_in(document.get("prior_state"), "prior_state")
+    for module in modules_of_values(prior.get("values"), "prior_state.values"):
+        yield from objects_in(module, "resources", "prior_state")
+
+
 def modules_in(document: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any], Mapping[str, Any]]]:
     """Yields each module with the prefix of its addresses and the call it comes from; the root first.
 
@@ -130,6 +137,13 @@ def modules_in(document: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, 
     """
     configuration = object_in(document.get("configuration"), "configuration")
     yield from _modules("", {}, configuration.get("root_module"))
+
+
+def configured_in(document: Mapping[str, Any]) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
+    """Yields each resource of the configuration with its place and its address without indices."""
+    for prefix, _, module in modules_in(document):
+        for place, resource in objects_in(module, "resources", "configuration"):
+            yield place, prefix + text_in(resource, "address", place), resource
 
 
 def _modules(

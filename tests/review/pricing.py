@@ -9,6 +9,7 @@ from review.cost.estimate import Estimate, estimate_of
 from review.cost.prices import Price, Prices, meters
 from review.model import ABSENT, Billed, Tree
 from review.reading.billed import billed_of
+from review.reading.entries import entries_in
 from review.reading.references import References
 
 REGION = "eu-central-1"
@@ -83,4 +84,6 @@ def document(*entries: Mapping[str, Any], **others: Any) -> dict[str, Any]:
 
 def read(content: Mapping[str, Any]) -> dict[str, Billed]:
     """The resources of a plan by address."""
-    return {each.address: each for each in billed_of(content, str, References(content))}
+    entries = entries_in(content)
+    found = billed_of(content, entries, References(content, entries), str)
+    return {each.address: each for each in found}

@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 
 from review.model import ABSENT, UNKNOWN, Masked
-from review.reading.billed import ATTRIBUTES, billed_in, billed_of
-from review.reading.references import References
+from review.reading.billed import ATTRIBUTES, billed_in
 from review.reading.structure import PlanError
 from tests.review.pricing import REGION, document, entry, read
 
@@ -108,7 +107,7 @@ def test_without_a_provider_the_region_is_that_of_an_arn_or_the_only_one_in_the_
     subnet = entry("aws_subnet.a", None, {"availability_zone": "eu-west-1a"}, ("create",))
     plan: dict[str, Any] = {"resource_changes": [entry("aws_lb.a", arn, arn, ("no-op",)), subnet]}
     plan["resource_changes"].append(entry("aws_eip.a", None, {}, ("create",)))
-    assert {each.region for each in billed_of(plan, str, References(plan))} == {"eu-west-1"}
+    assert {each.region for each in read(plan).values()} == {"eu-west-1"}
     other = entry("aws_subnet.b", None, {"availability_zone": "us-east-1a"}, ("create",))
     plan["resource_changes"].append(other)
     assert read(plan)["aws_eip.a"].region == ""

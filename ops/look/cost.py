@@ -12,10 +12,9 @@ from rich.text import Text
 from ops.core.checkout import Checkout
 from ops.core.errors import OpsError, UsageError
 from ops.terraform.synthesis import synthesize
-from review.cost.charges import blocks
 from review.cost.estimate import ZERO, Estimate, Line, estimate_of
 from review.cost.prices import PriceError, Prices, meters, monthly, read_prices
-from review.model import Billed, Tree
+from review.model import Billed, Tree, blocks
 from review.reading.billed import billed_in
 from review.reading.structure import PlanError
 from review.rendering.cost import money, signed

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
-from review.model import UNKNOWN, Block, Tree, is_nothing
+from review.model import UNKNOWN, Block, Tree, blocks, is_nothing
 
 ONE: Final = Decimal(1)
 FREE_STORAGE: Final = 20
@@ -337,11 +337,6 @@ RULES: Final[Mapping[str, Callable[[Block, Related], Metered]]] = {
     "aws_wafv2_web_acl": web_acl,
 }
 """What is charged, by the type of a resource."""
-
-
-def blocks(value: Tree) -> list[Block]:
-    """Returns the blocks of an attribute, which Terraform writes as a list and its JSON may as one object."""
-    return [each for each in (value if isinstance(value, list) else [value]) if isinstance(each, dict)]
 
 
 def length(value: Tree) -> int | None:

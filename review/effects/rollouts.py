@@ -11,7 +11,7 @@ from typing import Final
 
 from review.comparing.differences import differences
 from review.flags.attributes import changed_paths
-from review.flags.subject import TASK_DEFINITION, blocks, hidden
+from review.flags.subject import TASK_DEFINITION, hidden
 from review.model import (
     ABSENT,
     UNKNOWN,
@@ -22,6 +22,7 @@ from review.model import (
     Plan,
     ResourceChange,
     Tree,
+    blocks,
     natural,
 )
 from review.table import Running, Table

@@ -59,7 +59,7 @@ def attachments(subject: Subject) -> Iterator[Flag]:
     if not subject.stays or not subject.change.type.startswith(("aws_iam_", "aws_ssoadmin_", "aws_eks_")):
         return
     for key in ATTRIBUTES:
-        before, after = subject.before.get(key, ABSENT), subject.after.get(key, ABSENT)
+        before, after = subject.sides(key)
         is_unknown = after is UNKNOWN and not is_nothing(before) and key.endswith("s")
         if (isinstance(after, Masked) and after != before) or is_unknown:
             yield subject.unknown("Attached policy not known", (key,), before, after)
@@ -125,7 +125,7 @@ def boundary(subject: Subject) -> Iterator[Flag]:
     """Flags changes of a role's or user's permissions boundary."""
     if not subject.stays:
         return
-    before, after = subject.before.get(BOUNDARY, ABSENT), subject.after.get(BOUNDARY, ABSENT)
+    before, after = subject.sides(BOUNDARY)
     if before == after or (is_nothing(before) and (subject.is_new or is_nothing(after))):
         return
     if is_nothing(before):

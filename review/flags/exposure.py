@@ -1,11 +1,11 @@
-"""Flags what this plan makes reachable or readable from outside."""
+"""Flags what this plan makes reachable or readable from outside, and whom it names to get access."""
 
 import re
 from collections.abc import Iterator
 
 from review.flags.ingress import ingress
-from review.flags.subject import Subject, blocks, hidden, values
-from review.model import ABSENT, UNKNOWN, Concern, Flag, Tree, is_nothing
+from review.flags.subject import Subject, hidden, values
+from review.model import ABSENT, UNKNOWN, Concern, Flag, Masked, Tree, blocks, is_nothing
 
 ANYWHERE = frozenset({"0.0.0.0/0", "::/0"})
 DESTINATIONS = ("destination_cidr_block", "destination_ipv6_cidr_block", "cidr_block", "ipv6_cidr_block")
@@ -23,13 +23,26 @@ SHARED = {
 }
 """Type to what says with which account it is shared, or to which its content is sent."""
 
-_ACCOUNT = re.compile(r"(?:arn:[^:]*:[^:]*:[^:]*:)?(\d+)(?::.*)?")
+IDENTITIES = {
+    "aws_cloudwatch_event_permission": ("principal",),
+    "aws_eks_access_entry": ("principal_arn",),
+    "aws_eks_access_policy_association": ("principal_arn",),
+    "aws_kms_grant": ("grantee_principal", "retiring_principal"),
+    "aws_lambda_layer_version_permission": ("principal",),
+    "aws_lambda_permission": ("principal", "source_account", "source_arn"),
+    "aws_ram_principal_association": ("principal",),
+    "aws_vpc_endpoint_service_allowed_principal": ("principal_arn",),
+}
+"""Attributes that name who gets access: an account, an ARN, or a service of AWS's."""
+
+_ACCOUNT = re.compile(r"(?:arn:[a-z-]+:[a-z0-9-]+:[^:]*:)?(\d+)(?::|$)")
 
 
 def exposure(subject: Subject) -> Iterator[Flag]:
     """Flags everything that this plan exposes, except by policies."""
     yield from ingress(subject)
     yield from _shared(subject)
+    yield from _identities(subject)
     match subject.change.type:
         case "aws_s3_bucket_acl" | "aws_s3_bucket":
             yield from _grants(subject)
@@ -59,7 +72,7 @@ def _shared(subject: Subject) -> Iterator[Flag]:
             if not subject.is_new:
                 yield subject.unknown("Shared with another account", path, before, value)
             continue
-        account = _ACCOUNT.fullmatch(value) if isinstance(value, str) else None
+        account = _ACCOUNT.match(value) if isinstance(value, str) else None
         shown = before[0] if len(before) == 1 else before or ABSENT
         if account is None or account[1] not in subject.accounts:
             reason = "Another account gets access to it, or to its content."
@@ -67,6 +80,25 @@ def _shared(subject: Subject) -> Iterator[Flag]:
         else:
             reason = "The plan's own account gets access to it."
             yield subject.flag(Concern.EXPOSURE, "Shared", reason, path, shown, value, weight=20)
+
+
+def _identities(subject: Subject) -> Iterator[Flag]:
+    """Flags accounts and principals that get access without a policy."""
+    for key in IDENTITIES.get(subject.change.type, ()) if subject.stays else ():
+        before, after = subject.sides(key)
+        if before == after:
+            continue
+        shown = (key,), before, after
+        if isinstance(after, Masked):
+            yield subject.unknown("Access for another account", *shown)
+        elif not isinstance(after, str) or not (match := _ACCOUNT.match(after)):
+            continue
+        elif match[1] in subject.accounts:
+            reason = "A principal of the plan's own account gets access."
+            yield subject.flag(Concern.PERMISSION, "Access", reason, *shown, weight=20)
+        else:
+            reason = "An AWS account that the plan does not show to be its own gets access."
+            yield subject.flag(Concern.PERMISSION, "Access for another account", reason, *shown)
 
 
 def _each(tree: Tree, path: tuple[str, ...]) -> list[Tree]:

@@ -80,15 +80,20 @@ def exclusion(subject: Subject, where: Where, statement: Statement) -> Flag:
     )
 
 
+def condition_of(label: str, statements: Sequence[Statement]) -> Tree:
+    """Returns the conditions of the statement with a label; ABSENT without it or them."""
+    found = next((each for each in statements if each.label == label), None)
+    return found.source.get("Condition", ABSENT) if found else ABSENT
+
+
 def loosened(subject: Subject, where: Where, statement: Statement, old: Sequence[Statement]) -> Flag:
     """Builds the flag for a condition that is removed or wider than before."""
-    former = next((other for other in old if other.label == statement.label), None)
     return subject.flag(
         Concern.PERMISSION,
         "Condition loosened",
         "What was allowed under a condition is now allowed under a weaker one or none.",
         (*where, "Statement", statement.label, "Condition"),
-        former.source.get("Condition", ABSENT) if former else ABSENT,
+        condition_of(statement.label, old),
         statement.source.get("Condition", ABSENT),
     )
 
@@ -96,14 +101,13 @@ def loosened(subject: Subject, where: Where, statement: Statement, old: Sequence
 def tightened(subject: Subject, where: Where, grant: Grant, new: Sequence[Statement]) -> Flag:
     """Builds the flag for what is allowed under a stronger condition than before."""
     statement = grant.statement
-    now = next((other for other in new if other.label == statement.label), None)
     return subject.flag(
         Concern.RUNTIME,
         "Condition tightened",
         "Whoever does not meet the condition fails.",
         (*where, "Statement", statement.label, "Condition"),
         statement.source.get("Condition", ABSENT),
-        now.source.get("Condition", ABSENT) if now else ABSENT,
+        condition_of(statement.label, new),
         weight=LOST,
     )
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, collapse_addresses, ip_network
 
-from review.flags.subject import Subject, blocks, hidden
-from review.model import ABSENT, UNKNOWN, Block, Concern, Flag, Tree, is_nothing
+from review.flags.subject import Subject, hidden
+from review.model import ABSENT, UNKNOWN, Block, Concern, Flag, Tree, blocks, is_nothing
 
 TITLE = "Open to the world"
 

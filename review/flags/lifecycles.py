@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from typing import Final
 
 from review.flags.attributes import number
-from review.flags.subject import Subject, blocks, is_about_what_stays
-from review.model import ABSENT, Concern, Flag, Tree
+from review.flags.subject import Subject, is_about_what_stays
+from review.model import ABSENT, Concern, Flag, Tree, blocks
 
 KEPT: Final = "versions kept"
 

@@ -16,9 +16,8 @@ from review.comparing.policies import (
 from review.comparing.policy_changes import Grant, denials_removed, matches, newly_allowed, work
 from review.flags.access import LOST, gained, lost, named
 from review.flags.grants import granted, tightened
-from review.flags.identities import identities
 from review.flags.principals import EVERYTHING, LIMITS_ONLY, OTHER_ACCOUNT, resource_policy, trust
-from review.flags.subject import Subject, blocks, hidden, is_about_what_stays
+from review.flags.subject import Subject, hidden, is_about_what_stays
 from review.model import (
     ABSENT,
     UNKNOWN,
@@ -30,6 +29,7 @@ from review.model import (
     Masked,
     Plan,
     Tree,
+    blocks,
     is_nothing,
 )
 
@@ -106,8 +106,7 @@ Where = tuple[str, ...]
 
 
 def permissions(subject: Subject) -> Iterator[Flag]:
-    """Flags all policies of a change, and identities that get access without one."""
-    yield from identities(subject)
+    """Flags all policies of a change."""
     if former := _former_holder(subject):
         yield from policy_flags(subject, ("policy",), ABSENT, subject.after.get("policy", ABSENT))
         previous = replace(subject, change=replace(subject.change, holders=(former,)))
@@ -313,7 +312,7 @@ def _policies(subject: Subject) -> Iterator[tuple[Where, Tree, Tree]]:
     is_other = subject.change.type in NOT_POLICIES
     is_of_aws = subject.change.type.startswith("aws_")
     for key in sorted(subject.before.keys() | subject.after.keys()):
-        before, after = subject.before.get(key, ABSENT), subject.after.get(key, ABSENT)
+        before, after = subject.sides(key)
         if is_other or before is after or before == after:
             continue
         if key == "inline_policy" and (isinstance(before, list) or isinstance(after, list)):

@@ -10,7 +10,7 @@ from typing import Final
 
 from review.comparing.policies import LATER, Condition, Statement
 from review.comparing.policy_changes import Grant, matches
-from review.flags.grants import exclusion, loosened, whole_services
+from review.flags.grants import condition_of, exclusion, loosened, whole_services
 from review.flags.limits import is_public, is_within
 from review.flags.subject import Subject
 from review.model import ABSENT, Concern, Document, Flag, Tree
@@ -51,7 +51,6 @@ def trust(
             Concern.PERMISSION, "Role open to everybody", reason, (*path, "Principal"), ABSENT, "*"
         )
     elif (wide := _open_subjects(statement)) is not None:
-        former = next((other for other in old if other.label == statement.label), None)
         known = [condition for other in old for condition in other.conditions]
         if not _had_subjects(known, wide):
             yield subject.flag(
@@ -59,7 +58,7 @@ def trust(
                 "Trust widened",
                 "The identity provider's subjects that may now take on the role are not named one by one.",
                 (*path, "Condition"),
-                former.source.get("Condition", ABSENT) if former else ABSENT,
+                condition_of(statement.label, old),
                 statement.source.get("Condition", ABSENT),
             )
             return

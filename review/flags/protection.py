@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 from review.flags.attributes import number
-from review.flags.subject import Subject, blocks, hidden
-from review.model import ABSENT, UNKNOWN, Concern, Flag, Tree, is_nothing
+from review.flags.subject import Subject, hidden
+from review.model import ABSENT, UNKNOWN, Concern, Flag, Tree, blocks, is_nothing
 
 DENYING = frozenset({"aws_network_acl", "aws_default_network_acl", "aws_network_acl_rule"})
 
@@ -26,7 +26,7 @@ def protection(subject: Subject) -> Iterator[Flag]:
 
 def _threshold(subject: Subject) -> Iterator[Flag]:
     """Flags an alarm's threshold that moves away from the metric, by the alarm's own comparison."""
-    before, after = subject.before.get("threshold", ABSENT), subject.after.get("threshold", ABSENT)
+    before, after = subject.sides("threshold")
     former, now = number(before), number(after)
     if former is None or now is None or former == now:
         return
@@ -80,16 +80,14 @@ def _insight(resource: dict[str, Tree]) -> Tree:
 
 def _firewall(subject: Subject) -> Iterator[Flag]:
     """Flags a web application firewall that blocks less, or has lost rules."""
-    if _blocks_first(subject.before) and not _blocks_first(subject.after):
+    was_blocked, is_blocked = _blocks_first(subject.before), _blocks_first(subject.after)
+    values = ("default_action",), *subject.sides("default_action")
+    if was_blocked and not is_blocked:
         reason = "What no rule of the firewall names is now let through."
-        path = ("default_action",)
-        former, now = subject.before.get(path[0], ABSENT), subject.after.get(path[0], ABSENT)
-        yield subject.flag(Concern.PROTECTION, "Firewall weakened", reason, path, former, now)
-    if not _blocks_first(subject.before) and _blocks_first(subject.after):
+        yield subject.flag(Concern.PROTECTION, "Firewall weakened", reason, *values)
+    if is_blocked and not was_blocked:
         reason = "What no rule of the firewall names is now blocked."
-        path = ("default_action",)
-        former, now = subject.before.get(path[0], ABSENT), subject.after.get(path[0], ABSENT)
-        yield subject.flag(Concern.RUNTIME, "Blocked by the firewall", reason, path, former, now, weight=64)
+        yield subject.flag(Concern.RUNTIME, "Blocked by the firewall", reason, *values, weight=64)
     kept = {
         rule.get("name") for rule in blocks(subject.after.get("rule")) if isinstance(rule.get("name"), str)
     }

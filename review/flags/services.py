@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from review.flags.subject import Subject, blocks, hidden
-from review.model import ABSENT, Concern, Flag, Masked, Tree
+from review.flags.subject import Subject, hidden
+from review.model import ABSENT, Concern, Flag, Masked, Tree, blocks
 
 
 def services(subject: Subject) -> Iterator[Flag]:
@@ -18,7 +18,7 @@ def services(subject: Subject) -> Iterator[Flag]:
 
 def _task_definition(subject: Subject) -> Iterator[Flag]:
     """Flags a service that rolls out, or changes to another family of task definitions."""
-    before, after = (side.get("task_definition", ABSENT) for side in (subject.before, subject.after))
+    before, after = subject.sides("task_definition")
     if before == after or not isinstance(before, str):
         return
     former = _family(before)

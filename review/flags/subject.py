@@ -10,7 +10,6 @@ from review.model import (
     Action,
     Block,
     Concern,
-    Document,
     Flag,
     Masked,
     Path,
@@ -25,8 +24,7 @@ class Subject:
     """One change of a plan. `before` and `after` are empty where there is no object.
 
     `gone` holds the types, and the names and ARNs, of what holds data and is deleted by the same plan.
-    `accounts` holds the AWS account that the plan's own resources are in, if it shows one.
-    `seen` holds every account that an existing resource of the plan is in.
+    `seen` holds every AWS account that an existing resource of the plan is in.
     `created` holds the types, and the names and ARNs, of what the plan creates.
     `replaced_families` are those of the task definitions that it replaces or makes.
     """
@@ -36,7 +34,6 @@ class Subject:
     before: Block
     after: Block
     gone: frozenset[tuple[str, str]]
-    accounts: frozenset[str] = frozenset()
     replaced_families: frozenset[str] = frozenset()
     created: frozenset[tuple[str, str]] = frozenset()
     seen: frozenset[str] = frozenset()
@@ -60,6 +57,15 @@ class Subject:
             if isinstance(value := self.before.get(key), str)
             for kind in kinds
         )
+
+    @property
+    def accounts(self) -> frozenset[str]:
+        """Returns the account that the plan's own resources are in; nothing unless it shows just one."""
+        return self.seen if len(self.seen) == 1 else frozenset()
+
+    def sides(self, key: str) -> tuple[Tree, Tree]:
+        """Returns the values of an attribute, before and after."""
+        return self.before.get(key, ABSENT), self.after.get(key, ABSENT)
 
     def flag(
         self,
@@ -157,7 +163,6 @@ def subjects_of(stack: str, plan: Plan) -> list[Subject]:
         if isinstance(value := change.after.get(key), str)
     )
     seen = _accounts(plan)
-    accounts = seen if len(seen) == 1 else frozenset()
     families = frozenset(
         family
         for change in plan.changes
@@ -165,17 +170,7 @@ def subjects_of(stack: str, plan: Plan) -> list[Subject]:
         if isinstance(family := _object(change.before).get("family"), str)
     )
     return [
-        Subject(
-            stack,
-            change,
-            _object(change.before),
-            _object(change.after),
-            gone,
-            accounts,
-            families,
-            created,
-            seen,
-        )
+        Subject(stack, change, _object(change.before), _object(change.after), gone, families, created, seen)
         for change in plan.changes
         if not change.is_data
     ]
@@ -240,11 +235,3 @@ def at(tree: Tree, path: Path) -> Tree:
         else:
             return tree if not isinstance(tree, dict | list) else ABSENT
     return tree
-
-
-def blocks(tree: Tree) -> list[Block]:
-    """Returns the objects in a list, in one object, or in a JSON document of either."""
-    content = tree.content if isinstance(tree, Document) else tree
-    if isinstance(content, dict):
-        return [content]
-    return [item for item in content if isinstance(item, dict)] if isinstance(content, list) else []

@@ -7,15 +7,17 @@ import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from ipaddress import ip_address
 from secrets import SystemRandom
 from typing import Any, Final, Self
+from urllib.parse import urlsplit
 
 import httpx
 
-from review.github.access import api_address, token
 from review.github.errors import GitHubError, UnconfirmedError, refusal
 
 ATTEMPTS: Final = 5
+_PUBLIC_API: Final = "https://api.github.com"
 _FIRST_PAUSE: Final = 1.0
 _SECONDARY_LIMIT_PAUSE: Final = 60.0
 _RANDOM: Final = SystemRandom()
@@ -59,8 +61,8 @@ class Requests:
         clock: Callable[[], float] = time.time,
         jitter: Callable[[], float] = _RANDOM.random,
     ) -> None:
-        base = api_address(environ)
-        self._token = token(environ)
+        base = _api_address(environ)
+        self._token = _token(environ)
         self._patience = patience
         self._sleep = sleep
         self._clock = clock
@@ -188,3 +190,42 @@ def _rate_limit(response: httpx.Response, now: float) -> float | None:
 
 def _reason(error: httpx.HTTPError) -> str:
     return re.sub(r"[^ -~]+", " ", str(error)) or type(error).__name__
+
+
+def _api_address(environ: Mapping[str, str]) -> str:
+    """GITHUB_API_URL, or the public API. The token goes there: encrypted, or to this machine only."""
+    address = environ.get("GITHUB_API_URL") or _PUBLIC_API
+    try:
+        url = urlsplit(address)
+        host, port = url.hostname, url.port
+    except ValueError:
+        host = port = None
+        url = urlsplit("")
+    if not host or port == 0 or url.scheme not in {"https", "http"} or _has_more(address):
+        raise GitHubError(
+            f"GITHUB_API_URL must be an address such as {_PUBLIC_API}, without user, query or fragment"
+        )
+    if url.scheme == "http" and not _is_loopback(host):
+        raise GitHubError(f"GITHUB_API_URL must start with https: the token would go to {host} unencrypted")
+    return address.rstrip("/")
+
+
+def _token(environ: Mapping[str, str]) -> str:
+    """GITHUB_TOKEN, checked: what is no token must not get to where an error would quote it."""
+    text = environ.get("GITHUB_TOKEN", "").strip()
+    if not text:
+        raise GitHubError("GITHUB_TOKEN is not set: export a token that may write to pull requests")
+    if not re.fullmatch(r"[!-~]+", text):
+        raise GitHubError("GITHUB_TOKEN is no token: it has blanks or characters that no token has")
+    return text
+
+
+def _has_more(address: str) -> bool:
+    return re.search(r"[@?#\\\s\x00-\x1f]", address) is not None
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from review.checks import TableError
 from review.findings import Scanned
 from review.marker import DRIFT_KEY, KEY, SAFE_KEY, Marker
 from review.model import Stack, Verdict
@@ -23,7 +24,7 @@ from review.posting.summary import append_summary
 from review.reading.stacks import has_bad_input, read_stacks
 from review.rendering.comment import BUDGETS, SUMMARY_BUDGET, render
 from review.rendering.verdict_file import verdict_json
-from review.rules import NAME, Rules, RulesError, find_rules, read_rules
+from review.rules import NAME, Rules, find_rules, read_rules
 from review.verdicts import Review, review_of
 
 if TYPE_CHECKING:
@@ -237,7 +238,7 @@ def reviewed(options: Options) -> tuple[Review, bool]:
     path = options.rules or find_rules(options.plans)
     try:
         decided = read_rules(path, datetime.now(UTC).date()) if path else Rules()
-    except RulesError as error:
+    except TableError as error:
         raise InputError(str(error)) from None
     stacks, scanned = _scanned(stacks, options) if options.scans else (stacks, None)
     marker = marker_of(options.key, sha, pipeline.run)

@@ -12,8 +12,9 @@ from datetime import date
 from pathlib import Path
 from typing import Any, Final
 
+from review.checks import TableError, check_keys, checked_flag, checked_weight
 from review.model import ABSENT, Concern, Flag, Verdict
-from review.table import Table, TableError, default_table, extended
+from review.table import Table, default_table, extended
 
 NAME: Final = "review.toml"
 """The file that is looked for beside the plans."""
@@ -35,10 +36,6 @@ _KEYS: Final = frozenset(
     )
 )
 _IGNORE: Final = frozenset(("title", "address", "stack", "reason", "until"))
-
-
-class RulesError(Exception):
-    """A file of rules is wrong; the text says where, and what is allowed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,48 +122,46 @@ def find_rules(plans: Iterable[Path]) -> Path | None:
 
 
 def read_rules(path: Path, today: date) -> Rules:
-    """Reads a file of rules as they are on a day. Raises RulesError."""
+    """Reads a file of rules as they are on a day. Raises TableError."""
     try:
         document = tomllib.loads(path.read_text("utf-8-sig"))
     except OSError as error:
-        raise RulesError(f"{path} cannot be read: {error.strerror or error}") from None
+        raise TableError(f"{path} cannot be read: {error.strerror or error}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise RulesError(f"{path} is not TOML: {error}") from None
+        raise TableError(f"{path} is not TOML: {error}") from None
     for key in document:
         if key not in _KEYS:
-            raise RulesError(f"{path}: {key}: no such key; use {', '.join(sorted(_KEYS))}")
-    try:
-        table = extended(default_table(), document, str(path))
-    except TableError as error:
-        raise RulesError(str(error)) from None
+            raise TableError(f"{path}: {key}: no such key; use {', '.join(sorted(_KEYS))}")
+    table = extended(default_table(), document, str(path))
     listed = document.get("ignore", [])
     if not isinstance(listed, list) or not all(isinstance(each, dict) for each in listed):
-        raise RulesError(f"{path}: ignore = {listed!r}: write each one as [[ignore]]")
+        raise TableError(f"{path}: ignore = {listed!r}: write each one as [[ignore]]")
+    text, weight = document.get("text", ""), document.get("fail_weight")
+    if not isinstance(text, str):
+        raise TableError(f"{path}: text = {text!r}: must be a text")
     ignores = [_ignore(each, f"{path}: ignore[{place}]") for place, each in enumerate(listed)]
     return Rules(
         table,
         tuple(each for each in ignores if each.until >= today),
         tuple(each for each in ignores if each.until < today),
         _verdict(document.get("fail_on"), path),
-        _weight(document.get("fail_weight"), path),
-        _text(document.get("text", ""), path),
-        _flag(document.get("quiet", False), path),
+        None if weight is None else checked_weight(weight, f"{path}: fail_weight"),
+        text,
+        checked_flag(document.get("quiet", False), f"{path}: quiet"),
     )
 
 
 def _ignore(said: Mapping[str, Any], place: str) -> Ignore:
-    for key in said:
-        if key not in _IGNORE:
-            raise RulesError(f"{place}.{key}: no such key; use {', '.join(sorted(_IGNORE))}")
+    check_keys(said, _IGNORE, place)
     for key in ("title", "reason"):
         if not isinstance(said.get(key), str) or not said[key].strip():
-            raise RulesError(f"{place}.{key} is missing: say which point, and why it is ignored")
+            raise TableError(f"{place}.{key} is missing: say which point, and why it is ignored")
     for key in ("address", "stack"):
         if not isinstance(said.get(key, "*"), str):
-            raise RulesError(f"{place}.{key} = {said[key]!r}: must be a text; `*` stands for anything")
+            raise TableError(f"{place}.{key} = {said[key]!r}: must be a text; `*` stands for anything")
     until = said.get("until")
     if type(until) is not date:
-        raise RulesError(f"{place}.until = {until!r}: give the last day, such as 2027-06-30")
+        raise TableError(f"{place}.until = {until!r}: give the last day, such as 2027-06-30")
     return Ignore(said["title"], said.get("address", "*"), said["reason"], until, said.get("stack", "*"))
 
 
@@ -174,23 +169,5 @@ def _verdict(said: object, path: Path) -> Verdict | None:
     if said is None:
         return None
     if not isinstance(said, str) or said not in Verdict.__members__:
-        raise RulesError(f"{path}: fail_on = {said!r}: use one of {', '.join(Verdict.__members__)}")
+        raise TableError(f"{path}: fail_on = {said!r}: use one of {', '.join(Verdict.__members__)}")
     return Verdict[said]
-
-
-def _text(said: object, path: Path) -> str:
-    if isinstance(said, str):
-        return said
-    raise RulesError(f"{path}: text = {said!r}: must be a text")
-
-
-def _flag(said: object, path: Path) -> bool:
-    if isinstance(said, bool):
-        return said
-    raise RulesError(f"{path}: quiet = {said!r}: use true or false")
-
-
-def _weight(said: object, path: Path) -> int | None:
-    if said is None or (isinstance(said, int) and not isinstance(said, bool) and 0 <= said <= 100):
-        return said
-    raise RulesError(f"{path}: fail_weight = {said!r}: must be a whole number from 0 to 100")

@@ -3,7 +3,6 @@
 The tables are data: `tables/aws.toml` explains the format, which a user's own file shares (`review.rules`).
 """
 
-import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -11,6 +10,16 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
+from review.checks import (
+    TableError,
+    check_keys,
+    checked_flag,
+    checked_names,
+    checked_weight,
+    checked_words,
+    table_in,
+    tables_in,
+)
 from review.model import Action, Concern, ResourceChange
 
 TABLES: Final = Path(__file__).parent / "tables"
@@ -45,15 +54,7 @@ _STATES: Final = frozenset(("on", "off", "set", "zero", "nonzero"))
 OTHERWISE: Final = "otherwise"
 _KINDS: Final = ("holds", "stops", "guards", "revision")
 
-_SPAN: Final = re.compile("`[^`]+`")
-_MARKUP: Final = frozenset("`<@[\\")
-"""Characters that may end or hide what stands after them in a comment, or mention somebody."""
-
 Where = tuple[str, ...]
-
-
-class TableError(Exception):
-    """A table is not built as it has to be; the text says where, and what is allowed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,18 +220,18 @@ def extended(table: Table, document: Mapping[str, Any], place: str) -> Table:
     """
     means = {
         **table.means,
-        **{key: _meaning(each, f"{place}: means.{key}") for key, each in _tables(document, "means", place)},
+        **{key: _meaning(each, f"{place}: means.{key}") for key, each in tables_in(document, "means", place)},
     }
     types = dict(table.types)
-    for name, each in _tables(document, "types", place):
+    for name, each in tables_in(document, "types", place):
         types[name] = _kind(each, means, types, f"{place}: types.{name}", types.get(name, Kind()))
     every = table.every
     if "any" in document:
-        (_, general), *_ = _tables({"any": {"any": document["any"]}}, "any", place)
+        (_, general), *_ = tables_in({"any": {"any": document["any"]}}, "any", place)
         kind = _kind(general, means, types, f"{place}: any", Kind())
         every = (replace(kind, prefix=document.get("prefix", "")), *every)
-    weights = _table(document, "points", place)
-    points = {key: _checked(each, f"{place}: points.{key}") for key, each in weights.items()}
+    weights = table_in(document, "points", place)
+    points = {key: checked_weight(each, f"{place}: points.{key}") for key, each in weights.items()}
     names, units, back = (
         {**known, **_words(document, key, place)}
         for key, known in (("names", table.names), ("units", table.units), ("back", table.back))
@@ -239,39 +240,25 @@ def extended(table: Table, document: Mapping[str, Any], place: str) -> Table:
 
 
 def _words(document: Mapping[str, Any], key: str, place: str) -> Mapping[str, str]:
-    found = _table(document, key, place)
+    found = table_in(document, key, place)
     for name, each in found.items():
-        _checked_words(each, f"{place}: {key}.{name}")
-    return found
-
-
-def _tables(document: Mapping[str, Any], key: str, place: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    for name, each in _table(document, key, place).items():
-        if not isinstance(each, Mapping):
-            raise TableError(f"{place}: {key}.{name} = {each!r}: must be a table")
-        yield name, each
-
-
-def _table(document: Mapping[str, Any], key: str, place: str) -> Mapping[str, Any]:
-    found = document.get(key, {})
-    if not isinstance(found, Mapping):
-        raise TableError(f"{place}: {key} = {found!r}: must be a table")
+        checked_words(each, f"{place}: {key}.{name}")
     return found
 
 
 def _meaning(said: Mapping[str, Any], place: str) -> Meaning:
-    _check_keys(said, _MEANING, place)
+    check_keys(said, _MEANING, place)
     for key in ("title", "reason"):
         if key not in said:
             raise TableError(f"{place}.{key} is missing: give the words of the point")
     return Meaning(
         _concern(said, place),
         _weight(said, place),
-        _checked_words(said["title"], f"{place}.title"),
-        _checked_words(said["reason"], f"{place}.reason"),
+        checked_words(said["title"], f"{place}.title"),
+        checked_words(said["reason"], f"{place}.reason"),
         str(said.get("source", "")),
-        _checked_flag(said.get("created", False), f"{place}.created"),
-        _checked_flag(said.get("values", True), f"{place}.values"),
+        checked_flag(said.get("created", False), f"{place}.created"),
+        checked_flag(said.get("values", True), f"{place}.values"),
     )
 
 
@@ -304,20 +291,14 @@ def _kind(
 
 
 def _running(said: Mapping[str, Any], place: str) -> Running:
-    _check_keys(said, _RUNNING, place)
-    listed = {key: _names(each, f"{place}.{key}") for key, each in said.items() if key != "only_with"}
+    check_keys(said, _RUNNING, place)
+    listed = {key: checked_names(each, f"{place}.{key}") for key, each in said.items() if key != "only_with"}
     return Running(**listed, only_with=str(said.get("only_with", "")))
-
-
-def _names(said: object, place: str) -> frozenset[str]:
-    if isinstance(said, list) and all(isinstance(each, str) for each in said):
-        return frozenset(said)
-    raise TableError(f"{place} = {said!r}: must be a list of attributes")
 
 
 def _ways(said: Mapping[str, Any], place: str) -> Iterator[Way]:
     for conditions, text in said.items():
-        _checked_words(text, f"{place}.{conditions}")
+        checked_words(text, f"{place}.{conditions}")
         given = [] if conditions == OTHERWISE else [each.split() for each in conditions.split(",")]
         for words in given:
             if len(words) != 2 or words[1] not in _STATES:
@@ -349,16 +330,16 @@ def _named(word: object, means: Mapping[str, Meaning], place: str) -> Meaning | 
 
 
 def _deletion(said: Mapping[str, Any], place: str) -> Deletion:
-    _check_keys(said, _DELETION, place)
+    check_keys(said, _DELETION, place)
     kinds = [kind for kind in _KINDS if isinstance(said.get(kind), str)]
     if len(kinds) != 1:
         raise TableError(f"{place}: give one of {', '.join(_KINDS)}")
     kind = kinds[0]
     for key in (kind, "reason", "replaced"):
         if key in said:
-            _checked_words(said[key], f"{place}.{key}")
+            checked_words(said[key], f"{place}.{key}")
     shows = said.get("shows", [])
-    _names(shows, f"{place}.shows")
+    checked_names(shows, f"{place}.shows")
     concerns = {"holds": Concern.DATA_LOSS, "guards": Concern.PROTECTION}
     return Deletion(
         kind,
@@ -372,12 +353,6 @@ def _deletion(said: Mapping[str, Any], place: str) -> Deletion:
     )
 
 
-def _check_keys(said: Mapping[str, Any], known: frozenset[str], place: str) -> None:
-    for key in said:
-        if key not in known:
-            raise TableError(f"{place}.{key}: no such key; use {', '.join(sorted(known))}")
-
-
 def _concern(said: Mapping[str, Any], place: str) -> Concern:
     names = {concern.name.lower(): concern for concern in Concern}
     if said.get("concern") not in names:
@@ -386,27 +361,4 @@ def _concern(said: Mapping[str, Any], place: str) -> Concern:
 
 
 def _weight(said: Mapping[str, Any], place: str) -> int:
-    return _checked(said.get("weight"), f"{place}.weight")
-
-
-def _checked_words(said: object, place: str) -> str:
-    """Returns words that stand in a comment as they are. Raises TableError."""
-    if not isinstance(said, str) or not said.strip() or not said.isprintable():
-        raise TableError(f"{place} = {said!r}: must be a text on one line")
-    if marks := sorted(_MARKUP.intersection(_SPAN.sub("", said))):
-        raise TableError(
-            f"{place} = {said!r}: write {' '.join(marks)} between two backticks only, or not at all"
-        )
-    return said
-
-
-def _checked_flag(said: object, place: str) -> bool:
-    if isinstance(said, bool):
-        return said
-    raise TableError(f"{place} = {said!r}: use true or false")
-
-
-def _checked(weight: object, place: str) -> int:
-    if not isinstance(weight, int) or isinstance(weight, bool) or not 0 <= weight <= 100:
-        raise TableError(f"{place} = {weight!r}: must be a whole number from 0 to 100")
-    return weight
+    return checked_weight(said.get("weight"), f"{place}.weight")

@@ -25,6 +25,7 @@ from ops.terraform.synthesis import synthesize
 from ops.terraform.targets import environment_of, target_of
 from ops.terraform.waiting import WaitsError
 from ops.terraform.workspace import OnLine, Workspace
+from review.checks import TableError
 from review.marker import Marker
 from review.model import Flag, Verdict, Wait
 from review.posting.pipeline import InputError, checked_commit, pipeline_of
@@ -38,7 +39,7 @@ from review.rendering.markdown import OPEN, path_text, visible
 from review.rendering.points import points
 from review.rendering.values import pair
 from review.rendering.verdict_file import SCHEMA, verdict_json
-from review.rules import NAME, Rules, RulesError, read_rules
+from review.rules import NAME, Rules, read_rules
 from review.verdicts import Review, review_of
 from stacks import kinds, naming
 from stacks.kinds import Stack
@@ -131,7 +132,7 @@ def _rules(checkout: Checkout) -> Rules:
     path = checkout.directory / NAME
     try:
         return read_rules(path, datetime.now(UTC).date()) if path.exists() else Rules()
-    except RulesError as error:
+    except TableError as error:
         raise UsageError(str(error)) from None
 
 

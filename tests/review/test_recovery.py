@@ -6,11 +6,12 @@ from typing import Any
 import pytest
 
 from review import flags
+from review.checks import TableError
 from review.effects.recovery import recovery_of
 from review.model import Action, Masked, ResourceChange, Tree
 from review.rendering.effects import recovery_section
 from review.rules import Rules
-from review.table import TableError, default_table, extended
+from review.table import default_table, extended
 from tests.review.flagging import change
 from tests.review.rendering import assert_well_formed, plan, review, stack
 from tests.review.rendering import change as made

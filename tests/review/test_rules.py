@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from review.checks import TableError
 from review.model import UNKNOWN, Action, ResourceChange, Verdict
 from review.rendering.comment import render
-from review.rules import Rules, RulesError, find_rules, read_rules
+from review.rules import Rules, find_rules, read_rules
 from tests.review import command
 from tests.review.rendering import change, review, stack
 
@@ -107,7 +108,7 @@ def test_many_points_that_a_rule_ignores_are_one_line(tmp_path: Path) -> None:
     ],
 )
 def test_words_of_the_file_cannot_hide_or_mention_anything(tmp_path: Path, file: str, words: str) -> None:
-    with pytest.raises(RulesError, match=r"must be a text on one line|between two backticks"):
+    with pytest.raises(TableError, match=r"must be a text on one line|between two backticks"):
         rules(tmp_path, file.format(words))
 
 
@@ -252,7 +253,7 @@ def test_a_text_of_ones_own_stands_in_the_comment_as_it_is_written(tmp_path: Pat
 def test_a_wrong_file_is_told_with_file_key_and_what_is_allowed(
     tmp_path: Path, text: str, words: str
 ) -> None:
-    with pytest.raises(RulesError) as caught:
+    with pytest.raises(TableError) as caught:
         rules(tmp_path, text)
     assert str(caught.value).startswith(str(tmp_path / "review.toml"))
     assert words in str(caught.value)
@@ -278,5 +279,5 @@ def test_quiet_is_about_reviews_in_which_nothing_changes_only(tmp_path: Path) ->
     assert review(stack(), rules=quiet).is_quiet
     assert not review(stack(change()), rules=quiet).is_quiet
     assert not review(stack(), rules=rules(tmp_path, "")).is_quiet
-    with pytest.raises(RulesError, match="quiet = 'yes': use true or false"):
+    with pytest.raises(TableError, match="quiet = 'yes': use true or false"):
         rules(tmp_path, "quiet = 'yes'")

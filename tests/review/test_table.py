@@ -11,10 +11,11 @@ import pytest
 
 from ops.terraform import providers
 from ops.terraform.binary import find_terraform
+from review.checks import TableError
 from review.flags.attributes import changed_paths
 from review.model import Action
 from review.reading.stacks import read_stacks
-from review.table import TableError, default_table, extended
+from review.table import default_table, extended
 from tests.stacks.conftest import synthesized
 from tests.stacks.platform_files import environment
 from tests.stacks.terraform_json import stacks_of_tests

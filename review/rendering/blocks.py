@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import Final
 
 from review.model import Action, Plan, ResourceChange, Stack
 from review.rendering import entries
@@ -42,6 +43,17 @@ class Rank(IntEnum):
     def tier(self) -> Tier:
         """Returns FIRST up to the commands: a reviewer needs all of these."""
         return Tier.FIRST if self <= Rank.COMMANDS else Tier.SECOND
+
+
+_LISTS: Final = {
+    Rank.OUTPUTS: ("Outputs", "output", "values"),
+    Rank.CHECKS: ("Failed checks", "failed check", "text"),
+    Rank.DEFERRED: ("Put off to a later plan", "deferred change", "text"),
+    Rank.ACTIONS: ("Actions to invoke", "action", "text"),
+    Rank.COMMANDS: ("Commands run by the apply", "command", "text"),
+    Rank.DRIFT: ("Drift: changed outside of Terraform", "drifted resource", "differences"),
+}
+"""Title, noun and what may be left out of the lists of a plan that are not groups of changes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,27 +116,18 @@ def _plan_blocks(plan: Plan, table: Table) -> Iterator[Block]:
         found = entries.revision_entries(group_of(Action.REPLACE, revisions), table)
         nouns = revision_nouns({change.type for change in revisions})
         yield _counted(Rank.REVISION, nouns[0].capitalize(), nouns, "differences", found, "nothing is lost")
-    if plan.outputs:
-        outputs = tuple(map(entries.output_entry, plan.outputs))
-        yield _counted(Rank.OUTPUTS, "Outputs", ("output", "outputs"), "values", outputs)
-    if plan.failed_checks:
-        checks = tuple(map(entries.check_entry, plan.failed_checks))
-        yield _counted(Rank.CHECKS, "Failed checks", ("failed check", "failed checks"), "text", checks)
-    if plan.deferred:
-        deferred = tuple(map(entries.deferred_entry, plan.deferred))
-        nouns = ("deferred change", "deferred changes")
-        yield _counted(Rank.DEFERRED, "Put off to a later plan", nouns, "text", deferred)
-    if plan.actions:
-        actions = tuple(map(entries.invocation_entry, plan.actions))
-        yield _counted(Rank.ACTIONS, "Actions to invoke", ("action", "actions"), "text", actions)
-    if plan.provisioners:
-        commands = tuple(map(entries.command_entry, plan.provisioners))
-        nouns = ("command", "commands")
-        yield _counted(Rank.COMMANDS, "Commands run by the apply", nouns, "text", commands)
-    if plan.drift:
-        nouns = ("drifted resource", "drifted resources")
-        drift = _drift_entries(plan.drift)
-        yield _counted(Rank.DRIFT, "Drift: changed outside of Terraform", nouns, "differences", drift)
+    lists = {
+        Rank.OUTPUTS: map(entries.output_entry, plan.outputs),
+        Rank.CHECKS: map(entries.check_entry, plan.failed_checks),
+        Rank.DEFERRED: map(entries.deferred_entry, plan.deferred),
+        Rank.ACTIONS: map(entries.invocation_entry, plan.actions),
+        Rank.COMMANDS: map(entries.command_entry, plan.provisioners),
+        Rank.DRIFT: _drift_entries(plan.drift),
+    }
+    for rank, listed in lists.items():
+        if found := tuple(listed):
+            title, noun, details = _LISTS[rank]
+            yield _counted(rank, title, (noun, f"{noun}s"), details, found)
 
 
 def _counted(

@@ -1,11 +1,11 @@
 """Renders an estimate of the cost, for a comment and for the verdict file."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Final
 
 from review.cost.estimate import Estimate, Line
-from review.rendering.markdown import address_code, cell, code, counted, dollars, short
+from review.rendering.markdown import address_code, cell, code, counted, dollars, first, short
 from review.verdicts import Review
 
 _LINES: Final = 6
@@ -70,15 +70,10 @@ def _reasons(lines: Sequence[Line]) -> Iterator[str]:
         by_reason.setdefault("; ".join(line.gaps), []).append(line)
     found = sorted(by_reason.items(), key=lambda each: (-len(each[1]), each[0]))
     for reason, group in found[:_REASONS]:
-        yield f"- {_addresses(group)}: {code(reason)}"
+        addresses = [address_code(line.address) for line in group]
+        yield f"- {first(addresses, _ADDRESSES)}: {code(reason)}"
     if rest := found[_REASONS:]:
         yield f"- {counted(sum(len(group) for _, group in rest), 'more resource')}"
-
-
-def _addresses(lines: Sequence[Line]) -> str:
-    shown = ", ".join(address_code(line.address) for line in lines[:_ADDRESSES])
-    more = len(lines) - _ADDRESSES
-    return f"{shown} and {more} more" if more > 0 else shown
 
 
 def _notes(found: Estimate) -> Iterator[str]:
@@ -87,13 +82,10 @@ def _notes(found: Estimate) -> Iterator[str]:
         "that it scales to."
     )
     if found.by_use:
-        yield f"By use only: {', '.join(_by_use(found.by_use))}."
+        told = (words if count == 1 else f"{words} ({count})" for words, count in found.by_use)
+        yield f"By use only: {', '.join(told)}."
     if count := found.unchanged_unpriced:
         yield f"{counted(count, 'unchanged resource')} {'has' if count == 1 else 'have'} no full price here."
-
-
-def _by_use(found: Iterable[tuple[str, int]]) -> Iterator[str]:
-    return (words if count == 1 else f"{words} ({count})" for words, count in found)
 
 
 def money(usd: Decimal) -> str:

@@ -7,8 +7,8 @@ from typing import Final
 from review.effects.recovery import PLACEHOLDER, Loss, Recovery
 from review.effects.rollouts import Effect, Rollout
 from review.model import ABSENT, Difference, Tree, is_nothing
-from review.rendering.markdown import address_code, code, counted, number, path_list, visible
-from review.rendering.values import INLINE, clip, show
+from review.rendering.markdown import address_code, code, counted, first, path_list, path_text
+from review.rendering.values import INLINE, clip, plain
 from review.table import Table
 from review.verdicts import Review
 
@@ -56,7 +56,7 @@ def rollout_section(review: Review) -> str:
         told = " · ".join(_about(each, review.rules.table))
         merged.setdefault((each.effect, told), []).append(_address(each, with_stack=several))
     lines = [
-        " · ".join(filter(None, (f"- **{TITLES[effect]}**", _addresses(addresses), told)))
+        " · ".join(filter(None, (f"- **{TITLES[effect]}**", first(addresses, _MOST), told)))
         for (effect, told), addresses in merged.items()
     ]
     return "\n".join(("### What runs", "", *_cut(lines))) if lines else ""
@@ -64,11 +64,6 @@ def rollout_section(review: Review) -> str:
 
 def _address(it: Rollout | Loss, *, with_stack: bool) -> str:
     return f"{address_code(it.address)} in {code(it.stack)}" if with_stack else address_code(it.address)
-
-
-def _addresses(found: Sequence[str]) -> str:
-    more = len(found) - _MOST
-    return ", ".join(found[:_MOST]) + (f" and {number(more)} more" if more > 0 else "")
 
 
 def _cut(lines: list[str]) -> list[str]:
@@ -86,13 +81,12 @@ def _about(it: Rollout, table: Table) -> Iterator[str]:
     if it.note:
         yield it.note
     if it.also:
-        more = len(it.also) - _ALSO
-        yield f"changes {path_list(it.also[:_ALSO])}" + (f" and {number(more)} more" if more > 0 else "")
+        yield f"changes {first([code(path_text(path)) for path in it.also], _ALSO)}"
 
 
 def _value(it: Difference, table: Table) -> str:
     name = table.names.get(it.path[-1]) or path_list([it.path])
-    before, after = (code(_plain(side)) for side in (it.before, it.after))
+    before, after = (code(plain(side)) for side in (it.before, it.after))
     return f"{name} {before} → {after}"
 
 
@@ -120,7 +114,7 @@ def _short(image: Tree, *, with_home: bool = True, digits: int | None = _DIGITS)
     """Returns an image with a part of its digest, without its repository unless `with_home`."""
     found = _IMAGE.fullmatch(image) if isinstance(image, str) else None
     if found is None:
-        return _plain(image)
+        return plain(image)
     digest = f"sha256:{found['digest'][:digits]}" if found["digest"] else ""
     tag = found["tag"] or ""
     if not with_home and (tag or digest):
@@ -166,7 +160,7 @@ def _losses(found: Sequence[Recovery], *, with_stack: bool) -> Iterator[str]:
         told = "; or ".join(way(each, loss) for each in loss.ways) or "how is not known here"
         merged.setdefault((loss.what, told), []).append(_address(loss, with_stack=with_stack))
     for (what, told), addresses in merged.items():
-        yield f"- {f'{what}: ' if what else ''}{told} · {_addresses(addresses)}"
+        yield f"- {f'{what}: ' if what else ''}{told} · {first(addresses, _MOST)}"
 
 
 def way(text: str, loss: Loss) -> str:
@@ -174,13 +168,8 @@ def way(text: str, loss: Loss) -> str:
     return PLACEHOLDER.sub(lambda named: _named(loss.values.get(named[1], ABSENT)), text)
 
 
-def _plain(value: Tree) -> str:
-    """Renders a value within a line, a text without quotes."""
-    return clip(visible(value), 0, INLINE) if isinstance(value, str) else show(value, INLINE)
-
-
 def _named(value: Tree) -> str:
-    return "(not known)" if is_nothing(value) else code(_plain(value))
+    return "(not known)" if is_nothing(value) else code(plain(value))
 
 
 def _undone(found: Sequence[Recovery], table: Table) -> Iterator[str]:
@@ -192,4 +181,4 @@ def _lasting(found: Sequence[Recovery]) -> Iterator[str]:
     """Yields what a plain revert does to moves, imports and forgotten resources."""
     for name, told in LASTING.items():
         if addresses := [address_code(address) for each in found for address in getattr(each, name)]:
-            yield f"- {told} · {_addresses(addresses)}"
+            yield f"- {told} · {first(addresses, _MOST)}"

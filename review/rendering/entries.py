@@ -41,7 +41,7 @@ from review.rendering.markdown import (
     path_text,
     visible,
 )
-from review.rendering.values import INLINE, SENSITIVE, clip, pair, show
+from review.rendering.values import INLINE, SENSITIVE, pair, plain
 from review.rendering.wording import DEFERRALS, DRIFT, PAST, REASONS, USERS, revision_nouns
 from review.table import Table
 
@@ -100,8 +100,7 @@ def _item_entry(item: Item, tags: Mapping[str, Tree], of: Of) -> Entry:
     if item.has_shared and change.action is Action.CREATE:
         lines = []
     elif change.action is Action.CREATE and (names := only_unknown(change.after)):
-        told = clip(visible(", ".join(names)), 0, INLINE)
-        about = " · ".join(filter(None, (about, f"known after apply: {code(told)}")))
+        about = " · ".join(filter(None, (about, f"known after apply: {code(plain(', '.join(names)))}")))
         lines = []
     rest = f" · {about}" if about else ""
     address = address_code(change.address)
@@ -121,7 +120,7 @@ def _finding(finding: Finding) -> str:
     rule = code(finding.rule)
     linked = f"[{rule}]({finding.link})" if finding.link else rule
     severity = "" if finding.severity is Severity.NONE else f"{finding.severity.name.lower()} "
-    return f"  - {severity}{linked}: {_inline(finding.title)}\n"
+    return f"  - {severity}{linked}: {code(plain(finding.title))}\n"
 
 
 def _lines(item: Item, tags: Mapping[str, Tree], of: Of) -> list[str]:
@@ -172,7 +171,7 @@ def _about(item: Item, of: Of) -> Iterator[str]:
     if change.previous_address is not None:
         yield f"moved from {address_code(change.previous_address)}"
     if change.import_id is not ABSENT:
-        yield f"imported, id {_inline(change.import_id)}"
+        yield f"imported, id {code(plain(change.import_id))}"
     elif change.action in (Action.DELETE, Action.FORGET):
         yield from _identity(change)
     if change.reason is not None:
@@ -212,15 +211,8 @@ def _identity(change: ResourceChange) -> Iterator[str]:
     if isinstance(change.before, dict):
         for name in _IDENTITY:
             if change.before.get(name) is not None:
-                yield f"{name} {_inline(change.before[name])}"
+                yield f"{name} {code(plain(change.before[name]))}"
                 return
-
-
-def _inline(value: Tree) -> str:
-    """Renders a value within a line; a string without its quotes."""
-    if isinstance(value, str):
-        return code(clip(visible(value), 0, INLINE))
-    return code(show(value, INLINE))
 
 
 def output_entry(output: OutputChange) -> Entry:
@@ -268,7 +260,7 @@ def command_entry(run: ProvisionerRun) -> Entry:
     """Renders a command that the apply runs."""
     where = "where Terraform runs" if run.is_local else "on the resource"
     named = f"- {address_code(run.address)}, {code(run.type)}, {where}"
-    return Entry(f"{named}\n", f"{named}: {_inline(run.command)}\n")
+    return Entry(f"{named}\n", f"{named}: {code(plain(run.command))}\n")
 
 
 def error_entries(stack: Stack) -> tuple[Entry, ...]:

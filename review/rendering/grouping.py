@@ -77,24 +77,20 @@ def _equal(items: list[Item]) -> Group:
     members: defaultdict[Hashable, list[Item]] = defaultdict(list)
     for item in items:
         members[item.change.type, _hashable(item.change.after)].append(item)
-    alone = [item for found in members.values() if len(found) < SHARED_BY for item in found]
-    shared = [
-        Shared(tuple(differences(ABSENT, found[0].change.after)), tuple(_bare(each) for each in found))
+    alike = [
+        found
         for found in members.values()
         if len(found) >= SHARED_BY and isinstance(found[0].change.after, dict)
     ]
-    places = {id(item.change): place for place, item in enumerate(items)}
-    alone += [
-        item
-        for found in members.values()
-        if len(found) >= SHARED_BY and not isinstance(found[0].change.after, dict)
-        for item in found
-    ]
-    return Group(Action.CREATE, tuple(shared), tuple(sorted(alone, key=lambda item: places[id(item.change)])))
-
-
-def _bare(item: Item) -> Item:
-    return Item(item.change, (), has_shared=True)
+    shared = tuple(
+        Shared(
+            tuple(differences(ABSENT, found[0].change.after)),
+            tuple(Item(item.change, (), has_shared=True) for item in found),
+        )
+        for found in alike
+    )
+    told = {id(item) for found in alike for item in found}
+    return Group(Action.CREATE, shared, tuple(item for item in items if id(item) not in told))
 
 
 def common_tags(group: Group) -> dict[str, Tree]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields
 from typing import Final
 
 from review.model import Action, Concern, ResourceChange, Stack, Verdict
-from review.rendering.markdown import cell, code, counted, number, path_text
+from review.rendering.markdown import cell, code, counted, first, number, path_text
 from review.rendering.points import since
 from review.rendering.values import clip
 from review.rendering.wording import SYMBOLS, revision_nouns
@@ -84,8 +84,7 @@ def hashes(review: Review) -> list[str]:
 def unchanged(review: Review) -> str:
     """Names the stacks without changes, or the first of them; empty if all change."""
     found = [code(each.stack.name) for each in review.stacks if each.verdict is Verdict.NO_CHANGES]
-    more = f" and {number(len(found) - MOST)} more" if len(found) > MOST else ""
-    return f"No changes: {', '.join(found[:MOST])}{more}." if found else ""
+    return f"No changes: {first(found, MOST)}." if found else ""
 
 
 def sentence(review: Review, points: int) -> str:
@@ -186,9 +185,7 @@ def _revision_nouns(review: Review) -> tuple[str, str]:
 
 def _actions(review: Review) -> str:
     """Lists the addresses of the actions that an apply invokes, or the first of them."""
-    found = [each.address for plan in review.plans for each in plan.actions]
-    more = f" and {number(len(found) - _ACTIONS)} more" if len(found) > _ACTIONS else ""
-    return f"{', '.join(map(code, found[:_ACTIONS]))}{more}"
+    return first([code(each.address) for plan in review.plans for each in plan.actions], _ACTIONS)
 
 
 def _destroyed(review: Review) -> Iterable[str]:

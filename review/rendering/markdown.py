@@ -102,6 +102,12 @@ def counted(count: int, singular: str, plural: str | None = None) -> str:
     return f"{count:,} {singular if count == 1 else plural or singular + 's'}"
 
 
+def first(found: Sequence[str], most: int) -> str:
+    """Joins the first pieces of a list, and counts the rest: `a, b and 1,234 more`."""
+    more = len(found) - most
+    return ", ".join(found[:most]) + (f" and {number(more)} more" if more > 0 else "")
+
+
 def folded(found: Sequence[str], between: str, most: int | None = None) -> str:
     """Joins Markdown within a line; of more than a few pieces, all but the first `OPEN` are folded.
 

@@ -7,13 +7,23 @@ from functools import lru_cache
 from itertools import islice
 from typing import Final
 
-from review.comparing.policies import told
+from review.comparing.policies import holds, told
 from review.marker import Marker
 from review.model import ABSENT, Document, Flag, Masked, Special, Tree, is_nothing, natural
 from review.rendering.budget import prefix, size
 from review.rendering.history import Earlier, State, decoded, encoded
-from review.rendering.markdown import OPEN, address_code, code, folded, number, path_list, path_text, visible
-from review.rendering.values import INLINE, clip, clipped, pair, show
+from review.rendering.markdown import (
+    OPEN,
+    address_code,
+    code,
+    first,
+    folded,
+    number,
+    path_list,
+    path_text,
+    visible,
+)
+from review.rendering.values import INLINE, clipped, pair, plain, show
 from review.rules import Ignore
 from review.table import Table
 from review.verdicts import Review
@@ -108,7 +118,7 @@ def _point(flags: Sequence[Flag], table: Table, with_stack: bool, earlier: Earli
     for index, flag in enumerate(flags):
         place = address_code(flag.address)
         if flag.principal:
-            place = f"{address_code(flag.principal)} ({_first([*through[flag.stack, flag.principal]])})"
+            place = f"{address_code(flag.principal)} ({first([*through[flag.stack, flag.principal]], OPEN)})"
         place = f"{place} in {code(flag.stack)}" if with_stack else place
         values = _values(flag, table)
         if len(set(states)) > 1:
@@ -171,12 +181,6 @@ def since(review: Review) -> Since | None:
     return Since(earlier.commit, states.count(State.NEW), states.count(State.CHANGED), gone)
 
 
-def _first(addresses: Sequence[str], most: int = OPEN) -> str:
-    """Returns the addresses, or the first of many and how many more there are."""
-    more = len(addresses) - most
-    return f"{', '.join(addresses[:most])}{f' and {number(more)} more' if more > 0 else ''}"
-
-
 def ignored(review: Review) -> list[str]:
     """Returns a line for each rule and title that it ignores, with the rule's reason and last day."""
     found: dict[tuple[str, Ignore], dict[str, None]] = {}
@@ -187,7 +191,7 @@ def ignored(review: Review) -> list[str]:
             place = f"{place} in {code(each.flag.stack)}" if several else place
             found.setdefault((each.flag.shown_title, each.ignore), {})[place] = None
     return [
-        f"**{title}** · {_first([*places], IGNORED)}: {code(ignore.reason)}, until {ignore.until.isoformat()}"
+        f"**{title}** · {first([*places], IGNORED)}: {code(ignore.reason)}, until {ignore.until.isoformat()}"
         for (title, ignore), places in found.items()
     ]
 
@@ -205,7 +209,9 @@ def _values(flag: Flag, table: Table) -> str:
         return name
     unit = f" {table.units[last]}" if last in table.units else ""
     if ABSENT in (before, after):
-        said = code(_words(after if before is ABSENT else before, LONG if flag.principal else INLINE))
+        said = code(
+            plain(_unquoted(after if before is ABSENT else before), LONG if flag.principal else INLINE)
+        )
         gone = "" if before is ABSENT else "was "
         return f"{name} {gone}{said}{unit}".strip()
     old, new = _pair(before, after)
@@ -216,17 +222,12 @@ def _values(flag: Flag, table: Table) -> str:
 
 def _pair(before: Tree, after: Tree) -> tuple[str, str]:
     """Returns two values as a person writes them, cut around what differs."""
-    old, new = _plain(before), _plain(after)
+    old, new = _unquoted(before), _unquoted(after)
     if isinstance(old, str) and isinstance(new, str):
         former, now = clipped(visible(old), visible(new), INLINE)
         return former or '""', now or '""'
     former, now = pair(old, new, INLINE)
     return _bare(former, old), _bare(now, new)
-
-
-def _words(value: Tree, limit: int) -> str:
-    plain = _plain(value)
-    return clip(visible(plain), 0, limit) if isinstance(plain, str) else show(plain, limit)
 
 
 def _bare(text: str, value: Tree) -> str:
@@ -236,11 +237,11 @@ def _bare(text: str, value: Tree) -> str:
     return text.removeprefix('"').removesuffix('"')
 
 
-def _plain(value: Tree) -> Tree:
+def _unquoted(value: Tree) -> Tree:
     """Returns lists and objects as text without brackets and quotes, except with masked parts."""
     if isinstance(value, Document):
-        return _plain(value.content)
-    if isinstance(value, str | list | dict) and not _holds_marks(value):
+        return _unquoted(value.content)
+    if isinstance(value, str | list | dict) and not holds(value, Masked, Special):
         return _text(value)
     return value
 
@@ -259,15 +260,3 @@ def _text(value: Tree) -> str:
             return _HASH.sub("…", value)
         case _:
             return show(value)
-
-
-def _holds_marks(value: Tree) -> bool:
-    match value:
-        case dict():
-            return any(map(_holds_marks, value.values()))
-        case list():
-            return any(map(_holds_marks, value))
-        case Document():
-            return _holds_marks(value.content)
-        case _:
-            return isinstance(value, Masked | Special)

@@ -37,6 +37,11 @@ def show(tree: Tree, limit: int = 0) -> str:
     return clip(_short_digests(text), 0, limit)
 
 
+def plain(tree: Tree, limit: int = INLINE) -> str:
+    """Returns the value on one line as `show` does, a string without its quotes."""
+    return clip(visible(tree), 0, limit) if isinstance(tree, str) else show(tree, limit)
+
+
 def pair(before: Tree, after: Tree, limit: int) -> tuple[str, str]:
     """Returns two values that differ on one line each, cut to `limit` around the first difference."""
     return clipped(show(before), visible(_compact(after, before)), limit)

@@ -3,7 +3,7 @@
 Source: AWS's IAM documentation, "Grammar of the IAM JSON policy language".
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from review.model import UNKNOWN, Document, Masked, Special, Tree
@@ -105,6 +105,11 @@ class Statement:
     conditions: frozenset[Condition]
     hidden: bool
     source: dict[str, Tree]
+
+
+def labelled(label: str, statements: Sequence[Statement]) -> Statement | None:
+    """Returns the statement with a label; None without one."""
+    return next((each for each in statements if each.label == label), None)
 
 
 _PARTS = {

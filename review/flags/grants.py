@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
-from review.comparing.policies import Condition, Statement
+from review.comparing.policies import Condition, Statement, labelled
 from review.comparing.policy_changes import Grant
 from review.flags import actions as acts
 from review.flags.access import LOST
@@ -82,7 +82,7 @@ def exclusion(subject: Subject, where: Where, statement: Statement) -> Flag:
 
 def condition_of(label: str, statements: Sequence[Statement]) -> Tree:
     """Returns the conditions of the statement with a label; ABSENT without it or them."""
-    found = next((each for each in statements if each.label == label), None)
+    found = labelled(label, statements)
     return found.source.get("Condition", ABSENT) if found else ABSENT
 
 

@@ -10,6 +10,7 @@ from review.comparing.policies import (
     holds,
     is_policy,
     is_readable,
+    labelled,
     sentence_of,
     statements_of,
 )
@@ -377,7 +378,7 @@ def _denials(
 ) -> Iterator[Flag]:
     for statement in denials_removed(old, new):
         path = (*where, "Statement", statement.label)
-        kept = next((other for other in new if other.label == statement.label), None)
+        kept = labelled(statement.label, new)
         flag = subject.flag(
             Concern.PERMISSION,
             "Deny removed",

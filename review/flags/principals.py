@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from review.comparing.policies import LATER, Condition, Statement
+from review.comparing.policies import LATER, Condition, Statement, labelled
 from review.comparing.policy_changes import Grant, matches
 from review.flags.grants import condition_of, exclusion, loosened, whole_services
 from review.flags.limits import is_public, is_within
@@ -181,7 +181,7 @@ def _are_known(grant: Grant, old: Sequence[Statement]) -> bool:
 
 
 def _former_principals(old: Sequence[Statement], statement: Statement) -> Tree:
-    former = next((other for other in old if other.label == statement.label), None)
+    former = labelled(statement.label, old)
     return _names(former.principals) if former else ABSENT
 
 

@@ -1,7 +1,7 @@
 """A change as the rules look at it, and the flags they raise about it."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from review.model import (
@@ -149,18 +149,16 @@ TASK_DEFINITION = "aws_ecs_task_definition"
 def subjects_of(stack: str, plan: Plan) -> list[Subject]:
     """Returns the changes of a plan's managed resources as subjects; other values count as no object."""
     gone = frozenset(
-        (change.type, value)
+        (change.type, name)
         for change in plan.changes
-        if change.action is Action.DELETE and change.deposed is None and isinstance(change.before, dict)
-        for key in ("id", "arn", "bucket", "name")
-        if isinstance(value := change.before.get(key), str)
+        if change.action is Action.DELETE and change.deposed is None
+        for name in _names(change.before)
     )
     created = frozenset(
-        (change.type, value)
+        (change.type, name)
         for change in plan.changes
-        if change.action is Action.CREATE and isinstance(change.after, dict)
-        for key in ("id", "arn", "name", "bucket", "url")
-        if isinstance(value := change.after.get(key), str)
+        if change.action is Action.CREATE
+        for name in _names(change.after)
     )
     seen = _accounts(plan)
     families = frozenset(
@@ -174,6 +172,12 @@ def subjects_of(stack: str, plan: Plan) -> list[Subject]:
         for change in plan.changes
         if not change.is_data
     ]
+
+
+def _names(tree: Tree) -> Iterator[str]:
+    """Yields what other resources name an object by."""
+    found = (_object(tree).get(key) for key in ("id", "arn", "name", "bucket", "url"))
+    return (each for each in found if isinstance(each, str))
 
 
 def _accounts(plan: Plan) -> frozenset[str]:

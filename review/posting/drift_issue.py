@@ -12,6 +12,7 @@ from review.github import GitHub, Issue
 from review.model import Verdict
 from review.posting.pipeline import ACTIONS_AUTHOR
 from review.posting.pull_request import our_marker, within_budgets
+from review.rendering.markdown import first
 from review.verdicts import Review
 
 LABEL: Final = "drift"
@@ -80,7 +81,4 @@ def _update(client: GitHub, issue: Issue, title: str, body: str) -> Outcome:
 
 def _title(review: Review) -> str:
     names = [each.stack.name for each in review.stacks if each.verdict is not Verdict.NO_CHANGES]
-    if not names:
-        return "Drift: gone"
-    more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
-    return f"Drift: {', '.join(names[:_MOST_NAMES])}{more}"
+    return f"Drift: {first(names, _MOST_NAMES) if names else 'gone'}"

@@ -108,7 +108,9 @@ def _documents(text: str) -> Iterator[JsonDocument]:
             position = len(text) if is_open else max(start + 1, error.pos)
             ends = _cut_at(text, error)
             is_cut = ends is not None and (
-                ends == len(text) or _begins_line(text, start, behind) or _is_of_a_plan(text, start, ends)
+                ends == len(text)
+                or _begins_line(text, start, behind)
+                or OF_A_PLAN.search(text, start, ends) is not None
             )
             problem = _broken(text, start, error, is_cut=is_cut)
         except RecursionError:
@@ -162,10 +164,6 @@ def _cut_at(text: str, error: json.JSONDecodeError) -> int | None:
 def _begins_line(text: str, start: int, behind: int) -> bool:
     """Returns whether an object begins its line, or stands right behind a document that ends at `behind`."""
     return not text[max(behind, text.rfind("\n", 0, start) + 1) : start].strip()
-
-
-def _is_of_a_plan(text: str, start: int, end: int) -> bool:
-    return OF_A_PLAN.search(text, start, end) is not None
 
 
 def _broken(text: str, start: int, error: json.JSONDecodeError, *, is_cut: bool) -> str:

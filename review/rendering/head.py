@@ -123,7 +123,9 @@ def _sentences(review: Review, points: int) -> Iterable[str]:
     if review.verdict in (Verdict.REVIEW, Verdict.UNJUDGED):
         yield f"Nothing is destroyed{_kept(review)}."
     if counts.actions:
-        yield f"{counted(counts.actions, 'action')} {_is(counts.actions)} invoked: {_actions(review)}."
+        addresses = [code(each.address) for plan in review.plans for each in plan.actions]
+        invoked = f"{counted(counts.actions, 'action')} {_is(counts.actions)} invoked"
+        yield f"{invoked}: {first(addresses, _ACTIONS)}."
     if points:
         yield f"**{counted(points, 'point')} to look at first.**"
     if any(each.unjudged for each in review.stacks):
@@ -181,11 +183,6 @@ def _revision_nouns(review: Review) -> tuple[str, str]:
     changes = [change for plan in review.plans for change in plan.changes]
     gone = (change.type for change in changes if change.action in (Action.REPLACE, Action.DELETE))
     return revision_nouns(set(filter(review.rules.table.is_revision, gone)))
-
-
-def _actions(review: Review) -> str:
-    """Lists the addresses of the actions that an apply invokes, or the first of them."""
-    return first([code(each.address) for plan in review.plans for each in plan.actions], _ACTIONS)
 
 
 def _destroyed(review: Review) -> Iterable[str]:

@@ -3,15 +3,14 @@
 Source: AWS's "Amazon ECS API Reference", ContainerDefinition.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from review.comparing.differences import differences
 from review.flags.attributes import number
 from review.flags.services import plain_secret
 from review.flags.subject import TASK_DEFINITION, Subject, hidden
 from review.model import ABSENT, Block, Concern, Flag, Masked, Tree, blocks, is_nothing
-
-Where = tuple[str, ...]
 
 KEY = "container_definitions"
 
@@ -20,6 +19,8 @@ HOST = (
     ("pid_mode", "Containers see the processes of the host."),
     ("ipc_mode", "Containers share memory with the host."),
 )
+
+CAPABILITIES = ("linuxParameters", "capabilities")
 
 LOWERED = {
     "memory": ("Memory lowered", "A container that needs more memory than this is killed."),
@@ -40,7 +41,7 @@ def tasks(subject: Subject) -> Iterator[Flag]:
         return
     former, now = _by_name(before), _by_name(after)
     for name, definition in now.items():
-        yield from _container(subject, (KEY, name), former.get(name), definition)
+        yield from _container(_Container(subject, name, former.get(name, {}), definition, name not in former))
     for name in former.keys() - now.keys():
         reason = "A container of the task is gone."
         image = former[name].get("image", ABSENT)
@@ -82,38 +83,52 @@ def _host_paths(resource: Block) -> dict[str, Tree]:
     }
 
 
-def _container(subject: Subject, where: Where, before: Block | None, after: Block) -> Iterator[Flag]:
-    """Flags changes of a container; `before` is None for a new one."""
-    found = list(_judged(subject, where, before, after))
-    yield from found
-    if before is not None:
-        told = {flag.path[len(where)] for flag in found}
-        if "environment" in told:
-            told.add("secrets")  # a value that moves from one to the other is one point
-        yield from _others(subject, where, before, after, told)
+@dataclass(frozen=True, slots=True)
+class _Container:
+    """A container of a task definition, before and after."""
+
+    subject: Subject
+    name: str
+    before: Block
+    after: Block
+    is_new: bool
+
+    def sides(self, key: str) -> tuple[Tree, Tree]:
+        """Returns the values of a key, before and after."""
+        return self.before.get(key, ABSENT), self.after.get(key, ABSENT)
+
+    def flag(
+        self,
+        title: str,
+        reason: str,
+        path: Sequence[str],
+        before: Tree = ABSENT,
+        after: Tree = ABSENT,
+        weight: int | None = None,
+    ) -> Flag:
+        """Builds a flag about a value of the container."""
+        return self.subject.flag(
+            Concern.RUNTIME, title, reason, (KEY, self.name, *path), before, after, weight=weight
+        )
 
 
-def _judged(subject: Subject, where: Where, before: Block | None, after: Block) -> Iterator[Flag]:
-    """Flags what has rules of its own."""
-    yield from _secrets(subject, where, before or {}, after)
-    yield from _rights(subject, where, before, after)
-    if before is None:
+def _container(it: _Container) -> Iterator[Flag]:
+    """Flags changes of a container."""
+    found = [*_plain_secrets(it), *_rights(it)]
+    if it.is_new:
+        yield from found
         return
-    yield from _image(subject, where, before, after)
-    yield from _command(subject, where, before, after)
-    for key, (title, reason) in LOWERED.items():
-        former, now = number(before.get(key)), number(after.get(key))
-        if former and now is not None and now < former:
-            path = (*where, key)
-            yield subject.flag(Concern.RUNTIME, title, reason, path, before[key], after[key], weight=58)
-    yield from _health(subject, where, before, after)
-    yield from _log(subject, where, before, after)
-    yield from _ports(subject, where, before, after)
-    yield from _variables(subject, where, before, after)
+    for rule in (_image, _command, _secrets, _sizes, _taken_rights, _health, _log, _ports, _variables):
+        found += rule(it)
+    told = {flag.path[2] for flag in found}
+    if "environment" in told:
+        told.add("secrets")  # a value that moves from one to the other is one point
+    yield from found
+    yield from _others(it, told)
 
 
-def _image(subject: Subject, where: Where, before: Block, after: Block) -> Iterator[Flag]:
-    old, new = before.get("image", ABSENT), after.get("image", ABSENT)
+def _image(it: _Container) -> Iterator[Flag]:
+    old, new = it.sides("image")
     if old == new:
         return
     if not isinstance(old, str) or not isinstance(new, str):
@@ -126,33 +141,7 @@ def _image(subject: Subject, where: Where, before: Block, after: Block) -> Itera
         reason = "The image is no longer named by its digest, but by a tag, behind which it can be replaced."
     else:
         reason = "The container runs another image, named by a tag, behind which it can be replaced."
-    yield subject.flag(Concern.RUNTIME, "Image changed", reason, (*where, "image"), old, new)
-
-
-def _command(subject: Subject, where: Where, before: Block, after: Block) -> Iterator[Flag]:
-    for key in ("command", "entryPoint"):
-        old, new = before.get(key, ABSENT), after.get(key, ABSENT)
-        if old != new and not (is_nothing(old) and is_nothing(new)):
-            reason = "The container runs another program of its image, or runs it otherwise."
-            yield subject.flag(Concern.RUNTIME, "Command changed", reason, (*where, key), old, new)
-    old_secrets, new_secrets = (_entries(side, "secrets", "valueFrom") for side in (before, after))
-    for name in sorted(old_secrets.keys() & new_secrets.keys()):
-        if old_secrets[name] != new_secrets[name]:
-            path = (*where, "secrets", name)
-            reason = "The container gets another secret under this name."
-            values = old_secrets[name], new_secrets[name]
-            yield subject.flag(Concern.RUNTIME, "Secret changed", reason, path, *values)
-
-    plain = _entries(after, "environment", "value")
-    for name in sorted(old_secrets.keys() - new_secrets.keys() - plain.keys()):
-        reason = "The container no longer gets the secret, or gets it under another name or in plain."
-        path = (*where, "secrets", name)
-        yield subject.flag(Concern.RUNTIME, "Secret removed", reason, path, old_secrets[name], ABSENT)
-    if after.get("essential") is False and before.get("essential") is not False:
-        reason = "The task now goes on when the container stops."
-        former = before.get("essential", ABSENT)
-        path = (*where, "essential")
-        yield subject.flag(Concern.RUNTIME, "No longer essential", reason, path, former, False)
+    yield it.flag("Image changed", reason, ["image"], old, new)
 
 
 def _repository(image: str) -> str:
@@ -160,6 +149,31 @@ def _repository(image: str) -> str:
     name = image.partition("@")[0]
     head, slash, last = name.rpartition("/")
     return head + slash + last.partition(":")[0]
+
+
+def _command(it: _Container) -> Iterator[Flag]:
+    for key in ("command", "entryPoint"):
+        old, new = it.sides(key)
+        if old != new and not (is_nothing(old) and is_nothing(new)):
+            reason = "The container runs another program of its image, or runs it otherwise."
+            yield it.flag("Command changed", reason, [key], old, new)
+    old, new = it.sides("essential")
+    if new is False and old is not False:
+        reason = "The task now goes on when the container stops."
+        yield it.flag("No longer essential", reason, ["essential"], old, new)
+
+
+def _secrets(it: _Container) -> Iterator[Flag]:
+    """Flags references to secrets that change or are gone."""
+    old, new = (_entries(side, "secrets", "valueFrom") for side in (it.before, it.after))
+    for name in sorted(old.keys() & new.keys()):
+        if old[name] != new[name]:
+            reason = "The container gets another secret under this name."
+            yield it.flag("Secret changed", reason, ["secrets", name], old[name], new[name])
+    plain = _entries(it.after, "environment", "value")
+    for name in sorted(old.keys() - new.keys() - plain.keys()):
+        reason = "The container no longer gets the secret, or gets it under another name or in plain."
+        yield it.flag("Secret removed", reason, ["secrets", name], old[name])
 
 
 def _entries(definition: Block, key: str, value: str) -> dict[str, Tree]:
@@ -170,66 +184,65 @@ def _entries(definition: Block, key: str, value: str) -> dict[str, Tree]:
     }
 
 
-def _secrets(subject: Subject, where: Where, before: Block, after: Block) -> Iterator[Flag]:
+def _plain_secrets(it: _Container) -> Iterator[Flag]:
     """Flags secrets in plain variables: references before, or masked now."""
-    references = _entries(before, "secrets", "valueFrom")
-    former, now = _entries(before, "environment", "value"), _entries(after, "environment", "value")
+    references = _entries(it.before, "secrets", "valueFrom")
+    former, now = (_entries(side, "environment", "value") for side in (it.before, it.after))
     for name, value in sorted(now.items()):
-        path = (*where, "environment", name)
+        path = (KEY, it.name, "environment", name)
         if name in references and name not in former:
-            yield plain_secret(subject, path, references[name], value)
+            yield plain_secret(it.subject, path, references[name], value)
         elif isinstance(value, Masked) and not isinstance(former.get(name), Masked):
-            yield plain_secret(subject, path, former.get(name, ABSENT), value)
-    if hidden(after.get("environment")) and before.get("environment") != after.get("environment"):
-        path = (*where, "environment")
-        yield subject.unknown("Secret in plain", path, ABSENT, after["environment"])
+            yield plain_secret(it.subject, path, former.get(name, ABSENT), value)
+    before, after = it.before.get("environment"), it.after.get("environment")
+    if hidden(after) and before != after:
+        yield it.subject.unknown("Secret in plain", (KEY, it.name, "environment"), ABSENT, after)
 
 
-def _rights(subject: Subject, where: Where, before: Block | None, after: Block) -> Iterator[Flag]:
-    old = before or {}
-    if after.get("privileged") is True and old.get("privileged") is not True:
+def _sizes(it: _Container) -> Iterator[Flag]:
+    for key, (title, reason) in LOWERED.items():
+        before, after = it.sides(key)
+        former, now = number(before), number(after)
+        if former and now is not None and now < former:
+            yield it.flag(title, reason, [key], before, after, weight=58)
+
+
+def _rights(it: _Container) -> Iterator[Flag]:
+    """Flags rights that a container gets."""
+    old, new = it.sides("privileged")
+    if new is True and old is not True:
         reason = "The container now has all rights on its host."
-        former = old.get("privileged", ABSENT)
-        yield subject.flag(
-            Concern.RUNTIME, "Privileged container", reason, (*where, "privileged"), former, True
-        )
-    added = _capabilities(after, "add")
-    for name in sorted(added - _capabilities(old, "add")):
+        yield it.flag("Privileged container", reason, ["privileged"], old, new)
+    for name in sorted(_capabilities(it.after, "add") - _capabilities(it.before, "add")):
         reason = "The container now has a right of the kernel's that containers do not have."
-        path = (*where, "linuxParameters", "capabilities", "add")
-        yield subject.flag(Concern.RUNTIME, "Capability added", reason, path, ABSENT, name)
-    options = after.get("dockerSecurityOptions", ABSENT)
-    if options != old.get("dockerSecurityOptions", ABSENT) and not is_nothing(options):
+        yield it.flag("Capability added", reason, [*CAPABILITIES, "add"], ABSENT, name)
+    old, new = it.sides("dockerSecurityOptions")
+    if new != old and not is_nothing(new):
         reason = "What keeps the container apart from its host is set otherwise."
-        path = (*where, "dockerSecurityOptions")
-        former = old.get("dockerSecurityOptions", ABSENT)
-        yield subject.flag(Concern.RUNTIME, "Security options changed", reason, path, former, options)
-    devices = _devices(old)
-    for device in _devices(after):
+        yield it.flag("Security options changed", reason, ["dockerSecurityOptions"], old, new)
+    devices = _devices(it.before)
+    for device in _devices(it.after):
         if device not in devices:
             reason = "The container can now use a device of the host."
-            path = (*where, "linuxParameters", "devices")
-            yield subject.flag(Concern.RUNTIME, "Shared with the host", reason, path, ABSENT, device)
-    user = after.get("user", ABSENT)
-    if isinstance(user, str) and _is_root(user) and not _is_root(old.get("user")):
-        reason = "The container now runs as root."
-        yield subject.flag(
-            Concern.RUNTIME, "Runs as root", reason, (*where, "user"), old.get("user", ABSENT), user
-        )
-    if before is None:
-        return
-    if is_nothing(user) and not is_nothing(old.get("user")) and not _is_root(old.get("user")):
+            yield it.flag("Shared with the host", reason, ["linuxParameters", "devices"], ABSENT, device)
+    old, new = it.sides("user")
+    if _is_root(new) and not _is_root(old):
+        yield it.flag("Runs as root", "The container now runs as root.", ["user"], old, new)
+
+
+def _taken_rights(it: _Container) -> Iterator[Flag]:
+    """Flags limits of a container's rights that are gone."""
+    old, new = it.sides("user")
+    if is_nothing(new) and not is_nothing(old) and not _is_root(old):
         reason = "The image says as whom the container runs, which may be root."
-        yield subject.flag(Concern.RUNTIME, "Runs as root", reason, (*where, "user"), old["user"], ABSENT)
-    for name in sorted(_capabilities(old, "drop") - _capabilities(after, "drop")):
+        yield it.flag("Runs as root", reason, ["user"], old)
+    for name in sorted(_capabilities(it.before, "drop") - _capabilities(it.after, "drop")):
         reason = "A right of the kernel's that was taken from the container is no longer."
-        path = (*where, "linuxParameters", "capabilities", "drop")
-        yield subject.flag(Concern.RUNTIME, "Capability added", reason, path, name, ABSENT)
-    if old.get("readonlyRootFilesystem") is True and after.get("readonlyRootFilesystem") is not True:
+        yield it.flag("Capability added", reason, [*CAPABILITIES, "drop"], name)
+    old, new = it.sides("readonlyRootFilesystem")
+    if old is True and new is not True:
         reason = "The container can now write to its own files."
-        path = (*where, "readonlyRootFilesystem")
-        value = after.get("readonlyRootFilesystem", ABSENT)
-        yield subject.flag(Concern.RUNTIME, "Root file system writable", reason, path, True, value)
+        yield it.flag("Root file system writable", reason, ["readonlyRootFilesystem"], old, new)
 
 
 def _is_root(user: Tree) -> bool:
@@ -256,42 +269,38 @@ def _capabilities(definition: Block, key: str) -> set[str]:
     }
 
 
-def _health(subject: Subject, where: Where, before: Block, after: Block) -> Iterator[Flag]:
-    old, new = before.get("healthCheck", ABSENT), after.get("healthCheck", ABSENT)
-    path = (*where, "healthCheck")
+def _health(it: _Container) -> Iterator[Flag]:
+    old, new = it.sides("healthCheck")
     if not is_nothing(old) and is_nothing(new):
         reason = "Nothing asks the container any longer whether it works."
-        yield subject.flag(Concern.RUNTIME, "Health check removed", reason, path, old, ABSENT)
+        yield it.flag("Health check removed", reason, ["healthCheck"], old)
     if not isinstance(old, dict) or not isinstance(new, dict):
         return
     if old.get("command") != new.get("command"):
         reason = "The container is now asked in another way whether it works."
         former, now = old.get("command", ABSENT), new.get("command", ABSENT)
-        yield subject.flag(Concern.RUNTIME, "Health check changed", reason, (*path, "command"), former, now)
+        yield it.flag("Health check changed", reason, ["healthCheck", "command"], former, now)
     for key in ("interval", "retries", "timeout", "startPeriod"):
         first, last = number(old.get(key)), number(new.get(key))
         if first is not None and last is not None and last > first:
             reason = "It now takes longer until a container that does not work is found."
-            yield subject.flag(
-                Concern.RUNTIME, "Health check loosened", reason, (*path, key), old[key], new[key]
-            )
+            yield it.flag("Health check loosened", reason, ["healthCheck", key], old[key], new[key])
 
 
-def _log(subject: Subject, where: Where, before: Block, after: Block) -> Iterator[Flag]:
-    old, new = before.get("logConfiguration", ABSENT), after.get("logConfiguration", ABSENT)
+def _log(it: _Container) -> Iterator[Flag]:
+    old, new = it.sides("logConfiguration")
     is_off = isinstance(new, dict) and new.get("logDriver") == "none"
     if not is_nothing(old) and (is_nothing(new) or (is_off and old != new)):
         reason = "What the container writes is no longer kept."
-        path = (*where, "logConfiguration")
-        yield subject.flag(Concern.PROTECTION, "Logging off", reason, path, old, new)
+        path = (KEY, it.name, "logConfiguration")
+        yield it.subject.flag(Concern.PROTECTION, "Logging off", reason, path, old, new)
 
 
-def _ports(subject: Subject, where: Where, before: Block, after: Block) -> Iterator[Flag]:
-    old, new = _port_numbers(before), _port_numbers(after)
+def _ports(it: _Container) -> Iterator[Flag]:
+    old, new = _port_numbers(it.before), _port_numbers(it.after)
     if old != new:
         reason = "The container listens on other ports."
-        path = (*where, "portMappings")
-        yield subject.flag(Concern.RUNTIME, "Ports changed", reason, path, [*old], [*new])
+        yield it.flag("Ports changed", reason, ["portMappings"], [*old], [*new])
 
 
 def _port_numbers(definition: Block) -> list[str]:
@@ -302,10 +311,10 @@ def _port_numbers(definition: Block) -> list[str]:
     )
 
 
-def _variables(subject: Subject, where: Where, before: Block, after: Block) -> Iterator[Flag]:
+def _variables(it: _Container) -> Iterator[Flag]:
     """Flags plain variables that change, as one point; secrets have points of their own."""
-    old, new = _entries(before, "environment", "value"), _entries(after, "environment", "value")
-    secrets = _entries(before, "secrets", "valueFrom")
+    old, new = (_entries(side, "environment", "value") for side in (it.before, it.after))
+    secrets = _entries(it.before, "secrets", "valueFrom")
     names = sorted(
         name
         for name in old.keys() | new.keys()
@@ -313,34 +322,25 @@ def _variables(subject: Subject, where: Where, before: Block, after: Block) -> I
         and name not in secrets
         and (isinstance(old.get(name), Masked) or not isinstance(new.get(name), Masked))
     )
-    if not names:
-        return
-    sides = [{name: side[name] for name in names if name in side} for side in (old, new)]
-    path, (former, now) = (*where, "environment"), sides
     reason = "The container sees other settings."
     if len(names) == 1:
-        path = (*path, names[0])
-        values = old.get(names[0], ABSENT), new.get(names[0], ABSENT)
-    else:
-        values = former or ABSENT, now or ABSENT
-    yield subject.flag(Concern.RUNTIME, "Variables changed", reason, path, *values, weight=42)
+        (name,) = names
+        sides = old.get(name, ABSENT), new.get(name, ABSENT)
+        yield it.flag("Variables changed", reason, ["environment", name], *sides, weight=42)
+    elif names:
+        former, now = ({name: side[name] for name in names if name in side} for side in (old, new))
+        yield it.flag(
+            "Variables changed", reason, ["environment"], former or ABSENT, now or ABSENT, weight=42
+        )
 
 
-def _others(subject: Subject, where: Where, before: Block, after: Block, told: set[str]) -> Iterator[Flag]:
+def _others(it: _Container, told: set[str]) -> Iterator[Flag]:
     """Flags every other key of a container that changes; `told` has those that flags tell already."""
-    for key in sorted((before.keys() | after.keys()) - told):
-        old, new = before.get(key, ABSENT), after.get(key, ABSENT)
+    for key in sorted((it.before.keys() | it.after.keys()) - told):
+        old, new = it.sides(key)
         found = differences({key: old}, {key: new})
         if not found or (is_nothing(old) and is_nothing(new)):
             continue
-        first = found[0]
+        path, former, now = found[0].path, found[0].before, found[0].after
         reason = "ECS runs the container differently."
-        yield subject.flag(
-            Concern.RUNTIME,
-            "Container settings changed",
-            reason,
-            (*where, *first.path),
-            first.before,
-            first.after,
-            weight=34,
-        )
+        yield it.flag("Container settings changed", reason, path, former, now, weight=34)

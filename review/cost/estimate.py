@@ -104,15 +104,16 @@ def estimate_of(stacks: Iterable[tuple[str, str, tuple[Billed, ...]]], prices: P
     by_use: Counter[str] = Counter()
     dashboards: dict[tuple[str, str], list[Billed]] = {}
     for stack, environment, resources in stacks:
-        for each in _Resources.of(resources).each():
-            if each.resource.type == _DASHBOARD:
-                dashboards.setdefault((stack, environment), []).append(each.resource)
+        known = _Known.of(resources)
+        for each in resources:
+            if each.type == _DASHBOARD:
+                dashboards.setdefault((stack, environment), []).append(each)
                 continue
-            found = _line(stack, each, prices, used)
+            found = _line(stack, each, known.metered(each), prices, used)
             is_priced = bool(found.gaps or found.before or found.after)
             if is_priced:
                 lines.append(found)
-            if each.resource.is_changed and (words := left_out()[0].get(each.resource.type)):
+            if each.is_changed and (words := left_out()[0].get(each.type)):
                 by_use[words] += not is_priced
     lines += _dashboards(dashboards, prices, used)
     return Estimate(
@@ -124,19 +125,9 @@ def estimate_of(stacks: Iterable[tuple[str, str, tuple[Billed, ...]]], prices: P
 
 
 @dataclass(frozen=True, slots=True)
-class _Each:
-    """A resource with what it is charged for on both sides."""
+class _Known:
+    """The task definitions and scaling targets of a stack, on which the price of a service depends."""
 
-    resource: Billed
-    before: Metered
-    after: Metered
-
-
-@dataclass(frozen=True, slots=True)
-class _Resources:
-    """The resources of a stack, and the task definitions and scaling targets that services depend on."""
-
-    all: tuple[Billed, ...]
     tasks: Mapping[str, Billed]
     by_name: Mapping[str, Billed]
     """Task definitions by ARN, and by family and revision."""
@@ -144,7 +135,7 @@ class _Resources:
     """Scaling targets by the service's address, and by its name."""
 
     @classmethod
-    def of(cls, resources: tuple[Billed, ...]) -> "_Resources":
+    def of(cls, resources: tuple[Billed, ...]) -> "_Known":
         tasks = {each.address: each for each in resources if each.type == _TASK}
         by_name = {name: each for each in tasks.values() for name in _names(each)}
         scaling: dict[str, Billed] = {}
@@ -156,17 +147,15 @@ class _Resources:
                 name = side.get("resource_id") if isinstance(side, dict) else None
                 if isinstance(name, str) and name.startswith("service/"):
                     scaling[name.rpartition("/")[2]] = each
-        return cls(resources, tasks, by_name, scaling)
+        return cls(tasks, by_name, scaling)
 
-    def each(self) -> Iterator[_Each]:
-        for resource in self.all:
-            before, after = (
-                NOTHING
-                if side is ABSENT
-                else _charged(resource, side, self._related(resource, side, is_after))
-                for side, is_after in ((resource.before, False), (resource.after, True))
-            )
-            yield _Each(resource, before, after)
+    def metered(self, resource: Billed) -> tuple[Metered, Metered]:
+        """Returns what a resource is charged for, before and after."""
+        before, after = (
+            NOTHING if side is ABSENT else _charged(resource, side, self._related(resource, side, is_after))
+            for side, is_after in ((resource.before, False), (resource.after, True))
+        )
+        return before, after
 
     def _related(self, resource: Billed, side: Tree, is_after: bool) -> Related:
         if resource.type != _SERVICE or not isinstance(side, dict):
@@ -215,10 +204,16 @@ def _charged(resource: Billed, side: Tree, related: Related) -> Metered:
     return charged(resource.type, side, related)
 
 
-def _line(stack: str, each: _Each, prices: Prices, used: list[tuple[str, date]]) -> Line:
-    resource = each.resource
-    before, gaps_before = _priced(each.before, resource.region, prices, used)
-    after, gaps_after = _priced(each.after, resource.region, prices, used)
+def _line(
+    stack: str,
+    resource: Billed,
+    metered: tuple[Metered, Metered],
+    prices: Prices,
+    used: list[tuple[str, date]],
+) -> Line:
+    was, now = metered
+    before, gaps_before = _priced(was, resource.region, prices, used)
+    after, gaps_after = _priced(now, resource.region, prices, used)
     exists = resource.after is not ABSENT
     if exists and resource.before is not ABSENT and gaps_before != gaps_after:
         before = after = ZERO
@@ -227,11 +222,11 @@ def _line(stack: str, each: _Each, prices: Prices, used: list[tuple[str, date]])
     return Line(
         stack,
         resource.address,
-        each.after.what if exists else each.before.what,
+        now.what if exists else was.what,
         before,
         after,
         gaps_after or gaps_before if exists else gaps_before,
-        is_blind or each.before != each.after,
+        is_blind or was != now,
     )
 
 
@@ -275,4 +270,4 @@ def _dashboards(
         ]
         stack, first = min(group, key=lambda each: (each[0], each[1].address))
         total = Billed(_DASHBOARD, _DASHBOARD, first.region, {}, {}, before != after)
-        yield _line(stack, _Each(total, sides[0], replace(sides[1], what=words)), prices, used)
+        yield _line(stack, total, (sides[0], replace(sides[1], what=words)), prices, used)

@@ -16,6 +16,7 @@ OPEN = 3
 _BACKTICKS = re.compile("`+")
 _ACTION = re.compile("^/", re.MULTILINE)
 _SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
+_NO_ASCII = re.compile("[^ -~]+")
 _UNSEEN = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]")
 """Characters that count as printable but are invisible."""
 
@@ -27,10 +28,14 @@ def visible(text: str) -> str:
     and all spaces but the common one. The result has one line and can be encoded.
     """
     if not text.isprintable():
-        text = "".join(each if each.isprintable() else _escaped(each) for each in text)
+        text = _NO_ASCII.sub(_escape_unprintable, text)
     if not text.isascii():
         text = _UNSEEN.sub(lambda found: _escaped(found[0]), text)
     return text
+
+
+def _escape_unprintable(found: re.Match[str]) -> str:
+    return "".join(each if each.isprintable() else _escaped(each) for each in found[0])
 
 
 def code(text: str) -> str:

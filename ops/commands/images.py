@@ -20,13 +20,13 @@ from ops.commands.shared import (
 from ops.core.checkout import Checkout
 from ops.core.clients import ambient_client
 from ops.core.console import complaints, console, for_people
-from ops.core.errors import OpsError, UsageError
+from ops.core.errors import UsageError
 from ops.core.workflow import set_outputs
 from ops.github.role import act_in
 from ops.images import image as images
 from ops.images.engine import find_engine
 from ops.local.app import variables_of
-from ops.local.embedded import find_embedded
+from ops.local.embedded import require_embedded
 from ops.local.names import container_name
 from ops.local.ports import HOST, free_port
 from ops.local.runners import ContainerRunner, Runner, TaskRunner
@@ -80,9 +80,7 @@ def image_run(
     source = source_of(platform, settings.same_image_as or service)
     engine = find_engine()
     built = images.find(engine, images.named(platform.project, source, commit))
-    embedded = find_embedded(checkout.local)
-    if embedded is None:
-        raise OpsError("No embedded AWS runs here. `make up` starts it.")
+    embedded = require_embedded(checkout.local)
     container = read_container(embedded, platform.project, environment, service)
     own = port_of(settings) or 0
     free = free_port(port or own, own) if port or own else 0

@@ -9,14 +9,13 @@ from pathlib import Path
 from typing import Annotated, Final
 
 import typer
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from ops.commands.shared import HERE, Directory, Env, act_in_environment
 from ops.core.checkout import Checkout
 from ops.core.clients import ambient_client
-from ops.core.console import console, for_people, printable
+from ops.core.console import console, for_people, print_table, printable
 from ops.core.errors import OpsError, UsageError
 from ops.incidents.status_app import (
     TOKEN_VARIABLE,
@@ -33,9 +32,6 @@ from stacks.reading import read_platform
 from stacks.workloads import workload
 
 app = typer.Typer()
-
-_UNWRAPPED: Final = 1000
-"""Columns when the output is not a terminal."""
 
 _SCALARS: Final = ("title", "state", "severity", "ends_at", "message")
 
@@ -165,8 +161,7 @@ def list_incidents(env: Env = None, address: Address = "", directory: Directory 
     if not table.row_count:
         console.print(Text(f"{found.environment} has no open incidents and no maintenances."))
         return
-    wide = console if console.is_terminal else Console(width=_UNWRAPPED)
-    wide.print(table, soft_wrap=False)
+    print_table(table)
 
 
 def _status_app(directory: Path, env: str | None, address: str, *, writing: bool) -> StatusApp:

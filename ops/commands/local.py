@@ -12,10 +12,9 @@ from rich.text import Text
 from ops.commands.shared import HERE, Directory, Env
 from ops.core.checkout import Checkout
 from ops.core.console import console, for_people
-from ops.core.errors import OpsError
 from ops.core.progress import Progress
 from ops.local import up as local
-from ops.local.embedded import find_embedded
+from ops.local.embedded import require_embedded
 from ops.local.ports import HOST
 from ops.local.router import SUFFIX
 from ops.terraform.targets import environment_of
@@ -104,9 +103,7 @@ def local_env(env: Env = None, directory: Directory = HERE) -> None:
     checkout = Checkout(directory.absolute())
     platform = read_platform(checkout.environments)
     owner = environment_of(platform, env) if env else platform.project
-    embedded = find_embedded(checkout.local)
-    if embedded is None:
-        raise OpsError("No embedded AWS runs here. `make up` starts it.")
+    embedded = require_embedded(checkout.local)
     variables = embedded.variables(embedded.credentials(owner.account_id), owner.region)
     for name in sorted(os.environ):
         if name.startswith("AWS_") and name not in variables:

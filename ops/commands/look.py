@@ -9,21 +9,16 @@ from itertools import chain
 from typing import Annotated, Final
 
 import typer
-from rich.console import Console
 from rich.text import Text
 
 from ops.commands.shared import HERE, Directory, Env, Service, act_in_environment, releases_of, service_in
 from ops.core.checkout import SOURCE, Checkout
 from ops.core.clients import ambient_client
-from ops.core.console import complaints, console, for_people
+from ops.core.console import complaints, console, for_people, print_table, rfc_3339
 from ops.core.errors import OpsError, UsageError
 from ops.local.stand_in import stand_in
 from ops.look import doctor as doctors
 from ops.look import execute, jobs, logs, outputs, queues
-from ops.look.doctor_aws import AwsChecks
-from ops.look.doctor_desk import desk_checks
-from ops.look.doctor_github import github_checks
-from ops.look.doctor_terraform import terraform_checks
 from ops.look.status import Reader, environment_remarks, job_remarks, jobs_table, remarks, table
 from ops.terraform.states import StateBucket
 from ops.terraform.targets import environment_of
@@ -35,9 +30,6 @@ from stacks.settings import Environment
 app = typer.Typer()
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-
-_UNWRAPPED: Final = 1000
-"""Columns when the output is not a terminal."""
 
 _MARKS: Final[Mapping[doctors.Level, tuple[str, str]]] = {
     "ok": ("+", "green"),
@@ -91,13 +83,12 @@ def status(
     console.print(
         Text.assemble((environment.name, "bold"), f": account {environment.account_id}, {region}\n")
     )
-    wide = console if console.is_terminal else Console(width=_UNWRAPPED)
     if statuses:
-        wide.print(table(statuses, now), soft_wrap=False)
+        print_table(table(statuses, now))
     if jobs_found:
         if statuses:
             console.print()
-        wide.print(jobs_table(jobs_found, now), soft_wrap=False)
+        print_table(jobs_table(jobs_found, now))
     found_wrong = [
         *environment_remarks(environment, shared),
         *(remark for each in statuses for remark in remarks(environment, each)),
@@ -117,9 +108,8 @@ def cost(env: Env = None, directory: Directory = HERE) -> None:
 
     checkout = Checkout(directory.absolute())
     environment = environment_of(read_platform(checkout.environments), env)
-    wide = console if console.is_terminal else Console(width=_UNWRAPPED)
     for part in tables(environment, cost_of(checkout, environment)):
-        wide.print(part, soft_wrap=False)
+        print_table(part)
 
 
 @app.command()
@@ -316,6 +306,10 @@ def show_outputs(
 @for_people
 def doctor(env: Env = None, directory: Directory = HERE) -> None:
     """Look at tools, versions, locks, credentials, account and region, and say how to fix what is wrong."""
+    from ops.look.doctor_aws import AwsChecks
+    from ops.look.doctor_desk import desk_checks
+    from ops.look.doctor_terraform import terraform_checks
+
     checkout = Checkout(directory.absolute())
     try:
         platform = read_platform(checkout.environments)
@@ -323,8 +317,7 @@ def doctor(env: Env = None, directory: Directory = HERE) -> None:
         platform = None
     environment = environment_of(platform, env) if platform and env else None
     checks = (*desk_checks(checkout, SOURCE), *terraform_checks(checkout))
-    aws = AwsChecks(checkout, platform, environment) if platform else None
-    of_aws = chain(aws.checks(), github_checks(checkout, aws)) if aws else ()
+    of_aws = AwsChecks(checkout, platform, environment).checks() if platform else ()
     wrong = notes = 0
     for finding in doctors.examine(chain(checks, of_aws)):
         wrong += finding.level == "wrong"
@@ -357,4 +350,4 @@ def _complain(text: str) -> None:
 def _rfc_3339(value: object) -> str:
     if not isinstance(value, datetime):
         raise TypeError(f"no JSON for {type(value).__name__}")
-    return value.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    return rfc_3339(value)

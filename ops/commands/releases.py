@@ -86,7 +86,7 @@ def promote(from_: From = None, to: To = None, service: ImageName = "", director
     if not history or history[0].release is None:
         raise OpsError(f"{source.name} has no release of {service} that can be read; nothing to promote.")
     released, why = history[0].release, f"promoted from {source.name} version {history[0].version}"
-    if has_failed(history, released.image, released.commit):
+    if has_failed(history, released.what):
         raise OpsError(
             f"{source.name} {service}: version {history[0].version} failed when it was last deployed, so it "
             f"is not promoted. {_other_promotion(source, target, service, history)}"
@@ -134,7 +134,7 @@ def rollback(
             f"rollback ENV={environment.name} TO=<version>` goes back to any of them."
         )
     version, restored = found
-    if history[0].what == (restored.image, restored.commit):
+    if history[0].what == restored.what:
         raise OpsError(
             f"Version {version} is the release that is recorded now: {restored.image} of {restored.commit}. "
             f"`make releases ENV={environment.name}` lists the others."
@@ -201,7 +201,7 @@ def _table(history: tuple[Recorded, ...]) -> list[Text]:
         if newer and newer.release and newer.release.state != RECORDED and newer.what == recorded.what:
             continue
         if found := recorded.release:
-            digest = found.digest.removeprefix("sha256:")[:12]
+            digest = found.what.digest.removeprefix("sha256:")[:12]
             state = "undone" if recorded.version in undone else found.state
             what = (found.since or found.at, found.commit[:12], digest, state, found.by, found.why)
         else:

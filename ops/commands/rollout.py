@@ -193,7 +193,7 @@ def smoke(
         recorded = releases_of(platform, environment).current(name)
         if recorded is None:
             raise OpsError(f"{environment.name} has no release of {name} yet. `make deploy` makes one.")
-        image = Image(recorded.image, recorded.commit)
+        image = recorded.what
     here = stand_in(checkout, platform.project, environment)
     with Progress(console).phase(f"smoke test {service}") as phase:
         verify(deployed, image, address, here, phase, limit * 60)

@@ -1,11 +1,13 @@
-"""Clients of AWS APIs, and checks of whose credentials they use."""
+"""Clients of AWS APIs, and checks of whose credentials they use.
+
+What creates clients is imported where that is done: it takes as long to load as the settings.
+"""
 
 import functools
 import os
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from botocore.config import Config
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
@@ -15,9 +17,11 @@ from botocore.exceptions import (
     SSOError,
     TokenRetrievalError,
 )
-from botocore.session import Session
 
 from ops.core.errors import OpsError
+
+if TYPE_CHECKING:
+    from botocore.session import Session
 
 SIGN_IN: Final = (
     "aws sso login, or set AWS_PROFILE, or new AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN"
@@ -52,11 +56,23 @@ class Credentials:
 
 def ambient_client(service: str, region: str) -> Any:
     """Returns a client with the credentials and endpoint of the process's environment, as Terraform has."""
+    from botocore.session import Session
+
     return Session().create_client(service, region_name=region)
+
+
+def ambient_region() -> str | None:
+    """Returns the region that the AWS CLI would use; None if none is set."""
+    from botocore.session import Session
+
+    region: str | None = Session().get_config_variable("region")
+    return region
 
 
 def isolated_client(service: str, region: str, endpoint: str, credentials: Credentials) -> Any:
     """Returns a client for one endpoint that ignores the process's environment and the user's AWS files."""
+    from botocore.config import Config
+
     return _isolated_session().create_client(
         service,
         region_name=region,
@@ -69,7 +85,9 @@ def isolated_client(service: str, region: str, endpoint: str, credentials: Crede
 
 
 @functools.cache
-def _isolated_session() -> Session:
+def _isolated_session() -> "Session":
+    from botocore.session import Session
+
     # Cached: botocore takes longer to load its API models than most requests take.
     nothing = (None, None, None, None)
     devnull = (None, None, os.devnull, None)

@@ -3,13 +3,16 @@
 import functools
 import signal
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Final, ParamSpec, TypeVar
 
 import typer
 from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
+from rich.table import Table
 from rich.text import Text
 
+from ops.core.clients import credentials_problem
 from ops.core.errors import OpsError
 from stacks.reading import SettingsError
 
@@ -18,6 +21,9 @@ complaints: Final = Console(stderr=True, highlight=False, soft_wrap=True)
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+_UNWRAPPED: Final = 1000
+"""Columns of a table when the output is not a terminal."""
 
 _PLAN_COLOURS: Final = {"+": "green", "-": "red", "~": "yellow"}
 
@@ -41,9 +47,6 @@ def for_people(command: Callable[P, R]) -> Callable[P, R]:
             complaints.print(Text(str(error), style="red"))
             raise typer.Exit(error.status) from None
         except (ClientError, BotoCoreError) as error:
-            # Imported here because botocore's session takes long to load.
-            from ops.core.clients import credentials_problem
-
             complaints.print(Text(credentials_problem(error) or f"AWS: {error}", style="red"))
             raise typer.Exit(1) from None
         except OSError as error:
@@ -61,6 +64,12 @@ def print_line(line: str) -> None:
     console.print(Text(line, style=_PLAN_COLOURS.get(line.lstrip()[:1], "")))
 
 
+def print_table(table: Table | Text) -> None:
+    """Prints a table, as wide as it takes if the output is not a terminal."""
+    wide = console if console.is_terminal else Console(width=_UNWRAPPED)
+    wide.print(table, soft_wrap=False)
+
+
 def _interrupt(*_: object) -> None:
     raise KeyboardInterrupt
 
@@ -68,6 +77,11 @@ def _interrupt(*_: object) -> None:
 def printable(text: str) -> str:
     """Returns one line of third-party text without characters that would control a terminal."""
     return "".join(character if character.isprintable() else " " for character in text).strip()
+
+
+def rfc_3339(at: datetime) -> str:
+    """Returns a time as text, in UTC and to the second: `2026-11-23T06:25:00Z`."""
+    return at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def minutes(seconds: float) -> str:

@@ -4,13 +4,13 @@ Source of states and names: Amazon ECS API Reference, "Service", "Deployment" an
 """
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Literal
 
 COMMIT: Final = "COMMIT"
 """The container's environment variable that holds the commit, as named in the app's contract."""
-
 
 DIGEST: Final = re.compile(r"\bsha256:[0-9a-f]{64}\b")
 
@@ -115,6 +115,19 @@ def read_service(ecs: Any, cluster: str, name: str) -> Service | None:
         breaks=bool(configuration.get("deploymentCircuitBreaker", {}).get("enable")),
         takes_commands=bool(content.get("enableExecuteCommand")),
     )
+
+
+def read_tasks(ecs: Any, cluster: str, service: str, status: Literal["RUNNING", "STOPPED"]) -> Iterator[Any]:
+    """Yields the tasks of a service that should run, or that have stopped in the last hour.
+
+    Each is as DescribeTasks describes it, which takes a page of ListTasks at once.
+    """
+    pages = ecs.get_paginator("list_tasks").paginate(
+        cluster=cluster, serviceName=service, desiredStatus=status
+    )
+    for page in pages:
+        if page["taskArns"]:
+            yield from ecs.describe_tasks(cluster=cluster, tasks=page["taskArns"])["tasks"]
 
 
 def read_image(ecs: Any, task_definition: str, container: str) -> Image | None:

@@ -1,7 +1,8 @@
-"""Files: locks that are released when their process ends, and content that only its owner can read."""
+"""Files: locks that are released when their process ends, and content that is swapped in as a whole."""
 
 import fcntl
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -41,6 +42,19 @@ def directory_locked(path: Path) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
+
+
+def swap_in(path: Path, content: bytes) -> None:
+    """Writes a file aside, then swaps it in; it keeps the mode of the file that was there."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        aside.write_bytes(content)
+        if path.exists():
+            shutil.copymode(path, aside)
+        aside.replace(path)
+    finally:
+        aside.unlink(missing_ok=True)
 
 
 def write_private(path: Path, content: bytes) -> None:

@@ -12,7 +12,6 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeVar
 
-import httpx
 from botocore.exceptions import BotoCoreError, ClientError
 
 from ops.core.clients import ambient_client
@@ -71,6 +70,7 @@ def act_in(project: Project, account_id: str, region: str) -> None:
                 WebIdentityToken=token,
                 DurationSeconds=GITHUB_SESSION_SECONDS.get(named, _SECONDS),
             ),
+            _is_transient_refusal,
         )
     except (ClientError, BotoCoreError) as error:
         raise OpsError(
@@ -109,6 +109,9 @@ def _token(variables: Mapping[str, str]) -> str:
             "write`; pull requests from forks never get one."
         )
 
+    # Imported here because it takes long to load, and only workflows need it.
+    import httpx
+
     def ask() -> str:
         answer = httpx.get(
             httpx.URL(address).copy_merge_params({"audience": GITHUB_AUDIENCE}),
@@ -118,37 +121,43 @@ def _token(variables: Mapping[str, str]) -> str:
         answer.raise_for_status()
         return str(answer.json()["value"])
 
+    def is_transient(error: Exception) -> bool:
+        if isinstance(error, httpx.HTTPStatusError):
+            return error.response.status_code in _TRANSIENT_STATUSES
+        return isinstance(error, httpx.TransportError)
+
+    def reason(error: Exception) -> str:
+        if isinstance(error, httpx.HTTPStatusError):
+            return f"status {error.response.status_code}"
+        return str(error)
+
     what = "GitHub gave no token for this job"
     try:
-        return _retried(what, ask)
+        return _retried(what, ask, is_transient, reason)
     except (httpx.HTTPError, httpx.InvalidURL, ValueError, KeyError, TypeError) as error:
-        raise OpsError(f"{what}: {_reason(error)}") from None
+        raise OpsError(f"{what}: {reason(error)}") from None
 
 
-def _retried(what: str, ask: Callable[[], T]) -> T:
+def _retried(
+    what: str,
+    ask: Callable[[], T],
+    is_transient: Callable[[Exception], bool],
+    reason: Callable[[Exception], str] = str,
+) -> T:
     """Returns the answer, with retries after errors that may go away; says so before each of them."""
     for delay in _DELAYS:
         try:
             return ask()
-        except (httpx.HTTPError, ClientError) as error:
-            if not _is_transient(error):
+        except Exception as error:
+            if not is_transient(error):
                 raise
-            complaints.print(f"{what}: {_reason(error)}. Trying again in {delay:g} s.", markup=False)
+            complaints.print(f"{what}: {reason(error)}. Trying again in {delay:g} s.", markup=False)
             time.sleep(delay)
     return ask()
 
 
-def _is_transient(error: httpx.HTTPError | ClientError) -> bool:
-    match error:
-        case ClientError():
-            return error.response["Error"]["Code"] in _TRANSIENT_CODES
-        case httpx.HTTPStatusError():
-            return error.response.status_code in _TRANSIENT_STATUSES
-    return isinstance(error, httpx.TransportError)
-
-
-def _reason(error: Exception) -> str:
-    return f"status {error.response.status_code}" if isinstance(error, httpx.HTTPStatusError) else str(error)
+def _is_transient_refusal(error: Exception) -> bool:
+    return isinstance(error, ClientError) and error.response["Error"]["Code"] in _TRANSIENT_CODES
 
 
 def _subject(token: str) -> str:

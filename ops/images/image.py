@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from ops.core.checkout import SOURCE
+from ops.core.console import rfc_3339
 from ops.core.ecs import COMMIT_ID
 from ops.core.errors import OpsError, UsageError
 from ops.core.git import git
@@ -206,13 +207,12 @@ def _labels(project: Project, wanted: Named, epoch: int) -> dict[str, str]:
 
     Source: OCI Image Format Specification, "Annotations".
     """
-    created = datetime.fromtimestamp(epoch, UTC).isoformat().replace("+00:00", "Z")
     labels = {
         "title": project.name,
         "source": f"https://github.com/{project.repository}",
         "revision": wanted.commit,
         "version": tomllib.loads((SOURCE / "pyproject.toml").read_text())["project"]["version"],
-        "created": created,
+        "created": rfc_3339(datetime.fromtimestamp(epoch, UTC)),
     }
     return {f"org.opencontainers.image.{name}": value for name, value in labels.items()}
 

@@ -6,15 +6,18 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import Annotated, Final, TypeVar
+from typing import TYPE_CHECKING, Annotated, Final, TypeVar
+from urllib.parse import urlencode
 
-import httpx
 from pydantic import AwareDatetime, BaseModel, Field, ValidationError
 
 from ops.core.console import printable
 from ops.core.errors import OpsError, UsageError
 from ops.rollout.smoke import is_here
 from stacks.settings import Environment
+
+if TYPE_CHECKING:
+    import httpx
 
 TOKEN_VARIABLE: Final = "STATUS_TOKEN"  # noqa: S105 - the variable's name
 
@@ -138,7 +141,7 @@ class StatusApp:
         """Yields open incidents and coming or running maintenances, the newest first."""
         query = {"state": "open", "limit": "100"}
         while True:
-            page = self._content(self._ask("GET", f"{_INCIDENTS}?{httpx.QueryParams(query)}"), _Page)
+            page = self._content(self._ask("GET", f"{_INCIDENTS}?{urlencode(query)}"), _Page)
             yield from page.incidents
             if not page.next:
                 return
@@ -148,7 +151,7 @@ class StatusApp:
         """Returns the address of its page."""
         return f"{self.address}/incidents/{printable(incident.id)}"
 
-    def _read(self, identifier: str) -> tuple[str, Incident, httpx.Response]:
+    def _read(self, identifier: str) -> tuple[str, Incident, "httpx.Response"]:
         if not re.fullmatch(r"[0-9A-Fa-f-]{36}", identifier):
             raise UsageError(f"ID={identifier} is not the id of an incident. {self._how_to_list()}")
         path = f"{_INCIDENTS}/{identifier.lower()}"
@@ -156,14 +159,14 @@ class StatusApp:
         answer = self._write("GET", path, None, {})
         return path, self._content(answer, Incident), answer
 
-    def _patch(self, path: str, body: Mapping[str, object], read: httpx.Response) -> Incident:
+    def _patch(self, path: str, body: Mapping[str, object], read: "httpx.Response") -> Incident:
         """Changes what was read before, if nobody else has changed it since."""
         tag = read.headers.get("ETag", "")
         return self._content(self._write("PATCH", path, body, {"If-Match": tag}), Incident)
 
     def _write(
         self, method: str, path: str, body: Mapping[str, object] | None, headers: Mapping[str, str]
-    ) -> httpx.Response:
+    ) -> "httpx.Response":
         encrypted = self.address.startswith("https:")
         if not encrypted and not is_here(self.address) and not self.plain_http:
             raise UsageError(
@@ -178,7 +181,10 @@ class StatusApp:
         path: str,
         body: Mapping[str, object] | None = None,
         headers: Mapping[str, str] | None = None,
-    ) -> httpx.Response:
+    ) -> "httpx.Response":
+        # Imported here because it takes long to load, and most commands send no requests.
+        import httpx
+
         url = self.address + path
         try:
             # Proxies of the environment are for other hosts, not for the loopback.
@@ -193,13 +199,13 @@ class StatusApp:
             raise self._problem(answer)
         return answer
 
-    def _content(self, answer: httpx.Response, model: type[_Content]) -> _Content:
+    def _content(self, answer: "httpx.Response", model: type[_Content]) -> _Content:
         try:
             return model.model_validate_json(answer.content)
         except ValidationError:
             raise OpsError(f"{self.address} does not answer as a status app does.") from None
 
-    def _problem(self, answer: httpx.Response) -> OpsError:
+    def _problem(self, answer: "httpx.Response") -> OpsError:
         try:
             problem = answer.json()
             detail = printable(str(problem["detail"]))

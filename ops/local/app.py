@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from ops.core.errors import OpsError
-from ops.core.files import directory_locked
+from ops.core.files import directory_locked, swap_in
 from ops.images.engine import Engine
 from ops.local import processes, readiness
 from ops.local.embedded import Embedded
@@ -105,7 +105,7 @@ def _start(
         own = {"PORT": str(port)} if "PORT" in variables and port else {}
         program = runner.program(port, {**variables, **own})
         traces = {"address": address, "fingerprint": fingerprint, **_traces(runner)}
-        _write(_record(name, directory), traces)
+        swap_in(_record(name, directory), json.dumps(traces).encode())
         pid = processes.start(
             name, program.command, directory=directory, log=log, environment=program.environment
         )
@@ -204,10 +204,3 @@ def _read(record: Path) -> dict[str, str]:
     except (FileNotFoundError, ValueError):
         return {}
     return content
-
-
-def _write(record: Path, content: Mapping[str, str]) -> None:
-    record.parent.mkdir(parents=True, exist_ok=True)
-    aside = record.with_suffix(".new")
-    aside.write_text(json.dumps(content))
-    aside.replace(record)

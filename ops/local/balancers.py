@@ -3,14 +3,13 @@
 import hashlib
 import json
 import sys
-import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from ops.core.checkout import SOURCE
-from ops.core.errors import OpsError
+from ops.core.files import swap_in
 from ops.local import processes
 from ops.local.ports import HOST, answers, free_port
 from ops.local.router import SUFFIX, Rule
@@ -70,9 +69,7 @@ class Balancers:
             "addresses": dict(addresses),
             "missing": dict(missing),
         }
-        aside = file.with_suffix(".new")
-        aside.write_text(json.dumps(content))
-        aside.replace(file)
+        swap_in(file, json.dumps(content).encode())
         if not running:
             self._start(listeners)
         return listeners
@@ -83,9 +80,7 @@ class Balancers:
             return
         content["addresses"][service] = address.removeprefix("http://")
         content["missing"].pop(service, None)
-        aside = self._file.with_suffix(".new")
-        aside.write_text(json.dumps(content))
-        aside.replace(self._file)
+        swap_in(self._file, json.dumps(content).encode())
 
     @property
     def _name(self) -> str:
@@ -118,21 +113,16 @@ class Balancers:
         return tuple(found)
 
     def _start(self, listeners: tuple[Listener, ...]) -> None:
-        log = self.directory / "logs" / f"{self._name}.log"
-        pid = processes.start(
+        processes.start_ready(
             self._name,
             (sys.executable, "-m", "ops.local.router", str(self._file)),
             directory=self.directory,
-            log=log,
+            log=self.directory / "logs" / f"{self._name}.log",
             environment={"PYTHONPATH": str(SOURCE)},
+            ready=lambda _: all(answers(listener.port) for listener in listeners),
+            seconds=_START_SECONDS,
+            what="The router",
         )
-        deadline = time.monotonic() + _START_SECONDS
-        while time.monotonic() < deadline and processes.running(self._name, self.directory) == pid:
-            if all(answers(listener.port) for listener in listeners):
-                return
-            time.sleep(0.05)
-        processes.stop(self._name, self.directory)
-        raise OpsError(f"The router does not start: {processes.last_line(log)}\nLog: {log}")
 
 
 def url(service: str, listeners: tuple[Listener, ...]) -> str | None:

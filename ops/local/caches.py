@@ -6,7 +6,6 @@ It listens on the loopback and does not encrypt, so that services find it at ano
 import json
 import os
 import shutil
-import time
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
@@ -56,17 +55,19 @@ class Caches:
         port = free_port()
         # `save` keeps what is in it over a restart, as the data of the embedded AWS is kept.
         command = (server, "--bind", HOST, "--port", str(port), "--dir", str(data), "--save", "1", "1")
-        environment = {"PATH": os.environ["PATH"]}
-        pid = processes.start(name, command, directory=local, log=log, environment=environment)
-        deadline = time.monotonic() + _READY_SECONDS
-        while time.monotonic() < deadline and processes.running(name, local) == pid:
-            if answers(port):
-                record = {"address": f"{HOST}:{port}", "environment": self.environment.name}
-                (local / f"{name}.json").write_text(json.dumps(record))
-                return "started"
-            time.sleep(0.05)
-        processes.stop(name, local)
-        raise OpsError(f"The cache {key} did not start: {processes.last_line(log)}\nLog: {log}")
+        processes.start_ready(
+            name,
+            command,
+            directory=local,
+            log=log,
+            environment={"PATH": os.environ["PATH"]},
+            ready=lambda _: answers(port),
+            seconds=_READY_SECONDS,
+            what=f"The cache {key}",
+        )
+        record = {"address": f"{HOST}:{port}", "environment": self.environment.name}
+        (local / f"{name}.json").write_text(json.dumps(record))
+        return "started"
 
     def address(self, key: str) -> str:
         """Returns where a cache is reached, or an empty string if it is not run here."""

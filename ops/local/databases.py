@@ -9,7 +9,6 @@ import json
 import os
 import shutil
 import sys
-import time
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -152,8 +151,6 @@ class Databases:
         return self.checkout.local / "databases" / resource_id
 
     def _start(self, name: str, database: Database) -> None:
-        local = self.checkout.local
-        log = local / "logs" / f"{PREFIX}{database.identifier}.log"
         command = (
             sys.executable,
             "-m",
@@ -164,20 +161,19 @@ class Databases:
             f"--database={database.name}",
             *(("--force-ssl",) if database.force_ssl else ()),
         )
-        environment = {
-            "PATH": os.environ["PATH"],
-            "PYTHONPATH": str(SOURCE),
-            PASSWORD_VARIABLE: database.password,
-        }
-        pid = processes.start(name, command, directory=local, log=log, environment=environment)
-        deadline = time.monotonic() + _READY_SECONDS
-        while time.monotonic() < deadline and processes.running(name, local) == pid:
-            if answers(database.port):
-                return
-            time.sleep(0.05)
-        processes.stop(name, local)
-        raise OpsError(
-            f"The database {database.identifier} did not start: {processes.last_line(log)}\nLog: {log}"
+        processes.start_ready(
+            name,
+            command,
+            directory=self.checkout.local,
+            log=self.checkout.local / "logs" / f"{PREFIX}{database.identifier}.log",
+            environment={
+                "PATH": os.environ["PATH"],
+                "PYTHONPATH": str(SOURCE),
+                PASSWORD_VARIABLE: database.password,
+            },
+            ready=lambda _: answers(database.port),
+            seconds=_READY_SECONDS,
+            what=f"The database {database.identifier}",
         )
 
     def _client(self, service: str) -> Any:

@@ -4,7 +4,6 @@ import http.client
 import json
 import os
 import sys
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -98,37 +97,39 @@ def start_embedded(directory: Path, account_id: str) -> Embedded:
     """
     if found := find_embedded(directory):
         return found
-    log = directory / "logs" / "embedded.log"
     kept = {
         key: value
         for key, value in without_aws(os.environ).items()
         if not key.startswith(("MOTO_", "TEST_", "PYTHON"))
     }
-    pid = processes.start(
-        _NAME,
-        (sys.executable, "-m", "ops.local.embedded_server", str(directory)),
-        directory=directory,
-        log=log,
-        environment=kept | _SETTINGS | {"MOTO_ACCOUNT_ID": account_id, "PYTHONPATH": str(SOURCE)},
-    )
-    deadline = time.monotonic() + _START_SECONDS
-    while time.monotonic() < deadline:
-        if processes.running(_NAME, directory) != pid:
-            break
-        if found := _answering(directory, pid):
-            return found
-        time.sleep(0.1)
-    processes.stop(_NAME, directory)
-    raise OpsError(
-        f"The embedded AWS did not start: {processes.last_line(log)}\n"
-        f"Log: {log}\nIf that happens again: `make down` removes it, `make up` builds it again."
-    )
+    try:
+        return processes.start_ready(
+            _NAME,
+            (sys.executable, "-m", "ops.local.embedded_server", str(directory)),
+            directory=directory,
+            log=directory / "logs" / "embedded.log",
+            environment=kept | _SETTINGS | {"MOTO_ACCOUNT_ID": account_id, "PYTHONPATH": str(SOURCE)},
+            ready=lambda pid: _answering(directory, pid),
+            seconds=_START_SECONDS,
+            what="The embedded AWS",
+        )
+    except OpsError as error:
+        raise OpsError(
+            f"{error}\nIf that happens again: `make down` removes it, `make up` builds it again."
+        ) from None
 
 
 def find_embedded(directory: Path) -> Embedded | None:
     """Returns the running embedded AWS that keeps its state in `directory`, or None."""
     pid = processes.running(_NAME, directory)
     return _answering(directory, pid) if pid else None
+
+
+def require_embedded(directory: Path) -> Embedded:
+    """Returns the running embedded AWS that keeps its state in `directory`. Raises OpsError if none runs."""
+    if found := find_embedded(directory):
+        return found
+    raise OpsError("No embedded AWS runs here. `make up` starts it.")
 
 
 def stop_embedded(directory: Path) -> bool:

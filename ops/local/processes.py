@@ -10,13 +10,15 @@ import fcntl
 import os
 import signal
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
-from typing import TextIO
+from typing import TextIO, TypeVar
 
 from ops.core.errors import OpsError
+
+T = TypeVar("T")
 
 _POLL = 0.05
 """Seconds between looks at a process that is starting or ending."""
@@ -65,6 +67,32 @@ def _start(path: Path, command: Sequence[str], log: Path, environment: Mapping[s
         )
         file.write(str(pid))
     return pid
+
+
+def start_ready(
+    name: str,
+    command: Sequence[str],
+    *,
+    directory: Path,
+    log: Path,
+    environment: Mapping[str, str],
+    ready: Callable[[int], T | None],
+    seconds: float,
+    what: str,
+) -> T:
+    """Starts a program as `start` does, and returns what `ready` finds, which gets its process id.
+
+    Raises OpsError, which begins with `what`, if the program ends, or `ready` finds nothing within `seconds`;
+    then it is ended.
+    """
+    pid = start(name, command, directory=directory, log=log, environment=environment)
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline and running(name, directory) == pid:
+        if found := ready(pid):
+            return found
+        time.sleep(_POLL)
+    stop(name, directory)
+    raise OpsError(f"{what} did not start: {last_line(log)}\nLog: {log}")
 
 
 def running(name: str, directory: Path) -> int | None:

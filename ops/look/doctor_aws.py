@@ -1,4 +1,4 @@
-"""The doctor's checks of AWS: endpoint, credentials, account, region, state bucket, prerequisites."""
+"""The doctor's checks of AWS: endpoint, credentials, account, state bucket, prerequisites, GitHub's roles."""
 
 import os
 import shlex
@@ -16,17 +16,18 @@ from botocore.exceptions import (
     TokenRetrievalError,
 )
 from botocore.exceptions import ConnectionError as AwsConnectionError
-from botocore.session import Session
 
 from ops.core.checkout import Checkout
-from ops.core.clients import GET_KEYS, REFUSALS, SIGN_IN, ambient_client
+from ops.core.clients import GET_KEYS, REFUSALS, SIGN_IN, ambient_client, ambient_region
 from ops.core.errors import OpsError
+from ops.github.oidc_provider import manages_oidc_provider, missing_ids, oidc_provider_problem
 from ops.look.doctor import Check, Finding, Level
 from ops.terraform import boundaries, locks, prerequisites
+from ops.terraform.provision import working_root
 from ops.terraform.states import StateBucket
-from stacks.kinds import Stack, stacks_for_environment
-from stacks.naming import state_bucket
-from stacks.settings import Environment, Platform
+from stacks.kinds import FOUNDATION, Stack, stacks_for_environment
+from stacks.naming import github_provider_arn, how_to_find_ids, state_bucket
+from stacks.settings import Environment, Platform, Project
 
 
 @dataclass
@@ -56,6 +57,9 @@ class AwsChecks:
             of_boundaries = boundaries.check(self.checkout)
             stack = of_boundaries.kind.of_environment(self.environment)
             yield Check(of_boundaries.name, partial(self.prerequisite, of_boundaries, stack))
+        yield Check("GitHub ids", lambda: github_ids(self.platform.project))
+        if self.account in self.platform.account_ids():
+            yield Check("GitHub OIDC", self.oidc_provider)
 
     def identity(self) -> Iterator[Finding]:
         """Reports whose credentials these are."""
@@ -111,7 +115,7 @@ class AwsChecks:
         """Reports whether the AWS CLI's region is that of the environment, which make's commands use."""
         name = "AWS region"
         wanted = self.environment.region if self.environment else self.platform.project.region
-        found = Session().get_config_variable("region")
+        found = ambient_region()
         if found is None:
             text = f"none is set; make's commands use {wanted}, the AWS CLI by itself needs it"
             yield Finding(name, "note", text, f"export AWS_REGION={wanted}")
@@ -124,8 +128,7 @@ class AwsChecks:
     def states(self) -> Iterator[Finding]:
         """Reports whether the state bucket exists and can be read, and which states are locked."""
         name = "state bucket"
-        project = self.platform.project
-        states = StateBucket(ambient_client("s3", project.region), state_bucket(project))
+        states = self._states
         try:
             if not states.exists():
                 env = self.environment.name if self.environment else "<environment>"
@@ -159,6 +162,36 @@ class AwsChecks:
             yield Finding(check.name, level, remark.text, remark.mend)
         if not found:
             yield Finding(check.name, "ok", check.fine)
+
+    def oidc_provider(self) -> Iterator[Finding]:
+        """Reports whether the settings say the same as the account about GitHub's OIDC provider."""
+        name, project = "GitHub OIDC", self.platform.project
+        stack = FOUNDATION.of_account(project, self.account).name
+        begun = working_root(self.checkout) / stack / "terraform.tfstate"
+        try:
+            is_managed = manages_oidc_provider(self._states, stack, begun)
+            iam = ambient_client("iam", project.region)
+            problem = oidc_provider_problem(project, self.account, iam, is_managed)
+        except (ClientError, OpsError) as error:
+            yield Finding(name, "note", f"{github_provider_arn(self.account)} could not be checked: {error}")
+            return
+        if problem:
+            yield Finding(name, "wrong", problem)
+        else:
+            yield Finding(name, "ok", "the settings and the account agree")
+
+    @property
+    def _states(self) -> StateBucket:
+        project = self.platform.project
+        return StateBucket(ambient_client("s3", project.region), state_bucket(project))
+
+
+def github_ids(project: Project) -> Iterator[Finding]:
+    """Reports whether the settings have GitHub's ids of the repository."""
+    if told := missing_ids(project):
+        yield Finding("GitHub ids", "note", told, f"Set them: {how_to_find_ids(project)}.")
+    else:
+        yield Finding("GitHub ids", "ok", f"{project.repository_owner_id}, {project.repository_id}")
 
 
 def endpoint(variables: Mapping[str, str]) -> Iterator[Finding]:

@@ -4,11 +4,11 @@ Source: Amazon ECS Developer Guide, "Monitor Amazon ECS containers with ECS Exec
 """
 
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from ops.core.ecs import read_service
+from ops.core.ecs import read_service, read_tasks
 from ops.core.errors import OpsError
 from stacks.naming import base, service_name
 from stacks.service_settings import Service
@@ -25,8 +25,6 @@ INSTALL: Final = {
 """How to install each program."""
 
 _AGENT: Final = "ExecuteCommandAgent"
-_MOST_DESCRIBED: Final = 100
-"""Tasks that DescribeTasks accepts in one request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +75,11 @@ def find_task(ecs: Any, project: Project, environment: Environment, service: str
         )
     if not found.takes_commands:
         raise OpsError(_switched_off(environment, service))
-    running = [task for task in _tasks(ecs, cluster, name) if task["lastStatus"] == "RUNNING"]
+    running = [
+        task
+        for task in read_tasks(ecs, cluster, name, "RUNNING")
+        if task.get("group") == f"service:{name}" and task["lastStatus"] == "RUNNING"
+    ]
     if not running:
         raise OpsError(
             f"No task of {service} runs in {environment.name}. `make status ENV={environment.name}` shows "
@@ -142,18 +144,6 @@ def _unsupported(settings: Service) -> str:
     if not settings.read_only_root:
         return ""
     return " AWS supports ECS Exec only with a writable root: if it fails, set `read_only_root = false`."
-
-
-def _tasks(ecs: Any, cluster: str, service: str) -> Iterator[Mapping[str, Any]]:
-    pages = ecs.get_paginator("list_tasks").paginate(
-        cluster=cluster, serviceName=service, desiredStatus="RUNNING"
-    )
-    for page in pages:
-        # One page of ListTasks is at most what DescribeTasks takes.
-        arns = page["taskArns"][:_MOST_DESCRIBED]
-        if arns:
-            described = ecs.describe_tasks(cluster=cluster, tasks=arns)["tasks"]
-            yield from (task for task in described if task.get("group") == f"service:{service}")
 
 
 def _started(task: Mapping[str, Any]) -> float:

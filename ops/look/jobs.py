@@ -4,7 +4,6 @@ Sources: Step Functions API Reference, "StartExecution" and "DescribeExecution";
 Reference, "GetSchedule"; CloudWatch Logs API Reference, "GetLogEvents".
 """
 
-import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from ops.core.errors import OpsError
-from ops.look.logs import LogEvent, clean
+from ops.look.logs import LogEvent, clean, json_object
 from stacks import schedules
 from stacks.naming import job_name, log_group, state_machine_arn
 from stacks.settings import Environment, Project
@@ -67,7 +66,7 @@ def wait(sfn: Any, execution: str, pause: Callable[[float], None] = time.sleep) 
     while (found := sfn.describe_execution(executionArn=execution))["status"] == "RUNNING":
         pause(INTERVAL)
     succeeded = found["status"] == "SUCCEEDED"
-    task = _object(found.get("output" if succeeded else "cause", ""))
+    task = json_object(found.get("output" if succeeded else "cause", ""))
     reason = str(task.get("skipped", ""))
     if not succeeded:
         said = task.get("StoppedReason") or found.get("cause") or found["status"].lower().replace("_", " ")
@@ -158,11 +157,3 @@ def _exit_code(containers: Sequence[Mapping[str, Any]]) -> int | None:
     """Returns the exit code that a run failed for, or 0; None if no container has one."""
     codes = [int(each["ExitCode"]) for each in containers if each.get("ExitCode") is not None]
     return next((code for code in codes if code), 0) if codes else None
-
-
-def _object(text: str) -> Mapping[str, Any]:
-    try:
-        found = json.loads(text)
-    except ValueError:
-        return {}
-    return found if isinstance(found, dict) else {}

@@ -147,7 +147,7 @@ def readable(event: LogEvent) -> Text:
     A message that is not a JSON object with a `message` is shown unchanged. Control characters are
     shown as escapes, except tabs.
     """
-    content = _object(event.message)
+    content = json_object(event.message)
     said = content.get("message")
     known = isinstance(said, str)
     level = str(content.get("level", "")).lower() if known else ""
@@ -187,7 +187,8 @@ def clean(text: str) -> str:
     return text.translate(_CONTROLS).encode(errors="backslashreplace").decode()
 
 
-def _object(message: str) -> Mapping[str, object]:
+def json_object(message: str) -> Mapping[str, Any]:
+    """Returns the JSON object that a text is; an empty one if it is something else."""
     try:
         content = json.loads(message)
     except (ValueError, RecursionError):

@@ -1,12 +1,11 @@
 """Brings the table of list prices up to date."""
 
-import os
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from ops.core.errors import OpsError, UsageError
+from ops.core.files import swap_in
 from review.cost.offers import OFFERS, SPOT, Found, prices_of, text_of
 from review.cost.prices import PRICES, PriceError, Prices, read_prices
 
@@ -38,7 +37,7 @@ def update(offers: str = "", file: Path = PRICES) -> Updated:
     after = Prices({region: {**rows, **found[region].prices} for region, rows in before.by_region.items()})
     text = text_of(after)
     if text != file.read_text():
-        _swap(file, text)
+        swap_in(file, text.encode())
     lines = [line for region in sorted(found) for line in _lines(region, before, after, found[region])]
     return Updated((*lines, f"Written: {file}"), not any(each.problems for each in found.values()))
 
@@ -56,16 +55,3 @@ def _lines(region: str, before: Prices, after: Prices, found: Found) -> Iterator
         yield f"  without a price: {', '.join(meter.key for meter in missing)}"
     for problem in found.problems:
         yield f"  {problem}"
-
-
-def _swap(file: Path, text: str) -> None:
-    """Writes aside, then swaps the file in."""
-    descriptor, name = tempfile.mkstemp(prefix=f".{file.name}.", dir=file.parent)
-    try:
-        with os.fdopen(descriptor, "wb") as opened:
-            opened.write(text.encode())
-        Path(name).chmod(file.stat().st_mode & 0o777)
-        Path(name).replace(file)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise

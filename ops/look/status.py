@@ -2,15 +2,17 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from rich.table import Table
 from rich.text import Text
 
+from ops.core.console import rfc_3339
 from ops.core.ecs import Deployment, Image, read_image, read_service, revision
 from ops.look.jobs import Upcoming, upcoming, upcoming_words
 from ops.releases.records import Releases
+from ops.rollout.bake import read_alarms
 from stacks.naming import alarm_prefix, base, environment_alarm_prefix, service_name
 from stacks.settings import Environment, Project
 from stacks.workloads import workload
@@ -199,16 +201,12 @@ class Reader:
 
     def _named(self, prefix: str) -> Alarms:
         """Returns the alarms whose names begin with a prefix, by the rest of their names."""
-        pages = self.cloudwatch.get_paginator("describe_alarms").paginate(
-            AlarmNamePrefix=prefix, AlarmTypes=["MetricAlarm", "CompositeAlarm"]
+        found = sorted(read_alarms(self.cloudwatch, prefix).items())
+        raised, unknown, fine = (
+            tuple(name.removeprefix(prefix) for name, alarm in found if alarm.state == state)
+            for state in ("ALARM", "INSUFFICIENT_DATA", "OK")
         )
-        found = [
-            (alarm["StateValue"], alarm["AlarmName"].removeprefix(prefix))
-            for page in pages
-            for alarm in (*page.get("MetricAlarms", ()), *page.get("CompositeAlarms", ()))
-        ]
-        states = ("ALARM", "INSUFFICIENT_DATA", "OK")
-        return Alarms(*(tuple(sorted(name for state, name in found if state == each)) for each in states))
+        return Alarms(raised, unknown, fine)
 
     def _release(self, service: str) -> LastRelease | None:
         latest = self.releases.latest(service)
@@ -274,7 +272,7 @@ def remarks(environment: Environment, status: ServiceStatus) -> Iterator[str]:
             failed = f", {_count(each.failed, 'task')} failed so far" if each.failed else ""
             yield f"{service}: rollout of {each.revision} {each.state}{failed}. {each.reason}".strip()
     if status.tasks and status.tasks.running < status.tasks.desired and status.last_event:
-        yield f"{service}: ECS said at {_time(status.last_event.at)}: {status.last_event.message}"
+        yield f"{service}: ECS said at {rfc_3339(status.last_event.at)}: {status.last_event.message}"
     yield from _alarm_remarks(name, service, status.alarms)
 
 
@@ -399,10 +397,6 @@ def _ago(then: datetime, now: datetime) -> str:
 
 def _count(number: int, word: str) -> str:
     return f"{number} {word}" if number == 1 else f"{number} {word}s"
-
-
-def _time(at: datetime) -> str:
-    return at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def _lines(texts: Iterator[Text] | Sequence[Text]) -> Text:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-from ops.core.ecs import COMMIT_ID
+from ops.core.ecs import COMMIT_ID, Image
 from ops.core.errors import OpsError, UsageError
 from ops.releases.records import FAILED, IN_SERVICE, Recorded, Release
 
@@ -27,7 +27,7 @@ def chosen(history: Sequence[Recorded], to: str) -> tuple[int, Release]:
     if COMMIT_ID.fullmatch(to):
         found = [each for each in readable if each[1].commit.startswith(to)]
     elif digest := _DIGEST.fullmatch(to):
-        found = [each for each in readable if each[1].digest.startswith(digest[1])]
+        found = [each for each in readable if each[1].what.digest.startswith(digest[1])]
     else:
         raise UsageError(
             f"TO={to} is not a version's number, a commit or a digest (sha256:...). The first seven digits "
@@ -35,7 +35,7 @@ def chosen(history: Sequence[Recorded], to: str) -> tuple[int, Release]:
         )
     if not found:
         raise OpsError(f"No version that SSM has kept matches {to}. `make releases` lists them.")
-    meant = {(release.image, release.commit) for _, release in found}
+    meant = {release.what for _, release in found}
     if len(meant) > 1:
         versions = ", ".join(str(version) for version, _ in found)
         raise UsageError(f"TO={to} matches several releases (versions {versions}). Use the version's number.")
@@ -69,14 +69,14 @@ def previous(history: Sequence[Recorded]) -> tuple[int, Release] | None:
     return None
 
 
-def has_failed(history: Sequence[Recorded], image: str, commit: str) -> bool:
+def has_failed(history: Sequence[Recorded], what: Image) -> bool:
     """Whether the last that became of a release is that its deployment failed, undone or not.
 
     `history` has the newest version first.
     """
     failed = _failed(history)
     for recorded in history:
-        if recorded.what == (image, commit) and recorded.release:
+        if recorded.what == what and recorded.release:
             if recorded.version in failed:
                 return True
             if recorded.release.state == IN_SERVICE:
@@ -84,13 +84,13 @@ def has_failed(history: Sequence[Recorded], image: str, commit: str) -> bool:
     return False
 
 
-def restored(history: Sequence[Recorded], image: str, commit: str) -> int:
+def restored(history: Sequence[Recorded], what: Image) -> int:
     """Returns the newest version of a release that was in service, or 0 if none is known to have been."""
     return next(
         (
             recorded.version
             for recorded in history
-            if recorded.what == (image, commit) and recorded.release and recorded.release.state == IN_SERVICE
+            if recorded.what == what and recorded.release and recorded.release.state == IN_SERVICE
         ),
         0,
     )

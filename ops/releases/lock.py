@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any, Final
 
+from ops.core.console import rfc_3339
 from ops.core.errors import OpsError
 
 STALE: Final = timedelta(seconds=60)
@@ -45,8 +46,7 @@ def locked(ssm: Any, name: str, by: str, what: str, stale: timedelta = STALE) ->
 
     `what` says in messages what the lock is for. Raises OpsError at once if somebody else holds it.
     """
-    now = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-    value = json.dumps({"by": by, "at": now, "token": secrets.token_hex(16)})
+    value = json.dumps({"by": by, "at": rfc_3339(datetime.now(UTC)), "token": secrets.token_hex(16)})
     _acquire(ssm, name, value, by, what, stale)
     try:
         yield

@@ -15,7 +15,8 @@ from typing import Any, Final
 
 from botocore.exceptions import ClientError
 
-from ops.core.ecs import COMMIT_ID, DIGEST
+from ops.core.console import rfc_3339
+from ops.core.ecs import COMMIT_ID, DIGEST, Image
 from ops.core.errors import OpsError, UsageError
 from ops.releases.lock import locked
 from stacks.images import services_by_image
@@ -52,9 +53,9 @@ class Release:
     undoes: int = 0
 
     @property
-    def digest(self) -> str:
-        """Returns the image's digest: `sha256:` and 64 hexadecimal digits."""
-        return self.image.partition("@")[2]
+    def what(self) -> Image:
+        """Returns the image and the commit, by which two versions are the same release."""
+        return Image(self.image, self.commit)
 
 
 @dataclass(frozen=True)
@@ -65,9 +66,9 @@ class Recorded:
     release: Release | None
 
     @property
-    def what(self) -> tuple[str, str] | None:
-        """Returns the image and the commit, by which two versions are the same release."""
-        return (self.release.image, self.release.commit) if self.release else None
+    def what(self) -> Image | None:
+        """Returns that of its release."""
+        return self.release.what if self.release else None
 
 
 @dataclass(frozen=True)
@@ -137,12 +138,12 @@ class Releases:
         if expected_version is None:
             expected_version = before.version if before else 0
         self.kept_tags(image)
-        if before and before.version == expected_version and before.what == (image, commit):
+        if before and before.version == expected_version and before.what == Image(image, commit):
             return False
         with self._locked(service):
             latest = self.latest(service)
             if (latest.version if latest else 0) != expected_version:
-                if latest and latest.what == (image, commit):
+                if latest and latest.what == Image(image, commit):
                     return False
                 raise OpsError(
                     f"{self._describe(latest)} meanwhile, so nothing was recorded. {self._advice()}"
@@ -299,7 +300,7 @@ def user_name(uid: int) -> str:
 
 
 def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    return rfc_3339(datetime.now(UTC))
 
 
 def _recorded(parameter: Any) -> Recorded:

@@ -8,6 +8,7 @@ CloudWatch alarms detect Amazon ECS deployment failures".
 
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -24,22 +25,30 @@ _SILENCE: Final = 20
 """Consecutive requests that CloudWatch may leave unanswered."""
 
 
-def read_alarms(cloudwatch: Any, prefix: str) -> dict[str, tuple[bool, str]]:
-    """Returns every alarm by name: whether it is raised, and the reason of its state."""
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """An alarm's state (OK, ALARM or INSUFFICIENT_DATA), and its reason."""
+
+    state: str
+    reason: str
+
+
+def read_alarms(cloudwatch: Any, prefix: str) -> dict[str, Alarm]:
+    """Returns every alarm by name."""
     pages = cloudwatch.get_paginator("describe_alarms").paginate(
         AlarmNamePrefix=prefix, AlarmTypes=["MetricAlarm", "CompositeAlarm"]
     )
     return {
-        alarm["AlarmName"]: (alarm["StateValue"] == "ALARM", printable(alarm.get("StateReason", "")))
+        alarm["AlarmName"]: Alarm(alarm["StateValue"], printable(alarm.get("StateReason", "")))
         for page in pages
         for kind in ("MetricAlarms", "CompositeAlarms")
         for alarm in page.get(kind, ())
     }
 
 
-def raised(alarms: Mapping[str, tuple[bool, str]]) -> frozenset[str]:
+def raised(alarms: Mapping[str, Alarm]) -> frozenset[str]:
     """Returns the names of the raised alarms."""
-    return frozenset(name for name, (is_raised, _) in alarms.items() if is_raised)
+    return frozenset(name for name, alarm in alarms.items() if alarm.state == "ALARM")
 
 
 def bake(
@@ -77,7 +86,7 @@ def bake(
             if new := sorted(now - before):
                 raise ReleaseFailedError(
                     f"Alarm after the release: {', '.join(new)}.",
-                    [f"{name}: {alarms[name][1]}" for name in new],
+                    [f"{name}: {alarms[name].reason}" for name in new],
                 )
             before &= now
             if not announced:

@@ -8,7 +8,6 @@ Sources: Amazon ECS API Reference, "RunTask", "DescribeTasks", "StopTask", "Task
 documentation, "JSON Output Format" and "Resource Targeting".
 """
 
-import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
@@ -22,8 +21,9 @@ from ops.core.console import minutes, printable
 from ops.core.errors import OpsError, ReleaseFailedError
 from ops.core.progress import Phase
 from ops.local.stand_in import StandIn
-from ops.rollout.failed_tasks import last_lines
+from ops.rollout.tasks import last_lines
 from ops.terraform.phases import watch
+from ops.terraform.states import attributes
 from ops.terraform.workspace import Workspace
 from stacks.naming import base
 from stacks.settings import Environment, Project
@@ -90,7 +90,7 @@ class BeforeDeploy:
                     )
                 left += services
                 workspace.apply_plan(on_line=watch(phase))
-            resources = _resources(workspace)
+            resources = attributes(workspace.pull_state())
             for service in services:
                 with self.phase(f"before_deploy {service}") as phase:
                     self._run(service, resources, _network(plan, service), phase)
@@ -177,7 +177,7 @@ class BeforeDeploy:
     def _deregister(self, workspace: Workspace, services: Sequence[str]) -> None:
         """Deregisters the definitions of commands that did not succeed."""
         with suppress(OpsError, ClientError, BotoCoreError):
-            resources = _resources(workspace)
+            resources = attributes(workspace.pull_state())
             for found in (resources.get(definition_address(service)) for service in services):
                 if found:
                     self._ecs.deregister_task_definition(taskDefinition=found["arn"])
@@ -264,20 +264,6 @@ def _network(plan: Any, service: str) -> Mapping[str, Any]:
     (change,) = (each for each in plan["resource_changes"] if each["address"] == address)
     (found,) = change["change"]["after"]["network_configuration"]
     return dict(found)
-
-
-def _resources(workspace: Workspace) -> Mapping[str, Any]:
-    """Returns the attributes of what is applied, by address.
-
-    Source of the format: the state files of Terraform 1 and OpenTofu 1, format version 4.
-    """
-    return {
-        f"{resource['type']}.{resource['name']}": instance["attributes"]
-        for resource in json.loads(workspace.pull_state() or "{}").get("resources", ())
-        if resource["mode"] == "managed"
-        for instance in resource["instances"]
-        if "deposed" not in instance
-    }
 
 
 def _exit_code(task: Any, service: str) -> int | None:

@@ -26,6 +26,7 @@ from ops.rollout.before_deploy import BeforeDeploy, services_to_run
 from ops.terraform import prerequisites
 from ops.terraform.binary import find_terraform
 from ops.terraform.phases import Phases, Place, watch
+from ops.terraform.provision import working_root
 from ops.terraform.workspace import OnLine, Workspace
 from stacks import kinds
 from stacks.images import Image, services_by_image
@@ -73,7 +74,7 @@ class Bootstrap:
             terraform=find_terraform(checkout.state),
             client=lambda service, region, _: ambient_client(service, region),
             environment=lambda _: os.environ,
-            directory=checkout.local if os.environ.get("AWS_ENDPOINT_URL") else checkout.aws,
+            directory=working_root(checkout),
         )
         self._stand_in: StandIn | None = stand_in(checkout, platform.project, environment)
         self._images = tuple(services_by_image(platform.project, environment))

@@ -3,8 +3,7 @@
 The steps are record, plan, before_deploy, apply, wait for ECS, smoke test, bake. A failure after the
 plan is undone: the record names the previous release again, which is then planned, applied and waited
 for. If the plan is refused or a command of before_deploy fails, nothing was applied yet, so that only
-the record goes back.
-The record says that a release is in service only once that is known.
+the record goes back. The record says that a release is in service only once that is known.
 """
 
 import json
@@ -12,7 +11,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import Final, NoReturn
+from typing import NoReturn
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -27,8 +26,8 @@ from ops.releases.records import Releases
 from ops.rollout.before_deploy import HAS_TO_FIT, BeforeDeploy, beyond, services_to_run
 from ops.rollout.deployed import Deployed
 from ops.rollout.plan import applied_task_definition, plan_release
-from ops.rollout.recorder import Recorder, Release, shown
-from ops.rollout.smoke import SECONDS
+from ops.rollout.recorder import Recorder, Release
+from ops.rollout.smoke import SECONDS, short
 from ops.rollout.verify import verify
 from ops.rollout.watch import Say
 from ops.terraform import boundaries
@@ -44,16 +43,13 @@ from stacks.naming import state_bucket
 from stacks.settings import Environment, Platform
 from stacks.workloads import in_order_of_use
 
-_LONGEST_WHY: Final = 200
-
 
 @dataclass(frozen=True, slots=True)
 class Order:
     """What to deploy and how long to wait: durations in seconds.
 
     `releases`, by the image's name, are recorded first; a commit that is older than the recorded one only
-    with `allow_older`;
-    `address` is where the smoke test sends its requests instead of the service's own address.
+    with `allow_older`. `address` is where the smoke test asks instead of the service's own address.
     """
 
     services: tuple[str, ...]
@@ -190,7 +186,7 @@ class _Deployment:
         self._recorder.settle(watched.releases)
         for each in watched.releases:
             unchanged = ", as before" if each.before == each.image else ""
-            runs = f"{self._name}: {self._recorder.users(each.name)} {shown(each.image)}{unchanged}."
+            runs = f"{self._name}: {self._recorder.users(each.name)} {short(each.image)}{unchanged}."
             self._say(f"{runs} It took {minutes(time.monotonic() - started)}.")
 
     def _refuse_destroyed(self) -> None:
@@ -221,8 +217,7 @@ class _Deployment:
         with self._progress.phase(f"plan {self.target.name}") as phase:
             recorded = [self._recorder.current(name) for name in self._images]
             changed = plan_release(self._checkout, self._platform, self.target, workspace, phase)
-            if recorded != [self._recorder.current(name) for name in self._images]:
-                raise OpsError("Somebody recorded another release meanwhile. Try again.")
+            self._recorder.require_unchanged(recorded)
         wanted = {*self._order.services, *(each.service for each in self._all if each.name in changed)}
         for users in self._images.values():
             if wanted.intersection(users):
@@ -233,8 +228,8 @@ class _Deployment:
         )
         for each in watched.releases:
             before = each.before
-            place = f" in place of {shown(before)}" if before else ", its first release"
-            self._indented(f"{each.name}: {shown(each.image)}{'' if before == each.image else place}")
+            place = f" in place of {short(before)}" if before else ", its first release"
+            self._indented(f"{each.name}: {short(each.image)}{'' if before == each.image else place}")
         return watched
 
     def _prepare(self, workspace: Workspace, watched: _Watched) -> None:
@@ -259,8 +254,7 @@ class _Deployment:
         self._leaves(f"{ran} has run, and nothing else was applied. {again} applies the rest.")
         with self._progress.phase(f"plan {self.target.name}") as phase:
             plan_release(self._checkout, self._platform, self.target, workspace, phase)
-            if any(self._recorder.current(each.name) != each for each in watched.releases):
-                raise OpsError("Somebody recorded another release meanwhile. Try again.")
+            self._recorder.require_unchanged(watched.releases)
             if found := beyond(plan, json.loads(workspace.plan_json.read_bytes())):
                 workspace.discard_plan()
                 raise OpsError(
@@ -329,7 +323,7 @@ class _Deployment:
         if undone:
             self._restore(workspace, undone, stay, failure)
             runs = ", ".join(
-                f"{self._recorder.users(name)} {shown(image)}" for name, (_, image) in undone.items()
+                f"{self._recorder.users(name)} {short(image)}" for name, (_, image) in undone.items()
             )
             raise _ReportedError(f"{name}: the release failed and was undone: {runs} again.{stays}\n{reason}")
         rollback = self._recorder.rollbacks(sorted(failing))
@@ -346,7 +340,7 @@ class _Deployment:
         for name in undone:
             self._recorder.note_completed(name)
         found = [
-            f"{self._recorder.users(name)} {shown(image)} as before." for name, (_, image) in undone.items()
+            f"{self._recorder.users(name)} {short(image)} as before." for name, (_, image) in undone.items()
         ]
         found += [f"{name} has no release to go back to." for name in failed if name not in undone]
         told = " ".join((failure.reason, *found, "Fix it and deploy again."))

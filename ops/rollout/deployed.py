@@ -7,9 +7,8 @@ from ops.core.ecs import Image, read_image, revision
 from ops.core.errors import ReleaseFailedError
 from ops.core.progress import Phase
 from ops.rollout.bake import bake, raised, read_alarms
-from ops.rollout.failed_tasks import failed_tasks
 from ops.rollout.smoke import address_of
-from ops.rollout.tasks import wait_until_healthy
+from ops.rollout.tasks import failed_tasks, wait_until_healthy
 from ops.rollout.watch import Say, Watch
 from stacks.naming import alarm_prefix, base, service_name
 from stacks.settings import Environment, Project

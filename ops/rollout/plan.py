@@ -3,7 +3,6 @@
 Source of the formats: Terraform's documentation, "JSON Output Format", format version 1.
 """
 
-import json
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -11,6 +10,7 @@ from ops.core.checkout import Checkout
 from ops.core.errors import OpsError
 from ops.core.progress import Phase
 from ops.terraform.provision import init
+from ops.terraform.states import attributes
 from ops.terraform.synthesis import synthesize
 from ops.terraform.workspace import Workspace
 from stacks.kinds import Stack
@@ -51,13 +51,10 @@ def applied_task_definition(workspace: Workspace, family: str) -> str:
 
     It reads the state and not ECS, which may have rolled back already. Raises OpsError if the state
     has no task definition of that family.
-
-    Source of the format: the state files of Terraform 1 and OpenTofu 1, format version 4.
     """
-    for resource in json.loads(workspace.pull_state() or "{}").get("resources", ()):
-        for instance in resource["instances"] if resource["type"] == _REPLACED_BY_EVERY_RELEASE else ():
-            if instance["attributes"]["family"] == family and "deposed" not in instance:
-                return str(instance["attributes"]["arn"])
+    for address, found in attributes(workspace.pull_state()).items():
+        if address.startswith(f"{_REPLACED_BY_EVERY_RELEASE}.") and found["family"] == family:
+            return str(found["arn"])
     raise OpsError(f"The state of {workspace.stack} has no task definition {family}.")
 
 

@@ -7,12 +7,12 @@ from typing import Final
 
 from ops.core.ecs import Image
 from ops.core.errors import OpsError, ReleaseFailedError
+from ops.core.git import Age, age
 from ops.core.progress import Progress
-from ops.releases.ancestry import Age, age
 from ops.releases.choice import has_failed, previous, restored
 from ops.releases.records import FAILED, IN_SERVICE, RECORDED, Recorded, Releases
 from ops.rollout.deployed import Deployed
-from ops.rollout.smoke import Expected, short
+from ops.rollout.smoke import short
 from ops.rollout.watch import Say
 
 _LONGEST_WHY: Final = 200
@@ -78,11 +78,10 @@ class Recorder:
         latest = self._releases.latest(name)
         if latest is None or latest.release is None or latest.release.state != RECORDED:
             return
-        current = Image(latest.release.image, latest.release.commit)
-        services = self._running(name)
+        current, services = latest.release.what, self._running(name)
         if services and all(each.completed and each.ran(name) == current for each in services):
             history = self._releases.history(name)
-            if not has_failed(history, current.image, current.commit):
+            if not has_failed(history, current):
                 self._releases.settle(name, latest.version, IN_SERVICE)
 
     def current(self, name: str) -> Release:
@@ -96,8 +95,12 @@ class Recorder:
                 f"{self._name} has no release of {name} that can be read. Make one: "
                 f"`make deploy ENV={self._name} SERVICE={name} IMAGE=<repository>@<digest>`."
             )
-        image = Image(found.release.image, found.release.commit)
-        return Release(name, found.version, image, self._running(name))
+        return Release(name, found.version, found.release.what, self._running(name))
+
+    def require_unchanged(self, releases: Iterable[Release]) -> None:
+        """Raises OpsError if somebody has recorded others than these meanwhile."""
+        if any(self.current(each.name) != each for each in releases):
+            raise OpsError("Somebody recorded another release meanwhile. Try again.")
 
     def rollbacks(self, names: Iterable[str]) -> str:
         """Returns the commands that record the previous releases of images again; empty if there is none."""
@@ -152,7 +155,7 @@ class Recorder:
                 changed = self._releases.record(name, image.image, image.commit)
                 if changed:
                     self._replaced[name] = image, before
-                phase.result = f"{shown(image)}{'' if changed else ', unchanged'}"
+                phase.result = f"{short(image)}{'' if changed else ', unchanged'}"
             yield name
 
     def withdraw(self) -> bool:
@@ -164,7 +167,7 @@ class Recorder:
         withdrawn = set[str]()
         for service, (ordered, before) in self._replaced.items():
             latest, release = self._releases.latest(service), before.release if before else None
-            if latest is None or release is None or latest.what != (ordered.image, ordered.commit):
+            if latest is None or release is None or latest.what != ordered:
                 continue
             with self._progress.phase(f"record {service}") as phase:
                 why = f"withdraws version {latest.version}, which was not deployed"
@@ -180,7 +183,7 @@ class Recorder:
                 if release.state != RECORDED and (again := self._releases.latest(service)):
                     reason = release.why if release.state == FAILED else ""
                     self._releases.settle(service, again.version, release.state, reason)
-                phase.result = f"{shown(Image(release.image, release.commit))} again"
+                phase.result = f"{short(release.what)} again"
             withdrawn.add(service)
         return bool(withdrawn) and withdrawn == self._replaced.keys()
 
@@ -197,7 +200,7 @@ class Recorder:
         release = latest.release if latest else None
         if name is None or release is None:
             return False
-        was_there = release.restores and restored(self._releases.history(name), release.image, release.commit)
+        was_there = release.restores and restored(self._releases.history(name), release.what)
         return bool(release.undoes or was_there)
 
     def mark_failed(
@@ -240,30 +243,23 @@ class Recorder:
         if before is None and release.services:
             return None
         # Only the record tells what ran if only jobs run it.
-        if not release.services and restored(history, release.image.image, release.image.commit) == (
-            release.version
-        ):
+        if not release.services and restored(history, release.image) == (release.version):
             return release.image
-        worked = before and (release.completed or restored(history, before.image, before.commit))
-        if before and worked and not has_failed(history, before.image, before.commit):
+        worked = before and (release.completed or restored(history, before))
+        if before and worked and not has_failed(history, before):
             return before
         found = previous(history)
-        return Image(found[1].image, found[1].commit) if found else None
+        return found[1].what if found else None
 
     def record_again(self, undone: Mapping[str, tuple[int, Image]], failure: ReleaseFailedError) -> None:
         """Records what `mark_failed` says to go back to."""
         for name, (version, before) in undone.items():
             with self._progress.phase(f"record {name}") as phase:
                 why = f"undoes version {version}: {failure.reason[:_LONGEST_WHY]}"
-                restores = restored(self._releases.history(name), before.image, before.commit)
+                restores = restored(self._releases.history(name), before)
                 self._releases.record(name, before.image, before.commit, why, version, restores, version)
-                phase.result = f"{shown(before)} again"
+                phase.result = f"{short(before)} again"
 
     def _running(self, name: str) -> tuple[Deployed, ...]:
         """Returns the services of ECS that run an image."""
         return tuple(each for each in self._all if each.service in self._images[name])
-
-
-def shown(image: Image) -> str:
-    """Returns a release as people know it: commit and beginning of the digest."""
-    return short(Expected.of(image))

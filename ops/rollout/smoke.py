@@ -5,9 +5,8 @@ import json
 import re
 import time
 from dataclasses import dataclass
-from typing import Any, Final
-
-import httpx
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
 
 from ops.core.console import minutes, printable
 from ops.core.ecs import Image
@@ -18,6 +17,9 @@ from stacks import routing
 from stacks.naming import balancer_name
 from stacks.workloads import Workload
 from webapp import contract
+
+if TYPE_CHECKING:
+    import httpx
 
 SECONDS: Final = 180.0
 """Seconds that a new DNS name or load balancer may take to become reachable."""
@@ -30,19 +32,6 @@ _ADDRESS: Final = re.compile(r"https?://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:[0-
 _REQUEST_SECONDS: Final = 10.0
 _LARGEST: Final = 1_000_000
 _LONGEST: Final = 64
-
-
-@dataclass(frozen=True, slots=True)
-class Expected:
-    """The release that is expected to answer."""
-
-    digest: str
-    commit: str
-
-    @classmethod
-    def of(cls, image: Image) -> "Expected":
-        """Returns the release that the app of an image reports."""
-        return cls(image.digest, image.commit)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +97,7 @@ def checked_address(address: str) -> str:
 
 def smoke_test(
     address: str,
-    expected: Expected | None,
+    expected: Image | None,
     phase: Phase,
     seconds: float = SECONDS,
     interval: float = INTERVAL,
@@ -133,14 +122,17 @@ def smoke_test(
             time.sleep(max(0.0, min(interval, deadline - time.monotonic())))
 
 
-def _as_whom(expected: Expected | None, asked: Asked | None) -> str:
+def _as_whom(expected: Image | None, asked: Asked | None) -> str:
     if expected and (asked is None or asked.version_path):
         return f" as {short(expected)}"
     return ", and does not say which release it is" if expected else ""
 
 
-def look(address: str, expected: Expected | None, asked: Asked | None = None) -> str:
+def look(address: str, expected: Image | None, asked: Asked | None = None) -> str:
     """Returns what is wrong with a service's answers right now, or an empty string."""
+    # Imported here because it takes long to load, and most commands send no requests.
+    import httpx
+
     # Proxies of the environment are for other hosts, not for the loopback.
     with httpx.Client(timeout=_REQUEST_SECONDS, trust_env=not is_here(address)) as client:
         if asked:
@@ -152,7 +144,7 @@ def look(address: str, expected: Expected | None, asked: Asked | None = None) ->
     return wrong or (_other_release(address + contract.STATUS_PATH, content, expected) if expected else "")
 
 
-def _look_at(client: httpx.Client, address: str, expected: Expected | None, asked: Asked) -> str:
+def _look_at(client: "httpx.Client", address: str, expected: Image | None, asked: Asked) -> str:
     if wrong := _ask(client, address + asked.health_path, asked.health_status)[0]:
         return wrong
     if asked.version_path is None or expected is None:
@@ -164,13 +156,15 @@ def _look_at(client: httpx.Client, address: str, expected: Expected | None, aske
     return f"{url} does not contain the commit {expected.commit}"
 
 
-def short(release: Expected) -> str:
+def short(release: Image) -> str:
     """Returns a release as text: the beginnings of its commit and digest."""
     return f"{release.commit[:12]} ({release.digest[:19]})"
 
 
-def _ask(client: httpx.Client, url: str, statuses: str = "200") -> tuple[str, bytes]:
+def _ask(client: "httpx.Client", url: str, statuses: str = "200") -> tuple[str, bytes]:
     """Returns what is wrong with one answer, or an empty string, and its content."""
+    import httpx
+
     content = b""
     try:
         with client.stream("GET", url) as answer:
@@ -189,7 +183,7 @@ def _ask(client: httpx.Client, url: str, statuses: str = "200") -> tuple[str, by
     return "", content
 
 
-def _other_release(url: str, content: bytes, expected: Expected) -> str:
+def _other_release(url: str, content: bytes, expected: Image) -> str:
     try:
         found = str(json.loads(content)["fingerprint"])
     except (ValueError, KeyError, TypeError, RecursionError):
@@ -205,8 +199,8 @@ def _other_release(url: str, content: bytes, expected: Expected) -> str:
 
 def is_here(address: str) -> bool:
     """Returns whether an address is one of this machine's loopback."""
-    host = httpx.URL(address).host
     try:
-        return ipaddress.ip_address(host).is_loopback
+        host = urlsplit(address).hostname or ""
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:
-        return host == "localhost"
+        return False

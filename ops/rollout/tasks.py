@@ -1,20 +1,25 @@
-"""Whether the tasks of a service work, as ECS sees it: for services that no address leads to.
+"""The tasks of a service, as ECS sees them: whether they work, or why they stopped and what they logged.
 
-Source of the states: Amazon ECS API Reference, "Service" and "Task".
+Source of names and states: Amazon ECS API Reference, "Service", "Task" and "Container"; Developer Guide,
+"awslogs log driver" (a log stream is `<prefix>/<container>/<task id>`).
 """
 
 import time
+from collections.abc import Iterator
 from typing import Any, Final
 
-from ops.core.console import minutes
-from ops.core.ecs import read_service
+from botocore.exceptions import BotoCoreError, ClientError
+
+from ops.core.console import minutes, printable
+from ops.core.ecs import read_service, read_tasks
 from ops.core.errors import ReleaseFailedError
 from ops.core.progress import Phase
 
 INTERVAL: Final = 2.0
 
-_MOST: Final = 100
-"""Tasks that DescribeTasks accepts in one request."""
+_TASKS: Final = 3
+_LINES: Final = 20
+_LONGEST: Final = 300
 
 
 def wait_until_healthy(
@@ -40,8 +45,7 @@ def wrong_with(ecs: Any, cluster: str, name: str, phase: Phase) -> str:
         return f"ECS has no service {name}"
     if service.running < service.desired:
         return f"{service.running} of {service.desired} tasks run"
-    arns = ecs.list_tasks(cluster=cluster, serviceName=name, desiredStatus="RUNNING")["taskArns"][:_MOST]
-    tasks = ecs.describe_tasks(cluster=cluster, tasks=arns)["tasks"] if arns else []
+    tasks = [*read_tasks(ecs, cluster, name, "RUNNING")]
     checked = [
         task
         for task in tasks
@@ -53,3 +57,68 @@ def wrong_with(ecs: Any, cluster: str, name: str, phase: Phase) -> str:
     health = "healthy by their health checks" if checked else "without a health check"
     phase.result = f"no address to ask: ECS says {service.running} of {service.desired} tasks run, {health}"
     return ""
+
+
+def failed_tasks(ecs: Any, logs: Any, cluster: str, service: str, task_definition: str) -> Iterator[str]:
+    """Yields lines about the tasks that stopped last, newest first, and the last log lines of the newest.
+
+    An error of AWS becomes a line: this explains a failure and must not be another one.
+    """
+    try:
+        tasks = _stopped(ecs, cluster, service, task_definition)
+    except (ClientError, BotoCoreError) as error:
+        yield f"The stopped tasks could not be read from ECS: {error}"
+        return
+    if not tasks:
+        yield "ECS reports no stopped tasks of this release; it keeps them for about an hour."
+        return
+    yield "Tasks that stopped last:"
+    for task in tasks[:_TASKS]:
+        yield f"  {_id(task)}: {'; '.join(_reasons(task))}"
+    try:
+        yield from last_lines(ecs, logs, tasks[0])
+    except (ClientError, BotoCoreError) as error:
+        yield f"Its log could not be read: {error}"
+
+
+def _stopped(ecs: Any, cluster: str, service: str, task_definition: str) -> list[Any]:
+    tasks = read_tasks(ecs, cluster, service, "STOPPED")
+    ours = [task for task in tasks if task["taskDefinitionArn"] == task_definition]
+    return sorted(ours, key=lambda task: str(task.get("stoppedAt", "")), reverse=True)
+
+
+def _reasons(task: Any) -> Iterator[str]:
+    yield printable(task.get("stoppedReason", "")) or task.get("stopCode", "stopped")
+    for container in task.get("containers", ()):
+        if (status := container.get("exitCode")) is not None:
+            yield f"{container['name']} ended with exit status {status}"
+        if reason := container.get("reason"):
+            yield f"{container['name']}: {printable(reason)}"
+
+
+def last_lines(ecs: Any, logs: Any, task: Any) -> Iterator[str]:
+    """Yields the last log lines of a task, for each of its containers."""
+    definition = ecs.describe_task_definition(taskDefinition=task["taskDefinitionArn"])["taskDefinition"]
+    for container in definition["containerDefinitions"]:
+        options = (container.get("logConfiguration") or {}).get("options") or {}
+        if "awslogs-group" not in options or "awslogs-stream-prefix" not in options:
+            continue
+        group = options["awslogs-group"]
+        stream = f"{options['awslogs-stream-prefix']}/{container['name']}/{_id(task)}"
+        try:
+            events = logs.get_log_events(
+                logGroupName=group, logStreamName=stream, limit=_LINES, startFromHead=False
+            )["events"]
+        except logs.exceptions.ResourceNotFoundException:
+            events = []
+        if not events:
+            yield f"The task {_id(task)} logged nothing to {group}."
+            continue
+        yield f"The last lines of {group}, {stream}:"
+        for event in events:
+            line = printable(event["message"])
+            yield f"  | {line if len(line) <= _LONGEST else f'{line[:_LONGEST]}...'}"
+
+
+def _id(task: Any) -> str:
+    return str(task["taskArn"].rpartition("/")[2])

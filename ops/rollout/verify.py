@@ -5,7 +5,7 @@ from ops.core.errors import UsageError
 from ops.core.progress import Phase
 from ops.local.stand_in import StandIn
 from ops.rollout.deployed import Deployed
-from ops.rollout.smoke import Asked, Expected, smoke_test
+from ops.rollout.smoke import Asked, smoke_test
 from stacks.workloads import Workload
 
 
@@ -45,4 +45,4 @@ def verify(
     else:
         asked = Asked.of(workload, direct=bool(address))
         address = address or deployed.address()
-    smoke_test(address, Expected.of(image) if image else None, phase, seconds, asked=asked)
+    smoke_test(address, image, phase, seconds, asked=asked)

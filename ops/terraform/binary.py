@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from ops.core.errors import OpsError
+from ops.core.files import swap_in
 from ops.terraform import fetch, providers, serving
 
 T = TypeVar("T")
@@ -198,10 +199,7 @@ class Terraform:
         path = self.shared / "terraform.rc"
         content = providers.mirror_configuration(mirror)
         if not path.exists() or path.read_text() != content:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            aside = path.with_suffix(f".{os.getpid()}")
-            aside.write_text(content)
-            aside.replace(path)
+            swap_in(path, content.encode())
         return path
 
 

@@ -24,6 +24,8 @@ from typing import Final
 
 import grpc
 
+from ops.core.files import swap_in
+
 _COOKIE: Final = "d602bf8f470bc67ca7faa0386276bbdd4330efaf76d1a219cb4d6991ca9872b2"
 """What a provider wants to see, so that nobody starts it as a command.
 
@@ -146,11 +148,7 @@ class _Schema:
     def answer(self, request: bytes) -> bytes:
         """Returns the schema with these types only. Raises as `_Provider.call`."""
         if not self._kept.exists():
-            whole = self._provider.call(_GET_SCHEMA, request)
-            self._kept.parent.mkdir(parents=True, exist_ok=True)
-            aside = self._kept.with_suffix(f".{os.getpid()}")
-            aside.write_bytes(whole)
-            aside.replace(self._kept)
+            swap_in(self._kept, self._provider.call(_GET_SCHEMA, request))
         return narrowed(self._kept.read_bytes(), self._types)
 
 

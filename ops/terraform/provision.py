@@ -17,13 +17,12 @@ from ops.terraform import boundaries, foundation, locks
 from ops.terraform.binary import find_terraform
 from ops.terraform.states import StateBucket
 from ops.terraform.synthesis import synthesize
-from ops.terraform.unrecorded import with_releases
 from ops.terraform.workspace import OnLine, Workspace
 from review.table import holding_types
 from stacks import kinds
 from stacks.kinds import Stack
-from stacks.naming import state_bucket
-from stacks.settings import Environment, Platform
+from stacks.naming import release_local, release_parameter, state_bucket
+from stacks.settings import Environment, Platform, Project
 from stacks.workloads import workloads
 
 AskName = Callable[[str], str]
@@ -73,6 +72,32 @@ def plan_here(
         workspace.edit(lambda content: with_releases(content, platform.project, environment, releases))
     init(workspace, platform, target)
     workspace.plan(on_line=on_line, lock=lock)
+
+
+def with_releases(
+    configuration: bytes, project: Project, environment: Environment, releases: Mapping[str, Image]
+) -> bytes:
+    """Returns a service stack's Terraform JSON with these releases in place of the recorded ones.
+
+    `releases` are by service, and their records are not required to exist. Nothing else changes, so a
+    plan of it does what a plan does once they are recorded.
+    """
+    content: dict[str, Any] = json.loads(configuration)
+    for service, image in releases.items():
+        content["locals"][release_local(service)] = {"image": image.image, "commit": image.commit}
+        _require_no_record(content, release_parameter(project, environment.name, service))
+    return json.dumps(content, indent=2).encode()
+
+
+def _require_no_record(content: dict[str, Any], parameter: str) -> None:
+    """Removes the conditions that a stack has on a parameter."""
+    for source in content["data"]["aws_ssm_parameters_by_path"].values():
+        lifecycle = source.get("lifecycle", {})
+        lifecycle["postcondition"] = [
+            condition
+            for condition in lifecycle.get("postcondition", ())
+            if f'"{parameter}"' not in condition["condition"]
+        ]
 
 
 def apply(

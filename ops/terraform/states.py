@@ -110,6 +110,19 @@ def managed(content: bytes) -> list[Any]:
     return [item for item in json.loads(content).get("resources", ()) if item["mode"] == "managed"]
 
 
+def attributes(content: bytes) -> dict[str, Any]:
+    """Returns the attributes of the resources in a state's JSON, by address; none if there is no state.
+
+    Source of the format: the state files of Terraform 1 and OpenTofu 1, format version 4.
+    """
+    return {
+        _address(resource): instance["attributes"]
+        for resource in managed(content or b"{}")
+        for instance in resource["instances"]
+        if "deposed" not in instance
+    }
+
+
 def lock_key(stack: str) -> str:
     """Returns the key of the lock of a stack's state, which exists while it is locked.
 

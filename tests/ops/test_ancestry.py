@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ops.core.git import git
-from ops.releases.ancestry import Age, age
+from ops.core.git import Age, age, git
 
 IDENTITY = ("-c", "user.name=Somebody", "-c", "user.email=somebody@example.com")
 

@@ -21,12 +21,14 @@ ACTIONS = {
     "forgotten and created again": ["create", "forget"],
 }
 APPLIED = """{"version": 4, "resources": [
-  {"type": "aws_iam_role", "instances": [{"attributes": {"arn": "a role"}}]},
-  {"type": "aws_ecs_task_definition", "instances": [
+  {"mode": "managed", "type": "aws_iam_role", "name": "task", "instances": [
+    {"attributes": {"arn": "a role"}}
+  ]},
+  {"mode": "managed", "type": "aws_ecs_task_definition", "name": "web", "instances": [
     {"deposed": "3a41d4a6", "attributes": {"family": "dev-web", "arn": "dev-web:1"}},
     {"attributes": {"family": "dev-web", "arn": "dev-web:2"}}
   ]},
-  {"type": "aws_ecs_task_definition", "instances": [
+  {"mode": "managed", "type": "aws_ecs_task_definition", "name": "api", "instances": [
     {"attributes": {"family": "dev-api", "arn": "dev-api:7"}}
   ]}
 ]}"""

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from ops.core.ecs import Image
 from ops.core.errors import OpsError, UsageError
 from ops.local.embedded import Embedded
 from ops.local.firsts import put_image, put_secret
@@ -261,7 +262,7 @@ def test_the_history_has_the_newest_first_and_tells_what_cannot_be_read(
     assert [recorded.release for recorded in versions[1:5]] == [None] * 4
     assert versions[5].release
     assert versions[5].release.why == "a test"
-    assert versions[5].release.digest == image.partition("@")[2]
+    assert versions[5].release.what.digest == image.partition("@")[2]
 
 
 def test_more_versions_than_a_page_has_are_all_there(fresh: Releases, image: str) -> None:
@@ -288,7 +289,7 @@ def fail_and_undo(releases: Releases, image: str, commit: str) -> None:
     assert before
     assert releases.record("web", image, commit)
     version = releases.history("web")[0].version
-    restores = restored(releases.history("web"), before.image, before.commit)
+    restores = restored(releases.history("web"), before.what)
     releases.record("web", before.image, before.commit, "it failed", version, restores, version)
     settle(releases)
 
@@ -401,7 +402,7 @@ def test_a_release_whose_last_deployment_failed_is_not_taken_although_it_was_in_
 
 def test_whether_a_release_failed_is_known_by_its_last_deployment(fresh: Releases, image: str) -> None:
     def failed(commit: str) -> bool:
-        return has_failed(fresh.history("web"), image, commit)
+        return has_failed(fresh.history("web"), Image(image, commit))
 
     fresh.record("web", image, "0000001")
     assert not failed("0000001")

@@ -16,7 +16,7 @@ from ops.core.ecs import Deployment, Service, read_service
 from ops.core.errors import OpsError, ReleaseFailedError
 from ops.core.progress import Phase
 from ops.local.embedded import Embedded
-from ops.rollout.failed_tasks import failed_tasks
+from ops.rollout.tasks import failed_tasks
 from ops.rollout.watch import Watch, failures_allowed, outcome_of, progress_of
 from tests.ops.conftest import ACCOUNT, REGION
 from tests.ops.ecs_stub import ENDLESS, FAILURE, SUCCESS, EcsStub, Frame, playing

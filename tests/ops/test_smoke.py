@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 
 from ops.commands import rollout
+from ops.core.ecs import Image
 from ops.core.errors import OpsError, ReleaseFailedError, UsageError
 from ops.core.progress import Phase
 from ops.local.embedded import Embedded
-from ops.rollout.smoke import TIMES, Asked, Expected, address_of, checked_address, look, smoke_test
+from ops.rollout.smoke import TIMES, Asked, address_of, checked_address, look, smoke_test
 from ops.rollout.tasks import wait_until_healthy
 from ops.rollout.verify import require_balanced, verify
 from stacks.reading import read_platform
@@ -24,8 +25,8 @@ from tests.ops.fake_app import FakeApp, fake_app, status
 from tests.stacks.platform_files import environment, write_platform
 from webapp import contract
 
-WANTED = Expected("sha256:" + "a" * 64, "abcdef0")
-OTHER = Expected("sha256:" + "b" * 64, "abcdef1")
+WANTED = Image("registry/app@sha256:" + "a" * 64, "abcdef0")
+OTHER = Image("registry/app@sha256:" + "b" * 64, "abcdef1")
 
 
 @pytest.fixture
@@ -52,7 +53,7 @@ def test_good_answers_have_to_come_in_a_row(app: FakeApp) -> None:
 @pytest.mark.parametrize(
     "other", [OTHER, replace(WANTED, commit="abcdef1"), replace(OTHER, commit="abcdef0")]
 )
-def test_another_release_fails(app: FakeApp, other: Expected) -> None:
+def test_another_release_fails(app: FakeApp, other: Image) -> None:
     app.be(other.digest, other.commit)
     with pytest.raises(ReleaseFailedError) as failed:
         smoke_test(app.address, WANTED, Phase("smoke test"), seconds=0)
@@ -252,8 +253,11 @@ class Tasks:
         service = {"status": "ACTIVE", "desiredCount": 2, "runningCount": self.running}
         return {"services": [service]}
 
-    def list_tasks(self, **_: object) -> dict[str, Any]:
-        return {"taskArns": ["task"] * len(self.health)}
+    def get_paginator(self, _: str) -> "Tasks":
+        return self
+
+    def paginate(self, **_: object) -> list[dict[str, Any]]:
+        return [{"taskArns": ["task"] * len(self.health)}]
 
     def describe_tasks(self, **_: object) -> dict[str, Any]:
         containers = [[{"healthStatus": each}] for each in self.health]

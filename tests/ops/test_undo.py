@@ -14,8 +14,8 @@ from rich.console import Console
 from ops.core.checkout import Checkout
 from ops.core.ecs import Image
 from ops.core.errors import OpsError, ReleaseFailedError
+from ops.core.git import Age
 from ops.core.progress import Phase, Progress
-from ops.releases.ancestry import Age
 from ops.releases.records import FAILED, IN_SERVICE, RECORDED, Recorded, Release
 from ops.rollout import deploy, recorder
 from ops.rollout import plan as release_plan

@@ -10,7 +10,7 @@ from ops.core.checkout import Checkout
 from ops.core.ecs import Image
 from ops.terraform import provision
 from ops.terraform.binary import Terraform
-from ops.terraform.unrecorded import with_releases
+from ops.terraform.provision import with_releases
 from ops.terraform.workspace import Workspace
 from stacks import kinds
 from stacks.reading import read_platform

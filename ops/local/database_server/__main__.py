@@ -16,9 +16,8 @@ from typing import Final
 
 from ops.core.errors import OpsError
 from ops.local.database_server.binaries import find_binaries, reachable
-from ops.local.database_server.certificate import server_context
 from ops.local.database_server.cluster import ENVIRONMENT, PASSWORD_VARIABLE, SOCKET, Cluster
-from ops.local.database_server.front import Front
+from ops.local.database_server.front import Front, server_context
 from ops.local.ports import HOST
 
 _PATIENCE_SECONDS: Final = 5.0

@@ -19,7 +19,8 @@ from ops.core.errors import OpsError, UsageError
 from ops.local.stand_in import stand_in
 from ops.look import doctor as doctors
 from ops.look import execute, jobs, logs, outputs, queues
-from ops.look.status import Reader, environment_remarks, job_remarks, jobs_table, remarks, table
+from ops.look.status import Reader
+from ops.look.status_words import environment_remarks, job_remarks, jobs_table, remarks, table
 from ops.terraform.states import StateBucket
 from ops.terraform.targets import environment_of
 from stacks import kinds

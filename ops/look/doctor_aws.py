@@ -22,7 +22,7 @@ from ops.core.clients import GET_KEYS, REFUSALS, SIGN_IN, ambient_client, ambien
 from ops.core.errors import OpsError
 from ops.github.oidc_provider import manages_oidc_provider, missing_ids, oidc_provider_problem
 from ops.look.doctor import Check, Finding, Level
-from ops.terraform import boundaries, locks, prerequisites
+from ops.terraform import account_checks, boundaries, locks, prerequisites
 from ops.terraform.provision import working_root
 from ops.terraform.states import StateBucket
 from stacks.kinds import FOUNDATION, Stack, stacks_for_environment
@@ -154,7 +154,7 @@ class AwsChecks:
                 f"If that command has ended: {remove}",
             )
 
-    def prerequisite(self, check: prerequisites.Check, stack: Stack) -> Iterator[Finding]:
+    def prerequisite(self, check: account_checks.Check, stack: Stack) -> Iterator[Finding]:
         """Reports what a check that commands make before they change anything finds."""
         found = check.remarks(self.platform, stack, ambient_client)
         for remark in found:

@@ -16,7 +16,7 @@ from typing import Any, Final, Literal
 from ops.core.checkout import Checkout
 from ops.core.clients import ambient_client
 from ops.core.errors import OpsError
-from ops.terraform.prerequisites import Check, Client, Remark
+from ops.terraform.account_checks import Check, Client, Remark
 from ops.terraform.synthesis import synthesize
 from ops.terraform.workspace import OnLine
 from stacks import kinds, naming

@@ -12,7 +12,8 @@ from ops.core.clients import ambient_client
 from ops.core.errors import UsageError
 from ops.local.embedded import Embedded
 from ops.terraform import prerequisites
-from ops.terraform.prerequisites import CHECKS, Check, Client, Remark
+from ops.terraform.account_checks import Check, Client, Remark
+from ops.terraform.prerequisites import CHECKS
 from stacks import kinds, naming, permissions
 from stacks.reading import read_platform
 from stacks.settings import Platform

@@ -8,7 +8,7 @@ from typing import Never
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from webapp import api
 from webapp.aws import CONNECTIONS_FOR_REQUESTS, WAITING_REQUESTS, Admission, open_clients
@@ -17,7 +17,6 @@ from webapp.calls import AwsError
 from webapp.endpoints import operators, page
 from webapp.events import Events
 from webapp.history.recorder import record
-from webapp.middleware import StartupErrors
 from webapp.monitor import monitor
 from webapp.operators import Failures
 from webapp.page.cache import Pages
@@ -48,6 +47,26 @@ def create_app(settings: Settings, shutdown: Shutdown) -> Starlette:
 def with_middleware(app: ASGIApp) -> ASGIApp:
     """Wraps the app in its middleware, the outermost first."""
     return StartupErrors(Router(app, api.OPERATIONS))
+
+
+class StartupErrors:
+    """ASGI middleware: reduces the traceback of a failed start to its error, which the server logs."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self.app(scope, receive, _shortened(send) if scope["type"] == "lifespan" else send)
+
+
+def _shortened(send: Send) -> Send:
+    async def send_short(message: Message) -> None:
+        if message["type"] == "lifespan.startup.failed":
+            last_line = message["message"].strip().rpartition("\n")[2]
+            message = {**message, "message": f"The app cannot start: {last_line}"}
+        await send(message)
+
+    return send_short
 
 
 def _lifespan(

@@ -17,7 +17,7 @@ from tests.webapp.faults import PatientServer, answering, aws_error, nobody, sil
 from tests.webapp.furnishing import aws, put_service, put_table
 from webapp.aws import open_clients
 from webapp.calls import AwsError, FailureKind
-from webapp.checks import CHECKS, cache, database, job, probe, queue, table, volume, web, worker
+from webapp.checks import CHECKS, job, probe, queue, stores, web, worker
 from webapp.checks.probe import Answer
 from webapp.components import COMPONENTS, Component, Kind
 from webapp.schedule import Calendar, Interval
@@ -171,7 +171,7 @@ def test_a_table_is_there_until_it_is_deleted(ask: Ask, embedded_aws: str, name:
     ],
 )
 def test_the_state_of_a_table_follows_its_status(status: str, state: State) -> None:
-    assert table.found(status) == Finding(state, f"The table is {status}.", {"status": status})
+    assert stores.found_table(status) == Finding(state, f"The table is {status}.", {"status": status})
 
 
 def test_a_database_is_missing_or_as_rds_says(ask: Ask, embedded_aws: str, name: str) -> None:
@@ -205,7 +205,7 @@ def test_a_database_is_missing_or_as_rds_says(ask: Ask, embedded_aws: str, name:
     ],
 )
 def test_the_state_of_a_database_follows_its_status(status: str, state: State) -> None:
-    assert database.found(status) == Finding(state, f"The database is {status}.", {"status": status})
+    assert stores.found_database(status) == Finding(state, f"The database is {status}.", {"status": status})
 
 
 def test_a_cache_is_missing_or_as_elasticache_says(ask: Ask, embedded_aws: str, name: str) -> None:
@@ -234,7 +234,9 @@ def test_a_cache_is_missing_or_as_elasticache_says(ask: Ask, embedded_aws: str, 
 )
 def test_the_state_of_a_cache_follows_its_status(status: str, state: State) -> None:
     group = {"Status": status, "MemberClusters": ["a", "b"]}
-    assert cache.found(group) == Finding(state, f"The cache is {status}.", {"status": status, "nodes": 2})
+    assert stores.found_cache(group) == Finding(
+        state, f"The cache is {status}.", {"status": status, "nodes": 2}
+    )
 
 
 def test_a_volume_is_found_by_its_creation_token(ask: Ask, embedded_aws: str, name: str) -> None:
@@ -256,7 +258,7 @@ def test_a_volume_is_found_by_its_creation_token(ask: Ask, embedded_aws: str, na
     ],
 )
 def test_the_state_of_a_volume_follows_its_life(status: str, targets: int, state: State) -> None:
-    found = volume.found([{"LifeCycleState": status, "NumberOfMountTargets": targets}])
+    found = stores.found_volume([{"LifeCycleState": status, "NumberOfMountTargets": targets}])
     assert (found.state, found.details) == (state, {"status": status, "mount_targets": targets})
 
 

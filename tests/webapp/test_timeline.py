@@ -7,8 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from webapp.board import Result
-from webapp.history.latencies import latencies
-from webapp.history.models import SLOT, Record, Seconds
+from webapp.history.models import SLOT, Seconds
 from webapp.history.timeline import Timeline, Window, percentile
 from webapp.states import Finding, State, worst
 
@@ -109,16 +108,3 @@ def test_a_percentile_is_one_of_the_values_and_enough_are_no_larger(
         return
     assert found in values
     assert sum(value <= found for value in values) * 100 >= percent * len(values)
-
-
-def test_latencies_are_put_together_by_steps() -> None:
-    records = [
-        Record(at=SLOT_AT + number * SLOT, state=State.OPERATIONAL, seconds=Seconds(), p50_ms=p50, p95_ms=p95)
-        for number, (p50, p95) in enumerate([(1.0, 9.0), (3.0, 4.0), (None, None), (5.0, 5.0)])
-    ]
-    found = latencies(reversed(records), SLOT_AT, SLOT_AT + 6 * SLOT, 2 * SLOT)
-    assert [(each.at, each.p50_ms, each.p95_ms) for each in found] == [
-        (SLOT_AT, 1.0, 9.0),
-        (SLOT_AT + 2 * SLOT, 5.0, 5.0),
-        (SLOT_AT + 4 * SLOT, None, None),
-    ]

@@ -186,16 +186,6 @@ def availability(days: tuple[Day, ...], last_day: Seconds) -> Availability:
     return Availability(h24=share(last_day), d7=of_days(7), d30=of_days(30), d90=of_days(90))
 
 
-class Latency(BaseModel):
-    """The latencies of the checks of a component in some minutes, in milliseconds; None without any."""
-
-    model_config = ConfigDict(frozen=True)
-
-    at: dt.datetime
-    p50_ms: float | None
-    p95_ms: float | None
-
-
 class HistoryPage(BaseModel):
     """Records of one component, the newest first; `next` is the cursor of the page after this."""
 

@@ -81,3 +81,13 @@ def plan_addresses(cidr: IPv4Network, zones: Iterable[str], zone_slots: int) -> 
 def _by_zone(block: IPv4Network, zones: list[str], slot_bits: int) -> Mapping[str, IPv4Network]:
     slots = list(block.subnets(prefixlen_diff=slot_bits))
     return MappingProxyType({zone: slots[slot_of(zone)] for zone in zones})
+
+
+def availability_zone(region: str, letter: str) -> str:
+    """The name of a zone: `eu-central-1a`."""
+    return f"{region}{letter}"
+
+
+def subnet_id(tier: Tier, zone: str) -> str:
+    """The Terraform name of a subnet, keyed by its zone's letter, never by a place in a list."""
+    return f"{tier}_{zone}"

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from stacks import naming, routing, schedules
+from stacks import cron_fields, naming, routing, schedules
 from stacks.page_settings import Row
 from stacks.policies import Statement
-from stacks.schedules import WEEKDAY, Rate
+from stacks.schedules import Rate
 from stacks.service_settings import Service
 from stacks.settings import ANYWHERE, Environment, Project
 from stacks.status_app import STATUS, Calendar, Component, Interval, Kind, Resource
@@ -338,22 +338,22 @@ def schedule_of(job: Service) -> Calendar | Interval | None:
         return Interval(seconds=int(parsed.interval.total_seconds()))
     last_day, near_day, days, weekdays, which = False, None, None, None, None
     if parsed.weekday != "?":
-        text, which = schedules.split_day_of_week(parsed.weekday) or (parsed.weekday, None)
+        text, which = cron_fields.split_day_of_week(parsed.weekday) or (parsed.weekday, None)
         # AWS counts from Sunday, 1; L alone is Saturday.
-        named = {7} if text == "L" else schedules.values_of(WEEKDAY, text)
+        named = {7} if text == "L" else cron_fields.values_of(cron_fields.WEEKDAY, text)
         weekdays = tuple(sorted((number - 2) % 7 + 1 for number in named))
     elif parsed.day == "L":
         last_day = True
     elif parsed.day.endswith("W"):
         near_day = int(parsed.day[:-1])
     elif parsed.day != "*":
-        days = tuple(sorted(schedules.values_of(schedules.DAY, parsed.day)))
+        days = tuple(sorted(cron_fields.values_of(cron_fields.DAY, parsed.day)))
     return Calendar(
         timezone=job.timezone,
-        minutes=_some(schedules.MINUTE.all, parsed.minutes),
-        hours=_some(schedules.HOUR.all, parsed.hours),
-        months=_some(schedules.MONTH.all, parsed.months),
-        years=_some(schedules.YEAR.all, parsed.years),
+        minutes=_some(cron_fields.MINUTE.all, parsed.minutes),
+        hours=_some(cron_fields.HOUR.all, parsed.hours),
+        months=_some(cron_fields.MONTH.all, parsed.months),
+        years=_some(cron_fields.YEAR.all, parsed.years),
         days=days,
         last_day=last_day,
         near_day=near_day,

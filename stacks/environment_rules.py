@@ -303,10 +303,26 @@ def _name_problems(
     project: Project, environment: Environment, key: str, service: Service
 ) -> Iterator[Problem]:
     balancer = service.load_balancer == "own"
-    for what, name, limit in naming.limited_names(project.name, environment, key, balancer=balancer):
+    for what, name, limit in _limited_names(project.name, environment, key, balancer=balancer):
         if len(name) > limit:
             yield Problem(
                 (),
                 None,
                 f"{what} would be called {name!r}: {len(name)} characters, AWS allows {limit}",
             )
+
+
+def _limited_names(
+    project: str, environment: Environment, service: str, *, balancer: bool
+) -> Iterator[tuple[str, str, int]]:
+    """The names that AWS limits: what it names, the name, and the limit in characters.
+
+    `balancer` says whether the service has a load balancer of its own.
+
+    Sources: Elastic Load Balancing API, CreateLoadBalancer (32); IAM User Guide, "IAM and AWS STS
+    quotas" (64); Amazon S3 User Guide, "Bucket naming rules" (63).
+    """
+    if balancer:
+        yield "the load balancer", naming.service_name(project, environment.name, service), 32
+    yield "the execution role", naming.role_name(project, environment.name, f"{service}-execution"), 64
+    yield "the access log bucket", naming.access_log_bucket(project, environment), 63

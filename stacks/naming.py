@@ -1,13 +1,12 @@
-"""Every name of the platform, its tags, and what else stacks and commands have to agree on.
+"""Every name of the platform, and what else stacks and commands have to agree on.
 
 Pure functions of the settings.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Final
 
-from stacks.addressing import Tier
 from stacks.settings import Environment, Project
 
 
@@ -177,11 +176,6 @@ def workload_boundary(project: str) -> str:
     return f"{project}-workload-boundary"
 
 
-def workload_boundary_arn(project: str, account_id: str) -> str:
-    """The ARN of that policy, of which each account in use has one."""
-    return f"arn:aws:iam::{account_id}:policy/{workload_boundary(project)}"
-
-
 def job_boundary(project: str) -> str:
     """The IAM policy that bounds the roles which start jobs and deployments."""
     return f"{project}-job-boundary"
@@ -192,18 +186,14 @@ def chat_boundary(project: str) -> str:
     return f"{project}-chat-boundary"
 
 
-def chat_boundary_arn(project: str, account_id: str) -> str:
-    """The ARN of that policy."""
-    return f"arn:aws:iam::{account_id}:policy/{chat_boundary(project)}"
-
-
 def boundary_arn(project: str, account_id: str, service: str) -> str:
-    """The ARN of the policy that bounds the roles which an AWS service acts as."""
+    """The ARN of the policy, one in each account, that bounds the roles which an AWS service acts as."""
+    name = workload_boundary(project)
     if service == "chatbot.amazonaws.com":
-        return chat_boundary_arn(project, account_id)
+        name = chat_boundary(project)
     if service in ("events.amazonaws.com", "scheduler.amazonaws.com", "states.amazonaws.com"):
-        return f"arn:aws:iam::{account_id}:policy/{job_boundary(project)}"
-    return workload_boundary_arn(project, account_id)
+        name = job_boundary(project)
+    return f"arn:aws:iam::{account_id}:policy/{name}"
 
 
 def job_name(project: str, environment: str, job: str) -> str:
@@ -365,22 +355,6 @@ def access_log_bucket(project: str, environment: Environment) -> str:
     return f"{base(project, environment.name)}-access-logs-{environment.account_id}"
 
 
-def limited_names(
-    project: str, environment: Environment, service: str, *, balancer: bool
-) -> Iterator[tuple[str, str, int]]:
-    """The names that AWS limits: what it names, the name, and the limit in characters.
-
-    `balancer` says whether the service has a load balancer of its own.
-
-    Sources: Elastic Load Balancing API, CreateLoadBalancer (32); IAM User Guide, "IAM and AWS STS
-    quotas" (64); Amazon S3 User Guide, "Bucket naming rules" (63).
-    """
-    if balancer:
-        yield "the load balancer", service_name(project, environment.name, service), 32
-    yield "the execution role", role_name(project, environment.name, f"{service}-execution"), 64
-    yield "the access log bucket", access_log_bucket(project, environment), 63
-
-
 def alarm_topic(project: str, environment: str) -> str:
     """The name of the SNS topic that an environment's alarms are published to."""
     return f"{base(project, environment)}-alarms"
@@ -401,16 +375,6 @@ def chat_channel(project: str, environment: str, chat: str) -> str:
     return f"{base(project, environment)}-{chat}"
 
 
-def availability_zone(region: str, letter: str) -> str:
-    """The name of a zone: `eu-central-1a`."""
-    return f"{region}{letter}"
-
-
-def subnet_id(tier: Tier, zone: str) -> str:
-    """The Terraform name of a subnet, keyed by its zone's letter, never by a place in a list."""
-    return f"{tier}_{zone}"
-
-
 WAITS_FOR: Final = "waits_for_"
 """How the Terraform check begins that fails while a stack lacks something of the stack that is named next."""
 
@@ -420,16 +384,3 @@ def waits(stack: str, needed: str, lacks: str) -> str:
     environment, _, kind = needed.rpartition("-")
     named = f"ENV={environment} STACK={kind}"
     return f"{stack} waits for {needed}: {lacks}. Apply it first: `make plan {named} && make apply {named}`."
-
-
-def tags(project: Project, environment: Environment | None) -> dict[str, str]:
-    """Tags of everything in an environment, or without one of what all environments share."""
-    whose = environment or project
-    return {
-        "project": project.name,
-        "environment": environment.name if environment else "shared",
-        "owner": whose.owner,
-        "cost-centre": whose.cost_centre,
-        "managed-by": "terraform",
-        "repository": project.repository,
-    }

@@ -10,10 +10,9 @@ line of five fields and nicknames such as `@daily` are translated into them; one
 
 Sources: EventBridge Scheduler User Guide, "Schedule types"; Amazon EventBridge User Guide, "Rate
 expressions reference" and "Cron expressions reference"; Application Auto Scaling User Guide, "Schedule
-recurring scaling actions using cron expressions"; crontab(5) for the five fields.
+recurring scaling actions using cron expressions".
 """
 
-import calendar
 import dataclasses
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -24,6 +23,22 @@ from itertools import islice, pairwise
 from types import MappingProxyType
 from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from stacks.cron_fields import (
+    CRONTAB_WEEKDAY,
+    DAY,
+    HOUR,
+    MINUTE,
+    MONTH,
+    WEEKDAY,
+    YEAR,
+    check_days_of_month,
+    check_days_of_week,
+    days_of_month,
+    days_of_week,
+    text_of,
+    values_of,
+)
 
 NICKNAMES: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -43,35 +58,7 @@ ALLOWED: Final = (
 
 _RATE: Final = re.compile(r"rate\(([1-9]\d{0,5}) (minute|hour|day)(s?)\)", re.ASCII)
 _CRON: Final = re.compile(r"cron\(([^()]*)\)")
-_DAYS: Final = ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT")
-_MONTHS: Final = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
-
-
 _LEAP_YEAR: Final = 2028
-
-
-@dataclass(frozen=True, slots=True)
-class _Field:
-    """One field of a cron expression: its name, its values, and what its values may be called."""
-
-    name: str
-    low: int
-    high: int
-    names: Mapping[str, int] = dataclasses.field(default_factory=dict)
-    steps: bool = True
-
-    @property
-    def all(self) -> frozenset[int]:
-        return frozenset(range(self.low, self.high + 1))
-
-
-MINUTE: Final = _Field("minute", 0, 59)
-HOUR: Final = _Field("hour", 0, 23)
-DAY: Final = _Field("day of month", 1, 31)
-MONTH: Final = _Field("month", 1, 12, {name: number for number, name in enumerate(_MONTHS, 1)})
-YEAR: Final = _Field("year", 1970, 2199)
-WEEKDAY: Final = _Field("day of week", 1, 7, {name: number for number, name in enumerate(_DAYS, 1)}, False)
-_CRONTAB_WEEKDAY: Final = _Field("day of week", 0, 7, {name: number for number, name in enumerate(_DAYS)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,10 +119,9 @@ class Cron:
 
     def _days(self, year: int, month: int) -> Iterable[int]:
         """Returns the days of a month that the expression means."""
-        last = calendar.monthrange(year, month)[1]
         if self.weekday == "?":
-            return _days_of_month(self.day, year, month, last)
-        return _days_of_week(self.weekday, year, month, last)
+            return days_of_month(self.day, year, month)
+        return days_of_week(self.weekday, year, month)
 
 
 Schedule = Rate | Cron
@@ -241,9 +227,9 @@ def _aws_cron(fields: list[str]) -> Cron:
             "Use cron(0 3 * * ? *) for every day, cron(0 3 ? * MON-FRI *) for weekdays."
         )
     if weekday == "?":
-        _check_days_of_month(day)
+        check_days_of_month(day)
     else:
-        _check_days_of_week(weekday)
+        check_days_of_week(weekday)
     return _possible(
         Cron(
             expression=f"cron({written})",
@@ -262,8 +248,8 @@ def _crontab(fields: list[str]) -> Cron:
     minute, hour, day, month, weekday = (field.upper() for field in fields)
     days = values_of(DAY, day, of_crontab=True)
     # Sunday is both 0 and 7.
-    weekdays = frozenset(each % 7 for each in values_of(_CRONTAB_WEEKDAY, weekday, of_crontab=True))
-    every_day, every_weekday = days == DAY.all, len(weekdays) == len(_DAYS)
+    weekdays = frozenset(each % 7 for each in values_of(CRONTAB_WEEKDAY, weekday, of_crontab=True))
+    every_day, every_weekday = days == DAY.all, len(weekdays) == len(WEEKDAY.all)
     if not every_day and not every_weekday:
         raise ValueError(
             f'"{" ".join(fields)}" restricts the day of the month and the day of the week. Cron runs on days '
@@ -271,11 +257,11 @@ def _crontab(fields: list[str]) -> Cron:
         )
     by_weekday = every_day and not every_weekday
     aws = (
-        _text(MINUTE, values_of(MINUTE, minute, of_crontab=True)),
-        _text(HOUR, values_of(HOUR, hour, of_crontab=True)),
-        "?" if by_weekday else _text(DAY, days),
-        _text(MONTH, values_of(MONTH, month, of_crontab=True)),
-        _text(WEEKDAY, frozenset(each + 1 for each in weekdays)) if by_weekday else "?",
+        text_of(MINUTE, values_of(MINUTE, minute, of_crontab=True)),
+        text_of(HOUR, values_of(HOUR, hour, of_crontab=True)),
+        "?" if by_weekday else text_of(DAY, days),
+        text_of(MONTH, values_of(MONTH, month, of_crontab=True)),
+        text_of(WEEKDAY, frozenset(each + 1 for each in weekdays)) if by_weekday else "?",
         "*",
     )
     return _aws_cron([*aws])
@@ -286,123 +272,3 @@ def _possible(cron: Cron) -> Cron:
     if not any(cron._days(year, month) for year in cron.years for month in cron.months):
         raise ValueError(f"{cron.expression} never runs: no such day exists.")
     return cron
-
-
-def values_of(field: _Field, text: str, *, of_crontab: bool = False) -> frozenset[int]:
-    """Returns the values that a field's text means."""
-    found: set[int] = set()
-    for item in text.split(","):
-        whole, slash, step = item.partition("/")
-        low, dash, high = whole.partition("-")
-        stepped = bool(slash)
-        if stepped and not field.steps:
-            raise _refused(field, item, "AWS knows no steps there; list the days")
-        if stepped and (not re.fullmatch(r"\d{1,4}", step, re.ASCII) or not int(step)):
-            raise _refused(field, item, "a step is a positive number, such as */15")
-        if stepped and dash and not of_crontab:
-            raise _refused(field, item, "AWS knows no steps in a range; list the values")
-        if stepped and of_crontab and whole != "*" and not dash:
-            raise _refused(field, item, f"write {whole}-{field.high}/{step}")
-        first, last = field.low, field.high
-        if whole != "*":
-            first = _number(field, low)
-            last = _number(field, high) if dash else field.high if stepped else first
-        if first > last:
-            raise _refused(field, item, "a range begins with its lower value; list the values instead")
-        found.update(range(first, last + 1, int(step) if stepped else 1))
-    return frozenset(found)
-
-
-def _number(field: _Field, text: str) -> int:
-    if text in field.names:
-        return field.names[text]
-    number = int(text) if re.fullmatch(r"\d{1,4}", text, re.ASCII) else -1
-    if not field.low <= number <= field.high:
-        also = f" or {', '.join(field.names)}" if field.names else ""
-        raise _refused(field, text, f"allowed are {field.low} to {field.high}{also}, lists, ranges and *")
-    return number
-
-
-def _refused(field: _Field, item: str, reason: str) -> ValueError:
-    return ValueError(f"{item!r} is not a {field.name} of a cron expression: {reason}.")
-
-
-def _text(field: _Field, values: frozenset[int]) -> str:
-    """Returns values as a field's text: `*`, or values and ranges of three or more, by name if it has one."""
-    if values == field.all:
-        return "*"
-    names = {number: name for name, number in field.names.items()}
-    items: list[str] = []
-    for run in _runs_of(sorted(values)):
-        words = [names.get(each, str(each)) for each in run]
-        items.extend([f"{words[0]}-{words[-1]}"] if len(words) > 2 else words)
-    return ",".join(items)
-
-
-def _runs_of(values: list[int]) -> Iterator[list[int]]:
-    """Yields runs of consecutive values."""
-    run: list[int] = []
-    for value in values:
-        if run and value != run[-1] + 1:
-            yield run
-            run = []
-        run.append(value)
-    yield run
-
-
-def _check_days_of_month(text: str) -> None:
-    if text != "L" and not re.fullmatch(r"([1-9]|[12]\d|3[01])W", text):
-        values_of(DAY, text)
-
-
-def _days_of_month(text: str, year: int, month: int, last: int) -> list[int]:
-    if text == "L":
-        return [last]
-    if not text.endswith("W"):
-        return [each for each in values_of(DAY, text) if each <= last]
-    # The weekday nearest to a day, within its month.
-    wanted = int(text[:-1])
-    if wanted > last:
-        return []
-    match date(year, month, wanted).weekday():
-        case calendar.SATURDAY:
-            return [wanted - 1 if wanted > 1 else wanted + 2]
-        case calendar.SUNDAY:
-            return [wanted + 1 if wanted < last else wanted - 2]
-    return [wanted]
-
-
-def split_day_of_week(text: str) -> tuple[str, int | None] | None:
-    """Returns day and number of `MON#2`, where -1 is the last one of `MONL`; None for a plain field."""
-    if text == "L":
-        return None
-    if match := re.fullmatch(r"(.+)#([1-5])", text):
-        return match[1], int(match[2])
-    if match := re.fullmatch(r"(.+)L", text):
-        return match[1], -1
-    return None
-
-
-def _check_days_of_week(text: str) -> None:
-    if text == "L":
-        return
-    if split := split_day_of_week(text):
-        _number(WEEKDAY, split[0])
-    else:
-        values_of(WEEKDAY, text)
-
-
-def _days_of_week(text: str, year: int, month: int, last: int) -> list[int]:
-    if split := split_day_of_week(text):
-        weekday, number = split
-        days = _on_weekdays({_number(WEEKDAY, weekday)}, year, month, last)
-        index = number if number == -1 else (number or 1) - 1
-        return days[index:][:1] if index == -1 or index < len(days) else []
-    weekdays = {_DAYS.index("SAT") + 1} if text == "L" else values_of(WEEKDAY, text)
-    return _on_weekdays(weekdays, year, month, last)
-
-
-def _on_weekdays(weekdays: Iterable[int], year: int, month: int, last: int) -> list[int]:
-    """Returns the days of a month on some days of the week, which AWS counts from Sunday, 1."""
-    wanted = {(each - 2) % 7 for each in weekdays}
-    return [day for day in range(1, last + 1) if date(year, month, day).weekday() in wanted]

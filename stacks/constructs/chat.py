@@ -59,7 +59,7 @@ class ChatChannels:
 
     def __init__(self, scope: PlatformStack, environment: Environment, topics: AlarmTopics) -> None:
         alarms, project = environment.alarms, scope.project.name
-        guardrails = [naming.chat_boundary_arn(project, environment.account_id)]
+        guardrails = [naming.boundary_arn(project, environment.account_id, "chatbot.amazonaws.com")]
         if slack := alarms.slack:
             name = naming.chat_channel(project, environment.name, "slack")
             ChatbotSlackChannelConfiguration(

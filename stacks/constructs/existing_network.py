@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from stacks import naming
+from stacks import addressing
 from stacks.addressing import Tier
 from stacks.bindings import (
     Construct,
@@ -79,8 +79,8 @@ class ExistingSubnets:
         self.cidrs: dict[str, str] = {}
         for zone, subnet_id in sorted(existing.subnets(tier).items()):
             where = f"network.existing.{tier}_subnets.{zone} = {subnet_id}"
-            zone_name = naming.availability_zone(region, zone)
-            key = naming.subnet_id(tier, zone)
+            zone_name = addressing.availability_zone(region, zone)
+            key = addressing.subnet_id(tier, zone)
             subnet = DataAwsSubnet(
                 scope,
                 key,

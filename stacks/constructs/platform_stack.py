@@ -15,7 +15,7 @@ from stacks.bindings import (
 )
 from stacks.kinds import Stack
 from stacks.policies import Statement
-from stacks.settings import Platform, Project
+from stacks.settings import Environment, Platform, Project
 
 TERRAFORM_VERSION: Final = ">= 1.10"
 """The first version whose S3 backend locks by itself. Source: Terraform, "Backend Type: s3"."""
@@ -43,7 +43,7 @@ class PlatformStack(TerraformStack):
         )
         # CDKTF 0.21 knows the backend's keys of Terraform 1.9 only.
         backend.add_override("use_lockfile", True)
-        self.tags = TerraformLocal(self, "tags", naming.tags(project, stack.environment))
+        self.tags = TerraformLocal(self, "tags", _tags(project, stack.environment))
         AwsProvider(
             self,
             "aws",
@@ -73,3 +73,16 @@ def deploy(platform: Platform, account_id: str) -> tuple[Statement, ...]:
             resources=[f"{state}.tflock" for state in states],
         ),
     )
+
+
+def _tags(project: Project, environment: Environment | None) -> dict[str, str]:
+    """Tags of everything in an environment, or without one of what all environments share."""
+    whose = environment or project
+    return {
+        "project": project.name,
+        "environment": environment.name if environment else "shared",
+        "owner": whose.owner,
+        "cost-centre": whose.cost_centre,
+        "managed-by": "terraform",
+        "repository": project.repository,
+    }

@@ -2,7 +2,7 @@
 
 from typing import Final, Protocol
 
-from stacks import naming
+from stacks import addressing
 from stacks.addressing import AddressPlan, Tier
 from stacks.bindings import Construct, RouteTable, RouteTableAssociation, Subnet
 from stacks.constructs.vpc import PlatformVpc
@@ -58,14 +58,14 @@ class TierSubnets:
         self.ids: dict[str, str] = {}
         self.route_table_ids: dict[str, str] = {}
         for zone, cidr in plan.subnets[tier].items():
-            key = naming.subnet_id(tier, zone)
+            key = addressing.subnet_id(tier, zone)
             tags = {"Name": f"{name}-{tier}-{zone}", "tier": str(tier)}
             subnet = Subnet(
                 scope,
                 key,
                 vpc_id=vpc.id,
                 cidr_block=str(cidr),
-                availability_zone=naming.availability_zone(region, zone),
+                availability_zone=addressing.availability_zone(region, zone),
                 # EC2.15: what needs a public address asks for one itself.
                 map_public_ip_on_launch=False,
                 tags=tags,

@@ -46,12 +46,12 @@ class Chart:
         self._styled: dict[str, list[str]] = {}
         self._depth = 1
 
-    def node(self, key: str, *lines: str, shape: str = "box", style: str = "node") -> None:
+    def node(self, key: str, *lines: str, shape: str = "box") -> None:
         """Adds a node with its lines of text; the first one is bold."""
         first, *rest = lines
         start, end = _SHAPES[shape]
         content = "<br/>".join([f"<b>{label(first)}</b>", *map(label, rest)])
-        self._add(f"{self._id(key, style)}{start}{content}{end}")
+        self._add(f"{self._id(key, 'node')}{start}{content}{end}")
 
     @contextmanager
     def group(self, key: str, title: str, style: str = "") -> Iterator[None]:

@@ -25,6 +25,7 @@ PUBLIC: Final = "Public subnets"
 PRIVATE: Final = "Private subnets"
 DATABASE: Final = "Database subnets"
 ISOLATED: Final = "Isolated subnets"
+_TIERS: Final = (PUBLIC, PRIVATE, DATABASE, ISOLATED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +80,7 @@ def subnets(configuration: Configuration) -> list[Subnet]:
             if configuration.refers(each, ("subnet_id",), subnet)
         )
         found.append(Subnet(subnet, zone, cidr, tier, ways, nat_gateways))
-    order = [PUBLIC, PRIVATE, DATABASE, ISOLATED]
-    return sorted(found, key=lambda each: (order.index(each.tier), each.zone, each.resource.key))
+    return sorted(found, key=lambda each: (_TIERS.index(each.tier), each.zone, each.resource.key))
 
 
 def endpoints(configuration: Configuration) -> list[Endpoint]:
@@ -126,6 +126,6 @@ def _is_default(configuration: Configuration, owner: Resource, block: object) ->
 
 def tiers(found: list[Subnet]) -> Iterator[tuple[str, list[Subnet]]]:
     """Yields each tier that has subnets, with its subnets."""
-    for tier in (PUBLIC, PRIVATE, DATABASE, ISOLATED):
+    for tier in _TIERS:
         if members := [subnet for subnet in found if subnet.tier == tier]:
             yield tier, members

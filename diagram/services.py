@@ -1,7 +1,7 @@
 """ECS services and jobs: what runs, how many, behind what, and what it reaches."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -160,41 +160,32 @@ def _listener(configuration: Configuration, listener: Resource) -> Listener:
 def _service(configuration: Configuration, service: Resource) -> Service:
     clusters = configuration.references(service, "cluster")
     cluster = _name(configuration, clusters[0]) if clusters else None
-    tasks = [
-        each
-        for each in configuration.references(service, "task_definition")
-        if each.type == "aws_ecs_task_definition"
-    ]
+    tasks = _of_type(configuration.references(service, "task_definition"), "aws_ecs_task_definition")
     lines = [_launch(configuration, service)]
     for task in tasks[:1]:
         lines += [_size(configuration, task), *_images(configuration, task)]
-    network = blocks(service.body.get("network_configuration"))[:1]
+    network = [
+        each
+        for block in blocks(service.body.get("network_configuration"))[:1]
+        for key in ("subnets", "security_groups")
+        for each in configuration.references_in(service.stack, block.get(key))
+    ]
     return Service(
         service,
         _name(configuration, service),
         tuple(filter(None, lines)),
         cluster or configuration.text(service.stack, service.body.get("cluster")) or "default",
         tuple(configuration.references(service, "load_balancer")),
-        tuple(
-            each
-            for block in network
-            for each in configuration.references_in(service.stack, block.get("subnets"))
-            if each.type == "aws_subnet"
-        ),
+        _of_type(network, "aws_subnet"),
         tuple(sorted({store for task in tasks for store in _reached(configuration, task)})),
-        tuple(
-            each
-            for block in network
-            for each in configuration.references_in(service.stack, block.get("security_groups"))
-            if each.type == "aws_security_group"
-        ),
+        _of_type(network, "aws_security_group"),
     )
 
 
 def _job(configuration: Configuration, machine: Resource) -> Service | None:
     """Returns the job that a state machine runs, or None if it runs no task of ECS."""
     used = configuration.references(machine, "definition")
-    tasks = [each for each in used if each.type == "aws_ecs_task_definition"]
+    tasks = _of_type(used, "aws_ecs_task_definition")
     if not tasks:
         return None
     times = [
@@ -203,16 +194,16 @@ def _job(configuration: Configuration, machine: Resource) -> Service | None:
         if configuration.refers(each, ("target",), machine)
     ]
     lines = ["job", *times, _size(configuration, tasks[0]), *_images(configuration, tasks[0])]
-    clusters = [_name(configuration, each) for each in used if each.type == "aws_ecs_cluster"]
+    clusters = [_name(configuration, each) for each in _of_type(used, "aws_ecs_cluster")]
     return Service(
         machine,
         _name(configuration, machine),
         tuple(filter(None, lines)),
         next(iter(clusters), "default"),
         (),
-        tuple(each for each in used if each.type == "aws_subnet"),
+        _of_type(used, "aws_subnet"),
         tuple(sorted({store for task in tasks for store in _reached(configuration, task)})),
-        tuple(each for each in used if each.type == "aws_security_group"),
+        _of_type(used, "aws_security_group"),
     )
 
 
@@ -226,6 +217,10 @@ def _reached(configuration: Configuration, task: Resource) -> Iterator[Store]:
         if any(configuration.refers(attachment, ("role",), role) for role in roles):
             for policy in configuration.references(attachment, "policy_arn"):
                 yield from stores_in(configuration, policy.stack, policy.body.get("policy"))
+
+
+def _of_type(resources: Sequence[Resource], kind: str) -> tuple[Resource, ...]:
+    return tuple(each for each in resources if each.type == kind)
 
 
 def _launch(configuration: Configuration, service: Resource) -> str:

@@ -43,7 +43,6 @@ __all__ = [
     "environment_of",
     "fingerprint",
     "secret_names",
-    "variable_names",
 ]
 
 PORT: Final = 8080
@@ -190,11 +189,6 @@ TOKENS: Final = frozenset({"WRITE_TOKEN_SHA256"})
 """Secret variables that verify a token which clients send with a request."""
 
 
-def variable_names() -> frozenset[str]:
-    """Returns the names of the plain environment variables."""
-    return frozenset(name.upper() for name in Configuration.model_fields)
-
-
 def secret_names() -> frozenset[str]:
     """Returns the names of the secret variables, which no task definition contains by value."""
     return frozenset(name.upper() for name in Secrets.model_fields)
@@ -211,15 +205,11 @@ def fingerprint(digest: str, commit: str) -> str:
     return sha256(f"{digest}\n{commit}".encode()).hexdigest()[:16]
 
 
-def _grants() -> tuple[Grant, ...]:
-    """Returns the grants of all checks, each once: kinds may share some."""
-    return tuple(dict.fromkeys(grant for check in CHECKS.values() for grant in check.grants))
-
-
 GRANTS: Final = (
     Grant("ReadTable", ("dynamodb:GetItem", "dynamodb:Query"), Resource.TABLE),
     Grant("WriteTable", ("dynamodb:PutItem", "dynamodb:UpdateItem"), Resource.TABLE),
-    *_grants(),
+    # Each once: kinds may share some.
+    *dict.fromkeys(grant for check in CHECKS.values() for grant in check.grants),
 )
 """All AWS actions of the app; the task role allows these and no others.
 

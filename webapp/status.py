@@ -315,10 +315,6 @@ class StatusCache:
         """Returns when this task started."""
         return self._started_at
 
-    def encoded(self, view: View) -> bytes:
-        """Returns a status document as JSON."""
-        return self.prepared(view).content
-
     def prepared(self, view: View) -> Prepared:
         """Returns a status document as an answer."""
         return self._answers[view].get()

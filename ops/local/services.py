@@ -38,19 +38,6 @@ from stacks.service_settings import Service
 from stacks.settings import Environment, Project
 from stacks.workloads import Workload, used_services, workload
 
-GIVEN_BY_AWS: Final = (
-    "AWS_ACCESS_KEY_ID",
-    "AWS_CONFIG_FILE",
-    "AWS_DEFAULT_REGION",
-    "AWS_EC2_METADATA_DISABLED",
-    "AWS_ENDPOINT_URL",
-    "AWS_REGION",
-    "AWS_SECRET_ACCESS_KEY",
-    "AWS_SESSION_TOKEN",
-    "AWS_SHARED_CREDENTIALS_FILE",
-)
-"""Variables in place of what ECS gives a task: the endpoint of AWS, the role's keys, the region."""
-
 BEFORE_DEPLOY_SECONDS: Final = 1200.0
 """Limit of a command of before_deploy, as in `make deploy` by default."""
 
@@ -78,7 +65,7 @@ class Ran:
     address: str
     what: str
     differs: Mapping[str, str]
-    """Its variables that are not those of the task definition, beside `GIVEN_BY_AWS`."""
+    """Its variables that are not those of the task definition, beside those that ECS gives."""
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,9 @@ LINES: Final = 20
 INTERVAL: Final = 2.0
 """Seconds between two looks at a run."""
 
+_RUNS: Final = 3
+"""Next runs of a job that are shown."""
+
 
 @dataclass(frozen=True, slots=True)
 class Ended:
@@ -122,7 +125,7 @@ def last_lines(log: Path, start: int) -> tuple[str, ...]:
 
 
 def upcoming(
-    scheduler: Any, project: Project, environment: Environment, job: str, now: datetime, count: int = 3
+    scheduler: Any, project: Project, environment: Environment, job: str, now: datetime
 ) -> Upcoming | None:
     """Returns the next runs of a job by the schedule that is deployed; None if it is not deployed.
 
@@ -137,7 +140,7 @@ def upcoming(
         schedules.parse(expression),
         schedules.time_zone(timezone),
         now,
-        count if found["State"] == "ENABLED" else 0,
+        _RUNS if found["State"] == "ENABLED" else 0,
         start=found["CreationDate"],
     )
     return Upcoming(expression, timezone, runs)

@@ -55,12 +55,9 @@ NFS: Final = (2049, 2049)
 LINUX_EPHEMERAL: Final = (32768, 65535)
 """Where Linux, and so a Fargate task, asks from."""
 
-EPHEMERAL: Final = (1024, 65535)
-"""Where load balancers, NAT gateways and the world's clients ask from."""
-
 EPHEMERAL_LOW: Final = (1024, 3388)
 EPHEMERAL_HIGH: Final = (3390, 65535)
-"""The two halves of `EPHEMERAL` without 3389, for rules that admit everyone."""
+"""Where load balancers, NAT gateways and clients ask from, without 3389: these rules admit everyone."""
 
 TASKS: Final = "tasks"
 """The tier that tasks run in."""

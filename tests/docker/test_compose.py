@@ -11,6 +11,7 @@ import yaml
 
 from ops.local.runners import SMALLEST_TASK_MIB, STOP_SECONDS
 from tests.places import ROOT
+from tests.webapp.environment import VARIABLES
 from tests.webapp.processes import running_app, running_moto
 from tests.webapp.waiting import soon
 from webapp.contract import (
@@ -20,7 +21,6 @@ from webapp.contract import (
     SORT_KEY,
     USER,
     Configuration,
-    variable_names,
 )
 
 FILE = ROOT / "docker/compose.yaml"
@@ -63,7 +63,7 @@ def test_the_app_gets_every_variable_that_it_needs_and_no_unknown_one(
     given = set(services["web"]["environment"])
     needed = {name.upper() for name, field in Configuration.model_fields.items() if field.is_required()}
     assert needed <= given
-    assert {name for name in given if not name.startswith("AWS_")} <= variable_names()
+    assert {name for name in given if not name.startswith("AWS_")} <= VARIABLES
 
 
 def test_moto_is_that_of_the_lock(services: dict[str, dict[str, Any]]) -> None:

@@ -19,7 +19,6 @@ import httpx
 import pytest
 
 from ops.core.clients import Credentials, isolated_client
-from ops.local.services import GIVEN_BY_AWS
 from tests.e2e import calls
 from tests.e2e.app_status import operational_status
 from tests.e2e.desk import Desk, succeeded
@@ -37,6 +36,7 @@ from tests.e2e.shop import (
     copied,
     deploy_role,
 )
+from tests.ops.registering import GIVEN_BY_AWS
 from tests.webapp.waiting import soon
 from webapp.contract import fingerprint
 

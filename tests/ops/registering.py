@@ -11,6 +11,21 @@ from stacks.workloads import Workload
 from tests.ops.conftest import ACCOUNT, REGION
 from tests.ops.small_stacks import trust
 
+GIVEN_BY_AWS = frozenset(
+    {
+        "AWS_ACCESS_KEY_ID",
+        "AWS_CONFIG_FILE",
+        "AWS_DEFAULT_REGION",
+        "AWS_EC2_METADATA_DISABLED",
+        "AWS_ENDPOINT_URL",
+        "AWS_REGION",
+        "AWS_SECRET_ACCESS_KEY",
+        "AWS_SESSION_TOKEN",
+        "AWS_SHARED_CREDENTIALS_FILE",
+    }
+)
+"""Variables at a desk in place of what ECS gives a task: the endpoint of AWS, the role's keys, the region."""
+
 
 def register(embedded: Embedded, project: str, workloads: Iterable[Workload]) -> None:
     """Registers task definitions and services, with one role that may read the secrets."""

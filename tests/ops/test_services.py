@@ -16,13 +16,13 @@ from ops.images.engine import Engine
 from ops.local import processes
 from ops.local.embedded import Embedded
 from ops.local.names import container_name
-from ops.local.services import GIVEN_BY_AWS, NOBODY, NotRunError, Ran, Services
+from ops.local.services import NOBODY, NotRunError, Ran, Services
 from ops.local.stand_in import StandIn
 from ops.local.tasks import Container
 from ops.local.up import stop_all
 from stacks.reading import read_platform
 from stacks.workloads import workload
-from tests.ops.registering import register
+from tests.ops.registering import GIVEN_BY_AWS, register
 from tests.stacks.platform_files import environment, write_platform
 
 PROGRAM = """

@@ -9,6 +9,7 @@ import pytest
 from tests.stacks.conftest import Synthesize
 from tests.stacks.platform_files import environment
 from tests.stacks.terraform_json import Stack
+from tests.webapp.environment import VARIABLES
 from webapp import contract
 
 WITH_DOMAIN = """\
@@ -37,7 +38,7 @@ def test_the_container_is_what_the_contract_says(stacks: dict[str, Stack]) -> No
     assert container["healthCheck"]["command"] == ["CMD", *contract.HEALTH_COMMAND]
     assert [port["containerPort"] for port in container["portMappings"]] == [contract.PORT]
     # There is no logo, and AWS drops empty variables.
-    assert {item["name"] for item in container["environment"]} == contract.variable_names() - {"LOGO_URL"}
+    assert {item["name"] for item in container["environment"]} == VARIABLES - {"LOGO_URL"}
     assert {item["name"] for item in container["secrets"]} == contract.secret_names()
 
 

@@ -6,6 +6,7 @@ from stacks.containers import Reference
 from stacks.reading import read_platform
 from stacks.workloads import Workload, workloads
 from tests.places import ENVIRONMENTS
+from tests.webapp.environment import VARIABLES
 from webapp import contract
 
 
@@ -32,7 +33,7 @@ def test_the_status_app_is_what_its_contract_says(web: Workload) -> None:
     assert (web.port, web.health_path) == (contract.PORT, contract.HEALTH_PATH)
     assert web.grants == contract.GRANTS
     # There is no logo, and AWS drops empty variables.
-    assert web.main.variables.keys() == contract.variable_names() - {"LOGO_URL"}
+    assert web.main.variables.keys() == VARIABLES - {"LOGO_URL"}
 
 
 def test_variables_leave_to_terraform_what_only_terraform_knows(web: Workload) -> None:

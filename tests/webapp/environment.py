@@ -23,6 +23,9 @@ IMAGE = f"{ACCOUNT_ID}.dkr.ecr.{REGION}.amazonaws.com/{REPOSITORY}@{DIGEST}"
 TOKEN = "a-token-that-may-write"
 TOKEN_SHA256 = sha256(TOKEN.encode()).hexdigest()
 AUTHORIZED = {"Authorization": f"Bearer {TOKEN}"}
+VARIABLES = frozenset(name.upper() for name in Configuration.model_fields)
+"""The names of the app's plain variables."""
+
 CREDENTIALS = {
     "AWS_ACCESS_KEY_ID": "test",
     "AWS_SECRET_ACCESS_KEY": "test",

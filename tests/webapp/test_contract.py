@@ -7,6 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from tests.places import ROOT
+from tests.webapp.environment import VARIABLES
 from webapp.checks import CHECKS
 from webapp.contract import (
     GRANTS,
@@ -15,7 +16,6 @@ from webapp.contract import (
     Resource,
     environment_of,
     secret_names,
-    variable_names,
 )
 
 
@@ -37,7 +37,7 @@ def configuration() -> Configuration:
 
 def test_variables_and_secrets_are_told_apart() -> None:
     assert secret_names() == TOKENS == {"WRITE_TOKEN_SHA256"}
-    assert variable_names() == {
+    assert {
         "AWS_REGION",
         "CHECK_INTERVAL",
         "CLUSTER",
@@ -56,12 +56,12 @@ def test_variables_and_secrets_are_told_apart() -> None:
         "SHUTDOWN_TIMEOUT",
         "TABLE",
         "TITLE",
-    }
+    } == VARIABLES
 
 
 def test_the_environment_of_a_configuration_has_every_variable_in_order_and_keeps_references() -> None:
     environment = environment_of(configuration())
-    assert environment.keys() == variable_names()
+    assert environment.keys() == VARIABLES
     assert list(environment) == sorted(environment)
     assert environment["IMAGE"] == "${TfToken[TOKEN.12]}"
     assert environment["KEEP_ALIVE"] == "65"
@@ -71,7 +71,7 @@ def test_the_environment_of_the_machine_that_synthesizes_does_not_leak_in(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     before = environment_of(configuration())
-    for name in variable_names() | secret_names():
+    for name in VARIABLES | secret_names():
         monkeypatch.setenv(name, "error")
     assert environment_of(configuration()) == before
 

@@ -169,18 +169,18 @@ def test_each_document_is_encoded_once_for_a_snapshot_and_when_a_check_is_overdu
     monkeypatch.setattr("webapp.prepared.utc_now", lambda: now[0])
     made = board(dict.fromkeys(IDS, 0.0))
     cache = StatusCache(made, settings())
-    public, operators = cache.encoded("public"), cache.encoded("operator")
+    public, operators = cache.prepared("public").content, cache.prepared("operator").content
     assert public != operators
     now[0] += timedelta(seconds=all_overdue_after(settings()) - 0.1)
-    assert cache.encoded("public") is public
-    assert cache.encoded("operator") is operators
+    assert cache.prepared("public").content is public
+    assert cache.prepared("operator").content is operators
     now[0] += timedelta(seconds=0.1)
-    overdue = cache.encoded("public")
+    overdue = cache.prepared("public").content
     assert b"Checks are overdue" in overdue
     now[0] += timedelta(hours=1)
-    assert cache.encoded("public") is overdue
+    assert cache.prepared("public").content is overdue
     made.put_result(Result(WEB_ID, Finding(State.DOWN, "m"), NOW, NOW))
-    assert cache.encoded("public") is not overdue
+    assert cache.prepared("public").content is not overdue
 
 
 def test_a_maintenance_that_starts_or_ends_changes_the_documents() -> None:

@@ -303,10 +303,7 @@ async def show_incident(table: TableClient, board: Board, incident: Incident) ->
 
 def with_incident(known: tuple[Incident, ...], incident: Incident) -> tuple[Incident, ...]:
     """Open incidents, those opened last first, once an incident was written; a later version stays."""
-    if any(other.id == incident.id and other.version > incident.version for other in known):
-        return known
-    others = [other for other in known if other.id != incident.id]
-    return tuple(sorted(others if incident.is_over else [*others, incident], key=_by_id, reverse=True))
+    return tuple(each for each in with_recent(known, incident) if not each.is_over)
 
 
 def with_recent(known: tuple[Incident, ...], incident: Incident) -> tuple[Incident, ...]:
@@ -314,11 +311,7 @@ def with_recent(known: tuple[Incident, ...], incident: Incident) -> tuple[Incide
     if any(other.id == incident.id and other.version > incident.version for other in known):
         return known
     others = [other for other in known if other.id != incident.id]
-    return tuple(sorted([*others, incident], key=_by_id, reverse=True))
-
-
-def _by_id(incident: Incident) -> str:
-    return incident.id
+    return tuple(sorted([*others, incident], key=lambda each: each.id, reverse=True))
 
 
 def _put_new(table: TableClient, incident: Incident) -> "TransactWriteItemTypeDef":

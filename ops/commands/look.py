@@ -19,8 +19,6 @@ from ops.core.errors import OpsError, UsageError
 from ops.local.stand_in import stand_in
 from ops.look import doctor as doctors
 from ops.look import execute, jobs, logs, outputs, queues
-from ops.look.status import Reader
-from ops.look.status_words import environment_remarks, job_remarks, jobs_table, remarks, table
 from ops.terraform.states import StateBucket
 from ops.terraform.targets import environment_of
 from stacks import kinds
@@ -48,6 +46,9 @@ def status(
     directory: Directory = HERE,
 ) -> None:
     """Show services, tasks, images, deployments, jobs, alarms and the last release of an environment."""
+    from ops.look.status import Reader
+    from ops.look.status_words import environment_remarks, job_remarks, jobs_table, remarks, table
+
     checkout = Checkout(directory.absolute())
     platform = read_platform(checkout.environments)
     environment = environment_of(platform, env)

@@ -20,7 +20,6 @@ from http.client import HTTPException
 from pathlib import Path
 from typing import BinaryIO, Final
 from urllib.error import HTTPError
-from urllib.request import urlopen
 
 MINIMUM: Final = (1, 10)
 """First release whose S3 backend has `use_lockfile`, of Terraform and of OpenTofu alike.
@@ -163,6 +162,9 @@ def _is_recent_enough(version: str) -> bool:
 
 
 def _download(url: str, file: BinaryIO) -> str:
+    # Imported here because it takes long to load, and most commands find a Terraform.
+    from urllib.request import urlopen
+
     digest = hashlib.sha256()
     size = 0
     try:

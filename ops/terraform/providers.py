@@ -13,7 +13,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 from urllib.error import HTTPError
-from urllib.request import urlopen
 
 from ops.core.checkout import SOURCE
 from ops.core.errors import OpsError
@@ -96,6 +95,9 @@ def answers(host: str) -> bool:
 
     Source: Terraform's documentation, "Remote Service Discovery".
     """
+    # Imported here because it takes long to load, and most commands do not ask.
+    from urllib.request import urlopen
+
     try:
         with urlopen(f"https://{host}/.well-known/terraform.json", timeout=TIMEOUT):
             return True

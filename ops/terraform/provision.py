@@ -18,7 +18,6 @@ from ops.terraform.binary import find_terraform
 from ops.terraform.states import StateBucket
 from ops.terraform.synthesis import synthesize
 from ops.terraform.workspace import OnLine, Workspace
-from review.table import holding_types
 from stacks import kinds
 from stacks.kinds import Stack
 from stacks.naming import release_local, release_parameter, state_bucket
@@ -305,6 +304,9 @@ def refuse_losses(checkout: Checkout, target: Stack, workspace: Workspace) -> No
     environment = target.environment
     if environment is None or not environment.protected or target.kind is not kinds.DATA:
         return
+    # Imported here because it takes long to load, and few commands need it.
+    from review.table import holding_types
+
     plan = json.loads(workspace.plan_json.read_bytes())
     holding = holding_types()
     lost = [

@@ -1,10 +1,12 @@
-"""A stack that waits for another one: its plan shows what it can, and must not be applied."""
+"""A stack that waits for another one: its plan shows what it can, and must not be applied.
+
+The review is imported where it is needed, because it takes long to load.
+"""
 
 from collections.abc import Sequence
 from typing import Any
 
 from ops.core.errors import OpsError
-from review.reading.waiting import CHECK, NOT_APPLIED, without_state
 from stacks import naming
 
 
@@ -17,6 +19,8 @@ def require_nothing_missing(plan: Any) -> None:
 
     Source of the format: Terraform's documentation, "JSON Output Format", checks representation.
     """
+    from review.reading.waiting import CHECK
+
     told = [
         problem["message"]
         for check in plan.get("checks") or ()
@@ -30,5 +34,7 @@ def require_nothing_missing(plan: Any) -> None:
 
 def require_states(stack: str, errors: Sequence[str]) -> None:
     """Raises WaitsError if Terraform failed only because a stack that this one reads has no state."""
+    from review.reading.waiting import NOT_APPLIED, without_state
+
     if needed := without_state("\n".join(errors)):
         raise WaitsError("\n".join(naming.waits(stack, each, NOT_APPLIED) for each in needed))

@@ -76,6 +76,22 @@ def read_ignore(root: Path, source: Source) -> tuple[Pattern, ...]:
     return patterns(file.read_text().splitlines()) if file.exists() else ()
 
 
+def paths(root: Path, source: Source) -> tuple[Path, Path]:
+    """Returns the context and the Dockerfile.
+
+    Raises UsageError if one of them does not exist.
+    """
+    context, dockerfile = root / source.context, root / source.dockerfile
+    if not dockerfile.is_file():
+        raise UsageError(
+            f"services.{source.name}.dockerfile = '{source.dockerfile}': {root} has no such file. A path "
+            "begins at the root of the repository."
+        )
+    if not context.is_dir():
+        raise UsageError(f"services.{source.name}.context = '{source.context}': {root} has no such folder.")
+    return context, dockerfile
+
+
 def content_tag(root: Path, source: Source) -> str:
     """Returns the tag of an image by its content: the same content has the same tag, on every machine.
 
@@ -84,15 +100,9 @@ def content_tag(root: Path, source: Source) -> str:
     owners are no part of it, nor are base images: pin them by digest, so that the Dockerfile changes with
     them.
 
-    Raises UsageError if the Dockerfile or the context does not exist.
+    Raises the errors of `paths`.
     """
-    dockerfile, context = root / source.dockerfile, root / source.context
-    for there, needed, what in (
-        (dockerfile.is_file(), dockerfile, "a file"),
-        (context.is_dir(), context, "a directory"),
-    ):
-        if not there:
-            raise UsageError(f"The image {source.name} cannot be built: {needed} is not {what}.")
+    context, dockerfile = paths(root, source)
     digest = hashlib.sha256(_VERSION)
     options = [source.target or "", source.architecture]
     options += [f"{name}={value}" for name, value in sorted(source.build_args.items())]

@@ -15,7 +15,7 @@ from ops.core.console import rfc_3339
 from ops.core.ecs import COMMIT_ID
 from ops.core.errors import OpsError, UsageError
 from ops.core.git import git
-from ops.images.content import content_tag, ignore_file, is_ignored, read_ignore
+from ops.images.content import content_tag, ignore_file, is_ignored, paths, read_ignore
 from ops.images.engine import Engine, Image, build_flags, cache_flags
 from stacks.images import Image as Source
 from stacks.naming import registry, repository_name
@@ -64,7 +64,7 @@ def build(
     """
     epoch = _epoch()
     engine.build(
-        *_paths(wanted.source),
+        *paths(SOURCE, wanted.source),
         wanted.name,
         labels=_labels(project, wanted, epoch),
         epoch=epoch,
@@ -91,7 +91,7 @@ def publish(engine: Engine, project: Project, wanted: Named, repository: str, ec
         engine.log_in(host, *_password(ecr))
     epoch, flags = _epoch(), _flags(source, published=True)
     digest = engine.publish(
-        *_paths(source),
+        *paths(SOURCE, source),
         f"{target}:{wanted.commit}",
         labels=_labels(project, wanted, epoch),
         epoch=epoch,
@@ -134,22 +134,6 @@ def report(engine: Engine, wanted: Named) -> list[tuple[int, str]]:
     image = find(engine, wanted)
     rows = [(layer.size, layer.made_by) for layer in engine.history(wanted.name) if layer.size]
     return [*rows, (image.size, "in all")]
-
-
-def _paths(source: Source) -> tuple[Path, Path]:
-    """Returns the context and the Dockerfile.
-
-    Raises UsageError if one of them does not exist.
-    """
-    context, dockerfile = SOURCE / source.context, SOURCE / source.dockerfile
-    if not dockerfile.is_file():
-        raise UsageError(
-            f"services.{source.name}.dockerfile = '{source.dockerfile}': {SOURCE} has no such file. A path "
-            "begins at the root of the repository."
-        )
-    if not context.is_dir():
-        raise UsageError(f"services.{source.name}.context = '{source.context}': {SOURCE} has no such folder.")
-    return context, dockerfile
 
 
 def _flags(source: Source, *, native: bool = False, published: bool = False) -> tuple[str, ...]:

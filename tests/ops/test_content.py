@@ -86,7 +86,7 @@ def test_a_dockerfile_may_have_an_ignore_file_of_its_own(root: Path) -> None:
 @pytest.mark.parametrize("source", [replace(SHOP, dockerfile="none"), replace(SHOP, context="none")])
 def test_what_is_not_there_is_named(source: Source, root: Path) -> None:
     with pytest.raises(
-        UsageError, match=r"The image shop cannot be built: .*/none is not a (file|directory)\."
+        UsageError, match=r"services\.shop\.(dockerfile|context) = 'none': .* has no such (file|folder)\."
     ):
         content_tag(root, source)
 

@@ -19,10 +19,10 @@ from ops.core.errors import OpsError, UsageError
 from ops.local.stand_in import stand_in
 from ops.look import doctor as doctors
 from ops.look import execute, jobs, logs, outputs, queues
-from ops.terraform.states import StateBucket
+from ops.terraform.states import states_of
 from ops.terraform.targets import environment_of
 from stacks import kinds
-from stacks.naming import log_group, state_bucket
+from stacks.naming import log_group
 from stacks.reading import SettingsError, read_platform
 from stacks.settings import Environment
 
@@ -285,7 +285,7 @@ def show_outputs(
         raise UsageError("Either --name or --json: the value of one output, or all of them.")
     act_in_environment(platform, environment)
     project = platform.project
-    states = StateBucket(ambient_client("s3", project.region), state_bucket(project))
+    states = states_of(project)
     if not states.exists():
         raise OpsError(
             f"The state bucket {states.name} does not exist yet: nothing is deployed. `make bootstrap "

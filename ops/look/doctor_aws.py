@@ -24,9 +24,9 @@ from ops.github.oidc_provider import manages_oidc_provider, missing_ids, oidc_pr
 from ops.look.doctor import Check, Finding, Level
 from ops.terraform import account_checks, boundaries, locks, prerequisites
 from ops.terraform.provision import working_root
-from ops.terraform.states import StateBucket
+from ops.terraform.states import StateBucket, states_of
 from stacks.kinds import FOUNDATION, Stack, stacks_for_environment
-from stacks.naming import github_provider_arn, how_to_find_ids, state_bucket
+from stacks.naming import github_provider_arn, how_to_find_ids
 from stacks.settings import Environment, Platform, Project
 
 
@@ -128,7 +128,7 @@ class AwsChecks:
     def states(self) -> Iterator[Finding]:
         """Reports whether the state bucket exists and can be read, and which states are locked."""
         name = "state bucket"
-        states = self._states
+        states = states_of(self.platform.project)
         try:
             if not states.exists():
                 env = self.environment.name if self.environment else "<environment>"
@@ -169,7 +169,7 @@ class AwsChecks:
         stack = FOUNDATION.of_account(project, self.account).name
         begun = working_root(self.checkout) / stack / "terraform.tfstate"
         try:
-            is_managed = manages_oidc_provider(self._states, stack, begun)
+            is_managed = manages_oidc_provider(states_of(project), stack, begun)
             iam = ambient_client("iam", project.region)
             problem = oidc_provider_problem(project, self.account, iam, is_managed)
         except (ClientError, OpsError) as error:
@@ -179,11 +179,6 @@ class AwsChecks:
             yield Finding(name, "wrong", problem)
         else:
             yield Finding(name, "ok", "the settings and the account agree")
-
-    @property
-    def _states(self) -> StateBucket:
-        project = self.platform.project
-        return StateBucket(ambient_client("s3", project.region), state_bucket(project))
 
 
 def github_ids(project: Project) -> Iterator[Finding]:

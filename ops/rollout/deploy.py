@@ -35,11 +35,10 @@ from ops.terraform.binary import TerraformError
 from ops.terraform.locks import StateLockedError
 from ops.terraform.phases import watch
 from ops.terraform.provision import working_on
-from ops.terraform.states import StateBucket
+from ops.terraform.states import states_of
 from ops.terraform.workspace import StalePlanError, Workspace
 from stacks import kinds
 from stacks.images import services_by_image
-from stacks.naming import state_bucket
 from stacks.settings import Environment, Platform
 from stacks.workloads import in_order_of_use
 
@@ -130,7 +129,7 @@ class _Deployment:
         self._say = say
         self._require = require
         ssm, ecr = ambient_client("ssm", environment.region), ambient_client("ecr", project.region)
-        self._states = StateBucket(ambient_client("s3", project.region), state_bucket(project))
+        self._states = states_of(project)
         self._stand_in = stand_in(checkout, project, environment)
         self._all = [
             Deployed(project, environment, key)

@@ -15,12 +15,12 @@ from ops.core.errors import OpsError
 from ops.core.files import exclusive
 from ops.terraform import boundaries, foundation, locks
 from ops.terraform.binary import find_terraform
-from ops.terraform.states import StateBucket
+from ops.terraform.states import StateBucket, states_of
 from ops.terraform.synthesis import synthesize
 from ops.terraform.workspace import OnLine, Workspace
 from stacks import kinds
 from stacks.kinds import Stack
-from stacks.naming import release_local, release_parameter, state_bucket
+from stacks.naming import release_local, release_parameter
 from stacks.settings import Environment, Platform, Project
 from stacks.workloads import workloads
 
@@ -134,7 +134,7 @@ def destroy(
     _refuse_protected(checkout, platform, target)
     synthesize(checkout)
     with working_on(checkout, target) as workspace:
-        states = _states(platform)
+        states = states_of(platform.project)
         _refuse_in_use(platform, target, states)
         _refuse_still_protected(target, states)
         name = target.environment.name if target.environment else platform.project.name
@@ -162,7 +162,7 @@ def unlock(checkout: Checkout, platform: Platform, target: Stack, lock_id: str) 
     Without `lock_id` it only reports the lock. Raises OpsError if the lock has another id, or if a
     command on this machine is at work on the stack.
     """
-    states = _states(platform)
+    states = states_of(platform.project)
     found = locks.read(states, target.name) if states.exists() else None
     if found is None:
         return f"{target.name} is not locked."
@@ -222,7 +222,7 @@ def init(workspace: Workspace, platform: Platform, target: Stack) -> None:
 
     Raises OpsError if the state bucket does not exist yet.
     """
-    states = _states(platform)
+    states = states_of(platform.project)
     if _holds_states(platform, target):
         foundation.init(workspace, states)
     elif states.exists():
@@ -232,11 +232,6 @@ def init(workspace: Workspace, platform: Platform, target: Stack) -> None:
             f"The state bucket {states.name} does not exist yet; the project's foundation creates it. "
             "Run `make plan STACK=foundation` and `make apply STACK=foundation` first."
         )
-
-
-def _states(platform: Platform) -> StateBucket:
-    project = platform.project
-    return StateBucket(ambient_client("s3", project.region), state_bucket(project))
 
 
 def working_root(checkout: Checkout) -> Path:

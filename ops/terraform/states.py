@@ -7,8 +7,10 @@ from typing import Any, Final
 
 from botocore.exceptions import ClientError
 
+from ops.core.clients import ambient_client
 from ops.core.errors import OpsError
-from stacks.naming import state_key
+from stacks.naming import state_bucket, state_key
+from stacks.settings import Project
 
 _PROTECTIONS: Final[Mapping[str, Mapping[str, bool]]] = {
     "aws_db_instance": {"deletion_protection": True},
@@ -103,6 +105,11 @@ class StateBucket:
                     ) from None
             raise
         return True
+
+
+def states_of(project: Project) -> StateBucket:
+    """Returns the state bucket of a project, read with the ambient credentials."""
+    return StateBucket(ambient_client("s3", project.region), state_bucket(project))
 
 
 def managed(content: bytes) -> list[Any]:

@@ -236,7 +236,7 @@ def world(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFact
 
     monkeypatch.setattr(deploy, "ambient_client", nothing)
     monkeypatch.setattr(deploy, "Releases", lambda *_: Records(world))
-    monkeypatch.setattr(deploy, "StateBucket", lambda *_: world)
+    monkeypatch.setattr(deploy, "states_of", lambda _: world)
     monkeypatch.setattr(deploy, "Deployed", Service)
     monkeypatch.setattr(deploy, "BeforeDeploy", Commands)
     monkeypatch.setattr(deploy, "stand_in", nothing)

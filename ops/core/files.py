@@ -1,11 +1,13 @@
-"""Files: locks that are released when their process ends, and content that is swapped in as a whole."""
+"""Files: locks that are released when their process ends, JSON, and content that is swapped in as a whole."""
 
 import fcntl
+import json
 import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from ops.core.errors import OpsError
 
@@ -42,6 +44,15 @@ def directory_locked(path: Path) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Returns the JSON object in a file, or an empty one if there is no file, or none with JSON in it."""
+    try:
+        content: dict[str, Any] = json.loads(path.read_text())
+    except (FileNotFoundError, ValueError):
+        return {}
+    return content
 
 
 def swap_in(path: Path, content: bytes) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from ops.core.errors import OpsError
-from ops.core.files import directory_locked, swap_in
+from ops.core.files import directory_locked, read_json, swap_in
 from ops.images.engine import Engine
 from ops.local import processes, readiness
 from ops.local.embedded import Embedded
@@ -66,7 +66,7 @@ def run_app(
     """
     manner = manner or Manner()
     fingerprint = _fingerprint(embedded, container, runner)
-    previous = _read(_record(name, directory))
+    previous = read_json(_record(name, directory))
     address = previous.get("address", "")
     unchanged = processes.running(name, directory) and previous.get("fingerprint") == fingerprint
     if unchanged and _gets_ready(manner.ready, address, _PATIENCE_SECONDS):
@@ -128,7 +128,7 @@ def stop_app(name: str, directory: Path) -> bool:
 
     The engine comes first, since a container can outlive the command that runs it.
     """
-    traces = _read(_record(name, directory))
+    traces = read_json(_record(name, directory))
     if "container" not in traces:
         return processes.stop(name, directory)
     engine = Engine("podman" if traces["engine"] == "podman" else "docker", traces["executable"])
@@ -146,7 +146,8 @@ def variables_of(embedded: Embedded, container: Container, region: str) -> dict[
 
 def address_of(name: str, directory: Path) -> str:
     """Returns the address of an app that runs, or an empty string if it does not run or listens nowhere."""
-    return _read(_record(name, directory)).get("address", "") if processes.running(name, directory) else ""
+    runs = processes.running(name, directory) is not None
+    return read_json(_record(name, directory)).get("address", "") if runs else ""
 
 
 def _traces(runner: Runner) -> dict[str, str]:
@@ -196,11 +197,3 @@ def _sorted(container: Container) -> list[tuple[str, str]]:
 
 def _record(name: str, directory: Path) -> Path:
     return directory / f"{name}.json"
-
-
-def _read(record: Path) -> dict[str, str]:
-    try:
-        content: dict[str, str] = json.loads(record.read_text())
-    except (FileNotFoundError, ValueError):
-        return {}
-    return content

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from ops.core.checkout import SOURCE
-from ops.core.files import swap_in
+from ops.core.files import read_json, swap_in
 from ops.local import processes
 from ops.local.ports import HOST, answers, free_port
 from ops.local.router import SUFFIX, Rule
@@ -92,11 +92,7 @@ class Balancers:
 
     @property
     def _recorded(self) -> dict[str, Any]:
-        try:
-            found: dict[str, Any] = json.loads(self._file.read_text())
-        except (FileNotFoundError, ValueError):
-            return {}
-        return found
+        return read_json(self._file)
 
     def _listeners(self, *, running: bool) -> tuple[Listener, ...]:
         """Returns where the router listens or is going to: on the ports it had, if they are free."""

@@ -12,6 +12,7 @@ from typing import Final
 
 from ops.core.checkout import Checkout
 from ops.core.errors import OpsError
+from ops.core.files import read_json
 from ops.local import processes
 from ops.local.ports import HOST, answers, free_port
 from stacks.settings import Environment
@@ -71,9 +72,8 @@ class Caches:
 
     def address(self, key: str) -> str:
         """Returns where a cache is reached, or an empty string if it is not run here."""
-        record = self.checkout.local / f"{self._name(key)}.json"
-        runs = processes.running(self._name(key), self.checkout.local) and record.exists()
-        return str(json.loads(record.read_text())["address"]) if runs else ""
+        name, local = self._name(key), self.checkout.local
+        return read_json(local / f"{name}.json").get("address", "") if processes.running(name, local) else ""
 
     def run_all(self) -> None:
         """Runs every cache that can be run here."""

@@ -17,6 +17,7 @@ from typing import Any, Final
 
 from ops.core.checkout import SOURCE, Checkout
 from ops.core.errors import OpsError
+from ops.core.files import read_json
 from ops.local import processes
 from ops.local.database_server.binaries import find_binaries
 from ops.local.database_server.cluster import PASSWORD_VARIABLE
@@ -141,11 +142,7 @@ class Databases:
         return f"{base(self.project.name, self.environment.name)}-"
 
     def _record(self, name: str) -> dict[str, str]:
-        try:
-            found: dict[str, str] = json.loads((self.checkout.local / f"{name}.json").read_text())
-        except FileNotFoundError:
-            return {}
-        return found
+        return read_json(self.checkout.local / f"{name}.json")
 
     def _data(self, resource_id: str) -> Path:
         return self.checkout.local / "databases" / resource_id

@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Final
@@ -11,6 +12,7 @@ from urllib.parse import urlsplit
 from ops.core.checkout import SOURCE, Checkout
 from ops.core.console import minutes
 from ops.core.errors import OpsError
+from ops.core.files import exclusive, read_json
 from ops.images import image
 from ops.images.engine import Engine
 from ops.local import firsts, processes
@@ -374,12 +376,14 @@ class Services:
         return self._built[each.release]
 
 
+def alone(checkout: Checkout) -> AbstractContextManager[None]:
+    """Keeps others from starting and stopping anything here. Raises OpsError if somebody is at it."""
+    return exclusive(checkout.state / "local.lock", "Another `make up` or `make down` is at work here")
+
+
 def noted_engine(checkout: Checkout, environment: Environment) -> Engine | None:
     """Returns the engine with which `make up` last ran the services of an environment; None for processes."""
-    try:
-        noted = json.loads(_engine_file(checkout, environment).read_text())
-    except FileNotFoundError:
-        return None
+    noted = read_json(_engine_file(checkout, environment))
     return Engine(**noted) if noted else None
 
 

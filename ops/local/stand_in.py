@@ -12,7 +12,6 @@ from typing import Any
 
 from ops.core.checkout import Checkout
 from ops.core.errors import OpsError, ReleaseFailedError
-from ops.core.files import exclusive
 from ops.core.progress import Phase
 from ops.local.balancers import Balancers
 from ops.local.caches import Caches
@@ -20,7 +19,7 @@ from ops.local.databases import Databases
 from ops.local.embedded import Embedded, find_embedded
 from ops.local.jobs import process_name, run_job, run_task
 from ops.local.names import app_name
-from ops.local.services import NotRunError, Services, noted_engine
+from ops.local.services import NotRunError, Services, alone, noted_engine
 from stacks.settings import Environment, Project
 
 
@@ -39,8 +38,7 @@ class StandIn:
         That is empty if it listens nowhere, or is not run here, which the phase's result says. Raises
         ReleaseFailedError if it does not get ready.
         """
-        refusal = "Another `make up` or `make down` is at work here"
-        with exclusive(self.checkout.state / "local.lock", refusal):
+        with alone(self.checkout):
             try:
                 self._run_stores()
                 ran = self._services.run(service)

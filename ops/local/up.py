@@ -5,15 +5,13 @@ After an interruption, a failure or a change, `up` resumes where it has to.
 
 import os
 import shutil
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal, get_args
 
 from ops.core.checkout import Checkout
 from ops.core.errors import OpsError, UsageError
-from ops.core.files import exclusive
 from ops.core.progress import Phase, Progress
 from ops.images.engine import find_engine
 from ops.local import firsts
@@ -24,7 +22,7 @@ from ops.local.caches import Caches, NoServerError
 from ops.local.databases import PREFIX as DATABASE
 from ops.local.databases import Databases
 from ops.local.embedded import Embedded, find_embedded, start_embedded
-from ops.local.services import NotRunError, Ran, Services
+from ops.local.services import NotRunError, Ran, Services, alone
 from ops.terraform.binary import Terraform, find_terraform
 from ops.terraform.phases import Phases, Place
 from ops.terraform.workspace import OnLine, Workspace
@@ -78,7 +76,7 @@ def up(checkout: Checkout, platform: Platform, environment: Environment, run: Ru
     Raises PhaseError, which names the phase that failed. After an interrupt no process runs, and
     the applied stacks stay.
     """
-    with _alone(checkout):
+    with alone(checkout):
         try:
             return _Up(checkout, platform, environment, run, progress).run()
         except KeyboardInterrupt:
@@ -90,7 +88,7 @@ def down(checkout: Checkout) -> bool:
     """Stops everything that `up` started and removes its files; returns False if there was nothing."""
     if not checkout.local.exists():
         return False
-    with _alone(checkout):
+    with alone(checkout):
         stop_all(checkout.local)
         # Moved away first, so that an interrupted removal does not leave half of the files in place.
         aside = checkout.state / f"local.removed-{os.getpid()}"
@@ -132,12 +130,6 @@ def _stop_all_whatever_comes(local: Path) -> None:
             return stop_all(local)
         except KeyboardInterrupt:
             continue
-
-
-@contextmanager
-def _alone(checkout: Checkout) -> Iterator[None]:
-    with exclusive(checkout.state / "local.lock", "Another `make up` or `make down` is at work here"):
-        yield
 
 
 class _Up:

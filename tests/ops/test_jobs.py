@@ -22,7 +22,7 @@ from ops.look.jobs import Ended, Upcoming, last_lines, upcoming, upcoming_words,
 from stacks.reading import read_platform
 from stacks.settings import Platform
 from tests.ops.conftest import ACCOUNT, REGION, Desk
-from tests.ops.test_embedded_jobs import Jobs
+from tests.ops.test_embedded_stepfunctions import Jobs
 from tests.stacks.platform_files import environment, write_platform
 
 JOB = "cleanup"

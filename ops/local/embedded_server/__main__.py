@@ -19,11 +19,11 @@ from typing import TYPE_CHECKING, Final
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from werkzeug.serving import BaseWSGIServer, make_server
 
+from ops.core.files import write_private
 from ops.local.embedded_server.authorization import Authorization
 from ops.local.embedded_server.journal import Journal, JournalError
 from ops.local.embedded_server.mends import mend_moto
-from ops.local.embedded_server.mends.chat_channels import with_chat_channels
-from ops.local.embedded_server.mends.rds_addresses import answer_with_addresses_here
+from ops.local.embedded_server.mends.chatbot import with_chat_channels
 from ops.local.embedded_server.recording import Recording
 
 if TYPE_CHECKING:
@@ -43,8 +43,7 @@ def main() -> None:
     directory: Path = parser.parse_args().directory
     signal.signal(signal.SIGTERM, _end)
     signal.signal(signal.SIGINT, _end)
-    mend_moto()
-    answer_with_addresses_here(directory)
+    mend_moto(directory)
     record = directory / "embedded.json"
     # moto read it when it was imported; while it is set, no request can act in another account.
     account = os.environ.pop("MOTO_ACCOUNT_ID")
@@ -58,9 +57,8 @@ def main() -> None:
         sys.exit(f"The embedded AWS cannot be resumed: {error}.")
     print(f"Replayed {replayed} requests.", file=sys.stderr)
     server = _bind(_with_identity(recording), _previous_port(record))
-    aside = record.with_suffix(".new")
-    aside.write_text(json.dumps({"endpoint": f"http://{HOST}:{server.server_port}", "account_id": account}))
-    aside.replace(record)
+    found = {"endpoint": f"http://{HOST}:{server.server_port}", "account_id": account}
+    write_private(record, json.dumps(found).encode())
     try:
         server.serve_forever()
     finally:

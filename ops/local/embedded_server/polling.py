@@ -8,8 +8,7 @@ import socket
 from collections.abc import Mapping
 from typing import Any, Final
 
-from moto.sqs.models import sqs_backends
-
+from ops.local.embedded_server.authorization.inventory import find_queue
 from ops.local.embedded_server.authorization.requests import read_request
 
 ACTION: Final = "ReceiveMessage"
@@ -49,7 +48,5 @@ def is_gone(environ: Mapping[str, Any]) -> bool:
 
 def _of_queue(region: str, url: str) -> int:
     *_, account_id, name = url.split("/")
-    if account_id not in sqs_backends or region not in sqs_backends[account_id]:
-        return 0
-    queue = sqs_backends[account_id][region].queues.get(name)
+    queue = find_queue(f"arn:aws:sqs:{region}:{account_id}:{name}")
     return int(vars(queue)["receive_message_wait_time_seconds"]) if queue else 0

@@ -14,6 +14,8 @@ from moto.backends import get_backend
 from moto.iam.models import IAMBackend, Policy, iam_backends
 from moto.iam.models import Role as MotoRole
 from moto.s3.models import s3_backends
+from moto.sns.models import Topic
+from moto.sqs.models import Queue
 from moto.sts.models import sts_backends
 
 from ops.local.embedded_server.authorization.policies import Role, Statement
@@ -63,12 +65,10 @@ class MotoInventory:
         elif service == "ecr" and (backend := _backend("ecr", owner, region)):
             repository = backend.repositories.get(name.removeprefix("repository/"))
             text = repository.policy if repository else None
-        elif service == "sns" and (backend := _backend("sns", owner, region)):
-            topic = backend.topics.get(arn)
-            text = topic.policy if topic else None
-        elif service == "sqs" and (backend := _backend("sqs", owner, region)):
-            queue = backend.queues.get(name)
-            text = queue.policy if queue else None
+        elif service == "sns" and (topic := find_topic(arn)):
+            text = topic.policy
+        elif service == "sqs" and (queue := find_queue(arn)):
+            text = queue.policy
         return tuple(statements(text)) if text else ()
 
     def boundary(self, account_id: str, role: str) -> str | None:
@@ -142,6 +142,27 @@ class MotoInventory:
                 if session := sts.get_assumed_role_from_access_key(access_key):
                     return session.role_arn
         return None
+
+
+def find_queue(arn: str) -> Queue | None:
+    """Returns a queue by its ARN."""
+    _, _, _, region, account_id, name = arn.split(":")
+    sqs = _backend("sqs", account_id, region)
+    return sqs.queues.get(name) if sqs else None
+
+
+def find_topic(arn: str) -> Topic | None:
+    """Returns a topic by its ARN."""
+    _, _, _, region, account_id, _ = arn.split(":")
+    sns = _backend("sns", account_id, region)
+    return sns.topics.get(arn) if sns else None
+
+
+def find_role(arn: str) -> MotoRole | None:
+    """Returns a role by its ARN."""
+    account_id = arn.split(":")[4] if arn.startswith("arn:aws:iam::") else None
+    iam = _backend("iam", account_id, _PARTITION)
+    return next((each for each in iam.roles.values() if each.arn == arn), None) if iam else None
 
 
 def _backend(service: str, account_id: str | None, region: str) -> Any:

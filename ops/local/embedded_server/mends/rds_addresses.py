@@ -13,6 +13,8 @@ from zlib import crc32
 
 from moto.rds.models import DBInstance, RDSBackend
 
+from ops.core.files import write_private
+from ops.local.embedded_server.patching import patch
 from ops.local.ports import HOST, free_port
 
 _FIRST: Final = 15_000
@@ -20,14 +22,13 @@ _RANGE: Final = 10_000
 """Below the ports that systems give to connections, which come and go."""
 
 _TRIES: Final = 20
-_ADDRESS: Final = "address"
 
 
-def answer_with_addresses_here(directory: Path) -> None:
-    """Mend the endpoints of moto's instances; call it after the other mends of RDS."""
+def mend(directory: Path) -> None:
+    """Mends the endpoints of moto's instances; to be called after the other mends of RDS."""
     file = directory / "databases.json"
     create = RDSBackend.create_db_instance
-    address = vars(DBInstance)[_ADDRESS].fget
+    address = vars(DBInstance)["address"].fget
 
     def create_db_instance(backend: RDSBackend, db_kwargs: Mapping[str, Any]) -> DBInstance:
         database = create(backend, {**db_kwargs})
@@ -38,8 +39,8 @@ def answer_with_addresses_here(directory: Path) -> None:
     def address_here(database: DBInstance) -> str:
         return HOST if database.engine == "postgres" else str(address(database))
 
-    setattr(RDSBackend, create.__name__, create_db_instance)
-    setattr(DBInstance, _ADDRESS, property(address_here))
+    patch(RDSBackend, create_db_instance)
+    patch(DBInstance, address=property(address_here))
 
 
 def _port(file: Path, resource_id: str, wanted: int | None) -> int:
@@ -52,7 +53,5 @@ def _port(file: Path, resource_id: str, wanted: int | None) -> int:
         start = crc32(f"{file}{resource_id}".encode())
         candidates = (_FIRST + (start + each) % _RANGE for each in range(_TRIES))
         ports[resource_id] = free_port(*(each for each in candidates if each not in ports.values()))
-        aside = file.with_suffix(".new")
-        aside.write_text(json.dumps(ports, indent=1))
-        aside.replace(file)
+        write_private(file, json.dumps(ports, indent=1).encode())
     return ports[resource_id]

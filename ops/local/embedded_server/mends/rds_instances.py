@@ -20,7 +20,9 @@ from moto.rds.exceptions import (
     InvalidParameterValue,
     RDSClientError,
 )
-from moto.rds.models import DBInstance, DBSubnetGroup, MasterUserSecret, RDSBackend
+from moto.rds.models import DBInstance, MasterUserSecret, RDSBackend
+
+from ops.local.embedded_server.patching import kept, patch
 
 MINOR_VERSIONS: Final = {"13": 23, "14": 20, "15": 15, "16": 11, "17": 7, "18": 1}
 """The minor version that RDS takes for a major one. Newer ones are accepted."""
@@ -63,26 +65,25 @@ _DEFERRED: Final = {
 }
 """What waits for the maintenance window unless it is to be applied immediately."""
 
-_DEEP_COPY: Final = "__deepcopy__"
-
 _create = RDSBackend.create_db_instance
 _modify = RDSBackend.modify_db_instance
 _delete = RDSBackend.delete_db_instance
 _restore = RDSBackend.restore_db_instance_from_db_snapshot
 _restore_to_time = RDSBackend.restore_db_instance_to_point_in_time
-_delete_group = RDSBackend.delete_subnet_group
 
 
-def make_instances_as_rds_does() -> None:
-    """Mend moto's RDS instances; call it before the server answers."""
-    setattr(RDSBackend, _create.__name__, create_db_instance)
-    setattr(RDSBackend, _modify.__name__, modify_db_instance)
-    setattr(RDSBackend, _delete.__name__, delete_db_instance)
-    setattr(RDSBackend, _restore.__name__, restore_db_instance_from_db_snapshot)
-    setattr(RDSBackend, _restore_to_time.__name__, restore_db_instance_to_point_in_time)
-    setattr(RDSBackend, _delete_group.__name__, delete_subnet_group)
+def mend() -> None:
+    """Mends moto's instances."""
+    patch(
+        RDSBackend,
+        create_db_instance,
+        modify_db_instance,
+        delete_db_instance,
+        restore_db_instance_from_db_snapshot,
+        restore_db_instance_to_point_in_time,
+    )
     # A restored instance is a copy, for which moto copies all that the secret knows: the whole backend.
-    setattr(MasterUserSecret, _DEEP_COPY, lambda secret, _: secret)
+    patch(MasterUserSecret, __deepcopy__=lambda secret, _: secret)
 
 
 def create_db_instance(backend: RDSBackend, db_kwargs: Mapping[str, Any]) -> DBInstance:
@@ -135,7 +136,7 @@ def modify_db_instance(
     renamed = given.get("new_db_instance_identifier")
     if renamed and renamed in backend.databases:
         raise DBInstanceAlreadyExists()
-    pending: dict[str, Any] = vars(database).setdefault("pending_modified_values", {})
+    pending: dict[str, Any] = kept(database, "pending_modified_values", {})
     if given.get("apply_immediately"):
         deferred = {**_DEFERRED, "new_db_instance_identifier": "DBInstanceIdentifier"}
         waiting = {name: pending.pop(shown) for name, shown in deferred.items() if shown in pending}
@@ -198,18 +199,6 @@ def restore_db_instance_to_point_in_time(
         )
     restored = _restore_to_time(backend, source_db_identifier, target_db_identifier, {**overrides})
     return _unmanaged(restored, overrides)
-
-
-def delete_subnet_group(backend: RDSBackend, subnet_name: str) -> DBSubnetGroup:
-    """Deletes a DB subnet group that no instance is in."""
-    for database in backend.databases.values():
-        if database._db_subnet_group_name == subnet_name:
-            raise RDSClientError(
-                "InvalidDBSubnetGroupStateFault",
-                f"Cannot delete the subnet group '{subnet_name}' because at least one database instance: "
-                f"{database.db_instance_identifier} is still using it.",
-            )
-    return _delete_group(backend, subnet_name)
 
 
 def _unmanaged(database: DBInstance, overrides: Mapping[str, Any]) -> DBInstance:

@@ -17,6 +17,8 @@ from moto.rds.models import MasterUserSecret
 from moto.secretsmanager.exceptions import InvalidParameterException
 from moto.secretsmanager.models import FakeSecret, SecretsManagerBackend
 
+from ops.local.embedded_server.patching import patch
+
 _LENGTH: Final = 28
 _CHARACTERS: Final = string.ascii_letters + string.digits + "!#$%&()*+,-.:;<=>?[]^_{|}~"
 """RDS uses no `/`, `@`, quotes or spaces."""
@@ -25,17 +27,14 @@ _DAYS: Final = 7
 _DAY: Final = 86_400
 
 _init = MasterUserSecret.__init__
-_generate = MasterUserSecret._generate_secret_string
 _rotate = SecretsManagerBackend.rotate_secret
 _cancel = SecretsManagerBackend.cancel_rotate_secret
 
 
-def make_master_secrets() -> None:
-    """Mend moto's secrets of master users; call it before the server answers."""
-    setattr(MasterUserSecret, _init.__name__, init)
-    setattr(MasterUserSecret, _generate.__name__, generate_secret_string)
-    setattr(SecretsManagerBackend, _rotate.__name__, rotate_secret)
-    setattr(SecretsManagerBackend, _cancel.__name__, cancel_rotate_secret)
+def mend() -> None:
+    """Mends moto's secrets of master users."""
+    patch(MasterUserSecret, __init__=init, _generate_secret_string=generate_secret_string)
+    patch(SecretsManagerBackend, rotate_secret, cancel_rotate_secret)
 
 
 def init(managed: MasterUserSecret, *arguments: Any, **named: Any) -> None:

@@ -64,7 +64,12 @@ def test_access_logs_need_a_bucket_that_lets_the_load_balancer_write(
         log_to(elb, balancer, bucket)
     s3 = embedded.client("s3", REGION)
     s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
-    for unfit in ("", policy.replace("/AWSLogs/111111111111/", "/AWSLogs/222222222222/")):
+    elsewhere = policy.replace("/AWSLogs/111111111111/", "/AWSLogs/222222222222/")
+    for_another = policy.replace(
+        '"Effect": "Allow"',
+        '"Effect": "Allow", "Condition": {"StringEquals": {"aws:SourceAccount": "222222222222"}}',
+    )
+    for unfit in ("", elsewhere, for_another):
         if unfit:
             s3.put_bucket_policy(Bucket=bucket, Policy=unfit)
         with pytest.raises(ClientError, match=refused):

@@ -29,17 +29,14 @@ from moto.core.request import PRESERVED_HEADER_NAMES_ENVIRON_KEY
 from moto.moto_api._internal import mock_random
 
 from ops.local.embedded_server import polling
-from ops.local.embedded_server.authorization import Authorization
+from ops.local.embedded_server.authorization import Answer, Authorization
+from ops.local.embedded_server.authorization.requests import CREDENTIAL, READING
 from ops.local.embedded_server.journal import Entry, Journal, JournalError
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-_READING: Final = re.compile(r"(BatchGet|Describe|Filter|Get|Head|List|Lookup|Query|Scan)[A-Z]?")
 _ACTION: Final = re.compile(rb"(?:^|&)Action=(\w+)")
-_CREDENTIAL: Final = re.compile(r"Credential=([^/,]+)/\d+/([^/,]+/[^/,]+)")
-
-Answer = tuple[str, list[tuple[str, str]], bytes]
 
 
 class Recording:
@@ -183,7 +180,7 @@ def _name(environ: Mapping[str, Any], body: bytes) -> str:
 
 def _is_reading(environ: Mapping[str, Any], body: bytes) -> bool:
     name = _name(environ, body)
-    return environ["REQUEST_METHOD"] in ("GET", "HEAD") or bool(_READING.match(name))
+    return environ["REQUEST_METHOD"] in ("GET", "HEAD") or bool(READING.match(name))
 
 
 def _changes_nothing(environ: Mapping[str, Any]) -> bool:
@@ -197,7 +194,7 @@ def _receives(environ: Mapping[str, Any], body: bytes) -> bool:
 
 def _fingerprint(environ: Mapping[str, Any], body: bytes) -> bytes:
     """Returns the same digest for two identical requests to the same account, service and region."""
-    scope = _CREDENTIAL.search(environ.get("HTTP_AUTHORIZATION", ""))
+    scope = CREDENTIAL.search(environ.get("HTTP_AUTHORIZATION", ""))
     parts = (
         *(scope.groups() if scope else ()),
         environ["REQUEST_METHOD"],

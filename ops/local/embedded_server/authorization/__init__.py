@@ -15,11 +15,10 @@ from typing import Any, Final
 from ops.local.embedded_server.authorization.calls import Call, calls
 from ops.local.embedded_server.authorization.inventory import MotoInventory
 from ops.local.embedded_server.authorization.policies import Role, UnknownConditionError
-from ops.local.embedded_server.authorization.requests import Request, read_request
+from ops.local.embedded_server.authorization.requests import READING, Request, read_request
 
 FILE: Final = "calls.jsonl"
 
-_READING: Final = re.compile(r"BatchGet|Describe|Get|Head|List|Query|Scan")
 _ACCOUNT_KEY: Final = re.compile(r"AKIA(\d{12})")
 
 Answer = tuple[str, list[tuple[str, str]], bytes]
@@ -81,7 +80,7 @@ class Authorization:
     def _write(self, account_id: str, role: Role | None, call: Call, *, allowed: bool) -> None:
         who = {"account": account_id, "role": role.name if role else None, "allowed": allowed}
         line = json.dumps({**who, **asdict(call)})
-        if role or _READING.match(call.action.partition(":")[2]):
+        if role or READING.match(call.action.partition(":")[2]):
             if line in self._written:
                 return
             self._written.add(line)

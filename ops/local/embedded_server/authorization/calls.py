@@ -1,11 +1,7 @@
 """What a request takes in permissions: actions, the resources they are on, and the request's context.
 
-`tables` has what is known of each action.
-
-Sources: AWS Service Authorization Reference, for actions, ARNs, condition keys and dependent actions;
-Amazon S3 User Guide, "Required permissions for Amazon S3 API operations"; Amazon EC2 User Guide,
-"Grant permission to tag Amazon EC2 resources during creation"; IAM User Guide, "Grant a user
-permissions to pass a role to an AWS service".
+`tables` has what is known of each action, and its sources; AWS Service Authorization Reference has the
+condition keys.
 """
 
 import base64
@@ -70,8 +66,9 @@ def calls(request: Request, account_id: str, inventory: Inventory) -> Iterator[C
     if action in ("s3:GetObject", "s3:DeleteObject") and any(versions):
         action += "Version"
     if request.operation in ("TransactGetItems", "TransactWriteItems"):
+        # Source: Amazon DynamoDB Developer Guide, "Using IAM with DynamoDB transactions".
         for kind, part in (item for each in request.arguments["TransactItems"] for item in each.items()):
-            yield Call(tables.TRANSACTION[kind], (f"{_start(request, account_id)}table/{part['TableName']}",))
+            yield Call(f"dynamodb:{kind}Item", (f"{_start(request, account_id)}table/{part['TableName']}",))
         return
     tags = _request_tags(request.arguments)
     context: dict[str, tuple[str, ...]] = {"aws:SecureTransport": ("true",), **_special(request, account_id)}
@@ -186,21 +183,18 @@ def _dependent(action: str, request: Request, account_id: str) -> Iterator[Call]
     if action == "ecs:RunTask" and request.arguments.get("propagateTags"):
         task = f"{_start(request, account_id)}task/{request.arguments['cluster'].rpartition('/')[2]}/new"
         yield Call("ecs:TagResource", (task,), {"ecs:CreateAction": ("RunTask",)})
+    behind = [*tables.BEHIND.get(action, ())]
     if request.service == "rds" and request.arguments.get("ManageMasterUserPassword") == "true":
-        for needed, arn in tables.MANAGED_SECRET:
-            yield Call(needed, (arn.format(region=request.region, account=account_id),))
+        behind += tables.MANAGED_SECRET
     if action == "rds:ModifyDBInstance" and request.arguments.get("RotateMasterUserPassword") == "true":
-        yield Call(
-            "secretsmanager:RotateSecret",
-            (f"arn:aws:secretsmanager:{request.region}:{account_id}:secret:rds!db-0",),
-        )
+        behind.append(tables.ROTATED_SECRET)
+    for needed, form in behind:
+        arn = form.format(region=request.region, account=account_id)
+        yield Call(needed, (arn,) if arn else ())
     if action in tables.ALARMS:
         named = f"TargetTracking-{request.arguments.get('ResourceId')}-AlarmHigh-0"
         arn = f"arn:aws:cloudwatch:{request.region}:{account_id}:alarm:{named}"
         yield Call(tables.ALARMS[action], (arn,), owner=account_id)
-    for behind, arn in tables.BEHIND.get(action, ()):
-        named = arn.format(region=request.region, account=account_id)
-        yield Call(behind, (named,) if named else ())
     if action in tables.LINKED:
         service, name = tables.LINKED[action]
         arn = f"arn:aws:iam::{account_id}:role/aws-service-role/{service}/{name}"

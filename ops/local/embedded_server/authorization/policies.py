@@ -5,6 +5,7 @@ operators", "Conditions with multiple context keys or values", "Permissions boun
 entities" and "Cross-account policy evaluation logic".
 """
 
+import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -50,15 +51,15 @@ class Role:
         call = replace(call, context={**call.context, **principal})
         concerned = [each for each in resource_policy if self._is_principal(each)]
         sources = (self.statements, self.boundary or (), concerned)
-        if any(_says("Deny", statements, call) for statements in sources):
+        if any(says("Deny", statements, call) for statements in sources):
             return False
-        within_boundary = self.boundary is None or _says("Allow", self.boundary, call)
-        by_role = within_boundary and _says("Allow", self.statements, call)
+        within_boundary = self.boundary is None or says("Allow", self.boundary, call)
+        by_role = within_boundary and says("Allow", self.statements, call)
         if call.owner in (None, self.account_id):
             named = [each for each in concerned if not self._is_delegated(each)]
             # The boundary limits what is granted to the role by its ARN, too.
-            return by_role or (within_boundary and _says("Allow", named, call))
-        return by_role and _says("Allow", concerned, call)
+            return by_role or (within_boundary and says("Allow", named, call))
+        return by_role and says("Allow", concerned, call)
 
     def _is_principal(self, statement: Statement) -> bool:
         if "NotPrincipal" in statement:
@@ -75,6 +76,11 @@ class Role:
         return f"arn:aws:iam::{self.account_id}:root"
 
 
+def says(effect: str, statements: Sequence[Statement], call: Call) -> bool:
+    """Returns whether a statement of an effect applies to a call."""
+    return any(True for _ in matching(effect, statements, call))
+
+
 def matching(effect: str, statements: Sequence[Statement], call: Call) -> Iterator[Statement]:
     """Yields the statements of an effect that apply to a call."""
     for statement in statements:
@@ -82,13 +88,32 @@ def matching(effect: str, statements: Sequence[Statement], call: Call) -> Iterat
             yield statement
 
 
+def written_statements(text: str) -> Sequence[Statement]:
+    """Returns the statements of the policy of a resource, as somebody writes it, or none if it is malformed.
+
+    Source: IAM User Guide, "Grammar of the IAM JSON policy language".
+    """
+    try:
+        document = json.loads(text)
+    except ValueError:
+        return ()
+    found = document.get("Statement") if isinstance(document, dict) else None
+    statements = [found] if isinstance(found, dict) else found
+    return statements if isinstance(statements, list) and all(map(_is_whole, statements)) else ()
+
+
+def _is_whole(statement: Any) -> bool:
+    return (
+        isinstance(statement, dict)
+        and statement.get("Effect") in ("Allow", "Deny")
+        and bool(statement.get("Principal") or statement.get("NotPrincipal"))
+        and bool(statement.get("Action") or statement.get("NotAction"))
+    )
+
+
 def names_action(pattern: str, action: str) -> bool:
     """Returns whether an `Action` pattern names an action; letter case does not count."""
     return bool(_pattern(pattern.lower()).fullmatch(action.lower()))
-
-
-def _says(effect: str, statements: Sequence[Statement], call: Call) -> bool:
-    return any(True for _ in matching(effect, statements, call))
 
 
 def _applies(statement: Statement, call: Call) -> bool:

@@ -14,8 +14,11 @@ from xml.etree import ElementTree
 
 from botocore.session import Session
 
-_CREDENTIAL: Final = re.compile(r"Credential=([^/,]+)/\d+/([^/,]+)/([^/,]+)/aws4_request")
+CREDENTIAL: Final = re.compile(r"Credential=([^/,]+)/\d+/([^/,]+)/([^/,]+)/aws4_request")
+"""Key, region and service of a request that is signed."""
 
+READING: Final = re.compile(r"BatchGet|Describe|Filter|Get|Head|List|Lookup|Query|Scan")
+"""How the names of operations begin that read."""
 
 _NAMES: Final = {"elasticfilesystem": "efs"}
 """Services that botocore names differently from the name that requests are signed for."""
@@ -36,7 +39,7 @@ class Request:
 
 def read_request(environ: Mapping[str, Any], body: bytes) -> Request | None:
     """Returns what a request asks for, or None for one that is not signed or asks for nothing known."""
-    signed = _CREDENTIAL.search(environ.get("HTTP_AUTHORIZATION", ""))
+    signed = CREDENTIAL.search(environ.get("HTTP_AUTHORIZATION", ""))
     if not signed:
         return None
     key, region, service = signed.groups()

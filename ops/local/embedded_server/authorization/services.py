@@ -16,7 +16,7 @@ from ops.local.embedded_server.authorization.policies import (
     Statement,
     UnknownConditionError,
     listed,
-    matching,
+    says,
 )
 
 
@@ -51,10 +51,9 @@ def allowed_by(concerned: Sequence[Statement], call: Call) -> bool:
     A condition that is not evaluated here is a refusal.
     """
     try:
-        denied, allowed = (any(matching(effect, concerned, call)) for effect in ("Deny", "Allow"))
+        return says("Allow", concerned, call) and not says("Deny", concerned, call)
     except UnknownConditionError:
         return False
-    return allowed and not denied
 
 
 def _names(principal: str | Mapping[str, Any], service: str) -> bool:

@@ -287,10 +287,12 @@ Source: Application Auto Scaling User Guide, "Permissions required for API actio
 CloudWatch".
 """
 
+_OF_MASTER_USER: Final = "arn:aws:secretsmanager:{region}:{account}:secret:rds!db-0"
+ROTATED_SECRET: Final = ("secretsmanager:RotateSecret", _OF_MASTER_USER)
 MANAGED_SECRET: Final = (
     ("kms:DescribeKey", "arn:aws:kms:{region}:{account}:key/0"),
-    ("secretsmanager:CreateSecret", "arn:aws:secretsmanager:{region}:{account}:secret:rds!db-0"),
-    ("secretsmanager:TagResource", "arn:aws:secretsmanager:{region}:{account}:secret:rds!db-0"),
+    ("secretsmanager:CreateSecret", _OF_MASTER_USER),
+    ("secretsmanager:TagResource", _OF_MASTER_USER),
 )
 """What it takes that RDS manages the password of a master user; AWS chooses the end of each ARN.
 
@@ -328,19 +330,14 @@ MOVED: Final = ("ReceiveMessage", "DeleteMessage", "GetQueueAttributes")
 Source: Amazon SQS Developer Guide, "Configuring queue permissions for dead-letter queue redrive".
 """
 
+_CHATBOT: Final = ("management.chatbot.amazonaws.com", "AWSServiceRoleForAWSChatbot")
 LINKED: Final = {
     "application-autoscaling:RegisterScalableTarget": (
         "ecs.application-autoscaling.amazonaws.com",
         "AWSServiceRoleForApplicationAutoScaling_ECSService",
     ),
-    "chatbot:CreateMicrosoftTeamsChannelConfiguration": (
-        "management.chatbot.amazonaws.com",
-        "AWSServiceRoleForAWSChatbot",
-    ),
-    "chatbot:CreateSlackChannelConfiguration": (
-        "management.chatbot.amazonaws.com",
-        "AWSServiceRoleForAWSChatbot",
-    ),
+    "chatbot:CreateMicrosoftTeamsChannelConfiguration": _CHATBOT,
+    "chatbot:CreateSlackChannelConfiguration": _CHATBOT,
     "ecs:CreateCluster": ("ecs.amazonaws.com", "AWSServiceRoleForECS"),
     "elasticache:CreateReplicationGroup": ("elasticache.amazonaws.com", "AWSServiceRoleForElastiCache"),
     "elasticfilesystem:CreateMountTarget": (
@@ -399,15 +396,3 @@ TAGGING: Final = {
     "wafv2:CreateWebACL": "wafv2:TagResource",
 }
 """The permission that tags take when a resource is created with them."""
-
-TRANSACTION: Final = {
-    "ConditionCheck": "dynamodb:ConditionCheckItem",
-    "Delete": "dynamodb:DeleteItem",
-    "Get": "dynamodb:GetItem",
-    "Put": "dynamodb:PutItem",
-    "Update": "dynamodb:UpdateItem",
-}
-"""The permissions of the parts of a transaction.
-
-Source: Amazon DynamoDB Developer Guide, "Using IAM with DynamoDB transactions".
-"""

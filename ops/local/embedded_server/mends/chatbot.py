@@ -11,12 +11,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from ops.local.embedded_server.authorization.requests import CREDENTIAL
 from ops.local.embedded_server.authorization.services import trusts
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-_SIGNED: Final = re.compile(r"Credential=[^,]+/chatbot/aws4_request")
 _PATH: Final = re.compile(r"/(create|update|delete|describe|list)-(slack|ms-teams)-channel-configurations?")
 _KINDS: Final = {"slack": "slack-channel", "ms-teams": "microsoft-teams-channel"}
 
@@ -42,7 +42,8 @@ def with_chat_channels(application: "WSGIApplication") -> "WSGIApplication":
     channels: dict[str, Channel] = {}
 
     def answer(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
-        if not _SIGNED.search(environ.get("HTTP_AUTHORIZATION", "")):
+        signed = CREDENTIAL.search(environ.get("HTTP_AUTHORIZATION", ""))
+        if not signed or signed[3] != "chatbot":
             return application(environ, start_response)
         body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
         headers = {"Content-Type": "application/json"}

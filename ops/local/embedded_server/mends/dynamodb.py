@@ -113,8 +113,8 @@ def update_table(handler: DynamoHandler) -> ActionResult:
         for kind, index in each.items()
     ]
     if sum(kind in ("Create", "Delete") for kind, _ in changes) > 1:
-        raise DynamodbException(
-            f"{ERROR_TYPE_PREFIX}LimitExceededException",
+        raise _error(
+            "LimitExceededException",
             "Subscriber limit exceeded: Only 1 online index can be created or deleted simultaneously per "
             "table",
         )
@@ -131,10 +131,8 @@ def update_table(handler: DynamoHandler) -> ActionResult:
         if kind == "Create" and index["IndexName"] in known:
             raise MockValidationException(f"{_INVALID}Index already exists: {index['IndexName']}")
         if kind == "Create" and len(known) >= _MOST_INDEXES["GlobalSecondaryIndexes"]:
-            raise DynamodbException(
-                f"{ERROR_TYPE_PREFIX}LimitExceededException",
-                "GlobalSecondaryIndex count exceeds the per-table limit of 20",
-            )
+            text = "GlobalSecondaryIndex count exceeds the per-table limit of 20"
+            raise _error("LimitExceededException", text)
     if encryption := body.get("SSESpecification"):
         _encrypt(table, encryption)
     _update(handler)
@@ -175,10 +173,8 @@ def update_continuous_backups(
     low, high = _RECOVERY_DAYS
     days = point_in_time_spec.get("RecoveryPeriodInDays", high)
     if not low <= days <= high:
-        raise MockValidationException(
-            f"1 validation error detected: Value '{days}' at 'pointInTimeRecoverySpecification."
-            f"recoveryPeriodInDays' failed to satisfy constraint: Member must have value from {low} to {high}"
-        )
+        field = "pointInTimeRecoverySpecification.recoveryPeriodInDays"
+        raise _unfit(days, field, f"have value from {low} to {high}")
     return _recover(backend, table_name, point_in_time_spec)
 
 
@@ -200,8 +196,8 @@ def restore_table_to_point_in_time(handler: DynamoHandler) -> ActionResult:
         )
     earliest = float(described["EarliestRestorableDateTime"])
     if wanted is not None and not earliest <= wanted.replace(tzinfo=UTC).timestamp() <= time.time():
-        raise DynamodbException(
-            f"{ERROR_TYPE_PREFIX}InvalidRestoreTimeException",
+        raise _error(
+            "InvalidRestoreTimeException",
             "An invalid restore time was specified. RestoreDateTime must be between "
             "EarliestRestorableDateTime and LatestRestorableDateTime.",
         )
@@ -229,10 +225,7 @@ def answer_transaction(handler: DynamoHandler) -> ActionResult:
         answers[token] = now, asked, _answer(handler)
     _, asked, result = answers[token]
     if asked != writes:
-        raise DynamodbException(
-            f"{ERROR_TYPE_PREFIX}IdempotentParameterMismatchException",
-            "The token was used with other parameters.",
-        )
+        raise _error("IdempotentParameterMismatchException", "The token was used with other parameters.")
     return result
 
 
@@ -256,19 +249,24 @@ def transact(backend: DynamoDBBackend, writes: list[dict[str, Any]]) -> None:
 
 def _check_name(field: str, name: str) -> None:
     if not _NAME.fullmatch(name):
-        raise MockValidationException(
-            f"1 validation error detected: Value '{name}' at '{field}' failed to satisfy constraint: Member "
-            "must satisfy regular expression pattern: [a-zA-Z0-9_.-]+, with 3 to 255 characters"
-        )
+        rule = "satisfy regular expression pattern: [a-zA-Z0-9_.-]+, with 3 to 255 characters"
+        raise _unfit(name, field, rule)
 
 
 def _check_types(definitions: Iterable[Mapping[str, Any]]) -> None:
     for each in definitions:
         if each["AttributeType"] not in _KEY_TYPES:
-            raise MockValidationException(
-                f"1 validation error detected: Value '{each['AttributeType']}' at 'attributeDefinitions' "
-                "failed to satisfy constraint: Member must satisfy enum value set: [B, N, S]"
-            )
+            rule = "satisfy enum value set: [B, N, S]"
+            raise _unfit(each["AttributeType"], "attributeDefinitions", rule)
+
+
+def _error(kind: str, text: str) -> DynamodbException:
+    return DynamodbException(f"{ERROR_TYPE_PREFIX}{kind}", text)
+
+
+def _unfit(value: object, field: str, rule: str) -> MockValidationException:
+    found = f"1 validation error detected: Value '{value}' at '{field}'"
+    return MockValidationException(f"{found} failed to satisfy constraint: Member must {rule}")
 
 
 def _check_index(index: Mapping[str, Any], billing_mode: str) -> None:

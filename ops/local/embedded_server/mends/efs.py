@@ -14,6 +14,7 @@ from moto.efs.exceptions import BadRequest, EFSError, FileSystemNotFound
 from moto.efs.models import AccessPoint, EFSBackend, FileSystem
 from moto.efs.responses import TYPE_RESPONSE, EFSResponse
 
+from ops.local.embedded_server.authorization.policies import written_statements
 from ops.local.embedded_server.patching import patch
 
 _JSON: Final = {"Content-Type": "application/json"}
@@ -90,17 +91,7 @@ def put_file_system_policy(
 ) -> None:
     """Sets a policy that EFS can read."""
     _system(backend, file_system_id)
-    try:
-        document = json.loads(policy)
-    except ValueError:
-        document = None
-    found = document.get("Statement") if isinstance(document, dict) else None
-    statements = [found] if isinstance(found, dict) else found
-    whole = isinstance(statements, list) and all(
-        each.get("Effect") in ("Allow", "Deny") and each.get("Principal") and each.get("Action")
-        for each in statements
-    )
-    if not whole or not statements:
+    if not written_statements(policy):
         raise _refused("InvalidPolicyException", "The policy is malformed or contains an error.")
     _put_policy(backend, file_system_id, policy, bypass_policy_lockout_safety_check)
 

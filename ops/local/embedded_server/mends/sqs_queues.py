@@ -15,6 +15,7 @@ from typing import Any, Final
 from moto.sqs.exceptions import InvalidAttributeName, InvalidParameterValue, SQSException
 from moto.sqs.models import Queue, SQSBackend
 
+from ops.local.embedded_server.authorization.policies import written_statements
 from ops.local.embedded_server.patching import patch
 
 _RANGES: Final = {
@@ -136,22 +137,10 @@ def _check_value(name: str, value: str) -> None:
 
 
 def _check_policy(text: str) -> None:
-    document = _object("Policy", text)
-    found = document.get("Statement")
-    statements = [found] if isinstance(found, dict) else found
-    if len(text.encode()) > _POLICY_BYTES or not isinstance(statements, list):
-        raise _invalid("Policy")
     # "No more than 20 statements": a policy that an application adds to with each subscription meets it.
-    if not 0 < len(statements) <= _POLICY_STATEMENTS:
+    count = len(written_statements(text))
+    if len(text.encode()) > _POLICY_BYTES or not 0 < count <= _POLICY_STATEMENTS:
         raise _invalid("Policy")
-    for each in statements:
-        whole = isinstance(each, dict) and each.get("Effect") in ("Allow", "Deny")
-        if not (
-            whole
-            and (each.get("Principal") or each.get("NotPrincipal"))
-            and (each.get("Action") or each.get("NotAction"))
-        ):
-            raise _invalid("Policy")
 
 
 def _check_allow_policy(text: str) -> None:

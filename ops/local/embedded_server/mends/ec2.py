@@ -1,16 +1,22 @@
-"""Networks: what moto takes of EC2 and loses, leaves behind, or keeps from being asked.
+"""Networks: what moto takes and AWS refuses, and what moto loses or leaves behind.
 
-Subnets are in any zone of any region, and a region may have to be enabled first; here every one is. A rule
-that refers to a group or to a prefix list loses its description, and Terraform wants to write it again as
-long as it cannot read it. The ICMP types and codes of network ACL entries are looked for under another name,
-and so lost. A route table that is added to a gateway endpoint later gets no route, and deleting the endpoint
-then fails for want of it. The address of a NAT gateway stays associated with it after its deletion; on AWS
-Terraform's own request to end that gets an error that it ignores.
+moto takes subnets in zones of other regions. Sources: Amazon EC2 API Reference, "CreateSubnet", and its error
+codes, "InvalidParameterValue". Every region is enabled here, without anybody asking for it.
 
-Sources: Amazon EC2 API Reference, "CreateSubnet" with its error codes ("InvalidParameterValue"),
-"SecurityGroupRule", "CreateNetworkAclEntry", "NetworkAclEntry" and "ModifyVpcEndpoint"; AWS PrivateLink
-Guide, "Gateway endpoints", Routing; Amazon VPC User Guide, "NAT gateways": deleting one disassociates its
-Elastic IP address.
+moto keeps the descriptions of security group rules for CIDRs and groups only. A rule that refers to a prefix
+list has a description as well, and Terraform wants to write it again as long as it cannot read it. Source:
+Amazon EC2 API Reference, "SecurityGroupRule".
+
+moto looks for the ICMP types and codes of network ACL entries under another name, and so loses them. Source:
+Amazon EC2 API Reference, "CreateNetworkAclEntry" and "NetworkAclEntry".
+
+moto makes the routes of a gateway endpoint for the route tables that it begins with only. A table that is
+added later gets none, and deleting the endpoint then fails for want of it. Sources: Amazon EC2 API Reference,
+"ModifyVpcEndpoint"; AWS PrivateLink Guide, "Gateway endpoints", Routing.
+
+moto leaves the address of a NAT gateway associated with the gateway when that is deleted. On AWS the
+association ends with it, and Terraform's own request to end it gets an error that it ignores. Source: Amazon
+VPC User Guide, "NAT gateways": deleting one disassociates its Elastic IP address.
 """
 
 import inspect
@@ -35,7 +41,6 @@ _modify_vpc_endpoint = VPCBackend.modify_vpc_endpoint
 _delete_nat_gateway = NatGatewayBackend.delete_nat_gateway
 
 _RULE: Final = inspect.signature(_create_rule)
-_MEMBERS: Final = ("ip_range", "source_group", "prefix_list_id")
 
 
 def mend() -> None:
@@ -69,19 +74,16 @@ def create_subnet(
 
 
 def create_rule(rule: SecurityGroupRule, *arguments: Any, **named: Any) -> None:
-    """Makes a rule, and keeps the description of whatever it lets pass."""
-    given = _RULE.bind(rule, *arguments, **named).arguments
-    described = [given.get(member) or {} for member in _MEMBERS]
-    found = next((item["Description"] for item in described if item.get("Description")), None)
+    """Makes a rule, and keeps the description of a prefix list, of which moto keeps the id only."""
+    prefix_list = _RULE.bind(rule, *arguments, **named).arguments.get("prefix_list_id") or {}
     _create_rule(rule, *arguments, **named)
-    # Not in the member itself: moto compares rules by their members.
-    vars(rule)["described_as"] = found
+    vars(rule)["described_as"] = prefix_list.get("Description")
 
 
 def description(rule: SecurityGroupRule) -> str | None:
-    """Returns a rule's description; one that was changed later is kept by moto with the CIDR."""
-    changed: str | None = rule.ip_range.get("Description") or rule.source_group.get("Description")
-    return changed or vars(rule)["described_as"]
+    """Returns a rule's description, whatever it lets pass."""
+    found: str | None = rule.ip_range.get("Description") or rule.source_group.get("Description")
+    return found or vars(rule)["described_as"]
 
 
 def get_parameter(response: EC2BaseResponse, name: str, *arguments: Any, **named: Any) -> Any:

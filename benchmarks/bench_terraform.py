@@ -58,7 +58,7 @@ def measure(directory: Path, rounds: int) -> str:
     account, region = platform.environments["dev"].account_id, platform.environments["dev"].region
     embedded = start_embedded(directory / "embedded", account)
     try:
-        variables = embedded.environment(account, region, os.environ)
+        variables = embedded.environment(account, region, _with_mirror())
         named = _network(directory, "named", variables)
         # Whoever wants the provider's log gets Terraform as it is.
         whole = _network(directory, "whole", variables | {"TF_LOG_PROVIDER": "off"})
@@ -78,9 +78,16 @@ def measure(directory: Path, rounds: int) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _with_mirror() -> dict[str, str]:
+    """Returns the environment; a provider that this checkout has need not be fetched."""
+    fetched = find_terraform(ROOT / ".oaktree").plugin_cache
+    mirror = {"TF_PLUGIN_MIRROR": str(fetched)} if any(fetched.glob("*/hashicorp/aws")) else {}
+    return mirror | os.environ
+
+
 def _network(directory: Path, name: str, variables: dict[str, str]) -> Workspace:
     """Returns a working directory with the network of dev, and no state."""
-    terraform = find_terraform(ROOT / ".oaktree")
+    terraform = find_terraform(directory / "shared")
     workspace = Workspace("dev-network", directory / name, terraform, variables)
     workspace.take(directory / "out/stacks/dev-network/cdk.tf.json")
     workspace.use_local_state()

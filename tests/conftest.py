@@ -36,8 +36,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """Return twice as many workers as there are cores: much of what tests do is wait."""
-    return 2 * (os.cpu_count() or 1)
+    """Return one worker more than there are cores: much of what tests do is wait."""
+    return (os.cpu_count() or 1) + 1
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByFile:

@@ -39,7 +39,15 @@ _OF_TYPES: Final = frozenset({2, 3, 8})
 Source: Terraform Plugin Protocol 5, "GetProviderSchema.Response".
 """
 
-_NO_LIMIT: Final = (("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1))
+_OPTIONS: Final = (
+    ("grpc.max_receive_message_length", -1),
+    ("grpc.max_send_message_length", -1),
+    # A call may wait for minutes. Pings in that time, which measure the bandwidth, end a connection.
+    ("grpc.http2.bdp_probe", 0),
+    ("grpc.http2.max_ping_strikes", 0),
+)
+"""Source: gRPC's documentation, "Keepalive User Guide", and its `grpc_types.h`."""
+
 _CALLS_AT_ONCE: Final = 32
 """More than Terraform makes, which is ten by default, and one to stop."""
 
@@ -80,7 +88,7 @@ def _listen(address: str, provider: "_Provider", schema: "_Schema") -> grpc.Serv
                 return None
             return grpc.unary_unary_rpc_method_handler(called(details.method))
 
-    server = grpc.server(ThreadPoolExecutor(_CALLS_AT_ONCE), [Handler()], options=_NO_LIMIT)
+    server = grpc.server(ThreadPoolExecutor(_CALLS_AT_ONCE), [Handler()], options=_OPTIONS)
     server.add_insecure_port(f"unix:{address}")
     server.start()
     return server
@@ -130,7 +138,7 @@ class _Provider:
         told = self._process.stdout.readline().decode() if self._process.stdout else ""
         match told.strip().split("|"):
             case [_, "5", "unix", path, *_]:
-                return grpc.insecure_channel(f"unix:{path}", options=_NO_LIMIT)
+                return grpc.insecure_channel(f"unix:{path}", options=_OPTIONS)
         raise ProviderError(
             f"{self.executable} does not say that it serves version 5 of the protocol: {told}"
         )
